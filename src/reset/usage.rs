@@ -37,7 +37,6 @@ use crate::time::Instant;
 pub struct Usage {
     policy: UsagePolicy,
     since: Instant,
-    latest: Instant,
     advised: Option<Cause>,
 }
 
@@ -48,7 +47,6 @@ impl Usage {
         Self {
             policy,
             since: now,
-            latest: now,
             advised: None,
         }
     }
@@ -59,8 +57,7 @@ impl Usage {
     /// (certificate expiry over the sequence limit over a key refresh), because
     /// it changes what a reset does ([`Cause::discards_in_flight`]).
     pub fn check(&mut self, now: Instant, keys: &KeyUsage) -> Option<Cause> {
-        self.latest = self.latest.max(now);
-        let due = self.due(keys)?;
+        let due = self.due(now, keys)?;
         if gravity(Some(due)) <= gravity(self.advised) {
             return None;
         }
@@ -98,8 +95,8 @@ impl Usage {
             .saturating_sub(self.policy.reserve_records)
     }
 
-    fn due(&self, keys: &KeyUsage) -> Option<Cause> {
-        let come = |at: Option<Instant>| at.is_some_and(|at| at <= self.latest);
+    fn due(&self, now: Instant, keys: &KeyUsage) -> Option<Cause> {
+        let come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if come(self.policy.certificate_expires) {
             Some(Cause::CertificateExpired)
         } else if self.records_run_out(keys) {
