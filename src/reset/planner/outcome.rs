@@ -59,10 +59,6 @@ pub enum Ended {
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
-    clippy::exhaustive_enums,
-    reason = "a connection has two ends for good"
-)]
 pub enum Side {
     /// This side.
     Us,

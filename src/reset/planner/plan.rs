@@ -49,7 +49,6 @@ pub struct Connect {
 
 /// Whether TLS session resumption may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "a question of yes or no")]
 pub enum Resumption {
     /// Recommended, with tickets of this epoch (RFC 6120 3.3).
     Allowed,
