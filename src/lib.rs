@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod jid;
+pub mod limits;
 pub mod reset;
 pub mod sasl;
 pub mod stream;
