@@ -10,8 +10,16 @@ fn rfc7622_3_5_legal_examples_split_as_the_table_says() {
     let legal = [
         ("juliet@example.com", Some("juliet"), None),
         ("juliet@example.com/foo", Some("juliet"), Some("foo")),
-        ("juliet@example.com/foo bar", Some("juliet"), Some("foo bar")),
-        ("juliet@example.com/foo@bar", Some("juliet"), Some("foo@bar")),
+        (
+            "juliet@example.com/foo bar",
+            Some("juliet"),
+            Some("foo bar"),
+        ),
+        (
+            "juliet@example.com/foo@bar",
+            Some("juliet"),
+            Some("foo@bar"),
+        ),
         ("foo\\20bar@example.com", Some("foo\\20bar"), None),
         ("fussball@example.com", Some("fussball"), None),
         ("fu\u{df}ball@example.com", Some("fu\u{df}ball"), None),
