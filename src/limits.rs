@@ -10,6 +10,7 @@
 //! cannot exhaust memory; a value outside is refused, not silently changed.
 
 mod error;
+mod frames;
 mod own;
 #[cfg(test)]
 mod tests;

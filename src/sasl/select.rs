@@ -258,6 +258,12 @@ impl Policy {
         }
     }
 
+    /// The mechanisms that may be used.
+    #[must_use]
+    pub const fn allowed(&self) -> MechanismSet {
+        self.allowed
+    }
+
     /// Allows exactly these mechanisms.
     #[must_use]
     pub const fn allow(self, allowed: MechanismSet) -> Self {

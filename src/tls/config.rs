@@ -69,6 +69,9 @@ pub enum SetupError {
     /// 7301 3.1).
     #[error("an application protocol name is empty or too long")]
     Alpn,
+    /// TLS is needed, and the connection's config has none.
+    #[error("there is no TLS config")]
+    NotConfigured,
     /// The TLS library refused the config.
     #[error("the TLS config was refused: {detail}")]
     Config {
@@ -137,6 +140,12 @@ impl ClientTls {
         config.resumption = store;
         self.config = Arc::new(config);
         self
+    }
+
+    /// The randomness of the config's crypto provider.
+    #[must_use]
+    pub fn random(&self) -> &'static dyn rustls::crypto::SecureRandom {
+        self.config.crypto_provider().secure_random
     }
 
     pub(super) fn must_acknowledge(&self) -> bool {

@@ -54,6 +54,12 @@ pub enum AttemptSign {
     HandshakeRecord,
 }
 
+impl core::fmt::Display for Attempt {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} after the handshake", self.sign.code())
+    }
+}
+
 impl AttemptSign {
     /// A stable short name, such as `hello-request`.
     #[must_use]

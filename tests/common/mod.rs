@@ -10,4 +10,5 @@
 )]
 
 pub mod hostile_tls;
+pub mod pair;
 pub mod pki;
