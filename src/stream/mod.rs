@@ -1,1 +1,41 @@
-//! (under construction)
+//! The stream layer of RFC 6120: what travels on a stream, and the state
+//! tables that say what may travel when.
+//!
+//! The wire forms, each of which knows its own elements and nothing of states:
+//! [`header`], [`error`], [`features`], [`starttls`], [`sasl`], [`bind`]; and
+//! [`element`], the one function that turns any first-level element into a
+//! finite class for the tables.
+
+pub mod bind;
+mod closing;
+mod condition;
+pub mod element;
+pub mod error;
+pub mod features;
+pub mod header;
+mod initiating;
+pub mod lang;
+pub mod ns;
+mod put;
+mod receiving;
+pub mod sasl;
+pub mod starttls;
+mod table;
+#[cfg(test)]
+mod testing;
+
+pub use bind::{BindError, BindRequest};
+pub use closing::Closing;
+pub use condition::Condition;
+pub use element::{Awaited, ElementClass, ErrorClass, StanzaKind, classify};
+pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
+pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
+pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
+pub use initiating::{AfterTls, Exchange, Initiating, InitiatingPhase, LegacySession};
+pub use receiving::{Receiving, ReceivingPhase, Turn};
+pub use sasl::{SaslElement, SaslFailure};
+pub use starttls::StartTls;
+pub use table::{
+    Act, BindRefusal, Cause, Conflict, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
+    Output, OwnHeader, Policy, Resource, Sasl, Security, Tell, Verdict,
+};

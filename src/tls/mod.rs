@@ -1,1 +1,64 @@
-//! (under construction)
+//! TLS for XMPP streams (RFC 6120 5), without I/O and without renegotiation.
+//!
+//! [`Session`] wraps rustls: ciphertext in, text and ciphertext out, one record
+//! at a time. [`RecordGuard`] is the record-level part of the rule for users of
+//! other TLS libraries.
+//!
+//! # Renegotiation
+//!
+//! RFC 6120 5.3.5 leaves support for TLS renegotiation optional. Here it is
+//! not supported and never attempted, and RFC 5746 is still signalled in the
+//! handshake, so patched peers accept it. An attempt of the peer is
+//! [`Step::Renegotiation`]: the TCP connection is to be closed at once, without
+//! a stream error, since the violation is not in the XMPP layer. Fresh keys and
+//! worn-out sequence numbers are the business of a stream reset (4.9.3.16);
+//! [`Session::counters`] tells when one is due. Client certificates are asked
+//! for in the one handshake there is; TLS 1.3 encrypts them.
+//!
+//! TLS 1.3 has no renegotiation. A ClientHello or HelloRequest sent anyway is
+//! treated as an attempt; KeyUpdate and NewSessionTicket are not.
+//!
+//! # What is not done
+//!
+//! No early data and no half-RTT data; no post-handshake authentication; no
+//! `tls-unique` binding (RFC 5929 3: undefined for TLS 1.3, and broken without
+//! the extended master secret); no check of a certificate after the handshake
+//! ([`Verification::Deferred`] is a statement about the config, the check is
+//! the caller's). RFC 6120 13.8.2's `TLS_RSA_WITH_AES_128_CBC_SHA` does not
+//! exist in rustls, and RFC 9325 4.2 forbids it.
+//!
+//! # Memory
+//!
+//! Per session: the library's connection (about 1 KB and its heap), the buffer
+//! of received records (up to 18437 bytes unread and
+//! [`TlsLimits::handshake_bytes`] plus one record undiscarded, allocated up to
+//! twice that size, and given back when a burst is over), and the caller's
+//! output.
+
+mod binding;
+mod config;
+mod der;
+mod endpoint;
+mod engine;
+mod exporter;
+mod failure;
+mod guard;
+mod hello;
+mod inbox;
+mod info;
+mod meter;
+mod observe;
+mod receive;
+mod record;
+mod security;
+mod session;
+mod verdict;
+
+pub use binding::{Binding, ChannelBinding};
+pub use config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification};
+pub use failure::{Alert, CertificateFault, TlsFailure, TlsFailureKind};
+pub use guard::{RecordGuard, Scan};
+pub use info::{Counters, HandshakeKind, TlsInfo, TlsVersion};
+pub use security::{Encrypted, Verified};
+pub use session::{SealError, Session, Step};
+pub use verdict::{Attempt, AttemptSign};

@@ -1,0 +1,52 @@
+//! Uses each layer of the crate once, so that the linker keeps its code.
+
+use core::time::Duration;
+
+use rustls::crypto::{CryptoProvider, ring};
+use xmpp_stream::{
+    limits::Limits,
+    reset::{
+        Cause, Ended, KeyUsage, Outcome, Plan, Planner, PlannerConfig, Resumption, Side, Usage,
+        UsagePolicy,
+    },
+    time::Instant,
+};
+
+/// The number of the first step that failed, if any.
+pub fn walk() -> Result<(), i32> {
+    let provider = ring::default_provider();
+    step(1, limits().is_some())?;
+    step(2, usage().is_some())?;
+    step(3, plan(&provider).is_some())
+}
+
+fn step(number: i32, done: bool) -> Result<(), i32> {
+    if done { Ok(()) } else { Err(number) }
+}
+
+fn limits() -> Option<()> {
+    let limits = Limits::server().with_stanza_bytes(10_000).ok()?;
+    (limits.memory_bound() > limits.stanza_bytes()).then_some(())
+}
+
+fn usage() -> Option<()> {
+    let now = Instant::from_millis(0);
+    let mut keys = KeyUsage::new(1 << 24, false);
+    let mut usage = Usage::new(UsagePolicy::default(), now);
+    keys.records_sent = usage.room(&keys);
+    (usage.check(now, &keys) == Some(Cause::SequenceLimit)).then_some(())
+}
+
+fn plan(provider: &CryptoProvider) -> Option<()> {
+    let mut planner = Planner::new(PlannerConfig::new(), provider.secure_random);
+    let ended = Ended::Reset {
+        by: Side::Peer,
+        cause: Cause::Other,
+    };
+    let Plan::Connect(connect) = planner.next(Instant::from_millis(0), Outcome::Closed(ended))
+    else {
+        return None;
+    };
+    (connect.resumption == Resumption::Forbidden && connect.delay <= Duration::from_secs(5))
+        .then_some(())
+}

@@ -1,0 +1,352 @@
+//! Configuration of an initiating entity.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::fmt;
+use core::marker::PhantomData;
+
+use rustls::client::Resumption as SessionStore;
+use rustls::crypto::SecureRandom;
+use rustls::pki_types::ServerName;
+
+use super::ConfigError;
+use crate::jid::Jid;
+use crate::limits::Limits;
+use crate::reset::{Connect, Resumption as Planned, TicketEpoch, UsagePolicy};
+use crate::sasl::{self, Authzid, ClientKeys, Password, Username};
+use crate::stream::{Conflict, Kind, Policy, Security};
+use crate::tls::{ClientTls, Resumption};
+
+/// What an [`Initiator`](crate::Initiator) is made from.
+#[derive(Clone)]
+pub struct InitiatorConfig {
+    pub(crate) kind: Kind,
+    pub(crate) account: Jid,
+    pub(crate) security: InitiatorSecurity,
+    pub(crate) server_name: Option<ServerName<'static>>,
+    pub(crate) resumption: Resumption,
+    pub(crate) epoch: TicketEpoch,
+    pub(crate) fresh_store: fn() -> SessionStore,
+    pub(crate) credentials: Credentials,
+    pub(crate) sasl: sasl::Policy,
+    pub(crate) iterations: sasl::IterationBounds,
+    pub(crate) conflict: Conflict,
+    pub(crate) lang: String,
+    pub(crate) limits: Limits,
+    pub(crate) usage: UsagePolicy,
+    pub(crate) random: &'static dyn SecureRandom,
+}
+
+/// Where the protection of the stream comes from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum InitiatorSecurity {
+    /// STARTTLS, mandatory (RFC 6120 5).
+    StartTls(ClientTls),
+    /// TLS from the first byte (XEP-0368).
+    DirectTls(ClientTls),
+    /// None.
+    DangerousPlaintext,
+}
+
+/// What an initiating entity authenticates with (RFC 6120 6).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// SCRAM, and PLAIN where the policy allows it.
+    Password {
+        /// The user.
+        username: Username,
+        /// The password.
+        password: Password,
+        /// SCRAM keys kept from an earlier login; the password is used where
+        /// they do not fit.
+        keys: Option<ClientKeys>,
+        /// The entity to act as, if another one.
+        authzid: Option<Authzid>,
+    },
+    /// SCRAM with keys kept from an earlier login (RFC 5802 5.1).
+    Keys {
+        /// The user.
+        username: Username,
+        /// The keys.
+        keys: ClientKeys,
+        /// The entity to act as, if another one.
+        authzid: Option<Authzid>,
+    },
+    /// EXTERNAL, with the TLS config's client certificate (XEP-0178).
+    External {
+        /// The entity to act as; needed only if the certificate speaks for
+        /// several.
+        authzid: Option<Authzid>,
+    },
+    /// ANONYMOUS (XEP-0175).
+    Anonymous,
+}
+
+/// Typestate: the protection of the stream is undecided.
+#[derive(Clone, Copy, Debug)]
+pub enum Undecided {}
+
+/// Typestate: the protection of the stream is chosen.
+#[derive(Clone, Copy, Debug)]
+pub enum Chosen {}
+
+/// Builds an [`InitiatorConfig`]; see the [module](super).
+#[derive(Clone)]
+#[must_use]
+pub struct InitiatorBuilder<State> {
+    kind: Kind,
+    account: Jid,
+    security: InitiatorSecurity,
+    fresh_store: fn() -> SessionStore,
+    credentials: Option<Credentials>,
+    sasl: sasl::Policy,
+    iterations: sasl::IterationBounds,
+    conflict: Conflict,
+    lang: String,
+    limits: Limits,
+    usage: Option<UsagePolicy>,
+    random: Option<&'static dyn SecureRandom>,
+    state: PhantomData<State>,
+}
+
+impl InitiatorConfig {
+    /// A client of the account `jid`: its domain is whom to talk to and whose
+    /// certificate is expected, its resource, if any, is asked for.
+    pub fn client(jid: &Jid) -> InitiatorBuilder<Undecided> {
+        InitiatorBuilder {
+            kind: Kind::ClientToServer,
+            account: jid.clone(),
+            security: InitiatorSecurity::DangerousPlaintext,
+            fresh_store: SessionStore::disabled,
+            credentials: None,
+            sasl: sasl::Policy::new(),
+            iterations: sasl::IterationBounds::default(),
+            conflict: Conflict::default(),
+            lang: "en".to_string(),
+            limits: Limits::client(),
+            usage: None,
+            random: None,
+            state: PhantomData,
+        }
+    }
+
+    /// The config for the connection that a [`Planner`](crate::reset::Planner)
+    /// ordered. After a reset nothing of the TLS sessions before it is left: a
+    /// fresh store takes their place, for this connection and all later ones
+    /// (RFC 6120 4.9.3.16). Derive each config from the one before.
+    #[must_use]
+    pub fn again(&self, plan: &Connect) -> Arc<Self> {
+        let mut next = self.clone();
+        next.resumption = match plan.resumption {
+            Planned::Allowed => Resumption::Allowed,
+            Planned::Forbidden => Resumption::Forbidden,
+        };
+        if plan.epoch != self.epoch {
+            next.epoch = plan.epoch;
+            let store = (self.fresh_store)();
+            next.security = match next.security {
+                InitiatorSecurity::StartTls(tls) => {
+                    InitiatorSecurity::StartTls(tls.session_store(store))
+                }
+                InitiatorSecurity::DirectTls(tls) => {
+                    InitiatorSecurity::DirectTls(tls.session_store(store))
+                }
+                InitiatorSecurity::DangerousPlaintext => InitiatorSecurity::DangerousPlaintext,
+            };
+        }
+        Arc::new(next)
+    }
+
+    /// The JID it was made for.
+    #[must_use]
+    pub fn account(&self) -> &Jid {
+        &self.account
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            kind: self.kind,
+            security: match self.security {
+                InitiatorSecurity::StartTls(_) => Security::StartTls,
+                InitiatorSecurity::DirectTls(_) => Security::DirectTls,
+                InitiatorSecurity::DangerousPlaintext => Security::Plaintext,
+            },
+            sasl_attempts: self.limits.sasl_attempts(),
+            conflict: self.conflict,
+        }
+    }
+}
+
+impl InitiatorBuilder<Undecided> {
+    /// TLS by STARTTLS, without which nothing but the header is said.
+    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<Chosen> {
+        self.secured(InitiatorSecurity::StartTls(tls))
+    }
+
+    /// TLS from the first byte, with ALPN `xmpp-client` (XEP-0368).
+    pub fn direct_tls(self, tls: ClientTls) -> InitiatorBuilder<Chosen> {
+        self.secured(InitiatorSecurity::DirectTls(tls))
+    }
+
+    /// No TLS. Everything can be read and changed on the way; SCRAM and
+    /// ANONYMOUS are the mechanisms that are used at all. `random` is where
+    /// nonces come from.
+    pub fn dangerous_plaintext(
+        mut self,
+        random: &'static dyn SecureRandom,
+    ) -> InitiatorBuilder<Chosen> {
+        self.random = Some(random);
+        self.sasl = self.sasl.dangerous_scram_to_unverified();
+        self.secured(InitiatorSecurity::DangerousPlaintext)
+    }
+
+    fn secured(self, security: InitiatorSecurity) -> InitiatorBuilder<Chosen> {
+        InitiatorBuilder {
+            kind: self.kind,
+            account: self.account,
+            security,
+            fresh_store: self.fresh_store,
+            credentials: self.credentials,
+            sasl: self.sasl,
+            iterations: self.iterations,
+            conflict: self.conflict,
+            lang: self.lang,
+            limits: self.limits,
+            usage: self.usage,
+            random: self.random,
+            state: PhantomData,
+        }
+    }
+}
+
+impl InitiatorBuilder<Chosen> {
+    /// Logs in with a password.
+    pub fn password(self, username: Username, password: Password) -> Self {
+        self.credentials(Credentials::Password {
+            username,
+            password,
+            keys: None,
+            authzid: None,
+        })
+    }
+
+    /// Logs in with these credentials.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Which mechanisms may be used; see [`sasl::Policy`] for the default.
+    pub fn sasl(mut self, policy: sasl::Policy) -> Self {
+        self.sasl = policy;
+        self
+    }
+
+    /// Which iteration counts of SCRAM are accepted.
+    pub fn iterations(mut self, bounds: sasl::IterationBounds) -> Self {
+        self.iterations = bounds;
+        self
+    }
+
+    /// What happens when the resource is taken (RFC 6120 7.7.2.2).
+    pub fn conflict(mut self, conflict: Conflict) -> Self {
+        self.conflict = conflict;
+        self
+    }
+
+    /// `xml:lang` of the stream; default `en`.
+    pub fn lang(mut self, lang: &str) -> Self {
+        self.lang = lang.to_string();
+        self
+    }
+
+    /// The limits; default [`Limits::client`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// When the stream wants a reset.
+    pub fn usage(mut self, policy: UsagePolicy) -> Self {
+        self.usage = Some(policy);
+        self
+    }
+
+    /// The randomness for nonces; default: the TLS provider's.
+    pub fn random(mut self, random: &'static dyn SecureRandom) -> Self {
+        self.random = Some(random);
+        self
+    }
+
+    /// Makes the TLS session store that takes the old one's place after a
+    /// reset; default: none, no session is ever resumed again.
+    pub fn session_store_after_reset(mut self, store: fn() -> SessionStore) -> Self {
+        self.fresh_store = store;
+        self
+    }
+
+    /// The config.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn build(self) -> Result<Arc<InitiatorConfig>, ConfigError> {
+        let tls = match &self.security {
+            InitiatorSecurity::StartTls(tls) | InitiatorSecurity::DirectTls(tls) => Some(tls),
+            InitiatorSecurity::DangerousPlaintext => None,
+        };
+        let server_name = match tls {
+            Some(_) => Some(
+                ServerName::try_from(self.account.domain().to_string())
+                    .map_err(|_| ConfigError::ServerName)?,
+            ),
+            None => None,
+        };
+        let random = self
+            .random
+            .or_else(|| tls.map(ClientTls::random))
+            .ok_or(ConfigError::NoCredentials)?;
+        let usage = self.usage.unwrap_or_else(|| UsagePolicy {
+            reserve_records: UsagePolicy::reserve_for(self.limits.outbox_bytes()),
+            ..UsagePolicy::default()
+        });
+        Ok(Arc::new(InitiatorConfig {
+            kind: self.kind,
+            server_name,
+            account: self.account,
+            security: self.security,
+            resumption: Resumption::Allowed,
+            epoch: TicketEpoch::FIRST,
+            fresh_store: self.fresh_store,
+            credentials: self.credentials.ok_or(ConfigError::NoCredentials)?,
+            sasl: self.sasl,
+            iterations: self.iterations,
+            conflict: self.conflict,
+            lang: self.lang,
+            limits: self.limits,
+            usage,
+            random,
+        }))
+    }
+}
+
+impl fmt::Debug for InitiatorConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InitiatorConfig")
+            .field("kind", &self.kind)
+            .field("account", &self.account)
+            .field("security", &self.security)
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<State> fmt::Debug for InitiatorBuilder<State> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InitiatorBuilder")
+            .field("account", &self.account)
+            .field("security", &self.security)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,54 @@
+//! What a connection is made from.
+//!
+//! Configs are shared (`Arc`) between connections. Their builders use
+//! typestate: where the protection of the stream comes from has to be said
+//! before anything secret can be given, so that "a password, transport
+//! security unspecified" does not compile:
+//!
+//! ```compile_fail
+//! use xmpp_stream::{config::InitiatorConfig, jid::Jid, sasl::{Password, Username}};
+//! let jid = Jid::parse("juliet@im.example.com").unwrap();
+//! let config = InitiatorConfig::client(&jid)
+//!     .password(Username::ascii("juliet").unwrap(), Password::ascii("r0m30").unwrap())
+//!     .build();
+//! ```
+//!
+//! ```
+//! use xmpp_stream::{config::InitiatorConfig, jid::Jid, sasl::{Password, Username}, tls::ClientTls};
+//! # fn config(tls: ClientTls) -> Result<(), Box<dyn std::error::Error>> {
+//! let jid = Jid::parse("juliet@im.example.com")?;
+//! let config = InitiatorConfig::client(&jid)
+//!     .starttls(tls)
+//!     .password(Username::ascii("juliet")?, Password::ascii("r0m30")?)
+//!     .build()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Whatever weakens a stream is spelled `dangerous_*`.
+
+mod initiator;
+mod responder;
+
+pub use initiator::{
+    Chosen, Credentials, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided,
+};
+pub(crate) use responder::offered;
+pub use responder::{
+    HostBuilder, HostConfig, ResponderBuilder, ResponderConfig, ResponderSecurity,
+};
+
+/// Why a config cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The domain cannot be the name of a TLS server.
+    #[error("the domain is no TLS server name")]
+    ServerName,
+    /// A client needs an account to log in to: the JID has no local part, and
+    /// neither credentials without one (ANONYMOUS, EXTERNAL) were given.
+    #[error("no credentials")]
+    NoCredentials,
+    /// No SASL mechanism is left to offer.
+    #[error("no SASL mechanism")]
+    NoMechanism,
+}

@@ -1,0 +1,276 @@
+//! Configuration of a receiving entity, and of the hosts it serves.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use rustls::crypto::SecureRandom;
+
+use super::ConfigError;
+use crate::limits::Limits;
+use crate::reset::UsagePolicy;
+use crate::sasl::{Decoy, MechanismName, MechanismSet};
+use crate::stream::{Conflict, FeatureXml, Kind, Policy, Security};
+use crate::tls::ServerTls;
+
+/// What a [`Responder`](crate::Responder) is made from.
+#[derive(Clone)]
+pub struct ResponderConfig {
+    pub(crate) kind: Kind,
+    pub(crate) security: ResponderSecurity,
+    /// The only host; `None`: the application is asked.
+    pub(crate) host: Option<Arc<HostConfig>>,
+    pub(crate) lang: String,
+    /// Until the host is known.
+    pub(crate) limits: Limits,
+    pub(crate) random: &'static dyn SecureRandom,
+}
+
+/// Where the protection of the stream comes from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ResponderSecurity {
+    /// STARTTLS with the host's certificate, mandatory (RFC 6120 5).
+    StartTls,
+    /// TLS from the first byte (XEP-0368); the certificate is chosen by SNI,
+    /// by the config's own resolver.
+    DirectTls(ServerTls),
+    /// None.
+    DangerousPlaintext,
+}
+
+/// A host that is served: its certificate, mechanisms and limits.
+#[derive(Clone)]
+pub struct HostConfig {
+    pub(crate) domain: String,
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) mechanisms: MechanismSet,
+    pub(crate) decoy: Decoy,
+    pub(crate) features: Vec<FeatureXml>,
+    pub(crate) limits: Limits,
+    pub(crate) usage: Option<UsagePolicy>,
+}
+
+/// Builds a [`ResponderConfig`].
+#[derive(Clone)]
+#[must_use]
+pub struct ResponderBuilder {
+    kind: Kind,
+    random: &'static dyn SecureRandom,
+    host: Option<Arc<HostConfig>>,
+    lang: String,
+    limits: Limits,
+}
+
+/// Builds a [`HostConfig`].
+#[derive(Clone)]
+#[must_use]
+pub struct HostBuilder {
+    host: HostConfig,
+}
+
+impl ResponderConfig {
+    /// A server for clients. `random` is where stream ids and nonces come
+    /// from, for instance the TLS provider's `secure_random`.
+    pub fn server(random: &'static dyn SecureRandom) -> ResponderBuilder {
+        ResponderBuilder {
+            kind: Kind::ClientToServer,
+            random,
+            host: None,
+            lang: "en".to_string(),
+            limits: Limits::server(),
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            kind: self.kind,
+            security: match self.security {
+                ResponderSecurity::StartTls => Security::StartTls,
+                ResponderSecurity::DirectTls(_) => Security::DirectTls,
+                ResponderSecurity::DangerousPlaintext => Security::Plaintext,
+            },
+            sasl_attempts: self.limits.sasl_attempts(),
+            conflict: Conflict::default(),
+        }
+    }
+}
+
+impl ResponderBuilder {
+    /// There is one host: a stream to it is served, any other refused with
+    /// `<host-unknown/>`, and the application is not asked.
+    pub fn single_host(mut self, host: Arc<HostConfig>) -> Self {
+        self.limits = host.limits;
+        self.host = Some(host);
+        self
+    }
+
+    /// `xml:lang` of the stream, where the peer asks for none; default `en`.
+    pub fn lang(mut self, lang: &str) -> Self {
+        self.lang = lang.to_string();
+        self
+    }
+
+    /// The limits until the host is known; default [`Limits::server`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// TLS by STARTTLS, mandatory, with the certificate of the host.
+    #[must_use]
+    pub fn starttls(self) -> Arc<ResponderConfig> {
+        self.build(ResponderSecurity::StartTls)
+    }
+
+    /// TLS from the first byte, with ALPN `xmpp-client` (XEP-0368).
+    #[must_use]
+    pub fn direct_tls(self, tls: ServerTls) -> Arc<ResponderConfig> {
+        self.build(ResponderSecurity::DirectTls(tls))
+    }
+
+    /// No TLS: everything can be read and changed on the way.
+    #[must_use]
+    pub fn dangerous_plaintext(self) -> Arc<ResponderConfig> {
+        self.build(ResponderSecurity::DangerousPlaintext)
+    }
+
+    fn build(self, security: ResponderSecurity) -> Arc<ResponderConfig> {
+        Arc::new(ResponderConfig {
+            kind: self.kind,
+            security,
+            host: self.host,
+            lang: self.lang,
+            limits: self.limits,
+            random: self.random,
+        })
+    }
+}
+
+impl HostConfig {
+    /// A host. `decoy` is what unknown users are answered with
+    /// ([`sasl::Decoy`](crate::sasl::Decoy)). The mechanisms are all SCRAM
+    /// forms until [`HostBuilder::mechanisms`] says otherwise.
+    pub fn new(domain: &str, decoy: Decoy) -> HostBuilder {
+        HostBuilder {
+            host: Self {
+                domain: domain.to_ascii_lowercase(),
+                tls: None,
+                mechanisms: MechanismSet::scram(),
+                decoy,
+                features: Vec::new(),
+                limits: Limits::server(),
+                usage: None,
+            },
+        }
+    }
+
+    /// The domain.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    pub(crate) fn usage(&self) -> UsagePolicy {
+        self.usage.unwrap_or_else(|| UsagePolicy {
+            reserve_records: UsagePolicy::reserve_for(self.limits.outbox_bytes()),
+            ..UsagePolicy::default()
+        })
+    }
+}
+
+impl HostBuilder {
+    /// TLS for STARTTLS.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.host.tls = Some(tls);
+        self
+    }
+
+    /// The mechanisms to offer. Of these a stream is offered what fits it:
+    /// -PLUS where there is a channel binding, EXTERNAL where the client has
+    /// shown a verified certificate, PLAIN under TLS.
+    pub fn mechanisms(mut self, mechanisms: MechanismSet) -> Self {
+        self.host.mechanisms = mechanisms;
+        self
+    }
+
+    /// A further stream feature, written behind ours once the client is
+    /// authenticated.
+    pub fn feature(mut self, feature: FeatureXml) -> Self {
+        self.host.features.push(feature);
+        self
+    }
+
+    /// The limits; default [`Limits::server`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.host.limits = limits;
+        self
+    }
+
+    /// When a stream wants a reset.
+    pub fn usage(mut self, policy: UsagePolicy) -> Self {
+        self.host.usage = Some(policy);
+        self
+    }
+
+    /// The config.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoMechanism`].
+    pub fn build(self) -> Result<Arc<HostConfig>, ConfigError> {
+        if self.host.mechanisms.is_empty() {
+            return Err(ConfigError::NoMechanism);
+        }
+        Ok(Arc::new(self.host))
+    }
+}
+
+/// What of `mechanisms` a stream can be offered.
+pub(crate) fn offered(
+    mechanisms: MechanismSet,
+    encrypted: bool,
+    bound: bool,
+    certified: bool,
+) -> impl Iterator<Item = MechanismName> {
+    mechanisms.iter().filter(move |mechanism| match mechanism {
+        MechanismName::ScramPlus(_) => bound,
+        MechanismName::External => certified,
+        MechanismName::Plain => encrypted,
+        MechanismName::Scram(_) | MechanismName::Anonymous => true,
+    })
+}
+
+impl fmt::Debug for ResponderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponderConfig")
+            .field("kind", &self.kind)
+            .field("security", &self.security)
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ResponderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponderBuilder")
+            .field("kind", &self.kind)
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HostConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostConfig")
+            .field("domain", &self.domain)
+            .field("mechanisms", &self.mechanisms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HostBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.host.fmt(f)
+    }
+}

@@ -1,0 +1,361 @@
+//! Gates: questions that stop the stream until the application has answered.
+//!
+//! At most one is open. [`Event::Decision`](crate::Event::Decision) announces
+//! it, [`Connection::decision`](crate::Connection::decision) gives the handle
+//! that answers it, whenever the application has looked things up. Meanwhile
+//! no further frame is taken and the deadline of the phase runs.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use crate::config::HostConfig;
+use crate::jid::Jid;
+use crate::sasl::{self, Answer, Hash, ScramKeys};
+use crate::stream::{BindError, StreamError};
+
+/// What is asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Question {
+    /// Which host is this? Certificate, mechanisms and limits depend on it.
+    Host {
+        /// `to` of the peer's header (RFC 6120 4.7.2).
+        to: Option<Jid>,
+        /// `from` of the peer's header (4.7.1); before TLS not authentic.
+        from: Option<Jid>,
+        /// The server name of the TLS handshake, where TLS came first.
+        sni: Option<String>,
+    },
+    /// SASL asks for a password's verdict, for keys, for an identity.
+    Sasl(sasl::Question),
+    /// May this resource be bound (7.6, 7.7)?
+    Bind {
+        /// Who was authenticated.
+        identity: sasl::Identity,
+        /// The resource the peer asks for.
+        resource: Option<String>,
+    },
+}
+
+/// The open gate; answering consumes it. A handle that is dropped leaves the
+/// gate open.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Decision<'a> {
+    /// [`Question::Host`].
+    Host(HostDecision<'a>),
+    /// PLAIN: is this the password?
+    Password(PasswordDecision<'a>),
+    /// SCRAM: the stored keys.
+    Scram(ScramDecision<'a>),
+    /// EXTERNAL: whom does the certificate speak for?
+    External(ExternalDecision<'a>),
+    /// ANONYMOUS: may somebody come in?
+    Anonymous(AnonymousDecision<'a>),
+    /// [`Question::Bind`].
+    Bind(BindDecision<'a>),
+}
+
+/// A question, and the answer once there is one.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    question: Question,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Unannounced,
+    Open,
+    Answered(Verdict),
+}
+
+/// The application's answer.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Serve(Arc<HostConfig>),
+    RefuseHost(StreamError),
+    Sasl(Answer),
+    Bind(Jid),
+    RefuseBind(BindError),
+}
+
+impl Gate {
+    pub(super) const fn new(question: Question) -> Self {
+        Self {
+            question,
+            state: State::Unannounced,
+        }
+    }
+
+    pub(super) const fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// Whether the application has yet to be told; it is from now on.
+    pub(super) fn announce(&mut self) -> bool {
+        let first = matches!(self.state, State::Unannounced);
+        if first {
+            self.state = State::Open;
+        }
+        first
+    }
+
+    pub(super) const fn is_answered(&self) -> bool {
+        matches!(self.state, State::Answered(_))
+    }
+
+    /// Question and answer; `None` gives the gate back to the caller's loss,
+    /// so ask [`is_answered`](Self::is_answered) first.
+    pub(super) fn into_verdict(self) -> Option<(Question, Verdict)> {
+        match self.state {
+            State::Answered(verdict) => Some((self.question, verdict)),
+            State::Unannounced | State::Open => None,
+        }
+    }
+
+    fn answer(&mut self, verdict: Verdict) {
+        self.state = State::Answered(verdict);
+    }
+}
+
+impl<'a> Decision<'a> {
+    pub(super) fn of(gate: &'a mut Gate) -> Option<Self> {
+        use sasl::Question as Q;
+        if gate.is_answered() {
+            return None;
+        }
+        Some(match gate.question {
+            Question::Host { .. } => Self::Host(HostDecision(gate)),
+            Question::Sasl(Q::Password { .. }) => Self::Password(PasswordDecision(gate)),
+            Question::Sasl(Q::ScramKeys { .. }) => Self::Scram(ScramDecision(gate)),
+            Question::Sasl(Q::External { .. }) => Self::External(ExternalDecision(gate)),
+            Question::Sasl(Q::Anonymous { .. }) => Self::Anonymous(AnonymousDecision(gate)),
+            Question::Bind { .. } => Self::Bind(BindDecision(gate)),
+        })
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub fn question(&self) -> &Question {
+        match self {
+            Self::Host(HostDecision(gate))
+            | Self::Password(PasswordDecision(gate))
+            | Self::Scram(ScramDecision(gate))
+            | Self::External(ExternalDecision(gate))
+            | Self::Anonymous(AnonymousDecision(gate))
+            | Self::Bind(BindDecision(gate)) => &gate.question,
+        }
+    }
+}
+
+/// Which host is this?
+#[derive(Debug)]
+pub struct HostDecision<'a>(&'a mut Gate);
+
+impl HostDecision<'_> {
+    /// `to` of the peer's header.
+    #[must_use]
+    pub fn to(&self) -> Option<&Jid> {
+        match &self.0.question {
+            Question::Host { to, .. } => to.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// `from` of the peer's header; before TLS not authentic.
+    #[must_use]
+    pub fn from(&self) -> Option<&Jid> {
+        match &self.0.question {
+            Question::Host { from, .. } => from.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The server name of the TLS handshake, where TLS came first.
+    #[must_use]
+    pub fn sni(&self) -> Option<&str> {
+        match &self.0.question {
+            Question::Host { sni, .. } => sni.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// This is the host: its certificate, mechanisms and limits count from now
+    /// on.
+    pub fn serve(self, host: Arc<HostConfig>) {
+        self.0.answer(Verdict::Serve(host));
+    }
+
+    /// Ends the stream: `<host-unknown/>`, `<host-gone/>`,
+    /// `<see-other-host/>`, ... (RFC 6120 4.9.3).
+    pub fn refuse(self, error: StreamError) {
+        self.0.answer(Verdict::RefuseHost(error));
+    }
+}
+
+/// PLAIN (RFC 4616): is this the password of this user?
+#[derive(Debug)]
+pub struct PasswordDecision<'a>(&'a mut Gate);
+
+impl PasswordDecision<'_> {
+    /// The user name as sent: not prepared, not checked.
+    #[must_use]
+    pub fn authcid(&self) -> &str {
+        match &self.0.question {
+            Question::Sasl(sasl::Question::Password { authcid, .. }) => authcid,
+            _ => "",
+        }
+    }
+
+    /// The password as sent. Compare it in constant time, or answer with
+    /// [`keys`](Self::keys).
+    #[must_use]
+    pub fn password(&self) -> &[u8] {
+        match &self.0.question {
+            Question::Sasl(sasl::Question::Password { password, .. }) => password.as_bytes(),
+            _ => &[],
+        }
+    }
+
+    /// It is; `authcid` is the user's prepared name.
+    pub fn accept(self, authcid: String) {
+        self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
+    }
+
+    /// Have it compared with stored SCRAM keys.
+    pub fn keys(self, authcid: String, keys: ScramKeys) {
+        self.0.answer(Verdict::Sasl(Answer::keys(authcid, keys)));
+    }
+
+    /// There is no such user: the same answer as for a wrong password.
+    pub fn unknown_user(self, authcid: String) {
+        self.0
+            .answer(Verdict::Sasl(Answer::UnknownUser { authcid }));
+    }
+
+    /// It is not, or the user may not come in.
+    pub fn reject(self, condition: sasl::Condition) {
+        self.0.answer(Verdict::Sasl(Answer::Reject(condition)));
+    }
+}
+
+/// SCRAM (RFC 5802): the stored keys of this user.
+#[derive(Debug)]
+pub struct ScramDecision<'a>(&'a mut Gate);
+
+impl ScramDecision<'_> {
+    /// The user name as sent: not prepared, not checked.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        match &self.0.question {
+            Question::Sasl(sasl::Question::ScramKeys { username, .. }) => username,
+            _ => "",
+        }
+    }
+
+    /// The hash the keys must be for.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        match &self.0.question {
+            Question::Sasl(sasl::Question::ScramKeys { hash, .. }) => *hash,
+            _ => Hash::Sha256,
+        }
+    }
+
+    /// These are they; `authcid` is the user's prepared name.
+    pub fn keys(self, authcid: String, keys: ScramKeys) {
+        self.0.answer(Verdict::Sasl(Answer::keys(authcid, keys)));
+    }
+
+    /// Anything else [`Answer`] can say, such as keys of an account that may
+    /// not come in.
+    pub fn answer(self, answer: Answer) {
+        self.0.answer(Verdict::Sasl(answer));
+    }
+
+    /// There is no such user: the exchange goes on and fails as it would with
+    /// a wrong password.
+    pub fn unknown_user(self, authcid: String) {
+        self.0
+            .answer(Verdict::Sasl(Answer::UnknownUser { authcid }));
+    }
+}
+
+/// EXTERNAL: whom does the peer's certificate speak for (XEP-0178)?
+/// [`Connection::tls`](crate::Connection::tls) has the certificate.
+#[derive(Debug)]
+pub struct ExternalDecision<'a>(&'a mut Gate);
+
+impl ExternalDecision<'_> {
+    /// The identity the peer asks to act as.
+    #[must_use]
+    pub fn authzid(&self) -> Option<&str> {
+        match &self.0.question {
+            Question::Sasl(sasl::Question::External { authzid }) => authzid.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// For this user (the local part of its JID).
+    pub fn accept(self, authcid: String) {
+        self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
+    }
+
+    /// For nobody here.
+    pub fn reject(self, condition: sasl::Condition) {
+        self.0.answer(Verdict::Sasl(Answer::Reject(condition)));
+    }
+}
+
+/// ANONYMOUS (XEP-0175): may somebody come in?
+#[derive(Debug)]
+pub struct AnonymousDecision<'a>(&'a mut Gate);
+
+impl AnonymousDecision<'_> {
+    /// Yes, under this temporary name.
+    pub fn accept(self, authcid: String) {
+        self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
+    }
+
+    /// No.
+    pub fn reject(self, condition: sasl::Condition) {
+        self.0.answer(Verdict::Sasl(Answer::Reject(condition)));
+    }
+}
+
+/// May this resource be bound?
+#[derive(Debug)]
+pub struct BindDecision<'a>(&'a mut Gate);
+
+impl BindDecision<'_> {
+    /// Who was authenticated.
+    #[must_use]
+    pub fn identity(&self) -> Option<&sasl::Identity> {
+        match &self.0.question {
+            Question::Bind { identity, .. } => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// The resource the peer asks for; `None`: one of the server's choice
+    /// (RFC 6120 7.6).
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        match &self.0.question {
+            Question::Bind { resource, .. } => resource.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Yes: this is the full JID. It may have another resource than the one
+    /// asked for (7.7.2).
+    pub fn accept(self, jid: Jid) {
+        self.0.answer(Verdict::Bind(jid));
+    }
+
+    /// No. The peer may ask again.
+    pub fn refuse(self, error: BindError) {
+        self.0.answer(Verdict::RefuseBind(error));
+    }
+}

@@ -1,0 +1,210 @@
+//! What the application learns.
+//!
+//! | event | role | when |
+//! |---|---|---|
+//! | [`StreamOpened`](Event::StreamOpened) | both | each stream header of the peer, restarts included |
+//! | [`Decision`](Event::Decision) | receiving | a gate opened: [`decision`](crate::Connection::decision) answers it |
+//! | [`Features`](Event::Features) | initiating | each `<features/>` |
+//! | [`TlsEstablished`](Event::TlsEstablished) | both | once, after the TLS handshake |
+//! | [`Authenticated`](Event::Authenticated) | both | once, after SASL |
+//! | [`Established`](Event::Established) | both | once: a client is bound; [`session`](crate::Connection::session) exists from now on |
+//! | [`Stanza`](Event::Stanza) | both | established, and while closing after a plain close |
+//! | [`Element`](Event::Element) | both | the same, for first-level elements that are not stanzas |
+//! | [`Keepalive`](Event::Keepalive) | both | the same, for white space |
+//! | [`ResetAdvised`](Event::ResetAdvised) | both | established: the keys want refreshing |
+//! | [`StreamError`](Event::StreamError) | both | any phase in which XML flows |
+//! | [`PeerClosing`](Event::PeerClosing) | both | established: the peer sent its closing tag; what is sent now still goes out before ours |
+//!
+//! Events borrow from the connection until the next call; [`Event::to_owned`]
+//! keeps one.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
+use crate::connection::{PeerHeader, Question};
+use crate::jid::Jid;
+use crate::reset::Cause;
+use crate::stream::{Features, StreamError, Version};
+use crate::tls::TlsInfo;
+use crate::xml::{Stanza, StanzaBuf};
+
+/// News for the application; see the [module](self).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The peer's stream header was accepted (RFC 6120 4.7).
+    StreamOpened(StreamOpened<'a>),
+    /// A gate opened: nothing more is read until it is answered.
+    Decision(&'a Question),
+    /// The peer's stream features (4.3.2).
+    Features(Features<'a>),
+    /// The TLS handshake is complete (5.4.3.3).
+    TlsEstablished(&'a TlsInfo),
+    /// SASL is complete (6.4.6).
+    Authenticated(Authenticated<'a>),
+    /// Negotiation is complete (4.3.5).
+    Established(Established<'a>),
+    /// A stanza (4.1).
+    Stanza(Stanza<'a>),
+    /// A first-level element that is not a stanza.
+    Element(Stanza<'a>),
+    /// One byte of white space between first-level elements (4.6.1).
+    Keepalive,
+    /// The stream wants a reset. With
+    /// [`SequenceLimit`](Cause::SequenceLimit) the machine sends it by itself
+    /// if the application does not; the others are advice.
+    ResetAdvised(Cause),
+    /// The peer sent a stream error (4.9); the end follows.
+    StreamError(&'a StreamError),
+    /// The peer closed its direction (4.4).
+    PeerClosing,
+}
+
+/// The peer's stream header. Before TLS nothing of it is authentic.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamOpened<'a>(pub(crate) &'a PeerHeader);
+
+impl<'a> StreamOpened<'a> {
+    /// `id`: from a receiving entity (4.7.3).
+    #[must_use]
+    pub fn id(&self) -> Option<&'a str> {
+        self.0.id.as_deref()
+    }
+
+    /// `from` (4.7.1).
+    #[must_use]
+    pub fn from(&self) -> Option<&'a Jid> {
+        self.0.from.as_ref()
+    }
+
+    /// `to` (4.7.2).
+    #[must_use]
+    pub fn to(&self) -> Option<&'a Jid> {
+        self.0.to.as_ref()
+    }
+
+    /// `xml:lang` (4.7.4).
+    #[must_use]
+    pub fn lang(&self) -> Option<&'a str> {
+        self.0.lang.as_deref()
+    }
+
+    /// `version` (4.7.5); 0.9 where it is missing.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.0.version
+    }
+}
+
+/// Who authenticated, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Authenticated<'a> {
+    pub(crate) mechanism: &'a str,
+    pub(crate) identity: &'a str,
+}
+
+impl<'a> Authenticated<'a> {
+    /// The SASL mechanism's registered name.
+    #[must_use]
+    pub fn mechanism(&self) -> &'a str {
+        self.mechanism
+    }
+
+    /// The identity: an initiating entity's own user name, or the name the
+    /// peer was authenticated as. Empty for ANONYMOUS.
+    #[must_use]
+    pub fn identity(&self) -> &'a str {
+        self.identity
+    }
+}
+
+/// An established stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Established<'a> {
+    pub(crate) jid: Option<&'a Jid>,
+}
+
+impl<'a> Established<'a> {
+    /// The full JID that was bound (7); `None` server to server.
+    #[must_use]
+    pub fn jid(&self) -> Option<&'a Jid> {
+        self.jid
+    }
+}
+
+/// The owned twin of [`Event`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventBuf {
+    /// See [`Event::StreamOpened`].
+    StreamOpened {
+        /// `id`.
+        id: Option<String>,
+        /// `from`.
+        from: Option<Jid>,
+        /// `to`.
+        to: Option<Jid>,
+        /// `xml:lang`.
+        lang: Option<String>,
+        /// `version`.
+        version: Version,
+    },
+    /// See [`Event::Decision`]; the question itself is not kept, it may carry
+    /// a password.
+    Decision,
+    /// See [`Event::Features`].
+    Features(String),
+    /// See [`Event::TlsEstablished`].
+    TlsEstablished(TlsInfo),
+    /// See [`Event::Authenticated`].
+    Authenticated {
+        /// The mechanism.
+        mechanism: String,
+        /// The identity.
+        identity: String,
+    },
+    /// See [`Event::Established`].
+    Established(Option<Jid>),
+    /// See [`Event::Stanza`].
+    Stanza(StanzaBuf),
+    /// See [`Event::Element`].
+    Element(StanzaBuf),
+    /// See [`Event::Keepalive`].
+    Keepalive,
+    /// See [`Event::ResetAdvised`].
+    ResetAdvised(Cause),
+    /// See [`Event::StreamError`].
+    StreamError(StreamError),
+    /// See [`Event::PeerClosing`].
+    PeerClosing,
+}
+
+impl Event<'_> {
+    /// Copies the event out of the connection.
+    #[must_use]
+    pub fn to_owned(&self) -> EventBuf {
+        match self {
+            Self::StreamOpened(opened) => EventBuf::StreamOpened {
+                id: opened.id().map(ToOwned::to_owned),
+                from: opened.from().cloned(),
+                to: opened.to().cloned(),
+                lang: opened.lang().map(ToOwned::to_owned),
+                version: opened.version(),
+            },
+            Self::Decision(_) => EventBuf::Decision,
+            Self::Features(features) => EventBuf::Features(features.element().as_str().to_owned()),
+            Self::TlsEstablished(info) => EventBuf::TlsEstablished((*info).clone()),
+            Self::Authenticated(authenticated) => EventBuf::Authenticated {
+                mechanism: authenticated.mechanism.to_owned(),
+                identity: authenticated.identity.to_owned(),
+            },
+            Self::Established(established) => EventBuf::Established(established.jid().cloned()),
+            Self::Stanza(stanza) => EventBuf::Stanza(stanza.to_owned()),
+            Self::Element(element) => EventBuf::Element(element.to_owned()),
+            Self::Keepalive => EventBuf::Keepalive,
+            Self::ResetAdvised(cause) => EventBuf::ResetAdvised(*cause),
+            Self::StreamError(error) => EventBuf::StreamError((*error).clone()),
+            Self::PeerClosing => EventBuf::PeerClosing,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use alloc::format;
+use alloc::string::{String, ToString};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::{Jid, JidError, JidPart, MAX_PART_BYTES};
+
+#[test]
+fn rfc7622_3_5_legal_examples_split_as_the_table_says() {
+    let legal = [
+        ("juliet@example.com", Some("juliet"), None),
+        ("juliet@example.com/foo", Some("juliet"), Some("foo")),
+        (
+            "juliet@example.com/foo bar",
+            Some("juliet"),
+            Some("foo bar"),
+        ),
+        (
+            "juliet@example.com/foo@bar",
+            Some("juliet"),
+            Some("foo@bar"),
+        ),
+        ("foo\\20bar@example.com", Some("foo\\20bar"), None),
+        ("fussball@example.com", Some("fussball"), None),
+        ("fu\u{df}ball@example.com", Some("fu\u{df}ball"), None),
+        ("\u{3c0}@example.com", Some("\u{3c0}"), None),
+        ("\u{3a3}@example.com/foo", Some("\u{3a3}"), Some("foo")),
+        ("\u{3c3}@example.com/foo", Some("\u{3c3}"), Some("foo")),
+        ("\u{3c2}@example.com/foo", Some("\u{3c2}"), Some("foo")),
+        ("king@example.com/\u{265a}", Some("king"), Some("\u{265a}")),
+        ("example.com", None, None),
+        ("example.com/foobar", None, Some("foobar")),
+    ];
+    for (text, local, resource) in legal {
+        let jid = Jid::parse(text).unwrap();
+        assert_eq!(
+            (jid.local(), jid.domain(), jid.resource()),
+            (local, "example.com", resource),
+            "{text}"
+        );
+        assert_eq!(jid.to_string(), text);
+    }
+    let tricky = Jid::parse("a.example.com/b@example.net").unwrap();
+    assert_eq!(tricky.local(), None);
+    assert_eq!(tricky.domain(), "a.example.com");
+    assert_eq!(tricky.resource(), Some("b@example.net"));
+}
+
+#[test]
+fn rfc7622_3_5_illegal_examples_are_refused_with_the_part_at_fault() {
+    let illegal = [
+        (
+            "\"juliet\"@example.com",
+            JidError::Character(JidPart::Local, '"'),
+        ),
+        (
+            "foo bar@example.com",
+            JidError::Character(JidPart::Local, ' '),
+        ),
+        (
+            "juliet@example.com/ foo",
+            JidError::Character(JidPart::Resource, ' '),
+        ),
+        ("@example.com/", JidError::Empty(JidPart::Local)),
+        ("juliet@", JidError::Empty(JidPart::Domain)),
+        ("/foobar", JidError::Empty(JidPart::Domain)),
+        ("", JidError::Empty(JidPart::Domain)),
+        ("example.com/", JidError::Empty(JidPart::Resource)),
+    ];
+    for (text, error) in illegal {
+        assert_eq!(Jid::parse(text), Err(error), "{text}");
+        assert!(!Jid::is_valid(text), "{text}");
+    }
+}
+
+/// Said in the module's documentation; this test is to be turned round if
+/// preparation ever comes.
+#[test]
+fn rfc7622_3_5_examples_20_and_21_need_tables_and_are_accepted() {
+    assert!(Jid::is_valid("henry\u{2163}@example.com"));
+    assert!(Jid::is_valid("\u{265a}@example.com"));
+}
+
+#[test]
+fn rfc7622_3_parts_hold_1_to_1023_bytes() {
+    let long = "a".repeat(MAX_PART_BYTES);
+    let longer = "a".repeat(MAX_PART_BYTES + 1);
+    assert!(Jid::from_parts(Some(&long), "d", Some(&long)).is_ok());
+    assert_eq!(
+        Jid::from_parts(Some(&longer), "d", None),
+        Err(JidError::TooLong(JidPart::Local))
+    );
+    assert_eq!(
+        Jid::from_parts(None, "d", Some(&longer)),
+        Err(JidError::TooLong(JidPart::Resource))
+    );
+    // Bytes are counted, not characters.
+    let two_byte = "\u{e9}".repeat(512);
+    assert_eq!(
+        Jid::from_parts(Some(&two_byte), "d", None),
+        Err(JidError::TooLong(JidPart::Local))
+    );
+    let domain = "ab.".repeat(342);
+    assert_eq!(
+        Jid::parse(&domain),
+        Err(JidError::TooLong(JidPart::Domain)),
+        "{} bytes",
+        domain.len()
+    );
+}
+
+#[test]
+fn rfc7622_3_3_1_forbidden_characters_of_the_localpart() {
+    for c in ['"', '&', '\'', ':', '<', '>', ' ', '\u{7f}', '\u{ad}'] {
+        assert_eq!(
+            Jid::parse(&format!("a{c}b@d")),
+            Err(JidError::Character(JidPart::Local, c))
+        );
+    }
+    // As parts, the separators too.
+    for c in ['/', '@'] {
+        assert_eq!(
+            Jid::from_parts(Some(&format!("a{c}b")), "d", None),
+            Err(JidError::Character(JidPart::Local, c))
+        );
+        assert_eq!(
+            Jid::from_parts(None, &format!("a{c}b"), None),
+            Err(JidError::Character(JidPart::Domain, c))
+        );
+    }
+}
+
+#[test]
+fn rfc7622_3_2_domainparts() {
+    for good in [
+        "localhost",
+        "a.b.c",
+        "127.0.0.1",
+        "[::1]",
+        "[2001:db8::1]",
+        "b\u{fc}cher.example",
+        "xn--bcher-kva.example",
+        "my_host",
+    ] {
+        assert_eq!(Jid::parse(good).unwrap().domain(), good);
+    }
+    for bad in [
+        "a..b",
+        ".a",
+        "..",
+        ".",
+        "a b",
+        "a:5222",
+        "[::1",
+        "[]",
+        "[::1]:5222",
+        "[fe80::1%eth0]",
+        "::1",
+        "a\u{3002}b",
+        "a\u{200b}b",
+        "exa!mple",
+    ] {
+        assert!(Jid::parse(bad).is_err(), "{bad}");
+    }
+    assert!(Jid::parse(&"a".repeat(64)).is_err());
+    assert!(Jid::parse(&"a".repeat(63)).is_ok());
+}
+
+#[test]
+fn rfc7622_3_2_final_dot_is_stripped_and_ascii_case_folded() {
+    let jid = Jid::parse("Romeo@Example.COM./Orchard").unwrap();
+    assert_eq!(jid.as_str(), "romeo@example.com/Orchard");
+    assert_eq!(jid, Jid::parse("romeo@example.com/Orchard").unwrap());
+    assert_ne!(jid, Jid::parse("romeo@example.com/orchard").unwrap());
+}
+
+#[test]
+fn bare_full_and_domain_addresses() {
+    let jid = Jid::parse("a@b").unwrap();
+    assert!(jid.is_bare() && !jid.is_full() && !jid.is_domain());
+    let full = jid.with_resource("c/d@e").unwrap();
+    assert!(full.is_full() && !full.is_bare());
+    assert_eq!(full.as_str(), "a@b/c/d@e");
+    assert_eq!(full.bare(), jid);
+    assert!(Jid::parse("b").unwrap().is_domain());
+    assert!(!Jid::parse("b/c").unwrap().is_domain());
+    assert!(jid.with_resource("").is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7622), ..ProptestConfig::default() })]
+
+    /// Any text: no panic, and what is accepted reads back as itself.
+    #[test]
+    fn parsing_is_total_and_idempotent(text in "\\PC{0,12}|[a-cA-C@/.:\\[\\] ]{0,16}") {
+        let parsed = Jid::parse(&text);
+        prop_assert_eq!(parsed.is_ok(), Jid::is_valid(&text));
+        if let Ok(jid) = parsed {
+            prop_assert_eq!(&Jid::parse(jid.as_str()).unwrap(), &jid);
+            prop_assert_eq!(
+                &Jid::from_parts(jid.local(), jid.domain(), jid.resource()).unwrap(),
+                &jid
+            );
+        }
+    }
+
+    /// Any character in any place of any part.
+    #[test]
+    fn accepted_parts_never_contain_a_separator(c in any::<char>()) {
+        let part: String = ['a', c, 'a'].iter().collect();
+        if let Ok(jid) = Jid::from_parts(Some(&part), "d", None) {
+            prop_assert_eq!(jid.resource(), None);
+            prop_assert_eq!(jid.domain(), "d");
+        }
+        if let Ok(jid) = Jid::from_parts(None, &part, None) {
+            prop_assert_eq!(jid.local(), None);
+            prop_assert_eq!(jid.resource(), None);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+use alloc::{string::ToString, vec::Vec};
+
+use super::*;
+
+const PRESETS: [Limits; 3] = [
+    Limits::client(),
+    Limits::server(),
+    Limits::server_to_server(),
+];
+
+/// Sets one limit from a plain number; milliseconds for durations.
+type Set = fn(Limits, u64) -> Result<Limits, LimitsError>;
+/// Reads it back the same way.
+type Get = fn(&Limits) -> u64;
+
+/// Every limit with its range, as its docs state it.
+const ALL: [(&str, Set, Get, u64, u64); 19] = [
+    (
+        "frame-bytes-before-auth",
+        |l, n| l.with_frame_bytes_before_auth(size(n)),
+        |l| l.frame_bytes_before_auth() as u64,
+        4_096,
+        65_536,
+    ),
+    (
+        "stanza-bytes",
+        |l, n| l.with_stanza_bytes(size(n)),
+        |l| l.stanza_bytes() as u64,
+        10_000,
+        16_777_216,
+    ),
+    (
+        "header-bytes",
+        |l, n| l.with_header_bytes(size(n)),
+        |l| l.header_bytes() as u64,
+        2_048,
+        65_536,
+    ),
+    (
+        "depth",
+        |l, n| l.with_depth(short(n)),
+        |l| l.depth().into(),
+        16,
+        256,
+    ),
+    (
+        "attributes",
+        |l, n| l.with_attributes(short(n)),
+        |l| l.attributes().into(),
+        16,
+        256,
+    ),
+    (
+        "elements",
+        |l, n| l.with_elements(u32::try_from(n).unwrap_or(u32::MAX)),
+        |l| l.elements().into(),
+        64,
+        1_048_576,
+    ),
+    (
+        "name-bytes",
+        |l, n| l.with_name_bytes(short(n)),
+        |l| l.name_bytes().into(),
+        64,
+        1_024,
+    ),
+    (
+        "namespaces",
+        |l, n| l.with_namespaces(short(n)),
+        |l| l.namespaces().into(),
+        16,
+        256,
+    ),
+    (
+        "handshake-bytes",
+        |l, n| l.with_handshake_bytes(size(n)),
+        |l| l.handshake_bytes() as u64,
+        16_384,
+        65_536,
+    ),
+    (
+        "outbox-bytes",
+        |l, n| l.with_outbox_bytes(size(n)),
+        |l| l.outbox_bytes() as u64,
+        10_000,
+        16_777_216,
+    ),
+    (
+        "reserve-bytes",
+        |l, n| l.with_reserve_bytes(size(n)),
+        |l| l.reserve_bytes() as u64,
+        8_192,
+        65_536,
+    ),
+    (
+        "phase-timeout",
+        |l, n| l.with_phase_timeout(Duration::from_millis(n)),
+        |l| millis(l.phase_timeout()),
+        1_000,
+        600_000,
+    ),
+    (
+        "negotiation-timeout",
+        |l, n| l.with_negotiation_timeout(Duration::from_millis(n)),
+        |l| millis(l.negotiation_timeout()),
+        1_000,
+        3_600_000,
+    ),
+    (
+        "write-stall-timeout",
+        |l, n| l.with_write_stall_timeout(Duration::from_millis(n)),
+        |l| millis(l.write_stall_timeout()),
+        1_000,
+        600_000,
+    ),
+    (
+        "closing-timeout",
+        |l, n| l.with_closing_timeout(Duration::from_millis(n)),
+        |l| millis(l.closing_timeout()),
+        100,
+        60_000,
+    ),
+    (
+        "linger",
+        |l, n| l.with_linger(Duration::from_millis(n)),
+        |l| millis(l.linger()),
+        100,
+        60_000,
+    ),
+    (
+        "sasl-attempts",
+        |l, n| l.with_sasl_attempts(byte(n)),
+        |l| l.sasl_attempts().into(),
+        2,
+        5,
+    ),
+    (
+        "redirects",
+        |l, n| l.with_redirects(byte(n)),
+        |l| l.redirects().into(),
+        2,
+        5,
+    ),
+    (
+        "requests",
+        |l, n| l.with_requests(short(n)),
+        |l| l.requests().into(),
+        1,
+        1_024,
+    ),
+];
+
+fn size(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn short(n: u64) -> u16 {
+    u16::try_from(n).unwrap_or(u16::MAX)
+}
+
+fn byte(n: u64) -> u8 {
+    u8::try_from(n).unwrap_or(u8::MAX)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[test]
+fn no_limit_can_be_switched_off() {
+    for (name, set, get, minimum, maximum) in ALL {
+        let limits = Limits::server();
+        for value in [minimum, maximum] {
+            let changed = set(limits, value).expect(name);
+            assert_eq!(get(&changed), value, "{name}");
+        }
+        for value in [0, minimum - 1, maximum + 1, u64::MAX] {
+            let error = set(limits, value).expect_err(name);
+            assert_eq!(error.limit, name);
+            assert_eq!((error.minimum, error.maximum), (minimum, maximum), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_setter_changes_its_own_limit_alone() {
+    let read = |limits: &Limits| -> Vec<u64> { ALL.iter().map(|row| row.2(limits)).collect() };
+    for (index, (name, set, get, minimum, _)) in ALL.into_iter().enumerate() {
+        let mut expected = read(&Limits::client());
+        assert_ne!(
+            expected[index], minimum,
+            "{name}: the test would show nothing"
+        );
+        let changed = set(Limits::client(), minimum).expect(name);
+        expected[index] = minimum;
+        assert_eq!(get(&changed), minimum, "{name}");
+        assert_eq!(read(&changed), expected, "{name}");
+    }
+}
+
+#[test]
+fn every_preset_lies_within_the_ranges() {
+    for preset in PRESETS {
+        for (name, _, get, minimum, maximum) in ALL {
+            let value = get(&preset);
+            assert!((minimum..=maximum).contains(&value), "{name} is {value}");
+        }
+    }
+}
+
+#[test]
+fn presets_are_the_documented_defaults() {
+    assert_eq!(
+        PRESETS.map(|preset| preset.stanza_bytes()),
+        [2_097_152, 262_144, 524_288]
+    );
+    for preset in PRESETS {
+        let values = ALL.map(|row| row.2(&preset));
+        let mut expected = [
+            10_000, 0, 4_096, 64, 64, 4_096, 256, 32, 32_768, 65_536, 16_384, 30_000, 120_000,
+            60_000, 5_000, 2_000, 3, 5, 64,
+        ];
+        expected[1] = preset.stanza_bytes() as u64;
+        assert_eq!(values, expected);
+    }
+}
+
+#[test]
+fn rfc6120_13_12_3_stanza_limit_is_not_below_10000_bytes() {
+    assert!(Limits::server().with_stanza_bytes(10_000).is_ok());
+    let error = Limits::server().with_stanza_bytes(9_999).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "stanza-bytes is 9999, must be 10000 to 16777216"
+    );
+}
+
+#[test]
+fn fractions_of_a_millisecond_do_not_pass_the_bounds() {
+    let limits = Limits::server();
+    let tiny = Duration::from_nanos(99_999_999);
+    assert!(limits.with_linger(tiny).is_err());
+    assert!(limits.with_linger(Duration::MAX).is_err());
+}
+
+#[test]
+fn the_memory_bound_covers_every_buffer_and_cannot_overflow() {
+    // Stanza, elements, attributes and namespaces, levels, handshake, outbox,
+    // reserve and three records, twice; and the rest.
+    let expected = 2
+        * (262_144 + 64 * 4_096 + 32 * 96 + 16 * 64 + 32_768 + 65_536 + 16_384 + 3 * 18_437)
+        + 65_536;
+    assert_eq!(Limits::server().memory_bound(), expected);
+
+    let mut largest = Limits::client();
+    for (name, set, _, _, maximum) in ALL {
+        let grown = set(largest, maximum).expect(name);
+        assert!(grown.memory_bound() >= largest.memory_bound(), "{name}");
+        largest = grown;
+    }
+    // 32-bit targets included.
+    assert!(
+        largest.memory_bound() < 1 << 30,
+        "{}",
+        largest.memory_bound()
+    );
+}

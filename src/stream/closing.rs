@@ -1,0 +1,127 @@
+//! The end of a stream (RFC 6120 4.4, 4.9.1.1), the same in both roles.
+//!
+//! Whoever wrote its closing tag writes nothing more and waits, under a
+//! deadline, for the peer's. Then TLS and TCP are ended. What arrives in
+//! between is delivered after a plain close, and dropped after a stream error:
+//! an error is unrecoverable (4.9.1.1), and behind unreadable bytes there is
+//! nothing to read.
+
+use super::table::{
+    Act, Cause, Failure, Inbound, Input, Local, Output, OwnHeader, Tell, act, tell,
+};
+use super::{Condition, ElementClass, OpeningClass};
+
+/// Phases of the end, in both roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Closing {
+    /// The peer has closed an established stream and the application is being
+    /// told: it may still send. Then the own closing tag goes out.
+    PeerClosed,
+    /// The own closing tag is written, the peer's is outstanding.
+    AwaitFooter(Inbound),
+    /// Both tags are exchanged, or it is no use waiting for the peer's.
+    Done,
+}
+
+impl Closing {
+    /// The one function that moves; the same shape as the roles' tables.
+    pub(super) fn step(self, input: Input) -> (Self, Output) {
+        use Closing::{AwaitFooter, Done, PeerClosed};
+        match (self, input) {
+            // 4.4: answer the peer's closing tag with the own one.
+            (PeerClosed, Input::Resume) => (Done, act(Act::CloseStream(Cause::Closed))),
+            (PeerClosed, Input::Local(Local::Close)) => {
+                (Done, act(Act::CloseStream(Cause::Closed)))
+            }
+            (PeerClosed, Input::Local(Local::Fail)) => (Done, failed(Failure::Application)),
+            (PeerClosed, Input::Local(Local::Reset(_))) => (Done, failed(Failure::Reset)),
+            (PeerClosed, Input::Expired) => (Done, act(Act::CloseStream(Cause::Closed))),
+
+            (AwaitFooter(_), Input::Footer) => (Done, act(Act::EndTransport(Cause::Closed))),
+            (AwaitFooter(_), Input::Expired) => (Done, act(Act::EndTransport(Cause::Timeout))),
+            (AwaitFooter(_), Input::Fault(_)) => (Done, act(Act::EndTransport(Cause::Closed))),
+            // Both sides may have failed at once; the peer's error is news.
+            (AwaitFooter(_), Input::Element(ElementClass::StreamError(_))) => (
+                AwaitFooter(Inbound::Discard),
+                tell(Tell::StreamError, Act::Wait),
+            ),
+            (AwaitFooter(Inbound::Deliver), Input::Element(class)) => (self, delivered(class)),
+            (AwaitFooter(Inbound::Deliver), Input::Keepalive) => {
+                (self, tell(Tell::Keepalive, Act::Wait))
+            }
+
+            // Everything else is late, or was asked for twice.
+            (_, _) => (self, Output::NOTHING),
+        }
+    }
+}
+
+/// A first-level element of an established stream, as the application gets it.
+pub(super) const fn delivered(class: ElementClass) -> Output {
+    match is_stanza(class) {
+        true => tell(Tell::Stanza, Act::Wait),
+        false => tell(Tell::Element, Act::Wait),
+    }
+}
+
+/// Whether it is a stanza (4.1); negotiation rides on some of them.
+pub(super) const fn is_stanza(class: ElementClass) -> bool {
+    use ElementClass as E;
+    matches!(
+        class,
+        E::Stanza(_)
+            | E::BindRequest
+            | E::BindResult
+            | E::BindError(_)
+            | E::SessionRequest
+            | E::SessionResult
+            | E::SessionError
+    )
+}
+
+/// Whether it ends any stream that it comes on.
+pub(super) const fn ends_the_stream(class: ElementClass) -> bool {
+    use ElementClass as E;
+    matches!(class, E::StreamError(_) | E::SecondHeader | E::Bad(_))
+}
+
+/// Stream error and closing tag; the own header was written long ago.
+pub(super) const fn failed(failure: Failure) -> Output {
+    act(Act::Fail(OwnHeader::Sent, failure))
+}
+
+/// What a role does on inputs that mean the same in every phase in which XML
+/// flows and negotiation or the stream goes on. `header` says whether the own
+/// header is out.
+pub(super) fn interrupted(header: OwnHeader, input: Input) -> Option<(Closing, Output)> {
+    use Closing::{AwaitFooter, Done};
+    let fail = |failure| act(Act::Fail(header, failure));
+    let condition = |condition| fail(Failure::Condition(condition));
+    Some(match input {
+        // Behind a fault nothing can be read, so nothing is waited for.
+        Input::Fault(fault) => (Done, condition(fault)),
+        Input::Element(ElementClass::StreamError(_)) => (
+            AwaitFooter(Inbound::Discard),
+            tell(Tell::StreamError, Act::CloseStream(Cause::PeerError)),
+        ),
+        // 4.9.1.1: whatever the peer sends after this is not processed.
+        Input::Element(ElementClass::Bad(bad)) => (AwaitFooter(Inbound::Discard), condition(bad)),
+        Input::Element(ElementClass::SecondHeader) => (
+            AwaitFooter(Inbound::Discard),
+            condition(Condition::BadFormat),
+        ),
+        Input::Header(OpeningClass::Bad(bad)) => (AwaitFooter(Inbound::Discard), condition(bad)),
+        Input::Header(OpeningClass::Valid(_)) => (
+            AwaitFooter(Inbound::Discard),
+            condition(Condition::BadFormat),
+        ),
+        Input::Local(Local::Fail) => (AwaitFooter(Inbound::Discard), fail(Failure::Application)),
+        Input::Local(Local::Reset(inbound)) => (AwaitFooter(inbound), fail(Failure::Reset)),
+        Input::Local(Local::Close) if header == OwnHeader::Sent => (
+            AwaitFooter(Inbound::Deliver),
+            act(Act::CloseStream(Cause::Closed)),
+        ),
+        Input::Local(Local::Close) => (Done, act(Act::EndTransport(Cause::Closed))),
+        _ => return None,
+    })
+}

@@ -1,0 +1,365 @@
+//! The state table of the initiating entity (RFC 6120 4 to 7).
+//!
+//! ```text
+//! Idle -> [TlsHandshake] -> AwaitHeader -> AwaitFeatures -> AwaitProceed -> TlsHandshake -> ...
+//!   ... -> AwaitHeader -> AwaitFeatures -> Authenticating -> AwaitHeader -> AwaitFeatures
+//!   ... -> Binding -> [StartingSession] -> Established -> Closing
+//! ```
+//!
+//! Choices the RFC leaves open:
+//! * STARTTLS is asked for whether or not it is offered (RFC 7590 3.1): an
+//!   attacker who strips the offer gains nothing, and nothing but
+//!   `<starttls/>` leaves before TLS.
+//! * A server that is not verified by `<success/>` gets a closing tag and no
+//!   further word.
+//! * A stanza before the stream is established is `<not-authorized/>` from
+//!   either side (4.9.3.12); another element out of its turn is
+//!   `<unsupported-stanza-type/>` (4.9.3.24).
+//! * RFC 6121's legacy session is requested only where it is offered without
+//!   `<optional/>`.
+
+use super::closing::{Closing, delivered, ends_the_stream, interrupted, is_stanza};
+use super::table::{
+    Act, Cause, Conflict, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
+    OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
+};
+use super::{
+    BindError, Condition, ElementClass, FeaturesClass, Kind, Offer, OpeningClass, VersionClass,
+};
+
+/// The negotiator of an initiating entity: a client, or a server that opens a
+/// server-to-server stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Initiating {
+    policy: Policy,
+    phase: InitiatingPhase,
+}
+
+/// Where an initiating entity stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InitiatingPhase {
+    /// Not connected.
+    Idle,
+    /// TLS is being negotiated.
+    TlsHandshake(AfterTls),
+    /// The own header is written, the peer's outstanding.
+    AwaitHeader(Leg),
+    /// The peer's features are outstanding.
+    AwaitFeatures(Leg),
+    /// `<starttls/>` is written.
+    AwaitProceed,
+    /// SASL is under way; so many attempts have been used up before.
+    Authenticating(Exchange, u8),
+    /// The bind request is written.
+    Binding(Resource, LegacySession),
+    /// The legacy session request is written.
+    StartingSession,
+    /// Stanzas flow.
+    Established,
+    /// The stream is being closed.
+    Closing(Closing),
+}
+
+/// What follows the TLS handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AfterTls {
+    /// The stream header.
+    Negotiate,
+    /// The stream error the application gave meanwhile: no XML may be sent
+    /// before the handshake is complete (5.4.3.1).
+    Fail,
+    /// The `<reset/>` the application asked for meanwhile.
+    Reset,
+}
+
+/// Where the SASL exchange stands (6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exchange {
+    /// A mechanism is being chosen.
+    Choosing,
+    /// `<auth/>` or `<response/>` is written.
+    AwaitReply,
+    /// The mechanism works on a challenge.
+    Computing,
+    /// The mechanism verifies the server.
+    Verifying,
+    /// `<abort/>` is written.
+    Aborting,
+}
+
+/// Whether the legacy session is requested after binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LegacySession {
+    /// Not offered, or voluntary.
+    Skip,
+    /// Offered, and not voluntary.
+    Request,
+}
+
+impl Initiating {
+    /// A negotiator before its stream.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            phase: InitiatingPhase::Idle,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn phase(&self) -> InitiatingPhase {
+        self.phase
+    }
+
+    /// One step: the only function that moves.
+    pub fn step(&mut self, input: Input) -> Output {
+        let (phase, output) = self.next(input);
+        self.phase = phase;
+        output
+    }
+
+    fn next(&self, input: Input) -> (InitiatingPhase, Output) {
+        use InitiatingPhase as P;
+        let policy = self.policy;
+        match (self.phase, input) {
+            (P::Closing(closing), input) => {
+                let (closing, output) = closing.step(input);
+                (P::Closing(closing), output)
+            }
+
+            (P::Idle, Input::Begin) => match policy.security {
+                Security::DirectTls => (P::TlsHandshake(AfterTls::Negotiate), act(Act::StartTls)),
+                Security::StartTls | Security::Plaintext => open(Leg::Plain),
+            },
+            (P::Idle, Input::Local(_)) => end(Act::EndTransport(Cause::Closed)),
+
+            (P::TlsHandshake(AfterTls::Negotiate), Input::Secured) => open(Leg::Secured),
+            (P::TlsHandshake(AfterTls::Fail), Input::Secured) => {
+                late_failure(Failure::Application, Inbound::Discard)
+            }
+            (P::TlsHandshake(AfterTls::Reset), Input::Secured) => {
+                late_failure(Failure::Reset, Inbound::Discard)
+            }
+            (P::TlsHandshake(_), Input::Local(Local::Fail)) => {
+                (P::TlsHandshake(AfterTls::Fail), Output::NOTHING)
+            }
+            (P::TlsHandshake(_), Input::Local(Local::Reset(_))) => {
+                (P::TlsHandshake(AfterTls::Reset), Output::NOTHING)
+            }
+            // 5.4.3.2: no XML, whatever goes wrong here.
+            (P::TlsHandshake(_), Input::Local(Local::Close)) => {
+                end(Act::EndTransport(Cause::Closed))
+            }
+            (P::TlsHandshake(_), Input::Expired) => end(Act::EndTransport(Cause::Timeout)),
+
+            // 4.7.5: a peer before 1.0 has no features, hence no TLS and SASL.
+            (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy))) => {
+                fail(Condition::UnsupportedVersion)
+            }
+            (P::AwaitHeader(leg), Input::Header(OpeningClass::Valid(VersionClass::Current))) => {
+                (P::AwaitFeatures(leg), tell(Tell::StreamOpened, Act::Wait))
+            }
+
+            (P::AwaitFeatures(leg), Input::Element(ElementClass::Features(features))) => {
+                let (phase, order) = chosen(policy, leg, features);
+                let news = match phase {
+                    P::Established => Tell::Established,
+                    _ => Tell::Features,
+                };
+                (phase, tell(news, order))
+            }
+
+            (P::AwaitProceed, Input::Element(ElementClass::Proceed)) => {
+                (P::TlsHandshake(AfterTls::Negotiate), act(Act::StartTls))
+            }
+            (P::AwaitProceed, Input::Element(ElementClass::TlsFailure)) => {
+                close(Cause::StarttlsRefused)
+            }
+
+            (P::Authenticating(exchange, used), input) => {
+                authenticating(policy, exchange, used, input)
+            }
+
+            (P::Binding(_, session), Input::Element(ElementClass::BindResult)) => match session {
+                LegacySession::Skip => established(),
+                LegacySession::Request => (P::StartingSession, act(Act::RequestSession)),
+            },
+            (
+                P::Binding(Resource::Wanted, session),
+                Input::Element(ElementClass::BindError(BindError::Conflict)),
+            ) if policy.conflict == Conflict::Generate => (
+                P::Binding(Resource::Generated, session),
+                act(Act::RequestBind(Resource::Generated)),
+            ),
+            (P::Binding(..), Input::Element(ElementClass::BindError(_))) => {
+                close(Cause::Negotiation(NegotiationFailure::BindRefused))
+            }
+            (P::StartingSession, Input::Element(ElementClass::SessionResult)) => established(),
+            (P::StartingSession, Input::Element(ElementClass::SessionError)) => {
+                close(Cause::Negotiation(NegotiationFailure::SessionRefused))
+            }
+
+            // 4.4: the application may finish before the own tag goes out.
+            (P::Established, Input::Footer) => (
+                P::Closing(Closing::PeerClosed),
+                tell(Tell::PeerClosing, Act::Wait),
+            ),
+            (P::Established, Input::Keepalive) => {
+                (P::Established, tell(Tell::Keepalive, Act::Wait))
+            }
+            (phase, input) => common(phase, input),
+        }
+    }
+}
+
+/// What the features of a leg lead to (4.3.2, 5.3.1, 6.3.1, 7.3.1).
+fn chosen(policy: Policy, leg: Leg, features: FeaturesClass) -> (InitiatingPhase, Act) {
+    use InitiatingPhase as P;
+    let closing = |order| (P::Closing(Closing::AwaitFooter(Inbound::Discard)), order);
+    let unsupported = Act::Fail(
+        OwnHeader::Sent,
+        Failure::Condition(Condition::UnsupportedFeature),
+    );
+    let missing = |step| Act::CloseStream(Cause::Negotiation(step));
+    match leg {
+        Leg::Plain if policy.security == Security::StartTls => (P::AwaitProceed, Act::RequestTls),
+        Leg::Plain | Leg::Secured => {
+            if features.sasl {
+                (
+                    P::Authenticating(Exchange::Choosing, 0),
+                    Act::ChooseMechanism,
+                )
+            } else if features.unknown_required {
+                closing(unsupported)
+            } else {
+                closing(missing(NegotiationFailure::NoSasl))
+            }
+        }
+        Leg::Authenticated => match (policy.kind, features.bind) {
+            // 4.9.3.23: mandatory, and not ours.
+            _ if features.unknown_required => closing(unsupported),
+            (Kind::ServerToServer, _) => (P::Established, Act::Wait),
+            (Kind::ClientToServer, false) => closing(missing(NegotiationFailure::NoBind)),
+            (Kind::ClientToServer, true) => {
+                let session = match features.session {
+                    Offer::Required => LegacySession::Request,
+                    _ => LegacySession::Skip,
+                };
+                (
+                    P::Binding(Resource::Wanted, session),
+                    Act::RequestBind(Resource::Wanted),
+                )
+            }
+        },
+    }
+}
+
+/// SASL (6.4). `used` counts the attempts before this one (6.4.5).
+fn authenticating(
+    policy: Policy,
+    exchange: Exchange,
+    used: u8,
+    input: Input,
+) -> (InitiatingPhase, Output) {
+    use ElementClass as E;
+    use Exchange::{Aborting, AwaitReply, Choosing, Computing, Verifying};
+    let at = |exchange| InitiatingPhase::Authenticating(exchange, used);
+    match (exchange, input) {
+        (Choosing, Input::Sasl(Sasl::Send)) => (at(AwaitReply), act(Act::SendAuth)),
+        (Choosing, Input::Sasl(_)) => close(Cause::Authentication),
+
+        (AwaitReply, Input::Element(E::Challenge)) => (at(Computing), act(Act::RunChallenge)),
+        (Computing, Input::Sasl(Sasl::Send)) => (at(AwaitReply), act(Act::SendResponse)),
+        (Computing, Input::Sasl(_)) => (at(Aborting), act(Act::SendAbort)),
+
+        (AwaitReply, Input::Element(E::Success)) => (at(Verifying), act(Act::VerifySuccess)),
+        (Verifying, Input::Sasl(Sasl::Done)) => (
+            InitiatingPhase::AwaitHeader(Leg::Authenticated),
+            tell(Tell::Authenticated, Act::OpenStream(Leg::Authenticated)),
+        ),
+        (Verifying, Input::Sasl(_)) => close(Cause::Authentication),
+
+        (AwaitReply, Input::Element(E::SaslFailure)) if used + 1 < policy.sasl_attempts => (
+            InitiatingPhase::Authenticating(Choosing, used + 1),
+            act(Act::ChooseMechanism),
+        ),
+        (AwaitReply | Aborting, Input::Element(E::SaslFailure)) => close(Cause::Authentication),
+        // The abort may have crossed these.
+        (Aborting, Input::Element(E::Challenge | E::Success)) => close(Cause::Authentication),
+
+        (_, input) => common(at(exchange), input),
+    }
+}
+
+/// What means the same in every phase in which XML flows.
+fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output) {
+    use InitiatingPhase as P;
+    if let (P::Established, Input::Element(class)) = (phase, input) {
+        if !ends_the_stream(class) {
+            return (phase, delivered(class));
+        }
+    }
+    if phase != P::Idle && !matches!(phase, P::TlsHandshake(_)) {
+        if let Some((closing, output)) = interrupted(OwnHeader::Sent, input) {
+            return (P::Closing(closing), output);
+        }
+    }
+    match input {
+        Input::Element(class) => fail(match is_stanza(class) {
+            true => Condition::NotAuthorized,
+            false => Condition::UnsupportedStanzaType,
+        }),
+        Input::Footer => (
+            P::Closing(Closing::Done),
+            act(Act::CloseStream(Cause::Negotiation(
+                NegotiationFailure::PeerClosed,
+            ))),
+        ),
+        Input::Expired => (
+            P::Closing(Closing::AwaitFooter(Inbound::Discard)),
+            act(Act::Fail(OwnHeader::Sent, Failure::Timeout)),
+        ),
+        // 11.7: white space is tolerated in the middle of negotiation.
+        Input::Keepalive => (phase, Output::NOTHING),
+        // The driver's defects: never taken for progress.
+        _ => end(Act::EndTransport(Cause::Internal)),
+    }
+}
+
+fn open(leg: Leg) -> (InitiatingPhase, Output) {
+    (InitiatingPhase::AwaitHeader(leg), act(Act::OpenStream(leg)))
+}
+
+fn established() -> (InitiatingPhase, Output) {
+    (
+        InitiatingPhase::Established,
+        tell(Tell::Established, Act::Wait),
+    )
+}
+
+fn close(cause: Cause) -> (InitiatingPhase, Output) {
+    (
+        InitiatingPhase::Closing(Closing::AwaitFooter(Inbound::Discard)),
+        act(Act::CloseStream(cause)),
+    )
+}
+
+fn fail(condition: Condition) -> (InitiatingPhase, Output) {
+    (
+        InitiatingPhase::Closing(Closing::AwaitFooter(Inbound::Discard)),
+        act(Act::Fail(OwnHeader::Sent, Failure::Condition(condition))),
+    )
+}
+
+/// A failure that had to wait for the handshake: the own header comes first.
+fn late_failure(failure: Failure, inbound: Inbound) -> (InitiatingPhase, Output) {
+    (
+        InitiatingPhase::Closing(Closing::AwaitFooter(inbound)),
+        act(Act::Fail(OwnHeader::Missing, failure)),
+    )
+}
+
+fn end(order: Act) -> (InitiatingPhase, Output) {
+    (InitiatingPhase::Closing(Closing::Done), act(order))
+}

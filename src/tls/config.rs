@@ -1,0 +1,273 @@
+//! Per-role TLS setup: the user's rustls config and what this crate adds.
+//!
+//! The user chooses the crypto provider, roots, certificates, client
+//! authentication and versions by building a rustls config. This crate never
+//! changes the user's object; it works on clones (a few hundred bytes, all
+//! else is shared), in which it
+//!
+//! * switches early data off, in both roles, and half-RTT data on a server:
+//!   what arrives before the handshake is complete can be replayed;
+//! * issues no tickets as a server unless asked to: a session that cannot be
+//!   resumed cannot be resumed by mistake after a reset (RFC 6120 4.9.3.16);
+//! * observes the exporter secret, the certificate sent and SNI.
+
+use super::observe::{ExporterLog, NoTickets, ResolverTap};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+use core::fmt;
+use rustls::{ClientConfig, Error, ServerConfig, server::NoServerSessionStorage};
+
+/// Where [`Verified`](super::Verified) comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verification {
+    /// From the rustls config's own verifier: a handshake that finished has
+    /// verified the peer, if the peer presented a certificate. For c2s.
+    #[default]
+    Config,
+    /// From a check after the handshake: the config lets any certificate
+    /// through, as s2s needs where dialback may follow (RFC 6120 13.7.2,
+    /// XEP-0220). The handshake alone proves only
+    /// [`Encrypted`](super::Encrypted).
+    Deferred,
+}
+
+/// Whether a client may resume an earlier TLS session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumption {
+    /// As the rustls config says (RFC 6120 3.3 recommends it).
+    Allowed,
+    /// A full handshake, and nothing of it is kept for later: after a stream
+    /// reset (RFC 6120 4.9.3.16).
+    Forbidden,
+}
+
+/// Bounds on what a peer can make a session hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsLimits {
+    /// Bytes of records whose handshake message is not whole yet, default
+    /// 32 KiB. One record more may be held. A certificate chain has to fit.
+    pub handshake_bytes: usize,
+}
+
+impl Default for TlsLimits {
+    fn default() -> Self {
+        Self {
+            handshake_bytes: 32 * 1024,
+        }
+    }
+}
+
+/// Why a session could not be set up: a mistake in the config, or no
+/// randomness.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The crypto provider gave no random bytes.
+    #[error("the crypto provider gave no random bytes")]
+    NoRandomness,
+    /// An application protocol name is empty or longer than 255 bytes (RFC
+    /// 7301 3.1).
+    #[error("an application protocol name is empty or too long")]
+    Alpn,
+    /// TLS is needed, and the connection's config has none.
+    #[error("there is no TLS config")]
+    NotConfigured,
+    /// The TLS library refused the config.
+    #[error("the TLS config was refused: {detail}")]
+    Config {
+        /// The library's reason.
+        detail: String,
+    },
+}
+
+impl SetupError {
+    pub(super) fn from_rustls(error: &Error) -> Self {
+        match error {
+            Error::FailedToGetRandomBytes => Self::NoRandomness,
+            other => Self::Config {
+                detail: format!("{other:?}"),
+            },
+        }
+    }
+}
+
+/// TLS as a client: XMPP clients, and servers opening an s2s connection.
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct ClientTls {
+    config: Arc<ClientConfig>,
+    verification: Verification,
+    require_renegotiation_info: bool,
+}
+
+impl ClientTls {
+    /// Works with clones of `config`.
+    #[must_use]
+    pub fn new(config: Arc<ClientConfig>) -> Self {
+        let mut config = Arc::unwrap_or_clone(config);
+        config.enable_early_data = false;
+        Self {
+            config: Arc::new(config),
+            verification: Verification::Config,
+            require_renegotiation_info: true,
+        }
+    }
+
+    /// Where [`Verified`](super::Verified) comes from; default
+    /// [`Verification::Config`].
+    #[must_use]
+    pub fn verification(mut self, verification: Verification) -> Self {
+        self.verification = verification;
+        self
+    }
+
+    /// Whether a TLS 1.2 server must acknowledge `renegotiation_info` (RFC
+    /// 9325 3.5); default true. Without it the connection is open to
+    /// CVE-2009-3555 on the server's side, whatever this side does.
+    #[must_use]
+    pub fn require_renegotiation_info(mut self, require: bool) -> Self {
+        self.require_renegotiation_info = require;
+        self
+    }
+
+    /// Uses `store` for TLS sessions from now on, in place of the config's. A
+    /// stream reset voids all earlier sessions for good (RFC 6120 4.9.3.16),
+    /// not only for the connection that follows it: give a fresh store then,
+    /// or `rustls::client::Resumption::disabled()`.
+    #[must_use]
+    pub fn session_store(mut self, store: rustls::client::Resumption) -> Self {
+        let mut config = Arc::unwrap_or_clone(self.config);
+        config.resumption = store;
+        self.config = Arc::new(config);
+        self
+    }
+
+    /// The randomness of the config's crypto provider.
+    #[must_use]
+    pub fn random(&self) -> &'static dyn rustls::crypto::SecureRandom {
+        self.config.crypto_provider().secure_random
+    }
+
+    pub(super) fn must_acknowledge(&self) -> bool {
+        self.require_renegotiation_info
+    }
+
+    pub(super) fn verified_by(&self) -> Verification {
+        self.verification
+    }
+
+    /// The config of one connection.
+    pub(super) fn for_connection(
+        &self,
+        alpn: &[&[u8]],
+        resumption: Resumption,
+    ) -> Result<(ClientConfig, Arc<ExporterLog>), SetupError> {
+        let mut config = ClientConfig::clone(&self.config);
+        let exporter = ExporterLog::new(config.key_log);
+        config.key_log = exporter.clone();
+        if !alpn.is_empty() {
+            config.alpn_protocols = protocols(alpn)?;
+        }
+        if resumption == Resumption::Forbidden {
+            config.resumption = rustls::client::Resumption::disabled();
+        }
+        Ok((config, exporter))
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls")
+            .field("verification", &self.verification)
+            .field(
+                "require_renegotiation_info",
+                &self.require_renegotiation_info,
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// TLS as a server: XMPP servers towards clients and other servers. Cheap to
+/// clone.
+#[derive(Clone)]
+pub struct ServerTls {
+    given: Arc<ServerConfig>,
+    config: Arc<ServerConfig>,
+    verification: Verification,
+}
+
+impl ServerTls {
+    /// Works with clones of `config`.
+    #[must_use]
+    pub fn new(config: Arc<ServerConfig>) -> Self {
+        Self {
+            config: derive(&config, false),
+            given: config,
+            verification: Verification::Config,
+        }
+    }
+
+    /// Where [`Verified`](super::Verified) comes from if the client presents
+    /// a certificate; default [`Verification::Config`].
+    #[must_use]
+    pub fn verification(mut self, verification: Verification) -> Self {
+        self.verification = verification;
+        self
+    }
+
+    /// Whether clients may resume sessions, by the config's tickets and
+    /// session storage; default false: none are issued and none accepted.
+    #[must_use]
+    pub fn tickets(mut self, tickets: bool) -> Self {
+        self.config = derive(&self.given, tickets);
+        self
+    }
+
+    pub(super) fn verified_by(&self) -> Verification {
+        self.verification
+    }
+
+    /// The config of one connection.
+    pub(super) fn for_connection(
+        &self,
+        alpn: &[&[u8]],
+    ) -> Result<(ServerConfig, Arc<ExporterLog>, Arc<ResolverTap>), SetupError> {
+        let mut config = ServerConfig::clone(&self.config);
+        let exporter = ExporterLog::new(config.key_log);
+        config.key_log = exporter.clone();
+        let resolver = ResolverTap::new(config.cert_resolver);
+        config.cert_resolver = resolver.clone();
+        if !alpn.is_empty() {
+            config.alpn_protocols = protocols(alpn)?;
+        }
+        Ok((config, exporter, resolver))
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls")
+            .field("verification", &self.verification)
+            .finish_non_exhaustive()
+    }
+}
+
+fn derive(given: &ServerConfig, tickets: bool) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::clone(given);
+    config.max_early_data_size = 0;
+    config.send_half_rtt_data = false;
+    if !tickets {
+        config.send_tls13_tickets = 0;
+        config.max_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.ticketer = Arc::new(NoTickets);
+    }
+    Arc::new(config)
+}
+
+fn protocols(alpn: &[&[u8]]) -> Result<Vec<Vec<u8>>, SetupError> {
+    if alpn.iter().any(|name| !(1..=255).contains(&name.len())) {
+        return Err(SetupError::Alpn);
+    }
+    Ok(alpn.iter().map(|name| name.to_vec()).collect())
+}

@@ -1,0 +1,126 @@
+//! The TLS record header: what can be known about a record before anything of
+//! it is trusted (RFC 5246 6.2.1, RFC 8446 5.1).
+
+/// Bytes of a record header.
+pub(super) const HEADER_LEN: usize = 5;
+
+/// The largest record on the wire: header, 2^14 bytes, and the 2048 bytes of
+/// expansion TLS 1.2 allows (RFC 5246 6.2.3).
+pub(super) const MAX_WIRE: usize = HEADER_LEN + 16_384 + 2048;
+
+/// The largest plaintext of one record (RFC 8446 5.1).
+pub(super) const MAX_PLAINTEXT: usize = 16_384;
+
+/// A record header. It is not authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) kind: Kind,
+    major: u8,
+    len: u16,
+}
+
+/// The content type a header claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    ChangeCipherSpec,
+    Alert,
+    Handshake,
+    ApplicationData,
+    Heartbeat,
+    Unknown,
+}
+
+impl Header {
+    /// Reads the header `bytes` begin with; `None` while it is not complete.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (header, _) = bytes.split_first_chunk::<HEADER_LEN>()?;
+        let [kind, major, _, high, low] = *header;
+        Some(Self {
+            kind: Kind::from(kind),
+            major,
+            len: u16::from_be_bytes([high, low]),
+        })
+    }
+
+    /// Whether no TLS stack reads on behind this header: unknown type, no TLS
+    /// version, empty where it must not be, or too long.
+    pub(super) fn is_malformed(self) -> bool {
+        self.kind == Kind::Unknown
+            || self.major != 3
+            || (self.len == 0 && self.kind != Kind::ApplicationData)
+            || self.wire_len() >= MAX_WIRE
+    }
+
+    /// Bytes the whole record takes, header included.
+    pub(super) fn wire_len(self) -> usize {
+        HEADER_LEN + usize::from(self.len)
+    }
+
+    /// Bytes needed before the record can be judged: all of it, or the header
+    /// alone if that settles the matter.
+    pub(super) fn needed(self) -> usize {
+        if self.is_malformed() {
+            HEADER_LEN
+        } else {
+            self.wire_len()
+        }
+    }
+}
+
+impl From<u8> for Kind {
+    fn from(value: u8) -> Self {
+        match value {
+            20 => Self::ChangeCipherSpec,
+            21 => Self::Alert,
+            22 => Self::Handshake,
+            23 => Self::ApplicationData,
+            24 => Self::Heartbeat,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The records in `bytes`, each with its header; a rest that is no whole
+/// record is left out.
+pub(super) fn records(bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
+    let mut rest = bytes;
+    core::iter::from_fn(move || {
+        let header = Header::read(rest)?;
+        let (record, behind) = rest.split_at_checked(header.wire_len())?;
+        rest = behind;
+        Some((header, record))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_settles_the_matter_needs_no_body() {
+        for malformed in [
+            *b"GET /",
+            [22, 3, 3, 0, 0],
+            [22, 2, 0, 0, 9],
+            [23, 3, 3, 0x48, 0],
+            [25, 3, 3, 0, 1],
+        ] {
+            let header = Header::read(&malformed).unwrap();
+            assert!(header.is_malformed(), "{malformed:?}");
+            assert_eq!(header.needed(), HEADER_LEN);
+        }
+        for fine in [[23, 3, 3, 0, 0], [22, 3, 1, 0x47, 0xff], [24, 3, 3, 0, 1]] {
+            let header = Header::read(&fine).unwrap();
+            assert!(!header.is_malformed(), "{fine:?}");
+            assert!(header.needed() <= MAX_WIRE);
+        }
+        assert_eq!(Header::read(&[22, 3, 3, 0]), None);
+    }
+
+    #[test]
+    fn records_are_walked_and_a_rest_is_left_out() {
+        let bytes = [21, 3, 3, 0, 2, 2, 40, 23, 3, 3, 0, 1, 9, 22, 3, 3, 0, 9, 1];
+        let found: alloc::vec::Vec<_> = records(&bytes).map(|(h, r)| (h.kind, r.len())).collect();
+        assert_eq!(found, [(Kind::Alert, 7), (Kind::ApplicationData, 6)]);
+    }
+}

@@ -1,0 +1,14 @@
+//! What several integration tests share.
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "test code"
+)]
+
+pub mod hostile_tls;
+pub mod pair;
+pub mod pki;
