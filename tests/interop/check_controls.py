@@ -14,7 +14,7 @@ from harness import Process, expect, expect_equal, listen
 from peer import Peer
 from programs import PASSWORD
 from scram import ClientScram, ScramError, ServerScram
-from tap import TO_CLIENT, Tap
+from tap import Tap
 from tls import ClientHello, Tls, client_context, server_context
 
 
@@ -23,13 +23,15 @@ def run(suite, lab):
     suite.check("control: SCRAM of these scripts reproduces the exchange of RFC 7677 section 3", rfc7677)
     suite.check("control: a changed channel binding breaks the proof", changed_binding)
     for version, kind in BINDINGS:
-        suite.check(f"control: both scripted roles, SCRAM-SHA-256-PLUS, {kind}, TLS {version}", scripted_pair, lab, version, kind)
+        name = f"control: both scripted roles, SCRAM-SHA-256-PLUS, {kind}, TLS {version}"
+        suite.check(name, scripted_pair, lab, version, kind)
     ejabberd = suite.setup("start ejabberd", Ejabberd, lab.directory / "control", lab.pki)
     prosody = suite.setup("start prosody", Prosody, lab.directory / "control", lab.pki, "rsa")
     if not (ejabberd and prosody):
         return
     for version in VERSIONS:
-        suite.check(f"control: the scripted client logs in at Prosody and ejabberd, TLS {version}", log_in, lab, prosody, ejabberd, version)
+        name = f"control: the scripted client logs in at Prosody and ejabberd, TLS {version}"
+        suite.check(name, log_in, lab, prosody, ejabberd, version)
         suite.check(f"control: a resumed session shows in the ClientHello, TLS {version}", resumption, lab, version)
     suite.check("control: slixmpp and libstrophe log in at ejabberd", helpers, lab, ejabberd)
     suite.check("control: Prosody's answer to a renegotiation is seen on the wire", prosody_answers, lab, prosody)

@@ -31,7 +31,8 @@ def run(suite, lab):
     for phase in ("before the stream", "SASL", "bound", "behind a message", "before a message", "inside a stanza"):
         suite.check(f"renegotiation-client: HelloRequest from pyOpenSSL, {phase}", hello_request, lab, phase)
     for key in ("k", "K"):
-        suite.check(f"renegotiation-none: TLS 1.3 KeyUpdate, openssl s_client {key}, server stays", key_update_server, lab, key)
+        name = f"renegotiation-none: TLS 1.3 KeyUpdate, openssl s_client {key}, server stays"
+        suite.check(name, key_update_server, lab, key)
     for request in (False, True):
         asked = "asking for one" if request else "not asking for one"
         suite.check(f"renegotiation-none: TLS 1.3 KeyUpdate {asked}, client stays", key_update_client, lab, request)

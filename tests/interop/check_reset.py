@@ -1,4 +1,4 @@
-"""RFC 6120 section 4.9.3.16: a stream reset ends TLS and SASL with the stream; the next connection starts from nothing."""
+"""RFC 6120 section 4.9.3.16: a reset ends TLS and SASL with the stream; the next connection starts from nothing."""
 
 from check_servers import VERSIONS
 from frames import Footer, error_condition, show

@@ -26,11 +26,13 @@ INJECTED = {
 def run(suite, lab):
     """All checks of this module."""
     for version in VERSIONS:
-        suite.check(f"scripted-server: the stream error reaches a peer that keeps sending, TLS {version}", flood, lab, version)
+        name = f"scripted-server: the stream error reaches a peer that keeps sending, TLS {version}"
+        suite.check(name, flood, lab, version)
     suite.check("scripted-server: the stream error reaches a peer that keeps sending, plain TCP", flood, lab, None)
     for what in ("SASL", "a header", "a ClientHello", "white space"):
         suite.check(f"scripted-server: {what} glued behind <starttls/>", glued_starttls, lab, what)
     suite.check("scripted-server: SASL before TLS", sasl_before_tls, lab)
+    suite.check("scripted-server: STARTTLS inside TLS (5.4.2.2)", starttls_twice, lab)
     suite.check("scripted-server: TCP ends without </stream:stream>", server_sees_end, lab, "fin", "tls-truncated")
     suite.check("scripted-server: close_notify without </stream:stream>", server_sees_end, lab, "notify", "transport")
     suite.check("scripted-server: TCP reset", server_sees_end, lab, "rst", "transport")
@@ -149,6 +151,22 @@ def sasl_before_tls(lab):
     said = peer.read_to_end()
     expect(not any(frames.is_element(frame, frames.SASL, "success") for frame in said), "logged in without TLS")
     expect_equal(server.events("authenticated"), [], "authenticated events")
+
+
+def starttls_twice(lab):
+    """It is not offered there: `<failure/>`, the closing tag, the end."""
+    server = Server(lab.pki)
+    peer = Peer.dial(server.port)
+    peer.open()
+    features = peer.client_tls(client_context(lab.pki.ca))
+    expect(features.find(f"{{{frames.TLS}}}starttls") is None, "STARTTLS is offered inside TLS")
+    peer.send(STARTTLS)
+    peer.expect_element(frames.TLS, "failure")
+    peer.expect_footer()
+    peer.send("</stream:stream>")
+    peer.close_tls()
+    peer.read_to_end()
+    expect_equal((peer.end, peer.tls.close_notify), (FIN, True), "end, close_notify")
 
 
 def server_sees_end(lab, how, reason):

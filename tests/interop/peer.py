@@ -154,6 +154,8 @@ class Peer:
         self._flush(session)
         self.handshake_tape = self.received[tape:]
         self.tls = session
+        self.frames.feed(session.read())  # what came right behind the peer's Finished
+        self._flush(session)
 
     def close_tls(self):
         """Send a close_notify."""
