@@ -44,6 +44,8 @@ def one(lab, server, phase, _what, data, answers):
     if answers.startswith("sasl:"):
         expect(f"sasl:{failure_condition(frame)}" in answers.split("|"), f"answer {show(frame)}")
         # The stream is not affected: the next attempt succeeds.
+        if phase == "plain":
+            peer.client_tls(client_context(lab.pki.ca))
         peer.plain()
         peer.bind()
         peer.close()
