@@ -1,0 +1,323 @@
+//! The receiving side: what is offered, the dialogue with the application.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
+
+use super::{
+    AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Condition, Decoy, ExternalAcceptor,
+    Hash, MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, ScramAcceptor, ScramKeys,
+    Secret, password::check_prepared,
+};
+
+/// The receiving side of one SASL exchange (RFC 4422 section 3).
+///
+/// After [`ServerStep::Ask`] the next call is [`provide`](Self::provide),
+/// after [`ServerStep::Working`] it is [`work`](Self::work), after
+/// [`ServerStep::Challenge`] it is [`response`](Self::response). A response
+/// out of turn fails with `malformed-request`, any other call out of turn or
+/// an answer that does not fit the question with `temporary-auth-failure`.
+/// A failure is final: whatever is called after it fails too.
+pub trait Acceptor: Send + fmt::Debug {
+    /// The IANA name of the mechanism.
+    fn name(&self) -> &str;
+
+    /// Takes the decoded data of `<auth/>` (`None`: it had none, not even `=`)
+    /// or of a `<response/>` (always `Some`).
+    fn response(&mut self, data: Option<&[u8]>) -> ServerStep;
+
+    /// Does one bounded slice of the work that [`ServerStep::Working`]
+    /// announced.
+    fn work(&mut self) -> ServerStep;
+
+    /// Takes the application's answer to [`ServerStep::Ask`].
+    fn provide(&mut self, answer: Answer) -> ServerStep;
+}
+
+/// What an [`Acceptor`] wants next. Exhaustive on purpose, like
+/// [`Step`](super::Step).
+#[must_use]
+#[derive(Debug)]
+pub enum ServerStep {
+    /// Send this in a `<challenge/>`.
+    Challenge(Secret),
+    /// Ask the application, then call [`Acceptor::provide`].
+    Ask(Question),
+    /// Call [`Acceptor::work`].
+    Working,
+    /// The peer is authenticated: send `<success/>`.
+    Success {
+        /// Who it is.
+        identity: Identity,
+        /// The additional data of `<success/>`.
+        data: Option<Secret>,
+    },
+    /// Send `<failure/>` with this condition.
+    Failure(Condition),
+}
+
+/// Who has been authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The authentication identity, in the form the application gave in its
+    /// [`Answer`].
+    pub authcid: String,
+    /// The authorization identity as the peer sent it; the application has
+    /// agreed to it. An empty one counts as none (RFC 6120 section 6.3.8).
+    pub authzid: Option<String>,
+}
+
+/// What the application must look up. Names are as the peer sent them, neither
+/// prepared nor checked: prepare them (SASLprep, or the account's own rules)
+/// before looking them up.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum Question {
+    /// PLAIN: is this the password of this user? Answer with
+    /// [`Answer::Keys`] to have it compared with stored SCRAM keys, or compare
+    /// it yourself and answer [`Answer::Accept`] or
+    /// `Reject(NotAuthorized)`.
+    Password {
+        /// The user.
+        authcid: String,
+        /// The password, as sent.
+        password: Secret,
+        /// The entity to act as, if another one.
+        authzid: Option<String>,
+    },
+    /// SCRAM: the user's stored keys for this hash.
+    ScramKeys {
+        /// The user.
+        username: String,
+        /// The entity to act as, if another one.
+        authzid: Option<String>,
+        /// The hash the keys must be for.
+        hash: Hash,
+    },
+    /// EXTERNAL: whom does the channel (the client's certificate) speak for?
+    /// Several identities and no `authzid` to choose by: `invalid-authzid`
+    /// (XEP-0178).
+    External {
+        /// The entity to act as, if given.
+        authzid: Option<String>,
+    },
+    /// ANONYMOUS: may somebody come in, and under which temporary name?
+    Anonymous {
+        /// The trace data, good for tracing and for nothing else (XEP-0175).
+        trace: Option<String>,
+    },
+}
+
+/// The application's answer to a [`Question`].
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// PLAIN, EXTERNAL, ANONYMOUS: let the peer in, also as the `authzid` it
+    /// asked for.
+    Accept {
+        /// The user's name in the application's own (prepared) form.
+        authcid: String,
+    },
+    /// SCRAM, PLAIN: the user's keys. The peer still has to prove itself.
+    Keys {
+        /// The user's name in the application's own (prepared) form.
+        authcid: String,
+        /// The stored keys.
+        keys: ScramKeys,
+        /// Fail with this even if the proof is right: the account is disabled,
+        /// the `authzid` is not open to this user. Only who knows the password
+        /// learns it.
+        refuse: Option<Condition>,
+    },
+    /// SCRAM, PLAIN: there is no such user. The exchange goes on as it would
+    /// with a wrong password and ends in `not-authorized`.
+    UnknownUser {
+        /// The name in the application's own (prepared) form, so that all
+        /// spellings of it get the same salt.
+        authcid: String,
+    },
+    /// Fail at once with this condition. To tell of one user but not of
+    /// another would give away who exists: see [`Answer::Keys`]'s `refuse`.
+    Reject(Condition),
+}
+
+impl Answer {
+    /// [`Answer::Keys`] with nothing to refuse.
+    #[must_use]
+    pub const fn keys(authcid: String, keys: ScramKeys) -> Self {
+        Self::Keys {
+            authcid,
+            keys,
+            refuse: None,
+        }
+    }
+}
+
+/// What a receiving entity offers on one stream: the mechanisms, and the
+/// channel bindings behind the -PLUS ones.
+///
+/// Made anew after each stream restart, since TLS changes it, and the only
+/// way to start an acceptor by name: a mechanism that was not offered on this
+/// stream is refused.
+#[derive(Clone, Debug)]
+pub struct Advertisement {
+    mechanisms: MechanismSet,
+    bindings: Vec<ChannelBindingData>,
+}
+
+impl Advertisement {
+    /// Offers those of `allowed` that this stream can carry.
+    ///
+    /// * without TLS (`encrypted` false): no PLAIN (RFC 6120 section 13.8.3)
+    ///   and no EXTERNAL;
+    /// * without an acceptable client `certificate`: no EXTERNAL (6.3.4);
+    /// * without `bindings`: no -PLUS (RFC 5802 section 6).
+    #[must_use]
+    pub fn new(
+        allowed: MechanismSet,
+        encrypted: bool,
+        certificate: bool,
+        bindings: Vec<ChannelBindingData>,
+    ) -> Self {
+        let possible = |mechanism: &MechanismName| match mechanism {
+            MechanismName::Plain => encrypted,
+            MechanismName::External => encrypted && certificate,
+            MechanismName::ScramPlus(_) => encrypted && !bindings.is_empty(),
+            MechanismName::Scram(_) | MechanismName::Anonymous => true,
+        };
+        Self {
+            mechanisms: allowed.iter().filter(possible).collect(),
+            bindings,
+        }
+    }
+
+    /// The mechanisms offered; iterate over them in the order to list them.
+    #[must_use]
+    pub const fn mechanisms(&self) -> MechanismSet {
+        self.mechanisms
+    }
+
+    /// The names for XEP-0440's `<channel-binding/>`; none unless a -PLUS
+    /// mechanism is offered.
+    pub fn bindings(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let offered = self.mechanisms.has_plus();
+        self.bindings
+            .iter()
+            .filter(move |_| offered)
+            .map(|binding| binding.kind().as_str())
+    }
+
+    /// Starts the receiving side of `mechanism`.
+    ///
+    /// `nonce` is 18 fresh random octets (SCRAM alone uses them). `decoy`
+    /// stands in for unknown users.
+    ///
+    /// # Errors
+    /// `invalid-mechanism` unless `mechanism` is offered here.
+    pub fn accept(
+        &self,
+        mechanism: &str,
+        decoy: &Decoy,
+        nonce: [u8; 18],
+    ) -> Result<Box<dyn Acceptor>, Condition> {
+        let name = MechanismName::from_name(mechanism)
+            .filter(|name| self.mechanisms.contains(*name))
+            .ok_or(Condition::InvalidMechanism)?;
+        let decoy = decoy.clone();
+        Ok(match name {
+            MechanismName::External => Box::new(ExternalAcceptor::new()),
+            MechanismName::Anonymous => Box::new(AnonymousAcceptor::new()),
+            MechanismName::Plain => Box::new(PlainAcceptor::new(decoy)),
+            MechanismName::ScramPlus(hash) => {
+                let binding = AcceptorBinding::Used(self.bindings.clone());
+                Box::new(ScramAcceptor::new(hash, binding, decoy, nonce))
+            }
+            MechanismName::Scram(hash) => {
+                let binding = if self.mechanisms.has_plus() {
+                    AcceptorBinding::Offered
+                } else {
+                    AcceptorBinding::Absent
+                };
+                Box::new(ScramAcceptor::new(hash, binding, decoy, nonce))
+            }
+        })
+    }
+}
+
+/// A user whose credentials are about to be checked, known or not.
+pub(super) struct Account {
+    pub(super) authcid: String,
+    pub(super) keys: ScramKeys,
+    refuse: Option<Condition>,
+}
+
+impl Account {
+    /// Reads `answer` as the answer to a question about a user.
+    pub(super) fn from_answer(
+        answer: Answer,
+        decoy: &Decoy,
+        hash: Hash,
+    ) -> Result<Self, Condition> {
+        match answer {
+            Answer::Keys {
+                authcid,
+                keys,
+                refuse,
+            } => Ok(Self {
+                authcid,
+                keys,
+                refuse,
+            }),
+            Answer::UnknownUser { authcid } => Ok(Self {
+                keys: decoy.keys(&authcid, hash),
+                authcid,
+                refuse: Some(Condition::NotAuthorized),
+            }),
+            Answer::Reject(condition) => Err(condition),
+            Answer::Accept { .. } => Err(Condition::TemporaryAuthFailure),
+        }
+    }
+
+    /// What becomes of the user, given whether the proof is right.
+    pub(super) fn conclude(
+        self,
+        proven: bool,
+        authzid: Option<String>,
+        data: Option<Secret>,
+    ) -> ServerStep {
+        match (proven, self.refuse) {
+            (true, None) => ServerStep::Success {
+                identity: Identity {
+                    authcid: self.authcid,
+                    authzid,
+                },
+                data,
+            },
+            (true, Some(condition)) => ServerStep::Failure(condition),
+            (false, _) => ServerStep::Failure(Condition::NotAuthorized),
+        }
+    }
+}
+
+/// The answer to a question that keys do not answer (EXTERNAL, ANONYMOUS).
+pub(super) fn accept_or_fail(answer: Answer, authzid: Option<String>) -> ServerStep {
+    match answer {
+        Answer::Accept { authcid } => ServerStep::Success {
+            identity: Identity { authcid, authzid },
+            data: None,
+        },
+        Answer::Reject(condition) => ServerStep::Failure(condition),
+        Answer::UnknownUser { .. } => ServerStep::Failure(Condition::NotAuthorized),
+        Answer::Keys { .. } => ServerStep::Failure(Condition::TemporaryAuthFailure),
+    }
+}
+
+/// Reads an authorization identity; an empty one is none (RFC 6120 section
+/// 6.3.8).
+pub(super) fn read_authzid(octets: &[u8]) -> Result<Option<String>, Condition> {
+    if octets.is_empty() {
+        return Ok(None);
+    }
+    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
+    check_prepared(text, MAX_AUTHZID).map_err(|_| Condition::MalformedRequest)?;
+    Ok(Some(text.into()))
+}

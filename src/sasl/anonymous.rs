@@ -1,0 +1,152 @@
+//! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
+
+use super::{
+    Acceptor, Answer, Condition, Error, Mechanism, MechanismName, Outcome, Question, Secret,
+    ServerStep, Step, acceptor::accept_or_fail, external::no_data,
+};
+
+/// The most characters of trace data (RFC 4505 section 2).
+const MAX_TRACE: usize = 255;
+
+/// The initiating side. It sends no trace data, and so no initial response:
+/// XEP-0175 recommends an empty `<auth/>`.
+#[derive(Debug)]
+pub struct AnonymousClient {
+    phase: ClientPhase,
+}
+
+#[derive(Debug)]
+enum ClientPhase {
+    Start,
+    Sent,
+    /// A server that wants a message got an empty one.
+    Answered,
+    Over,
+}
+
+impl AnonymousClient {
+    /// One exchange.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            phase: ClientPhase::Start,
+        }
+    }
+}
+
+impl Default for AnonymousClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Mechanism for AnonymousClient {
+    fn name(&self) -> &str {
+        MechanismName::Anonymous.as_str()
+    }
+
+    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
+            ClientPhase::Start => {
+                self.phase = ClientPhase::Sent;
+                Ok(None)
+            }
+            ClientPhase::Sent | ClientPhase::Answered | ClientPhase::Over => {
+                Err(Error::OutOfSequence)
+            }
+        }
+    }
+
+    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
+            ClientPhase::Sent if data.is_empty() => {
+                self.phase = ClientPhase::Answered;
+                Ok(Step::Respond(Secret::default()))
+            }
+            ClientPhase::Sent | ClientPhase::Answered => Err(Error::Unexpected),
+            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+        }
+    }
+
+    fn work(&mut self) -> Result<Step, Error> {
+        self.phase = ClientPhase::Over;
+        Err(Error::OutOfSequence)
+    }
+
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
+            ClientPhase::Sent | ClientPhase::Answered => no_data(data),
+            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+        }
+    }
+}
+
+/// The receiving side. An empty `<auth/>` counts as no trace data; it is not
+/// asked for again (XEP-0175's flow).
+#[derive(Debug)]
+pub struct AnonymousAcceptor {
+    phase: AcceptorPhase,
+}
+
+#[derive(Debug)]
+enum AcceptorPhase {
+    Start,
+    Asked,
+    Over,
+}
+
+impl AnonymousAcceptor {
+    /// One exchange.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            phase: AcceptorPhase::Start,
+        }
+    }
+}
+
+impl Default for AnonymousAcceptor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Acceptor for AnonymousAcceptor {
+    fn name(&self) -> &str {
+        MechanismName::Anonymous.as_str()
+    }
+
+    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+        match core::mem::replace(&mut self.phase, AcceptorPhase::Over) {
+            AcceptorPhase::Start => match core::str::from_utf8(data.unwrap_or_default()) {
+                Ok(trace) if is_trace(trace) => {
+                    self.phase = AcceptorPhase::Asked;
+                    let trace = (!trace.is_empty()).then(|| trace.into());
+                    ServerStep::Ask(Question::Anonymous { trace })
+                }
+                Ok(_) | Err(_) => ServerStep::Failure(Condition::MalformedRequest),
+            },
+            AcceptorPhase::Asked | AcceptorPhase::Over => {
+                ServerStep::Failure(Condition::MalformedRequest)
+            }
+        }
+    }
+
+    fn work(&mut self) -> ServerStep {
+        self.phase = AcceptorPhase::Over;
+        ServerStep::Failure(Condition::TemporaryAuthFailure)
+    }
+
+    fn provide(&mut self, answer: Answer) -> ServerStep {
+        match core::mem::replace(&mut self.phase, AcceptorPhase::Over) {
+            AcceptorPhase::Asked => accept_or_fail(answer, None),
+            AcceptorPhase::Start | AcceptorPhase::Over => {
+                ServerStep::Failure(Condition::TemporaryAuthFailure)
+            }
+        }
+    }
+}
+
+fn is_trace(text: &str) -> bool {
+    text.chars().count() <= MAX_TRACE && !text.chars().any(char::is_control)
+}

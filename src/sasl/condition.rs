@@ -1,0 +1,102 @@
+//! Why an authentication failed, in the words of RFC 6120 section 6.5.
+
+use core::fmt;
+
+/// A SASL failure condition: the child of `<failure/>` (RFC 6120 section 6.5).
+///
+/// The order is that of the RFC.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// The initiating entity sent `<abort/>` (6.5.1).
+    Aborted,
+    /// The account is disabled for now (6.5.2).
+    AccountDisabled,
+    /// The credentials have expired (6.5.3).
+    CredentialsExpired,
+    /// The mechanism may only be used under TLS (6.5.4).
+    EncryptionRequired,
+    /// The data is not base64 as RFC 6120 wants it (6.5.5).
+    IncorrectEncoding,
+    /// The authorization identity is malformed, or not open to this user
+    /// (6.5.6).
+    InvalidAuthzid,
+    /// The mechanism is not one of those offered (6.5.7).
+    InvalidMechanism,
+    /// The message breaks the mechanism's syntax, or came out of turn (6.5.8).
+    MalformedRequest,
+    /// The mechanism is weaker than policy allows for this user (6.5.9).
+    MechanismTooWeak,
+    /// The credentials are wrong, or the user is unknown: the two are never
+    /// told apart (6.5.10).
+    NotAuthorized,
+    /// The receiving entity cannot authenticate anybody at the moment
+    /// (6.5.11).
+    TemporaryAuthFailure,
+}
+
+impl Condition {
+    /// All conditions, in the order of the RFC.
+    pub const ALL: [Self; 11] = [
+        Self::Aborted,
+        Self::AccountDisabled,
+        Self::CredentialsExpired,
+        Self::EncryptionRequired,
+        Self::IncorrectEncoding,
+        Self::InvalidAuthzid,
+        Self::InvalidMechanism,
+        Self::MalformedRequest,
+        Self::MechanismTooWeak,
+        Self::NotAuthorized,
+        Self::TemporaryAuthFailure,
+    ];
+
+    /// The element's local name, e.g. `not-authorized`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::AccountDisabled => "account-disabled",
+            Self::CredentialsExpired => "credentials-expired",
+            Self::EncryptionRequired => "encryption-required",
+            Self::IncorrectEncoding => "incorrect-encoding",
+            Self::InvalidAuthzid => "invalid-authzid",
+            Self::InvalidMechanism => "invalid-mechanism",
+            Self::MalformedRequest => "malformed-request",
+            Self::MechanismTooWeak => "mechanism-too-weak",
+            Self::NotAuthorized => "not-authorized",
+            Self::TemporaryAuthFailure => "temporary-auth-failure",
+        }
+    }
+
+    /// The condition an element of this local name stands for. An unknown one
+    /// is to be taken for `not-authorized` (RFC 6120 section 6.5).
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|condition| condition.as_str() == name)
+            .unwrap_or(Self::NotAuthorized)
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc6120_6_5_every_condition_is_understood_and_unknown_is_not_authorized() {
+        for condition in Condition::ALL {
+            assert_eq!(Condition::from_name(condition.as_str()), condition);
+        }
+        for unknown in ["", "Aborted", "bad-protocol", "not-authorized "] {
+            assert_eq!(Condition::from_name(unknown), Condition::NotAuthorized);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! PLAIN (RFC 4616): the password in the clear, under TLS alone.
+//!
+//! When it may be used is decided elsewhere: [`select`](super::select()) takes
+//! it only for a verified server, [`Advertisement`](super::Advertisement)
+//! offers it only under TLS (RFC 6120 section 13.8.3).
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use super::{
+    Acceptor, Answer, Authzid, Condition, Decoy, Error, Identity, MAX_MESSAGE, MAX_PASSWORD,
+    MAX_USERNAME, Mechanism, MechanismName, Outcome, Password, Question, SLICE, Secret, ServerStep,
+    Step, Username,
+    acceptor::{Account, read_authzid},
+    external::no_data,
+    password::check_prepared,
+    scram::Derivation,
+};
+
+/// The initiating side.
+#[derive(Debug)]
+pub struct PlainClient {
+    authzid: Option<Authzid>,
+    username: Username,
+    phase: ClientPhase,
+}
+
+#[derive(Debug)]
+enum ClientPhase {
+    Start(Password),
+    Sent,
+    Over,
+}
+
+impl PlainClient {
+    /// One exchange; the password is wiped once it was handed over.
+    #[must_use]
+    pub const fn new(username: Username, password: Password) -> Self {
+        Self {
+            authzid: None,
+            username,
+            phase: ClientPhase::Start(password),
+        }
+    }
+
+    /// Acts as `authzid`.
+    #[must_use]
+    pub fn authzid(self, authzid: Authzid) -> Self {
+        Self {
+            authzid: Some(authzid),
+            ..self
+        }
+    }
+}
+
+impl Mechanism for PlainClient {
+    fn name(&self) -> &str {
+        MechanismName::Plain.as_str()
+    }
+
+    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
+            ClientPhase::Start(password) => {
+                let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
+                let message = message(authzid, self.username.as_str(), password.as_bytes())?;
+                self.phase = ClientPhase::Sent;
+                Ok(Some(message))
+            }
+            ClientPhase::Sent | ClientPhase::Over => Err(Error::OutOfSequence),
+        }
+    }
+
+    fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
+        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
+            ClientPhase::Sent => Err(Error::Unexpected),
+            ClientPhase::Start(_) | ClientPhase::Over => Err(Error::OutOfSequence),
+        }
+    }
+
+    fn work(&mut self) -> Result<Step, Error> {
+        self.phase = ClientPhase::Over;
+        Err(Error::OutOfSequence)
+    }
+
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
+            ClientPhase::Sent => no_data(data),
+            ClientPhase::Start(_) | ClientPhase::Over => Err(Error::OutOfSequence),
+        }
+    }
+}
+
+fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, Error> {
+    let length = authzid.len() + 1 + username.len() + 1 + password.len();
+    if length > MAX_MESSAGE {
+        return Err(Error::TooLong);
+    }
+    // Exactly as long as needed: growing would leave the password behind.
+    let mut message = Vec::with_capacity(length);
+    message.extend_from_slice(authzid.as_bytes());
+    message.push(0);
+    message.extend_from_slice(username.as_bytes());
+    message.push(0);
+    message.extend_from_slice(password);
+    Ok(message.into())
+}
+
+/// The receiving side.
+///
+/// The application may compare the password itself, or hand over the user's
+/// SCRAM keys: then the password is salted and hashed here, in slices, and an
+/// unknown user costs the same work as a known one. The password is used as
+/// sent; whoever wants SASLprep applied on this side compares it itself.
+pub struct PlainAcceptor {
+    decoy: Decoy,
+    phase: AcceptorPhase,
+}
+
+enum AcceptorPhase {
+    Start,
+    /// `<auth/>` had no initial response: an empty challenge went out (RFC
+    /// 6120 section 6.3.10).
+    Prompted,
+    Asked {
+        password: Secret,
+        authzid: Option<String>,
+    },
+    Deriving {
+        derivation: Derivation,
+        account: Account,
+        authzid: Option<String>,
+    },
+    Over,
+}
+
+impl PlainAcceptor {
+    /// One exchange; `decoy` stands in for unknown users.
+    #[must_use]
+    pub const fn new(decoy: Decoy) -> Self {
+        Self {
+            decoy,
+            phase: AcceptorPhase::Start,
+        }
+    }
+
+    fn read(&mut self, data: &[u8]) -> Result<ServerStep, Condition> {
+        let message = Message::parse(data)?;
+        let authzid = read_authzid(message.authzid)?;
+        let user = text(message.user, MAX_USERNAME)?;
+        let password = text(message.password, MAX_PASSWORD)?;
+        self.phase = AcceptorPhase::Asked {
+            password: password.as_bytes().into(),
+            authzid: authzid.clone(),
+        };
+        Ok(ServerStep::Ask(Question::Password {
+            authcid: user.into(),
+            password: password.as_bytes().into(),
+            authzid,
+        }))
+    }
+}
+
+impl Acceptor for PlainAcceptor {
+    fn name(&self) -> &str {
+        MechanismName::Plain.as_str()
+    }
+
+    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+        match (
+            core::mem::replace(&mut self.phase, AcceptorPhase::Over),
+            data,
+        ) {
+            (AcceptorPhase::Start, None) => {
+                self.phase = AcceptorPhase::Prompted;
+                ServerStep::Challenge(Secret::default())
+            }
+            (AcceptorPhase::Start | AcceptorPhase::Prompted, Some(data)) => {
+                self.read(data).unwrap_or_else(ServerStep::Failure)
+            }
+            (AcceptorPhase::Prompted, None)
+            | (
+                AcceptorPhase::Asked { .. } | AcceptorPhase::Deriving { .. } | AcceptorPhase::Over,
+                _,
+            ) => ServerStep::Failure(Condition::MalformedRequest),
+        }
+    }
+
+    fn provide(&mut self, answer: Answer) -> ServerStep {
+        let AcceptorPhase::Asked { password, authzid } =
+            core::mem::replace(&mut self.phase, AcceptorPhase::Over)
+        else {
+            return ServerStep::Failure(Condition::TemporaryAuthFailure);
+        };
+        if let Answer::Accept { authcid } = answer {
+            return ServerStep::Success {
+                identity: Identity { authcid, authzid },
+                data: None,
+            };
+        }
+        match Account::from_answer(answer, &self.decoy, self.decoy.plain_hash()) {
+            Ok(account) => {
+                self.phase = AcceptorPhase::Deriving {
+                    derivation: account.keys.derivation(password.as_bytes()),
+                    account,
+                    authzid,
+                };
+                ServerStep::Working
+            }
+            Err(condition) => ServerStep::Failure(condition),
+        }
+    }
+
+    fn work(&mut self) -> ServerStep {
+        let AcceptorPhase::Deriving {
+            mut derivation,
+            account,
+            authzid,
+        } = core::mem::replace(&mut self.phase, AcceptorPhase::Over)
+        else {
+            return ServerStep::Failure(Condition::TemporaryAuthFailure);
+        };
+        let Some(salted) = derivation.advance(SLICE) else {
+            self.phase = AcceptorPhase::Deriving {
+                derivation,
+                account,
+                authzid,
+            };
+            return ServerStep::Working;
+        };
+        let proven = account.keys.fits(&salted);
+        account.conclude(proven, authzid, None)
+    }
+}
+
+impl fmt::Debug for PlainAcceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            AcceptorPhase::Start => "Start",
+            AcceptorPhase::Prompted => "Prompted",
+            AcceptorPhase::Asked { .. } => "Asked",
+            AcceptorPhase::Deriving { .. } => "Deriving",
+            AcceptorPhase::Over => "Over",
+        };
+        f.debug_struct("PlainAcceptor")
+            .field("phase", &format_args!("{phase}"))
+            .finish_non_exhaustive()
+    }
+}
+
+struct Message<'a> {
+    authzid: &'a [u8],
+    user: &'a [u8],
+    password: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    fn parse(data: &'a [u8]) -> Result<Self, Condition> {
+        if data.len() > MAX_MESSAGE {
+            return Err(Condition::MalformedRequest);
+        }
+        let mut parts = data.split(|octet| *octet == 0);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(authzid), Some(user), Some(password), None) => Ok(Self {
+                authzid,
+                user,
+                password,
+            }),
+            _ => Err(Condition::MalformedRequest),
+        }
+    }
+}
+
+fn text(octets: &[u8], limit: usize) -> Result<&str, Condition> {
+    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
+    check_prepared(text, limit).map_err(|_| Condition::MalformedRequest)?;
+    Ok(text)
+}

@@ -1,0 +1,392 @@
+//! SCRAM's initiating side.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use super::{
+    ClientKeys, Derivation, Hash, MIN_ITERATIONS, SLICE,
+    message::{ServerFirst, encode, escape, parse_server_final},
+};
+use crate::sasl::{
+    Authzid, ChannelBindingData, Error, MAX_MESSAGE, Mechanism, MechanismName, Outcome, Password,
+    Secret, Step, Username,
+};
+
+/// The initiating side of one SCRAM exchange.
+///
+/// The keys that worked come with the [`Outcome`], for the next time.
+pub struct ScramClient {
+    hash: Hash,
+    username: Username,
+    authzid: Option<Authzid>,
+    binding: ClientBinding,
+    bounds: IterationBounds,
+    nonce: String,
+    phase: Phase,
+}
+
+/// What the client says about channel binding (RFC 5802 section 6), as
+/// [`Choice::client_binding`](crate::sasl::Choice::client_binding) has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientBinding {
+    /// `n`: this session has no channel binding.
+    Unsupported,
+    /// `y`: it has, but the server offered no -PLUS mechanism. If somebody took
+    /// it out of the offer, the server notices and fails.
+    NotOffered,
+    /// `p`: the -PLUS mechanism with this binding.
+    Bound(ChannelBindingData),
+}
+
+/// What the client proves itself with.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    password: Option<Password>,
+    keys: Option<ClientKeys>,
+}
+
+impl Credentials {
+    /// A password.
+    #[must_use]
+    pub const fn password(password: Password) -> Self {
+        Self {
+            password: Some(password),
+            keys: None,
+        }
+    }
+
+    /// Keys kept from an earlier exchange, and no password: the exchange fails
+    /// with [`Error::NoPassword`] if the server changed salt, count or hash.
+    #[must_use]
+    pub const fn keys(keys: ClientKeys) -> Self {
+        Self {
+            password: None,
+            keys: Some(keys),
+        }
+    }
+
+    /// These, and keys to try first: they are used if salt, count and hash are
+    /// still the same.
+    #[must_use]
+    pub fn with_keys(self, keys: ClientKeys) -> Self {
+        Self {
+            keys: Some(keys),
+            ..self
+        }
+    }
+}
+
+/// The iteration counts a client puts up with.
+///
+/// Fewer make a stolen exchange cheap to guess from, more let a server keep
+/// the client busy (RFC 5802 section 9). 4096 to 600,000 by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IterationBounds {
+    min: u32,
+    max: u32,
+}
+
+impl IterationBounds {
+    /// The highest maximum there may be: ten million.
+    pub const CEILING: u32 = 10_000_000;
+
+    /// From `min` to `max`, both allowed. `None` unless
+    /// 4096 <= `min` <= `max` <= [`Self::CEILING`].
+    #[must_use]
+    pub const fn new(min: u32, max: u32) -> Option<Self> {
+        if MIN_ITERATIONS <= min && min <= max && max <= Self::CEILING {
+            Some(Self { min, max })
+        } else {
+            None
+        }
+    }
+
+    const fn contains(self, count: u32) -> bool {
+        self.min <= count && count <= self.max
+    }
+}
+
+impl Default for IterationBounds {
+    fn default() -> Self {
+        Self {
+            min: MIN_ITERATIONS,
+            max: 600_000,
+        }
+    }
+}
+
+enum Phase {
+    Start(Credentials),
+    FirstSent {
+        credentials: Credentials,
+        header: String,
+        bare: String,
+    },
+    Deriving {
+        derivation: Derivation,
+        salt: Vec<u8>,
+        iterations: u32,
+        transcript: Transcript,
+    },
+    FinalSent {
+        server_signature: Secret,
+        keys: ClientKeys,
+    },
+    /// The server's signature came in a challenge (RFC 6120 section 6.3.10).
+    Verified(ClientKeys),
+    Over,
+}
+
+/// What both signatures are about.
+struct Transcript {
+    auth_message: String,
+    without_proof: String,
+}
+
+impl ScramClient {
+    /// One exchange. `nonce` is 18 random octets, fresh for every exchange
+    /// (RFC 5802 section 5.1).
+    #[must_use]
+    pub fn new(
+        hash: Hash,
+        username: Username,
+        credentials: Credentials,
+        binding: ClientBinding,
+        nonce: [u8; 18],
+    ) -> Self {
+        Self::with_nonce(hash, username, credentials, binding, encode(&nonce))
+    }
+
+    /// Acts as `authzid`.
+    #[must_use]
+    pub fn authzid(self, authzid: Authzid) -> Self {
+        Self {
+            authzid: Some(authzid),
+            ..self
+        }
+    }
+
+    /// With other bounds for the iteration count than the default ones.
+    #[must_use]
+    pub fn iterations(self, bounds: IterationBounds) -> Self {
+        Self { bounds, ..self }
+    }
+
+    pub(in crate::sasl) fn with_nonce(
+        hash: Hash,
+        username: Username,
+        credentials: Credentials,
+        binding: ClientBinding,
+        nonce: String,
+    ) -> Self {
+        Self {
+            hash,
+            username,
+            authzid: None,
+            binding,
+            bounds: IterationBounds::default(),
+            nonce,
+            phase: Phase::Start(credentials),
+        }
+    }
+
+    fn header(&self) -> String {
+        let authzid = self.authzid.as_ref().map_or_else(String::new, |authzid| {
+            format!("a={}", escape(authzid.as_str()))
+        });
+        match &self.binding {
+            ClientBinding::Unsupported => format!("n,{authzid},"),
+            ClientBinding::NotOffered => format!("y,{authzid},"),
+            ClientBinding::Bound(binding) => format!("p={},{authzid},", binding.kind()),
+        }
+    }
+
+    fn server_first(
+        &mut self,
+        data: &[u8],
+        credentials: Credentials,
+        header: String,
+        bare: &str,
+    ) -> Result<Step, Error> {
+        let first = ServerFirst::parse(data)?;
+        match first.nonce.strip_prefix(&self.nonce) {
+            Some(added) if !added.is_empty() => {}
+            _ => return Err(Error::Nonce),
+        }
+        if !self.bounds.contains(first.iterations) {
+            return Err(Error::Iterations {
+                count: first.iterations,
+            });
+        }
+        let mut binding = header.into_bytes();
+        if let ClientBinding::Bound(data) = &self.binding {
+            binding.extend_from_slice(data.data());
+        }
+        let without_proof = format!("c={},r={}", encode(&binding), first.nonce);
+        let transcript = Transcript {
+            auth_message: format!("{bare},{},{without_proof}", first.message),
+            without_proof,
+        };
+        let fitting = credentials
+            .keys
+            .filter(|keys| keys.are_for(self.hash, &first.salt, first.iterations));
+        match (fitting, credentials.password) {
+            (Some(keys), _) => Ok(self.client_final(keys, &transcript)),
+            (None, Some(password)) => {
+                self.phase = Phase::Deriving {
+                    derivation: Derivation::new(
+                        self.hash,
+                        password.as_bytes(),
+                        &first.salt,
+                        first.iterations,
+                    ),
+                    salt: first.salt,
+                    iterations: first.iterations,
+                    transcript,
+                };
+                Ok(Step::Working)
+            }
+            (None, None) => Err(Error::NoPassword),
+        }
+    }
+
+    fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> Step {
+        let auth_message = transcript.auth_message.as_bytes();
+        let proof = encode(keys.proof(auth_message).as_bytes());
+        self.phase = Phase::FinalSent {
+            server_signature: keys.server_signature(auth_message),
+            keys,
+        };
+        let message = format!("{},p={proof}", transcript.without_proof);
+        Step::Respond(message.into_bytes().into())
+    }
+}
+
+impl Mechanism for ScramClient {
+    fn name(&self) -> &str {
+        match self.binding {
+            ClientBinding::Bound(_) => MechanismName::ScramPlus(self.hash).as_str(),
+            ClientBinding::Unsupported | ClientBinding::NotOffered => {
+                MechanismName::Scram(self.hash).as_str()
+            }
+        }
+    }
+
+    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+        let Phase::Start(credentials) = self.take_phase() else {
+            return Err(Error::OutOfSequence);
+        };
+        let header = self.header();
+        let bare = format!("n={},r={}", escape(self.username.as_str()), self.nonce);
+        let message = format!("{header}{bare}");
+        if message.len() > MAX_MESSAGE {
+            return Err(Error::TooLong);
+        }
+        self.phase = Phase::FirstSent {
+            credentials,
+            header,
+            bare,
+        };
+        Ok(Some(message.into_bytes().into()))
+    }
+
+    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+        match self.take_phase() {
+            Phase::FirstSent {
+                credentials,
+                header,
+                bare,
+            } => self.server_first(data, credentials, header, &bare),
+            Phase::FinalSent {
+                server_signature,
+                keys,
+            } => {
+                verify_server(data, &server_signature)?;
+                self.phase = Phase::Verified(keys);
+                Ok(Step::Respond(Secret::default()))
+            }
+            Phase::Verified(_) => Err(Error::Unexpected),
+            Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(Error::OutOfSequence),
+        }
+    }
+
+    fn work(&mut self) -> Result<Step, Error> {
+        let Phase::Deriving {
+            mut derivation,
+            salt,
+            iterations,
+            transcript,
+        } = self.take_phase()
+        else {
+            return Err(Error::OutOfSequence);
+        };
+        let Some(salted) = derivation.advance(SLICE) else {
+            self.phase = Phase::Deriving {
+                derivation,
+                salt,
+                iterations,
+                transcript,
+            };
+            return Ok(Step::Working);
+        };
+        let keys = ClientKeys::from_salted(self.hash, salt, iterations, &salted);
+        Ok(self.client_final(keys, &transcript))
+    }
+
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+        match (self.take_phase(), data) {
+            (
+                Phase::FinalSent {
+                    server_signature,
+                    keys,
+                },
+                Some(data),
+            ) => {
+                verify_server(data, &server_signature)?;
+                Ok(Outcome::server_verified().with_keys(keys))
+            }
+            (Phase::Verified(keys), None | Some([])) => {
+                Ok(Outcome::server_verified().with_keys(keys))
+            }
+            (Phase::Verified(_), Some(_)) => Err(Error::Unexpected),
+            // The server may say so whenever it likes; it proved nothing.
+            (Phase::FirstSent { .. } | Phase::Deriving { .. }, _)
+            | (Phase::FinalSent { .. }, None) => Err(Error::ServerNotVerified),
+            (Phase::Start(_) | Phase::Over, _) => Err(Error::OutOfSequence),
+        }
+    }
+}
+
+impl ScramClient {
+    /// Leaves `Over` behind: whoever does not put a phase back has failed.
+    fn take_phase(&mut self) -> Phase {
+        core::mem::replace(&mut self.phase, Phase::Over)
+    }
+}
+
+impl fmt::Debug for ScramClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Start(_) => "Start",
+            Phase::FirstSent { .. } => "FirstSent",
+            Phase::Deriving { .. } => "Deriving",
+            Phase::FinalSent { .. } => "FinalSent",
+            Phase::Verified(_) => "Verified",
+            Phase::Over => "Over",
+        };
+        f.debug_struct("ScramClient")
+            .field("name", &self.name())
+            .field("phase", &format_args!("{phase}"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the server's final message; constant time as far as its content goes.
+fn verify_server(data: &[u8], expected: &Secret) -> Result<(), Error> {
+    let signature = parse_server_final(data)?.map_err(Error::Server)?;
+    if Secret::new(signature) == *expected {
+        Ok(())
+    } else {
+        Err(Error::ServerNotVerified)
+    }
+}

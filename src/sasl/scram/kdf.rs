@@ -1,0 +1,217 @@
+//! The functions of RFC 5802 section 2.2: `H`, `HMAC`, and `Hi` in slices.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use hmac::{
+    EagerHash, HmacReset, KeyInit, Mac,
+    digest::{Digest, FixedOutput, FixedOutputReset, Key, Output},
+};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use zeroize::Zeroize;
+
+use super::Hash;
+use crate::sasl::Secret;
+
+impl Hash {
+    /// `H(data)`.
+    pub(super) fn digest(self, data: &[u8]) -> Secret {
+        match self {
+            Self::Sha1 => take(&mut Sha1::digest(data)),
+            Self::Sha256 => take(&mut Sha256::digest(data)),
+            Self::Sha512 => take(&mut Sha512::digest(data)),
+        }
+    }
+
+    /// `HMAC(key, parts)`, the parts taken as one text.
+    pub(super) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Secret {
+        match self {
+            Self::Sha1 => take(&mut authenticate(keyed::<Sha1>(key), parts)),
+            Self::Sha256 => take(&mut authenticate(keyed::<Sha256>(key), parts)),
+            Self::Sha512 => take(&mut authenticate(keyed::<Sha512>(key), parts)),
+        }
+    }
+}
+
+/// `Hi(password, salt, iterations)` under way: PBKDF2 with one block (RFC 5802
+/// section 2.2).
+///
+/// The hashes' states, which are as good as the password, are wiped when
+/// dropped (feature `zeroize` of the hash crates).
+pub(in crate::sasl) enum Derivation {
+    Sha1(Box<Rounds<Sha1>>),
+    Sha256(Box<Rounds<Sha256>>),
+    Sha512(Box<Rounds<Sha512>>),
+}
+
+impl Derivation {
+    /// Begins, with the first of the `iterations` (at least one is done).
+    pub(in crate::sasl) fn new(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
+        match hash {
+            Hash::Sha1 => Self::Sha1(Box::new(Rounds::begin(password, salt, iterations))),
+            Hash::Sha256 => Self::Sha256(Box::new(Rounds::begin(password, salt, iterations))),
+            Hash::Sha512 => Self::Sha512(Box::new(Rounds::begin(password, salt, iterations))),
+        }
+    }
+
+    /// Does at most `slice` iterations; the salted password if they were the
+    /// last ones.
+    pub(in crate::sasl) fn advance(&mut self, slice: u32) -> Option<Secret> {
+        match self {
+            Self::Sha1(rounds) => rounds.advance(slice),
+            Self::Sha256(rounds) => rounds.advance(slice),
+            Self::Sha512(rounds) => rounds.advance(slice),
+        }
+    }
+
+    /// Does the rest at once.
+    pub(super) fn finish(mut self) -> Secret {
+        loop {
+            if let Some(salted) = self.advance(u32::MAX) {
+                return salted;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Derivation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Derivation(..)")
+    }
+}
+
+pub(in crate::sasl) struct Rounds<D: EagerHash> {
+    mac: HmacReset<D>,
+    last: Output<HmacReset<D>>,
+    sum: Output<HmacReset<D>>,
+    left: u32,
+}
+
+impl<D: EagerHash> Rounds<D> {
+    fn begin(password: &[u8], salt: &[u8], iterations: u32) -> Self {
+        let mac = keyed::<D>(password);
+        let first = authenticate(mac.clone(), &[salt, &1u32.to_be_bytes()]);
+        Self {
+            mac,
+            sum: first.clone(),
+            last: first,
+            left: iterations.saturating_sub(1),
+        }
+    }
+
+    fn advance(&mut self, slice: u32) -> Option<Secret> {
+        let rounds = self.left.min(slice);
+        for _ in 0..rounds {
+            Mac::update(&mut self.mac, &self.last);
+            FixedOutputReset::finalize_into_reset(&mut self.mac, &mut self.last);
+            for (sum, last) in self.sum.iter_mut().zip(&self.last) {
+                *sum ^= last;
+            }
+        }
+        self.left -= rounds;
+        (self.left == 0).then(|| Secret::from(self.sum.as_slice()))
+    }
+}
+
+impl<D: EagerHash> Drop for Rounds<D> {
+    fn drop(&mut self) {
+        self.last.as_mut_slice().zeroize();
+        self.sum.as_mut_slice().zeroize();
+    }
+}
+
+/// HMAC with a key of any length: longer ones than a block are hashed first
+/// (RFC 2104 section 2).
+fn keyed<D: EagerHash>(key: &[u8]) -> HmacReset<D> {
+    let mut block = Key::<HmacReset<D>>::default();
+    if let Some(start) = block.get_mut(..key.len()) {
+        start.copy_from_slice(key);
+    } else {
+        let mut hashed = D::digest(key);
+        for (block, hashed) in block.iter_mut().zip(&hashed) {
+            *block = *hashed;
+        }
+        hashed.as_mut_slice().zeroize();
+    }
+    let mac = HmacReset::new(&block);
+    block.as_mut_slice().zeroize();
+    mac
+}
+
+fn authenticate<D: EagerHash>(mut mac: HmacReset<D>, parts: &[&[u8]]) -> Output<HmacReset<D>> {
+    for part in parts {
+        Mac::update(&mut mac, part);
+    }
+    mac.finalize_fixed()
+}
+
+fn take(octets: &mut [u8]) -> Secret {
+    let secret = Secret::from(&*octets);
+    octets.zeroize();
+    secret
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use zeroize::ZeroizeOnDrop;
+
+    /// `Hi` against another implementation of PBKDF2 (that of `ring`), for
+    /// passwords shorter than, as long as and longer than a block.
+    #[test]
+    fn rfc5802_2_2_hi_agrees_with_another_pbkdf2() {
+        for (hash, algorithm) in [
+            (Hash::Sha1, ring::pbkdf2::PBKDF2_HMAC_SHA1),
+            (Hash::Sha256, ring::pbkdf2::PBKDF2_HMAC_SHA256),
+            (Hash::Sha512, ring::pbkdf2::PBKDF2_HMAC_SHA512),
+        ] {
+            for length in [1, 63, 64, 65, 127, 128, 129, 1000] {
+                for iterations in [1, 2, 4096] {
+                    let password = vec![b'p'; length];
+                    let mut expected = vec![0; hash.output_len()];
+                    ring::pbkdf2::derive(
+                        algorithm,
+                        iterations.try_into().unwrap(),
+                        b"salt and more",
+                        &password,
+                        &mut expected,
+                    );
+                    let derivation = Derivation::new(hash, &password, b"salt and more", iterations);
+                    assert_eq!(
+                        derivation.finish().as_bytes(),
+                        expected,
+                        "{hash} {length} {iterations}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slices_give_the_same_key_and_do_no_more_than_told() {
+        let whole = Derivation::new(Hash::Sha256, b"pencil", b"salt", 4096).finish();
+        for slice in [1, 7, 1024, 4095, 4096] {
+            let mut derivation = Derivation::new(Hash::Sha256, b"pencil", b"salt", 4096);
+            let mut calls = 1;
+            let salted = loop {
+                match derivation.advance(slice) {
+                    Some(salted) => break salted,
+                    None => calls += 1,
+                }
+            };
+            assert_eq!(salted, whole, "{slice}");
+            assert_eq!(calls, 4095u32.div_ceil(slice), "{slice}");
+        }
+    }
+
+    #[test]
+    fn states_of_hashes_are_wiped() {
+        fn wiped<T: ZeroizeOnDrop>() {}
+        // `HmacReset` keeps its state in the cores of these, and has no marker.
+        wiped::<Sha1>();
+        wiped::<Sha256>();
+        wiped::<Sha512>();
+    }
+}

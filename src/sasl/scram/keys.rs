@@ -1,0 +1,379 @@
+//! What either side keeps instead of a password (RFC 5802 sections 3, 5.1).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{Derivation, Hash, MAX_SALT, MIN_ITERATIONS};
+use crate::sasl::{Password, Secret};
+
+/// What a server stores for one user and one hash.
+///
+/// Not the password, but enough to guess it offline: guard it like one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScramKeys {
+    hash: Hash,
+    salt: Vec<u8>,
+    iterations: u32,
+    stored_key: Secret,
+    server_key: Secret,
+}
+
+impl ScramKeys {
+    /// Derives the keys from a password, for storing. **Blocks** for all
+    /// `iterations`: tenths of a second for the larger counts.
+    ///
+    /// `salt` should be 16 or more random octets.
+    ///
+    /// # Errors
+    /// [`KeysError`]: the salt is empty or longer than 256 octets, or fewer
+    /// than 4096 iterations (RFC 5802 section 5.1).
+    pub fn derive(
+        hash: Hash,
+        password: &Password,
+        salt: &[u8],
+        iterations: u32,
+    ) -> Result<Self, KeysError> {
+        if iterations < MIN_ITERATIONS {
+            return Err(KeysError::Iterations);
+        }
+        check_salt(salt)?;
+        let salted = Derivation::new(hash, password.as_bytes(), salt, iterations).finish();
+        let (_, stored_key, server_key) = expand(hash, &salted);
+        Ok(Self {
+            hash,
+            salt: salt.into(),
+            iterations,
+            stored_key,
+            server_key,
+        })
+    }
+
+    /// Puts stored parts together. Fewer than 4096 iterations are accepted
+    /// (old accounts), though many clients, ours included, refuse them.
+    ///
+    /// # Errors
+    /// [`KeysError`]: a key has not the length of the hash, the salt is empty
+    /// or longer than 256 octets, or the count is zero.
+    pub fn from_parts(
+        hash: Hash,
+        salt: &[u8],
+        iterations: u32,
+        stored_key: &[u8],
+        server_key: &[u8],
+    ) -> Result<Self, KeysError> {
+        check_parts(hash, salt, iterations, [stored_key, server_key])?;
+        Ok(Self {
+            hash,
+            salt: salt.into(),
+            iterations,
+            stored_key: stored_key.into(),
+            server_key: server_key.into(),
+        })
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The salt.
+    #[must_use]
+    pub fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    /// The iteration count.
+    #[must_use]
+    pub const fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
+    /// `StoredKey`, to be stored.
+    #[must_use]
+    pub fn stored_key(&self) -> &[u8] {
+        self.stored_key.as_bytes()
+    }
+
+    /// `ServerKey`, to be stored.
+    #[must_use]
+    pub fn server_key(&self) -> &[u8] {
+        self.server_key.as_bytes()
+    }
+
+    /// Begins to salt a password that claims to be the one of these keys.
+    pub(in crate::sasl) fn derivation(&self, password: &[u8]) -> Derivation {
+        Derivation::new(self.hash, password, &self.salt, self.iterations)
+    }
+
+    /// Whether these are the keys of this salted password; constant time.
+    pub(in crate::sasl) fn fits(&self, salted: &Secret) -> bool {
+        let (_, stored_key, _) = expand(self.hash, salted);
+        stored_key == self.stored_key
+    }
+
+    /// Whether `proof` was made with the client key for `auth_message` (RFC
+    /// 5802 section 3); constant time.
+    pub(super) fn verify(&self, auth_message: &[u8], proof: &[u8]) -> bool {
+        let signature = self.hash.hmac(self.stored_key(), &[auth_message]);
+        let client_key = xor(signature.as_bytes(), proof);
+        let fits = self.hash.digest(client_key.as_bytes()) == self.stored_key;
+        // A longer proof would have lost its end in `xor`.
+        fits && proof.len() == self.hash.output_len()
+    }
+
+    /// `ServerSignature`.
+    pub(super) fn server_signature(&self, auth_message: &[u8]) -> Secret {
+        self.hash.hmac(self.server_key(), &[auth_message])
+    }
+}
+
+impl fmt::Debug for ScramKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScramKeys")
+            .field("hash", &self.hash)
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a client may keep instead of its password, to skip the derivation next
+/// time (RFC 5802 section 5.1).
+///
+/// Good for one account and for as long as the server keeps salt, count and
+/// hash. Whoever has them can log in: guard them like the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientKeys {
+    hash: Hash,
+    salt: Vec<u8>,
+    iterations: u32,
+    client_key: Secret,
+    server_key: Secret,
+}
+
+impl ClientKeys {
+    /// Puts stored parts together.
+    ///
+    /// # Errors
+    /// [`KeysError`]: a key has not the length of the hash, the salt is empty
+    /// or longer than 256 octets, or the count is zero.
+    pub fn from_parts(
+        hash: Hash,
+        salt: &[u8],
+        iterations: u32,
+        client_key: &[u8],
+        server_key: &[u8],
+    ) -> Result<Self, KeysError> {
+        check_parts(hash, salt, iterations, [client_key, server_key])?;
+        Ok(Self {
+            hash,
+            salt: salt.into(),
+            iterations,
+            client_key: client_key.into(),
+            server_key: server_key.into(),
+        })
+    }
+
+    pub(super) fn from_salted(hash: Hash, salt: Vec<u8>, iterations: u32, salted: &Secret) -> Self {
+        let (client_key, _, server_key) = expand(hash, salted);
+        Self {
+            hash,
+            salt,
+            iterations,
+            client_key,
+            server_key,
+        }
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The salt.
+    #[must_use]
+    pub fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    /// The iteration count.
+    #[must_use]
+    pub const fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
+    /// `ClientKey`, to be stored.
+    #[must_use]
+    pub fn client_key(&self) -> &[u8] {
+        self.client_key.as_bytes()
+    }
+
+    /// `ServerKey`, to be stored.
+    #[must_use]
+    pub fn server_key(&self) -> &[u8] {
+        self.server_key.as_bytes()
+    }
+
+    /// Whether they are good for what the server asks.
+    pub(super) fn are_for(&self, hash: Hash, salt: &[u8], iterations: u32) -> bool {
+        self.hash == hash && self.salt == salt && self.iterations == iterations
+    }
+
+    /// `ClientProof`.
+    pub(super) fn proof(&self, auth_message: &[u8]) -> Secret {
+        let stored_key = self.hash.digest(self.client_key());
+        let signature = self.hash.hmac(stored_key.as_bytes(), &[auth_message]);
+        xor(signature.as_bytes(), self.client_key())
+    }
+
+    /// `ServerSignature`.
+    pub(super) fn server_signature(&self, auth_message: &[u8]) -> Secret {
+        self.hash.hmac(self.server_key(), &[auth_message])
+    }
+}
+
+impl fmt::Debug for ClientKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientKeys")
+            .field("hash", &self.hash)
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes up keys for users who do not exist, always the same for a name.
+///
+/// Without it, a server that answers an unknown name at once, or with another
+/// salt each time, tells everybody who has an account. It hides existence only
+/// as far as the decoy looks like the real accounts: give it the iteration
+/// count and the salt length new accounts get, and the same secret on all
+/// nodes and across restarts.
+#[derive(Clone)]
+pub struct Decoy {
+    secret: Secret,
+    iterations: u32,
+    salt_length: usize,
+    plain_hash: Hash,
+}
+
+impl Decoy {
+    /// From 32 random octets known to this service alone, and the iteration
+    /// count of its accounts (zero counts as one). Salts have 16 octets.
+    #[must_use]
+    pub fn new(secret: &[u8; 32], iterations: u32) -> Self {
+        Self {
+            secret: secret.as_slice().into(),
+            iterations: iterations.max(1),
+            salt_length: 16,
+            plain_hash: Hash::Sha256,
+        }
+    }
+
+    /// With salts of this many octets: 1 to 64, nearest if outside.
+    #[must_use]
+    pub fn with_salt_length(self, octets: usize) -> Self {
+        Self {
+            salt_length: octets.clamp(1, Hash::Sha512.output_len()),
+            ..self
+        }
+    }
+
+    /// With this hash for the keys that PLAIN is checked against; SHA-256
+    /// unless said otherwise.
+    #[must_use]
+    pub fn with_plain_hash(self, hash: Hash) -> Self {
+        Self {
+            plain_hash: hash,
+            ..self
+        }
+    }
+
+    /// Keys for `name` that no password fits.
+    #[must_use]
+    pub fn keys(&self, name: &str, hash: Hash) -> ScramKeys {
+        let make = |part: &[u8], length: usize| {
+            let made = Hash::Sha512.hmac(
+                self.secret.as_bytes(),
+                &[
+                    part,
+                    b"\0",
+                    hash.as_str().as_bytes(),
+                    b"\0",
+                    name.as_bytes(),
+                ],
+            );
+            made.as_bytes().iter().copied().take(length).collect()
+        };
+        ScramKeys {
+            hash,
+            salt: make(b"salt", self.salt_length),
+            iterations: self.iterations,
+            stored_key: Secret::new(make(b"stored key", hash.output_len())),
+            server_key: Secret::new(make(b"server key", hash.output_len())),
+        }
+    }
+
+    pub(in crate::sasl) const fn plain_hash(&self) -> Hash {
+        self.plain_hash
+    }
+}
+
+impl fmt::Debug for Decoy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoy")
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why parts do not make keys.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// A key has not the length of the hash.
+    #[error("a key has not the length of the hash")]
+    KeyLength,
+    /// The salt is empty or longer than 256 octets.
+    #[error("the salt is empty or too long")]
+    SaltLength,
+    /// The iteration count is too low.
+    #[error("the iteration count is too low")]
+    Iterations,
+}
+
+/// Client key, stored key and server key (RFC 5802 section 3).
+fn expand(hash: Hash, salted: &Secret) -> (Secret, Secret, Secret) {
+    let client_key = hash.hmac(salted.as_bytes(), &[b"Client Key"]);
+    let stored_key = hash.digest(client_key.as_bytes());
+    let server_key = hash.hmac(salted.as_bytes(), &[b"Server Key"]);
+    (client_key, stored_key, server_key)
+}
+
+fn xor(left: &[u8], right: &[u8]) -> Secret {
+    let octets: Vec<u8> = left.iter().zip(right).map(|(l, r)| l ^ r).collect();
+    octets.into()
+}
+
+fn check_parts(
+    hash: Hash,
+    salt: &[u8],
+    iterations: u32,
+    keys: [&[u8]; 2],
+) -> Result<(), KeysError> {
+    if keys.iter().any(|key| key.len() != hash.output_len()) {
+        return Err(KeysError::KeyLength);
+    }
+    if iterations == 0 {
+        return Err(KeysError::Iterations);
+    }
+    check_salt(salt)
+}
+
+fn check_salt(salt: &[u8]) -> Result<(), KeysError> {
+    if (1..=MAX_SALT).contains(&salt.len()) {
+        Ok(())
+    } else {
+        Err(KeysError::SaltLength)
+    }
+}

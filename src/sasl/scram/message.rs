@@ -1,0 +1,265 @@
+//! The messages of RFC 5802 section 7, read strictly.
+//!
+//! Reading borrows; what has to outlive a message is copied by its reader.
+
+use alloc::{string::String, vec::Vec};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{MAX_SALT, ScramError};
+use crate::sasl::{Error, MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, password::check_prepared};
+
+/// The most octets of a nonce, both sides' parts together.
+const MAX_NONCE: usize = 512;
+
+/// The attributes RFC 5802 defines. Where an extension may stand, they may not.
+const DEFINED: &[u8] = b"anmrcsipve";
+
+/// `client-first-message`.
+#[derive(Debug)]
+pub(super) struct ClientFirst<'a> {
+    pub(super) flag: Flag<'a>,
+    pub(super) authzid: Option<String>,
+    pub(super) username: String,
+    pub(super) nonce: &'a str,
+    /// `gs2-header`, with its last comma.
+    pub(super) header: &'a str,
+    /// `client-first-message-bare`.
+    pub(super) bare: &'a str,
+}
+
+/// `gs2-cbind-flag`.
+#[derive(Debug, PartialEq)]
+pub(super) enum Flag<'a> {
+    No,
+    Yes,
+    Bound(&'a str),
+}
+
+impl<'a> ClientFirst<'a> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+        let message = text(data)?;
+        let (flag, rest) = message.split_once(',').ok_or(Error::Malformed)?;
+        let (authzid, bare) = rest.split_once(',').ok_or(Error::Malformed)?;
+        let flag = match (flag, flag.strip_prefix("p=")) {
+            ("n", _) => Flag::No,
+            ("y", _) => Flag::Yes,
+            (_, Some(name)) if is_binding_name(name) => Flag::Bound(name),
+            _ => return Err(Error::Malformed),
+        };
+        let authzid = match (authzid, authzid.strip_prefix("a=")) {
+            ("", _) => None,
+            (_, Some(name)) => Some(unescape(name, MAX_AUTHZID)?),
+            _ => return Err(Error::Malformed),
+        };
+        let mut attributes = Attributes::new(bare);
+        let username = unescape(attributes.take(b'n')?, MAX_USERNAME)?;
+        let nonce = nonce(attributes.take(b'r')?)?;
+        attributes.extensions()?;
+        let (header, _) = message
+            .split_at_checked(message.len() - bare.len())
+            .ok_or(Error::Malformed)?;
+        Ok(Self {
+            flag,
+            authzid,
+            username,
+            nonce,
+            header,
+            bare,
+        })
+    }
+}
+
+/// `server-first-message`.
+#[derive(Debug)]
+pub(super) struct ServerFirst<'a> {
+    pub(super) nonce: &'a str,
+    pub(super) salt: Vec<u8>,
+    pub(super) iterations: u32,
+    pub(super) message: &'a str,
+}
+
+impl<'a> ServerFirst<'a> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+        let message = text(data)?;
+        let mut attributes = Attributes::new(message);
+        let nonce = nonce(attributes.take(b'r')?)?;
+        let salt = decode(attributes.take(b's')?)?;
+        let iterations = positive(attributes.take(b'i')?)?;
+        attributes.extensions()?;
+        match salt.len() {
+            0 => return Err(Error::Malformed),
+            length if length > MAX_SALT => return Err(Error::TooLong),
+            _ => {}
+        }
+        Ok(Self {
+            nonce,
+            salt,
+            iterations,
+            message,
+        })
+    }
+}
+
+/// `client-final-message`.
+#[derive(Debug)]
+pub(super) struct ClientFinal<'a> {
+    /// `cbind-input`, decoded.
+    pub(super) binding: Vec<u8>,
+    pub(super) nonce: &'a str,
+    pub(super) proof: Vec<u8>,
+    pub(super) without_proof: &'a str,
+}
+
+impl<'a> ClientFinal<'a> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+        // The proof comes last, behind any extensions.
+        let (without_proof, proof) = text(data)?.rsplit_once(",p=").ok_or(Error::Malformed)?;
+        let mut attributes = Attributes::new(without_proof);
+        let binding = decode(attributes.take(b'c')?)?;
+        let nonce = nonce(attributes.take(b'r')?)?;
+        attributes.extensions()?;
+        Ok(Self {
+            binding,
+            nonce,
+            proof: decode(proof)?,
+            without_proof,
+        })
+    }
+}
+
+/// `server-final-message`: the server's signature, or its error.
+pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramError>, Error> {
+    let mut attributes = Attributes::new(text(data)?);
+    let verdict = match attributes.next()? {
+        Some((b'v', value)) => Ok(decode(value)?),
+        Some((b'e', value)) => Err(ScramError::from_value(value)),
+        _ => return Err(Error::Malformed),
+    };
+    attributes.extensions()?;
+    Ok(verdict)
+}
+
+/// `saslname`: `=` and `,` escaped.
+pub(super) fn escape(name: &str) -> String {
+    name.replace('=', "=3D").replace(',', "=2C")
+}
+
+/// `base64`.
+pub(super) fn encode(octets: &[u8]) -> String {
+    STANDARD.encode(octets)
+}
+
+/// What is left of a message's attributes.
+struct Attributes<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Attributes<'a> {
+    fn new(message: &'a str) -> Self {
+        Self {
+            rest: Some(message),
+        }
+    }
+
+    /// The next attribute, whatever its name.
+    fn next(&mut self) -> Result<Option<(u8, &'a str)>, Error> {
+        let Some(rest) = self.rest else {
+            return Ok(None);
+        };
+        let (attribute, rest) = match rest.split_once(',') {
+            Some((attribute, rest)) => (attribute, Some(rest)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        match attribute.split_once('=') {
+            Some((name, value)) if !value.is_empty() => match name.as_bytes() {
+                [b'm'] => Err(Error::UnknownExtension),
+                [name] if name.is_ascii_alphabetic() => Ok(Some((*name, value))),
+                _ => Err(Error::Malformed),
+            },
+            _ => Err(Error::Malformed),
+        }
+    }
+
+    /// The value of the next attribute, which must be called `name`.
+    fn take(&mut self, name: u8) -> Result<&'a str, Error> {
+        match self.next()? {
+            Some((found, value)) if found == name => Ok(value),
+            _ => Err(Error::Malformed),
+        }
+    }
+
+    /// The rest: optional extensions, which nobody here understands.
+    fn extensions(mut self) -> Result<(), Error> {
+        while let Some((name, _)) = self.next()? {
+            if DEFINED.contains(&name) {
+                return Err(Error::Malformed);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text(data: &[u8]) -> Result<&str, Error> {
+    if data.len() > MAX_MESSAGE {
+        return Err(Error::TooLong);
+    }
+    match core::str::from_utf8(data) {
+        Ok(text) if !text.contains('\0') => Ok(text),
+        Ok(_) | Err(_) => Err(Error::Malformed),
+    }
+}
+
+fn nonce(value: &str) -> Result<&str, Error> {
+    if value.len() > MAX_NONCE {
+        return Err(Error::TooLong);
+    }
+    // A comma cannot be left in a value.
+    if value.bytes().all(|octet| matches!(octet, b'!'..=b'~')) {
+        Ok(value)
+    } else {
+        Err(Error::Malformed)
+    }
+}
+
+/// `posit-number`; what does not fit is as good as `u32::MAX`.
+fn positive(value: &str) -> Result<u32, Error> {
+    let digits = value.bytes().all(|octet| octet.is_ascii_digit());
+    if !digits || value.starts_with('0') {
+        return Err(Error::Malformed);
+    }
+    Ok(value.parse().unwrap_or(u32::MAX))
+}
+
+fn is_binding_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-'))
+}
+
+/// Undoes [`escape`]; any other use of `=` is an error (RFC 5802 section 5.1).
+fn unescape(name: &str, limit: usize) -> Result<String, Error> {
+    let mut parts = name.split('=');
+    let mut plain = String::from(parts.next().unwrap_or_default());
+    for part in parts {
+        match (part.strip_prefix("2C"), part.strip_prefix("3D")) {
+            (Some(rest), _) => {
+                plain.push(',');
+                plain.push_str(rest);
+            }
+            (_, Some(rest)) => {
+                plain.push('=');
+                plain.push_str(rest);
+            }
+            (None, None) => return Err(Error::Malformed),
+        }
+    }
+    check_prepared(&plain, limit).map_err(|_| Error::Malformed)?;
+    Ok(plain)
+}
+
+fn decode(value: &str) -> Result<Vec<u8>, Error> {
+    STANDARD.decode(value).map_err(|_| Error::Malformed)
+}

@@ -1,0 +1,226 @@
+//! SCRAM's receiving side.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+
+use super::{
+    Decoy, Hash,
+    message::{ClientFinal, ClientFirst, Flag, encode},
+};
+use crate::sasl::{
+    Acceptor, Answer, ChannelBindingData, Condition, MechanismName, Question, Secret, ServerStep,
+    acceptor::Account,
+};
+
+/// The receiving side of one SCRAM exchange.
+pub struct ScramAcceptor {
+    hash: Hash,
+    binding: AcceptorBinding,
+    decoy: Decoy,
+    nonce: String,
+    phase: Phase,
+}
+
+/// The mechanism's variant, and what the offer said about channel binding (RFC
+/// 5802 section 6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AcceptorBinding {
+    /// Without -PLUS, and none was offered.
+    Absent,
+    /// Without -PLUS, though it was offered: a client that says `y` has been
+    /// shown another offer, and fails. One that says `n` may pass.
+    Offered,
+    /// With -PLUS: the client must use one of these bindings.
+    Used(Vec<ChannelBindingData>),
+}
+
+enum Phase {
+    Start,
+    /// `<auth/>` had no initial response: an empty challenge went out (RFC
+    /// 6120 section 6.3.10).
+    Prompted,
+    Asked(First),
+    Challenged {
+        first: First,
+        account: Account,
+        /// Both sides' nonces.
+        nonce: String,
+        server_first: String,
+    },
+    Over,
+}
+
+/// What is kept of the client's first message.
+struct First {
+    bare: String,
+    nonce: String,
+    authzid: Option<String>,
+    /// The `cbind-input` this client has to come up with.
+    binding: Vec<u8>,
+}
+
+impl ScramAcceptor {
+    /// One exchange. `nonce` is 18 random octets, fresh for every exchange;
+    /// `decoy` stands in for unknown users.
+    #[must_use]
+    pub fn new(hash: Hash, binding: AcceptorBinding, decoy: Decoy, nonce: [u8; 18]) -> Self {
+        Self::with_nonce(hash, binding, decoy, encode(&nonce))
+    }
+
+    pub(in crate::sasl) const fn with_nonce(
+        hash: Hash,
+        binding: AcceptorBinding,
+        decoy: Decoy,
+        nonce: String,
+    ) -> Self {
+        Self {
+            hash,
+            binding,
+            decoy,
+            nonce,
+            phase: Phase::Start,
+        }
+    }
+
+    fn client_first(&mut self, data: &[u8]) -> Result<ServerStep, Condition> {
+        let message = ClientFirst::parse(data).map_err(|_| Condition::MalformedRequest)?;
+        let mut binding = message.header.as_bytes().to_vec();
+        binding.extend_from_slice(self.binding_data(&message.flag)?);
+        let question = Question::ScramKeys {
+            username: message.username,
+            authzid: message.authzid.clone(),
+            hash: self.hash,
+        };
+        self.phase = Phase::Asked(First {
+            bare: message.bare.into(),
+            nonce: message.nonce.into(),
+            authzid: message.authzid,
+            binding,
+        });
+        Ok(ServerStep::Ask(question))
+    }
+
+    /// The `cbind-data` that goes with the client's flag, if it may say that.
+    fn binding_data(&self, flag: &Flag<'_>) -> Result<&[u8], Condition> {
+        match (&self.binding, flag) {
+            (AcceptorBinding::Absent, Flag::No | Flag::Yes)
+            | (AcceptorBinding::Offered, Flag::No) => Ok(&[]),
+            // A downgrade: somebody took -PLUS out of our offer.
+            (AcceptorBinding::Offered, Flag::Yes) => Err(Condition::NotAuthorized),
+            (AcceptorBinding::Used(bindings), Flag::Bound(name)) => bindings
+                .iter()
+                .find(|binding| binding.kind().as_str() == *name)
+                .map(ChannelBindingData::data)
+                .ok_or(Condition::NotAuthorized),
+            // The flag contradicts the mechanism's own name.
+            (AcceptorBinding::Absent | AcceptorBinding::Offered, Flag::Bound(_))
+            | (AcceptorBinding::Used(_), Flag::No | Flag::Yes) => Err(Condition::MalformedRequest),
+        }
+    }
+
+    fn server_first(&mut self, first: First, answer: Answer) -> Result<ServerStep, Condition> {
+        let account = Account::from_answer(answer, &self.decoy, self.hash)?;
+        if account.keys.hash() != self.hash {
+            return Err(Condition::TemporaryAuthFailure);
+        }
+        let nonce = format!("{}{}", first.nonce, self.nonce);
+        let server_first = format!(
+            "r={nonce},s={},i={}",
+            encode(account.keys.salt()),
+            account.keys.iterations()
+        );
+        let challenge = server_first.as_bytes().into();
+        self.phase = Phase::Challenged {
+            first,
+            account,
+            nonce,
+            server_first,
+        };
+        Ok(ServerStep::Challenge(challenge))
+    }
+}
+
+impl Acceptor for ScramAcceptor {
+    fn name(&self) -> &str {
+        match self.binding {
+            AcceptorBinding::Used(_) => MechanismName::ScramPlus(self.hash).as_str(),
+            AcceptorBinding::Absent | AcceptorBinding::Offered => {
+                MechanismName::Scram(self.hash).as_str()
+            }
+        }
+    }
+
+    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+        let step = match (core::mem::replace(&mut self.phase, Phase::Over), data) {
+            (Phase::Start, None) => {
+                self.phase = Phase::Prompted;
+                Ok(ServerStep::Challenge(Secret::default()))
+            }
+            (Phase::Start | Phase::Prompted, Some(data)) => self.client_first(data),
+            (
+                Phase::Challenged {
+                    first,
+                    account,
+                    nonce,
+                    server_first,
+                },
+                Some(data),
+            ) => client_final(data, first, account, &nonce, &server_first),
+            (Phase::Prompted | Phase::Challenged { .. }, None)
+            | (Phase::Asked(_) | Phase::Over, _) => Err(Condition::MalformedRequest),
+        };
+        step.unwrap_or_else(ServerStep::Failure)
+    }
+
+    /// There is never any: the client does the deriving.
+    fn work(&mut self) -> ServerStep {
+        self.phase = Phase::Over;
+        ServerStep::Failure(Condition::TemporaryAuthFailure)
+    }
+
+    fn provide(&mut self, answer: Answer) -> ServerStep {
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Asked(first) => self.server_first(first, answer),
+            Phase::Start | Phase::Prompted | Phase::Challenged { .. } | Phase::Over => {
+                Err(Condition::TemporaryAuthFailure)
+            }
+        }
+        .unwrap_or_else(ServerStep::Failure)
+    }
+}
+
+fn client_final(
+    data: &[u8],
+    first: First,
+    account: Account,
+    nonce: &str,
+    server_first: &str,
+) -> Result<ServerStep, Condition> {
+    let message = ClientFinal::parse(data).map_err(|_| Condition::MalformedRequest)?;
+    let auth_message = format!("{},{server_first},{}", first.bare, message.without_proof);
+    let proven = message.nonce == nonce
+        && bool::from(message.binding.ct_eq(&first.binding))
+        && account.keys.verify(auth_message.as_bytes(), &message.proof);
+    let signature = account.keys.server_signature(auth_message.as_bytes());
+    let verifier = format!("v={}", encode(signature.as_bytes()));
+    let data = Secret::from(verifier.into_bytes());
+    Ok(account.conclude(proven, first.authzid, Some(data)))
+}
+
+impl fmt::Debug for ScramAcceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Start => "Start",
+            Phase::Prompted => "Prompted",
+            Phase::Asked(_) => "Asked",
+            Phase::Challenged { .. } => "Challenged",
+            Phase::Over => "Over",
+        };
+        f.debug_struct("ScramAcceptor")
+            .field("name", &self.name())
+            .field("phase", &format_args!("{phase}"))
+            .finish_non_exhaustive()
+    }
+}

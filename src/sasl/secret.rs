@@ -1,0 +1,90 @@
+//! Octets nobody should see.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Octets that are wiped when dropped, compared in constant time and absent
+/// from `Debug`.
+///
+/// Every message of a mechanism travels in one: whether it holds a password
+/// (PLAIN) or is public (a SCRAM challenge) is not the carrier's business.
+/// What a vector leaves behind when it *grows* is not wiped, so build it with
+/// the final capacity.
+#[derive(Clone, Default)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes `octets` over.
+    #[must_use]
+    pub const fn new(octets: Vec<u8>) -> Self {
+        Self(octets)
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// How many octets there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none: the `=` of RFC 6120 section 6.4.2.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<u8>> for Secret {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::new(octets)
+    }
+}
+
+impl From<&[u8]> for Secret {
+    fn from(octets: &[u8]) -> Self {
+        Self::new(octets.to_vec())
+    }
+}
+
+impl AsRef<[u8]> for Secret {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Constant time for equal lengths; a length is no secret here.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Zeroize for Secret {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
