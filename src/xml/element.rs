@@ -1,0 +1,433 @@
+//! Views of what was read: they borrow the text and the tape, and tokenise nothing.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+use core::ops::Deref;
+
+use super::chars;
+use super::names::{self, Scope};
+use super::owned::StanzaBuf;
+use super::rewrite::Rewrite;
+use super::tape::{AttributeNode, ElementNode, Node, Role, Tape, TextForm};
+use super::write;
+
+/// A view of one element, wherever it stands. Cheap to copy.
+#[derive(Clone, Copy)]
+pub struct Element<'a> {
+    text: &'a str,
+    tape: &'a Tape,
+    scope: &'a Arc<Scope>,
+    index: u32,
+}
+
+/// A first-level element: everything an [`Element`] has, and what is done with stanzas as a whole.
+#[derive(Clone, Copy)]
+pub struct Stanza<'a>(Element<'a>);
+
+/// A stream header (RFC 6120 section 4.7): the start tag of the stream's root element.
+#[derive(Clone, Copy)]
+pub struct Header<'a>(Element<'a>);
+
+/// An attribute that is not a namespace declaration.
+#[derive(Clone, Copy)]
+pub struct Attribute<'a> {
+    element: Element<'a>,
+    node: &'a AttributeNode,
+}
+
+/// A child of an element.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Content<'a> {
+    /// An element.
+    Element(Element<'a>),
+    /// A run of character data or a CDATA section.
+    Text(Text<'a>),
+}
+
+/// Character data. Neighbouring runs (text beside a CDATA section) are separate.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    raw: &'a str,
+    form: TextForm,
+}
+
+impl<'a> Element<'a> {
+    pub(crate) fn new(text: &'a str, tape: &'a Tape, scope: &'a Arc<Scope>, index: u32) -> Self {
+        Self {
+            text,
+            tape,
+            scope,
+            index,
+        }
+    }
+
+    /// The local name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.node().map_or("", |node| node.name.local(self.text))
+    }
+
+    /// The name of its namespace; empty for none.
+    #[must_use]
+    pub fn ns(&self) -> &'a str {
+        self.node().map_or("", |node| {
+            self.tape.uri(node.namespace, self.text, self.scope)
+        })
+    }
+
+    /// The prefix as written; `None` without one.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&'a str> {
+        self.node()
+            .map(|node| node.name.prefix(self.text))
+            .filter(|prefix| !prefix.is_empty())
+    }
+
+    /// Whether it has this local name in this namespace.
+    #[must_use]
+    pub fn is(&self, name: &str, ns: &str) -> bool {
+        self.name() == name && self.ns() == ns
+    }
+
+    /// The value of the attribute of this name without namespace: references resolved, normalised as XML 1.0 section
+    /// 3.3.3 says. Borrowed where nothing had to be changed.
+    #[must_use]
+    pub fn attr(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.plain_attributes()
+            .find(|attr| attr.node.name.prefix == 0 && attr.name() == name)
+            .map(|attr| attr.value())
+    }
+
+    /// The value of the attribute of this local name in this namespace. `xml:lang` is `attr_ns(XML_NS, "lang")`.
+    #[must_use]
+    pub fn attr_ns(&self, ns: &str, name: &str) -> Option<Cow<'a, str>> {
+        self.plain_attributes()
+            .find(|attr| attr.name() == name && attr.ns() == ns)
+            .map(|attr| attr.value())
+    }
+
+    /// All attributes but namespace declarations, in document order.
+    pub fn attrs(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        self.plain_attributes()
+    }
+
+    /// The child elements, in document order.
+    pub fn children(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        self.nodes().filter_map(|node| match node {
+            Content::Element(element) => Some(element),
+            Content::Text(_) => None,
+        })
+    }
+
+    /// The first child element of this local name and namespace.
+    #[must_use]
+    pub fn child(&self, name: &str, ns: &str) -> Option<Element<'a>> {
+        self.children().find(|child| child.is(name, ns))
+    }
+
+    /// Child elements and character data, in document order.
+    #[must_use]
+    pub fn nodes(&self) -> Nodes<'a> {
+        Nodes {
+            element: *self,
+            next: self.index + 1,
+            end: self.node().map_or(0, |node| node.next),
+        }
+    }
+
+    /// The character data directly inside, joined: references resolved, CDATA sections taken in, line ends normalised
+    /// (XML 1.0 section 2.11). Borrowed where nothing had to be changed.
+    #[must_use]
+    pub fn text(&self) -> Cow<'a, str> {
+        let mut texts = self.nodes().filter_map(|node| match node {
+            Content::Text(text) => Some(text),
+            Content::Element(_) => None,
+        });
+        let Some(first) = texts.next() else {
+            return Cow::Borrowed("");
+        };
+        let mut value = first.value();
+        for text in texts {
+            value.to_mut().push_str(&text.value());
+        }
+        value
+    }
+
+    /// The element exactly as received. It may use prefixes declared around it; see
+    /// [`standalone`](Self::standalone).
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.node().map_or("", |node| {
+            // `<` stands before the name.
+            let start = (node.name.start as usize).saturating_sub(1);
+            self.text.get(start..node.end as usize).unwrap_or_default()
+        })
+    }
+
+    /// The element with the namespace declarations it inherits and uses, so that it parses alone with the same names:
+    /// what to give to an XML library. Borrowed if it inherits nothing.
+    #[must_use]
+    pub fn standalone(&self) -> Cow<'a, str> {
+        let missing = names::borrowed_declarations(self.tape, self.index);
+        let Some(node) = self.node().filter(|_| !missing.is_empty()) else {
+            return Cow::Borrowed(self.as_str());
+        };
+        let behind_name = 1 + usize::from(node.name.length);
+        let whole = self.as_str();
+        let mut out = String::with_capacity(whole.len() + 64 * missing.len());
+        out.push_str(whole.get(..behind_name).unwrap_or_default());
+        for namespace in missing {
+            let prefix = names::prefix_of(self.tape, namespace, self.text, self.scope);
+            let uri = self.tape.uri(namespace, self.text, self.scope);
+            // A `String` takes everything.
+            let _ = write::declaration(&mut out, prefix, uri);
+        }
+        out.push_str(whole.get(behind_name..).unwrap_or_default());
+        Cow::Owned(out)
+    }
+
+    pub(crate) fn node(&self) -> Option<&'a ElementNode> {
+        self.tape.element(self.index)
+    }
+
+    pub(crate) fn parts(&self) -> (&'a str, &'a Tape, &'a Arc<Scope>, u32) {
+        (self.text, self.tape, self.scope, self.index)
+    }
+
+    fn plain_attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        let element = *self;
+        self.node()
+            .map_or(&[][..], |node| self.tape.attributes_of(node))
+            .iter()
+            .filter(|node| node.role == Role::Plain)
+            .map(move |node| Attribute { element, node })
+    }
+}
+
+impl<'a> Stanza<'a> {
+    pub(crate) fn new(element: Element<'a>) -> Self {
+        Self(element)
+    }
+
+    /// This view as that of an element.
+    #[must_use]
+    pub fn as_element(&self) -> Element<'a> {
+        self.0
+    }
+
+    /// Writes the stanza out with other addresses or another content namespace, without building a tree.
+    pub fn rewrite(&self) -> Rewrite<'a> {
+        Rewrite::new(self.0)
+    }
+
+    /// An owned copy.
+    #[must_use]
+    pub fn to_owned(&self) -> StanzaBuf {
+        StanzaBuf::copy(self.0)
+    }
+}
+
+impl<'a> Deref for Stanza<'a> {
+    type Target = Element<'a>;
+
+    fn deref(&self) -> &Element<'a> {
+        &self.0
+    }
+}
+
+impl<'a> Header<'a> {
+    pub(crate) fn new(element: Element<'a>) -> Self {
+        Self(element)
+    }
+
+    /// The local name of the root element; `stream` for a stream (RFC 6120 section 4.8.1).
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.0.name()
+    }
+
+    /// The namespace of the root element; empty for none.
+    #[must_use]
+    pub fn ns(&self) -> &'a str {
+        self.0.ns()
+    }
+
+    /// The prefix of the root element as written; `None` without one.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&'a str> {
+        self.0.prefix()
+    }
+
+    /// The default namespace the header declares: the content namespace (RFC 6120 section 4.8.2).
+    #[must_use]
+    pub fn content_ns(&self) -> Option<&'a str> {
+        self.namespaces()
+            .find(|(prefix, uri)| prefix.is_empty() && !uri.is_empty())
+            .map(|(_, uri)| uri)
+    }
+
+    /// The value of the attribute of this name without namespace, as [`Element::attr`].
+    #[must_use]
+    pub fn attr(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.0.attr(name)
+    }
+
+    /// The value of the attribute of this local name in this namespace, as [`Element::attr_ns`].
+    #[must_use]
+    pub fn attr_ns(&self, ns: &str, name: &str) -> Option<Cow<'a, str>> {
+        self.0.attr_ns(ns, name)
+    }
+
+    /// All attributes but namespace declarations.
+    pub fn attrs(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        self.0.attrs()
+    }
+
+    /// The namespace declarations as pairs of prefix and namespace name; the default namespace has the empty prefix.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let Element { text, tape, .. } = self.0;
+        tape.bindings
+            .iter()
+            .map(move |binding| (binding.prefix.of(text), tape.binding_uri(binding, text)))
+    }
+
+    /// The tag exactly as received.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.0.text
+    }
+}
+
+impl<'a> Attribute<'a> {
+    /// The local name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.node.name.local(self.element.text)
+    }
+
+    /// The name of its namespace; empty for none, as without prefix.
+    #[must_use]
+    pub fn ns(&self) -> &'a str {
+        let Element {
+            text, tape, scope, ..
+        } = self.element;
+        tape.uri(self.node.namespace, text, scope)
+    }
+
+    /// The prefix as written; `None` without one.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&'a str> {
+        Some(self.node.name.prefix(self.element.text)).filter(|prefix| !prefix.is_empty())
+    }
+
+    /// The value, as [`Element::attr`] gives it.
+    #[must_use]
+    pub fn value(&self) -> Cow<'a, str> {
+        let raw = self.node.value.of(self.element.text);
+        if self.node.verbatim {
+            Cow::Borrowed(raw)
+        } else {
+            chars::attribute_value(raw)
+        }
+    }
+}
+
+impl<'a> Text<'a> {
+    /// The text: references resolved, line ends normalised. Borrowed where nothing had to be changed.
+    #[must_use]
+    pub fn value(&self) -> Cow<'a, str> {
+        match self.form {
+            TextForm::Verbatim => Cow::Borrowed(self.raw),
+            TextForm::Escaped => chars::text_value(self.raw),
+            TextForm::Lines => chars::cdata_value(self.raw),
+        }
+    }
+}
+
+/// The children of an element, by [`Element::nodes`].
+#[derive(Clone, Debug)]
+pub struct Nodes<'a> {
+    element: Element<'a>,
+    next: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Nodes<'a> {
+    type Item = Content<'a>;
+
+    fn next(&mut self) -> Option<Content<'a>> {
+        if self.next >= self.end {
+            return None;
+        }
+        let Element {
+            text, tape, scope, ..
+        } = self.element;
+        let index = self.next;
+        Some(match tape.nodes.get(index as usize)? {
+            Node::Element(node) => {
+                self.next = node.next.max(index + 1);
+                Content::Element(Element::new(text, tape, scope, index))
+            }
+            Node::Text(node) => {
+                self.next += 1;
+                Content::Text(Text {
+                    raw: node.span.of(text),
+                    form: node.form,
+                })
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Element<'_> {
+    /// Name and length only: the content may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Element", self.name(), self.as_str().len())
+    }
+}
+
+impl fmt::Debug for Stanza<'_> {
+    /// Name and length only: the content may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Stanza", self.name(), self.as_str().len())
+    }
+}
+
+impl fmt::Debug for Header<'_> {
+    /// Name and length only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Header", self.name(), self.as_str().len())
+    }
+}
+
+impl fmt::Debug for Attribute<'_> {
+    /// Name and length only: the value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.node.value.range().len();
+        describe(f, "Attribute", self.name(), length)
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    /// Length only: the content may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Text")
+            .field("bytes", &self.raw.len())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn describe(
+    f: &mut fmt::Formatter<'_>,
+    kind: &str,
+    name: &str,
+    bytes: usize,
+) -> fmt::Result {
+    f.debug_struct(kind)
+        .field("name", &name)
+        .field("bytes", &bytes)
+        .finish_non_exhaustive()
+}

@@ -1,0 +1,164 @@
+//! Buffers: bytes as they came, and the validated text the framer reads.
+//!
+//! What arrives is kept twice for a short time. `raw` holds it as bytes, so that what stands behind a frame can be
+//! handed over untouched (to TLS, which is not UTF-8). `text` holds the part that was validated: each byte is checked
+//! once, in long runs, and everything behind works on `str` slices without checking again.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use zeroize::Zeroize;
+
+use super::chars;
+use super::fault::{FaultKind, Flaw};
+
+/// A TLS record's plaintext is at most 2^14 bytes (RFC 8446 section 5.1); one always fits behind the unfinished
+/// character that may be left from before.
+const RAW_BYTES: usize = 16_384 + 64;
+
+/// See the module documentation.
+#[derive(Default)]
+pub(crate) struct Input {
+    /// `filled` bytes received and not yet done with. What is longer is room for [`Input::window`].
+    raw: Vec<u8>,
+    filled: usize,
+    /// How many of them were validated and copied: they are the end of `text`.
+    copied: usize,
+    text: String,
+    /// Where the current frame starts in `text`.
+    start: usize,
+    /// Where it starts in the stream.
+    position: u64,
+    /// What is wrong with the bytes behind `text`.
+    wrong: Option<FaultKind>,
+}
+
+impl Input {
+    pub(crate) fn capacity(&self) -> usize {
+        RAW_BYTES.saturating_sub(self.filled)
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.capacity());
+        self.raw.truncate(self.filled);
+        self.raw
+            .extend_from_slice(bytes.get(..taken).unwrap_or_default());
+        self.filled += taken;
+        taken
+    }
+
+    pub(crate) fn window(&mut self) -> &mut [u8] {
+        self.raw.resize(RAW_BYTES.max(self.filled), 0);
+        self.raw.get_mut(self.filled..).unwrap_or_default()
+    }
+
+    pub(crate) fn pushed(&mut self, n: usize) {
+        self.filled = self.filled.saturating_add(n).min(self.raw.len());
+    }
+
+    /// The validated text from the start of the current frame.
+    pub(crate) fn text(&self) -> &str {
+        self.text.get(self.start..).unwrap_or_default()
+    }
+
+    /// Where the current frame starts in the stream.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Moves the start of the current frame on.
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.start += n;
+        self.position += n as u64;
+    }
+
+    /// Validates what has arrived since. `false`: nothing new. Only to be called when all of the text was read and
+    /// holds no whole frame: from here on `unread` cannot tell what stood behind a place in it.
+    pub(crate) fn refill(&mut self) -> bool {
+        if self.start > 0 {
+            // Each byte is moved once at most: the frame it belongs to then starts at 0.
+            self.text.drain(..self.start);
+            self.start = 0;
+        }
+        if self.copied > 0 {
+            self.raw.copy_within(self.copied..self.filled, 0);
+            self.filled -= self.copied;
+            self.copied = 0;
+        }
+        if self.wrong.is_some() || self.filled == 0 {
+            return false;
+        }
+        let (valid, wrong) = chars::valid_prefix(self.raw.get(..self.filled).unwrap_or_default());
+        self.text.push_str(valid);
+        self.copied = valid.len();
+        self.wrong = wrong;
+        self.copied > 0
+    }
+
+    /// What is wrong with the bytes behind the text, relative to the start of the frame.
+    pub(crate) fn wrong(&self) -> Option<Flaw> {
+        self.wrong.map(|kind| kind.at(self.text().len()))
+    }
+
+    /// The byte behind the text.
+    pub(crate) fn next(&self) -> Option<u8> {
+        let rest = self.raw.get(self.copied..self.filled)?;
+        rest.first().copied()
+    }
+
+    /// The bytes behind the first `n` of the current frame.
+    pub(crate) fn behind(&self, n: usize) -> &[u8] {
+        self.raw
+            .get(self.raw_index(n)..self.filled)
+            .unwrap_or_default()
+    }
+
+    /// Forgets everything but the bytes behind the first `n` of the current frame; positions start anew.
+    pub(crate) fn restart(&mut self, n: usize) {
+        let kept = self.raw_index(n).min(self.filled);
+        self.raw.truncate(self.filled);
+        self.raw.drain(..kept);
+        self.filled = self.raw.len();
+        self.copied = 0;
+        self.text.zeroize();
+        self.start = 0;
+        self.position = 0;
+        self.wrong = None;
+    }
+
+    /// Moves out the bytes behind the first `n` of the current frame, which stays readable.
+    pub(crate) fn take_behind(&mut self, n: usize) -> Vec<u8> {
+        let taken = Vec::from(self.behind(n));
+        let kept = self.raw_index(n).min(self.filled);
+        self.raw.truncate(kept);
+        self.filled = kept;
+        self.copied = self.copied.min(kept);
+        self.text.truncate(self.start + n);
+        self.wrong = None;
+        taken
+    }
+
+    /// Gives back memory that is not in use.
+    pub(crate) fn shrink(&mut self) {
+        self.raw.truncate(self.filled);
+        self.raw.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.text.len() - self.start + self.filled - self.copied
+    }
+
+    /// `raw[..copied]` is the end of `text`. A frame ends within it, or it would have been found before.
+    fn raw_index(&self, n: usize) -> usize {
+        (self.start + n + self.copied).saturating_sub(self.text.len())
+    }
+}
+
+impl Drop for Input {
+    /// What passes here may be a password on its way to SASL.
+    fn drop(&mut self) {
+        self.raw.zeroize();
+        self.text.zeroize();
+    }
+}

@@ -1,0 +1,372 @@
+//! Namespaces in XML 1.0: what is declared, and what a prefix means where it is used.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::chars;
+use super::fault::{FaultKind, Flaw, LimitKind};
+use super::limits::FrameLimits;
+use super::tape::{Binding, Namespace, Node, Role, Span, Tape, Uri, XML, offset};
+
+/// The namespace of `xmlns` attributes, which may be neither declared nor used.
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+
+/// The namespace declarations of a stream header: they hold for every element of that stream (RFC 6120 4.8).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    text: String,
+    /// Prefix and namespace name, in `text`.
+    entries: Vec<(Span, Span)>,
+}
+
+impl Scope {
+    /// A scope with this default namespace (the stream's content namespace; empty: none) and these prefixes.
+    ///
+    /// Meant for the header the caller writes itself. What no header could declare is left out: the prefixes `xml`
+    /// and `xmlns`, a prefix without namespace, and namespace names with characters XML cannot carry.
+    #[must_use]
+    pub fn new(content_ns: &str, prefixes: &[(&str, &str)]) -> Self {
+        let mut scope = Self::default();
+        if !content_ns.is_empty() {
+            scope.declare("", content_ns);
+        }
+        for &(prefix, uri) in prefixes {
+            if chars::is_name(prefix) && !matches!(prefix, "xml" | "xmlns") && !uri.is_empty() {
+                scope.declare(prefix, uri);
+            }
+        }
+        scope
+    }
+
+    /// The namespace a prefix is bound to; the empty prefix asks for the default namespace.
+    #[must_use]
+    pub fn get(&self, prefix: &str) -> Option<&str> {
+        self.iter()
+            .find(|&(declared, _)| declared == prefix)
+            .map(|(_, uri)| uri)
+    }
+
+    /// Pairs of prefix and namespace name in the order declared; the default namespace has the empty prefix.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
+        self.entries
+            .iter()
+            .map(|(prefix, uri)| (prefix.of(&self.text), uri.of(&self.text)))
+    }
+
+    /// What a stream header declares.
+    pub(crate) fn of_header(tape: &Tape, text: &str) -> Self {
+        let mut scope = Self::default();
+        for binding in &tape.bindings {
+            let uri = tape.binding_uri(binding, text);
+            let prefix = binding.prefix.of(text);
+            if !uri.is_empty() && prefix != "xml" {
+                scope.declare(prefix, uri);
+            }
+        }
+        scope
+    }
+
+    fn declare(&mut self, prefix: &str, uri: &str) {
+        if chars::first_forbidden(uri).is_none() && self.get(prefix).is_none() {
+            let prefix = append(&mut self.text, prefix);
+            let uri = append(&mut self.text, uri);
+            self.entries.push((prefix, uri));
+        }
+    }
+
+    pub(crate) fn uri(&self, index: u32) -> &str {
+        self.entries
+            .get(index as usize)
+            .map_or("", |(_, uri)| uri.of(&self.text))
+    }
+
+    pub(crate) fn prefix(&self, index: u32) -> &str {
+        self.entries
+            .get(index as usize)
+            .map_or("", |(prefix, _)| prefix.of(&self.text))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn find(&self, prefix: &str) -> Namespace {
+        self.iter()
+            .position(|(declared, _)| declared == prefix)
+            .map_or(Namespace::None, |index| Namespace::Inherited(offset(index)))
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// What is declared at the place reading has come to.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolver {
+    /// The prefixes in scope that the element itself declares: indices into `Tape::bindings`.
+    prefixes: Vec<u32>,
+    now: Mark,
+}
+
+/// What to return to when an element ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    prefixes: u32,
+    default: Namespace,
+    /// Declarations in scope within the element.
+    declared: u32,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self {
+            prefixes: Vec::new(),
+            now: Mark {
+                prefixes: 0,
+                default: Namespace::None,
+                declared: 0,
+            },
+        }
+    }
+}
+
+/// The element whose start tag was just read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Starting<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) node: u32,
+    pub(crate) scope: &'a Scope,
+    pub(crate) limits: &'a FrameLimits,
+    /// What an undeclared prefix on the element's name is.
+    pub(crate) undeclared: FaultKind,
+}
+
+impl Resolver {
+    /// Begins a first-level element.
+    pub(crate) fn clear(&mut self, scope: &Scope) {
+        self.prefixes.clear();
+        self.now = Mark {
+            prefixes: 0,
+            default: scope.find(""),
+            declared: 0,
+        };
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        self.now
+    }
+
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.prefixes.truncate(mark.prefixes as usize);
+        self.now = mark;
+    }
+
+    /// Takes in the declarations of an element, then finds the namespaces of its name and attributes.
+    pub(crate) fn resolve(&mut self, start: &Starting<'_>, tape: &mut Tape) -> Result<(), Flaw> {
+        let Some(&element) = tape.element(start.node) else {
+            return Ok(());
+        };
+        let mut prefixed = false;
+        for index in element.attributes.range() {
+            match tape.attributes.get(index).map(|a| (a.role, a.name.prefix)) {
+                Some((Role::Plain, 0)) | None => {}
+                Some((Role::Plain, _)) => prefixed = true,
+                Some(_) => self.declare(start, tape, index)?,
+            }
+        }
+        let namespace = match element.name.prefix(start.text) {
+            "" => self.now.default,
+            "xmlns" => return Err(FaultKind::ReservedNamespace.at(element.name.start as usize)),
+            prefix => self
+                .lookup(start, tape, prefix)
+                .ok_or(start.undeclared.at(element.name.start as usize))?,
+        };
+        if let Some(element) = tape.element_mut(start.node) {
+            element.namespace = namespace;
+        }
+        if prefixed {
+            for index in element.attributes.range() {
+                self.resolve_attribute(start, tape, index)?;
+            }
+        }
+        unique(start, tape, element.attributes, prefixed)
+    }
+
+    fn resolve_attribute(
+        &mut self,
+        start: &Starting<'_>,
+        tape: &mut Tape,
+        index: usize,
+    ) -> Result<(), Flaw> {
+        let Some(&attribute) = tape.attributes.get(index) else {
+            return Ok(());
+        };
+        if attribute.role != Role::Plain || attribute.name.prefix == 0 {
+            return Ok(());
+        }
+        let namespace = self
+            .lookup(start, tape, attribute.name.prefix(start.text))
+            .ok_or(FaultKind::UndeclaredPrefix.at(attribute.name.start as usize))?;
+        if let Some(attribute) = tape.attributes.get_mut(index) {
+            attribute.namespace = namespace;
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, start: &Starting<'_>, tape: &Tape, prefix: &str) -> Option<Namespace> {
+        if prefix == "xml" {
+            return Some(Namespace::Xml);
+        }
+        let local = self.prefixes.iter().rev().find(|&&index| {
+            tape.bindings
+                .get(index as usize)
+                .is_some_and(|binding| binding.prefix.of(start.text) == prefix)
+        });
+        match local {
+            Some(&index) => Some(Namespace::Local(index)),
+            None => match start.scope.find(prefix) {
+                Namespace::None => None,
+                inherited => Some(inherited),
+            },
+        }
+    }
+
+    /// Takes in one declaration (Namespaces in XML 1.0, sections 2.2 and 3).
+    fn declare(&mut self, start: &Starting<'_>, tape: &mut Tape, index: usize) -> Result<(), Flaw> {
+        let Some(&attribute) = tape.attributes.get(index) else {
+            return Ok(());
+        };
+        let at = attribute.name.start as usize;
+        let uri = if attribute.verbatim {
+            Uri::Text(attribute.value)
+        } else {
+            let value = chars::attribute_value(attribute.value.of(start.text));
+            Uri::Arena(append(&mut tape.arena, &value))
+        };
+        let mut binding = Binding {
+            node: start.node,
+            prefix: Span::default(),
+            uri,
+        };
+        let name = tape.binding_uri(&binding, start.text);
+        let empty = name.is_empty();
+        let reserved = name == XML || name == XMLNS;
+        self.now.declared += 1;
+        if self.now.declared as usize + start.scope.len() > usize::from(start.limits.namespaces) {
+            return Err(FaultKind::Limit(LimitKind::Namespaces).at(at));
+        }
+        let fresh = Namespace::Local(offset(tape.bindings.len()));
+        if attribute.role == Role::DeclaresDefault {
+            if reserved {
+                return Err(FaultKind::ReservedNamespace.at(at));
+            }
+            self.now.default = if empty { Namespace::None } else { fresh };
+        } else {
+            let prefix = attribute.name.local(start.text);
+            match (prefix, name) {
+                // The one thing `xml` may be bound to, and is anyway.
+                ("xml", XML) => {}
+                ("xml" | "xmlns", _) | (_, XML | XMLNS) => {
+                    return Err(FaultKind::ReservedNamespace.at(at));
+                }
+                (_, "") => return Err(FaultKind::EmptyNamespace.at(at)),
+                _ => {
+                    self.prefixes.push(offset(tape.bindings.len()));
+                    self.now.prefixes += 1;
+                }
+            }
+            let end = at + usize::from(attribute.name.length);
+            binding.prefix = Span::new(end - prefix.len(), end);
+        }
+        tape.bindings.push(binding);
+        Ok(())
+    }
+}
+
+/// Refuses attributes of the same qualified name, and of the same expanded name (Namespaces in XML 1.0 6.3).
+fn unique(start: &Starting<'_>, tape: &Tape, span: Span, prefixed: bool) -> Result<(), Flaw> {
+    let attributes = tape.attributes.get(span.range()).unwrap_or_default();
+    let text = start.text;
+    let same = |i: usize, j: usize| match (attributes.get(i), attributes.get(j)) {
+        (Some(a), Some(b)) => {
+            a.name.qualified(text) == b.name.qualified(text)
+                || (prefixed
+                    && a.role == Role::Plain
+                    && b.role == Role::Plain
+                    && a.name.prefix != 0
+                    && b.name.prefix != 0
+                    && a.name.local(text) == b.name.local(text)
+                    && tape.uri(a.namespace, text, start.scope)
+                        == tape.uri(b.namespace, text, start.scope))
+        }
+        _ => false,
+    };
+    let twice = (1..attributes.len()).find(|&i| (0..i).any(|j| same(i, j)));
+    match twice.and_then(|i| attributes.get(i)) {
+        Some(attribute) => Err(FaultKind::DuplicateAttribute.at(attribute.name.start as usize)),
+        None => Ok(()),
+    }
+}
+
+fn append(to: &mut String, text: &str) -> Span {
+    let start = to.len();
+    to.push_str(text);
+    Span::new(start, to.len())
+}
+
+/// Whether a namespace is declared outside of the element with this node index.
+pub(crate) fn declared_outside(tape: &Tape, namespace: Namespace, node: u32) -> bool {
+    match namespace {
+        Namespace::None | Namespace::Xml => false,
+        Namespace::Inherited(_) => true,
+        Namespace::Local(index) => tape
+            .bindings
+            .get(index as usize)
+            .is_some_and(|binding| binding.node < node),
+    }
+}
+
+/// The prefix of a namespace declaration.
+pub(crate) fn prefix_of<'a>(
+    tape: &Tape,
+    namespace: Namespace,
+    text: &'a str,
+    scope: &'a Scope,
+) -> &'a str {
+    match namespace {
+        Namespace::None => "",
+        Namespace::Xml => "xml",
+        Namespace::Inherited(index) => scope.prefix(index),
+        Namespace::Local(index) => tape
+            .bindings
+            .get(index as usize)
+            .map_or("", |binding| binding.prefix.of(text)),
+    }
+}
+
+/// The declarations from outside an element that names within it rely on, each once.
+pub(crate) fn borrowed_declarations(tape: &Tape, node: u32) -> Vec<Namespace> {
+    let mut found = Vec::new();
+    let Some(root) = tape.element(node) else {
+        return found;
+    };
+    let mut add = |namespace| {
+        if declared_outside(tape, namespace, node) && !found.contains(&namespace) {
+            found.push(namespace);
+        }
+    };
+    let nodes = tape.nodes.get(node as usize..root.next as usize);
+    for node in nodes.unwrap_or_default() {
+        if let Node::Element(element) = node {
+            add(element.namespace);
+            for attribute in tape.attributes_of(element) {
+                add(attribute.namespace);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,64 @@
+//! What may stand before a stream header: white space or an XML declaration (XML 1.0 sections 2.8 and 4.3.3, RFC 6120
+//! sections 11.5 and 11.6).
+
+use super::chars;
+use super::fault::{FaultKind, Flaw};
+
+/// Whether a stream that begins with `text` and then the illegal byte `next` is UTF-16 or UTF-32, with a mark or without.
+pub(crate) fn is_foreign_encoding(text: &str, next: Option<u8>) -> bool {
+    matches!((text, next), ("", Some(0xFE | 0xFF | 0)) | ("<", Some(0)))
+}
+
+/// Judges a whole XML declaration, `<?xml` to `?>`.
+///
+/// The version may be any 1.x, as XML 1.0 (fifth edition) section 2.8 has it; an encoding must be UTF-8, in any case. A
+/// standalone declaration is refused: RFC 6120 section 11.5 forbids sending it and leaves us the choice.
+pub(crate) fn declaration(text: &str) -> Result<(), Flaw> {
+    let malformed = FaultKind::MalformedDeclaration.at(0);
+    let mut rest = text
+        .strip_prefix("<?xml")
+        .and_then(|rest| rest.strip_suffix("?>"))
+        .ok_or(malformed)?;
+    let version = pseudo_attribute(&mut rest, "version").ok_or(malformed)?;
+    let minor = version.strip_prefix("1.").ok_or(malformed)?;
+    if minor.is_empty() || !minor.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(malformed);
+    }
+    if let Some(encoding) = pseudo_attribute(&mut rest, "encoding") {
+        if !is_encoding_name(encoding) {
+            return Err(malformed);
+        }
+        if !encoding.eq_ignore_ascii_case("UTF-8") {
+            return Err(FaultKind::UnsupportedEncoding.at(0));
+        }
+    }
+    let standalone = pseudo_attribute(&mut rest, "standalone");
+    if !rest.bytes().all(chars::is_space) {
+        return Err(malformed);
+    }
+    match standalone {
+        None => Ok(()),
+        Some("yes" | "no") => Err(FaultKind::Standalone.at(0)),
+        Some(_) => Err(malformed),
+    }
+}
+
+/// Takes ` name = 'value'` off the front, if it stands there.
+fn pseudo_attribute<'a>(rest: &mut &'a str, name: &str) -> Option<&'a str> {
+    let space = |c| matches!(c, ' ' | '\t' | '\n' | '\r');
+    let behind = rest.strip_prefix(space)?.trim_start_matches(space);
+    let behind = behind.strip_prefix(name)?.trim_start_matches(space);
+    let behind = behind.strip_prefix('=')?.trim_start_matches(space);
+    let quote = behind.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let (value, behind) = behind.strip_prefix(quote)?.split_once(quote)?;
+    *rest = behind;
+    Some(value)
+}
+
+/// XML's `EncName`.
+fn is_encoding_name(name: &str) -> bool {
+    name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}

@@ -1,0 +1,335 @@
+//! Writing a stanza out with other addresses or another content namespace, without a tree.
+//!
+//! A stanza's *content elements* are the stanza itself, where it is in the content namespace, and in it every element
+//! of that namespace whose parent is a content element or which has its namespace from the stream header. They move to
+//! the new content namespace, however they were spelled, and are written without prefix (RFC 6120 section 4.8.5 forbids
+//! prefixes for them). A `<message xmlns='jabber:client'/>` inside `<forwarded/>` is none of them and stays what it is
+//! (XEP-0297 section 3). All else is copied as received.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use thiserror::Error;
+
+use super::element::Element;
+use super::names;
+use super::tape::{AttributeNode, ElementNode, Name, Namespace, Node, Role};
+use super::write::{self, Escaped, Unwritable};
+
+/// A stanza about to be written with changes; made by [`Stanza::rewrite`](super::Stanza::rewrite).
+///
+/// The result is meant for a stream whose default namespace is the content namespace asked for, or, if none was, that
+/// of the stream the stanza came from. Prefixes that the stanza has from its own stream's header are declared on it.
+#[derive(Clone, Copy)]
+#[must_use = "nothing is written before `write`"]
+pub struct Rewrite<'a> {
+    stanza: Element<'a>,
+    from: Address<'a>,
+    to: Address<'a>,
+    content_ns: Option<&'a str>,
+}
+
+/// Why a stanza was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RewriteError {
+    /// An address or namespace has a character XML cannot carry. Nothing was written.
+    #[error("{0}")]
+    Unwritable(Unwritable),
+    /// The writer refused; some of the stanza may have been written.
+    #[error("the writer failed")]
+    Writer,
+}
+
+impl From<fmt::Error> for RewriteError {
+    fn from(_: fmt::Error) -> Self {
+        Self::Writer
+    }
+}
+
+impl From<Unwritable> for RewriteError {
+    fn from(error: Unwritable) -> Self {
+        Self::Unwritable(error)
+    }
+}
+
+/// What becomes of an address attribute.
+#[derive(Clone, Copy)]
+enum Address<'a> {
+    Keep,
+    Remove,
+    Set(&'a str),
+}
+
+impl<'a> Address<'a> {
+    fn new(address: Option<&'a str>) -> Self {
+        address.map_or(Self::Remove, Self::Set)
+    }
+
+    fn escaped(self) -> Result<Written<'a>, Unwritable> {
+        Ok(match self {
+            Self::Keep => Written::Keep,
+            Self::Remove => Written::Remove,
+            Self::Set(address) => Written::Set(write::escape_attr(address)?),
+        })
+    }
+}
+
+/// An [`Address`] known to be writable.
+#[derive(Clone, Copy)]
+enum Written<'a> {
+    Keep,
+    Remove,
+    Set(Escaped<'a>),
+}
+
+impl Written<'_> {
+    fn write(self, out: &mut dyn fmt::Write, name: &str) -> fmt::Result {
+        match self {
+            Self::Set(address) => write!(out, " {name}='{address}'"),
+            Self::Keep | Self::Remove => Ok(()),
+        }
+    }
+}
+
+impl<'a> Rewrite<'a> {
+    pub(crate) fn new(stanza: Element<'a>) -> Self {
+        Self {
+            stanza,
+            from: Address::Keep,
+            to: Address::Keep,
+            content_ns: None,
+        }
+    }
+
+    /// Sets or removes (`None`) the stanza's `from`.
+    pub fn from(self, address: Option<&'a str>) -> Self {
+        Self {
+            from: Address::new(address),
+            ..self
+        }
+    }
+
+    /// Sets or removes (`None`) the stanza's `to`.
+    pub fn to(self, address: Option<&'a str>) -> Self {
+        Self {
+            to: Address::new(address),
+            ..self
+        }
+    }
+
+    /// Moves the stanza and its content elements (see the [module](self)) to another content namespace, say from
+    /// `jabber:client` to `jabber:server` (RFC 6120 section 4.8.3).
+    pub fn content_ns(self, ns: &'a str) -> Self {
+        Self {
+            content_ns: Some(ns),
+            ..self
+        }
+    }
+
+    /// Writes the stanza.
+    ///
+    /// # Errors
+    ///
+    /// [`RewriteError::Unwritable`] before anything is written, [`RewriteError::Writer`] if `out` fails.
+    pub fn write(&self, out: &mut dyn fmt::Write) -> Result<(), RewriteError> {
+        let (text, _, scope, _) = self.stanza.parts();
+        let old = match scope.get("") {
+            Some(ns) => ns,
+            // An element that stands alone says itself what its content namespace is.
+            None => self.stanza.ns(),
+        };
+        let new = self.content_ns.unwrap_or(old);
+        let _ = write::escape_attr(new)?;
+        let pass = Pass {
+            stanza: self.stanza,
+            text,
+            from: self.from.escaped()?,
+            to: self.to.escaped()?,
+            old,
+            new,
+        };
+        Ok(pass.write(out)?)
+    }
+}
+
+impl fmt::Debug for Rewrite<'_> {
+    /// Without addresses and content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rewrite")
+            .field("stanza", &self.stanza)
+            .field("content_ns", &self.content_ns)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One walk over the tape.
+struct Pass<'a> {
+    stanza: Element<'a>,
+    text: &'a str,
+    from: Written<'a>,
+    to: Written<'a>,
+    old: &'a str,
+    new: &'a str,
+}
+
+/// An element whose end tag is still to be written.
+#[derive(Clone, Copy)]
+struct Parent<'a> {
+    end: u32,
+    kind: Kind,
+    /// The default namespace within it, as written.
+    default: &'a str,
+    /// The name of its end tag, if that changes.
+    rename: Option<Name>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Content,
+    Other,
+}
+
+impl<'a> Pass<'a> {
+    fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let (_, tape, _, index) = self.stanza.parts();
+        let Some(root) = self.stanza.node() else {
+            return Ok(());
+        };
+        let nodes = tape.nodes.get(index as usize..root.next as usize);
+        let mut parents: Vec<Parent<'a>> = Vec::new();
+        // Everything before is written.
+        let mut done = root.name.start.saturating_sub(1);
+        for node in nodes.unwrap_or_default() {
+            let Node::Element(element) = node else {
+                continue;
+            };
+            let start = element.name.start;
+            done = self.close(out, &mut parents, done, start)?;
+            let parent = parents.last().copied();
+            let (kind, default) = self.start_tag(out, element, parent, done)?;
+            done = element.content;
+            if element.end > element.content {
+                parents.push(Parent {
+                    end: element.end,
+                    kind,
+                    default,
+                    rename: Some(element.name)
+                        .filter(|name| kind == Kind::Content && name.prefix != 0),
+                });
+            }
+        }
+        self.close(out, &mut parents, done, u32::MAX)?;
+        Ok(())
+    }
+
+    /// Ends the elements that end before `until`.
+    fn close(
+        &self,
+        out: &mut dyn fmt::Write,
+        parents: &mut Vec<Parent<'a>>,
+        mut done: u32,
+        until: u32,
+    ) -> Result<u32, fmt::Error> {
+        while let Some(parent) = parents.last().copied().filter(|p| p.end <= until) {
+            parents.pop();
+            match parent.rename {
+                None => out.write_str(self.slice(done, parent.end))?,
+                Some(name) => {
+                    let content = self.slice(done, parent.end);
+                    let tag = content.rfind('<').unwrap_or(content.len());
+                    out.write_str(content.get(..tag).unwrap_or_default())?;
+                    write!(out, "</{}>", name.local(self.text))?;
+                }
+            }
+            done = parent.end;
+        }
+        Ok(done)
+    }
+
+    /// Writes what stands between `done` and the element, and its start tag.
+    fn start_tag(
+        &self,
+        out: &mut dyn fmt::Write,
+        element: &ElementNode,
+        parent: Option<Parent<'a>>,
+        done: u32,
+    ) -> Result<(Kind, &'a str), fmt::Error> {
+        let (_, tape, scope, _) = self.stanza.parts();
+        let ns = tape.uri(element.namespace, self.text, scope);
+        let kind = self.kind(element, ns, parent);
+        let around = parent.map_or(self.new, |parent| parent.default);
+        let attributes = tape.attributes_of(element);
+        // Default namespaces are declared where a name needs another than its parent, not where they were: content
+        // elements may have lost or gained the need for one.
+        let default = match kind {
+            Kind::Content => self.new,
+            Kind::Other if element.name.prefix == 0 => ns,
+            Kind::Other => around,
+        };
+        out.write_str(self.slice(done, element.name.start))?;
+        match kind {
+            Kind::Content => out.write_str(element.name.local(self.text))?,
+            Kind::Other => out.write_str(element.name.qualified(self.text))?,
+        }
+        if default != around {
+            write::declaration(out, "", default)?;
+        }
+        if parent.is_none() {
+            self.inherited(out)?;
+            self.from.write(out, "from")?;
+            self.to.write(out, "to")?;
+        }
+        for attribute in attributes {
+            if attribute.role != Role::DeclaresDefault
+                && !(parent.is_none() && self.replaced(attribute))
+            {
+                // With its closing quote.
+                let text = self.slice(attribute.name.start, attribute.value.end + 1);
+                write!(out, " {text}")?;
+            }
+        }
+        let empty = self
+            .slice(element.name.start, element.content)
+            .ends_with("/>");
+        out.write_str(if empty { "/>" } else { ">" })?;
+        Ok((kind, default))
+    }
+
+    fn kind(&self, element: &ElementNode, ns: &str, parent: Option<Parent<'_>>) -> Kind {
+        let in_content = parent.is_none_or(|parent| parent.kind == Kind::Content);
+        let from_header = matches!(element.namespace, Namespace::Inherited(_));
+        if ns == self.old && (in_content || from_header) {
+            Kind::Content
+        } else {
+            Kind::Other
+        }
+    }
+
+    /// Declares the prefixes the stanza has from its stream's header.
+    fn inherited(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let (text, tape, scope, index) = self.stanza.parts();
+        for namespace in names::borrowed_declarations(tape, index) {
+            let prefix = names::prefix_of(tape, namespace, text, scope);
+            if !prefix.is_empty() {
+                write::declaration(out, prefix, tape.uri(namespace, text, scope))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is an address that does not stay as it is.
+    fn replaced(&self, attribute: &AttributeNode) -> bool {
+        match attribute.name.qualified(self.text) {
+            "from" => !matches!(self.from, Written::Keep),
+            "to" => !matches!(self.to, Written::Keep),
+            _ => false,
+        }
+    }
+
+    fn slice(&self, start: u32, end: u32) -> &'a str {
+        self.text
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,381 @@
+//! Reads one first-level element as its bytes arrive, and writes the tape.
+//!
+//! The end of each tag is found before the tag is judged, so the same fault comes at the same byte however the bytes
+//! arrived. A tag that is whole when its `<` is reached (nearly all are) is read at once; only the others are scanned
+//! for their end first. So a byte is looked at once or, where a chunk ended within its tag, three times, never more.
+
+use alloc::vec::Vec;
+
+use super::chars::{self, Reference};
+use super::fault::{FaultKind, Flaw, LimitKind};
+use super::limits::FrameLimits;
+use super::names::{Mark, Resolver, Scope, Starting};
+use super::tag::{self, Controls, EndScan, StartTag, TagForm, TagScan};
+use super::tape::{ElementNode, Namespace, Node, Span, Tape, TextForm, TextNode, offset};
+
+/// See the module documentation. All offsets are relative to the `<` of the first-level element.
+#[derive(Default)]
+pub(crate) struct Assembler {
+    pub(crate) tape: Tape,
+    open: Vec<Open>,
+    resolver: Resolver,
+    controls: Controls,
+    /// Elements and CDATA sections so far.
+    elements: u32,
+    /// Everything before is on the tape or belongs to `at`.
+    position: usize,
+    at: At,
+}
+
+/// An element whose end tag has not come.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    node: u32,
+    mark: Mark,
+}
+
+/// What stands at `position`.
+#[derive(Clone, Copy, Debug, Default)]
+enum At {
+    /// Text or markup, not looked at yet.
+    #[default]
+    Content,
+    /// A `<`.
+    Markup,
+    /// Character data that began at `run`; up to `position` it is in order.
+    Text { run: usize, references: Found },
+    /// A start tag whose end has not arrived.
+    StartTag(TagScan),
+    /// An end tag.
+    EndTag(EndScan),
+    /// A CDATA section whose content starts at `run`; up to `position` it holds no `]]>`.
+    Cdata { run: usize },
+}
+
+/// Whether character data held a reference so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    No,
+    Yes,
+}
+
+/// What surrounds the element being read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) limits: &'a FrameLimits,
+    /// What an undeclared prefix on the name of the outermost element is.
+    pub(crate) undeclared: FaultKind,
+}
+
+impl Assembler {
+    /// Begins with another element.
+    pub(crate) fn clear(&mut self, scope: &Scope) {
+        self.tape.clear();
+        self.open.clear();
+        self.resolver.clear(scope);
+        self.controls = Controls::default();
+        self.elements = 0;
+        self.position = 0;
+        self.at = At::Markup;
+    }
+
+    /// Gives back memory that is not in use.
+    pub(crate) fn shrink(&mut self) {
+        self.tape.shrink();
+        self.open.shrink_to_fit();
+    }
+
+    /// Goes on through `text`, which starts with the `<` of the element's start tag and holds at least what it held
+    /// before. Returns the offset behind the element, `None` as long as it is not whole.
+    pub(crate) fn element(
+        &mut self,
+        text: &str,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<usize>, Flaw> {
+        loop {
+            let step = match self.at {
+                At::Content => self.content(text),
+                At::Markup => self.markup(text, around)?,
+                At::Text { run, references } => self.text(text, run, references, around)?,
+                At::StartTag(_) => match self.start_tag(text, around)? {
+                    Some(_) => Step::Next(At::Content),
+                    None => Step::Wait,
+                },
+                At::EndTag(scan) => self.end_tag(text, scan)?,
+                At::Cdata { run } => self.cdata(text, run),
+            };
+            match step {
+                Step::Wait => return Ok(None),
+                Step::Next(_) if self.open.is_empty() => return Ok(Some(self.position)),
+                Step::Next(at) => self.at = at,
+            }
+        }
+    }
+
+    /// Reads only the start tag of the element: a stream header. Call until it returns the tag.
+    pub(crate) fn header(
+        &mut self,
+        text: &str,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<StartTag>, Flaw> {
+        self.start_tag(text, around)
+    }
+
+    fn content(&mut self, text: &str) -> Step {
+        match text.as_bytes().get(self.position) {
+            None => Step::Wait,
+            Some(b'<') => Step::Next(At::Markup),
+            Some(_) => Step::Next(At::Text {
+                run: self.position,
+                references: Found::No,
+            }),
+        }
+    }
+
+    fn markup(&mut self, text: &str, around: &Surroundings<'_>) -> Result<Step, Flaw> {
+        Ok(match markup(text.as_bytes(), self.position)? {
+            Markup::Unfinished => Step::Wait,
+            Markup::EndTag => Step::Next(At::EndTag(EndScan::new(self.position))),
+            Markup::Cdata => {
+                self.count(around.limits)?;
+                self.position += CDATA.len();
+                Step::Next(At::Cdata { run: self.position })
+            }
+            Markup::StartTag => match self.start_tag(text, around)? {
+                Some(_) => Step::Next(At::Content),
+                None => Step::Wait,
+            },
+        })
+    }
+
+    fn start_tag(
+        &mut self,
+        text: &str,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<StartTag>, Flaw> {
+        let bytes = text.as_bytes();
+        let start = self.position;
+        let scanned = match &mut self.at {
+            At::StartTag(scan) => {
+                if scan.end(bytes).is_none() {
+                    return Ok(None);
+                }
+                true
+            }
+            _ => false,
+        };
+        let attributes = self.tape.attributes.len();
+        let controls = &mut self.controls;
+        match tag::start_tag(text, start, &mut self.tape, controls, around.limits) {
+            Ok(tag) => {
+                self.opened(text, tag, around)?;
+                Ok(Some(tag))
+            }
+            Err(flaw) => {
+                let mut scan = TagScan::new(start + 1);
+                if scanned || scan.end(bytes).is_some() {
+                    return Err(flaw);
+                }
+                self.tape.attributes.truncate(attributes);
+                self.at = At::StartTag(scan);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts an element on the tape.
+    fn opened(&mut self, text: &str, tag: StartTag, around: &Surroundings<'_>) -> Result<(), Flaw> {
+        self.count(around.limits)?;
+        if self.open.len() >= usize::from(around.limits.depth) {
+            return Err(FaultKind::Limit(LimitKind::Depth).at(self.position));
+        }
+        let node = offset(self.tape.nodes.len());
+        let end = offset(tag.end);
+        self.tape.nodes.push(Node::Element(ElementNode {
+            name: tag.name,
+            namespace: Namespace::None,
+            attributes: tag.attributes,
+            content: end,
+            end,
+            next: node + 1,
+        }));
+        let mark = self.resolver.mark();
+        let starting = Starting {
+            text,
+            node,
+            scope: around.scope,
+            limits: around.limits,
+            undeclared: if self.open.is_empty() {
+                around.undeclared
+            } else {
+                FaultKind::UndeclaredPrefix
+            },
+        };
+        self.resolver.resolve(&starting, &mut self.tape)?;
+        self.position = tag.end;
+        match tag.form {
+            TagForm::Open => self.open.push(Open { node, mark }),
+            TagForm::Empty => self.resolver.back_to(mark),
+        }
+        Ok(())
+    }
+
+    fn end_tag(&mut self, text: &str, mut scan: EndScan) -> Result<Step, Flaw> {
+        let open = self.open.last().copied();
+        let element = open.and_then(|open| self.tape.element(open.node));
+        let (Some(open), Some(element)) = (open, element) else {
+            return Err(FaultKind::MismatchedTag.at(self.position));
+        };
+        let Some(end) = scan.end(text, self.position, element.name.qualified(text))? else {
+            self.at = At::EndTag(scan);
+            return Ok(Step::Wait);
+        };
+        self.open.pop();
+        self.resolver.back_to(open.mark);
+        let next = offset(self.tape.nodes.len());
+        if let Some(element) = self.tape.element_mut(open.node) {
+            element.end = offset(end);
+            element.next = next;
+        }
+        self.position = end;
+        Ok(Step::Next(At::Content))
+    }
+
+    fn text(
+        &mut self,
+        text: &str,
+        run: usize,
+        mut references: Found,
+        around: &Surroundings<'_>,
+    ) -> Result<Step, Flaw> {
+        let bytes = text.as_bytes();
+        loop {
+            let rest = bytes.get(self.position..).unwrap_or_default();
+            let Some(found) = memchr::memchr3(b'<', b'&', b'>', rest) else {
+                self.position = bytes.len();
+                break;
+            };
+            let at = self.position + found;
+            self.position = at;
+            match rest.get(found) {
+                Some(b'&') => match chars::reference(text, at, around.limits.reference_bytes()) {
+                    Reference::Char(_, length) => {
+                        references = Found::Yes;
+                        self.position += length;
+                    }
+                    Reference::Unfinished => break,
+                    Reference::Refused(kind) => return Err(kind.at(at)),
+                },
+                Some(b'>') if bytes.get(run..at).unwrap_or_default().ends_with(b"]]") => {
+                    return Err(FaultKind::CdataEnd.at(at - 2));
+                }
+                Some(b'>') => self.position += 1,
+                _ => {
+                    let form = match references {
+                        Found::No if !self.has_carriage_return(bytes, run, at) => {
+                            TextForm::Verbatim
+                        }
+                        _ => TextForm::Escaped,
+                    };
+                    self.push_text(run, at, form);
+                    return Ok(Step::Next(At::Markup));
+                }
+            }
+        }
+        self.at = At::Text { run, references };
+        Ok(Step::Wait)
+    }
+
+    fn cdata(&mut self, text: &str, run: usize) -> Step {
+        let bytes = text.as_bytes();
+        loop {
+            let rest = bytes.get(self.position..).unwrap_or_default();
+            let Some(found) = memchr::memchr(b'>', rest) else {
+                self.position = bytes.len();
+                self.at = At::Cdata { run };
+                return Step::Wait;
+            };
+            let at = self.position + found;
+            self.position = at + 1;
+            if let Some(content) = bytes.get(run..at).and_then(|c| c.strip_suffix(b"]]")) {
+                let end = run + content.len();
+                let form = if self.has_carriage_return(bytes, run, end) {
+                    TextForm::Lines
+                } else {
+                    TextForm::Verbatim
+                };
+                self.push_text(run, end, form);
+                return Step::Next(At::Content);
+            }
+        }
+    }
+
+    fn has_carriage_return(&mut self, bytes: &[u8], start: usize, end: usize) -> bool {
+        self.controls.within(bytes, start, end)
+            && memchr::memchr(b'\r', bytes.get(start..end).unwrap_or_default()).is_some()
+    }
+
+    fn push_text(&mut self, start: usize, end: usize, form: TextForm) {
+        if start < end {
+            let span = Span::new(start, end);
+            self.tape.nodes.push(Node::Text(TextNode { span, form }));
+        }
+    }
+
+    fn count(&mut self, limits: &FrameLimits) -> Result<(), Flaw> {
+        if self.elements >= limits.elements {
+            return Err(FaultKind::Limit(LimitKind::Elements).at(self.position));
+        }
+        self.elements += 1;
+        Ok(())
+    }
+}
+
+/// What one step of reading came to.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// The text is used up.
+    Wait,
+    Next(At),
+}
+
+/// What a `<` begins, as far as a stream may hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Markup {
+    StartTag,
+    EndTag,
+    Cdata,
+    /// Too little of it has arrived.
+    Unfinished,
+}
+
+const CDATA: &[u8] = b"<![CDATA[";
+const DECLARATION: &[u8] = b"<?xml";
+
+/// Classifies the markup whose `<` stands at `at`. What RFC 6120 section 11.1 restricts is refused as soon as it can be
+/// told, however long it would be.
+pub(crate) fn markup(bytes: &[u8], at: usize) -> Result<Markup, Flaw> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest {
+        [] | [_] | [_, b'!'] => Ok(Markup::Unfinished),
+        [_, b'/', ..] => Ok(Markup::EndTag),
+        [_, b'!', b'-', ..] => Err(FaultKind::Comment.at(at)),
+        [_, b'!', b'A'..=b'Z' | b'a'..=b'z', ..] => Err(FaultKind::Doctype.at(at)),
+        [_, b'!', ..] if rest.starts_with(CDATA) => Ok(Markup::Cdata),
+        [_, b'!', ..] if CDATA.starts_with(rest) => Ok(Markup::Unfinished),
+        [_, b'?', ..] if is_declaration(rest) => Err(FaultKind::MisplacedDeclaration.at(at)),
+        [_, b'?', ..] if DECLARATION.starts_with(rest) => Ok(Markup::Unfinished),
+        [_, b'?', ..] => Err(FaultKind::ProcessingInstruction.at(at)),
+        [_, b, ..] if chars::may_start_name(*b) => Ok(Markup::StartTag),
+        _ => Err(FaultKind::Syntax.at(at)),
+    }
+}
+
+/// Whether the bytes begin with an XML declaration (and not with a processing instruction `<?xml-stylesheet`).
+pub(crate) fn is_declaration(bytes: &[u8]) -> bool {
+    bytes
+        .strip_prefix(DECLARATION)
+        .and_then(|behind| behind.first())
+        .is_some_and(|&b| chars::is_space(b) || b == b'?')
+}
