@@ -1,0 +1,217 @@
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::{
+    BindError, BindRequest, MAX_ID_BYTES, read_result, read_session_request, write_error,
+    write_request, write_result, write_session_request, write_session_result,
+};
+use crate::jid::Jid;
+use crate::stream::testing::element;
+
+type Request = (String, Option<String>);
+
+fn request(xml: &str) -> Option<Request> {
+    element(xml, |iq| {
+        let request = BindRequest::read(&iq)?;
+        Some((request.id.into_owned(), request.resource.map(String::from)))
+    })
+}
+
+fn result(xml: &str) -> Option<String> {
+    element(xml, |iq| Some(read_result(&iq)?.to_string()))
+}
+
+fn session(xml: &str) -> Option<String> {
+    element(xml, |iq| read_session_request(&iq).map(String::from))
+}
+
+fn written(write: impl Fn(&mut String)) -> String {
+    let mut out = String::new();
+    write(&mut out);
+    out
+}
+
+#[test]
+fn rfc6120_7_6_1_examples_are_read() {
+    assert_eq!(
+        request(
+            "<iq id='tn281v37' type='set'>
+               <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>
+             </iq>"
+        ),
+        Some(("tn281v37".into(), None))
+    );
+    assert_eq!(
+        result(
+            "<iq id='tn281v37' type='result'>
+              <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>
+                <jid>
+                  juliet@im.example.com/4db06f06-1ea4-11dc-aca3-000bcd821bfb
+                </jid>
+              </bind>
+             </iq>"
+        )
+        .as_deref(),
+        Some("juliet@im.example.com/4db06f06-1ea4-11dc-aca3-000bcd821bfb")
+    );
+}
+
+#[test]
+fn rfc6120_7_7_1_examples_are_read() {
+    assert_eq!(
+        request(
+            "<iq id='wy2xa82b4' type='set'>
+               <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>
+                 <resource>balcony</resource>
+               </bind>
+             </iq>"
+        ),
+        Some(("wy2xa82b4".into(), Some("balcony".into())))
+    );
+    // The server's choice counts, whatever it looks like.
+    assert_eq!(
+        result(
+            "<iq id='wy2xa82b4' type='result'>
+              <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>
+                <jid>
+             juliet@im.example.com/balcony 4db06f06-1ea4-11dc-aca3-000bcd821bfb
+                </jid>
+              </bind>
+             </iq>"
+        )
+        .as_deref(),
+        Some("juliet@im.example.com/balcony 4db06f06-1ea4-11dc-aca3-000bcd821bfb")
+    );
+}
+
+#[test]
+fn rfc6120_7_7_2_1_1_an_empty_resource_asks_for_a_generated_one() {
+    assert_eq!(
+        request(
+            "<iq id='a' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <resource/></bind></iq>"
+        ),
+        Some(("a".into(), None))
+    );
+}
+
+#[test]
+fn what_is_no_request_to_bind() {
+    let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    let long = "i".repeat(MAX_ID_BYTES + 1);
+    for xml in [
+        format!("<iq type='set'>{bind}</iq>"),
+        format!("<iq type='set' id=''>{bind}</iq>"),
+        format!("<iq type='set' id='{long}'>{bind}</iq>"),
+        format!("<iq type='get' id='a'>{bind}</iq>"),
+        format!("<iq type='result' id='a'>{bind}</iq>"),
+        format!("<iq id='a'>{bind}</iq>"),
+        format!("<message type='set' id='a'>{bind}</message>"),
+        format!("<iq type='set' id='a'><x xmlns='u:x'>{bind}</x></iq>"),
+        "<iq type='set' id='a'><bind/></iq>".into(),
+        "<iq type='set' id='a'/>".into(),
+    ] {
+        assert_eq!(request(&xml), None, "{xml}");
+    }
+}
+
+#[test]
+fn rfc6120_7_6_1_1_only_a_full_address_is_a_result() {
+    for jid in [
+        "",
+        "<jid/>",
+        "<jid>example.com</jid>",
+        "<jid>a@example.com</jid>",
+        "<jid>example.com/r</jid>",
+        "<jid>a b@example.com/r</jid>",
+        "<jid xmlns='u:x'>a@example.com/r</jid>",
+    ] {
+        let xml = format!(
+            "<iq type='result' id='a'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>{jid}\
+             </bind></iq>"
+        );
+        assert_eq!(result(&xml), None, "{xml}");
+    }
+}
+
+#[test]
+fn rfc6120_7_6_2_and_7_7_2_errors_are_written_as_shown() {
+    assert_eq!(
+        written(|out| write_error(out, "wy2xa82b4", BindError::Conflict)),
+        "<iq type='error' id='wy2xa82b4'><error type='modify'>\
+         <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+    );
+    let types = [
+        (BindError::BadRequest, "modify"),
+        (BindError::Conflict, "modify"),
+        (BindError::NotAllowed, "cancel"),
+        (BindError::ResourceConstraint, "wait"),
+    ];
+    for (error, kind) in types {
+        let xml = written(|out| write_error(out, "a", error));
+        assert!(xml.contains(&format!("<error type='{kind}'>")), "{xml}");
+    }
+    for error in BindError::ALL {
+        let xml = written(|out| write_error(out, "a", error));
+        assert_eq!(element(&xml, |iq| BindError::read(&iq)), error);
+    }
+}
+
+#[test]
+fn rfc6120_7_6_2_other_errors_are_other() {
+    for error in [
+        "",
+        "<error/>",
+        "<error><conflict/></error>",
+        "<error><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+        "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>",
+    ] {
+        let xml = format!("<iq type='error' id='a'>{error}</iq>");
+        assert_eq!(element(&xml, |iq| BindError::read(&iq)), BindError::Other);
+    }
+    let with_text = "<iq type='error' id='a'><error>\
+         <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>t</text>\
+         <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
+    assert_eq!(
+        element(with_text, |iq| BindError::read(&iq)),
+        BindError::Conflict
+    );
+}
+
+#[test]
+fn rfc3921_3_session_is_asked_for_and_granted() {
+    let asked = written(|out| write_session_request(out, "sess_1"));
+    assert_eq!(
+        asked,
+        "<iq type='set' id='sess_1'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
+    );
+    assert_eq!(session(&asked).as_deref(), Some("sess_1"));
+    assert_eq!(request(&asked), None);
+    let granted = written(|out| write_session_result(out, "sess_1"));
+    assert_eq!(granted, "<iq type='result' id='sess_1'></iq>");
+    assert_eq!(session(&granted), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
+
+    #[test]
+    fn written_requests_and_results_read_back(
+        id in "\\PC{1,20}|[<&>'\" \t\r\n]{1,8}",
+        resource in "\\PC{1,20}|[<&>'\"\\]]{1,20}",
+    ) {
+        let xml = written(|out| write_request(out, &id, Some(&resource)));
+        prop_assert_eq!(request(&xml), Some((id.clone(), Some(resource.clone()))));
+        let xml = written(|out| write_request(out, &id, None));
+        prop_assert_eq!(request(&xml), Some((id.clone(), None)));
+        if let Ok(jid) = Jid::from_parts(Some("juliet"), "example.com", Some(&resource)) {
+            let xml = written(|out| write_result(out, &id, &jid));
+            prop_assert_eq!(result(&xml), Some(jid.to_string()));
+        }
+        let xml = written(|out| write_session_request(out, &id));
+        prop_assert_eq!(session(&xml), Some(id));
+    }
+}
