@@ -87,10 +87,8 @@ impl<'a> ServerFirst<'a> {
         let salt = decode(attributes.take(b's')?)?;
         let iterations = positive(attributes.take(b'i')?)?;
         attributes.extensions()?;
-        match salt.len() {
-            0 => return Err(Error::Malformed),
-            length if length > MAX_SALT => return Err(Error::TooLong),
-            _ => {}
+        if salt.len() > MAX_SALT {
+            return Err(Error::TooLong);
         }
         Ok(Self {
             nonce,
@@ -260,6 +258,10 @@ fn unescape(name: &str, limit: usize) -> Result<String, Error> {
     Ok(plain)
 }
 
+/// `base64`, but not of nothing: no attribute's value may be empty.
 fn decode(value: &str) -> Result<Vec<u8>, Error> {
-    STANDARD.decode(value).map_err(|_| Error::Malformed)
+    match STANDARD.decode(value) {
+        Ok(octets) if !octets.is_empty() => Ok(octets),
+        Ok(_) | Err(_) => Err(Error::Malformed),
+    }
 }
