@@ -52,6 +52,8 @@ impl<N: Negotiation> Connection<N> {
             derivations: 1,
             handshake_records: 1,
         };
+        // What the application said before this poll comes before what it causes.
+        self.seal();
         loop {
             let turn = self.turn(&mut budget);
             self.seal();
@@ -153,7 +155,7 @@ impl<N: Negotiation> Connection<N> {
                 return Turn::Again;
             }
         }
-        let working = N::is_working(&self.side);
+        let working = position.stage == Stage::Negotiating && N::is_working(&self.side);
         if working && budget.derivations > 0 {
             budget.derivations -= 1;
             return match N::work(&mut self.side, &mut self.link) {
@@ -287,8 +289,6 @@ impl<N: Negotiation> Connection<N> {
                 if matches!(self.table.position().stage, Stage::Negotiating) {
                     self.link.end_with(CloseReason::Timeout(phase));
                 }
-                // What is asked is answered too late.
-                self.link.gate = None;
                 self.feed(Input::Expired)
             }
         }
@@ -319,7 +319,8 @@ impl<N: Negotiation> Connection<N> {
     /// Whether there is more to do, left for the next poll.
     fn is_busy(&self, budget: &Budget) -> bool {
         let handshaking = self.link.tls().is_some_and(tls::Session::is_handshaking);
-        N::is_working(&self.side) || (handshaking && budget.handshake_records == 0)
+        let negotiating = self.table.position().stage == Stage::Negotiating;
+        (negotiating && N::is_working(&self.side)) || (handshaking && budget.handshake_records == 0)
     }
 
     /// What the meter of the keys says.

@@ -386,6 +386,8 @@ impl Link {
         self.clock.phase = timeout.map(|timeout| now + timeout);
         if position.stage != Stage::Negotiating {
             self.clock.negotiation = None;
+            // What is asked would be answered too late.
+            self.gate = None;
         }
     }
 

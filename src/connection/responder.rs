@@ -51,6 +51,12 @@ pub struct ResponderSide {
     bound: Option<Jid>,
 }
 
+impl core::fmt::Debug for ResponderSide {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ResponderSide").finish_non_exhaustive()
+    }
+}
+
 impl Negotiation for Receiving {}
 
 impl Role for Receiving {
@@ -131,10 +137,13 @@ impl Role for Receiving {
             Act::AskHost(_) => return side.ask_host(link),
             Act::OpenStream(leg) => side.open_stream(link, leg),
             Act::Proceed => side.proceed(link),
-            Act::RefuseTls => link.say(|out| {
-                out.push_str(StartTls::Failure.as_xml());
-                out.push_str(CLOSING_TAG);
-            }),
+            Act::RefuseTls => {
+                link.end_with(CloseReason::StarttlsRefused);
+                link.say(|out| {
+                    out.push_str(StartTls::Failure.as_xml());
+                    out.push_str(CLOSING_TAG);
+                });
+            }
             Act::BeginMechanism => return side.begin_mechanism(link),
             Act::RequireEncryption => link.say(|out| {
                 stream::sasl::write_failure(out, sasl::Condition::EncryptionRequired, None);
@@ -422,7 +431,8 @@ impl ResponderSide {
                     out.push_str(StartTls::Failure.as_xml());
                     out.push_str(CLOSING_TAG);
                 });
-                link.begin_tail();
+                link.send_plain();
+                link.drain();
             }
         }
     }
