@@ -19,8 +19,6 @@
 //! | [`LocalAbort`](CloseReason::LocalAbort) | `local-abort` | the application's own wish |
 //! | [`Internal`](CloseReason::Internal) | `internal` | our side: randomness, keys, configuration |
 
-mod ended;
-
 use core::fmt;
 use core::time::Duration;
 

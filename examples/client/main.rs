@@ -100,10 +100,7 @@ impl Client {
             let code = close
                 .as_ref()
                 .map_or(NO_TCP, |close| exit_code(close.reason()));
-            let outcome = match &close {
-                None => Outcome::ConnectFailed,
-                Some(close) => Outcome::Closed(close.reason().ended()),
-            };
+            let outcome = close.as_ref().map_or(Outcome::ConnectFailed, Outcome::from);
             let plan = self.planner.next(self.clock.now(), outcome);
             let Plan::Connect(plan) = plan else {
                 return ExitCode::from(code);

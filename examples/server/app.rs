@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use xmpp_stream::connection::BindDecision;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::Cause;
 use xmpp_stream::sasl::{self, Answer, Hash};
 use xmpp_stream::stream::{BindError, Condition, Receiving, StreamError};
 use xmpp_stream::time::Instant;
-use xmpp_stream::{BindDecision, Connection, Decision, Event, Question, Responder, SendError};
+use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
 
 use crate::certificate::xmpp_addresses;
 use crate::config::Server;
