@@ -9,6 +9,8 @@ from harness import Failure, Process, expect, expect_equal
 from programs import PASSWORD, Server, expect_events
 
 HERE = pathlib.Path(__file__).parent
+# slixmpp 1.8 knows tls-unique alone, takes every -PLUS for that, and uses up its attempts (RFC 6120 section 6.4.5).
+WITHOUT_PLUS = "SCRAM-SHA-1,SCRAM-SHA-256,SCRAM-SHA-512,PLAIN"
 SERVER_EVENTS = ["listening", "tcp-accepted", "tls", "authenticated", "bound", "stanza", "close-tcp"]
 
 
@@ -28,8 +30,8 @@ def run(suite, lab):
                     suite.check(f"server-libstrophe: {tail}", libstrophe, lab, strophe, version, direct, mechanism)
     for certificate in ("rsa", "ecdsa"):
         suite.check(
-            f"server-slixmpp: its own choice among all mechanisms, {certificate.upper()}", slixmpp, lab, "1.3", False,
-            None, certificate,
+            f"server-slixmpp: its own choice without -PLUS, {certificate.upper()}", slixmpp, lab, "1.3", False,
+            WITHOUT_PLUS, certificate,
         )
         if built:
             suite.check(
@@ -62,7 +64,7 @@ def converse(lab, command, version, direct, mechanism, certificate):
     server.expect_close("closed", "graceful")
     expect_events(server, SERVER_EVENTS)
     expect_equal(server.events("tls")[0]["version"], version, "TLS version")
-    if mechanism:
+    if mechanism and mechanism != WITHOUT_PLUS:
         expect_equal(server.events("authenticated")[0]["mechanism"], mechanism, "mechanism")
 
 

@@ -1,7 +1,9 @@
 """Malformed input in every phase, over real sockets: see malformed_inputs.py for the table."""
 
+import time
+
 import frames
-from frames import Footer, Header, error_condition, failure_condition, show
+from frames import Header, error_condition, failure_condition, show
 from harness import expect, expect_equal
 from malformed_inputs import INPUTS
 from peer import FIN, Peer
@@ -19,6 +21,7 @@ def run(suite, lab):
         return
     for row in INPUTS:
         suite.check(title(row), one, lab, server, *row)
+    suite.check("malformed: a peer that never answers the closing tag", no_answer, lab, server)
     suite.check("malformed: too many log in attempts (6.4.5)", too_many_attempts, lab, server)
     suite.check("malformed: after all of this the server still serves", still_serves, lab, server)
     server.stop()
@@ -55,10 +58,14 @@ def one(lab, server, phase, _what, data, answers):
     server.expect_alive()
 
 
-def ends(peer):
-    """After a stream error: the closing tag, close_notify inside TLS, FIN. The peer answers nothing."""
-    rest = peer.read_to_end()
-    expect(len(rest) == 1 and isinstance(rest[0], Footer), f"behind the error: {rest}")
+def ends(peer, answer=True):
+    """After a stream error: the closing tag, close_notify inside TLS, FIN."""
+    peer.expect_footer()
+    if answer:
+        peer.send("</stream:stream>")
+        if peer.tls:
+            peer.close_tls()
+    expect_equal(peer.read_to_end(), [], "behind the closing tag")
     if peer.tls:
         expect(peer.tls.close_notify, "no close_notify")
     expect_equal(peer.end, FIN, "end of the connection")
@@ -80,6 +87,17 @@ def reach(lab, peer, phase):
         peer.plain()
         if phase == "bound":
             peer.bind()
+
+
+def no_answer(lab, server):
+    """It is not waited for longer than for the tag and for the close_notify (5 s each)."""
+    peer = Peer.dial(server.port, timeout=14)
+    reach(lab, peer, "bound")
+    begin = time.monotonic()
+    peer.send(b"<message from='bob@localhost/x'/>")
+    expect_equal(error_condition(peer.read()), "invalid-from", "stream error")
+    ends(peer, answer=False)
+    expect(time.monotonic() - begin < 12, f"closed after {time.monotonic() - begin:.1f} s")
 
 
 def too_many_attempts(lab, server):

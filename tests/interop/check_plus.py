@@ -86,6 +86,7 @@ def client_detects_tampering(lab, version, kind):
     binding = own_binding(lab, peer, kind)
     changed = (binding[0], flip(binding[1]))
     peer.serve_scram("SCRAM-SHA-256-PLUS", binding=changed, bindings=[kind], check=False)
+    finish(peer)
     client.expect_exit(2)
     client.expect_close("authentication-failed")
     expect_equal(client.events("authenticated"), [], "authenticated events")
@@ -113,6 +114,7 @@ def client_refuses(lab):
     peer.welcome(mechanisms_features(["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"], ["tls-unique"]))
     said = peer.read()
     expect(not is_element(said, SASL, "auth"), f"the client said {show(said)}")
+    peer.close()
     client.expect_exit(2)
 
 
@@ -233,9 +235,8 @@ def relay(left, right, strip):
     while not (left.end or right.end):
         expect(time.monotonic() < deadline, "the relayed log in never ended")
         for source, sink in ((left, right), (right, left)):
-            if not select.select([source.socket], [], [], 0.02)[0]:
-                continue
-            source._fill(deadline)
+            if select.select([source.socket], [], [], 0.02)[0]:
+                source._fill(deadline)
             text, source.frames.rest = source.frames.rest, b""
             if found := re.search(rb"<auth[^>]*>([^<]*)</auth>", text):
                 said = base64.b64decode(found.group(1))

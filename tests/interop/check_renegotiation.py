@@ -170,9 +170,10 @@ def s_server(lab, key):
     )
     peer.wait_line(lambda line: "ACCEPT" in line)
     tap = Tap(port)
-    client = Client(tap.port, lab.pki.ca, "--direct-tls", "--tls", "1.2", "--stay", "20")
+    client = Client(tap.port, lab.pki.ca, "--direct-tls", "--tls", "1.2", "--mechanism", "PLAIN", "--stay", "20")
     peer.wait_text("<stream:stream")
-    header = HEADER_TO_CLIENT.format("s1")
+    # Each line ends with a line feed, which may stand before a header but not before a declaration.
+    header = HEADER_TO_CLIENT.format("s1").removeprefix("<?xml version='1.0'?>")
     peer.write(header + mechanisms_features(["PLAIN"]) + "\n")
     peer.wait_text("</auth>")
     after = len(peer.output)

@@ -187,9 +187,9 @@ def silent_peer(lab):
         if talk:
             peer.open()
         begin = time.monotonic()
-        peer.read_raw_to_end(8)
+        peer.read_raw_to_end(9)
         took = time.monotonic() - begin
-        expect(0.5 < took < 6, f"closed after {took:.1f} s")
+        expect(0.5 < took < 8, f"closed after {took:.1f} s")  # the timeout, then 5 s for a closing tag
         peer.close()
     time.sleep(0.3)
     expect_equal([event["reason"] for event in server.events("close-tcp")], ["timeout", "timeout"], "reasons")
@@ -259,9 +259,9 @@ def injected(lab, text):
     client.expect_exit(4)
     client.expect_close("tls")
     expect_equal(client.events("tls") + client.events("authenticated"), [], "events behind <proceed/>")
-    kinds = [kind for kind, _ in records(answer)[0]]
-    expect(kinds in ([22], [22, ALERT]), f"records behind <starttls/>: {kinds}")
-    expect(b"<" not in answer, f"XML behind <starttls/>: {answer!r}")
+    found, rest = records(answer)
+    kinds = [kind for kind, _ in found]
+    expect(kinds in ([22], [22, ALERT]) and not rest, f"records behind <starttls/>: {kinds}, {rest!r}")
 
 
 def waits_or_ends(peer):
@@ -324,6 +324,8 @@ def success_unverified(lab):
     peer.welcome(mechanisms_features(["SCRAM-SHA-256"]))
     peer.expect_element(frames.SASL, "auth")
     peer.send(f"<success xmlns='{frames.SASL}'/>")
+    peer.expect_footer()
+    peer.close()
     client.expect_exit(2)
     client.expect_close("authentication-failed")
 
@@ -341,11 +343,13 @@ def client_sees_end(lab, how, reason, code):
         peer.close_tls()
         peer.read_to_end()
         expect_equal((peer.end, peer.tls.close_notify), (FIN, True), "end, close_notify")
+        peer.close()
     elif how == "malformed":
         peer.send("<message></wrong>")
         peer.expect_stream_error("not-well-formed")
         peer.close_tls()
         peer.read_to_end()
+        peer.close()
     elif how.startswith("footer"):
         peer.send("</stream:stream>")
         peer.expect_footer()

@@ -40,7 +40,7 @@ def run(suite, lab):
         for version in VERSIONS:
             for direct in (False, True):
                 way = "direct TLS" if direct else "STARTTLS"
-                name = f"client-{server.name}: TLS {version}, {way}, {key}: a hundred pings, a message, close"
+                name = f"client-{server.name}: TLS {version}, {way}, {key}: log in, message, a hundred pings, close"
                 suite.check(name, converse, lab, server, domain, version, direct)
     for (server_name, domain), mechanisms in EXPECTED_OFFERS.items():
         server = prosody if server_name == "prosody" else ejabberd
@@ -50,6 +50,10 @@ def run(suite, lab):
             for mechanism in sorted(mechanisms):
                 name = f"client-{server.name}: {domain}, TLS {version}, {mechanism}"
                 suite.check(name, one_mechanism, lab, server, domain, version, mechanism)
+    suite.check("client-prosody: its own choice, TLS 1.3", own_choice, lab, prosody, "1.3", True)
+    for server, version in ((prosody, "1.2"), (ejabberd, "1.2"), (ejabberd, "1.3")):
+        name = f"client-{server.name}: its own choice, TLS {version}: a -PLUS that knows no binding of ours refuses"
+        suite.check(name, own_choice, lab, server, version, False)
     for server in (prosody, ejabberd):
         for mechanism in ("SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"):
             suite.check(f"client-{server.name}: wrong password, {mechanism}", wrong_password, lab, server, mechanism)
@@ -65,9 +69,9 @@ def run(suite, lab):
 
 
 def converse(lab, server, domain, version, direct):
-    """A whole conversation with the mechanism the client chooses by itself."""
+    """A whole conversation."""
     jid = f"alice@{domain}"
-    options = ["--tls", version, "--resource", "here", "--ping", "100"]
+    options = ["--tls", version, "--resource", "here", "--ping", "100", "--mechanism", "SCRAM-SHA-256"]
     options += ["--send", f"<message to='{jid}/here' id='to-myself' type='chat'><body>&lt;é&gt;</body></message>"]
     if direct:
         options.append("--direct-tls")
@@ -104,6 +108,21 @@ def one_mechanism(lab, server, domain, version, mechanism):
     client.expect_exit(0)
     expect_events(client, [*STARTTLS, "pong", "close-tcp"])
     expect_equal(client.events("authenticated")[0]["mechanism"], mechanism, "mechanism")
+
+
+def own_choice(lab, server, version, succeeds):
+    """The strongest mechanism offered.
+
+    Where -PLUS is offered and no binding is announced (XEP-0440), RFC 5802 section 6 makes a client that knows
+    channel binding use it, with a type of its own choice. These servers then expect tls-unique, which is obsolete.
+    """
+    client = Client(server.starttls, lab.pki.ca, "--tls", version)
+    if succeeds:
+        client.expect_exit(0)
+        expect_equal(client.events("authenticated")[0]["mechanism"], "SCRAM-SHA-256", "mechanism")
+    else:
+        client.expect_exit(2)
+        client.expect_close("authentication-failed")
 
 
 def wrong_password(lab, server, mechanism):
