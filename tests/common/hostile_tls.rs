@@ -36,7 +36,7 @@ pub struct HostileTls {
 
 enum Mode {
     Honest(Box<Connection>),
-    Hostile { tx: Keys, rx: Keys },
+    Hostile { tx: Box<Keys>, rx: Box<Keys> },
     Turning,
 }
 
@@ -123,8 +123,8 @@ impl HostileTls {
         let version = connection.protocol_version().unwrap();
         let secrets = connection.dangerous_extract_secrets().unwrap();
         self.mode = Mode::Hostile {
-            tx: Keys::new(version, secrets.tx),
-            rx: Keys::new(version, secrets.rx),
+            tx: Box::new(Keys::new(version, secrets.tx)),
+            rx: Box::new(Keys::new(version, secrets.rx)),
         };
     }
 
@@ -134,6 +134,20 @@ impl HostileTls {
             Mode::Hostile { tx, .. } => tx.seal(kind, content),
             _ => panic!("turn first"),
         }
+    }
+
+    /// A record of our own, sealed as number `sequence`, with more content.
+    pub fn repack(&mut self, record: &[u8], sequence: u64, more: &[u8]) -> Vec<u8> {
+        let Mode::Hostile { tx, .. } = &mut self.mode else {
+            panic!("turn first");
+        };
+        let next = tx.sequence;
+        tx.sequence = sequence;
+        let (kind, content) = tx.open(record);
+        tx.sequence = sequence;
+        let repacked = tx.seal(kind, &[&content, more].concat());
+        tx.sequence = next;
+        repacked
     }
 
     /// The whole records in `bytes` and what came before, opened: type and

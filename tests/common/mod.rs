@@ -11,3 +11,4 @@
 
 pub mod hostile_tls;
 pub mod pki;
+pub mod tls_driver;
