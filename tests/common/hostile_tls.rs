@@ -30,6 +30,8 @@ pub const KEY_UPDATE_REQUEST: [u8; 5] = [24, 0, 0, 1, 1];
 
 pub struct HostileTls {
     mode: Mode,
+    /// Text received while honest.
+    text: Vec<u8>,
     /// What was received in [`Mode::Hostile`] and is no whole record yet.
     rest: Vec<u8>,
 }
@@ -55,6 +57,7 @@ impl HostileTls {
     fn new(connection: Connection) -> Self {
         Self {
             mode: Mode::Honest(Box::new(connection)),
+            text: Vec::new(),
             rest: Vec::new(),
         }
     }
@@ -87,6 +90,10 @@ impl HostileTls {
         while !bytes.is_empty() {
             self.honest().read_tls(&mut bytes).unwrap();
             self.honest().process_new_packets().unwrap();
+            let mut text = core::mem::take(&mut self.text);
+            // Ends with `WouldBlock`, or at close_notify.
+            let _end = self.honest().reader().read_to_end(&mut text);
+            self.text = text;
         }
     }
 
@@ -95,11 +102,9 @@ impl HostileTls {
         self.honest().writer().write_all(text).unwrap();
     }
 
-    /// The text received so far.
+    /// The text received since the last call.
     pub fn read(&mut self) -> Vec<u8> {
-        let mut text = Vec::new();
-        let _would_block = self.honest().reader().read_to_end(&mut text);
-        text
+        core::mem::take(&mut self.text)
     }
 
     /// The honest connection, for its facts.
@@ -112,6 +117,14 @@ impl HostileTls {
 
     pub fn kind(&mut self) -> HandshakeKind {
         self.honest().handshake_kind().unwrap()
+    }
+
+    /// How many TLS 1.3 tickets have come (as a client).
+    pub fn tickets_received(&mut self) -> u32 {
+        match self.honest() {
+            Connection::Client(client) => client.tls13_tickets_received(),
+            Connection::Server(_) => 0,
+        }
     }
 
     /// Ends the honest part. The handshake must be complete and no output
@@ -132,6 +145,22 @@ impl HostileTls {
     pub fn seal(&mut self, kind: u8, content: &[u8]) -> Vec<u8> {
         match &mut self.mode {
             Mode::Hostile { tx, .. } => tx.seal(kind, content),
+            _ => panic!("turn first"),
+        }
+    }
+
+    /// The number of the next record sealed here.
+    pub fn sent_number(&self) -> u64 {
+        match &self.mode {
+            Mode::Hostile { tx, .. } => tx.sequence,
+            _ => panic!("turn first"),
+        }
+    }
+
+    /// The number of the next record to open.
+    pub fn received_number(&self) -> u64 {
+        match &self.mode {
+            Mode::Hostile { rx, .. } => rx.sequence,
             _ => panic!("turn first"),
         }
     }

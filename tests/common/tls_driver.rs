@@ -17,7 +17,7 @@ impl Feed {
 /// A session with everything that came out of it.
 pub struct Driver {
     pub session: Session,
-    pub feed: Feed,
+    pub cut: Feed,
     /// Bytes for the other side, not taken yet.
     pub out: Vec<u8>,
     /// Text received.
@@ -27,23 +27,23 @@ pub struct Driver {
 }
 
 impl Driver {
-    pub fn new(session: Session, feed: Feed) -> Self {
+    pub fn new(session: Session, cut: Feed) -> Self {
         let (out, text, steps) = (Vec::new(), Vec::new(), Vec::new());
         let mut driver = Self {
             session,
-            feed,
+            cut,
             out,
             text,
             steps,
         };
-        driver.settle();
+        let _idle = driver.settle();
         driver
     }
 
     /// Feeds ciphertext and polls until nothing more can be done. Returns the
     /// last step.
     pub fn receive(&mut self, bytes: &[u8]) -> Step {
-        let chunk = match self.feed {
+        let chunk = match self.cut {
             Feed::Whole => usize::MAX,
             Feed::Bytewise => 1,
         };
@@ -57,6 +57,11 @@ impl Driver {
             }
         }
         last
+    }
+
+    /// The same, with nothing asked.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let _last = self.receive(bytes);
     }
 
     /// Polls until nothing more can be done.
@@ -93,7 +98,7 @@ impl Driver {
     /// Completes an honest handshake with `peer`.
     pub fn handshake(&mut self, peer: &mut HostileTls) {
         peer.handshake(&mut |bytes| {
-            self.receive(bytes);
+            self.feed(bytes);
             self.take_out()
         });
         assert!(self.session.established().is_some(), "{:?}", self.steps);

@@ -255,7 +255,7 @@ impl Piece {
             HelloBytes(n) => peer.seal(HANDSHAKE, &hello[..n]),
             HelloRest(n) => peer.seal(HANDSHAKE, &hello[n..]),
             LongMessage => peer.seal(HANDSHAKE, &message(99, &[0; 16_380])),
-            Oversized => peer.seal(HANDSHAKE, &[0; 16_385]),
+            Oversized => peer.seal(HANDSHAKE, &vec![0; 16_385]),
             Damaged => {
                 let mut record = peer.seal(HANDSHAKE, &hello);
                 *record.last_mut().unwrap() ^= 1;

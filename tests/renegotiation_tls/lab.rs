@@ -96,7 +96,7 @@ impl Lab {
             if !peer.honest().is_handshaking() {
                 return (driver, peer, flight);
             }
-            driver.receive(&flight);
+            driver.feed(&flight);
             peer.receive(&driver.take_out());
         }
         panic!("no last flight");

@@ -202,7 +202,7 @@ fn a_hello_retry_request_is_no_renegotiation() {
             let mut seen = Vec::new();
             peer.handshake(&mut |bytes| {
                 seen.extend_from_slice(bytes);
-                driver.receive(bytes);
+                driver.feed(bytes);
                 let answer = driver.take_out();
                 seen.extend_from_slice(&answer);
                 answer
