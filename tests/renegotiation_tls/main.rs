@@ -28,7 +28,7 @@ use common::{
 };
 use lab::{Kind, Lab};
 use rustls::HandshakeKind;
-use xmpp_stream::tls::{SealError, Step};
+use xmpp_stream::tls::{RecordGuard, Scan, SealError, Step, TlsVersion};
 
 const STACKS: [(Crypto, &str); 4] = [
     (Crypto::Ring, "AES_128"),
@@ -183,6 +183,42 @@ fn a_hello_in_the_finished_record_is_a_failed_handshake() {
             assert_eq!(record_types(&driver.out).last(), Some(&ALERT));
         }
     }
+}
+
+/// The guard for other TLS libraries suspects every TLS 1.2 attempt, and
+/// nothing in an honest connection.
+#[test]
+fn the_record_guard_suspects_every_attempt() {
+    for role in [Role::Client, Role::Server] {
+        let lab = Lab::new(role, TLS12, Crypto::Ring, "AES_128", Kind::Full);
+        for attack in TLS12_ATTACKS {
+            let mut guard = RecordGuard::new();
+            let (mut driver, mut peer) = lab.pair(Feed::Whole);
+            peer.handshake(&mut |bytes| {
+                assert_eq!(suspects(&mut guard, bytes), 0);
+                driver.feed(bytes);
+                driver.take_out()
+            });
+            guard.handshake_complete(TlsVersion::Tls12);
+            peer.turn();
+            let text = peer.seal(DATA, b"text");
+            assert_eq!(suspects(&mut guard, &text), 0);
+            let found = suspects(&mut guard, &attack.bytes(&mut peer, role));
+            if matches!(attack.outcome, Outcome::Renegotiation(_)) {
+                assert!(found > 0, "{attack:?}");
+            }
+        }
+    }
+}
+
+fn suspects(guard: &mut RecordGuard, mut bytes: &[u8]) -> usize {
+    let mut found = 0;
+    while !bytes.is_empty() {
+        let (taken, scan) = guard.scan(bytes);
+        bytes = &bytes[taken..];
+        found += usize::from(scan == Scan::Suspect);
+    }
+    found
 }
 
 /// HelloRetryRequest, with the ChangeCipherSpec of middlebox compatibility
