@@ -12,3 +12,4 @@
 pub mod hostile_tls;
 pub mod pair;
 pub mod pki;
+pub mod tls_driver;
