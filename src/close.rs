@@ -158,7 +158,8 @@ pub enum CloseReason {
     Timeout(Phase),
     /// TCP ended without the stream being closed.
     Transport(Phase),
-    /// The receiving entity refused STARTTLS (5.4.2.2).
+    /// The receiving entity refused STARTTLS (5.4.2.2); on its own side: it
+    /// was asked where it had not offered it.
     StarttlsRefused,
     /// Bytes came behind `<starttls/>` before `<proceed/>` was sent (5.4.3.1).
     PlaintextAfterStarttls,

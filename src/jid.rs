@@ -144,7 +144,7 @@ impl Jid {
         &self.text
     }
 
-    /// The address without its resourcepart (RFC 7622 section 3.5).
+    /// The address without its resourcepart: the bare JID of RFC 6120.
     #[must_use]
     pub fn bare(&self) -> Self {
         Self {

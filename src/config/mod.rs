@@ -5,7 +5,7 @@
 //! before anything secret can be given, so that "a password, transport
 //! security unspecified" does not compile:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! use xmpp_stream::{config::InitiatorConfig, jid::Jid, sasl::{Password, Username}};
 //! let jid = Jid::parse("juliet@im.example.com").unwrap();
 //! let config = InitiatorConfig::client(&jid)

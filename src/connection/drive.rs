@@ -52,6 +52,8 @@ impl<N: Negotiation> Connection<N> {
             derivations: 1,
             handshake_records: 1,
         };
+        // What the application said before this poll comes before what it causes.
+        self.seal();
         loop {
             let turn = self.turn(&mut budget);
             self.seal();
@@ -297,8 +299,6 @@ impl<N: Negotiation> Connection<N> {
                 if matches!(self.table.position().stage, Stage::Negotiating) {
                     self.link.end_with(CloseReason::Timeout(phase));
                 }
-                // What is asked is answered too late.
-                self.link.gate = None;
                 self.feed(Input::Expired)
             }
         }

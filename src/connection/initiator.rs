@@ -53,6 +53,12 @@ enum Request {
     Session,
 }
 
+impl core::fmt::Debug for InitiatorSide {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("InitiatorSide").finish_non_exhaustive()
+    }
+}
+
 impl Negotiation for Initiating {}
 
 impl Role for Initiating {
@@ -230,7 +236,8 @@ impl InitiatorSide {
         if leg == Leg::Authenticated {
             link.restart(self.config.limits.after_auth());
         }
-        link.say(|out| self.header(leg != Leg::Plain, out));
+        let protected = link.tls_info().is_some();
+        link.say(|out| self.header(protected, out));
     }
 
     /// RFC 6120 4.7: `from` only once the stream is protected.

@@ -428,7 +428,7 @@ impl Link {
         self.clock.phase = timeout.map(|timeout| now + timeout);
         if position.stage != Stage::Negotiating {
             self.clock.negotiation = None;
-            // Nobody waits for the answer any more.
+            // What is asked would be answered too late.
             self.gate = None;
         }
     }

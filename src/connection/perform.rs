@@ -5,6 +5,7 @@ use super::Connection;
 use super::drive::{News, Turn};
 use super::ending::UNEXPLAINED;
 use super::link::Opening;
+use super::link::Tail;
 use super::role::{Negotiation, Position, Stage};
 use crate::close::{CloseReason, InternalError, Manner};
 use crate::reset::Side;
@@ -158,7 +159,7 @@ impl<N: Negotiation> Connection<N> {
 
     /// Turns what was said into bytes.
     pub(super) fn seal(&mut self) {
-        if self.link.is_closed() {
+        if self.link.is_closed() || self.link.tail != Tail::Exchange {
             return;
         }
         if self.link.seal().is_err() {

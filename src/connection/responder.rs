@@ -57,6 +57,12 @@ struct Answer {
     version: Option<Version>,
 }
 
+impl core::fmt::Debug for ResponderSide {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ResponderSide").finish_non_exhaustive()
+    }
+}
+
 impl Negotiation for Receiving {}
 
 impl Role for Receiving {
@@ -436,7 +442,8 @@ impl ResponderSide {
                     out.push_str(StartTls::Failure.as_xml());
                     out.push_str(CLOSING_TAG);
                 });
-                link.begin_tail();
+                link.send_plain();
+                link.drain();
             }
         }
     }

@@ -117,6 +117,11 @@ fn rfc7622_3_3_1_forbidden_characters_of_the_localpart() {
             Err(JidError::Character(JidPart::Local, c))
         );
     }
+    // The first `@` separates (3.2), so the second is the domainpart's fault.
+    assert_eq!(
+        Jid::parse("a@b@d"),
+        Err(JidError::Character(JidPart::Domain, '@'))
+    );
     // As parts, the separators too.
     for c in ['/', '@'] {
         assert_eq!(

@@ -1,5 +1,7 @@
 //! The namespace names this layer reads and writes (RFC 6120 section 14).
 
+pub use crate::xml::XML_NS as XML;
+
 /// The stream namespace: header, features, stream errors (4.8.1).
 pub const STREAM: &str = "http://etherx.jabber.org/streams";
 /// The content namespace between client and server (4.8.3).
@@ -22,5 +24,3 @@ pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// Server dialback (XEP-0220).
 pub const DIALBACK: &str = "jabber:server:dialback";
-/// The namespace of `xml:lang`, bound to `xml` by definition.
-pub const XML: &str = "http://www.w3.org/XML/1998/namespace";

@@ -47,22 +47,14 @@ pub(super) fn trim(value: &str) -> &str {
 }
 
 fn carryable(value: &str) -> Cow<'_, str> {
-    if value.chars().all(is_char) {
+    if write::escape_text(value).is_ok() {
         return Cow::Borrowed(value);
     }
     value
         .chars()
-        .map(|c| {
-            if is_char(c) {
-                c
-            } else {
-                char::REPLACEMENT_CHARACTER
-            }
+        .map(|c| match write::escape_text(c.encode_utf8(&mut [0; 4])) {
+            Ok(_) => c,
+            Err(_) => char::REPLACEMENT_CHARACTER,
         })
         .collect()
-}
-
-/// XML 1.0 section 2.2, production `Char`; a `char` is no surrogate.
-fn is_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..) && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }

@@ -36,10 +36,10 @@ pub(crate) fn first_forbidden(text: &str) -> Option<usize> {
     let mut at = 0;
     for block in bytes.chunks(BLOCK) {
         // Both bytes are rare, so most blocks need no closer look.
-        let suspicious = block
-            .iter()
-            .fold(false, |found, &b| found | (b < 0x20) | (b == 0xEF));
-        if suspicious {
+        let suspicious = block.iter().fold(0, |found, &b| {
+            found | u8::from(b < 0x20) | u8::from(b == 0xEF)
+        });
+        if suspicious != 0 {
             let forbidden = block.iter().enumerate().position(|(i, &b)| {
                 forbidden_start(b, bytes.get(at + i + 1..).unwrap_or_default())
             });
@@ -56,7 +56,7 @@ pub(crate) fn first_forbidden(text: &str) -> Option<usize> {
 pub(crate) fn first_control(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     for block in bytes.chunks(BLOCK) {
-        if block.iter().fold(false, |found, &b| found | (b < 0x20)) {
+        if block.iter().fold(0, |found, &b| found | u8::from(b < 0x20)) != 0 {
             return block.iter().position(|&b| b < 0x20).map(|i| at + i);
         }
         at += block.len();

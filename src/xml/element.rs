@@ -219,7 +219,6 @@ impl<'a> Stanza<'a> {
     }
 
     /// Writes the stanza out with other addresses or another content namespace, without building a tree.
-    #[must_use]
     pub fn rewrite(&self) -> Rewrite<'a> {
         Rewrite::new(self.0)
     }

@@ -223,6 +223,18 @@ impl Framer {
         }
     }
 
+    /// Gives back memory that is not in use: for connections that fall idle. Otherwise buffers keep the size the largest
+    /// frame needed.
+    pub fn shrink(&mut self) {
+        self.input.shrink();
+        if !matches!(self.current, Some((FrameKind::Element, _)))
+            && !matches!(self.stage, Stage::Element)
+        {
+            self.assembler.clear(&self.scope);
+        }
+        self.assembler.shrink();
+    }
+
     /// Whether bytes are held that belong to no whole frame found so far: if the transport ends now, something was cut.
     #[must_use]
     pub fn is_partial(&self) -> bool {

@@ -138,6 +138,13 @@ impl Input {
         taken
     }
 
+    /// Gives back memory that is not in use.
+    pub(crate) fn shrink(&mut self) {
+        self.raw.truncate(self.filled);
+        self.raw.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
+
     pub(crate) fn held(&self) -> usize {
         self.text.len() - self.start + self.filled - self.copied
     }

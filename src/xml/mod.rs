@@ -3,7 +3,7 @@
 //!
 //! [`Framer`] takes bytes as they come and yields whole, validated frames: the stream header, first-level elements as
 //! [`Stanza`] views, white space keepalives, the closing tag. [`Checker`] holds outbound text to the same rules,
-//! [`write`] escapes, [`Stanza::rewrite`] readdresses.
+//! [`mod@write`] escapes, [`Stanza::rewrite`] readdresses.
 //!
 //! # What is refused
 //!

@@ -83,6 +83,15 @@ enum Written<'a> {
     Set(Escaped<'a>),
 }
 
+impl Written<'_> {
+    fn write(self, out: &mut dyn fmt::Write, name: &str) -> fmt::Result {
+        match self {
+            Self::Set(address) => write!(out, " {name}='{address}'"),
+            Self::Keep | Self::Remove => Ok(()),
+        }
+    }
+}
+
 impl<'a> Rewrite<'a> {
     pub(crate) fn new(stanza: Element<'a>) -> Self {
         Self {
@@ -131,7 +140,7 @@ impl<'a> Rewrite<'a> {
             None => self.stanza.ns(),
         };
         let new = self.content_ns.unwrap_or(old);
-        write::escape_attr(new)?;
+        let _ = write::escape_attr(new)?;
         let pass = Pass {
             stanza: self.stanza,
             text,
@@ -268,8 +277,8 @@ impl<'a> Pass<'a> {
         }
         if parent.is_none() {
             self.inherited(out)?;
-            self.address(out, "from", self.from)?;
-            self.address(out, "to", self.to)?;
+            self.from.write(out, "from")?;
+            self.to.write(out, "to")?;
         }
         for attribute in attributes {
             if attribute.role != Role::DeclaresDefault
@@ -307,13 +316,6 @@ impl<'a> Pass<'a> {
             }
         }
         Ok(())
-    }
-
-    fn address(&self, out: &mut dyn fmt::Write, name: &str, to: Written<'_>) -> fmt::Result {
-        match to {
-            Written::Set(address) => write!(out, " {name}='{address}'"),
-            Written::Keep | Written::Remove => Ok(()),
-        }
     }
 
     /// Whether it is an address that does not stay as it is.

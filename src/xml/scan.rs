@@ -80,9 +80,10 @@ impl Assembler {
         self.at = At::Markup;
     }
 
-    /// Gives back what an unusually large element has left behind.
+    /// Gives back memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.tape.shrink();
+        self.open.shrink_to_fit();
     }
 
     /// Goes on through `text`, which starts with the `<` of the element's start tag and holds at least what it held
@@ -377,9 +378,4 @@ pub(crate) fn is_declaration(bytes: &[u8]) -> bool {
         .strip_prefix(DECLARATION)
         .and_then(|behind| behind.first())
         .is_some_and(|&b| chars::is_space(b) || b == b'?')
-}
-
-/// Whether more bytes may show that the stream begins with an XML declaration.
-pub(crate) fn may_be_declaration(bytes: &[u8]) -> bool {
-    bytes.len() <= DECLARATION.len() && DECLARATION.starts_with(bytes)
 }

@@ -217,7 +217,7 @@ impl EndScan {
         if content == name {
             return Ok(Some(end + 1));
         }
-        let trimmed = content.trim_end_matches(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
+        let trimmed = content.trim_end_matches([' ', '\t', '\n', '\r']);
         if trimmed == name {
             Ok(Some(end + 1))
         } else if chars::is_name(trimmed) {

@@ -134,15 +134,12 @@ impl Tape {
         self.arena.clear();
     }
 
-    /// Gives back what an unusually large element has left behind.
+    /// Gives back memory that is not in use.
     pub(crate) fn shrink(&mut self) {
-        const KEEP: usize = 1024;
-        if self.nodes.capacity() > KEEP {
-            self.nodes.shrink_to(KEEP);
-        }
-        if self.attributes.capacity() > KEEP {
-            self.attributes.shrink_to(KEEP);
-        }
+        self.nodes.shrink_to_fit();
+        self.attributes.shrink_to_fit();
+        self.bindings.shrink_to_fit();
+        self.arena.shrink_to_fit();
     }
 
     /// The name of a namespace; empty for none.

@@ -7,7 +7,9 @@ use alloc::{string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{MAX_SALT, ScramError};
-use crate::sasl::{Error, MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, password::check_prepared};
+use crate::sasl::{
+    Error, MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, Secret, password::check_prepared,
+};
 
 /// The most octets of a nonce, both sides' parts together.
 const MAX_NONCE: usize = 512;
@@ -87,10 +89,8 @@ impl<'a> ServerFirst<'a> {
         let salt = decode(attributes.take(b's')?)?;
         let iterations = positive(attributes.take(b'i')?)?;
         attributes.extensions()?;
-        match salt.len() {
-            0 => return Err(Error::Malformed),
-            length if length > MAX_SALT => return Err(Error::TooLong),
-            _ => {}
+        if salt.len() > MAX_SALT {
+            return Err(Error::TooLong);
         }
         Ok(Self {
             nonce,
@@ -107,7 +107,8 @@ pub(super) struct ClientFinal<'a> {
     /// `cbind-input`, decoded.
     pub(super) binding: Vec<u8>,
     pub(super) nonce: &'a str,
-    pub(super) proof: Vec<u8>,
+    /// A secret: with the stored key it gives the client key.
+    pub(super) proof: Secret,
     pub(super) without_proof: &'a str,
 }
 
@@ -122,7 +123,7 @@ impl<'a> ClientFinal<'a> {
         Ok(Self {
             binding,
             nonce,
-            proof: decode(proof)?,
+            proof: decode(proof)?.into(),
             without_proof,
         })
     }
@@ -260,6 +261,10 @@ fn unescape(name: &str, limit: usize) -> Result<String, Error> {
     Ok(plain)
 }
 
+/// `base64`, but not of nothing: no attribute's value may be empty.
 fn decode(value: &str) -> Result<Vec<u8>, Error> {
-    STANDARD.decode(value).map_err(|_| Error::Malformed)
+    match STANDARD.decode(value) {
+        Ok(octets) if !octets.is_empty() => Ok(octets),
+        Ok(_) | Err(_) => Err(Error::Malformed),
+    }
 }

@@ -1,1 +1,124 @@
-//! Tests of whole exchanges.
+//! Tests of whole exchanges, and what they share.
+
+mod choice;
+mod hostile_client;
+mod hostile_server;
+mod pairs;
+mod random;
+mod secrecy;
+mod vectors;
+
+use alloc::{borrow::ToOwned, string::String};
+
+use super::*;
+
+/// Keys of the account `user`, whose password is `pencil`.
+fn account(hash: Hash) -> Answer {
+    let keys = ScramKeys::derive(hash, &pencil(), b"sixteen octets..", 4096).unwrap();
+    Answer::keys("user".to_owned(), keys)
+}
+
+fn pencil() -> Password {
+    Password::ascii("pencil").unwrap()
+}
+
+fn user() -> Username {
+    Username::ascii("user").unwrap()
+}
+
+fn decoy() -> Decoy {
+    Decoy::new(&[7; 32], 4096)
+}
+
+fn exporter() -> ChannelBindingData {
+    ChannelBindingData::tls_exporter(core::array::from_fn(|index| u8::try_from(index).unwrap()))
+}
+
+fn end_point() -> ChannelBindingData {
+    ChannelBindingData::tls_server_end_point(&[9; 32]).unwrap()
+}
+
+fn text(secret: &Secret) -> String {
+    String::from_utf8(secret.as_bytes().to_vec()).unwrap()
+}
+
+/// The response after as much work as it takes.
+fn respond(mechanism: &mut dyn Mechanism, step: Step) -> Secret {
+    let mut step = step;
+    loop {
+        match step {
+            Step::Respond(data) => return data,
+            Step::Working => step = mechanism.work().unwrap(),
+        }
+    }
+}
+
+/// The step after as much work as it takes.
+fn settle(acceptor: &mut dyn Acceptor, step: ServerStep) -> ServerStep {
+    let mut step = step;
+    while matches!(step, ServerStep::Working) {
+        step = acceptor.work();
+    }
+    step
+}
+
+/// How an exchange between two sides of this module ended.
+#[derive(Debug)]
+enum End {
+    Success(Identity, Outcome),
+    Failure(Condition),
+    ClientError(Error),
+}
+
+/// How the two sides talk, of what RFC 6120 section 6.3.10 allows.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// Initial response in `<auth/>`, additional data in `<success/>`.
+    Short,
+    /// Empty `<auth/>`, final data in a `<challenge/>`, empty response.
+    Long,
+}
+
+/// Runs a whole exchange; the application gives `answer` whatever is asked.
+fn run(client: &mut dyn Mechanism, server: &mut dyn Acceptor, answer: &Answer, form: Form) -> End {
+    assert_eq!(client.name(), server.name());
+    let initial = client.initial().unwrap();
+    let mut step = match form {
+        Form::Short => server.response(initial.as_ref().map(Secret::as_bytes)),
+        Form::Long => match server.response(None) {
+            ServerStep::Challenge(empty) => {
+                assert!(empty.is_empty());
+                server.response(Some(initial.unwrap().as_bytes()))
+            }
+            step => step,
+        },
+    };
+    loop {
+        step = match step {
+            ServerStep::Working => server.work(),
+            ServerStep::Ask(_) => server.provide(answer.clone()),
+            ServerStep::Challenge(data) => match client.challenge(data.as_bytes()) {
+                Ok(next) => {
+                    let response = respond(client, next);
+                    server.response(Some(response.as_bytes()))
+                }
+                Err(error) => return End::ClientError(error),
+            },
+            ServerStep::Failure(condition) => return End::Failure(condition),
+            ServerStep::Success { identity, data } => {
+                let data = match (form, data) {
+                    (Form::Long, Some(data)) => {
+                        let step = client.challenge(data.as_bytes()).unwrap();
+                        assert!(respond(client, step).is_empty());
+                        None
+                    }
+                    (_, data) => data,
+                };
+                return match client.success(data.as_ref().map(Secret::as_bytes)) {
+                    Ok(outcome) => End::Success(identity, outcome),
+                    Err(error) => End::ClientError(error),
+                };
+            }
+        }
+    }
+}

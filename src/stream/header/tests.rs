@@ -221,7 +221,8 @@ fn rfc6120_4_8_2_2_content_namespace_is_the_one_of_the_kind() {
         ("jabber:server", false, true),
         ("jabber:component:accept", false, false),
         ("JABBER:CLIENT", false, false),
-        ("", false, false),
+        // `xmlns=""` undeclares: as if there were none.
+        ("", true, true),
     ] {
         let xml =
             format!("<stream:stream xmlns='{content}' xmlns:stream='{STREAMS}' version='1.0'>");

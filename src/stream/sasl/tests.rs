@@ -78,6 +78,34 @@ fn rfc6120_6_4_2_1_equals_sign_is_present_and_empty_and_absence_is_absence() {
 }
 
 #[test]
+fn rfc6120_6_4_6_2_empty_data_is_written_as_an_equals_sign_and_none_as_nothing() {
+    let written = |write: &dyn Fn(&mut String)| {
+        let mut out = String::new();
+        write(&mut out);
+        out
+    };
+    let auth = |data| written(&|out| write_auth(out, "EXTERNAL", data));
+    assert_eq!(
+        auth(Some(b"")),
+        format!("<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
+    );
+    assert_eq!(
+        auth(None),
+        format!("<auth xmlns='{SASL}' mechanism='EXTERNAL'></auth>")
+    );
+    let success = |data| written(&|out| write_success(out, data));
+    assert_eq!(
+        success(Some(b"")),
+        format!("<success xmlns='{SASL}'>=</success>")
+    );
+    assert_eq!(success(None), format!("<success xmlns='{SASL}'></success>"));
+    assert_eq!(
+        written(&|out| write_response(out, b"")),
+        format!("<response xmlns='{SASL}'></response>")
+    );
+}
+
+#[test]
 fn rfc6120_6_4_3_1_challenges_and_responses_always_have_data() {
     assert_eq!(response(""), Ok(Read::Response(Vec::new())));
     assert_eq!(response("="), Ok(Read::Response(Vec::new())));

@@ -1,0 +1,109 @@
+//! What must not be seen is not seen, and is wiped.
+
+use alloc::{boxed::Box, format};
+use zeroize::ZeroizeOnDrop;
+
+use super::*;
+
+/// A password that cannot be in a text by accident, and its base64.
+const PASSWORD: &str = "Tr0ub4dor";
+const NOT_TO_BE_SEEN: [&str; 3] = [
+    PASSWORD,
+    "VHIwdWI0ZG9y",
+    // As `[u8]` is printed.
+    "84, 114, 48, 117, 98, 52",
+];
+
+fn password() -> Password {
+    Password::ascii(PASSWORD).unwrap()
+}
+
+fn check(what: &dyn fmt::Debug) {
+    for text in [format!("{what:?}"), format!("{what:#?}")] {
+        for secret in NOT_TO_BE_SEEN {
+            assert!(!text.contains(secret), "{text}");
+        }
+        // No octets at all: keys, salts, messages.
+        assert!(!text.contains('['), "{text}");
+    }
+}
+
+#[test]
+fn secrets_are_absent_from_debug_in_every_phase() {
+    let keys = ScramKeys::derive(Hash::Sha256, &password(), b"salt", 4096).unwrap();
+    let answer = Answer::keys("user".into(), keys.clone());
+    check(&password());
+    check(&keys);
+    check(&answer);
+    check(&Credentials::password(password()));
+    check(&decoy());
+    check(&exporter());
+    check(&AcceptorBinding::Absent);
+
+    let mut client = ScramClient::new(
+        Hash::Sha256,
+        user(),
+        Credentials::password(password()),
+        ClientBinding::Bound(exporter()),
+        [1; 18],
+    );
+    let binding = AcceptorBinding::Used([exporter()].into());
+    let mut server = ScramAcceptor::new(Hash::Sha256, binding, decoy(), [2; 18]);
+    check(&client);
+    check(&server);
+    let first = client.initial().unwrap();
+    check(&first);
+    check(&client);
+    let step = server.response(first.as_ref().map(Secret::as_bytes));
+    check(&step);
+    check(&server);
+    let ServerStep::Challenge(challenge) = server.provide(answer.clone()) else {
+        panic!("no challenge");
+    };
+    check(&server);
+    let step = client.challenge(challenge.as_bytes()).unwrap();
+    check(&client);
+    let response = respond(&mut client, step);
+    check(&response);
+    check(&client);
+    let step = server.response(Some(response.as_bytes()));
+    check(&step);
+    check(&server);
+    let ServerStep::Success { data, .. } = step else {
+        panic!("no success");
+    };
+    let outcome = client.success(data.as_ref().map(Secret::as_bytes)).unwrap();
+    check(&outcome);
+    check(&outcome.into_client_keys());
+    check(&client);
+
+    let mut client: Box<dyn Mechanism> = Box::new(PlainClient::new(user(), password()));
+    let mut server: Box<dyn Acceptor> = Box::new(PlainAcceptor::new(decoy()));
+    check(&client);
+    let initial = client.initial().unwrap();
+    check(&initial);
+    let step = server.response(initial.as_ref().map(Secret::as_bytes));
+    check(&step);
+    check(&server);
+    let step = server.provide(answer);
+    check(&server);
+    check(&settle(server.as_mut(), step));
+}
+
+#[test]
+fn secrets_are_wiped() {
+    fn wiped<T: ZeroizeOnDrop>() {}
+    wiped::<Secret>();
+    let mut secret = Secret::from(&b"pencil"[..]);
+    zeroize::Zeroize::zeroize(&mut secret);
+    assert!(secret.is_empty());
+}
+
+#[test]
+fn secrets_compare_by_content() {
+    let secret = |octets: &[u8]| Secret::from(octets);
+    assert_eq!(secret(b"pencil"), secret(b"pencil"));
+    assert_ne!(secret(b"pencil"), secret(b"pencim"));
+    assert_ne!(secret(b"pencil"), secret(b"pencil "));
+    assert_ne!(secret(b""), secret(b"\0"));
+}

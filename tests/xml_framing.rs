@@ -1,0 +1,656 @@
+//! Promises of the XML layer: what is refused and how, what is accepted, and that neither depends on chunks.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod xml;
+
+use xml::{HEADER, Seen, run, run_split};
+use xmpp_stream::xml::{
+    Fault, FaultClass, FaultKind as K, Frame, FrameKind, FrameLimits, Framer, LimitKind,
+};
+
+/// What must be refused inside a stream: behind the header, the kind and the place within the input.
+const REFUSED: &[(&str, K, u64)] = &[
+    // Restricted by RFC 6120 11.1, at every level.
+    ("<a><!-- c --></a>", K::Comment, 3),
+    ("<!-- c -->", K::Comment, 0),
+    ("<a><?php x?></a>", K::ProcessingInstruction, 3),
+    ("<?php x?>", K::ProcessingInstruction, 0),
+    ("<?xml-stylesheet x?>", K::ProcessingInstruction, 0),
+    ("<a><!DOCTYPE a></a>", K::Doctype, 3),
+    ("<!DOCTYPE a>", K::Doctype, 0),
+    ("<!ENTITY a 'b'>", K::Doctype, 0),
+    ("<a>&foo;</a>", K::EntityReference, 3),
+    ("<a b='&foo;'/>", K::EntityReference, 6),
+    ("<a>&AMP;</a>", K::EntityReference, 3),
+    // XML declarations stand first or nowhere.
+    ("<?xml version='1.0'?>", K::MisplacedDeclaration, 0),
+    ("<a><?xml version='1.0'?></a>", K::MisplacedDeclaration, 3),
+    // Not well-formed.
+    ("<a>a & b</a>", K::BareAmpersand, 5),
+    ("<a>&</a>", K::BareAmpersand, 3),
+    ("<a>&amp</a>", K::BareAmpersand, 3),
+    ("<a b='&'/>", K::BareAmpersand, 6),
+    ("<a>&#0;</a>", K::InvalidCharacterReference, 3),
+    ("<a>&#xD800;</a>", K::InvalidCharacterReference, 3),
+    ("<a>&#xFFFE;</a>", K::InvalidCharacterReference, 3),
+    ("<a>&#x110000;</a>", K::InvalidCharacterReference, 3),
+    ("<a b='&#x1;'/>", K::InvalidCharacterReference, 6),
+    ("<a>\u{1}</a>", K::InvalidCharacter, 3),
+    ("<a>x\u{0}</a>", K::InvalidCharacter, 4),
+    ("<a>x\u{FFFE}</a>", K::InvalidCharacter, 4),
+    ("<a>x\u{FFFF}</a>", K::InvalidCharacter, 4),
+    ("<a b='\u{b}'/>", K::InvalidCharacter, 6),
+    ("<a>]]></a>", K::CdataEnd, 3),
+    ("<a>x]]]></a>", K::CdataEnd, 5),
+    ("<a></b>", K::MismatchedTag, 3),
+    ("<a><b></a></b>", K::MismatchedTag, 6),
+    ("<a/></a>", K::MismatchedTag, 4),
+    ("<a></A>", K::MismatchedTag, 3),
+    ("<a></ a>", K::Syntax, 3),
+    ("<a></a b='c'>", K::Syntax, 3),
+    ("<a></>", K::Syntax, 3),
+    ("<a><</a>", K::Syntax, 3),
+    ("<a>< b/></a>", K::Syntax, 3),
+    ("<a", K::Syntax, 2), // with the `<` that is appended below
+    ("<a <b/>", K::Syntax, 3),
+    ("<a b/>", K::Syntax, 4),
+    ("<a b=c/>", K::Syntax, 5),
+    ("<a b='c/><d e='f'/>", K::LessThanInAttribute, 9),
+    ("<a b='c'd='e'/>", K::Syntax, 8),
+    ("<a b=\"c'/><d/>", K::LessThanInAttribute, 10),
+    ("<a / >", K::Syntax, 3),
+    ("<a/ >", K::Syntax, 2),
+    ("<1a/>", K::Syntax, 0),
+    ("<-a/>", K::Syntax, 0),
+    ("<a 1b='c'/>", K::Syntax, 3),
+    ("<a\u{d7}/>", K::Syntax, 2), // U+00D7 is no name character
+    ("<\u{b7}a/>", K::Syntax, 1), // U+00B7 starts no name
+    ("<a b='<'/>", K::LessThanInAttribute, 6),
+    ("<a b='c' b='d'/>", K::DuplicateAttribute, 9),
+    ("<a><![IGNORE[x]]></a>", K::Syntax, 3),
+    ("<a><!x></a>", K::Doctype, 3),
+    ("<a><![CDATAx", K::Syntax, 3),
+    // Not namespace-well-formed.
+    ("<:a/>", K::Syntax, 0),
+    ("<a:/>", K::Syntax, 1),
+    ("<stream:a:b/>", K::Syntax, 1),
+    ("<a :b='1'/>", K::Syntax, 3),
+    ("<x:a/>", K::UndeclaredFirstLevelPrefix, 1),
+    ("<a><x:b/></a>", K::UndeclaredPrefix, 4),
+    ("<a x:b='1'/>", K::UndeclaredPrefix, 3),
+    ("<a><b xmlns:x='u'/><x:c/></a>", K::UndeclaredPrefix, 20),
+    ("<a xmlns:x=''/>", K::EmptyNamespace, 3),
+    ("<a xmlns:xml='u'/>", K::ReservedNamespace, 3),
+    ("<a xmlns:xmlns='u'/>", K::ReservedNamespace, 3),
+    (
+        "<a xmlns:xmlns='http://www.w3.org/2000/xmlns/'/>",
+        K::ReservedNamespace,
+        3,
+    ),
+    (
+        "<a xmlns='http://www.w3.org/2000/xmlns/'/>",
+        K::ReservedNamespace,
+        3,
+    ),
+    (
+        "<a xmlns:x='http://www.w3.org/XML/1998/namespace'/>",
+        K::ReservedNamespace,
+        3,
+    ),
+    (
+        "<a xmlns='http://www.w3.org/XML/1998/name&#115;pace'/>",
+        K::ReservedNamespace,
+        3,
+    ),
+    ("<xmlns:a/>", K::ReservedNamespace, 1),
+    (
+        "<a xmlns:x='u' xmlns:y='u' x:b='1' y:b='2'/>",
+        K::DuplicateAttribute,
+        35,
+    ),
+    ("<a xmlns='u' xmlns='v'/>", K::DuplicateAttribute, 13),
+    // Text where only white space may stand.
+    ("hello", K::TextBetweenStanzas, 0),
+    (" \n.", K::TextBetweenStanzas, 2),
+    ("&#32;", K::TextBetweenStanzas, 0),
+    ("<a/>\u{FEFF}<b/>", K::TextBetweenStanzas, 4),
+    ("<![CDATA[ ]]>", K::TextBetweenStanzas, 0),
+    // The closing tag.
+    ("</stream>", K::MismatchedTag, 0),
+    ("</s:stream>", K::MismatchedTag, 0),
+    ("</stream:stream>x", K::AfterFooter, 16),
+    ("</stream:stream><a/>", K::AfterFooter, 16),
+    (
+        "</stream:stream>\n<?xml version='1.0'?>",
+        K::AfterFooter,
+        17,
+    ),
+];
+
+#[test]
+fn rfc6120_11_everything_illegal_inside_a_stream_is_refused() {
+    for &(input, kind, at) in REFUSED {
+        // A `<` decides what was left open.
+        let stream = format!("{HEADER}{input}<");
+        let seen = run(stream.as_bytes(), FrameLimits::default());
+        let expected = Fault::kind_at(kind, HEADER.len() as u64 + at);
+        assert_eq!(seen.end_kind(), Some(expected), "{input}");
+    }
+}
+
+/// What must be refused at the start of a stream.
+const REFUSED_FIRST: &[(&[u8], K, u64)] = &[
+    (b" <?xml version='1.0'?>", K::MisplacedDeclaration, 1),
+    (
+        b"<?xml version='1.0'?><?xml version='1.0'?>",
+        K::MisplacedDeclaration,
+        21,
+    ),
+    (b"<?xml version='1.0' standalone='no'?>", K::Standalone, 0),
+    (b"<?xml version='1.0' standalone='yes'?>", K::Standalone, 0),
+    (
+        b"<?xml version='1.0' standalone='x'?>",
+        K::MalformedDeclaration,
+        0,
+    ),
+    (b"<?xml version='2.0'?>", K::MalformedDeclaration, 0),
+    (b"<?xml?>", K::MalformedDeclaration, 0),
+    (b"<?xml version='1.0'>", K::MalformedDeclaration, 0),
+    (
+        b"<?xml encoding='UTF-8' version='1.0'?>",
+        K::MalformedDeclaration,
+        0,
+    ),
+    (
+        b"<?xml version='1.0'encoding='UTF-8'?>",
+        K::MalformedDeclaration,
+        0,
+    ),
+    (
+        b"<?xml version='1.0' encoding='UTF-16'?>",
+        K::UnsupportedEncoding,
+        0,
+    ),
+    (
+        b"<?xml version='1.0' encoding='ISO-8859-1'?>",
+        K::UnsupportedEncoding,
+        0,
+    ),
+    (
+        b"<?xml version='1.0' encoding='-'?>",
+        K::MalformedDeclaration,
+        0,
+    ),
+    (b"\xFE\xFF\x00<", K::UnsupportedEncoding, 0),
+    (b"\xFF\xFE<\x00", K::UnsupportedEncoding, 0),
+    (b"\x00<", K::UnsupportedEncoding, 0),
+    (b"<\x00", K::UnsupportedEncoding, 0),
+    (b"\xEF\xBB\xBF<?xml version='1.0'?>", K::TextBeforeHeader, 0),
+    (b"GET / HTTP/1.1\r\n", K::TextBeforeHeader, 0),
+    (b"\x16\x03\x01\x02", K::InvalidCharacter, 0),
+    (b"\x80", K::InvalidUtf8, 0),
+    (b"<!DOCTYPE x>", K::Doctype, 0),
+    (b"<?xml version='1.0'?><!DOCTYPE x>", K::Doctype, 21),
+    (b"<!-- c -->", K::Comment, 0),
+    (b"<?pi?>", K::ProcessingInstruction, 0),
+    (b"</stream:stream>", K::MismatchedTag, 0),
+    (b"<![CDATA[", K::TextBeforeHeader, 0),
+    (b"<stream:stream>", K::UndeclaredPrefix, 1),
+    (b"<s xmlns='u' xmlns='u'>", K::DuplicateAttribute, 13),
+];
+
+#[test]
+fn rfc6120_11_5_everything_illegal_before_a_header_is_refused_at_once() {
+    for &(input, kind, at) in REFUSED_FIRST {
+        let seen = run(input, FrameLimits::default());
+        let shown = String::from_utf8_lossy(input);
+        assert_eq!(seen.end_kind(), Some(Fault::kind_at(kind, at)), "{shown}");
+        assert_eq!(seen.frames, [""; 0], "{shown}");
+    }
+}
+
+#[test]
+fn rfc6120_11_6_invalid_utf8_is_refused_wherever_it_stands() {
+    let wrong: &[&[u8]] = &[
+        b"\xC0\x80",
+        b"\xC1\xBC",
+        b"\xE0\x80\xBC",
+        b"\xED\xA0\x80",
+        b"\xF4\x90\x80\x80",
+        b"\xF8\x88\x80\x80\x80",
+        b"\x80",
+        b"\xFF",
+        b"\xE2\x82<",
+        b"\xF0\x9F\x98<",
+    ];
+    for bytes in wrong {
+        for before in [
+            "",
+            "<a>",
+            "<a b='",
+            "<a",
+            "<",
+            "<a>&",
+            "<a><![CDATA[",
+            "</stream:stream",
+        ] {
+            let stream = [HEADER.as_bytes(), before.as_bytes(), bytes, b"</a>"].concat();
+            let at = (HEADER.len() + before.len()) as u64;
+            let seen = run(&stream, FrameLimits::default());
+            let expected = Fault::kind_at(K::InvalidUtf8, at);
+            assert_eq!(seen.end_kind(), Some(expected), "{before}{bytes:x?}");
+        }
+    }
+}
+
+/// Legal spellings: each is one first-level element (or none) and leaves the stream in order.
+const ACCEPTED: &[(&str, usize)] = &[
+    ("<message/>", 1),
+    ("<message></message>", 1),
+    ("<message ></message\t\r\n >", 1),
+    ("<message\n\tfrom\r=\n'a'\t to = \"b\" />", 1),
+    ("<a b='\"' c=\"'\" d='>' e='/>'/>", 1),
+    (
+        "<a>&amp;&lt;&gt;&apos;&quot;&#65;&#x41;&#x10FFFF;&#9;</a>",
+        1,
+    ),
+    ("<a b='&amp;&#10;&#xD;'/>", 1),
+    ("<a><![CDATA[<b>&foo;]] ]]]]><![CDATA[>]]></a>", 1),
+    ("<a>x<![CDATA[]]>]<![CDATA[]]>></a>", 1),
+    ("<a>]] > ]]&gt; > ></a>", 1),
+    ("<a><![CDATA[x]]>></a>", 1),
+    ("<x:a xmlns:x='u'><x:b x:c='1' c='1'/></x:a>", 1),
+    ("<a xmlns:x='u' xmlns:y='v' x:b='1' y:b='2' b='3'/>", 1),
+    ("<a xmlns=''/>", 1),
+    ("<a xmlns='u'><b xmlns=''/></a>", 1),
+    (
+        "<a xmlns:xml='http://www.w3.org/XML/1998/namespace' xml:lang='en'/>",
+        1,
+    ),
+    ("<stream:stream><stream:stream/></stream:stream>", 1),
+    ("<stream:error/>", 1),
+    (
+        "<\u{e9}l\u{e9}ment \u{4e2d}='\u{1F600}'>\u{FEFF}\u{7f}\u{85}</\u{e9}l\u{e9}ment>",
+        1,
+    ),
+    ("<a.b-c_d0/>", 1),
+    ("<_/>", 1),
+    ("<a>\u{FFFD}\u{E000}\u{FE0F}\u{10FFFF}</a>", 1),
+    ("<a/><b/><c></c>", 3),
+    (" \r\n\t<a/> ", 1),
+    ("<a><b>1</b>2<b/>3</a>", 1),
+];
+
+#[test]
+fn legal_spellings_are_accepted() {
+    for &(input, elements) in ACCEPTED {
+        let stream = format!("{HEADER}{input}</stream:stream >\r\n ");
+        let seen = run(stream.as_bytes(), FrameLimits::default());
+        assert_eq!(seen.end, None, "{input}");
+        let found = seen
+            .frames
+            .iter()
+            .filter(|f| f.starts_with("element "))
+            .count();
+        assert_eq!(found, elements, "{input}: {seen:?}");
+        assert_eq!(
+            seen.frames.last().map(String::as_str),
+            Some("footer"),
+            "{input}"
+        );
+    }
+}
+
+#[test]
+fn legal_starts_are_accepted() {
+    let starts = [
+        "<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>",
+        "<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams'>",
+        "<?xml version=\"1.0\" encoding='utf-8' ?>\n<s xmlns='http://etherx.jabber.org/streams'>",
+        "<?xml\nversion = '1.1'\tencoding = \"UTF-8\"?> <s>",
+        " \r\n<s>",
+        "<s a='b'\n>",
+    ];
+    for start in starts {
+        let seen = run(start.as_bytes(), FrameLimits::default());
+        assert_eq!(seen.end, None, "{start}");
+        assert_eq!(seen.frames.len(), 1, "{start}");
+        assert!(seen.frames[0].starts_with("header "), "{start}");
+    }
+}
+
+#[test]
+fn frames_and_faults_do_not_depend_on_chunks() {
+    let mut streams: Vec<Vec<u8>> = Vec::new();
+    for &(input, _, _) in REFUSED {
+        streams.push(format!("{HEADER}{input}").into_bytes());
+        streams.push(format!("{HEADER}<a>t</a> {input}<").into_bytes());
+    }
+    for &(input, _) in ACCEPTED {
+        streams.push(format!("{HEADER}{input}</stream:stream>").into_bytes());
+    }
+    streams.extend(REFUSED_FIRST.iter().map(|&(input, _, _)| input.to_vec()));
+    for tail in [&b"\xE2\x82"[..], b"\xC0<", b"\xF0\x9F\x98\x80<"] {
+        streams.push([HEADER.as_bytes(), b"<a>&am", tail, b"p;</a>"].concat());
+        streams.push([HEADER.as_bytes(), b"<a b='", tail, b"'/>"].concat());
+    }
+    let small = FrameLimits::default();
+    let mut tight = small;
+    tight.frame_bytes = 24;
+    tight.name_bytes = 6;
+    for stream in &streams {
+        for limits in [small, tight] {
+            let whole = run(stream, limits);
+            let bytewise = run_split(stream, 1, limits);
+            assert_eq!(whole, bytewise, "{}", String::from_utf8_lossy(stream));
+            for at in 0..=stream.len() {
+                let (a, b) = stream.split_at(at);
+                let split = Seen::collect(&[a, b], limits);
+                assert_eq!(whole, split, "{at}: {}", String::from_utf8_lossy(stream));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_limit_is_enforced_and_is_a_policy_violation() {
+    let mut limits = FrameLimits::default();
+    limits.frame_bytes = 1000;
+    limits.header_bytes = 200;
+    limits.depth = 4;
+    limits.attributes = 5;
+    limits.elements = 10;
+    limits.name_bytes = 20;
+    limits.namespaces = 5;
+    let attributes = |n: usize| (0..n).fold(String::new(), |s, i| s + &format!(" a{i}=''"));
+    let namespaces = |n: usize| (0..n).fold(String::new(), |s, i| s + &format!(" xmlns:n{i}='u'"));
+    let name = |n: usize| "n".repeat(n);
+    let cases: Vec<(String, Option<LimitKind>)> = vec![
+        (format!("<a>{}</a>", "x".repeat(993)), None),
+        // As many bytes as may be, and no end: nothing more is waited for.
+        (
+            format!("<a>{}", "x".repeat(997)),
+            Some(LimitKind::FrameBytes),
+        ),
+        (
+            format!("<a>{}</a>", "x".repeat(994)),
+            Some(LimitKind::FrameBytes),
+        ),
+        (
+            format!("<a b='{}", "x".repeat(1000)),
+            Some(LimitKind::FrameBytes),
+        ),
+        (
+            format!("<a{}", " ".repeat(1000)),
+            Some(LimitKind::FrameBytes),
+        ),
+        (
+            format!("<a><![CDATA[{}", "x".repeat(1000)),
+            Some(LimitKind::FrameBytes),
+        ),
+        (
+            format!("</stream:stream{}", " ".repeat(1000)),
+            Some(LimitKind::FrameBytes),
+        ),
+        ("<a><a><a><a/></a></a></a>".into(), None),
+        (
+            "<a><a><a><a><a/></a></a></a></a>".into(),
+            Some(LimitKind::Depth),
+        ),
+        (format!("<a{}/>", attributes(5)), None),
+        (
+            format!("<a{}/>", attributes(6)),
+            Some(LimitKind::Attributes),
+        ),
+        (format!("<a>{}</a>", "<b/>".repeat(9)), None),
+        (
+            format!("<a>{}</a>", "<b/>".repeat(10)),
+            Some(LimitKind::Elements),
+        ),
+        (
+            format!("<a>{}</a>", "<![CDATA[]]>".repeat(10)),
+            Some(LimitKind::Elements),
+        ),
+        (format!("<{}/>", name(20)), None),
+        (format!("<{}/>", name(21)), Some(LimitKind::NameBytes)),
+        (format!("<a {}=''/>", name(21)), Some(LimitKind::NameBytes)),
+        (format!("<a>&{};</a>", name(21)), Some(LimitKind::NameBytes)),
+        // The header declares two.
+        (format!("<a{}/>", namespaces(3)), None),
+        (
+            format!("<a{}/>", namespaces(4)),
+            Some(LimitKind::Namespaces),
+        ),
+        (
+            format!("<a{}><b xmlns='v'/></a>", namespaces(3)),
+            Some(LimitKind::Namespaces),
+        ),
+        (format!("<a>{}</a>", "<b xmlns='v'/>".repeat(9)), None),
+    ];
+    for (input, expected) in cases {
+        let stream = format!("{HEADER}{input}");
+        for chunk in [1, 7, stream.len()] {
+            let seen = run_split(stream.as_bytes(), chunk, limits);
+            assert_eq!(seen.end.map(|f| f.kind), expected.map(K::Limit), "{input}");
+        }
+    }
+    for spaces in [200, 300] {
+        let stream = format!("{}<s>", " ".repeat(spaces));
+        let seen = run_split(stream.as_bytes(), 64, limits);
+        let expected = Fault::kind_at(K::Limit(LimitKind::HeaderBytes), 200);
+        assert_eq!(seen.end_kind(), Some(expected));
+    }
+    assert_eq!(
+        K::Limit(LimitKind::Depth).class(),
+        FaultClass::PolicyViolation
+    );
+}
+
+#[test]
+fn a_limit_is_reached_without_holding_more_than_it_allows() {
+    let mut limits = FrameLimits::default();
+    limits.frame_bytes = 50_000;
+    let mut framer = Framer::new(limits);
+    framer.push(HEADER.as_bytes());
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    framer.push(b"<a>");
+    let mut sent = 3_u64;
+    let fault = loop {
+        match framer.poll() {
+            Ok(None) => sent += framer.push(&[b'x'; 4096]) as u64,
+            Ok(Some(kind)) => panic!("{kind:?}"),
+            Err(fault) => break fault,
+        }
+    };
+    assert!(sent < 50_000 + 4096, "{sent}");
+    let expected = Fault::kind_at(
+        K::Limit(LimitKind::FrameBytes),
+        50_000 + HEADER.len() as u64,
+    );
+    assert_eq!((fault.kind, fault.position), expected);
+    assert_eq!(framer.poll(), Err(fault), "a fault is for ever");
+    framer.restart();
+    assert_eq!(framer.poll(), Err(fault), "a fault is for ever");
+}
+
+#[test]
+fn rfc6120_4_6_1_each_byte_of_white_space_is_a_keepalive() {
+    let stream = format!("{HEADER} \r\n<a/>\t</stream:stream>  ");
+    let seen = run(stream.as_bytes(), FrameLimits::default());
+    let frames: Vec<&str> = seen
+        .frames
+        .iter()
+        .map(|f| f.split(' ').next().unwrap())
+        .collect();
+    let expected = [
+        "header",
+        "keepalive",
+        "keepalive",
+        "keepalive",
+        "element",
+        "keepalive",
+        "footer",
+    ];
+    assert_eq!(frames, expected);
+}
+
+#[test]
+fn an_empty_root_is_a_header_and_a_footer() {
+    let seen = run(b"<s a='b'/> ", FrameLimits::default());
+    assert_eq!(seen.frames, ["header s|||<s a='b'/>", "footer"]);
+    assert_eq!(seen.end, None);
+}
+
+#[test]
+fn rfc6120_4_8_5_the_closing_tag_is_matched_as_the_peer_opened_it() {
+    for (open, close) in [
+        ("<s xmlns='u'>", "</s>"),
+        ("<p:s xmlns:p='u'>", "</p:s\n>"),
+        ("<stream:stream xmlns:stream='u'>", "</stream:stream>"),
+    ] {
+        let seen = run(format!("{open}{close}").as_bytes(), FrameLimits::default());
+        assert_eq!(
+            seen.frames.last().map(String::as_str),
+            Some("footer"),
+            "{open}"
+        );
+    }
+    // The same expanded name is not enough.
+    let seen = run(b"<p:s xmlns:p='u' xmlns='u'></s>", FrameLimits::default());
+    assert_eq!(seen.end.map(|f| f.kind), Some(K::MismatchedTag));
+}
+
+#[test]
+fn rfc6120_4_8_5_6_after_a_restart_nothing_old_holds() {
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(b"<s xmlns='u' xmlns:old='v'><old:a/><?xml version='1.0'?><t xmlns='w'><old:a/>");
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    assert_eq!(framer.scope().get("old"), Some("v"));
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    framer.restart();
+    assert_eq!(framer.scope().get("old"), None);
+    assert!(framer.frame().is_none());
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    let Some(Frame::Header(header)) = framer.frame() else {
+        panic!("no header");
+    };
+    assert_eq!((header.name(), header.ns()), ("t", "w"));
+    let fault = framer.poll().unwrap_err();
+    assert_eq!(fault.kind, K::UndeclaredFirstLevelPrefix);
+    // Positions count from the restart.
+    assert_eq!(fault.position, 34 + 1);
+}
+
+#[test]
+fn white_space_may_cross_a_restart_but_not_before_a_declaration() {
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(b"<s><a/> \n<t>");
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    framer.restart();
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    assert_eq!(framer.poll(), Ok(None));
+}
+
+#[test]
+fn what_stands_behind_a_frame_is_handed_over_untouched() {
+    let binary: Vec<u8> = (0..=255).cycle().take(9000).collect();
+    for (split, between) in [(0, 0), (3, 0), (12, 0), (12, 1), (4000, 5000)] {
+        let stream = [HEADER.as_bytes(), b"<proceed/>", &binary].concat();
+        let mut framer = Framer::new(FrameLimits::default());
+        let cut = (HEADER.len() + split).min(stream.len());
+        framer.push(&stream[..cut]);
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+        if split < 10 {
+            assert_eq!(framer.poll(), Ok(None));
+        }
+        framer.push(&stream[cut..]);
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+        assert!(framer.is_partial());
+        assert_eq!(framer.unread(), binary);
+        if between > 0 {
+            framer.push(b"more");
+        }
+        let taken = framer.take_unread();
+        assert_eq!(taken[..9000], binary);
+        assert_eq!(taken.len(), if between > 0 { 9004 } else { 9000 });
+        let Some(Frame::Element(stanza)) = framer.frame() else {
+            panic!("the frame is gone");
+        };
+        assert_eq!(stanza.as_str(), "<proceed/>");
+        assert!(!framer.is_partial());
+        assert_eq!(framer.poll(), Ok(None));
+        framer.push(b"<a/>");
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    }
+}
+
+#[test]
+fn one_tls_record_always_fits_when_nothing_is_found() {
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(HEADER.as_bytes());
+    while framer.poll().unwrap().is_some() {}
+    for byte in "<a>\u{1F600}".bytes() {
+        framer.push(&[byte]);
+        while framer.poll().unwrap().is_some() {}
+        assert!(framer.capacity() >= 16_384);
+        assert!(framer.is_partial());
+    }
+    let window = framer.window();
+    assert!(window.len() >= 16_384);
+    window[..4].copy_from_slice(b"</a>");
+    framer.pushed(4);
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    assert!(!framer.is_partial());
+    // Full means full, and says so.
+    while framer.push(b"<b/>") == 4 {}
+    assert_eq!(framer.capacity(), 0);
+    assert!(framer.window().is_empty());
+    framer.shrink();
+    let mut found = 0;
+    while framer.poll().unwrap().is_some() {
+        found += 1;
+    }
+    assert!(found > 4000);
+    assert!(framer.capacity() >= 16_384);
+}
+
+#[test]
+fn classes_name_the_stream_error_of_each_row() {
+    let rows = [
+        (K::Comment, FaultClass::RestrictedXml),
+        (K::ProcessingInstruction, FaultClass::RestrictedXml),
+        (K::Doctype, FaultClass::RestrictedXml),
+        (K::EntityReference, FaultClass::RestrictedXml),
+        (K::BareAmpersand, FaultClass::NotWellFormed),
+        (K::InvalidCharacterReference, FaultClass::NotWellFormed),
+        (K::UndeclaredPrefix, FaultClass::NotWellFormed),
+        (
+            K::UndeclaredFirstLevelPrefix,
+            FaultClass::BadNamespacePrefix,
+        ),
+        (K::DuplicateAttribute, FaultClass::NotWellFormed),
+        (K::MismatchedTag, FaultClass::NotWellFormed),
+        (K::Syntax, FaultClass::NotWellFormed),
+        (K::ReservedNamespace, FaultClass::NotWellFormed),
+        (K::TextBetweenStanzas, FaultClass::BadFormat),
+        (K::TextBeforeHeader, FaultClass::NotWellFormed),
+        (K::MisplacedDeclaration, FaultClass::NotWellFormed),
+        (K::UnsupportedEncoding, FaultClass::UnsupportedEncoding),
+    ];
+    for (kind, class) in rows {
+        assert_eq!(kind.class(), class, "{kind:?}");
+    }
+}
+
+/// Shorthand for comparing faults.
+trait KindAt {
+    fn kind_at(kind: K, position: u64) -> (K, u64);
+}
+
+impl KindAt for Fault {
+    fn kind_at(kind: K, position: u64) -> (K, u64) {
+        (kind, position)
+    }
+}

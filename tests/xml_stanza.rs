@@ -1,0 +1,422 @@
+//! Promises about what is done with a stanza: reading, owning, standing alone, rewriting, writing, checking.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+#[allow(
+    dead_code,
+    reason = "shared with the framing tests, which use all of it"
+)]
+mod xml;
+
+extern crate alloc;
+
+use alloc::borrow::Cow;
+use core::fmt::Write as _;
+
+use proptest::prelude::*;
+use xml::{HEADER, tree};
+use xmpp_stream::xml::write::{escape_attr, escape_text};
+use xmpp_stream::xml::{
+    Checker, Content, FaultKind as K, Frame, FrameKind, FrameLimits, Framer, RewriteError, Scope,
+    StanzaBuf, XML_NS,
+};
+
+const STANZA: &str = "<message from='a@b/c' to=\"d\" xml:lang='en' x:y='1' xmlns:x='urn:x'>\
+    <body>1 &lt; 2\r\n<![CDATA[<&>]]>!</body><x:e><f xmlns='urn:f'/></x:e><body/>tail</message>";
+
+fn scope() -> Scope {
+    Scope::new(
+        "jabber:client",
+        &[("stream", "http://etherx.jabber.org/streams")],
+    )
+}
+
+fn parse(text: &str) -> StanzaBuf {
+    StanzaBuf::parse_in(text, &scope(), FrameLimits::default()).expect(text)
+}
+
+#[test]
+fn a_stanza_shows_what_was_sent() {
+    let stanza = parse(STANZA);
+    let stanza = stanza.as_stanza();
+    assert_eq!(
+        (stanza.name(), stanza.ns(), stanza.prefix()),
+        ("message", "jabber:client", None)
+    );
+    assert!(stanza.is("message", "jabber:client") && !stanza.is("message", "jabber:server"));
+    assert_eq!(stanza.attr("from").as_deref(), Some("a@b/c"));
+    assert_eq!(stanza.attr("to").as_deref(), Some("d"));
+    assert_eq!(stanza.attr("y"), None, "it has a prefix");
+    assert_eq!(stanza.attr("xmlns"), None, "declarations are no attributes");
+    assert_eq!(stanza.attr_ns("urn:x", "y").as_deref(), Some("1"));
+    assert_eq!(stanza.attr_ns(XML_NS, "lang").as_deref(), Some("en"));
+    let names: Vec<_> = stanza.attrs().map(|a| (a.prefix(), a.name())).collect();
+    assert_eq!(
+        names,
+        [
+            (None, "from"),
+            (None, "to"),
+            (Some("xml"), "lang"),
+            (Some("x"), "y")
+        ]
+    );
+    assert_eq!(stanza.children().count(), 3);
+    assert_eq!(stanza.nodes().count(), 4);
+    assert_eq!(stanza.text(), "tail");
+    let body = stanza.child("body", "jabber:client").unwrap();
+    assert_eq!(body.text(), "1 < 2\n<&>!");
+    assert_eq!(body.as_str(), "<body>1 &lt; 2\r\n<![CDATA[<&>]]>!</body>");
+    let f = stanza
+        .child("e", "urn:x")
+        .and_then(|e| e.child("f", "urn:f"));
+    assert_eq!(f.unwrap().as_str(), "<f xmlns='urn:f'/>");
+    assert!(stanza.child("f", "urn:f").is_none(), "not a child");
+    assert_eq!(stanza.as_str(), STANZA);
+    let owned = stanza.to_owned();
+    assert_eq!(
+        tree(owned.as_stanza().as_element()),
+        tree(stanza.as_element())
+    );
+}
+
+#[test]
+fn values_are_borrowed_where_nothing_has_to_be_changed() {
+    let stanza = parse("<a b='c > d' e='f&amp;' g='h\ti'>text\nline</a>");
+    let stanza = stanza.as_stanza();
+    assert!(matches!(stanza.attr("b"), Some(Cow::Borrowed("c > d"))));
+    assert_eq!(stanza.attr("e").as_deref(), Some("f&"));
+    assert_eq!(stanza.attr("g").as_deref(), Some("h i"));
+    assert!(matches!(stanza.text(), Cow::Borrowed("text\nline")));
+    let escaped = parse("<a>&gt;<b/>x\ry</a>");
+    assert_eq!(escaped.as_stanza().text(), ">x\ny");
+}
+
+#[test]
+fn debug_shows_no_content() {
+    let secret = parse("<auth mechanism='PLAIN'>c2VjcmV0</auth>");
+    let stanza = secret.as_stanza();
+    let texts: Vec<Content<'_>> = stanza.nodes().collect();
+    let attributes: Vec<_> = stanza.attrs().collect();
+    let shown = format!(
+        "{secret:?}{stanza:?}{:?}{texts:?}{attributes:?}{:?}",
+        *stanza,
+        stanza.rewrite()
+    );
+    assert!(
+        !shown.contains("c2Vj") && !shown.contains("PLAIN"),
+        "{shown}"
+    );
+    assert!(shown.contains("auth"), "{shown}");
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(HEADER.as_bytes());
+    framer.push(b"<auth>c2VjcmV0</auth>");
+    while framer.poll().unwrap() != Some(FrameKind::Element) {}
+    assert!(!format!("{framer:?}{:?}", framer.frame()).contains("c2Vj"));
+}
+
+#[test]
+fn rfc6120_4_8_5_a_stanza_alone_has_the_same_names() {
+    let cases = [
+        ("<a/>", "<a xmlns='jabber:client'/>"),
+        (
+            "<a b='c'><d/></a>",
+            "<a xmlns='jabber:client' b='c'><d/></a>",
+        ),
+        ("<a xmlns='u'/>", "<a xmlns='u'/>"),
+        ("<x:a xmlns:x='u'/>", "<x:a xmlns:x='u'/>"),
+        (
+            "<x:a xmlns:x='u'><b/></x:a>",
+            "<x:a xmlns='jabber:client' xmlns:x='u'><b/></x:a>",
+        ),
+        (
+            "<stream:error><b xmlns='u'/></stream:error>",
+            "<stream:error xmlns:stream='http://etherx.jabber.org/streams'><b xmlns='u'/></stream:error>",
+        ),
+        (
+            "<a xmlns='u' stream:b=''/>",
+            "<a xmlns:stream='http://etherx.jabber.org/streams' xmlns='u' stream:b=''/>",
+        ),
+    ];
+    for (input, expected) in cases {
+        let stanza = parse(input);
+        let alone = stanza.as_stanza().standalone();
+        assert_eq!(alone, expected);
+        let again = StanzaBuf::parse(&alone).expect("stands alone");
+        assert_eq!(
+            tree(again.as_stanza().as_element()),
+            tree(stanza.as_stanza().as_element())
+        );
+    }
+    // Inner elements too, with what they have from their ancestors.
+    let stanza = parse("<a xmlns='u&amp;v' xmlns:p='w'><b p:c='d'/></a>");
+    let inner = stanza.as_stanza().children().next().unwrap();
+    assert_eq!(
+        inner.standalone(),
+        "<b xmlns='u&amp;v' xmlns:p='w' p:c='d'/>"
+    );
+}
+
+fn rewritten(stanza: &str, to: Option<&str>, ns: &str) -> String {
+    let stanza = parse(stanza);
+    let mut out = String::new();
+    let rewrite = stanza.as_stanza().rewrite().from(Some("me@h/'r'")).to(to);
+    rewrite.content_ns(ns).write(&mut out).expect("written");
+    out
+}
+
+#[test]
+fn rfc6120_4_8_3_rewriting_moves_content_and_nothing_else() {
+    let cases = [
+        ("<message/>", "<message from='me@h/&apos;r&apos;' to='x'/>"),
+        (
+            "<message from='old' id='1' to='old'><body>t &amp; u</body> </message >",
+            "<message from='me@h/&apos;r&apos;' to='x' id='1'><body>t &amp; u</body> </message >",
+        ),
+        (
+            "<message xmlns='jabber:client'><body/></message>",
+            "<message from='me@h/&apos;r&apos;' to='x'><body/></message>",
+        ),
+        (
+            "<c:message xmlns:c='jabber:client' c:to='k'><c:body>t</c:body ><e xmlns='urn:e'/></c:message>",
+            "<message from='me@h/&apos;r&apos;' to='x' xmlns:c='jabber:client' c:to='k'><body>t</body><e xmlns='urn:e'/></message>",
+        ),
+        (
+            "<message><f xmlns='urn:f'><message xmlns='jabber:client' to='k'><body/></message></f></message>",
+            "<message from='me@h/&apos;r&apos;' to='x'><f xmlns='urn:f'><message xmlns='jabber:client' to='k'><body/></message></f></message>",
+        ),
+        (
+            "<message><p:f xmlns:p='urn:f'><body/><g xmlns='jabber:client'/></p:f></message>",
+            "<message from='me@h/&apos;r&apos;' to='x'><p:f xmlns:p='urn:f'><body/><g xmlns='jabber:client'/></p:f></message>",
+        ),
+        (
+            "<c:message xmlns:c='jabber:client' xmlns='urn:d'><e/><c:b/></c:message>",
+            "<message from='me@h/&apos;r&apos;' to='x' xmlns:c='jabber:client'><e xmlns='urn:d'/><b/></message>",
+        ),
+        (
+            "<message><e xmlns=''><f/></e></message>",
+            "<message from='me@h/&apos;r&apos;' to='x'><e xmlns=''><f/></e></message>",
+        ),
+        (
+            "<message stream:a='b'/>",
+            "<message xmlns:stream='http://etherx.jabber.org/streams' from='me@h/&apos;r&apos;' to='x' stream:a='b'/>",
+        ),
+        (
+            "<r xmlns='urn:xmpp:sm:3'/>",
+            "<r xmlns='urn:xmpp:sm:3' from='me@h/&apos;r&apos;' to='x'/>",
+        ),
+    ];
+    for (input, expected) in cases {
+        let out = rewritten(input, Some("x"), "jabber:server");
+        assert_eq!(out, expected, "{input}");
+        let mut checker = Checker::new(FrameLimits::default(), "jabber:server", &[]);
+        checker.check(&out).expect("fit for the other stream");
+    }
+    assert_eq!(
+        rewritten("<iq to='a'/>", None, "jabber:client"),
+        "<iq from='me@h/&apos;r&apos;'/>"
+    );
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_before_writing() {
+    let stanza = parse("<a/>");
+    let mut out = String::new();
+    let error = stanza
+        .as_stanza()
+        .rewrite()
+        .to(Some("\u{1}"))
+        .write(&mut out);
+    assert!(matches!(error, Err(RewriteError::Unwritable(_))));
+    assert_eq!(out, "");
+    let error = escape_text("ab\u{FFFF}").unwrap_err();
+    assert_eq!((error.character, error.index), ('\u{FFFF}', 2));
+    assert_eq!(
+        error.to_string(),
+        "XML cannot carry U+FFFF, found at byte 2"
+    );
+    assert!(escape_attr("\0").is_err());
+}
+
+#[test]
+fn rfc6120_11_1_only_one_whole_element_can_be_sent() {
+    let mut checker = Checker::new(FrameLimits::default(), "jabber:client", &[("s", "u")]);
+    for good in ["<a/>", "<a>b</a>", "<s:a><b/></s:a>", "<stream xmlns='x'/>"] {
+        assert_eq!(checker.check(good).expect(good).as_str(), good);
+    }
+    let bad = [
+        ("", K::NotOneElement, 0),
+        (" <a/>", K::NotOneElement, 0),
+        ("<a/> ", K::NotOneElement, 4),
+        ("<a/><b/>", K::NotOneElement, 4),
+        ("<a/></stream:stream>", K::NotOneElement, 4),
+        ("</s:stream>", K::NotOneElement, 0),
+        ("text", K::NotOneElement, 0),
+        ("<![CDATA[x]]>", K::NotOneElement, 0),
+        ("<", K::Incomplete, 1),
+        ("<a", K::Incomplete, 2),
+        ("<a>", K::Incomplete, 3),
+        ("<a><b></b>", K::Incomplete, 10),
+        ("<a></b>", K::MismatchedTag, 3),
+        ("<?xml version='1.0'?><a/>", K::MisplacedDeclaration, 0),
+        ("<!-- --><a/>", K::Comment, 0),
+        ("<a>\u{1}</a>", K::InvalidCharacter, 3),
+        ("<a>&x;</a>", K::EntityReference, 3),
+        ("<t:a/>", K::UndeclaredFirstLevelPrefix, 1),
+    ];
+    for (text, kind, at) in bad {
+        let fault = checker.check(text).expect_err(text);
+        assert_eq!((fault.kind, fault.position), (kind, at), "{text}");
+        checker
+            .check("<a/>")
+            .expect("the checker can be used again");
+    }
+    assert_eq!(checker.check("<a/>").unwrap().ns(), "jabber:client");
+}
+
+#[test]
+fn scopes_take_only_what_a_header_could_declare() {
+    let scope = Scope::new(
+        "u",
+        &[
+            ("p", "v"),
+            ("xml", "w"),
+            ("xmlns", "w"),
+            ("q", ""),
+            ("r s", "w"),
+            ("t", "\u{1}"),
+        ],
+    );
+    assert_eq!(scope.iter().collect::<Vec<_>>(), [("", "u"), ("p", "v")]);
+    assert_eq!(Scope::new("", &[]), Scope::default());
+}
+
+/// A tree to write and read back.
+#[derive(Clone, Debug)]
+enum Tree {
+    Text(String),
+    Element(&'static str, Vec<(&'static str, String)>, Vec<Tree>),
+}
+
+fn trees() -> impl Strategy<Value = Tree> {
+    let text = any::<String>().prop_map(|s| {
+        s.chars()
+            .filter(|&c| escape_text(c.encode_utf8(&mut [0; 4])).is_ok())
+            .collect::<String>()
+    });
+    let name = prop::sample::select(vec!["a", "message", "s:b", "\u{e9}"]);
+    let attributes = (
+        prop::option::of(text.clone()),
+        prop::option::of(text.clone()),
+    )
+        .prop_map(|(a, b)| {
+            a.map(|v| ("id", v))
+                .into_iter()
+                .chain(b.map(|v| ("s:x", v)))
+                .collect::<Vec<_>>()
+        });
+    let leaf = prop_oneof![
+        text.prop_map(Tree::Text),
+        (name.clone(), attributes.clone()).prop_map(|(n, a)| Tree::Element(n, a, vec![])),
+    ];
+    leaf.prop_recursive(4, 24, 5, move |inner| {
+        (
+            name.clone(),
+            attributes.clone(),
+            prop::collection::vec(inner, 0..5),
+        )
+            .prop_map(|(n, a, c)| Tree::Element(n, a, c))
+    })
+}
+
+fn write(tree: &Tree, out: &mut String) {
+    match tree {
+        Tree::Text(text) => _ = write!(out, "{}", escape_text(text).unwrap()),
+        Tree::Element(name, attributes, children) => {
+            let _ = write!(out, "<{name}");
+            for (name, value) in attributes {
+                let _ = write!(out, " {name}='{}'", escape_attr(value).unwrap());
+            }
+            out.push('>');
+            for child in children {
+                write(child, out);
+            }
+            let _ = write!(out, "</{name}>");
+        }
+    }
+}
+
+/// What [`tree`] must say about what was read.
+fn expected(node: &Tree, text: &mut String, out: &mut String) {
+    let flush = |text: &mut String, out: &mut String| {
+        if !text.is_empty() {
+            let _ = write!(out, " {text:?}");
+            text.clear();
+        }
+    };
+    match node {
+        Tree::Text(t) => text.push_str(t),
+        Tree::Element(name, attributes, children) => {
+            flush(text, out);
+            let qualified = |name: &str, default: &str| match name.split_once(':') {
+                Some((_, local)) => format!("{{urn:s}}{local}"),
+                None => format!("{{{default}}}{name}"),
+            };
+            let _ = write!(out, "({}", qualified(name, "jabber:client"));
+            let mut attributes: Vec<String> = attributes
+                .iter()
+                .map(|(n, v)| format!(" {}={v:?}", qualified(n, "")))
+                .collect();
+            attributes.sort();
+            out.push_str(&attributes.concat());
+            for child in children {
+                expected(child, text, out);
+            }
+            flush(text, out);
+            out.push(')');
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(body in trees(), chunk in 1..40_usize) {
+        let root = Tree::Element("message", vec![], vec![body]);
+        let (mut text, mut wanted) = (String::new(), String::new());
+        write(&root, &mut text);
+        expected(&root, &mut String::new(), &mut wanted);
+        let stream = format!("<s xmlns='jabber:client' xmlns:s='urn:s'>{text}");
+        let mut framer = Framer::new(FrameLimits::default());
+        let mut found = None;
+        for bytes in stream.as_bytes().chunks(chunk) {
+            prop_assert_eq!(framer.push(bytes), bytes.len());
+            while let Some(kind) = framer.poll().unwrap() {
+                if let (FrameKind::Element, Some(Frame::Element(stanza))) = (kind, framer.frame()) {
+                    let alone = StanzaBuf::parse(&stanza.standalone()).unwrap();
+                    prop_assert_eq!(tree(alone.as_stanza().as_element()), tree(stanza.as_element()));
+                    found = Some(tree(stanza.as_element()));
+                }
+            }
+        }
+        prop_assert_eq!(found, Some(wanted));
+        let mut checker = Checker::new(FrameLimits::default(), "jabber:client", &[("s", "urn:s")]);
+        prop_assert!(checker.check(&text).is_ok());
+    }
+
+    #[test]
+    fn whatever_comes_is_judged_alike_in_any_chunks(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "<", ">", "/", "a", "<a", "<b ", "</a>", "</b>", "/>", "='", "'", "\"", " ", "x='1'", "&", "amp;", "&lt;",
+            "]]>", "<![CDATA[", "xmlns", ":", "p:", "<p:a xmlns:p='u'>", "</p:a>", "é", "\u{FFFE}", "\u{1}", "<!--", "<?",
+            "\n", "</stream:stream>", "text",
+        ]), 0..30),
+        bytes in prop::collection::vec(any::<u8>(), 0..4),
+        chunk in 1..20_usize,
+    ) {
+        let stream = [HEADER.as_bytes(), parts.concat().as_bytes(), &bytes].concat();
+        let mut limits = FrameLimits::default();
+        limits.frame_bytes = 60;
+        let whole = xml::run(&stream, limits);
+        prop_assert_eq!(&whole, &xml::run_split(&stream, chunk, limits));
+        prop_assert_eq!(&whole, &xml::run_split(&stream, 1, limits));
+    }
+}
