@@ -77,10 +77,7 @@ impl<N: Negotiation> Connection<N> {
         } else {
             CloseReason::Transport(position.phase)
         };
-        if self.link.closes_cleanly() {
-            self.link.ending = None;
-        }
-        self.link.end_with(reason);
+        self.link.spoil_with(reason);
         if self.link.inbound == Inbound::Failed {
             let reason = self.link.ending.take().unwrap_or(UNEXPLAINED);
             self.link.finish(reason, Manner::Abort);
@@ -94,7 +91,7 @@ impl<N: Negotiation> Connection<N> {
     /// TLS failed; its alert, if there is one, is among the bytes for TCP
     /// (RFC 6120 5.4.3.2: no XML).
     pub(super) fn tls_failed(&mut self, failure: tls::TlsFailure) -> Turn {
-        self.link.end_with(CloseReason::Tls(failure));
+        self.link.spoil_with(CloseReason::Tls(failure));
         self.link.gate = None;
         self.link.drain();
         Turn::Again
@@ -105,14 +102,18 @@ impl<N: Negotiation> Connection<N> {
 const UNEXPLAINED: CloseReason = CloseReason::Internal(InternalError::Table);
 
 impl Link {
-    /// Whether the stream is being closed with nothing but closing tags.
-    pub(super) const fn closes_cleanly(&self) -> bool {
-        matches!(self.ending, Some(CloseReason::Closed { .. }))
-    }
-
     /// Gives the end its reason; the first one counts.
     pub(super) fn end_with(&mut self, reason: CloseReason) {
         self.ending.get_or_insert(reason);
+    }
+
+    /// The same for what kept the exchange of closing tags from being
+    /// completed: then it was no clean close.
+    pub(super) fn spoil_with(&mut self, reason: CloseReason) {
+        if matches!(self.ending, Some(CloseReason::Closed { .. })) {
+            self.ending = None;
+        }
+        self.end_with(reason);
     }
 
     /// The exchange is over: close_notify, then what is left for TCP.

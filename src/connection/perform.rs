@@ -154,11 +154,10 @@ impl<N: Negotiation> Connection<N> {
             Cause::Timeout => CloseReason::Timeout(before.phase),
             Cause::Internal => CloseReason::Internal(InternalError::Table),
         };
-        // A close that was never answered is not a clean one.
-        if cause == Cause::Timeout && self.link.closes_cleanly() {
-            self.link.ending = None;
+        match cause {
+            Cause::Timeout => self.link.spoil_with(reason),
+            _ => self.link.end_with(reason),
         }
-        self.link.end_with(reason);
     }
 
     /// Turns what was said into bytes.

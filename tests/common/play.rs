@@ -106,6 +106,7 @@ impl Stage<'_> {
             units: Vec::new(),
             peer: None,
             wait: None,
+            due: None,
             close: None,
             login_length: 0,
         };
@@ -144,6 +145,8 @@ pub struct Player<N: Negotiation> {
     units: Vec<(u8, Vec<u8>)>,
     peer: Option<HostileTls>,
     pub wait: Option<Wait>,
+    /// The deadline told last.
+    due: Option<Instant>,
     pub close: Option<xmpp_stream::CloseTcp>,
     /// How much of the input is the login.
     pub login_length: usize,
@@ -301,11 +304,12 @@ impl<N: Subject> Player<N> {
     pub fn poll(&mut self) {
         self.hesitate();
         let held = self.machine.transmit().len();
-        let due = self.wait.and_then(|wait| wait.deadline);
+        let due = self.due;
         let event = match self.machine.poll(self.now) {
             Action::Event(event) => event.to_owned(),
             Action::Wait(wait) => {
                 self.check_wait(wait);
+                self.due = wait.deadline;
                 let busy = wait.deadline.is_some_and(|at| at <= self.now);
                 self.wait = (!busy).then_some(wait);
                 return;
