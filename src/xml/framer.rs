@@ -131,21 +131,21 @@ impl Framer {
     }
 
     /// How many bytes [`push`](Self::push) would take now. At least 16384 (one TLS record) after a poll that found
-    /// nothing; 0 only while frames wait to be polled.
+    /// nothing, and while [`unread`](Self::unread) is empty; 0 only while frames wait to be polled.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.input.capacity()
+        self.input.capacity(self.read())
     }
 
     /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
-        self.input.push(bytes)
+        self.input.push(self.read(), bytes)
     }
 
     /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
     /// [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
-        self.input.window()
+        self.input.window(self.read())
     }
 
     /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.

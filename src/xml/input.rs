@@ -50,12 +50,17 @@ impl Default for Input {
 }
 
 impl Input {
-    pub(crate) fn capacity(&self) -> usize {
-        RAW_BYTES.saturating_sub(self.filled)
+    /// How much there is room for, when the first `n` bytes of the current frame were read.
+    pub(crate) fn capacity(&self, n: usize) -> usize {
+        match self.behind(n).is_empty() {
+            true => RAW_BYTES,
+            false => RAW_BYTES.saturating_sub(self.filled),
+        }
     }
 
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.capacity());
+    pub(crate) fn push(&mut self, n: usize, bytes: &[u8]) -> usize {
+        self.settle(n);
+        let taken = bytes.len().min(self.capacity(n));
         self.raw.truncate(self.filled);
         match bytes.get(..taken).unwrap_or_default() {
             [byte] => self.raw.push(*byte),
@@ -65,7 +70,8 @@ impl Input {
         taken
     }
 
-    pub(crate) fn window(&mut self) -> &mut [u8] {
+    pub(crate) fn window(&mut self, n: usize) -> &mut [u8] {
+        self.settle(n);
         self.raw.resize(RAW_BYTES.max(self.filled), 0);
         self.raw.get_mut(self.filled..).unwrap_or_default()
     }
@@ -195,6 +201,14 @@ impl Input {
 
     pub(crate) fn held(&self) -> usize {
         self.text.len() - self.start + self.filled - self.copied
+    }
+
+    /// Where nothing is left behind the first `n` bytes of the current frame, what `raw` holds stands in `text`.
+    fn settle(&mut self, n: usize) {
+        if self.behind(n).is_empty() {
+            self.filled = 0;
+            self.copied = 0;
+        }
     }
 
     /// `raw[..copied]` is the end of `text`. A frame ends within it, or it would have been found before.
