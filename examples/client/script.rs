@@ -1,5 +1,6 @@
 //! What the client does once it is bound, over several connections if need be.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt::Write;
 use std::time::Duration;
@@ -250,7 +251,7 @@ impl Step {
             stanza.name() == "iq" && matches!(stanza.attr("type").as_deref(), Some("get" | "set"));
         Ok(Self {
             text: text.to_owned(),
-            id: stanza.attr("id").map(|id| id.into_owned()),
+            id: stanza.attr("id").map(Cow::into_owned),
             kind: if request { Kind::Request } else { Kind::Notice },
             progress: Progress::Todo,
         })
