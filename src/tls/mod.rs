@@ -32,7 +32,7 @@
 //! the extended master secret); no check of a certificate after the handshake
 //! ([`Verification::Deferred`] is a statement about the config, the check is
 //! the caller's). RFC 6120 13.8.2's `TLS_RSA_WITH_AES_128_CBC_SHA` does not
-//! exist in rustls, and RFC 9325 4.2 forbids it.
+//! exist in rustls, and RFC 9325 4.1 advises against its key transport.
 //!
 //! # Memory
 //!
