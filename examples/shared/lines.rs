@@ -55,9 +55,8 @@ impl Lines {
                 self.say("bound", &json!({"jid": jid}));
             }
             Event::Stanza(stanza) => self.say("stanza", &json!({"xml": stanza.standalone()})),
-            _ => {}
+            other => self.trace(format_args!("event {other:?}")),
         }
-        self.trace(format_args!("event {event:?}"));
     }
 
     /// The last line of a connection.
