@@ -33,6 +33,11 @@ impl Lines {
             // A `String` takes everything.
             let _ = write!(line, ",{}:{value}", json!(name));
         }
+        if cfg!(test) {
+            // What goes through the macro, the test harness keeps to itself.
+            println!("{line}}}");
+            return;
+        }
         let mut out = std::io::stdout().lock();
         // A reader that has gone away is no reason to stop.
         let _ = writeln!(out, "{line}}}").and_then(|()| out.flush());
