@@ -368,6 +368,17 @@ impl Link {
         Some(keys)
     }
 
+    /// How many records the application may still use, beside the reserve;
+    /// `None`: as many as it likes.
+    pub(super) fn key_room(&self) -> Option<u64> {
+        let mut keys = self.key_usage()?;
+        keys.records_queued = self.outbox.units();
+        match self.usage.as_ref()?.room(&keys) {
+            u64::MAX => None,
+            room => Some(room),
+        }
+    }
+
     /// Says something of the machine's own.
     pub(super) fn say(&mut self, write: impl FnOnce(&mut String)) {
         self.outbox.say(write);
@@ -384,8 +395,9 @@ impl Link {
             }
         };
         self.clock.phase = timeout.map(|timeout| now + timeout);
-        // A stream that is being closed needs no reset, and no deadline of it.
-        if position.stage != Stage::Established {
+        // A stream that is being closed needs no reset, and no deadline of it;
+        // while the application may send, its keys are counted all the same.
+        if !matches!(position.stage, Stage::Established | Stage::PeerClosing) {
             self.usage = None;
             self.due_reset = None;
         }

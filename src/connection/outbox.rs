@@ -84,6 +84,11 @@ impl Outbox {
         self.text.len() + self.window().len()
     }
 
+    /// How many units wait to be sealed.
+    pub(crate) fn units(&self) -> u64 {
+        self.units.len() as u64
+    }
+
     /// Queues a unit of the application's, written by `write`; what a failed
     /// write left behind is dropped.
     pub(crate) fn send<E>(
