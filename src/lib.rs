@@ -124,6 +124,7 @@ mod action;
 pub mod close;
 pub mod config;
 pub mod connection;
+mod ended;
 pub mod event;
 pub mod jid;
 pub mod limits;

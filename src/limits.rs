@@ -11,6 +11,7 @@
 
 mod error;
 mod frames;
+mod memory;
 mod own;
 #[cfg(test)]
 mod tests;
@@ -198,13 +199,13 @@ impl Limits {
         self.elements
     }
 
-    /// Sets [`elements`](Self::elements): 64 to 1,048,576.
+    /// Sets [`elements`](Self::elements): 64 to 262,144.
     ///
     /// # Errors
     ///
     /// A value outside that range.
     pub fn with_elements(mut self, elements: u32) -> Result<Self, LimitsError> {
-        self.elements = within("elements", elements, 64, 1 << 20)?;
+        self.elements = within("elements", elements, 64, 1 << 18)?;
         Ok(self)
     }
 

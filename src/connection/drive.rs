@@ -166,7 +166,7 @@ impl<N: Negotiation> Connection<N> {
                 return Turn::Again;
             }
         }
-        let working = position.stage == Stage::Negotiating && N::is_working(&self.side);
+        let working = self.is_working();
         if working && budget.derivations > 0 {
             budget.derivations -= 1;
             return match N::work(&mut self.side, &mut self.link) {
@@ -238,9 +238,19 @@ impl<N: Negotiation> Connection<N> {
 
     /// One TLS record.
     fn pull(&mut self, budget: &mut Budget) -> Turn {
-        let Transport::Tls { session, carry } = &mut self.link.transport else {
+        let Transport::Tls {
+            session,
+            carry,
+            opening,
+        } = &mut self.link.transport
+        else {
             return self.exhausted();
         };
+        if opening.is_text() {
+            self.link
+                .finish(CloseReason::PlaintextAfterStarttls, Manner::Abort);
+            return Turn::Again;
+        }
         if !carry.is_empty() {
             let taken = session.push(carry);
             carry.drain(..taken);
@@ -287,14 +297,14 @@ impl<N: Negotiation> Connection<N> {
             Request::Close => Local::Close,
             Request::Abort => return Turn::Again,
             Request::Reset(cause) => {
-                N::common_mut(&mut self.side).cause = Some(cause);
+                N::common_mut(&mut self.side).cause.get_or_insert(cause);
                 Local::Reset(match cause.discards_in_flight() {
                     true => stream::Inbound::Discard,
                     false => stream::Inbound::Deliver,
                 })
             }
             Request::Fail(error) => {
-                N::common_mut(&mut self.side).error = Some(error);
+                N::common_mut(&mut self.side).error.get_or_insert(error);
                 Local::Fail
             }
         };
@@ -342,8 +352,12 @@ impl<N: Negotiation> Connection<N> {
     /// Whether there is more to do, left for the next poll.
     fn is_busy(&self, budget: &Budget) -> bool {
         let handshaking = self.link.tls().is_some_and(tls::Session::is_handshaking);
-        let negotiating = self.table.position().stage == Stage::Negotiating;
-        (negotiating && N::is_working(&self.side)) || (handshaking && budget.handshake_records == 0)
+        self.is_working() || (handshaking && budget.handshake_records == 0)
+    }
+
+    /// Whether the mechanism has a slice of work left that still matters.
+    fn is_working(&self) -> bool {
+        self.table.position().stage == Stage::Negotiating && N::is_working(&self.side)
     }
 
     /// What the meter of the keys says.

@@ -77,7 +77,7 @@ impl<N: Negotiation> Connection<N> {
         } else {
             CloseReason::Transport(position.phase)
         };
-        self.link.spoil_with(reason);
+        self.link.end_with(reason);
         if self.link.inbound == Inbound::Failed {
             let reason = self.link.ending.take().unwrap_or(UNEXPLAINED);
             self.link.finish(reason, Manner::Abort);
@@ -91,7 +91,7 @@ impl<N: Negotiation> Connection<N> {
     /// TLS failed; its alert, if there is one, is among the bytes for TCP
     /// (RFC 6120 5.4.3.2: no XML).
     pub(super) fn tls_failed(&mut self, failure: tls::TlsFailure) -> Turn {
-        self.link.spoil_with(CloseReason::Tls(failure));
+        self.link.end_with(CloseReason::Tls(failure));
         self.link.gate = None;
         self.link.drain();
         Turn::Again
@@ -99,21 +99,17 @@ impl<N: Negotiation> Connection<N> {
 }
 
 /// An end without a reason would be a defect of the table.
-const UNEXPLAINED: CloseReason = CloseReason::Internal(InternalError::Table);
+pub(super) const UNEXPLAINED: CloseReason = CloseReason::Internal(InternalError::Table);
 
 impl Link {
-    /// Gives the end its reason; the first one counts.
+    /// Gives the end its reason. The first one counts, except that a close is
+    /// clean only if nothing went wrong behind it.
     pub(super) fn end_with(&mut self, reason: CloseReason) {
-        self.ending.get_or_insert(reason);
-    }
-
-    /// The same for what kept the exchange of closing tags from being
-    /// completed: then it was no clean close.
-    pub(super) fn spoil_with(&mut self, reason: CloseReason) {
-        if matches!(self.ending, Some(CloseReason::Closed { .. })) {
-            self.ending = None;
+        match (&self.ending, &reason) {
+            (Some(CloseReason::Closed { .. }), CloseReason::Closed { .. }) => {}
+            (None | Some(CloseReason::Closed { .. }), _) => self.ending = Some(reason),
+            _ => {}
         }
-        self.end_with(reason);
     }
 
     /// The exchange is over: close_notify, then what is left for TCP.

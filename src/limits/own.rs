@@ -19,13 +19,13 @@ impl Limits {
         self.outbox_bytes
     }
 
-    /// Sets [`outbox_bytes`](Self::outbox_bytes): 10,000 to 16 MiB.
+    /// Sets [`outbox_bytes`](Self::outbox_bytes): 10,000 to 4 MiB.
     ///
     /// # Errors
     ///
     /// A value outside that range.
     pub fn with_outbox_bytes(mut self, bytes: usize) -> Result<Self, LimitsError> {
-        self.outbox_bytes = within("outbox-bytes", bytes, 10_000, 16 << 20)?;
+        self.outbox_bytes = within("outbox-bytes", bytes, 10_000, 4 << 20)?;
         Ok(self)
     }
 
@@ -136,51 +136,4 @@ impl Limits {
         self.linger = time_within("linger", linger, 100, 60_000)?;
         Ok(self)
     }
-}
-
-/// What it adds up to.
-impl Limits {
-    /// An upper bound, in bytes, on the memory of one connection under these
-    /// limits.
-    ///
-    /// Twice the sum of its buffers (a growing buffer may briefly exist
-    /// twice, and may have grown to twice what it holds), each at its fullest:
-    ///
-    /// | buffer | bytes |
-    /// |---|---|
-    /// | XML being read | the largest of stanza, frame before authentication and header, and one record |
-    /// | its elements | 64 per element, 32 per attribute of one element and per namespace declaration, 16 per level |
-    /// | TLS being read | unfinished handshake message, and one record |
-    /// | waiting to be sent | outbox and reserve, and one record being sealed |
-    ///
-    /// plus 64 KiB for the rest, most of it TLS state during the handshake. A
-    /// record is 18,437 bytes, the largest TLS 1.2 knows.
-    ///
-    /// Not in it: what is shared between connections (configuration,
-    /// certificates) and copies the application makes.
-    #[must_use]
-    pub const fn memory_bound(&self) -> usize {
-        let frame = larger(
-            self.stanza_bytes,
-            larger(self.frame_bytes_before_auth, self.header_bytes),
-        );
-        let elements = 64 * self.elements as usize
-            + 32 * (self.attributes as usize + self.namespaces as usize)
-            + 16 * self.depth as usize;
-        let buffers = frame
-            + elements
-            + self.handshake_bytes
-            + self.outbox_bytes
-            + self.reserve_bytes
-            + 3 * RECORD;
-        2 * buffers + FIXED
-    }
-}
-
-/// Header, 2^14 bytes, and the most that protection may add (RFC 5246 6.2.3).
-const RECORD: usize = 5 + (1 << 14) + 2_048;
-const FIXED: usize = 64 << 10;
-
-const fn larger(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
 }

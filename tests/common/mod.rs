@@ -16,6 +16,7 @@ pub mod pki;
 pub mod play;
 pub mod rng;
 pub mod scenes;
+pub mod tls_driver;
 
 /// Says where a check failed, if it does.
 pub fn naming<T>(place: &str, check: impl FnOnce() -> T) -> T {

@@ -168,10 +168,7 @@ fn rfc6120_13_7_2_3_what_is_in_flight_is_dropped_where_the_identity_is_lost() {
                 assert_eq!(taken, bytes.len());
                 rig.side.drive(rig.now);
                 say(&mut rig, text(&message(2)));
-                let lost = matches!(
-                    cause,
-                    Cause::CertificateExpired | Cause::CertificateRevoked
-                );
+                let lost = matches!(cause, Cause::CertificateExpired | Cause::CertificateRevoked);
                 let expected = match lost {
                     true => vec![],
                     false => vec![

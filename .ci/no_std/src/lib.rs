@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod runtime;
+mod streams;
 mod walk;
 
 /// Runs the walk.

@@ -1,8 +1,12 @@
 //! Uses each layer of the crate once, so that the linker keeps its code.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::{
+    crypto::{CryptoProvider, ring},
+    version::{TLS12, TLS13},
+};
 use xmpp_stream::{
     limits::Limits,
     reset::{
@@ -12,16 +16,21 @@ use xmpp_stream::{
     time::Instant,
 };
 
+use crate::streams::{Protection, conversation};
+
 /// The number of the first step that failed, if any.
 pub fn walk() -> Result<(), i32> {
-    let provider = ring::default_provider();
-    step(1, limits().is_some())?;
-    step(2, usage().is_some())?;
-    step(3, plan(&provider).is_some())
+    let provider = Arc::new(ring::default_provider());
+    step(1, limits())?;
+    step(2, usage())?;
+    step(3, plan(&provider))?;
+    step(4, conversation(&provider, Protection::None))?;
+    step(5, conversation(&provider, Protection::Tls(&TLS12)))?;
+    step(6, conversation(&provider, Protection::Tls(&TLS13)))
 }
 
-fn step(number: i32, done: bool) -> Result<(), i32> {
-    if done { Ok(()) } else { Err(number) }
+fn step(number: i32, done: Option<()>) -> Result<(), i32> {
+    done.ok_or(number)
 }
 
 fn limits() -> Option<()> {

@@ -39,7 +39,7 @@ pub enum Ended {
     /// knows them (RFC 6120 6.5).
     AuthenticationFailed,
     /// SASL failed for a reason that passes: `<temporary-auth-failure/>`
-    /// (RFC 6120 6.5.10), `<aborted/>`.
+    /// (RFC 6120 6.5.11), `<aborted/>`.
     AuthenticationUnavailable,
     /// The peer offered no way on that we accept: no STARTTLS, no common
     /// mechanism, a failed resource binding, a version too old.

@@ -1,0 +1,243 @@
+//! Memory per connection has a bound that follows from `Limits`.
+//!
+//! One test in a binary of its own: the allocator counts for all threads.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "test code"
+)]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::pair::{FIXED, Pair, client, client_with, decide, server};
+use common::pki::{Crypto, Leaf, Setup, pki};
+use peak_alloc::PeakAlloc;
+use rustls::version::{TLS12, TLS13};
+use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::limits::Limits;
+use xmpp_stream::sasl::Decoy;
+use xmpp_stream::time::Instant;
+use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::{Action, CloseTcp, Initiator, Responder};
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+const NOW: Instant = Instant::from_millis(0);
+
+#[test]
+fn memory_stays_within_the_bound_whatever_peer_and_application_do() {
+    what_an_authenticated_peer_sends();
+    what_anyone_sends();
+    what_the_application_sends();
+}
+
+fn what_an_authenticated_peer_sends() {
+    let login = login();
+    let small_outbox = Limits::server().with_outbox_bytes(10_000).unwrap();
+    let least = small_outbox
+        .with_stanza_bytes(10_000)
+        .unwrap()
+        .with_elements(64)
+        .unwrap();
+    for (name, limits) in [
+        ("default", Limits::server()),
+        ("small outbox", small_outbox),
+        ("least", least),
+    ] {
+        let config = plaintext(limits);
+        for (attack, stanza) in stanzas(limits.stanza_bytes(), limits.elements()) {
+            for cut in [0, 1] {
+                let whole = &stanza.as_bytes()[..stanza.len() - cut];
+                let (used, close) = peak(&config, &[&login, whole]);
+                assert_eq!(close, None, "{attack}: the attack is refused, not measured");
+                check(&format!("{name}, {attack}"), used, limits.memory_bound());
+                if attack == "attributes" && name == "small outbox" {
+                    // A bound far above what can happen would say nothing.
+                    assert!(used * 4 > limits.memory_bound(), "{used}");
+                }
+            }
+        }
+    }
+}
+
+fn what_anyone_sends() {
+    let limits = Limits::server();
+    let bound = limits.memory_bound_before_auth();
+    let config = plaintext(limits);
+    let header = "<stream:stream xmlns='jabber:client' to='localhost' version='1.0' \
+        xmlns:stream='http://etherx.jabber.org/streams'";
+    for (attack, element) in stanzas(limits.frame_bytes_before_auth(), limits.elements()) {
+        let bytes = format!("{header}>{element}");
+        let (used, close) = peak(&config, &[bytes.as_bytes()]);
+        assert!(close.is_none() || attack != "text", "{close:?}");
+        check(&format!("before authentication, {attack}"), used, bound);
+    }
+    let wide = fill(
+        header,
+        &attributes(24),
+        ">",
+        usize::MAX,
+        limits.header_bytes(),
+    );
+    let (used, _) = peak(&config, &[wide.as_bytes()]);
+    check("a header full of attributes", used, bound);
+
+    // A ClientHello that goes on and on.
+    let setup = Setup::new(Crypto::Ring, &TLS13);
+    let tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
+    let config = server(Some(tls));
+    let starttls = format!("{header}><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    let mut hello = Vec::new();
+    for number in 0..6 {
+        let mut record = vec![0; 16_384];
+        if number == 0 {
+            record[..4].copy_from_slice(&[1, 0, 0xf0, 0]);
+        }
+        hello.extend([22, 3, 1, 0x40, 0]);
+        hello.extend(record);
+    }
+    let (used, close) = peak(&config, &[starttls.as_bytes(), &hello]);
+    assert!(close.is_some(), "98,304 bytes of one handshake message");
+    check("an endless ClientHello", used, bound);
+}
+
+fn what_the_application_sends() {
+    for version in [None, Some(&TLS12), Some(&TLS13)] {
+        for unit in [" ", "<a/>", "<a b=''/>"] {
+            let setup = version.map(|version| Setup::new(Crypto::Ring, version));
+            let client_tls = setup
+                .as_ref()
+                .map(|setup| ClientTls::new(Arc::new(pki().client(setup))));
+            let server_tls = setup
+                .as_ref()
+                .map(|setup| ServerTls::new(Arc::new(pki().server(setup, Leaf::Valid))));
+            let (client, server) = (client_with(client_tls, "secret"), server(server_tls));
+            let start = HEAP.current_usage();
+            HEAP.reset_peak_usage();
+            // Both machines are counted; the bound has to hold for one.
+            let mut pair = Pair::new(Initiator::new(client, NOW), Responder::new(server, NOW));
+            pair.settle();
+            let machine = &mut pair.responder.machine;
+            let mut sent = 0_usize;
+            while let Some(mut session) = machine.session() {
+                let outcome = match unit {
+                    " " => session.keepalive(),
+                    _ => session.send(unit),
+                };
+                if outcome.is_err() {
+                    break;
+                }
+                sent += 1;
+            }
+            assert!(sent > 100, "only {sent} units fit");
+            let _ = machine.poll(NOW);
+            assert!(machine.transmit().len() >= sent * unit.len());
+            let used = HEAP.peak_usage() - start;
+            let name = format!("{sent} times {unit:?} unsent");
+            check(&name, used, Limits::server().memory_bound());
+        }
+    }
+}
+
+#[track_caller]
+fn check(what: &str, used: usize, bound: usize) {
+    println!("{used:>9} of {bound:>9} bytes: {what}");
+    assert!(used <= bound, "{what}: {used} bytes, the bound is {bound}");
+}
+
+/// The most memory a fresh responder held while it was fed, and its end.
+fn peak(config: &Arc<ResponderConfig>, input: &[&[u8]]) -> (usize, Option<CloseTcp>) {
+    let start = HEAP.current_usage();
+    HEAP.reset_peak_usage();
+    let mut machine = Responder::new(config.clone(), NOW);
+    let mut close = None;
+    for mut rest in input.iter().flat_map(|bytes| bytes.chunks(1_460)) {
+        while !rest.is_empty() && close.is_none() {
+            rest = &rest[machine.receive(rest)..];
+            close = drive(&mut machine);
+        }
+    }
+    (HEAP.peak_usage() - start, close)
+}
+
+/// Polls until the machine waits or closes; TCP takes everything.
+fn drive(machine: &mut Responder) -> Option<CloseTcp> {
+    loop {
+        match machine.poll(NOW) {
+            Action::Event(_) => decide(machine),
+            Action::CloseTcp(close) => return Some(close.clone()),
+            Action::Wait(_) => match machine.transmit().len() {
+                0 => return None,
+                taken => machine.transmitted(taken),
+            },
+        }
+    }
+}
+
+fn plaintext(limits: Limits) -> Arc<ResponderConfig> {
+    let host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4_096))
+        .limits(limits)
+        .build()
+        .unwrap();
+    ResponderConfig::server(&FIXED)
+        .single_host(host)
+        .dangerous_plaintext()
+}
+
+/// What a client says until it is established.
+fn login() -> Vec<u8> {
+    let mut pair = Pair::new(
+        Initiator::new(client(None), NOW),
+        Responder::new(server(None), NOW),
+    );
+    pair.settle();
+    assert!(pair.initiator.machine.session().is_some());
+    pair.sent.0
+}
+
+/// Stanzas of at most `bytes` that make the most of them, by what they spend
+/// them on.
+fn stanzas(bytes: usize, elements: u32) -> [(&'static str, String); 5] {
+    let most = elements as usize - 1;
+    let full = |unit: &str, most| fill("<message>", unit, "</message>", most, bytes);
+    let declared = |value: &str| -> String {
+        names(28)
+            .map(|name| [" xmlns:", &name, "='", value, "'"].concat())
+            .collect()
+    };
+    [
+        ("attributes", full(&format!("<a{}/>", attributes(64)), most)),
+        ("namespaces", full(&format!("<a{}/>", declared("a")), most)),
+        (
+            "references",
+            full(&format!("<a{}/>", declared("&lt;")), most),
+        ),
+        ("elements", full("<a/>b", most)),
+        ("text", full("a", usize::MAX)),
+    ]
+}
+
+fn attributes(count: usize) -> String {
+    names(count)
+        .map(|name| [" ", &name, "=''"].concat())
+        .collect()
+}
+
+/// Short names that differ.
+fn names(count: usize) -> impl Iterator<Item = String> {
+    let letters = || ('a'..='z').chain('A'..='Z');
+    let one = letters().map(String::from);
+    one.chain(letters().map(|letter| format!("a{letter}")))
+        .take(count)
+}
+
+/// `head`, as many `unit`s as fit and are allowed, `tail`.
+fn fill(head: &str, unit: &str, tail: &str, most: usize, bytes: usize) -> String {
+    let room = (bytes - head.len() - tail.len()) / unit.len();
+    [head, &unit.repeat(room.min(most)), tail].concat()
+}
