@@ -39,8 +39,9 @@ impl Link {
             }
         };
         self.clock.phase = timeout.map(|timeout| now + timeout);
-        // A stream that is being closed needs no reset, and no deadline of it.
-        if position.stage != Stage::Established {
+        // A stream that is being closed needs no reset, and no deadline of it;
+        // while the application may send, its keys are counted all the same.
+        if !matches!(position.stage, Stage::Established | Stage::PeerClosing) {
             self.usage = None;
             self.due_reset = None;
         }

@@ -217,10 +217,20 @@ impl Link {
         let mut keys = KeyUsage::new(counters.limit, counters.rekeys_itself);
         keys.records_sent = counters.records_sent;
         keys.records_received = counters.records_received;
-        keys.records_queued = self.outbox.queued() as u64;
+        keys.records_queued = self.outbox.units();
         keys.bytes_sent = counters.bytes_sent;
         keys.bytes_received = counters.bytes_received;
         Some(keys)
+    }
+
+    /// How many records the application may still use, beside the reserve;
+    /// `None`: as many as it likes.
+    pub(super) fn key_room(&self) -> Option<u64> {
+        let keys = self.key_usage()?;
+        match self.usage.as_ref()?.room(&keys) {
+            u64::MAX => None,
+            room => Some(room),
+        }
     }
 
     /// Says something of the machine's own.

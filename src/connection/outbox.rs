@@ -90,9 +90,9 @@ impl Outbox {
         self.text.len() + self.window().len() + units * UNIT_COST
     }
 
-    /// Units that will be sealed.
-    pub(crate) fn queued(&self) -> usize {
-        self.units.len()
+    /// How many units wait to be sealed.
+    pub(crate) fn units(&self) -> u64 {
+        self.units.len() as u64
     }
 
     /// Queues a unit of the application's, written by `write`; what a failed
