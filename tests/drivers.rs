@@ -1,7 +1,6 @@
 //! The drivers of the examples on real sockets: what they owe the machine at
 //! the beginning, at a deadline and at the end.
 #![cfg(feature = "std")]
-
 #![allow(
     clippy::duplicate_mod,
     reason = "each driver brings what it shares with the others"
