@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::link::{Link, Request};
-use super::outbox::Ticket;
+use super::outbox::{Ticket, UNIT_COST};
 use crate::reset::Cause;
 use crate::xml;
 
@@ -98,7 +98,7 @@ impl<'a> Session<'a> {
         self.link
             .limits
             .outbox_bytes()
-            .saturating_sub(self.link.outbox.waiting())
+            .saturating_sub(self.link.outbox.waiting() + UNIT_COST)
     }
 
     /// The last ticket wholly taken by
