@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+pub mod hand;
 pub mod hostile_tls;
 pub mod pair;
 pub mod pki;
