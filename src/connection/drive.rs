@@ -39,6 +39,17 @@ pub(super) enum Turn {
     Idle,
 }
 
+/// What is kept back while something is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Nothing,
+    /// Frames are found and not taken.
+    Frames,
+    /// Text is not even looked at: SASL may end in a restart, behind which the
+    /// same bytes mean something else (4.3.3).
+    Text,
+}
+
 /// What one poll may spend on costly things.
 struct Budget {
     derivations: u8,
@@ -163,17 +174,29 @@ impl<N: Negotiation> Connection<N> {
                 None => Turn::Again,
             };
         }
-        let waiting = working || self.link.gate.is_some() || self.link.is_blocked();
-        if waiting && self.link.inbound == Inbound::Failed {
+        let hold = match &self.link.gate {
+            _ if working => Hold::Text,
+            Some(gate) if gate.is_sasl() => Hold::Text,
+            Some(_) => Hold::Frames,
+            None if self.link.is_blocked() => Hold::Frames,
+            None => Hold::Nothing,
+        };
+        if hold != Hold::Nothing && self.link.inbound == Inbound::Failed {
             return self.lost();
         }
-        self.read(waiting, budget)
+        self.read(hold, budget)
     }
 
     /// The next frame, or the next record, or the end of both. While something
     /// is waited for, no frame is taken, but records are opened as long as
     /// there is none: a renegotiation attempt is seen at once.
-    fn read(&mut self, waiting: bool, budget: &mut Budget) -> Turn {
+    fn read(&mut self, hold: Hold, budget: &mut Budget) -> Turn {
+        let waiting = match hold {
+            Hold::Text if self.link.framer.unread().is_empty() => return self.pull(budget),
+            Hold::Text => return Turn::Idle,
+            Hold::Frames => true,
+            Hold::Nothing => false,
+        };
         if self.link.found.is_none() {
             match self.link.framer.poll() {
                 Ok(found) => self.link.found = found,

@@ -426,6 +426,11 @@ impl Link {
             }
         };
         self.clock.phase = timeout.map(|timeout| now + timeout);
+        // A stream that is being closed needs no reset, and no deadline of it.
+        if position.stage != Stage::Established {
+            self.usage = None;
+            self.due_reset = None;
+        }
         if position.stage != Stage::Negotiating {
             self.clock.negotiation = None;
             // What is asked would be answered too late.
@@ -461,11 +466,12 @@ impl Link {
         }
     }
 
-    /// Keeps the clock of a peer that takes no bytes.
+    /// Keeps the clock of a peer that takes no bytes. The last step of the end
+    /// has a deadline of its own for that.
     pub(super) fn watch_writing(&mut self) {
         let progress = self.outbox.progress();
         self.clock.stall = match self.clock.stall {
-            _ if self.outbox.window().is_empty() => None,
+            _ if self.outbox.window().is_empty() || self.tail != Tail::Exchange => None,
             Some((mark, at)) if mark == progress => Some((mark, at)),
             _ => Some((progress, self.clock.now + self.limits.write_stall_timeout())),
         };

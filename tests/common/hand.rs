@@ -110,7 +110,12 @@ impl<N: Negotiation> Hand<N> {
 
     /// What the machine has said since the last look.
     pub fn said(&mut self) -> String {
-        String::from_utf8(std::mem::take(&mut self.text)).expect("the machine speaks UTF-8")
+        String::from_utf8(self.raw_said()).expect("the machine speaks UTF-8")
+    }
+
+    /// The same as bytes, where it is TLS that nobody opens.
+    pub fn raw_said(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.text)
     }
 
     /// From here on the peer speaks TLS, and what the machine said since the

@@ -9,7 +9,12 @@
     reason = "test code"
 )]
 
+pub mod bench;
 pub mod hand;
 pub mod hostile_tls;
 pub mod pair;
 pub mod pki;
+pub mod play;
+pub mod rng;
+pub mod scenes;
+pub mod tls_driver;
