@@ -191,6 +191,14 @@ impl<N: Negotiation> Hand<N> {
         self.close()
     }
 
+    /// Closes the peer's side, too, and lets it end.
+    pub fn part(&mut self) -> &CloseTcp {
+        if self.side.close.is_none() {
+            self.say(FOOTER);
+        }
+        self.run_out()
+    }
+
     pub fn close(&self) -> &CloseTcp {
         self.side.close.as_ref().expect("closed")
     }

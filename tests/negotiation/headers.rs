@@ -69,8 +69,7 @@ fn rfc6120_4_7_5_8_a_version_below_1_0_is_not_negotiated_with() {
         assert!(said.contains("<unsupported-version"), "{attributes}");
         // 6120-4.3.2-1
         assert!(!said.contains("features"), "{attributes}");
-        hand.say(FOOTER);
-        assert_eq!(hand.run_out().reason().code(), "stream-error");
+        assert_eq!(hand.part().reason().code(), "stream-error");
     }
 }
 
@@ -364,7 +363,7 @@ fn rfc6120_4_9_3_23_1_only_what_nobody_can_take_up_is_refused() {
         let mut hand = initiator_at(Via::Plain, At::Opened);
         hand.say(offer(features));
         assert_eq!(hand.said(), FOOTER);
-        hand.say(FOOTER);
+        hand.part();
         assert_eq!(hand.end().0, code);
     }
 }
@@ -375,7 +374,7 @@ fn rfc6120_7_4_3_a_server_without_binding_is_left() {
     hand.say(SERVER_HEADER);
     hand.say("<stream:features/>");
     assert_eq!(hand.said(), FOOTER);
-    hand.say(FOOTER);
+    hand.part();
     assert_eq!(hand.end().0, "negotiation-failed");
 }
 

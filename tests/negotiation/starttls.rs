@@ -29,7 +29,7 @@ fn rfc7590_3_1_a_stripped_offer_does_not_deter_from_tls() {
         // 6120-5.4.2.2-7
         hand.say(FAILURE);
         assert_eq!(hand.said(), FOOTER);
-        hand.say(FOOTER);
+        hand.part();
         assert_eq!(hand.end(), ("starttls-refused", Manner::Graceful));
     }
 }
@@ -55,8 +55,7 @@ fn rfc6120_5_4_2_2_4_starttls_that_was_not_offered_fails() {
         let mut hand = responder_at(via, at);
         hand.say(STARTTLS);
         assert_eq!(hand.said(), [FAILURE, FOOTER].concat(), "{via:?} {at:?}");
-        hand.say(FOOTER);
-        hand.run_out();
+        hand.part();
         assert_eq!(
             hand.end(),
             ("starttls-refused", Manner::Graceful),
