@@ -218,10 +218,15 @@ impl Role for Initiating {
         side.bound.as_ref()
     }
 
-    fn authentication_failure(side: &mut InitiatorSide) -> CloseReason {
-        CloseReason::AuthenticationFailed(side.failure.take().unwrap_or(
-            AuthenticationFailure::Refused(sasl::Condition::NotAuthorized),
-        ))
+    fn authentication_failure(side: &mut InitiatorSide, link: &Link) -> CloseReason {
+        let failure = side.failure.take().unwrap_or_else(|| {
+            let condition = match link.framer.frame() {
+                Some(Frame::Element(element)) => refusal(SaslElement::read(&element)),
+                _ => sasl::Condition::NotAuthorized,
+            };
+            AuthenticationFailure::Refused(condition)
+        });
+        CloseReason::AuthenticationFailed(failure)
     }
 }
 
@@ -284,6 +289,8 @@ impl InitiatorSide {
             Ok(Some(mechanism)) => {
                 mechanism.name().clone_into(&mut self.mechanism_name);
                 self.mechanism = Some(mechanism);
+                // The failure before this one is made up for.
+                self.failure = None;
                 Input::Sasl(stream::Sasl::Send)
             }
             Ok(None) => exhausted,
@@ -298,10 +305,7 @@ impl InitiatorSide {
     /// credentials: a password the server did not accept for SCRAM must not be
     /// shown to it by PLAIN.
     fn note_failure(&mut self, element: Result<SaslElement<'_>, sasl::Condition>) -> bool {
-        let condition = match element {
-            Ok(SaslElement::Failure(SaslFailure { condition, .. })) => condition,
-            _ => sasl::Condition::NotAuthorized,
-        };
+        let condition = refusal(element);
         self.failure = Some(AuthenticationFailure::Refused(condition));
         if let Some(name) = MechanismName::from_name(&self.mechanism_name) {
             self.failed = self.failed.with(name);
@@ -472,6 +476,14 @@ impl InitiatorSide {
         if let Some(Frame::Element(element)) = link.framer.frame() {
             self.bound = bind::read_result(&element);
         }
+    }
+}
+
+/// What a `<failure/>` says.
+fn refusal(element: Result<SaslElement<'_>, sasl::Condition>) -> sasl::Condition {
+    match element {
+        Ok(SaslElement::Failure(SaslFailure { condition, .. })) => condition,
+        _ => sasl::Condition::NotAuthorized,
     }
 }
 

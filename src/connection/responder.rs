@@ -272,7 +272,7 @@ impl Role for Receiving {
         side.bound.as_ref()
     }
 
-    fn authentication_failure(side: &mut ResponderSide) -> CloseReason {
+    fn authentication_failure(side: &mut ResponderSide, _: &Link) -> CloseReason {
         CloseReason::AuthenticationFailed(AuthenticationFailure::Refused(side.failure))
     }
 }
