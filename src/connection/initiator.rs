@@ -16,7 +16,7 @@ use crate::jid::Jid;
 use crate::sasl::{self, Mechanism, MechanismSet, Secret};
 use crate::stream::{
     self, Act, Awaited, Closing, HeaderOut, Initiating, InitiatingPhase, Input, Leg, Opened,
-    OpeningClass, Output, Resource, StartTls, bind,
+    OpeningClass, Output, Resource, SaslElement, StartTls, bind,
 };
 use crate::time::Instant;
 use crate::tls;
@@ -214,10 +214,17 @@ impl Role for Initiating {
         side.bound.as_ref()
     }
 
-    fn authentication_failure(side: &mut InitiatorSide) -> CloseReason {
-        CloseReason::AuthenticationFailed(side.failure.take().unwrap_or(
-            AuthenticationFailure::Refused(sasl::Condition::NotAuthorized),
-        ))
+    fn authentication_failure(side: &mut InitiatorSide, link: &Link) -> CloseReason {
+        let failure = side.failure.take().unwrap_or_else(|| {
+            let condition = match link.framer.frame() {
+                Some(Frame::Element(element)) => {
+                    login::refusal(SaslElement::read(&element).ok().as_ref())
+                }
+                _ => sasl::Condition::NotAuthorized,
+            };
+            AuthenticationFailure::Refused(condition)
+        });
+        CloseReason::AuthenticationFailed(failure)
     }
 }
 
