@@ -25,6 +25,7 @@ mod attack;
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::large_enum_variant,
     reason = "a peer for tests, which fails loudly"
 )]
 mod hostile_tls;

@@ -8,7 +8,7 @@ use xmpp_stream::reset::{
 };
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::time::Instant;
-use xmpp_stream::tls::HandshakeKind;
+use xmpp_stream::tls::{HandshakeKind, TlsInfo};
 use xmpp_stream::{CloseTcp, Initiator, Manner, Responder};
 
 use crate::setup::{DOMAIN, Setup};
@@ -133,7 +133,7 @@ impl<'a> Pipe<'a> {
             self.client.established && self.server.established,
             "the stream is established",
         )?;
-        let seen = self.client.machine.tls().map(|info| info.handshake());
+        let seen = self.client.machine.tls().map(TlsInfo::handshake);
         check(seen == Some(kind), &format!("the TLS handshake was {kind}"))
     }
 

@@ -51,7 +51,7 @@ impl Server {
         let domain = options.need("domain")?.to_ascii_lowercase();
         let random = tls::random();
         let tls = tls::server(&options)?;
-        let mut builder = HostConfig::new(&domain, Decoy::new(&fresh(random)?, ITERATIONS))
+        let mut builder = HostConfig::builder(&domain, Decoy::new(&fresh(random)?, ITERATIONS))
             .tls(tls.clone())
             .mechanisms(mechanisms(&options)?)
             .limits(limits(&options)?);
@@ -93,7 +93,7 @@ impl Server {
     /// A name nobody has.
     pub fn random_name(&self) -> Option<String> {
         let random: [u8; 16] = fresh(self.random).ok()?;
-        Some(random.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(format!("{:032x}", u128::from_be_bytes(random)))
     }
 }
 
@@ -101,9 +101,10 @@ impl Server {
 fn mechanisms(options: &Options) -> Result<MechanismSet, Usage> {
     let Some(names) = options.get("mechanisms") else {
         let set = MechanismSet::scram().with(MechanismName::Plain);
-        return Ok(match options.has("client-ca") {
-            true => set.with(MechanismName::External),
-            false => set,
+        return Ok(if options.has("client-ca") {
+            set.with(MechanismName::External)
+        } else {
+            set
         });
     };
     names

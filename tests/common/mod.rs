@@ -9,6 +9,26 @@
     reason = "test code"
 )]
 
+pub mod bench;
+pub mod hand;
 pub mod hostile_tls;
 pub mod pair;
 pub mod pki;
+pub mod play;
+pub mod rng;
+pub mod scenes;
+pub mod tls_driver;
+
+/// Says where a check failed, if it does.
+pub fn naming<T>(place: &str, check: impl FnOnce() -> T) -> T {
+    struct Place<'a>(&'a str);
+    impl Drop for Place<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                println!("at: {}", self.0);
+            }
+        }
+    }
+    let _place = Place(place);
+    check()
+}
