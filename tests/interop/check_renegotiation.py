@@ -298,4 +298,6 @@ def no_alarm_on_second_connection(lab):
         time.sleep(0.2)
         reasons = [event["reason"] for event in server.events("close-tcp")]
         expect_equal(reasons, ["closed", "closed"], f"reasons over TLS {version}")
+        handshakes = [event["handshake"] for event in server.events("tls")]
+        expect_equal(handshakes, ["full", "resumed"], f"handshakes over TLS {version}")
         server.stop()
