@@ -3,13 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
+use xmpp_stream::close::AuthenticationFailure;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{self, Condition, Hash, MechanismName, MechanismSet, Password, Username};
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, Verification};
-use xmpp_stream::close::AuthenticationFailure;
 use xmpp_stream::{CloseReason, Decision, Initiator, Manner};
 
 use crate::common::hand::{
