@@ -23,7 +23,7 @@ use crate::sasl::{
 use crate::stream::{
     self, Act, Awaited, BindError, BindRefusal, BindRequest, Closing, Condition, FeaturesOut,
     HeaderOut, Input, Leg, Offer, Opened, OpeningClass, Output, Receiving, ReceivingPhase,
-    SaslElement, StartTls, StreamError, Version, bind, features::write_features,
+    SaslElement, Security, StartTls, StreamError, Version, bind, features::write_features,
     header::CLOSING_TAG,
 };
 use crate::time::Instant;
@@ -101,7 +101,9 @@ impl Role for Receiving {
             P::TlsHandshake(_) => (Phase::TlsHandshake, Stage::Negotiating),
             P::AwaitHeader(_) => (Phase::Header, Stage::Negotiating),
             P::AwaitHost(_) => (Phase::Decision, Stage::Negotiating),
-            P::Negotiating(Leg::Plain, _) => (Phase::StartTls, Stage::Negotiating),
+            P::Negotiating(Leg::Plain, _) if self.policy().security == Security::StartTls => {
+                (Phase::StartTls, Stage::Negotiating)
+            }
             P::Negotiating(..) | P::Authenticating(..) => {
                 (Phase::Authentication, Stage::Negotiating)
             }
