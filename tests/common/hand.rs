@@ -118,6 +118,15 @@ impl<N: Negotiation> Hand<N> {
         std::mem::take(&mut self.text)
     }
 
+    /// Bytes taken by hand, as stream text.
+    pub fn opened(&mut self, bytes: &[u8]) -> String {
+        match &mut self.tls {
+            None => self.text.extend_from_slice(bytes),
+            Some(tls) => tls.take(bytes, &mut self.text),
+        }
+        self.said()
+    }
+
     /// From here on the peer speaks TLS, and what the machine said since the
     /// last look is TLS: completes the handshake.
     pub fn secure(&mut self, connection: impl Into<rustls::Connection>) {
