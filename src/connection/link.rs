@@ -155,6 +155,15 @@ pub struct PeerHeader {
 }
 
 impl PeerHeader {
+    /// Before there is one.
+    const NONE: Self = Self {
+        id: None,
+        from: None,
+        to: None,
+        lang: None,
+        version: Version::LEGACY,
+    };
+
     /// Keeps what the header says.
     pub(super) fn note(&mut self, opened: &Opened<'_>) {
         self.id = opened.id.as_deref().map(ToOwned::to_owned);
@@ -176,13 +185,7 @@ impl Link {
             inbound: Inbound::Open,
             request: None,
             gate: None,
-            peer: PeerHeader {
-                id: None,
-                from: None,
-                to: None,
-                lang: None,
-                version: Version::LEGACY,
-            },
+            peer: PeerHeader::NONE,
             clock: Clock {
                 now,
                 phase: Some(now + limits.phase_timeout()),
@@ -316,7 +319,7 @@ impl Link {
     }
 
     /// Hands the transport to TLS: what was read behind the last frame is
-    /// TLS's (RFC 6120 5.4.2.3), and the framer that read before it is gone
+    /// TLS's (RFC 6120 5.4.2.3), and what was read before it is forgotten
     /// (5.4.3.3).
     pub(super) fn start_tls(&mut self, session: tls::Session, opening: Opening) {
         self.transport = Transport::Tls {
@@ -326,6 +329,7 @@ impl Link {
         };
         self.framer = Framer::new(self.limits.before_auth());
         self.found = None;
+        self.peer = PeerHeader::NONE;
     }
 
     /// A new stream header is expected from the peer (4.3.3), under these
@@ -334,6 +338,7 @@ impl Link {
         self.framer.restart();
         self.framer.set_limits(limits);
         self.found = None;
+        self.peer = PeerHeader::NONE;
     }
 
     /// Turns what was said into bytes, as stream text.

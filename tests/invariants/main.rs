@@ -18,7 +18,9 @@ mod chunks;
 mod close;
 mod deadlines;
 mod deadlock;
+mod handover;
 mod schedules;
+mod send;
 
 use common::bench::{Carrier, Subject, TlsPair, V13};
 use common::play::{Outcome, Pace, Stage};
