@@ -18,7 +18,9 @@ mod chunks;
 mod close;
 mod deadlines;
 mod deadlock;
+mod downgrade;
 mod handover;
+mod panics;
 mod schedules;
 mod send;
 
