@@ -151,7 +151,7 @@ fn a_write_stall_does_not_cut_the_end_short() {
     fn both<N: Subject>() {
         for carrier in Carrier::ALL {
             let mut player = stuck::<N>(carrier, Does::Echo, &[&message(1)]);
-            player.now = player.now + Duration::from_millis(59_000);
+            player.now = player.now + Duration::from_secs(59);
             player.say(&[text("</stream:stream>")]);
             player.feed_all(false);
             let closing = player.now;

@@ -13,7 +13,8 @@ use xmpp_stream::stream::Initiating;
 use xmpp_stream::tls::{ClientTls, Verification};
 use xmpp_stream::{Initiator, Responder};
 
-use crate::common::bench::{Honest, START, TlsPair, V12, V13, alice, supported};
+use crate::common::bench::{START, TlsPair, V12, V13, alice, supported};
+use crate::common::honest::Honest;
 use crate::common::pair::{FIXED, Pair, Side, host_with};
 use crate::common::pki::{Crypto, Leaf, Setup, pki};
 use xmpp_stream::config::ResponderConfig;

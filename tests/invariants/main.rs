@@ -25,7 +25,8 @@ mod schedules;
 mod send;
 
 use common::bench::{Carrier, Subject, TlsPair, V13};
-use common::play::{Outcome, Pace, Stage};
+use common::outcome::Outcome;
+use common::play::{Pace, Stage};
 use common::scenes;
 
 /// Every scene that can be played on `carrier`, with its outcome when

@@ -129,6 +129,9 @@ fn mix<N: Negotiation>(machine: &mut Connection<N>, bytes: &[u8], rng: &mut Rng)
 /// Bytes that are nearly right.
 fn spoiled(mut bytes: Vec<u8>, rng: &mut Rng) -> Vec<u8> {
     for _ in 0..rng.below(5).saturating_sub(2) {
+        if bytes.is_empty() {
+            break;
+        }
         let at = rng.below(bytes.len());
         match rng.below(6) {
             0 => bytes[at] = rng.next().to_le_bytes()[0],
@@ -143,9 +146,6 @@ fn spoiled(mut bytes: Vec<u8>, rng: &mut Rng) -> Vec<u8> {
                 let again = bytes[at..bytes.len().min(at + 200)].to_vec();
                 bytes.splice(at..at, again);
             }
-        }
-        if bytes.is_empty() {
-            break;
         }
     }
     bytes
@@ -285,10 +285,7 @@ fn no_broken_handshake_makes_it_panic() {
                         let taken = machine.receive(&theirs);
                         assert_eq!(taken, theirs.len());
                     }
-                    let bytes = match flights.is_empty() {
-                        true => flights,
-                        false => spoiled(flights, &mut rng),
-                    };
+                    let bytes = spoiled(flights, &mut rng);
                     mix(&mut machine, &bytes, &mut rng);
                 });
             }
