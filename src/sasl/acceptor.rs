@@ -164,25 +164,34 @@ pub struct Advertisement {
     bindings: Vec<ChannelBindingData>,
 }
 
+/// What carries the stream that an [`Advertisement`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// TCP alone.
+    Clear,
+    /// TLS, without a client certificate, or with one that is not acceptable.
+    Encrypted,
+    /// TLS with an acceptable client certificate.
+    Certified,
+}
+
 impl Advertisement {
     /// Offers those of `allowed` that this stream can carry.
     ///
-    /// * without TLS (`encrypted` false): no PLAIN (RFC 6120 section 13.8.3)
-    ///   and no EXTERNAL;
-    /// * without an acceptable client `certificate`: no EXTERNAL (6.3.4);
-    /// * without `bindings`: no -PLUS (RFC 5802 section 6).
+    /// * PLAIN only under TLS (RFC 6120 section 13.8.3);
+    /// * EXTERNAL only with an acceptable client certificate (6.3.4);
+    /// * -PLUS only under TLS and with `bindings` (RFC 5802 section 6).
     #[must_use]
-    pub fn new(
-        allowed: MechanismSet,
-        encrypted: bool,
-        certificate: bool,
-        bindings: Vec<ChannelBindingData>,
-    ) -> Self {
-        let possible = |mechanism: &MechanismName| match mechanism {
-            MechanismName::Plain => encrypted,
-            MechanismName::External => encrypted && certificate,
-            MechanismName::ScramPlus(_) => encrypted && !bindings.is_empty(),
-            MechanismName::Scram(_) | MechanismName::Anonymous => true,
+    pub fn new(allowed: MechanismSet, channel: Channel, bindings: Vec<ChannelBindingData>) -> Self {
+        let possible = |mechanism: &MechanismName| match (mechanism, channel) {
+            (MechanismName::Scram(_) | MechanismName::Anonymous, _)
+            | (MechanismName::Plain, Channel::Encrypted | Channel::Certified)
+            | (MechanismName::External, Channel::Certified) => true,
+            (MechanismName::ScramPlus(_), Channel::Encrypted | Channel::Certified) => {
+                !bindings.is_empty()
+            }
+            (MechanismName::Plain | MechanismName::ScramPlus(_), Channel::Clear)
+            | (MechanismName::External, Channel::Clear | Channel::Encrypted) => false,
         };
         Self {
             mechanisms: allowed.iter().filter(possible).collect(),

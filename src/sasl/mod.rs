@@ -22,6 +22,57 @@
 //! Whatever the peer sends is bounded: no message over [`MAX_MESSAGE`] is
 //! looked at, and names, nonces, salts and iteration counts have limits of
 //! their own. Key derivation is done in slices, one per `work` call.
+//!
+//! # Example
+//!
+//! A whole exchange; in life, the messages travel in XML and the nonces are
+//! random.
+//!
+//! ```
+//! use xmpp_stream::sasl::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = ScramKeys::derive(Hash::Sha256, &Password::ascii("pencil")?, b"salt", 4096)?;
+//! let allowed = MechanismSet::EMPTY.with_scram(Hash::Sha256);
+//! let offered = Advertisement::new(allowed, Channel::Encrypted, Vec::new());
+//!
+//! let offer = Offer::new(offered.mechanisms().iter().map(MechanismName::as_str));
+//! let choice = select(offer, Means::new().verified().password(), Policy::new())?;
+//! assert_eq!(choice.mechanism().as_str(), "SCRAM-SHA-256");
+//!
+//! let credentials = Credentials::password(Password::ascii("pencil")?);
+//! let binding = choice.client_binding(&[]).ok_or("no such binding")?;
+//! let user = Username::ascii("juliet")?;
+//! let mut client = ScramClient::new(Hash::Sha256, user, credentials, binding, [1; 18]);
+//! let decoy = Decoy::new(&[0; 32], 4096);
+//! let mut server = offered.accept(client.name(), &decoy, [2; 18]).map_err(|c| c.as_str())?;
+//!
+//! let mut step = server.response(client.initial()?.as_ref().map(Secret::as_bytes));
+//! let (identity, data) = loop {
+//!     step = match step {
+//!         ServerStep::Challenge(data) => {
+//!             let mut next = client.challenge(data.as_bytes())?;
+//!             while next == Step::Working {
+//!                 next = client.work()?;
+//!             }
+//!             let Step::Respond(data) = next else { unreachable!() };
+//!             server.response(Some(data.as_bytes()))
+//!         }
+//!         ServerStep::Ask(Question::ScramKeys { username, .. }) if username == "juliet" => {
+//!             server.provide(Answer::keys(username, keys.clone()))
+//!         }
+//!         ServerStep::Ask(_) => server.provide(Answer::Reject(Condition::NotAuthorized)),
+//!         ServerStep::Working => server.work(),
+//!         ServerStep::Success { identity, data } => break (identity, data),
+//!         ServerStep::Failure(condition) => return Err(condition.as_str().into()),
+//!     };
+//! };
+//! assert_eq!(identity.authcid, "juliet");
+//! let outcome = client.success(data.as_ref().map(Secret::as_bytes))?;
+//! assert_eq!(outcome.server(), ServerProof::Verified);
+//! # Ok(())
+//! # }
+//! ```
 
 mod acceptor;
 mod anonymous;
@@ -39,7 +90,7 @@ mod tests;
 
 use core::fmt;
 
-pub use acceptor::{Acceptor, Advertisement, Answer, Identity, Question, ServerStep};
+pub use acceptor::{Acceptor, Advertisement, Answer, Channel, Identity, Question, ServerStep};
 pub use anonymous::{AnonymousAcceptor, AnonymousClient};
 pub use binding::{ChannelBindingData, ChannelBindingKind};
 pub use condition::Condition;

@@ -134,6 +134,9 @@ impl Password {
 
     /// Applies SASLprep (RFC 4013).
     ///
+    /// The result is wiped like any password; what `stringprep` leaves in
+    /// memory on the way to it (for texts beyond ASCII) is not.
+    ///
     /// # Errors
     /// [`PrepareError`]: empty, too long, or a prohibited, unassigned or
     /// bidirectionally ambiguous text.

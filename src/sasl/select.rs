@@ -49,13 +49,10 @@ pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refu
         BindingFlag::Unsupported
     };
     let bound = matches!(flag, BindingFlag::Bound(_));
+    // `Bound` implies a -PLUS candidate, and those are preferred to unbound ones.
     candidates
         .iter()
-        .find(|mechanism| match mechanism {
-            MechanismName::ScramPlus(_) => bound,
-            MechanismName::Scram(_) | MechanismName::Plain => !bound,
-            MechanismName::External | MechanismName::Anonymous => true,
-        })
+        .find(|mechanism| bound || !matches!(mechanism, MechanismName::ScramPlus(_)))
         .map(|mechanism| Choice { mechanism, flag })
         .ok_or(if candidates.is_empty() && !usable.is_empty() {
             Refusal::NotVerified

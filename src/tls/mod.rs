@@ -1,7 +1,9 @@
 //! TLS for XMPP streams (RFC 6120 5), without I/O and without renegotiation.
 //!
-//! [`Session`] wraps rustls: ciphertext in, text and ciphertext out, one record
-//! at a time. [`RecordGuard`] is the record-level part of the rule for users of
+//! [`Session`] wraps rustls 0.23, whose unbuffered API is the one that needs no
+//! `std`: ciphertext in, text and ciphertext out, one record at a time. No type
+//! of a rustls connection appears in the interface; configs and certificates
+//! do, they are the user's. [`RecordGuard`] is the record-level part of the rule for users of
 //! other TLS libraries.
 //!
 //! # Renegotiation
@@ -18,6 +20,11 @@
 //! TLS 1.3 has no renegotiation. A ClientHello or HelloRequest sent anyway is
 //! treated as an attempt; KeyUpdate and NewSessionTicket are not.
 //!
+//! Three things look alike and are kept apart: a record that is not authentic
+//! is [`Step::Failed`] whatever its header claims; a hello packed into the
+//! record that ends the handshake is a failed handshake; and after our own
+//! close_notify nothing is decrypted any more, so nothing is flagged.
+//!
 //! # Certificates
 //!
 //! Towards a client the rustls config's own verifier says who the peer is.
@@ -30,8 +37,8 @@
 //! No early data and no half-RTT data; no post-handshake authentication; no
 //! `tls-unique` binding (RFC 5929 3: undefined for TLS 1.3, and broken without
 //! the extended master secret). RFC 6120 13.8.2's
-//! `TLS_RSA_WITH_AES_128_CBC_SHA` does not exist in rustls, and RFC 9325 4.2
-//! forbids it.
+//! `TLS_RSA_WITH_AES_128_CBC_SHA` does not exist in rustls, and RFC 9325 4.1
+//! advises against its key transport.
 //!
 //! # Memory
 //!

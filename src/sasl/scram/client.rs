@@ -3,6 +3,8 @@
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
+use zeroize::Zeroizing;
+
 use super::{
     ClientKeys, Derivation, Hash, MIN_ITERATIONS, SLICE,
     message::{ServerFirst, encode, escape, parse_server_final},
@@ -252,12 +254,13 @@ impl ScramClient {
 
     fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> Step {
         let auth_message = transcript.auth_message.as_bytes();
-        let proof = encode(keys.proof(auth_message).as_bytes());
+        let proof = Zeroizing::new(encode(keys.proof(auth_message).as_bytes()));
+        // In one piece: growing would leave the proof behind.
+        let message = [transcript.without_proof.as_str(), ",p=", &proof].concat();
         self.phase = Phase::FinalSent {
             server_signature: keys.server_signature(auth_message),
             keys,
         };
-        let message = format!("{},p={proof}", transcript.without_proof);
         Step::Respond(message.into_bytes().into())
     }
 }

@@ -7,7 +7,9 @@ use alloc::{string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{MAX_SALT, ScramError};
-use crate::sasl::{Error, MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, password::check_prepared};
+use crate::sasl::{
+    Error, MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, Secret, password::check_prepared,
+};
 
 /// The most octets of a nonce, both sides' parts together.
 const MAX_NONCE: usize = 512;
@@ -105,7 +107,8 @@ pub(super) struct ClientFinal<'a> {
     /// `cbind-input`, decoded.
     pub(super) binding: Vec<u8>,
     pub(super) nonce: &'a str,
-    pub(super) proof: Vec<u8>,
+    /// A secret: with the stored key it gives the client key.
+    pub(super) proof: Secret,
     pub(super) without_proof: &'a str,
 }
 
@@ -120,7 +123,7 @@ impl<'a> ClientFinal<'a> {
         Ok(Self {
             binding,
             nonce,
-            proof: decode(proof)?,
+            proof: decode(proof)?.into(),
             without_proof,
         })
     }

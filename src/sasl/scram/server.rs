@@ -202,7 +202,9 @@ fn client_final(
     let auth_message = format!("{},{server_first},{}", first.bare, message.without_proof);
     let proven = message.nonce == nonce
         && bool::from(message.binding.ct_eq(&first.binding))
-        && account.keys.verify(auth_message.as_bytes(), &message.proof);
+        && account
+            .keys
+            .verify(auth_message.as_bytes(), message.proof.as_bytes());
     let signature = account.keys.server_signature(auth_message.as_bytes());
     let verifier = format!("v={}", encode(signature.as_bytes()));
     let data = Secret::from(verifier.into_bytes());

@@ -259,7 +259,7 @@ fn names(advertisement: &Advertisement) -> Vec<&'static str> {
 #[test]
 fn rfc6120_6_3_4_nothing_is_offered_that_cannot_be_had() {
     let all: MechanismSet = MechanismName::BY_PREFERENCE.into_iter().collect();
-    let tls = Advertisement::new(all, true, true, [exporter(), end_point()].into());
+    let tls = Advertisement::new(all, Channel::Certified, [exporter(), end_point()].into());
     assert_eq!(
         names(&tls),
         MechanismName::BY_PREFERENCE.map(MechanismName::as_str)
@@ -269,16 +269,16 @@ fn rfc6120_6_3_4_nothing_is_offered_that_cannot_be_had() {
         ["tls-exporter", "tls-server-end-point"]
     );
     let bare = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"];
-    let clear = Advertisement::new(all, false, true, [exporter()].into());
+    let clear = Advertisement::new(all, Channel::Clear, [exporter()].into());
     assert_eq!(names(&clear), [&bare[..], &["ANONYMOUS"]].concat());
     assert_eq!(clear.bindings().count(), 0);
-    let poor = Advertisement::new(all, true, false, Vec::new());
+    let poor = Advertisement::new(all, Channel::Encrypted, Vec::new());
     assert_eq!(names(&poor), [&bare[..], &["PLAIN", "ANONYMOUS"]].concat());
     let unbound = all
         .iter()
         .filter(|name| !matches!(name, MechanismName::ScramPlus(_)))
         .collect();
-    let unbound = Advertisement::new(unbound, true, true, [exporter()].into());
+    let unbound = Advertisement::new(unbound, Channel::Certified, [exporter()].into());
     assert_eq!(unbound.bindings().count(), 0);
 }
 
@@ -286,7 +286,8 @@ fn rfc6120_6_3_4_nothing_is_offered_that_cannot_be_had() {
 fn a_mechanism_that_was_not_offered_is_refused() {
     let all: MechanismSet = MechanismName::BY_PREFERENCE.into_iter().collect();
     for absent in MechanismName::BY_PREFERENCE {
-        let offered = Advertisement::new(all.without(absent), true, true, [exporter()].into());
+        let offered =
+            Advertisement::new(all.without(absent), Channel::Certified, [exporter()].into());
         for name in MechanismName::BY_PREFERENCE {
             match offered.accept(name.as_str(), &decoy(), [1; 18]) {
                 Ok(acceptor) => {
@@ -306,7 +307,11 @@ fn a_mechanism_that_was_not_offered_is_refused() {
 /// The acceptor that an advertisement starts knows what was advertised.
 #[test]
 fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
-    let server = Advertisement::new(MechanismSet::scram(), true, false, [exporter()].into());
+    let server = Advertisement::new(
+        MechanismSet::scram(),
+        Channel::Encrypted,
+        [exporter()].into(),
+    );
     // Somebody takes out -PLUS and the announcement.
     let seen = Offer::new(["SCRAM-SHA-256"]);
     let means = verified().password().binding(EXPORTER);

@@ -189,6 +189,57 @@ fn rfc5802_5_1_server_refuses_wrong_client_final_messages() {
     assert_eq!(failure(&server.response(None)), Some(malformed));
 }
 
+/// A client that knows the password but signs another nonce, or another gs2
+/// header, than the exchange had: all of it is checked, not the proof alone.
+#[test]
+fn rfc5802_5_1_a_right_proof_of_another_exchange_is_refused() {
+    let hmac = |key: &[u8], text: &[u8]| {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+        ring::hmac::sign(&key, text)
+    };
+    let mut salted = [0; 20];
+    ring::pbkdf2::derive(
+        ring::pbkdf2::PBKDF2_HMAC_SHA1,
+        4096.try_into().unwrap(),
+        b"sixteen octets..",
+        b"pencil",
+        &mut salted,
+    );
+    let client_key = hmac(&salted, b"Client Key");
+    let stored_key =
+        ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, client_key.as_ref());
+    for (start, right) in [
+        ("c=biws,r=abcsrv", true),
+        ("c=biws,r=abcsrv,x=1", true),
+        ("c=biws,r=abcsrw", false),
+        ("c=biws,r=abc", false),
+        ("c=eSws,r=abcsrv", false),
+        ("c=biwsAA==,r=abcsrv", false),
+    ] {
+        let mut server = server(AcceptorBinding::Absent);
+        let step = server.response(Some(b"n,,n=user,r=abc"));
+        assert!(matches!(step, ServerStep::Ask(_)));
+        let ServerStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
+            panic!("no challenge");
+        };
+        let message = format!("n=user,r=abc,{},{start}", text(&challenge));
+        let signature = hmac(stored_key.as_ref(), message.as_bytes());
+        let proof: Vec<u8> = client_key
+            .as_ref()
+            .iter()
+            .zip(signature.as_ref())
+            .map(|(key, signature)| key ^ signature)
+            .collect();
+        let proof = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, proof);
+        let step = server.response(Some(format!("{start},p={proof}").as_bytes()));
+        if right {
+            assert!(matches!(step, ServerStep::Success { .. }), "{start}");
+        } else {
+            assert_eq!(failure(&step), Some(Condition::NotAuthorized), "{start}");
+        }
+    }
+}
+
 #[test]
 fn rfc4616_2_server_refuses_malformed_messages() {
     let long_name = format!("\0{}\0pw", "x".repeat(MAX_USERNAME + 1));
