@@ -20,8 +20,8 @@ use rustls::{
 };
 use std::sync::Arc;
 use xmpp_stream::tls::{
-    CertificateFault, ClientTls, Resumption, ServerTls, Session, Step, TlsFailureKind, TlsLimits,
-    Verification,
+    CertificateFault, ClientTls, HandshakeKind, Resumption, ServerTls, Session, Step,
+    TlsFailureKind, TlsLimits, Verification,
     identity::{IdentityError, Purpose},
 };
 
@@ -64,9 +64,12 @@ struct Ends {
 }
 
 fn handshake(client: &ClientTls, server: &ServerTls) -> Ends {
+    handshake_with(client, server, Resumption::Forbidden)
+}
+
+fn handshake_with(client: &ClientTls, server: &ServerTls, resumption: Resumption) -> Ends {
     let limits = TlsLimits::default();
-    let mut client =
-        Session::client(client, name(DOMAIN), &[], Resumption::Forbidden, limits).unwrap();
+    let mut client = Session::client(client, name(DOMAIN), &[], resumption, limits).unwrap();
     let mut server = Session::server(server, &[], limits).unwrap();
     assert!(client.peer_jids().is_empty());
     let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
@@ -188,6 +191,33 @@ fn a_deferred_config_cannot_be_declared_to_verify() {
             assert!(session.encrypted().is_some());
             assert!(session.verified().is_none());
         }
+    }
+}
+
+#[test]
+fn a_session_of_a_deferred_handshake_is_not_resumed_where_it_would_count() {
+    let peer = for_names(&[Dns(DOMAIN)]).self_signed();
+    for version in VERSIONS {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(peer.chain.clone(), peer.key())
+            .unwrap();
+        let server = ServerTls::new(Arc::new(config)).tickets(true);
+        // One store for both.
+        let config = Arc::new(pki().client(&Setup::new(Crypto::Ring, version)));
+        let (deferred, verifying) = (ClientTls::deferred(config.clone()), ClientTls::new(config));
+        for expected in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let ends = handshake_with(&deferred, &server, Resumption::Allowed);
+            let info = ends.client.established().unwrap();
+            assert_eq!(info.handshake(), expected);
+            assert_eq!(info.peer_certificates(), peer.chain);
+            assert!(ends.client.verified().is_none());
+        }
+        let ends = handshake_with(&verifying, &server, Resumption::Allowed);
+        assert!(ends.client.encrypted().is_none());
+        assert!(matches!(ends.client_step, Step::Failed(_)));
     }
 }
 

@@ -44,6 +44,7 @@ fn a_good_certificate_tells_all_domains_it_speaks_for() {
         Dns("*.com"),
         Srv("_xmpp-server.srv.example.com"),
         Srv("_xmpp-client.client.example.com"),
+        Srv("_xmpp-server.*.example.com"),
         Xmpp("xmpp.example.com"),
         Xmpp("juliet@im.example.com"),
     ];
