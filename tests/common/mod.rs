@@ -12,6 +12,7 @@
 pub mod bench;
 pub mod hand;
 pub mod hostile_tls;
+pub mod lead;
 pub mod pair;
 pub mod pki;
 pub mod play;

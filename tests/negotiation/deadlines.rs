@@ -9,15 +9,16 @@ use xmpp_stream::stream::Receiving;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner, Negotiation, Responder};
 
-use crate::common::hand::{
-    AUTH_ANONYMOUS, AUTH_SCRAM, At, BIND, CLIENT_HEADER, FOOTER, Hand, OFFER_STARTTLS, PROCEED,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    AUTH_ANONYMOUS, AUTH_SCRAM, At, BIND, CLIENT_HEADER, FOOTER, OFFER_STARTTLS, PROCEED,
     SERVER_HEADER, STARTTLS, Via, initiator, initiator_at, initiator_with, responder, responder_at,
     small,
 };
 use crate::common::pair::{FIXED, decide};
 use crate::common::pki::TLS13;
 
-const TLS: Via = Via::StartTls(&TLS13);
+const TLS: Via = Via::StartTls(TLS13);
 
 /// The peer falls silent: `<connection-timeout/>` after 30 seconds, and the
 /// end 5 seconds later.
@@ -347,7 +348,7 @@ fn a_clock_that_steps_back_is_clamped() {
 #[test]
 fn the_deadlines_of_the_host_count() {
     let limits = small(Limits::server()).with_phase_timeout(Duration::from_secs(7));
-    let host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4096))
+    let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .limits(limits.unwrap())
         .build()
         .unwrap();
