@@ -32,7 +32,6 @@ mod responder;
 pub use initiator::{
     Chosen, Credentials, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided,
 };
-pub(crate) use responder::offered;
 pub use responder::{
     HostBuilder, HostConfig, ResponderBuilder, ResponderConfig, ResponderSecurity,
 };

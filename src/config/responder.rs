@@ -10,7 +10,7 @@ use rustls::crypto::SecureRandom;
 use super::ConfigError;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
-use crate::sasl::{Decoy, MechanismName, MechanismSet};
+use crate::sasl::{Decoy, MechanismSet};
 use crate::stream::{Conflict, FeatureXml, Kind, Policy, Security};
 use crate::tls::ServerTls;
 
@@ -152,7 +152,7 @@ impl HostConfig {
     /// A host. `decoy` is what unknown users are answered with
     /// ([`sasl::Decoy`](crate::sasl::Decoy)). The mechanisms are all SCRAM
     /// forms until [`HostBuilder::mechanisms`] says otherwise.
-    pub fn new(domain: &str, decoy: Decoy) -> HostBuilder {
+    pub fn builder(domain: &str, decoy: Decoy) -> HostBuilder {
         HostBuilder {
             host: Self {
                 domain: domain.to_ascii_lowercase(),
@@ -224,21 +224,6 @@ impl HostBuilder {
         }
         Ok(Arc::new(self.host))
     }
-}
-
-/// What of `mechanisms` a stream can be offered.
-pub(crate) fn offered(
-    mechanisms: MechanismSet,
-    encrypted: bool,
-    bound: bool,
-    certified: bool,
-) -> impl Iterator<Item = MechanismName> {
-    mechanisms.iter().filter(move |mechanism| match mechanism {
-        MechanismName::ScramPlus(_) => bound,
-        MechanismName::External => certified,
-        MechanismName::Plain => encrypted,
-        MechanismName::Scram(_) | MechanismName::Anonymous => true,
-    })
 }
 
 impl fmt::Debug for ResponderConfig {

@@ -4,9 +4,9 @@
 use super::Connection;
 use super::drive::{News, Turn};
 use super::ending::UNEXPLAINED;
-use super::link::Opening;
 use super::link::Tail;
 use super::role::{Negotiation, Position, Stage};
+use super::transport::Opening;
 use crate::close::{CloseReason, InternalError, Manner};
 use crate::reset::Side;
 use crate::stream::{
@@ -148,7 +148,7 @@ impl<N: Negotiation> Connection<N> {
                 },
             },
             Cause::StarttlsRefused => CloseReason::StarttlsRefused,
-            Cause::Authentication => N::authentication_failure(&mut self.side),
+            Cause::Authentication => N::authentication_failure(&mut self.side, &self.link),
             Cause::Negotiation(failure) => CloseReason::NegotiationFailed(failure),
             Cause::Timeout => CloseReason::Timeout(before.phase),
             Cause::Unreadable => self.link.fault.map_or(UNEXPLAINED, faulty),

@@ -76,7 +76,7 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
     fn bound(side: &Self::Side) -> Option<&Jid>;
     /// Why SASL failed.
     #[doc(hidden)]
-    fn authentication_failure(side: &mut Self::Side) -> CloseReason;
+    fn authentication_failure(side: &mut Self::Side, link: &Link) -> CloseReason;
 }
 
 /// What both roles keep beside the table.

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::link::{Link, Request};
-use super::outbox::Ticket;
+use super::outbox::{Ticket, UNIT_COST};
 use crate::reset::Cause;
 use crate::stream::ns;
 use crate::xml;
@@ -111,7 +111,7 @@ impl<'a> Session<'a> {
             .link
             .limits
             .outbox_bytes()
-            .saturating_sub(self.link.outbox.waiting());
+            .saturating_sub(self.link.outbox.waiting() + UNIT_COST);
         match self.link.key_room() {
             Some(records) => {
                 free.min(usize::try_from(records.saturating_mul(RECORD)).unwrap_or(usize::MAX))

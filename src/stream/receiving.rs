@@ -83,6 +83,12 @@ impl Receiving {
         }
     }
 
+    /// What it was made for.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn phase(&self) -> ReceivingPhase {
@@ -192,6 +198,11 @@ impl Receiving {
                     refused(leg, used, Act::RequireEncryption)
                 }
             }
+            // Who leaves after a refusal could not authenticate.
+            (P::Negotiating(_, 1..), Input::Footer) => (
+                P::Closing(Closing::Done),
+                act(Act::CloseStream(Cause::Authentication)),
+            ),
             (P::Authenticating(leg, turn, used), input) => {
                 authenticating(policy, leg, turn, used, input)
             }

@@ -198,7 +198,7 @@ pub const START: Instant = Instant::from_millis(1_000);
 /// The host of the scenes: anyone may come in.
 pub fn host(tls: Option<ServerTls>, limits: Option<Limits>) -> Arc<HostConfig> {
     let mechanisms = MechanismSet::EMPTY.with(MechanismName::Anonymous);
-    let mut host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4096))
+    let mut host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .mechanisms(mechanisms)
         .limits(limits.unwrap_or(Limits::server()));
     if let Some(tls) = tls {
@@ -209,7 +209,7 @@ pub fn host(tls: Option<ServerTls>, limits: Option<Limits>) -> Arc<HostConfig> {
 
 /// The same host, with a policy of resets.
 pub fn host_using(policy: UsagePolicy) -> Arc<HostConfig> {
-    HostConfig::new("localhost", Decoy::new(&[7; 32], 4096))
+    HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous))
         .usage(policy)
         .build()

@@ -227,7 +227,9 @@ fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
             p.security == Security::StartTls && *used < p.sasl_attempts
         }),
     ];
-    let more: [(&str, fn(&Context) -> bool); 2] = [
+    let more: [(&str, fn(&Context) -> bool); 4] = [
+        ("after a failed attempt", |(_, used)| *used > 0),
+        ("before any attempt", |(_, used)| *used == 0),
         ("attempts left", |(p, used)| *used < p.sasl_attempts),
         ("not STARTTLS, attempts left", |(p, used)| {
             p.security != Security::StartTls && *used < p.sasl_attempts
