@@ -99,7 +99,7 @@ pub struct PeerHeader {
 
 impl PeerHeader {
     /// Before there is one.
-    const NONE: Self = Self {
+    pub(super) const NONE: Self = Self {
         id: None,
         from: None,
         to: None,

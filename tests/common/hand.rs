@@ -416,7 +416,9 @@ pub fn lead_responder(hand: &mut Hand<Receiving>, via: Via, at: At) {
             return hand.say(AUTH_SCRAM);
         }
         if at >= reached {
-            texts.iter().for_each(|text| hand.say(text));
+            for text in texts {
+                hand.say(text);
+            }
         }
     }
     if at == At::Closing {
@@ -460,7 +462,9 @@ pub fn lead_initiator(hand: &mut Hand<Initiating>, via: Via, at: At) {
     ];
     for (reached, texts) in steps {
         if at >= reached {
-            texts.iter().for_each(|text| hand.say(text));
+            for text in texts {
+                hand.say(text);
+            }
         }
     }
     if at == At::Closing {

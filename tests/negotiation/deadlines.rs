@@ -347,7 +347,7 @@ fn a_clock_that_steps_back_is_clamped() {
 #[test]
 fn the_deadlines_of_the_host_count() {
     let limits = small(Limits::server()).with_phase_timeout(Duration::from_secs(7));
-    let host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4096))
+    let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .limits(limits.unwrap())
         .build()
         .unwrap();
