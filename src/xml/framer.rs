@@ -138,6 +138,7 @@ impl Framer {
     }
 
     /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         self.input.push(self.read(), bytes)
     }
@@ -159,6 +160,7 @@ impl Framer {
     ///
     /// The first violation found, on this and every later call. Frames before it were returned before. A violation
     /// inside a tag shows when the tag is whole, any other at its first byte.
+    #[inline]
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
         if let (Stage::Element, Supply::Exhausted) = (self.stage, self.supply) {
             if self.prolong() {
