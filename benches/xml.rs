@@ -1,8 +1,8 @@
 //! Time per stream: framing alone, framing and visiting, checking, rewriting. `corpora.py` writes larger streams and
 //! `run-peers` counts instructions, which are repeatable where time is not.
 
-use std::fmt::Write as _;
-use std::hint::black_box;
+use core::fmt::Write as _;
+use core::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use xmpp_stream::xml::{Checker, Content, Element, Frame, FrameLimits, Framer};
@@ -60,20 +60,20 @@ fn xml(c: &mut Criterion) {
             b.iter(|| {
                 feed(stream.as_bytes(), chunk, |stanza| {
                     black_box(stanza);
-                })
+                });
             });
         });
         group.bench_function(format!("visit/{chunk}"), |b| {
             b.iter(|| {
                 feed(stream.as_bytes(), chunk, |stanza| {
                     black_box(visit(stanza));
-                })
+                });
             });
         });
     }
     let mut stanzas = Vec::new();
     feed(stream.as_bytes(), 16_384, |stanza| {
-        stanzas.push(stanza.as_str().to_owned())
+        stanzas.push(stanza.as_str().to_owned());
     });
     group.bench_function("check", |b| {
         let mut checker = Checker::new(FrameLimits::default(), "jabber:client", &[]);
