@@ -1,8 +1,8 @@
 //! Time per stream: framing alone, framing and visiting, checking, rewriting. `corpora.py` writes larger streams and
 //! `run-peers` counts instructions, which are repeatable where time is not.
 
-use std::fmt::Write as _;
-use std::hint::black_box;
+use core::fmt::Write as _;
+use core::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use xmpp_stream::xml::{Checker, Content, Element, Frame, FrameLimits, Framer};

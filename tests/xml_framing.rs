@@ -275,6 +275,10 @@ const ACCEPTED: &[(&str, usize)] = &[
         1,
     ),
     ("<a.b-c_d0/>", 1),
+    (
+        "<a b='1\n2\t3\r\n4\r5' c='6789'>a\r\nb\rc\n<![CDATA[d\r\ne]]>f</a>",
+        1,
+    ),
     ("<_/>", 1),
     ("<a>\u{FFFD}\u{E000}\u{FE0F}\u{10FFFF}</a>", 1),
     ("<a/><b/><c></c>", 3),
