@@ -429,3 +429,11 @@ proptest! {
         prop_assert_eq!(&whole, &xml::run_split(&stream, 1, limits));
     }
 }
+
+#[test]
+fn everything_can_go_to_another_thread() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<Framer>();
+    check::<Checker>();
+    check::<StanzaBuf>();
+}
