@@ -34,6 +34,8 @@ pub enum Question {
         identity: sasl::Identity,
         /// The resource the peer asks for.
         resource: Option<String>,
+        /// A resource nobody can foretell.
+        generated: String,
     },
 }
 
@@ -368,6 +370,16 @@ impl BindDecision<'_> {
         match &self.0.question {
             Question::Bind { resource, .. } => resource.as_deref(),
             _ => None,
+        }
+    }
+
+    /// A random resource, new for each question: 128 bits in hex. For a peer
+    /// that asks for none (7.6), or for one that is taken (7.7.2.2).
+    #[must_use]
+    pub fn generated(&self) -> &str {
+        match &self.0.question {
+            Question::Bind { generated, .. } => generated,
+            _ => "",
         }
     }
 
