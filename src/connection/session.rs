@@ -6,6 +6,7 @@ use core::fmt;
 use super::link::{Link, Request};
 use super::outbox::{Ticket, UNIT_COST};
 use crate::reset::Cause;
+use crate::stream::ns;
 use crate::xml;
 
 /// The established stream; see
@@ -29,6 +30,12 @@ pub enum SendError {
     /// The text is not exactly one acceptable element.
     #[error("not one element: {0}")]
     Element(xml::Fault),
+    /// The element is in a namespace by which streams are opened, secured,
+    /// authenticated and ended (RFC 6120 4.8.1, 5.4, 6.4). These are the
+    /// connection's to say; a `<stream:error/>` is sent by
+    /// [`Connection::fail`](crate::Connection::fail).
+    #[error("an element by which streams are negotiated or ended")]
+    Reserved,
     /// The closure of [`Session::send_with`] failed.
     #[error("the writer failed")]
     Write,
@@ -73,8 +80,11 @@ impl<'a> Session<'a> {
             }
             written.map_err(|fmt::Error| SendError::Write)?;
             let text = queue.get(start..).unwrap_or_default();
-            checker.check(text).map_err(SendError::Element)?;
-            Ok(())
+            let element = checker.check(text).map_err(SendError::Element)?;
+            match element.ns() {
+                ns::STREAM | ns::TLS | ns::SASL => Err(SendError::Reserved),
+                _ => Ok(()),
+            }
         })
     }
 

@@ -52,9 +52,10 @@ impl Default for Input {
 impl Input {
     /// How much there is room for, when the first `n` bytes of the current frame were read.
     pub(crate) fn capacity(&self, n: usize) -> usize {
-        match self.behind(n).is_empty() {
-            true => RAW_BYTES,
-            false => RAW_BYTES.saturating_sub(self.filled),
+        if self.behind(n).is_empty() {
+            RAW_BYTES
+        } else {
+            RAW_BYTES.saturating_sub(self.filled)
         }
     }
 

@@ -118,6 +118,15 @@ impl<N: Negotiation> Hand<N> {
         std::mem::take(&mut self.text)
     }
 
+    /// Bytes taken by hand, as stream text.
+    pub fn opened(&mut self, bytes: &[u8]) -> String {
+        match &mut self.tls {
+            None => self.text.extend_from_slice(bytes),
+            Some(tls) => tls.take(bytes, &mut self.text),
+        }
+        self.said()
+    }
+
     /// From here on the peer speaks TLS, and what the machine said since the
     /// last look is TLS: completes the handshake.
     pub fn secure(&mut self, connection: impl Into<rustls::Connection>) {
@@ -407,7 +416,9 @@ pub fn lead_responder(hand: &mut Hand<Receiving>, via: Via, at: At) {
             return hand.say(AUTH_SCRAM);
         }
         if at >= reached {
-            texts.iter().for_each(|text| hand.say(text));
+            for text in texts {
+                hand.say(text);
+            }
         }
     }
     if at == At::Closing {
@@ -451,7 +462,9 @@ pub fn lead_initiator(hand: &mut Hand<Initiating>, via: Via, at: At) {
     ];
     for (reached, texts) in steps {
         if at >= reached {
-            texts.iter().for_each(|text| hand.say(text));
+            for text in texts {
+                hand.say(text);
+            }
         }
     }
     if at == At::Closing {
