@@ -5,6 +5,16 @@
 //! show it. The tests in [`registry`] hold table, page and sources together;
 //! `UPDATE_CONFORMANCE=1 cargo test --test conformance` writes the page anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    unreachable_pub,
+    reason = "test code"
+)]
+
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -3,7 +3,7 @@
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::stream::{Condition, Initiating, OtherHost, Receiving, StreamError};
 use xmpp_stream::time::Instant;
-use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder};
+use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use crate::common::hand::{
     At, BIND, BOUND, CLIENT_HEADER, FOOTER, Hand, OFFER_ANONYMOUS, OFFER_BIND, SERVER_HEADER,
@@ -131,6 +131,41 @@ fn rfc6120_4_8_4_1_what_is_no_stanza_is_never_told_as_one() {
         let events = hand.side.events.len();
         hand.say(nested);
         assert_eq!(hand.told_since(events), [format!("stanza {nested}")]);
+    }
+    scene::<Receiving>(responder_at(Via::Plain, At::Established));
+    scene::<Initiating>(initiator_at(Via::Plain, At::Established));
+}
+
+/// 6120-4.8.3-3, 6120-4.8.5-4, 6120-4.8.2-1: what the peer would have to refuse
+/// does not go out.
+#[test]
+fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
+    fn scene<N: Negotiation>(mut hand: Hand<N>) {
+        for (element, condition) in [
+            (
+                "<message xmlns='jabber:server'/>",
+                Condition::InvalidNamespace,
+            ),
+            (
+                "<s:message xmlns:s='jabber:server'/>",
+                Condition::InvalidNamespace,
+            ),
+            ("<message xmlns=''/>", Condition::InvalidNamespace),
+            (
+                "<c:message xmlns:c='jabber:client'/>",
+                Condition::BadNamespacePrefix,
+            ),
+            ("<massage/>", Condition::UnsupportedStanzaType),
+        ] {
+            let sent = hand.side.machine.session().unwrap().send(element);
+            assert_eq!(sent, Err(SendError::Refused(condition)), "{element}");
+            hand.pump();
+            assert_eq!(hand.said(), "", "{element}");
+        }
+        let element = "<message xmlns='jabber:client'/>";
+        hand.side.machine.session().unwrap().send(element).unwrap();
+        hand.pump();
+        assert_eq!(hand.said(), element);
     }
     scene::<Receiving>(responder_at(Via::Plain, At::Established));
     scene::<Initiating>(initiator_at(Via::Plain, At::Established));
