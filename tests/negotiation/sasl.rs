@@ -230,7 +230,7 @@ fn what_is_pipelined_behind_auth_belongs_to_the_next_stream() {
 
 /// 6120-6.6-1: the old stream's prefixes do not reach beyond `<success/>`.
 #[test]
-fn the_namespaces_of_the_stream_before_are_gone() {
+fn rfc6120_6_6_1_the_namespaces_of_the_stream_before_are_gone() {
     let declaring = CLIENT_HEADER.replace(" to=", " xmlns:old='u' to=");
     let mut hand = responder_at(Via::Plain, At::Start);
     hand.say(declaring);
@@ -432,7 +432,7 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
 
 /// 6120-6.4.5-4: the password was refused; it is not shown by PLAIN then.
 #[test]
-fn refused_credentials_are_not_tried_by_a_weaker_mechanism() {
+fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
     for (name, condition) in [
         ("not-authorized", Condition::NotAuthorized),
         ("credentials-expired", Condition::CredentialsExpired),
@@ -538,7 +538,7 @@ fn only_what_the_host_offers_is_offered() {
 
 /// 6120-4.3.3-1: what came in the old stream does not act in the new one.
 #[test]
-fn features_sent_before_the_new_header_are_no_features() {
+fn rfc6120_4_3_3_1_features_sent_before_the_new_header_are_no_features() {
     let mut hand = initiator_with(Via::Plain, |config| config);
     lead_initiator(&mut hand, Via::Plain, At::Sasl);
     hand.said();
