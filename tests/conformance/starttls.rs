@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustls::ClientConnection;
 use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::reset::{Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Target};
 use xmpp_stream::sasl::Decoy;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
@@ -194,6 +195,34 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
         // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was said.
         let (_, types) = split(&pair.sent.1, PROCEED);
         assert!(!types.is_empty());
+    }
+}
+
+/// 6120-4.9.3.19-6, 6120-4.9.3.19-7: the same `to`, and a certificate for the
+/// original name, whatever the host was called.
+#[test]
+fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
+    for (leaf, established) in [(Leaf::Valid, true), (Leaf::WrongHost, false)] {
+        let setup = Setup::new(Crypto::Ring, TLS13);
+        let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
+        let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
+        let redirected = Ended::StreamError(Complaint::SeeOtherHost);
+        let now = Instant::from_millis(0);
+        let Plan::Connect(plan) = planner.next(now, Outcome::Closed(redirected)) else {
+            panic!("no connection");
+        };
+        assert_eq!(plan.target, Target::Redirect);
+        let initiator = Initiator::new(first.again(&plan), now);
+        let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
+        let mut pair = Pair::new(initiator, Responder::new(server(Some(tls)), now));
+        pair.settle();
+        let (clear, _) = split(&pair.sent.0, STARTTLS);
+        assert!(clear.contains(" to='localhost' "), "{clear}");
+        assert_eq!(pair.initiator.machine.session().is_some(), established);
+        if !established {
+            pair.finish();
+            assert_eq!(pair.initiator.code(), "tls");
+        }
     }
 }
 
