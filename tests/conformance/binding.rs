@@ -34,7 +34,7 @@ fn rfc6120_7_7_1_2_a_client_is_who_the_server_says() {
 /// that was agreed on.
 #[test]
 fn rfc6120_4_3_6_3_the_address_is_made_of_whom_sasl_found_and_what_was_bound() {
-    let mut hand = responder_at(Via::StartTls(&TLS13), At::Opened);
+    let mut hand = responder_at(Via::StartTls(TLS13), At::Opened);
     hand.side.app = Box::new(|machine, _| match machine.decision() {
         Some(Decision::Password(password)) => {
             assert_eq!(password.authzid(), Some("carol@localhost"));

@@ -221,7 +221,7 @@ fn rfc6120_6_3_8_3_a_client_acts_as_a_bare_address() {
 #[test]
 fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
     for (sent, told) in [("", None), ("carol@localhost", Some("carol@localhost"))] {
-        let mut hand = responder_at(Via::StartTls(&TLS13), At::Opened);
+        let mut hand = responder_at(Via::StartTls(TLS13), At::Opened);
         hand.side.app = Box::new(move |machine, _| {
             if let Some(Decision::Password(password)) = machine.decision() {
                 assert_eq!(password.authzid(), told);

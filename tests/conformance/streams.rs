@@ -88,8 +88,8 @@ fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
     ];
     let cases = plain
         .into_iter()
-        .chain(tls.map(|at| (Via::StartTls(&TLS13), at)))
-        .chain(tls.map(|at| (Via::StartTls(&TLS12), at)));
+        .chain(tls.map(|at| (Via::StartTls(TLS13), at)))
+        .chain(tls.map(|at| (Via::StartTls(TLS12), at)));
     for (via, at) in cases {
         if at != At::Established {
             is_silent(responder_at(via, at), &format!("responder {via:?} {at:?}"));
