@@ -57,6 +57,8 @@ impl App<Receiving> for Client {
                     Outcome::InvalidFrom => self.ending = Some(Condition::InvalidFrom),
                 }
             }
+            // RFC 6120 4.9.3.24: nothing but stanzas is understood here.
+            Event::Element(_) => self.ending = Some(Condition::UnsupportedStanzaType),
             Event::ResetAdvised(cause) => self.reset = Some(*cause),
             _ => {}
         }

@@ -106,9 +106,9 @@ impl ResponderBuilder {
         self
     }
 
-    /// The language of the stream, whichever the peer asks for (RFC 6120
-    /// 4.7.4), spelled as the peer does; default `en`. What is no language tag
-    /// is passed over.
+    /// `xml:lang` of the stream: the one language we speak, whatever the peer
+    /// asks for, spelled as the peer does (RFC 6120 4.7.4); default `en`. What
+    /// is no language tag is passed over.
     pub fn lang(mut self, lang: &str) -> Self {
         if is_language_tag(lang) {
             self.lang = lang.to_string();

@@ -36,7 +36,9 @@
 //! | any | any | RST | `transport`, unless the exchange was complete |
 //! | in a handshake | - | FIN or RST | `transport`, with the phase |
 //!
-//! A stream error that was sent or received before the end stays the reason.
+//! A stream error that was sent or received before the end stays the reason. A
+//! close is clean only if nothing goes wrong behind it: bytes that cannot be
+//! read, or TLS that fails, are the reason then.
 
 mod clock;
 mod drive;

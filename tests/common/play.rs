@@ -46,24 +46,8 @@ impl Stage<'_> {
     /// Up to where the machine has been brought by the handshake.
     pub fn player<N: Subject>(&self, pace: Pace) -> Player<N> {
         let machine = N::machine(self.carrier, self.tls, None);
-        let mut player = Player {
-            machine,
-            app: self.scene.app(),
-            pace,
-            now: START,
-            input: Vec::new(),
-            fed: 0,
-            hesitates: self.hesitates,
-            answer_in: None,
-            events: Vec::new(),
-            wire: Vec::new(),
-            units: Vec::new(),
-            peer: None,
-            wait: None,
-            due: None,
-            close: None,
-            login_length: 0,
-        };
+        let mut player = Player::new(machine, self.scene.app(), pace);
+        player.hesitates = self.hesitates;
         if self.carrier != Carrier::Plain {
             let mut peer = N::peer(self.tls);
             player.before_tls(self.carrier, &mut peer);
@@ -107,6 +91,28 @@ pub struct Player<N: Negotiation> {
 }
 
 impl<N: Subject> Player<N> {
+    /// With nothing said yet, in clear.
+    pub fn new(machine: Connection<N>, app: App<N>, pace: Pace) -> Self {
+        Self {
+            machine,
+            app,
+            pace,
+            now: START,
+            input: Vec::new(),
+            fed: 0,
+            hesitates: 0,
+            answer_in: None,
+            events: Vec::new(),
+            wire: Vec::new(),
+            units: Vec::new(),
+            peer: None,
+            wait: None,
+            due: None,
+            close: None,
+            login_length: 0,
+        }
+    }
+
     /// STARTTLS and the handshake, by pieces where the pace says so.
     fn before_tls(&mut self, carrier: Carrier, peer: &mut HostileTls) {
         let chunk = match self.pace {

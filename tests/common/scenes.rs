@@ -34,6 +34,8 @@ pub enum Ending {
 pub enum Does {
     /// Sends every stanza back.
     Echo,
+    /// The same, with one more when the peer has closed its direction.
+    Farewell,
     /// The same, and closes at this stanza.
     Close(usize),
     /// The same, and resets at this stanza.
@@ -86,6 +88,9 @@ fn act<N: Negotiation>(
     machine: &mut Connection<N>,
     event: &EventBuf,
 ) {
+    if does == Does::Farewell && *event == EventBuf::PeerClosing {
+        machine.session().unwrap().send(&message(99)).unwrap();
+    }
     let EventBuf::Stanza(stanza) = event else {
         return;
     };
@@ -187,6 +192,7 @@ fn wishes(one: &str, both: &str, three: &str) -> Vec<Scene> {
     let reset = |cause| Does::Reset(1, cause);
     let lost = reset(Cause::CertificateExpired);
     vec![
+        scene("farewell", Does::Farewell, &more, Fin, ("closed", 3)),
         scene("we close", Does::Close(1), &more, Fin, ("closed", 3)),
         scene(
             "we close, silence",

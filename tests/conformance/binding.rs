@@ -10,8 +10,9 @@ use xmpp_stream::stream::BindError;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Responder};
 
-use crate::common::hand::{
-    AUTH_ANONYMOUS, At, BIND, CLIENT_HEADER, Hand, Via, host, initiator_at, responder_at,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    AUTH_ANONYMOUS, At, BIND, CLIENT_HEADER, Via, host, initiator_at, responder_at,
 };
 use crate::common::pair::decide;
 use crate::common::pki::TLS13;

@@ -12,8 +12,9 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
-use crate::common::hand::{
-    At, CLIENT_HEADER, Hand, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS, Via, peer_server,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    At, CLIENT_HEADER, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS, Via, peer_server,
     responder_at,
 };
 use crate::common::pair::{FIXED, Pair, client, decide, host_with, server};

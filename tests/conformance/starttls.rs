@@ -10,7 +10,8 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
-use crate::common::hand::{At, Hand, PROCEED, STARTTLS, Via, responder_at};
+use crate::common::hand::Hand;
+use crate::common::lead::{At, PROCEED, STARTTLS, Via, responder_at};
 use crate::common::pair::{FIXED, Pair, client, decide, host_with, server};
 use crate::common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
 

@@ -5,9 +5,10 @@ use xmpp_stream::stream::{Condition, Initiating, OtherHost, Receiving, StreamErr
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
-use crate::common::hand::{
-    At, BIND, BOUND, CLIENT_HEADER, FOOTER, Hand, OFFER_ANONYMOUS, OFFER_BIND, SERVER_HEADER,
-    SUCCESS, Via, initiator, initiator_at, initiator_with, responder, responder_at,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    At, BIND, BOUND, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_BIND, SERVER_HEADER, SUCCESS,
+    Via, initiator, initiator_at, initiator_with, responder, responder_at,
 };
 use crate::common::pair::{FIXED, Pair, client, decide, server};
 use crate::common::pki::{TLS12, TLS13};

@@ -3,7 +3,7 @@
 from debian_servers import Ejabberd, Prosody
 from harness import expect, expect_equal
 from peer import Peer, offered_mechanisms
-from programs import Client, expect_events
+from programs import PASSWORD, Client, expect_events
 from tls import client_context
 
 # What these versions offer and the crate knows; offers of other mechanisms are of no interest.
@@ -66,6 +66,8 @@ def run(suite, lab):
             name = f"client-prosody: certificate of another host, TLS {version}, {way}"
             options = ["--direct-tls"] if port == stranger.direct else []
             suite.check(name, tls_refused, lab, port, version, lab.pki.ca, *options)
+        name = f"client-ejabberd: certificate of another host, TLS {version}, STARTTLS"
+        suite.check(name, tls_refused, lab, ejabberd.starttls, version, lab.pki.ca, jid="alice@nocert.localhost")
 
 
 def converse(lab, server, domain, version, direct):
@@ -104,7 +106,8 @@ def one_mechanism(lab, server, domain, version, mechanism):
     options = ["--tls", version, "--mechanism", mechanism, "--ping", "1"]
     if mechanism == "ANONYMOUS":
         options.append("--anonymous")
-    client = Client(server.starttls, lab.pki.ca, *options, jid=f"alice@{domain}")
+    password = None if mechanism == "ANONYMOUS" else PASSWORD
+    client = Client(server.starttls, lab.pki.ca, *options, jid=f"alice@{domain}", password=password)
     client.expect_exit(0)
     expect_events(client, [*STARTTLS, "pong", "close-tcp"])
     expect_equal(client.events("authenticated")[0]["mechanism"], mechanism, "mechanism")
@@ -133,11 +136,13 @@ def wrong_password(lab, server, mechanism):
     expect_equal(client.events("authenticated"), [], "authenticated events")
 
 
-def tls_refused(_lab, port, version, authority, *options):
+def tls_refused(lab, port, version, authority, *options, jid="alice@localhost"):
     """The client refuses the certificate: exit code 4, and no stream inside TLS."""
-    client = Client(port, authority, "--tls", version, *options)
+    client = Client(port, authority, "--tls", version, *options, jid=jid)
     client.expect_exit(4)
-    client.expect_close("tls")
+    detail = client.expect_close("tls")["detail"]
+    why = "unknown-issuer" if authority == lab.pki.strangers else "name-mismatch"
+    expect(why in detail, f"the reason is not {why} but {detail}")
     expect_equal(client.events("tls") + client.events("authenticated"), [], "events after TLS")
 
 

@@ -56,7 +56,7 @@ VirtualHost "anon.localhost"
 
 
 class Ejabberd:
-    """Hosts `localhost` (RSA certificate), `ecdsa.localhost` and `anon.localhost`."""
+    """Hosts `localhost` (RSA certificate), `ecdsa.localhost`, `anon.localhost`, `nocert.localhost` (no certificate)."""
 
     name = "ejabberd"
 
@@ -67,7 +67,7 @@ class Ejabberd:
         configuration = home / "ejabberd.yml"
         configuration.write_text(
             f"""
-hosts: [localhost, ecdsa.localhost, anon.localhost]
+hosts: [localhost, ecdsa.localhost, anon.localhost, nocert.localhost]
 loglevel: debug
 certfiles: ["{pki.all("ejabberd-rsa")}", "{pki.all("ejabberd-ecdsa")}"]
 ca_file: "{pki.ca}"

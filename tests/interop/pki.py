@@ -23,6 +23,9 @@ class Pki:
         self._leaf("ejabberd-rsa", ["rsa:2048"], "DNS:localhost,DNS:anon.localhost")
         self._leaf("ejabberd-ecdsa", EC, "DNS:ecdsa.localhost")
         self._leaf("wronghost", EC, "DNS:elsewhere.example")
+        # id-on-xmppAddr: RFC 6120 section 13.7.1.4.
+        self._leaf("alice", EC, "otherName:1.3.6.1.5.5.7.8.5;UTF8:alice@localhost")
+        self._leaf("impostor", EC, "otherName:1.3.6.1.5.5.7.8.5;UTF8:alice@localhost", issuer="strangers")
 
     def chain(self, name):
         """The certificate chain, PEM."""
@@ -53,7 +56,7 @@ class Pki:
             + ["-keyout", self.key(name), "-out", self.chain(name)]
         )
 
-    def _leaf(self, name, key_options, alternative_names, digest="sha256"):
+    def _leaf(self, name, key_options, alternative_names, digest="sha256", issuer="ca"):
         request, extensions = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
         self._openssl(
             ["req", "-new", "-newkey", *key_options, "-nodes", "-subj", f"/CN={name}"]
@@ -64,7 +67,7 @@ class Pki:
             f"extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName={alternative_names}\n"
         )
         self._openssl(
-            ["x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.key("ca"), "-days", "30"]
+            ["x509", "-req", "-in", request, "-CA", self.chain(issuer), "-CAkey", self.key(issuer), "-days", "30"]
             + [f"-{digest}", "-extfile", extensions, "-out", self.chain(name)]
         )
         self.all(name).write_text(self.chain(name).read_text() + self.key(name).read_text())

@@ -51,7 +51,7 @@ class Client(Program):
 
     def __init__(self, port, ca, *options, jid="alice@localhost", password=PASSWORD):
         who = ["--jid", jid]
-        if "--anonymous" not in options:
+        if password is not None:
             who += ["--password", password]
         super().__init__("client", [*who, "--connect", f"127.0.0.1:{port}", "--ca", ca, *options])
 

@@ -9,19 +9,26 @@ VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 HANDSHAKE, ALERT, APPLICATION_DATA = 22, 21, 23
 
 
-def client_context(ca, version=None):
-    """A context that trusts `ca`; `version` pins TLS 1.2 or 1.3."""
+def client_context(ca, version=None, pki=None, certificate=None):
+    """A context that trusts `ca`; `version` pins TLS 1.2 or 1.3; `certificate` of `pki` is shown if asked for."""
     context = _context(version)
+    if certificate:
+        _use(context, pki, certificate)
     context.load_verify_locations(str(ca))
     context.set_verify(SSL.VERIFY_PEER, lambda _c, _x, _e, _d, good: bool(good))
     return context
 
 
-def server_context(pki, certificate="ecdsa", version=None, tickets=True):
-    """A context with that certificate; without `tickets` no session can be resumed by them or by id."""
+def server_context(pki, certificate="ecdsa", version=None, tickets=True, ask=False):
+    """A context with that certificate; without `tickets` no session can be resumed by them or by id.
+
+    With `ask` the client must show a certificate.
+    """
     context = _context(version)
-    context.use_certificate_chain_file(str(pki.chain(certificate)))
-    context.use_privatekey_file(str(pki.key(certificate)))
+    _use(context, pki, certificate)
+    if ask:
+        context.load_verify_locations(str(pki.ca))
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda _c, _x, _e, _d, good: bool(good))
     context.set_session_id(b"interop")
     context.set_alpn_select_callback(_select_alpn)
     if not tickets:
@@ -207,6 +214,11 @@ def _pointer(object_of_cffi):
 def _vector(data, at, size):
     length = int.from_bytes(data[at : at + size], "big")
     return data[at + size : at + size + length], at + size + length
+
+
+def _use(context, pki, certificate):
+    context.use_certificate_chain_file(str(pki.chain(certificate)))
+    context.use_privatekey_file(str(pki.key(certificate)))
 
 
 def _context(version):

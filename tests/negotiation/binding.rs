@@ -7,9 +7,10 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::{BindError, Conflict, Initiating, Receiving};
 use xmpp_stream::{CloseReason, Decision, Manner};
 
-use crate::common::hand::{
-    At, BIND, BOUND, CLIENT_HEADER, FOOTER, Hand, SERVER_HEADER, Via, initiator_with,
-    lead_initiator, responder_at,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    At, BIND, BOUND, CLIENT_HEADER, FOOTER, SERVER_HEADER, Via, initiator_with, lead_initiator,
+    responder_at,
 };
 
 fn client(conflict: Conflict) -> Hand<Initiating> {

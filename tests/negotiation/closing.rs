@@ -5,15 +5,16 @@ use xmpp_stream::stream::{Condition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Initiator, Manner, Negotiation, Responder};
 
-use crate::common::hand::{
-    At, CLIENT_HEADER, FOOTER, Hand, OFFER_ANONYMOUS, SERVER_HEADER, Via, host, initiator_at,
-    responder, responder_at, responder_config,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    At, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, SERVER_HEADER, Via, host, initiator_at, responder,
+    responder_at, responder_config,
 };
 use crate::common::pair::{client, decide};
 use crate::common::pki::{TLS12, TLS13};
 
 const MESSAGE: &str = "<message><body>hello</body></message>";
-const ALL: [Via; 3] = [Via::Plain, Via::StartTls(&TLS12), Via::StartTls(&TLS13)];
+const ALL: [Via; 3] = [Via::Plain, Via::StartTls(TLS12), Via::StartTls(TLS13)];
 
 /// Does the same with an established stream of either role, over all carriers.
 fn both(

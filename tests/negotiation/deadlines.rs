@@ -9,15 +9,16 @@ use xmpp_stream::stream::Receiving;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner, Negotiation, Responder};
 
-use crate::common::hand::{
-    AUTH_ANONYMOUS, AUTH_SCRAM, At, BIND, CLIENT_HEADER, FOOTER, Hand, OFFER_STARTTLS, PROCEED,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    AUTH_ANONYMOUS, AUTH_SCRAM, At, BIND, CLIENT_HEADER, FOOTER, OFFER_STARTTLS, PROCEED,
     SERVER_HEADER, STARTTLS, Via, initiator, initiator_at, initiator_with, responder, responder_at,
     small,
 };
 use crate::common::pair::{FIXED, decide};
 use crate::common::pki::TLS13;
 
-const TLS: Via = Via::StartTls(&TLS13);
+const TLS: Via = Via::StartTls(TLS13);
 
 /// The peer falls silent: `<connection-timeout/>` after 30 seconds, and the
 /// end 5 seconds later.

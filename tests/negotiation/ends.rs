@@ -5,13 +5,14 @@ use xmpp_stream::reset::Side;
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
-use crate::common::hand::{
-    At, FOOTER, Hand, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS, Via, initiator,
-    initiator_at, peer_client, responder, responder_at,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    At, FOOTER, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS, Via, initiator, initiator_at,
+    peer_client, responder, responder_at,
 };
 use crate::common::pki::{TLS12, TLS13, Version};
 
-const VERSIONS: [Version; 2] = [&TLS12, &TLS13];
+const VERSIONS: [Version; 2] = [TLS12, TLS13];
 const MESSAGE: &str = "<message><body>hello</body></message>";
 
 /// What the peer does.
@@ -45,10 +46,10 @@ struct Row {
 
 const PLAIN: &[Via] = &[Via::Plain];
 const TLS: &[Via] = &[
-    Via::StartTls(&TLS12),
-    Via::StartTls(&TLS13),
-    Via::DirectTls(&TLS12),
-    Via::DirectTls(&TLS13),
+    Via::StartTls(TLS12),
+    Via::StartTls(TLS13),
+    Via::DirectTls(TLS12),
+    Via::DirectTls(TLS13),
 ];
 
 const fn row(

@@ -5,9 +5,10 @@ use xmpp_stream::reset::Side;
 use xmpp_stream::stream::{Condition, OtherHost, StreamError};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
-use crate::common::hand::{
-    At, CLIENT_HEADER, FOOTER, Hand, PROCEED, SERVER_HEADER, STARTTLS, Via, initiator,
-    initiator_at, peer_client, peer_server, responder, responder_at,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    At, CLIENT_HEADER, FOOTER, PROCEED, SERVER_HEADER, STARTTLS, Via, initiator, initiator_at,
+    peer_client, peer_server, responder, responder_at,
 };
 use crate::common::pki::{TLS12, TLS13};
 
@@ -94,7 +95,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
         }
     }
     for at in [At::BeforeTls, At::Secured, At::Opened, At::Established] {
-        let hand = responder_at(Via::StartTls(&TLS13), at);
+        let hand = responder_at(Via::StartTls(TLS13), at);
         fails(
             hand,
             Condition::SystemShutdown,
@@ -114,7 +115,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
         }
     }
     for at in [At::BeforeTls, At::Secured, At::Opened, At::Established] {
-        let hand = initiator_at(Via::StartTls(&TLS13), at);
+        let hand = initiator_at(Via::StartTls(TLS13), at);
         fails(
             hand,
             Condition::SystemShutdown,
@@ -129,8 +130,8 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
 #[test]
 fn an_error_does_not_wait_for_a_decision() {
     for (at, opening) in [
-        (At::Opened, crate::common::hand::AUTH_SCRAM),
-        (At::Binding, crate::common::hand::BIND),
+        (At::Opened, crate::common::lead::AUTH_SCRAM),
+        (At::Binding, crate::common::lead::BIND),
     ] {
         let mut hand = responder_at(Via::Plain, at);
         hand.side.app = Box::new(|_, _| {});
@@ -149,7 +150,7 @@ fn an_error_does_not_wait_for_a_decision() {
 /// 6120-5.4.3.1-1: no XML before the end of the handshake.
 #[test]
 fn an_error_in_the_tls_handshake_waits_for_its_end() {
-    for version in [&TLS12, &TLS13] {
+    for version in [TLS12, TLS13] {
         let mut hand = responder(Via::StartTls(version));
         hand.say(CLIENT_HEADER);
         hand.said();
@@ -237,11 +238,11 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
     }
     for condition in [Condition::Reset, Condition::SystemShutdown] {
         let xml = written(&error(condition));
-        let before = initiator_at(Via::StartTls(&TLS13), At::BeforeTls);
+        let before = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
         receives(before, &xml, condition, "awaiting <proceed/>");
-        let inside = initiator_at(Via::StartTls(&TLS13), At::Established);
+        let inside = initiator_at(Via::StartTls(TLS13), At::Established);
         receives(inside, &xml, condition, "TLS");
-        let inside = responder_at(Via::StartTls(&TLS13), At::Established);
+        let inside = responder_at(Via::StartTls(TLS13), At::Established);
         receives(inside, &xml, condition, "TLS");
     }
 }
@@ -276,7 +277,7 @@ fn rfc6120_4_9_3_19_2_the_other_host_is_surfaced() {
             "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>{text}\
              </see-other-host></stream:error>"
         );
-        let mut hand = initiator_at(Via::StartTls(&TLS13), At::Opened);
+        let mut hand = initiator_at(Via::StartTls(TLS13), At::Opened);
         hand.say(xml);
         hand.part();
         let CloseReason::StreamError {

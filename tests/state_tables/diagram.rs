@@ -148,8 +148,8 @@ fn is_open(phase: Phase) -> bool {
 /// For each input, what happens in most of the phases in which XML flows.
 fn common(found: &Found, inputs: &[Input]) -> BTreeMap<usize, Outcome> {
     let mut common = BTreeMap::new();
-    for input in 0..inputs.len() {
-        if matches!(inputs[input], Input::Sasl(_) | Input::Verdict(_)) {
+    for (input, meaning) in inputs.iter().enumerate() {
+        if matches!(meaning, Input::Sasl(_) | Input::Verdict(_)) {
             continue;
         }
         let mut votes: BTreeMap<Outcome, usize> = BTreeMap::new();
@@ -199,6 +199,9 @@ fn table(
     }
 }
 
+/// A fact about a context, in words.
+type Condition = (&'static str, fn(&Context) -> bool);
+
 /// What the contexts of an outcome have in common, and no other has.
 fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
     if contexts.len() == all.len() {
@@ -209,7 +212,7 @@ fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
             .all(|context| predicate(context) == contexts.contains(context))
     };
     let counts_finished = phase.starts_with("Negotiating");
-    let named: [(&str, fn(&Context) -> bool); 14] = [
+    let named: [Condition; 14] = [
         ("client to server", |(p, _)| p.kind == Kind::ClientToServer),
         ("server to server", |(p, _)| p.kind == Kind::ServerToServer),
         ("STARTTLS", |(p, _)| p.security == Security::StartTls),
@@ -227,7 +230,7 @@ fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
             p.security == Security::StartTls && *used < p.sasl_attempts
         }),
     ];
-    let more: [(&str, fn(&Context) -> bool); 4] = [
+    let more: [Condition; 4] = [
         ("after a failed attempt", |(_, used)| *used > 0),
         ("before any attempt", |(_, used)| *used == 0),
         ("attempts left", |(p, used)| *used < p.sasl_attempts),
@@ -273,8 +276,5 @@ fn mermaid(out: &mut String, found: &Found, inputs: &[Input]) {
 
 /// A name Mermaid takes.
 fn id(phase: &str) -> String {
-    phase
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .collect()
+    phase.chars().filter(char::is_ascii_alphanumeric).collect()
 }

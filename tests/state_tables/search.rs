@@ -156,14 +156,6 @@ impl History {
         self.tls_started && !self.secured
     }
 
-    /// One header for each (re)start of the stream (4.3.3).
-    pub(crate) fn headers_due(&self, policy: &Policy) -> u8 {
-        match policy.security {
-            Security::StartTls => 3,
-            Security::DirectTls | Security::Plaintext => 2,
-        }
-    }
-
     fn then(mut self, step: &Step) -> Self {
         let Output { tell, act } = step.output;
         self.secured |= step.input == Input::Secured && self.tls_started;
@@ -191,6 +183,14 @@ impl History {
         self.sasl_attempts = self.sasl_attempts.min(6);
         self.bind_attempts = (self.bind_attempts + u8::from(act == Act::AskBind)).min(6);
         self
+    }
+}
+
+/// One header of the peer for each (re)start of the stream (4.3.3).
+pub(crate) fn headers_due(security: Security) -> u8 {
+    match security {
+        Security::StartTls => 3,
+        Security::DirectTls | Security::Plaintext => 2,
     }
 }
 
