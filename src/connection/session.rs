@@ -6,7 +6,7 @@ use core::fmt;
 use super::link::{Link, Request};
 use super::outbox::{Ticket, UNIT_COST};
 use crate::reset::Cause;
-use crate::stream::ns;
+use crate::stream::{Awaited, Condition, ElementClass, classify, ns};
 use crate::xml;
 
 /// The established stream; see
@@ -36,6 +36,13 @@ pub enum SendError {
     /// [`Connection::fail`](crate::Connection::fail).
     #[error("an element by which streams are negotiated or ended")]
     Reserved,
+    /// The element does not belong on this stream: it is written with a prefix
+    /// for the content namespace, or is in another content namespace or in
+    /// none, or is in the content namespace and no stanza (RFC 6120 4.8.3,
+    /// 4.8.5, 4.9.3.24). The peer would have to end the stream with this
+    /// error, as this crate does.
+    #[error("the peer would end the stream: {0}")]
+    Refused(Condition),
     /// The closure of [`Session::send_with`] failed.
     #[error("the writer failed")]
     Write,
@@ -66,7 +73,10 @@ impl<'a> Session<'a> {
     ) -> Result<Ticket, SendError> {
         let free = self.free();
         let Link {
-            outbox, checker, ..
+            outbox,
+            checker,
+            kind,
+            ..
         } = &mut *self.link;
         outbox.send(|queue| {
             let start = queue.len();
@@ -81,8 +91,11 @@ impl<'a> Session<'a> {
             written.map_err(|fmt::Error| SendError::Write)?;
             let text = queue.get(start..).unwrap_or_default();
             let element = checker.check(text).map_err(SendError::Element)?;
-            match element.ns() {
-                ns::STREAM | ns::TLS | ns::SASL => Err(SendError::Reserved),
+            if matches!(element.ns(), ns::STREAM | ns::TLS | ns::SASL) {
+                return Err(SendError::Reserved);
+            }
+            match classify(&element, *kind, Awaited::Nothing) {
+                ElementClass::Bad(condition) => Err(SendError::Refused(condition)),
                 _ => Ok(()),
             }
         })
