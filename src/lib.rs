@@ -122,10 +122,13 @@ extern crate std;
 
 mod action;
 pub mod close;
+pub mod component;
 pub mod config;
 pub mod connection;
+pub mod dialback;
 mod ended;
 pub mod event;
+mod hex;
 pub mod jid;
 pub mod limits;
 pub mod reset;

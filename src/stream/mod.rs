@@ -9,6 +9,7 @@
 pub mod bind;
 mod closing;
 mod condition;
+pub mod dialback;
 pub mod element;
 pub mod error;
 pub mod features;
@@ -27,6 +28,7 @@ mod testing;
 pub use bind::{BindError, BindRequest};
 pub use closing::Closing;
 pub use condition::Condition;
+pub use dialback::{DialbackContent, DialbackElement, DialbackError, DialbackVerdict};
 pub use element::{Awaited, ElementClass, ErrorClass, StanzaKind, classify};
 pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
