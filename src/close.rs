@@ -14,7 +14,7 @@
 //! | [`Limit`](CloseReason::Limit) | `limit` | the peer exceeded a limit of ours |
 //! | [`Timeout`](CloseReason::Timeout) | `timeout` | connect again |
 //! | [`Transport`](CloseReason::Transport) | `transport` | connect again |
-//! | [`StarttlsRefused`](CloseReason::StarttlsRefused) | `starttls-refused` | the server has no TLS; never continue without |
+//! | [`StarttlsRefused`](CloseReason::StarttlsRefused) | `starttls-refused` | received: the server has no TLS, never continue without; sent: the client asked out of turn |
 //! | [`PlaintextAfterStarttls`](CloseReason::PlaintextAfterStarttls) | `plaintext-after-starttls` | an injection attempt; log it |
 //! | [`LocalAbort`](CloseReason::LocalAbort) | `local-abort` | the application's own wish |
 //! | [`Internal`](CloseReason::Internal) | `internal` | our side: randomness, keys, configuration |
@@ -220,8 +220,8 @@ impl fmt::Display for CloseReason {
             Self::NotWellFormed(fault) | Self::Limit(fault) => write!(f, "{fault}"),
             Self::Timeout(phase) => write!(f, "timeout, {phase}"),
             Self::Transport(phase) => write!(f, "TCP ended, {phase}"),
-            Self::StarttlsRefused => f.write_str("the peer refused STARTTLS"),
-            Self::PlaintextAfterStarttls => f.write_str("bytes between <starttls/> and <proceed/>"),
+            Self::StarttlsRefused => f.write_str("STARTTLS was refused"),
+            Self::PlaintextAfterStarttls => f.write_str("plaintext where TLS was to begin"),
             Self::LocalAbort => f.write_str("aborted by the application"),
             Self::Internal(error) => write!(f, "{error}"),
         }

@@ -152,7 +152,7 @@ pub enum EventBuf {
     /// See [`Event::Decision`]; the question itself is not kept, it may carry
     /// a password.
     Decision,
-    /// See [`Event::Features`].
+    /// See [`Event::Features`]: the element, standing alone.
     Features(String),
     /// See [`Event::TlsEstablished`].
     TlsEstablished(TlsInfo),
@@ -192,7 +192,9 @@ impl Event<'_> {
                 version: opened.version(),
             },
             Self::Decision(_) => EventBuf::Decision,
-            Self::Features(features) => EventBuf::Features(features.element().as_str().to_owned()),
+            Self::Features(features) => {
+                EventBuf::Features(features.element().standalone().into_owned())
+            }
             Self::TlsEstablished(info) => EventBuf::TlsEstablished((*info).clone()),
             Self::Authenticated(authenticated) => EventBuf::Authenticated {
                 mechanism: authenticated.mechanism.to_owned(),

@@ -39,6 +39,17 @@ pub(super) enum Turn {
     Idle,
 }
 
+/// What is kept back while something is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Nothing,
+    /// Frames are found and not taken.
+    Frames,
+    /// Text is not even looked at: SASL may end in a restart, behind which the
+    /// same bytes mean something else (4.3.3).
+    Text,
+}
+
 /// What one poll may spend on costly things.
 struct Budget {
     derivations: u8,
@@ -155,7 +166,7 @@ impl<N: Negotiation> Connection<N> {
                 return Turn::Again;
             }
         }
-        let working = position.stage == Stage::Negotiating && N::is_working(&self.side);
+        let working = self.is_working();
         if working && budget.derivations > 0 {
             budget.derivations -= 1;
             return match N::work(&mut self.side, &mut self.link) {
@@ -163,17 +174,29 @@ impl<N: Negotiation> Connection<N> {
                 None => Turn::Again,
             };
         }
-        let waiting = working || self.link.gate.is_some() || self.link.is_blocked();
-        if waiting && self.link.inbound == Inbound::Failed {
+        let hold = match &self.link.gate {
+            _ if working => Hold::Text,
+            Some(gate) if gate.is_sasl() => Hold::Text,
+            Some(_) => Hold::Frames,
+            None if self.link.is_blocked() => Hold::Frames,
+            None => Hold::Nothing,
+        };
+        if hold != Hold::Nothing && self.link.inbound == Inbound::Failed {
             return self.lost();
         }
-        self.read(waiting, budget)
+        self.read(hold, budget)
     }
 
     /// The next frame, or the next record, or the end of both. While something
     /// is waited for, no frame is taken, but records are opened as long as
     /// there is none: a renegotiation attempt is seen at once.
-    fn read(&mut self, waiting: bool, budget: &mut Budget) -> Turn {
+    fn read(&mut self, hold: Hold, budget: &mut Budget) -> Turn {
+        let waiting = match hold {
+            Hold::Text if self.link.framer.unread().is_empty() => return self.pull(budget),
+            Hold::Text => return Turn::Idle,
+            Hold::Frames => true,
+            Hold::Nothing => false,
+        };
         if self.link.found.is_none() {
             match self.link.framer.poll() {
                 Ok(found) => self.link.found = found,
@@ -215,9 +238,19 @@ impl<N: Negotiation> Connection<N> {
 
     /// One TLS record.
     fn pull(&mut self, budget: &mut Budget) -> Turn {
-        let Transport::Tls { session, carry } = &mut self.link.transport else {
+        let Transport::Tls {
+            session,
+            carry,
+            opening,
+        } = &mut self.link.transport
+        else {
             return self.exhausted();
         };
+        if opening.is_text() {
+            self.link
+                .finish(CloseReason::PlaintextAfterStarttls, Manner::Abort);
+            return Turn::Again;
+        }
         if !carry.is_empty() {
             let taken = session.push(carry);
             carry.drain(..taken);
@@ -264,14 +297,14 @@ impl<N: Negotiation> Connection<N> {
             Request::Close => Local::Close,
             Request::Abort => return Turn::Again,
             Request::Reset(cause) => {
-                N::common_mut(&mut self.side).cause = Some(cause);
+                N::common_mut(&mut self.side).cause.get_or_insert(cause);
                 Local::Reset(match cause.discards_in_flight() {
                     true => stream::Inbound::Discard,
                     false => stream::Inbound::Deliver,
                 })
             }
             Request::Fail(error) => {
-                N::common_mut(&mut self.side).error = Some(error);
+                N::common_mut(&mut self.side).error.get_or_insert(error);
                 Local::Fail
             }
         };
@@ -319,8 +352,12 @@ impl<N: Negotiation> Connection<N> {
     /// Whether there is more to do, left for the next poll.
     fn is_busy(&self, budget: &Budget) -> bool {
         let handshaking = self.link.tls().is_some_and(tls::Session::is_handshaking);
-        let negotiating = self.table.position().stage == Stage::Negotiating;
-        (negotiating && N::is_working(&self.side)) || (handshaking && budget.handshake_records == 0)
+        self.is_working() || (handshaking && budget.handshake_records == 0)
+    }
+
+    /// Whether the mechanism has a slice of work left that still matters.
+    fn is_working(&self) -> bool {
+        self.table.position().stage == Stage::Negotiating && N::is_working(&self.side)
     }
 
     /// What the meter of the keys says.

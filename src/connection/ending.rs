@@ -77,9 +77,6 @@ impl<N: Negotiation> Connection<N> {
         } else {
             CloseReason::Transport(position.phase)
         };
-        if self.link.closes_cleanly() {
-            self.link.ending = None;
-        }
         self.link.end_with(reason);
         if self.link.inbound == Inbound::Failed {
             let reason = self.link.ending.take().unwrap_or(UNEXPLAINED);
@@ -102,17 +99,17 @@ impl<N: Negotiation> Connection<N> {
 }
 
 /// An end without a reason would be a defect of the table.
-const UNEXPLAINED: CloseReason = CloseReason::Internal(InternalError::Table);
+pub(super) const UNEXPLAINED: CloseReason = CloseReason::Internal(InternalError::Table);
 
 impl Link {
-    /// Whether the stream is being closed with nothing but closing tags.
-    pub(super) const fn closes_cleanly(&self) -> bool {
-        matches!(self.ending, Some(CloseReason::Closed { .. }))
-    }
-
-    /// Gives the end its reason; the first one counts.
+    /// Gives the end its reason. The first one counts, except that a close is
+    /// clean only if nothing went wrong behind it.
     pub(super) fn end_with(&mut self, reason: CloseReason) {
-        self.ending.get_or_insert(reason);
+        match (&self.ending, &reason) {
+            (Some(CloseReason::Closed { .. }), CloseReason::Closed { .. }) => {}
+            (None | Some(CloseReason::Closed { .. }), _) => self.ending = Some(reason),
+            _ => {}
+        }
     }
 
     /// The exchange is over: close_notify, then what is left for TCP.

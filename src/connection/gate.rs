@@ -92,6 +92,11 @@ impl Gate {
         &self.question
     }
 
+    /// Whether SASL waits for the answer.
+    pub(super) const fn is_sasl(&self) -> bool {
+        matches!(self.question, Question::Sasl(_))
+    }
+
     /// Whether the application has yet to be told; it is from now on.
     pub(super) fn announce(&mut self) -> bool {
         let first = matches!(self.state, State::Unannounced);

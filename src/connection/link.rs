@@ -58,11 +58,40 @@ pub(super) enum Transport {
     /// Bytes are stream text.
     Plain,
     /// Bytes are TLS records. `carry`: what was read behind the last frame
-    /// before TLS, on its way into the session.
+    /// before TLS, on its way into the session. `opening`: whether it is TLS
+    /// that begins.
     Tls {
         session: Box<tls::Session>,
         carry: Vec<u8>,
+        opening: Opening,
     },
+}
+
+/// What came first behind `<proceed/>`. Only there it matters: TLS would call
+/// XML a bad record, and what stood behind `<starttls/>` would have another
+/// name if it came in the same segment and if it came in the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// It does not matter.
+    Any,
+    /// Nothing yet.
+    Awaited,
+    /// This byte.
+    Byte(u8),
+}
+
+impl Opening {
+    fn note(&mut self, first: Option<&u8>) {
+        if let (Self::Awaited, Some(byte)) = (&self, first) {
+            *self = Self::Byte(*byte);
+        }
+    }
+
+    /// Whether it is no TLS record: the content types (RFC 8446 5.1, RFC 6520)
+    /// are characters XML does not have.
+    pub(super) const fn is_text(self) -> bool {
+        matches!(self, Self::Byte(byte) if !matches!(byte, 20..=24))
+    }
 }
 
 /// What is known of TCP's other direction.
@@ -197,7 +226,12 @@ impl Link {
         }
         match &mut self.transport {
             Transport::Plain => self.framer.push(bytes),
-            Transport::Tls { session, .. } => session.push(bytes),
+            Transport::Tls {
+                session, opening, ..
+            } => {
+                opening.note(bytes.first());
+                session.push(bytes)
+            }
         }
     }
 
@@ -217,7 +251,14 @@ impl Link {
         }
         match &mut self.transport {
             Transport::Plain => self.framer.pushed(n),
-            Transport::Tls { session, .. } => session.pushed(n),
+            Transport::Tls {
+                session, opening, ..
+            } => {
+                if n > 0 && *opening == Opening::Awaited {
+                    opening.note(session.window().first());
+                }
+                session.pushed(n);
+            }
         }
     }
 
@@ -277,10 +318,11 @@ impl Link {
     /// Hands the transport to TLS: what was read behind the last frame is
     /// TLS's (RFC 6120 5.4.2.3), and the framer that read before it is gone
     /// (5.4.3.3).
-    pub(super) fn start_tls(&mut self, session: tls::Session) {
+    pub(super) fn start_tls(&mut self, session: tls::Session, opening: Opening) {
         self.transport = Transport::Tls {
             session: Box::new(session),
             carry: self.framer.take_unread(),
+            opening,
         };
         self.framer = Framer::new(self.limits.before_auth());
         self.found = None;
@@ -384,6 +426,11 @@ impl Link {
             }
         };
         self.clock.phase = timeout.map(|timeout| now + timeout);
+        // A stream that is being closed needs no reset, and no deadline of it.
+        if position.stage != Stage::Established {
+            self.usage = None;
+            self.due_reset = None;
+        }
         if position.stage != Stage::Negotiating {
             self.clock.negotiation = None;
             // What is asked would be answered too late.
@@ -419,11 +466,12 @@ impl Link {
         }
     }
 
-    /// Keeps the clock of a peer that takes no bytes.
+    /// Keeps the clock of a peer that takes no bytes. The last step of the end
+    /// has a deadline of its own for that.
     pub(super) fn watch_writing(&mut self) {
         let progress = self.outbox.progress();
         self.clock.stall = match self.clock.stall {
-            _ if self.outbox.window().is_empty() => None,
+            _ if self.outbox.window().is_empty() || self.tail != Tail::Exchange => None,
             Some((mark, at)) if mark == progress => Some((mark, at)),
             _ => Some((progress, self.clock.now + self.limits.write_stall_timeout())),
         };

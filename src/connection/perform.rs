@@ -3,6 +3,8 @@
 
 use super::Connection;
 use super::drive::{News, Turn};
+use super::ending::UNEXPLAINED;
+use super::link::Opening;
 use super::link::Tail;
 use super::role::{Negotiation, Position, Stage};
 use crate::close::{CloseReason, InternalError, Manner};
@@ -10,7 +12,7 @@ use crate::reset::Side;
 use crate::stream::{
     Act, Cause, Condition, Failure, Input, OwnHeader, StreamError, Tell, header::CLOSING_TAG,
 };
-use crate::xml::{FaultClass, Frame};
+use crate::xml::{Fault, FaultClass, Frame};
 
 impl<N: Negotiation> Connection<N> {
     /// Steps the table and carries out its orders, until they raise no more
@@ -78,7 +80,7 @@ impl<N: Negotiation> Connection<N> {
 
     pub(super) fn start_tls(&mut self) {
         match N::tls_session(&self.side, &self.link) {
-            Ok(session) => self.link.start_tls(session),
+            Ok(session) => self.link.start_tls(session, Opening::Any),
             Err(error) => self.link.finish(
                 CloseReason::Internal(InternalError::TlsSetup(error)),
                 Manner::Abort,
@@ -93,10 +95,7 @@ impl<N: Negotiation> Connection<N> {
             Failure::Condition(condition) => {
                 let error = StreamError::new(condition);
                 let reason = match self.link.fault {
-                    Some(fault) if fault.kind.class() == FaultClass::PolicyViolation => {
-                        CloseReason::Limit(fault)
-                    }
-                    Some(fault) => CloseReason::NotWellFormed(fault),
+                    Some(fault) => faulty(fault),
                     None => ended_by(Side::Us, error.clone()),
                 };
                 (error, reason)
@@ -152,12 +151,9 @@ impl<N: Negotiation> Connection<N> {
             Cause::Authentication => N::authentication_failure(&mut self.side),
             Cause::Negotiation(failure) => CloseReason::NegotiationFailed(failure),
             Cause::Timeout => CloseReason::Timeout(before.phase),
+            Cause::Unreadable => self.link.fault.map_or(UNEXPLAINED, faulty),
             Cause::Internal => CloseReason::Internal(InternalError::Table),
         };
-        // A close that was never answered is not a clean one.
-        if cause == Cause::Timeout && self.link.closes_cleanly() {
-            self.link.ending = None;
-        }
         self.link.end_with(reason);
     }
 
@@ -172,6 +168,14 @@ impl<N: Negotiation> Connection<N> {
                 Manner::Abort,
             );
         }
+    }
+}
+
+/// The reason bytes make that are no stream.
+fn faulty(fault: Fault) -> CloseReason {
+    match fault.kind.class() {
+        FaultClass::PolicyViolation => CloseReason::Limit(fault),
+        _ => CloseReason::NotWellFormed(fault),
     }
 }
 

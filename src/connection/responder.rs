@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::NO_RANDOMNESS;
 use super::gate::{Gate, Question, Verdict};
-use super::link::{Link, PeerHeader};
+use super::link::{Link, Opening, PeerHeader};
 use super::role::{Common, Negotiation, NoRandomness, Position, Role, Stage};
 use crate::close::{AuthenticationFailure, CloseReason, InternalError, Manner, Phase};
 use crate::config::{HostConfig, ResponderConfig, ResponderSecurity, offered};
@@ -35,9 +35,9 @@ pub struct ResponderSide {
     config: Arc<ResponderConfig>,
     common: Common,
     host: Option<Arc<HostConfig>>,
-    /// What the answer to the peer's header says.
-    answer_to: Option<Jid>,
-    answer_version: Option<Version>,
+    /// What the answer to the peer's header says; `None` until this stream
+    /// has one. Nothing of it survives a restart (4.3.3, 5.4.3.3).
+    answer: Option<Answer>,
     mechanism: Option<Box<dyn Acceptor>>,
     mechanism_name: String,
     working: bool,
@@ -49,6 +49,12 @@ pub struct ResponderSide {
     request_id: String,
     refusal: BindError,
     bound: Option<Jid>,
+}
+
+/// The part of our header that follows from the peer's.
+struct Answer {
+    to: Option<Jid>,
+    version: Option<Version>,
 }
 
 impl core::fmt::Debug for ResponderSide {
@@ -69,8 +75,7 @@ impl Role for Receiving {
         let side = ResponderSide {
             common: Common::new(config.kind, UsagePolicy::default()),
             host: None,
-            answer_to: None,
-            answer_version: None,
+            answer: None,
             mechanism: None,
             mechanism_name: String::new(),
             working: false,
@@ -123,7 +128,8 @@ impl Role for Receiving {
         header: &Header<'_>,
     ) -> OpeningClass {
         let opened = Opened::read(header, side.config.kind, stream::Role::Receiving);
-        (side.answer_to, side.answer_version) = opened.answer();
+        let (to, version) = opened.answer();
+        side.answer = Some(Answer { to, version });
         peer.note(&opened);
         opened.class
     }
@@ -159,6 +165,7 @@ impl Role for Receiving {
                 link.say(|out| {
                     stream::sasl::write_success(out, reply.as_ref().map(Secret::as_bytes));
                 });
+                side.answer = None;
                 link.restart(side.limits().after_auth());
             }
             Act::SendFailure => {
@@ -317,10 +324,13 @@ impl ResponderSide {
             .or(self.config.host.as_ref())
             .map(|host| host.domain())
             .unwrap_or_default();
-        let to = self.answer_to.as_ref().map(ToString::to_string);
+        let (to, version) = match &self.answer {
+            Some(answer) => (answer.to.as_ref().map(ToString::to_string), answer.version),
+            None => (None, Some(Version::XMPP_1_0)),
+        };
         HeaderOut {
             to: to.as_deref(),
-            version: self.answer_version.or(Some(Version::XMPP_1_0)),
+            version,
             ..HeaderOut::response(self.config.kind, from, &id, &self.config.lang)
         }
         .write(out);
@@ -422,7 +432,8 @@ impl ResponderSide {
                 link.say(|out| out.push_str(StartTls::Proceed.as_xml()));
                 // Sealing comes after this: the text must go out plain.
                 link.send_plain();
-                link.start_tls(session);
+                link.start_tls(session, Opening::Awaited);
+                self.answer = None;
             }
             // 5.4.2.2: our own failure, too, is the end.
             Err(error) => {

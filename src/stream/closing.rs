@@ -39,12 +39,16 @@ impl Closing {
 
             (AwaitFooter(_), Input::Footer) => (Done, act(Act::EndTransport(Cause::Closed))),
             (AwaitFooter(_), Input::Expired) => (Done, act(Act::EndTransport(Cause::Timeout))),
-            (AwaitFooter(_), Input::Fault(_)) => (Done, act(Act::EndTransport(Cause::Closed))),
+            (AwaitFooter(_), Input::Fault(_)) => (Done, act(Act::EndTransport(Cause::Unreadable))),
             // Both sides may have failed at once; the peer's error is news.
             (AwaitFooter(_), Input::Element(ElementClass::StreamError(_))) => (
                 AwaitFooter(Inbound::Discard),
                 tell(Tell::StreamError, Act::Wait),
             ),
+            // What would be refused is not delivered either, nor is what follows.
+            (AwaitFooter(_), Input::Element(class)) if ends_the_stream(class) => {
+                (AwaitFooter(Inbound::Discard), Output::NOTHING)
+            }
             (AwaitFooter(Inbound::Deliver), Input::Element(class)) => (self, delivered(class)),
             (AwaitFooter(Inbound::Deliver), Input::Keepalive) => {
                 (self, tell(Tell::Keepalive, Act::Wait))
@@ -90,9 +94,23 @@ pub(super) const fn failed(failure: Failure) -> Output {
     act(Act::Fail(OwnHeader::Sent, failure))
 }
 
+/// The application ends an established stream.
+pub(super) fn leave(local: Local) -> (Closing, Output) {
+    use Closing::AwaitFooter;
+    match local {
+        Local::Close => (
+            AwaitFooter(Inbound::Deliver),
+            act(Act::CloseStream(Cause::Closed)),
+        ),
+        Local::Fail => (AwaitFooter(Inbound::Discard), failed(Failure::Application)),
+        Local::Reset(inbound) => (AwaitFooter(inbound), failed(Failure::Reset)),
+    }
+}
+
 /// What a role does on inputs that mean the same in every phase in which XML
 /// flows and negotiation or the stream goes on. `header` says whether the own
-/// header is out.
+/// header is out. Nothing is delivered afterwards: the stream was never
+/// established (4.3.5), or it failed.
 pub(super) fn interrupted(header: OwnHeader, input: Input) -> Option<(Closing, Output)> {
     use Closing::{AwaitFooter, Done};
     let fail = |failure| act(Act::Fail(header, failure));
@@ -116,9 +134,9 @@ pub(super) fn interrupted(header: OwnHeader, input: Input) -> Option<(Closing, O
             condition(Condition::BadFormat),
         ),
         Input::Local(Local::Fail) => (AwaitFooter(Inbound::Discard), fail(Failure::Application)),
-        Input::Local(Local::Reset(inbound)) => (AwaitFooter(inbound), fail(Failure::Reset)),
+        Input::Local(Local::Reset(_)) => (AwaitFooter(Inbound::Discard), fail(Failure::Reset)),
         Input::Local(Local::Close) if header == OwnHeader::Sent => (
-            AwaitFooter(Inbound::Deliver),
+            AwaitFooter(Inbound::Discard),
             act(Act::CloseStream(Cause::Closed)),
         ),
         Input::Local(Local::Close) => (Done, act(Act::EndTransport(Cause::Closed))),

@@ -18,7 +18,7 @@
 //! * RFC 6121's legacy session is requested only where it is offered without
 //!   `<optional/>`.
 
-use super::closing::{Closing, delivered, ends_the_stream, interrupted, is_stanza};
+use super::closing::{Closing, delivered, ends_the_stream, interrupted, is_stanza, leave};
 use super::table::{
     Act, Cause, Conflict, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
     OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
@@ -141,17 +141,23 @@ impl Initiating {
             (P::TlsHandshake(AfterTls::Reset), Input::Secured) => {
                 late_failure(Failure::Reset, Inbound::Discard)
             }
-            (P::TlsHandshake(_), Input::Local(Local::Fail)) => {
+            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Fail)) => {
                 (P::TlsHandshake(AfterTls::Fail), Output::NOTHING)
             }
-            (P::TlsHandshake(_), Input::Local(Local::Reset(_))) => {
+            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Reset(_))) => {
                 (P::TlsHandshake(AfterTls::Reset), Output::NOTHING)
+            }
+            // The first wish counts.
+            (P::TlsHandshake(_), Input::Local(Local::Fail | Local::Reset(_))) => {
+                (self.phase, Output::NOTHING)
             }
             // 5.4.3.2: no XML, whatever goes wrong here.
             (P::TlsHandshake(_), Input::Local(Local::Close)) => {
                 end(Act::EndTransport(Cause::Closed))
             }
             (P::TlsHandshake(_), Input::Expired) => end(Act::EndTransport(Cause::Timeout)),
+            // No XML flows here, in neither direction: the driver's defects.
+            (P::Idle | P::TlsHandshake(_), _) => end(Act::EndTransport(Cause::Internal)),
 
             // 4.7.5: a peer before 1.0 has no features, hence no TLS and SASL.
             (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy))) => {
@@ -161,6 +167,10 @@ impl Initiating {
                 (P::AwaitFeatures(leg), tell(Tell::StreamOpened, Act::Wait))
             }
 
+            // There is nothing before a header.
+            (P::AwaitHeader(_), Input::Element(_) | Input::Footer) => {
+                end(Act::EndTransport(Cause::Internal))
+            }
             (P::AwaitFeatures(leg), Input::Element(ElementClass::Features(features))) => {
                 let (phase, order) = chosen(policy, leg, features);
                 let news = match phase {
@@ -208,6 +218,10 @@ impl Initiating {
             (P::Established, Input::Keepalive) => {
                 (P::Established, tell(Tell::Keepalive, Act::Wait))
             }
+            (P::Established, Input::Local(local)) => {
+                let (closing, output) = leave(local);
+                (P::Closing(closing), output)
+            }
             (phase, input) => common(phase, input),
         }
     }
@@ -237,10 +251,8 @@ fn chosen(policy: Policy, leg: Leg, features: FeaturesClass) -> (InitiatingPhase
             }
         }
         Leg::Authenticated => match (policy.kind, features.bind) {
-            // 4.9.3.23: mandatory, and not ours.
-            _ if features.unknown_required => closing(unsupported),
-            (Kind::ServerToServer, _) => (P::Established, Act::Wait),
-            (Kind::ClientToServer, false) => closing(missing(NegotiationFailure::NoBind)),
+            // Of several mandatory features we choose ours (4.3.2). What is left
+            // is the application's, as stream management is.
             (Kind::ClientToServer, true) => {
                 let session = match features.session {
                     Offer::Required => LegacySession::Request,
@@ -251,6 +263,10 @@ fn chosen(policy: Policy, leg: Leg, features: FeaturesClass) -> (InitiatingPhase
                     Act::RequestBind(Resource::Wanted),
                 )
             }
+            // 4.9.3.23: mandatory, not ours, and nothing else to choose.
+            _ if features.unknown_required => closing(unsupported),
+            (Kind::ClientToServer, false) => closing(missing(NegotiationFailure::NoBind)),
+            (Kind::ServerToServer, _) => (P::Established, Act::Wait),
         },
     }
 }
@@ -300,10 +316,8 @@ fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output) {
             return (phase, delivered(class));
         }
     }
-    if phase != P::Idle && !matches!(phase, P::TlsHandshake(_)) {
-        if let Some((closing, output)) = interrupted(OwnHeader::Sent, input) {
-            return (P::Closing(closing), output);
-        }
+    if let Some((closing, output)) = interrupted(OwnHeader::Sent, input) {
+        return (P::Closing(closing), output);
     }
     match input {
         Input::Element(class) => fail(match is_stanza(class) {

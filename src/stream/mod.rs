@@ -5,6 +5,11 @@
 //! [`header`], [`error`], [`features`], [`starttls`], [`sasl`], [`bind`]; and
 //! [`element`], the one function that turns any first-level element into a
 //! finite class for the tables.
+//!
+//! The tables: [`Initiating`] and [`Receiving`], with the inputs and orders they
+//! share ([`Input`], [`Act`], [`Tell`]) and the end they share ([`Closing`]).
+//! What they do, input by input, is written out in the module `tables` of this
+//! documentation.
 
 pub mod bind;
 mod closing;
@@ -24,6 +29,11 @@ pub mod starttls;
 mod table;
 #[cfg(test)]
 mod testing;
+
+/// The state tables, written out.
+#[cfg(doc)]
+#[doc = include_str!("tables.md")]
+pub mod tables {}
 
 pub use bind::{BindError, BindRequest};
 pub use closing::Closing;

@@ -16,10 +16,12 @@
 //! * `<starttls/>` where it was not offered gets `<failure/>` and the closing
 //!   tag (5.4.2.2).
 //! * The legacy session of RFC 3921 is answered, and means nothing.
+//! * Where the application, or our own mechanism, takes too long the error is
+//!   `<internal-server-error/>` (4.9.3.8).
 //! * A header before version 1.0 is `<unsupported-version/>` (4.7.5): such a
 //!   peer can use neither TLS nor SASL.
 
-use super::closing::{Closing, delivered, ends_the_stream, failed, interrupted, is_stanza};
+use super::closing::{Closing, delivered, ends_the_stream, failed, interrupted, is_stanza, leave};
 use super::initiating::AfterTls;
 use super::table::{
     Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
@@ -121,17 +123,23 @@ impl Receiving {
             (P::TlsHandshake(AfterTls::Reset), Input::Secured) => {
                 failure(OwnHeader::Missing, Failure::Reset)
             }
-            (P::TlsHandshake(_), Input::Local(Local::Fail)) => {
+            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Fail)) => {
                 (P::TlsHandshake(AfterTls::Fail), Output::NOTHING)
             }
-            (P::TlsHandshake(_), Input::Local(Local::Reset(_))) => {
+            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Reset(_))) => {
                 (P::TlsHandshake(AfterTls::Reset), Output::NOTHING)
+            }
+            // The first wish counts.
+            (P::TlsHandshake(_), Input::Local(Local::Fail | Local::Reset(_))) => {
+                (self.phase, Output::NOTHING)
             }
             // 5.4.3.2: no XML, whatever goes wrong here.
             (P::TlsHandshake(_), Input::Local(Local::Close)) => {
                 end(Act::EndTransport(Cause::Closed))
             }
             (P::TlsHandshake(_), Input::Expired) => end(Act::EndTransport(Cause::Timeout)),
+            // No XML flows here, in neither direction: the driver's defects.
+            (P::Idle | P::TlsHandshake(_), _) => end(Act::EndTransport(Cause::Internal)),
 
             (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy))) => {
                 failure(
@@ -143,8 +151,17 @@ impl Receiving {
                 P::AwaitHost(leg),
                 tell(Tell::StreamOpened, Act::AskHost(leg)),
             ),
+            // Behind a header that nobody has read there is nothing to read.
+            (P::AwaitHeader(_) | P::AwaitHost(_), Input::Element(_) | Input::Footer) => {
+                end(Act::EndTransport(Cause::Internal))
+            }
             (P::AwaitHost(leg), Input::Verdict(Verdict::Accept)) => {
-                (after_host(policy, leg), act(Act::OpenStream(leg)))
+                let phase = after_host(policy, leg);
+                let news = match phase {
+                    P::Established => Tell::Established,
+                    _ => Tell::Nothing,
+                };
+                (phase, tell(news, Act::OpenStream(leg)))
             }
             (P::AwaitHost(_), Input::Verdict(Verdict::Refuse)) => {
                 failure(OwnHeader::Missing, Failure::Application)
@@ -215,6 +232,10 @@ impl Receiving {
             (P::Established, Input::Keepalive) => {
                 (P::Established, tell(Tell::Keepalive, Act::Wait))
             }
+            (P::Established, Input::Local(local)) => {
+                let (closing, output) = leave(local);
+                (P::Closing(closing), output)
+            }
             (phase, input) => common(phase, input),
         }
     }
@@ -283,10 +304,8 @@ fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output) {
         P::AwaitHeader(_) | P::AwaitHost(_) => OwnHeader::Missing,
         _ => OwnHeader::Sent,
     };
-    if phase != P::Idle && !matches!(phase, P::TlsHandshake(_)) {
-        if let Some((closing, output)) = interrupted(header, input) {
-            return (P::Closing(closing), output);
-        }
+    if let Some((closing, output)) = interrupted(header, input) {
+        return (P::Closing(closing), output);
     }
     match input {
         Input::Element(class) => failure(
@@ -302,11 +321,23 @@ fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output) {
                 NegotiationFailure::PeerClosed,
             ))),
         ),
-        Input::Expired => failure(header, Failure::Timeout),
+        Input::Expired => failure(header, overdue(phase)),
         // 11.7: white space is tolerated in the middle of negotiation.
         Input::Keepalive => (phase, Output::NOTHING),
         // The driver's defects: never taken for progress.
         _ => end(Act::EndTransport(Cause::Internal)),
+    }
+}
+
+/// Who is late: `<connection-timeout/>` is for a peer that does not answer
+/// (4.9.3.4), not for one that waits for us.
+fn overdue(phase: ReceivingPhase) -> Failure {
+    use ReceivingPhase as P;
+    match phase {
+        P::AwaitHost(_) | P::Authenticating(_, Turn::Own, _) | P::Binding(_) => {
+            Failure::Condition(Condition::InternalServerError)
+        }
+        _ => Failure::Timeout,
     }
 }
 

@@ -255,6 +255,8 @@ pub enum Cause {
     Negotiation(NegotiationFailure),
     /// The peer did not answer in time.
     Timeout,
+    /// What came behind the own closing tag cannot be read.
+    Unreadable,
     /// The table was told something that cannot happen: a defect of the driver.
     Internal,
 }

@@ -257,8 +257,7 @@ pub(super) fn kind_of(error: &Error) -> TlsFailureKind {
             e @ (InvalidMessage::InvalidContentType
             | InvalidMessage::InvalidEmptyPayload
             | InvalidMessage::MessageTooLarge
-            | InvalidMessage::UnknownProtocolVersion
-            | InvalidMessage::InvalidCcs),
+            | InvalidMessage::UnknownProtocolVersion),
         ) => Kind::MalformedRecord { detail: debug(e) },
         Error::InvalidMessage(e) => Kind::MalformedMessage { detail: debug(e) },
         Error::InappropriateMessage { got_type, .. } => Kind::UnexpectedMessage {

@@ -15,8 +15,11 @@ use alloc::{vec, vec::Vec};
 use core::ops::Range;
 use zeroize::Zeroize;
 
-/// What is kept allocated between records.
-const SMALL: usize = 4096;
+/// What may stay allocated while nothing is held: enough for most stanzas.
+const KEEP: usize = 1024;
+
+/// The least a window offers.
+const WINDOW: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Inbox {
@@ -50,7 +53,7 @@ impl Inbox {
         let missing = Header::read(self.unread())
             .map_or(HEADER_LEN, Header::needed)
             .saturating_sub(self.unread().len());
-        let n = missing.max(SMALL).min(self.room());
+        let n = missing.max(WINDOW).min(self.room());
         self.free(n).unwrap_or_default()
     }
 
@@ -122,7 +125,7 @@ impl Inbox {
     /// Gives a large buffer back while nothing is held. This happens once per
     /// burst, so it is a plain fill and not the bytewise wipe of `zeroize`.
     pub(super) fn release(&mut self) {
-        if self.end == 0 && self.bytes.len() > SMALL {
+        if self.end == 0 && self.bytes.len() > KEEP {
             self.bytes.fill(0);
             core::hint::black_box(&mut self.bytes);
             self.bytes = Vec::new();
@@ -187,6 +190,9 @@ mod tests {
         inbox.show(big.len());
         // Retained bytes do not eat into the room for the record behind them.
         assert_eq!(inbox.room(), MAX_WIRE - 1);
+        while inbox.push(&big) > 0 {}
+        let held = inbox.shown() + inbox.unread().len();
+        assert!(inbox.bytes.capacity() <= 2 * held);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! TLS for XMPP streams (RFC 6120 5), without I/O and without renegotiation.
 //!
-//! [`Session`] wraps rustls: ciphertext in, text and ciphertext out, one record
-//! at a time. [`RecordGuard`] is the record-level part of the rule for users of
+//! [`Session`] wraps rustls 0.23, whose unbuffered API is the one that needs no
+//! `std`: ciphertext in, text and ciphertext out, one record at a time. No type
+//! of a rustls connection appears in the interface; configs and certificates
+//! do, they are the user's. [`RecordGuard`] is the record-level part of the rule for users of
 //! other TLS libraries.
 //!
 //! # Renegotiation
@@ -17,6 +19,11 @@
 //!
 //! TLS 1.3 has no renegotiation. A ClientHello or HelloRequest sent anyway is
 //! treated as an attempt; KeyUpdate and NewSessionTicket are not.
+//!
+//! Three things look alike and are kept apart: a record that is not authentic
+//! is [`Step::Failed`] whatever its header claims; a hello packed into the
+//! record that ends the handshake is a failed handshake; and after our own
+//! close_notify nothing is decrypted any more, so nothing is flagged.
 //!
 //! # What is not done
 //!

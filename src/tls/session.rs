@@ -174,7 +174,8 @@ impl Session {
         self.inbox.window()
     }
 
-    /// `n` bytes were read into the last [`window`](Self::window).
+    /// `n` bytes were read into the last [`window`](Self::window), with no
+    /// other call in between.
     pub fn pushed(&mut self, n: usize) {
         match self.reading {
             Reading::Ended(_) => {}
@@ -272,7 +273,8 @@ impl Session {
     }
 
     /// Whether the peer's close_notify has come (RFC 8446 6.1). If TCP ends
-    /// without it, the stream may have been cut short.
+    /// without it, the stream may have been cut short. After our own
+    /// [`close`](Self::close) this is a guess, see there.
     #[must_use]
     pub fn peer_closed(&self) -> bool {
         matches!(self.reading, Reading::Ended(Step::PeerClosed))

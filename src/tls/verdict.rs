@@ -31,6 +31,7 @@ use rustls::{Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 /// How a renegotiation attempt showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The negotiated version.
     pub version: TlsVersion,

@@ -7,11 +7,29 @@ use xmlparser::XmlCharExt;
 
 use super::fault::{FaultKind, LimitKind};
 
-/// The longest prefix of `bytes` that is UTF-8 and holds only XML characters, and what is wrong behind it.
-///
-/// Nothing is wrong if all bytes are in the prefix, or if the rest is the start of a character whose end has not
-/// arrived yet.
-pub(crate) fn valid_prefix(bytes: &[u8]) -> (&str, Option<FaultKind>) {
+/// Bytes that were checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Valid<'a> {
+    /// The longest prefix that is UTF-8 and holds only XML characters.
+    pub(crate) text: &'a str,
+    /// What is wrong behind it. Nothing, if it is all there is, or if the rest is the start of a character whose end has
+    /// not arrived yet.
+    pub(crate) wrong: Option<FaultKind>,
+    pub(crate) controls: Controls,
+}
+
+/// Which control characters text holds. They, and references, are all that makes a value differ from what was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Controls {
+    None,
+    /// Tabs and line feeds, which matter in attributes only.
+    Lines,
+    /// Carriage returns too.
+    Returns,
+}
+
+/// Checks that bytes are UTF-8 and XML characters.
+pub(crate) fn validate(bytes: &[u8]) -> Valid<'_> {
     let (text, wrong) = match core::str::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
@@ -20,61 +38,114 @@ pub(crate) fn valid_prefix(bytes: &[u8]) -> (&str, Option<FaultKind>) {
             (core::str::from_utf8(valid).unwrap_or_default(), wrong)
         }
     };
-    match first_forbidden(text) {
-        None => (text, wrong),
-        Some(at) => (
-            text.get(..at).unwrap_or_default(),
-            Some(FaultKind::InvalidCharacter),
-        ),
+    match characters(text) {
+        Ok(controls) => Valid {
+            text,
+            wrong,
+            controls,
+        },
+        Err(at) => Valid {
+            text: text.get(..at).unwrap_or_default(),
+            wrong: Some(FaultKind::InvalidCharacter),
+            controls: Controls::Returns,
+        },
     }
 }
 
-/// Where the first character stands that XML's `Char` does not allow: C0 controls but tab, line feed and carriage
-/// return, U+FFFE and U+FFFF. (Surrogates cannot stand in a `str`.)
-pub(crate) fn first_forbidden(text: &str) -> Option<usize> {
+/// Finds the first character that XML's `Char` does not allow: C0 controls but tab, line feed and carriage return, U+FFFE
+/// and U+FFFF. (Surrogates cannot stand in a `str`.) The error is its offset.
+pub(crate) fn characters(text: &str) -> Result<Controls, usize> {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    for block in bytes.chunks(BLOCK) {
-        // Both bytes are rare, so most blocks need no closer look.
-        let suspicious = block.iter().fold(0, |found, &b| {
-            found | u8::from(b < 0x20) | u8::from(b == 0xEF)
-        });
-        if suspicious != 0 {
-            let forbidden = block.iter().enumerate().position(|(i, &b)| {
-                forbidden_start(b, bytes.get(at + i + 1..).unwrap_or_default())
-            });
-            if let Some(i) = forbidden {
-                return Some(at + i);
+    let mut controls = Controls::None;
+    let blocks = bytes.chunks_exact(BLOCK);
+    let behind = bytes.len() - blocks.remainder().len();
+    for (n, block) in blocks.enumerate() {
+        if let Ok(block) = <&Block>::try_from(block) {
+            // As signed numbers, controls and everything that is not ASCII are below the space: one comparison.
+            let below = |b: u8| u8::from(i8::from_ne_bytes([b]) < 0x20);
+            if block.iter().fold(0, |found, &b| found | below(b)) != 0 {
+                controls = controls.max(examine(bytes, n * BLOCK, block)?);
             }
         }
-        at += block.len();
     }
-    None
-}
-
-/// Where the first byte below U+0020 stands, if there is one.
-pub(crate) fn first_control(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for block in bytes.chunks(BLOCK) {
-        if block.iter().fold(0, |found, &b| found | u8::from(b < 0x20)) != 0 {
-            return block.iter().position(|&b| b < 0x20).map(|i| at + i);
+    for (at, &b) in bytes.iter().enumerate().skip(behind) {
+        if b < 0x20 || b == 0xEF {
+            if forbidden(bytes, at) {
+                return Err(at);
+            }
+            controls = controls.max(match b {
+                b'\r' => Controls::Returns,
+                0xEF => Controls::None,
+                _ => Controls::Lines,
+            });
         }
-        at += block.len();
     }
-    None
+    Ok(controls)
 }
 
-/// Long enough to be examined with vector instructions.
-const BLOCK: usize = 64;
+/// Long enough to be worth vector instructions.
+const BLOCK: usize = 128;
+type Block = [u8; BLOCK];
 
-fn forbidden_start(byte: u8, behind: &[u8]) -> bool {
-    match byte {
-        b'\t' | b'\n' | b'\r' => false,
-        0..0x20 => true,
-        0xEF => matches!(behind, [0xBF, 0xBE | 0xBF, ..]),
+/// Looks at one block more closely. There are no branches, so it is done with vector instructions.
+fn examine(bytes: &[u8], start: usize, block: &Block) -> Result<Controls, usize> {
+    let (mut control, mut illegal, mut special, mut carriage_return) = (0, 0, 0, 0);
+    for &b in block {
+        let low = u8::from(b < 0x20);
+        control |= low;
+        illegal |= low & u8::from(b != b'\t') & u8::from(b != b'\n') & u8::from(b != b'\r');
+        special |= u8::from(b == 0xEF);
+        carriage_return |= u8::from(b == b'\r');
+    }
+    let special =
+        special != 0 && memchr::memchr_iter(0xEF, block).any(|i| forbidden(bytes, start + i));
+    if illegal != 0 || special {
+        let mut places = start..start + BLOCK;
+        if let Some(at) = places.find(|&at| forbidden(bytes, at)) {
+            return Err(at);
+        }
+    }
+    Ok(match (control, carriage_return) {
+        (0, _) => Controls::None,
+        (_, 0) => Controls::Lines,
+        _ => Controls::Returns,
+    })
+}
+
+/// Whether a character that XML does not allow starts at `at`.
+fn forbidden(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at) {
+        Some(b'\t' | b'\n' | b'\r') => false,
+        Some(0..0x20) => true,
+        Some(0xEF) => matches!(bytes.get(at..at + 3), Some([0xEF, 0xBF, 0xBE | 0xBF])),
         _ => false,
     }
 }
+
+/// Where the first byte below U+0020 stands.
+pub(crate) fn first_control(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|&b| b < 0x20)
+}
+
+/// memchr for short haystacks too, where a call costs more than a look.
+pub(crate) fn find2([a, b]: [u8; 2], haystack: &[u8]) -> Option<usize> {
+    if haystack.len() < SHORT {
+        haystack.iter().position(|&c| c == a || c == b)
+    } else {
+        memchr::memchr2(a, b, haystack)
+    }
+}
+
+/// As [`find2`].
+pub(crate) fn find3([a, b, c]: [u8; 3], haystack: &[u8]) -> Option<usize> {
+    if haystack.len() < SHORT {
+        haystack.iter().position(|&d| d == a || d == b || d == c)
+    } else {
+        memchr::memchr3(a, b, c, haystack)
+    }
+}
+
+const SHORT: usize = 8;
 
 /// XML white space (production `S`).
 pub(crate) const fn is_space(byte: u8) -> bool {
@@ -107,7 +178,18 @@ pub(crate) enum Reference {
 ///
 /// xmlparser's `consume_reference` is not used: it turns surrogates into U+FFFD instead of refusing them.
 pub(crate) fn reference(text: &str, at: usize, most: usize) -> Reference {
-    let behind = text.as_bytes().get(at + 1..).unwrap_or_default();
+    match text.as_bytes().get(at + 1..).unwrap_or_default() {
+        [b'a', b'm', b'p', b';', ..] => Reference::Char('&', 5),
+        [b'l', b't', b';', ..] => Reference::Char('<', 4),
+        [b'g', b't', b';', ..] => Reference::Char('>', 4),
+        [b'a', b'p', b'o', b's', b';', ..] => Reference::Char('\'', 6),
+        [b'q', b'u', b'o', b't', b';', ..] => Reference::Char('"', 6),
+        behind => other_reference(text, at, behind, most),
+    }
+}
+
+/// Anything but a predefined entity.
+fn other_reference(text: &str, at: usize, behind: &[u8], most: usize) -> Reference {
     let end = behind
         .iter()
         .take(most)
@@ -123,22 +205,11 @@ pub(crate) fn reference(text: &str, at: usize, most: usize) -> Reference {
         return Reference::Refused(FaultKind::BareAmpersand);
     }
     let name = text.get(at + 1..at + 1 + end).unwrap_or_default();
-    let char = match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "apos" => Some('\''),
-        "quot" => Some('"'),
-        _ => match name.strip_prefix('#') {
-            Some(number) => match numbered(number) {
-                Some(char) => Some(char),
-                None => return Reference::Refused(FaultKind::InvalidCharacterReference),
-            },
-            None => None,
+    match name.strip_prefix('#') {
+        Some(number) => match numbered(number) {
+            Some(char) => Reference::Char(char, end + 2),
+            None => Reference::Refused(FaultKind::InvalidCharacterReference),
         },
-    };
-    match char {
-        Some(char) => Reference::Char(char, end + 2),
         None if is_name(name) => Reference::Refused(FaultKind::EntityReference),
         None => Reference::Refused(FaultKind::BareAmpersand),
     }
@@ -198,13 +269,14 @@ pub(crate) enum Place {
 /// Resolves references, makes a line feed (in an attribute: a space) of every line end, and in attributes a space of
 /// every tab.
 fn resolve(raw: &str, place: Place) -> Cow<'_, str> {
-    let (line_end, special): (char, &[char]) = match place {
-        Place::Text => ('\n', &['&', '\r']),
-        Place::Attribute => (' ', &['&', '\r', '\n', '\t']),
+    let Some(first) = next_special(raw, place) else {
+        return Cow::Borrowed(raw);
     };
-    let mut value = String::new();
+    // No reference is shorter than what it stands for.
+    let mut value = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some(at) = rest.find(special) {
+    let mut next = Some(first);
+    while let Some(at) = next {
         value.push_str(rest.get(..at).unwrap_or_default());
         let (char, length) = match rest.as_bytes().get(at..).unwrap_or_default() {
             [b'&', ..] => match reference(rest, at, rest.len()) {
@@ -212,17 +284,32 @@ fn resolve(raw: &str, place: Place) -> Cow<'_, str> {
                 // Cannot be: the value was validated when it was read.
                 Reference::Unfinished | Reference::Refused(_) => ('&', 1),
             },
-            [b'\r', b'\n', ..] => (line_end, 2),
-            _ => (line_end, 1),
+            [b'\r', b'\n', ..] => (place.line_end(), 2),
+            _ => (place.line_end(), 1),
         };
         value.push(char);
         rest = rest.get(at + length..).unwrap_or_default();
-    }
-    if rest.len() == raw.len() {
-        return Cow::Borrowed(raw);
+        next = next_special(rest, place);
     }
     value.push_str(rest);
     Cow::Owned(value)
+}
+
+fn next_special(raw: &str, place: Place) -> Option<usize> {
+    match place {
+        Place::Text => memchr::memchr2(b'&', b'\r', raw.as_bytes()),
+        // Four bytes are one too many for memchr; what is below a space is white space.
+        Place::Attribute => raw.bytes().position(|b| b == b'&' || b < b' '),
+    }
+}
+
+impl Place {
+    fn line_end(self) -> char {
+        match self {
+            Self::Text => '\n',
+            Self::Attribute => ' ',
+        }
+    }
 }
 
 #[cfg(test)]
@@ -231,7 +318,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn valid_prefix_stops_at_what_is_not_utf8() {
+    fn validation_stops_at_what_is_not_utf8() {
         let wrong: [&[u8]; 7] = [
             b"\xC0\x80",         // overlong
             b"\xE0\x80\x80",     // overlong
@@ -244,17 +331,16 @@ mod tests {
         for bytes in wrong {
             let mut input = Vec::from(&b"ab"[..]);
             input.extend_from_slice(bytes);
-            assert_eq!(
-                valid_prefix(&input),
-                ("ab", Some(FaultKind::InvalidUtf8)),
-                "{bytes:?}"
-            );
+            let valid = validate(&input);
+            let expected = ("ab", Some(FaultKind::InvalidUtf8));
+            assert_eq!((valid.text, valid.wrong), expected, "{bytes:?}");
         }
-        assert_eq!(valid_prefix(b"ab\xE2\x82"), ("ab", None), "unfinished");
+        let valid = validate(b"ab\xE2\x82");
+        assert_eq!((valid.text, valid.wrong), ("ab", None), "unfinished");
     }
 
     #[test]
-    fn valid_prefix_agrees_with_the_char_production_everywhere() {
+    fn validation_agrees_with_the_char_production_everywhere() {
         for code in 0..=0x10_FFFF {
             let Some(c) = char::from_u32(code) else {
                 continue;
@@ -263,7 +349,7 @@ mod tests {
                 0x9 | 0xA | 0xD | 0x20..=0xD7FF | 0xE000..=0xFFFD | 0x1_0000..=0x10_FFFF);
             let mut buffer = [0; 4];
             let text = c.encode_utf8(&mut buffer);
-            assert_eq!(first_forbidden(text).is_none(), legal, "U+{code:04X}");
+            assert_eq!(characters(text).is_ok(), legal, "U+{code:04X}");
         }
     }
 
@@ -278,7 +364,7 @@ mod tests {
                     .find(|&i| i >= at)
                     .unwrap_or(0);
                 text.insert_str(at, bad);
-                assert_eq!(first_forbidden(&text), Some(at));
+                assert_eq!(characters(&text), Err(at));
             }
         }
     }

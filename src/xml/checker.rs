@@ -74,9 +74,7 @@ fn read(
         let kind = FaultKind::Limit(super::fault::LimitKind::FrameBytes);
         return Err(kind.at(limits.frame_bytes));
     }
-    if let Some(at) = chars::first_forbidden(text) {
-        return Err(FaultKind::InvalidCharacter.at(at));
-    }
+    let controls = chars::characters(text).map_err(|at| FaultKind::InvalidCharacter.at(at))?;
     if !text.starts_with('<') {
         return Err(FaultKind::NotOneElement.at(0));
     }
@@ -89,6 +87,7 @@ fn read(
     let around = Surroundings {
         scope,
         limits,
+        controls,
         undeclared: FaultKind::UndeclaredFirstLevelPrefix,
     };
     match assembler.element(text, &around)? {

@@ -11,7 +11,7 @@ use super::fault::{Fault, FaultKind, Flaw, LimitKind};
 use super::input::Input;
 use super::limits::FrameLimits;
 use super::names::Scope;
-use super::prolog;
+use super::prolog::{self, Prolog};
 use super::scan::{self, Assembler, Markup, Surroundings};
 use super::tag::{EndScan, StartTag, TagForm};
 use super::tape::Tape;
@@ -28,6 +28,7 @@ use super::tape::Tape;
 pub struct Framer {
     input: Input,
     stage: Stage,
+    supply: Supply,
     /// The frame the last poll found, and its length in bytes.
     current: Option<(FrameKind, usize)>,
     assembler: Assembler,
@@ -90,6 +91,15 @@ enum Stage {
     Failed(Fault),
 }
 
+/// What the validated text has to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Supply {
+    /// It was not looked at to its end.
+    Unread,
+    /// All of it was, and no frame is whole.
+    Exhausted,
+}
+
 /// The stream header, kept for as long as the stream.
 #[derive(Default)]
 struct Head {
@@ -105,6 +115,7 @@ impl Framer {
         Self {
             input: Input::default(),
             stage: Stage::Start,
+            supply: Supply::Unread,
             current: None,
             assembler: Assembler::default(),
             head: Head::default(),
@@ -120,21 +131,21 @@ impl Framer {
     }
 
     /// How many bytes [`push`](Self::push) would take now. At least 16384 (one TLS record) after a poll that found
-    /// nothing; 0 only while frames wait to be polled.
+    /// nothing, and while [`unread`](Self::unread) is empty; 0 only while frames wait to be polled.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.input.capacity()
+        self.input.capacity(self.read())
     }
 
     /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
-        self.input.push(bytes)
+        self.input.push(self.read(), bytes)
     }
 
     /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
     /// [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
-        self.input.window()
+        self.input.window(self.read())
     }
 
     /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
@@ -149,27 +160,58 @@ impl Framer {
     /// The first violation found, on this and every later call. Frames before it were returned before. A violation
     /// inside a tag shows when the tag is whole, any other at its first byte.
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
+        if let (Stage::Element, Supply::Exhausted) = (self.stage, self.supply) {
+            if self.prolong() {
+                return Ok(None);
+            }
+        }
+        self.find()
+    }
+
+    /// A short way for bytes that come one by one: takes one that only prolongs the text or tag at the end of what was
+    /// read. `false`: this is no such case.
+    fn prolong(&mut self) -> bool {
+        let end = self.input.length();
+        let Some(byte) = self.input.lone_byte() else {
+            return false;
+        };
+        let taken = end + 1 < self.limits.frame_bytes && self.assembler.prolong(end, byte);
+        if taken {
+            self.input.take_lone_byte(byte);
+        }
+        taken
+    }
+
+    #[inline(never)] // Its frame would make the short way long.
+    fn find(&mut self) -> Result<Option<FrameKind>, Fault> {
+        if let Stage::Failed(fault) = self.stage {
+            return Err(fault);
+        }
         if let Some((_, length)) = self.current.take() {
             self.input.consume(length);
         }
         loop {
-            let (found, stage) = match self.step() {
-                Ok(step) => step,
-                Err(flaw) => (Found::Nothing, self.failed(flaw)),
+            let found = match self.supply {
+                Supply::Unread => self.step(),
+                Supply::Exhausted => match self.feed() {
+                    Ok(true) => Ok(Found::Nothing),
+                    Ok(false) => return Ok(None),
+                    Err(flaw) => Err(flaw),
+                },
             };
-            self.stage = stage;
-            match (found, self.stage) {
-                (_, Stage::Failed(fault)) => return Err(fault),
-                (Found::Frame(kind, length), _) => {
+            self.supply = Supply::Unread;
+            match found {
+                Ok(Found::Frame(kind, length)) => {
                     self.current = Some((kind, length));
                     return Ok(Some(kind));
                 }
-                (Found::Skip(length), _) => self.input.consume(length),
-                (Found::Nothing, _) => {}
-                (Found::Starved, _) => {
-                    if !self.feed()? {
-                        return Ok(None);
-                    }
+                Ok(Found::Skip(length)) => self.input.consume(length),
+                Ok(Found::Nothing) => {}
+                Ok(Found::Starved) => self.supply = Supply::Exhausted,
+                Err(flaw) => {
+                    let fault = flaw.from(self.input.position());
+                    self.stage = Stage::Failed(fault);
+                    return Err(fault);
                 }
             }
         }
@@ -215,6 +257,7 @@ impl Framer {
     pub fn restart(&mut self) {
         self.input.restart(self.read());
         self.current = None;
+        self.supply = Supply::Unread;
         self.head = Head::default();
         self.scope = Arc::default();
         self.assembler.clear(&self.scope);
@@ -247,129 +290,155 @@ impl Framer {
         &self.scope
     }
 
-    fn step(&mut self) -> Result<(Found, Stage), Flaw> {
-        let limit = self.byte_limit();
-        match self.stage {
-            Stage::Start | Stage::Prolog | Stage::Between => self.limits = self.next_limits,
-            _ => {}
+    fn step(&mut self) -> Result<Found, Flaw> {
+        if let Stage::Start | Stage::Prolog | Stage::Between = self.stage {
+            self.limits = self.next_limits;
         }
-        let text = view(self.input.text(), limit);
+        let text = view(self.input.text(), self.byte_limit());
         match self.stage {
-            Stage::Start => before_header(text, &mut self.assembler, Declaration::Allowed),
-            Stage::Prolog => before_header(text, &mut self.assembler, Declaration::Late),
-            Stage::Declaration { seen } => in_declaration(text, seen),
-            Stage::Header => {
-                let around = Surroundings {
-                    scope: &self.scope,
-                    limits: &self.limits,
-                    undeclared: FaultKind::UndeclaredPrefix,
-                };
-                match self.assembler.header(text, &around)? {
-                    None => Ok((Found::Starved, Stage::Header)),
-                    Some(tag) => Ok(self.header(tag)),
-                }
-            }
-            Stage::EmptyRoot => Ok((Found::Frame(FrameKind::Footer, 0), Stage::End)),
-            Stage::Between => self.between(limit),
             Stage::Element => {
                 let around = Surroundings {
                     scope: &self.scope,
                     limits: &self.limits,
+                    controls: self.input.controls(),
                     undeclared: FaultKind::UndeclaredFirstLevelPrefix,
                 };
-                Ok(match self.assembler.element(text, &around)? {
-                    None => (Found::Starved, Stage::Element),
-                    Some(length) => (Found::Frame(FrameKind::Element, length), Stage::Between),
-                })
+                let Some(length) = self.assembler.element(text, &around)? else {
+                    return Ok(Found::Starved);
+                };
+                self.stage = Stage::Between;
+                Ok(Found::Frame(FrameKind::Element, length))
+            }
+            Stage::Between => {
+                let found = between(text)?;
+                Ok(self.first_level(found))
+            }
+            Stage::Start => {
+                let found = prolog::start(text)?;
+                Ok(self.before_header(found))
+            }
+            Stage::Prolog => {
+                let found = prolog::later(text)?;
+                Ok(self.before_header(found))
+            }
+            Stage::Declaration { seen } => {
+                let Some(length) = prolog::declaration(text, seen)? else {
+                    self.stage = Stage::Declaration { seen: text.len() };
+                    return Ok(Found::Starved);
+                };
+                self.stage = Stage::Prolog;
+                Ok(Found::Skip(length))
+            }
+            Stage::Header => {
+                let around = Surroundings {
+                    scope: &self.scope,
+                    limits: &self.limits,
+                    controls: self.input.controls(),
+                    undeclared: FaultKind::UndeclaredPrefix,
+                };
+                let tag = self.assembler.header(text, &around)?;
+                Ok(tag.map_or(Found::Starved, |tag| self.header(tag)))
+            }
+            Stage::EmptyRoot => {
+                self.stage = Stage::End;
+                Ok(Found::Frame(FrameKind::Footer, 0))
             }
             Stage::Footer(mut scan) => {
                 let name = self.head.tape.element(0).map(|root| root.name);
                 let name = name.map_or("", |name| name.qualified(&self.head.text));
-                Ok(match scan.end(text, 0, name)? {
-                    None => (Found::Starved, Stage::Footer(scan)),
-                    Some(length) => (Found::Frame(FrameKind::Footer, length), Stage::End),
-                })
+                let Some(length) = scan.end(text, 0, name)? else {
+                    self.stage = Stage::Footer(scan);
+                    return Ok(Found::Starved);
+                };
+                self.stage = Stage::End;
+                Ok(Found::Frame(FrameKind::Footer, length))
             }
             Stage::End => match text.as_bytes() {
-                [] => Ok((Found::Starved, Stage::End)),
-                [b, ..] if chars::is_space(*b) => Ok((Found::Skip(1), Stage::End)),
+                [] => Ok(Found::Starved),
+                [b, ..] if chars::is_space(*b) => Ok(Found::Skip(1)),
                 _ => Err(FaultKind::AfterFooter.at(0)),
             },
-            Stage::Failed(_) => Ok((Found::Nothing, self.stage)),
+            Stage::Failed(_) => Ok(Found::Starved),
+        }
+    }
+
+    fn before_header(&mut self, found: Prolog) -> Found {
+        match found {
+            Prolog::Unfinished => Found::Starved,
+            Prolog::Space => {
+                self.stage = Stage::Prolog;
+                Found::Skip(1)
+            }
+            Prolog::Declaration => {
+                self.stage = Stage::Declaration { seen: 0 };
+                Found::Nothing
+            }
+            Prolog::Header => {
+                self.assembler.clear(&self.scope);
+                self.stage = Stage::Header;
+                Found::Nothing
+            }
         }
     }
 
     /// Keeps the header: its text, and what it declares.
-    fn header(&mut self, tag: StartTag) -> (Found, Stage) {
+    fn header(&mut self, tag: StartTag) -> Found {
         let text = self.input.text().get(..tag.end).unwrap_or_default();
         self.head = Head {
             text: String::from(text),
             tape: core::mem::take(&mut self.assembler.tape),
         };
         self.scope = Arc::new(Scope::of_header(&self.head.tape, &self.head.text));
-        let stage = match tag.form {
+        self.stage = match tag.form {
             TagForm::Open => Stage::Between,
             TagForm::Empty => Stage::EmptyRoot,
         };
-        (Found::Frame(FrameKind::Header, tag.end), stage)
+        Found::Frame(FrameKind::Header, tag.end)
     }
 
-    fn between(&mut self, limit: usize) -> Result<(Found, Stage), Flaw> {
-        let bytes = view(self.input.text(), limit).as_bytes();
-        match bytes {
-            [] => Ok((Found::Starved, Stage::Between)),
-            [b, ..] if chars::is_space(*b) => {
-                Ok((Found::Frame(FrameKind::Keepalive, 1), Stage::Between))
+    fn first_level(&mut self, found: FirstLevel) -> Found {
+        match found {
+            FirstLevel::Unfinished => Found::Starved,
+            FirstLevel::Space => Found::Frame(FrameKind::Keepalive, 1),
+            FirstLevel::Element => {
+                self.assembler.clear(&self.scope);
+                self.stage = Stage::Element;
+                Found::Nothing
             }
-            [b'<', ..] => match scan::markup(bytes, 0)? {
-                Markup::Unfinished => Ok((Found::Starved, Stage::Between)),
-                Markup::EndTag => Ok((Found::Nothing, Stage::Footer(EndScan::new(0)))),
-                Markup::Cdata => Err(FaultKind::TextBetweenStanzas.at(0)),
-                Markup::StartTag => {
-                    self.assembler.clear(&self.scope);
-                    Ok((Found::Nothing, Stage::Element))
-                }
-            },
-            _ => Err(FaultKind::TextBetweenStanzas.at(0)),
+            FirstLevel::Footer => {
+                self.stage = Stage::Footer(EndScan::new(0));
+                Found::Nothing
+            }
         }
     }
 
     /// Validates more bytes. `false`: there are none.
-    fn feed(&mut self) -> Result<bool, Fault> {
+    fn feed(&mut self) -> Result<bool, Flaw> {
         let limit = self.byte_limit();
-        let held = self.input.text();
-        let flaw = if held.len() >= limit {
-            let kind = match self.stage {
-                Stage::Start | Stage::Declaration { .. } | Stage::Prolog | Stage::Header => {
-                    LimitKind::HeaderBytes
-                }
-                _ => LimitKind::FrameBytes,
-            };
-            Some(FaultKind::Limit(kind).at(limit))
-        } else if self.input.refill() {
+        if self.input.length() >= limit {
+            return Err(FaultKind::Limit(self.limited()).at(limit));
+        }
+        if self.input.refill() {
             return Ok(true);
-        } else {
-            self.input.wrong().map(|flaw| match self.stage {
-                Stage::Start
-                    if prolog::is_foreign_encoding(self.input.text(), self.input.next()) =>
-                {
-                    FaultKind::UnsupportedEncoding.at(0)
-                }
-                _ => flaw,
-            })
-        };
-        match flaw {
-            None => Ok(false),
-            Some(flaw) => {
-                let fault = flaw.from(self.input.position());
-                self.stage = Stage::Failed(fault);
-                Err(fault)
+        }
+        match (self.input.wrong(), self.stage) {
+            (None, _) => Ok(false),
+            (Some(_), Stage::Start)
+                if prolog::is_foreign_encoding(self.input.text(), self.input.next()) =>
+            {
+                Err(FaultKind::UnsupportedEncoding.at(0))
             }
+            (Some(flaw), _) => Err(flaw),
         }
     }
 
-    fn failed(&self, flaw: Flaw) -> Stage {
-        Stage::Failed(flaw.from(self.input.position()))
+    fn limited(&self) -> LimitKind {
+        match self.stage {
+            Stage::Start | Stage::Declaration { .. } | Stage::Prolog | Stage::Header => {
+                LimitKind::HeaderBytes
+            }
+            _ => LimitKind::FrameBytes,
+        }
     }
 
     /// How many bytes may stand between the start of the current frame and its end.
@@ -387,7 +456,7 @@ impl Framer {
     /// How much of the text was looked at: the current frame, or, if there is none, all of it.
     fn read(&self) -> usize {
         self.current
-            .map_or(self.input.text().len(), |(_, length)| length)
+            .map_or(self.input.length(), |(_, length)| length)
     }
 }
 
@@ -414,58 +483,36 @@ enum Found {
     Starved,
 }
 
-/// Whether an XML declaration may still come.
+/// What stands between first-level elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Declaration {
-    Allowed,
-    Late,
+enum FirstLevel {
+    Unfinished,
+    Space,
+    Element,
+    Footer,
 }
 
-/// White space, XML declaration or the header's `<`.
-fn before_header(
-    text: &str,
-    assembler: &mut Assembler,
-    declaration: Declaration,
-) -> Result<(Found, Stage), Flaw> {
-    let stage = match declaration {
-        Declaration::Allowed => Stage::Start,
-        Declaration::Late => Stage::Prolog,
-    };
+fn between(text: &str) -> Result<FirstLevel, Flaw> {
     let bytes = text.as_bytes();
     match bytes {
-        [] => Ok((Found::Starved, stage)),
-        [b, ..] if chars::is_space(*b) => Ok((Found::Skip(1), Stage::Prolog)),
-        _ if declaration == Declaration::Allowed && scan::is_declaration(bytes) => {
-            Ok((Found::Nothing, Stage::Declaration { seen: 0 }))
-        }
+        [] => Ok(FirstLevel::Unfinished),
+        [b, ..] if chars::is_space(*b) => Ok(FirstLevel::Space),
         [b'<', ..] => match scan::markup(bytes, 0)? {
-            Markup::Unfinished => Ok((Found::Starved, stage)),
-            Markup::EndTag => Err(FaultKind::MismatchedTag.at(0)),
-            Markup::Cdata => Err(FaultKind::TextBeforeHeader.at(0)),
-            Markup::StartTag => {
-                assembler.clear(&Scope::default());
-                Ok((Found::Nothing, Stage::Header))
-            }
+            Markup::Unfinished => Ok(FirstLevel::Unfinished),
+            Markup::EndTag => Ok(FirstLevel::Footer),
+            Markup::StartTag => Ok(FirstLevel::Element),
+            Markup::Cdata => Err(FaultKind::TextBetweenStanzas.at(0)),
         },
-        _ => Err(FaultKind::TextBeforeHeader.at(0)),
-    }
-}
-
-fn in_declaration(text: &str, seen: usize) -> Result<(Found, Stage), Flaw> {
-    let rest = text.as_bytes().get(seen..).unwrap_or_default();
-    match memchr::memchr(b'>', rest) {
-        None => Ok((Found::Starved, Stage::Declaration { seen: text.len() })),
-        Some(found) => {
-            let end = seen + found + 1;
-            prolog::declaration(text.get(..end).unwrap_or_default())?;
-            Ok((Found::Skip(end), Stage::Prolog))
-        }
+        _ => Err(FaultKind::TextBetweenStanzas.at(0)),
     }
 }
 
 /// The text up to a limit, cut between characters.
 fn view(text: &str, limit: usize) -> &str {
-    let mut end = limit.min(text.len());
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
     while !text.is_char_boundary(end) {
         end -= 1;
     }

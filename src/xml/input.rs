@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroize;
 
-use super::chars;
+use super::chars::{self, Controls};
 use super::fault::{FaultKind, Flaw};
 
 /// A TLS record's plaintext is at most 2^14 bytes (RFC 8446 section 5.1); one always fits behind the unfinished
@@ -17,7 +17,6 @@ use super::fault::{FaultKind, Flaw};
 const RAW_BYTES: usize = 16_384 + 64;
 
 /// See the module documentation.
-#[derive(Default)]
 pub(crate) struct Input {
     /// `filled` bytes received and not yet done with. What is longer is room for [`Input::window`].
     raw: Vec<u8>,
@@ -31,23 +30,48 @@ pub(crate) struct Input {
     position: u64,
     /// What is wrong with the bytes behind `text`.
     wrong: Option<FaultKind>,
+    /// Whether `text` may hold control characters.
+    controls: Controls,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            raw: Vec::new(),
+            filled: 0,
+            copied: 0,
+            text: String::new(),
+            start: 0,
+            position: 0,
+            wrong: None,
+            controls: Controls::None,
+        }
+    }
 }
 
 impl Input {
-    pub(crate) fn capacity(&self) -> usize {
-        RAW_BYTES.saturating_sub(self.filled)
+    /// How much there is room for, when the first `n` bytes of the current frame were read.
+    pub(crate) fn capacity(&self, n: usize) -> usize {
+        match self.behind(n).is_empty() {
+            true => RAW_BYTES,
+            false => RAW_BYTES.saturating_sub(self.filled),
+        }
     }
 
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.capacity());
+    pub(crate) fn push(&mut self, n: usize, bytes: &[u8]) -> usize {
+        self.settle(n);
+        let taken = bytes.len().min(self.capacity(n));
         self.raw.truncate(self.filled);
-        self.raw
-            .extend_from_slice(bytes.get(..taken).unwrap_or_default());
+        match bytes.get(..taken).unwrap_or_default() {
+            [byte] => self.raw.push(*byte),
+            bytes => self.raw.extend_from_slice(bytes),
+        }
         self.filled += taken;
         taken
     }
 
-    pub(crate) fn window(&mut self) -> &mut [u8] {
+    pub(crate) fn window(&mut self, n: usize) -> &mut [u8] {
+        self.settle(n);
         self.raw.resize(RAW_BYTES.max(self.filled), 0);
         self.raw.get_mut(self.filled..).unwrap_or_default()
     }
@@ -59,6 +83,16 @@ impl Input {
     /// The validated text from the start of the current frame.
     pub(crate) fn text(&self) -> &str {
         self.text.get(self.start..).unwrap_or_default()
+    }
+
+    /// How long [`text`](Self::text) is.
+    pub(crate) fn length(&self) -> usize {
+        self.text.len() - self.start
+    }
+
+    /// Whether the text may hold control characters.
+    pub(crate) fn controls(&self) -> Controls {
+        self.controls
     }
 
     /// Where the current frame starts in the stream.
@@ -80,24 +114,44 @@ impl Input {
             self.text.drain(..self.start);
             self.start = 0;
         }
-        if self.copied > 0 {
-            self.raw.copy_within(self.copied..self.filled, 0);
-            self.filled -= self.copied;
-            self.copied = 0;
+        if self.text.is_empty() {
+            self.controls = Controls::None;
         }
+        if self.copied < self.filled && self.copied > 0 {
+            self.raw.copy_within(self.copied..self.filled, 0);
+        }
+        self.filled -= self.copied;
+        self.copied = 0;
         if self.wrong.is_some() || self.filled == 0 {
             return false;
         }
-        let (valid, wrong) = chars::valid_prefix(self.raw.get(..self.filled).unwrap_or_default());
-        self.text.push_str(valid);
-        self.copied = valid.len();
-        self.wrong = wrong;
+        let valid = chars::validate(self.raw.get(..self.filled).unwrap_or_default());
+        self.text.push_str(valid.text);
+        self.copied = valid.text.len();
+        self.wrong = valid.wrong;
+        self.controls = self.controls.max(valid.controls);
         self.copied > 0
+    }
+
+    /// The byte behind the text, if it is the only one and plainly legal.
+    pub(crate) fn lone_byte(&self) -> Option<u8> {
+        match self.raw.get(self.copied..self.filled) {
+            Some(&[byte @ b' '..=b'~']) => Some(byte),
+            _ => None,
+        }
+    }
+
+    /// Puts what [`lone_byte`](Self::lone_byte) gave behind the text. Like [`refill`](Self::refill), it may only be called
+    /// when all of the text was read.
+    pub(crate) fn take_lone_byte(&mut self, byte: u8) {
+        self.text.push(char::from(byte));
+        self.filled = 0;
+        self.copied = 0;
     }
 
     /// What is wrong with the bytes behind the text, relative to the start of the frame.
     pub(crate) fn wrong(&self) -> Option<Flaw> {
-        self.wrong.map(|kind| kind.at(self.text().len()))
+        self.wrong.map(|kind| kind.at(self.length()))
     }
 
     /// The byte behind the text.
@@ -147,6 +201,14 @@ impl Input {
 
     pub(crate) fn held(&self) -> usize {
         self.text.len() - self.start + self.filled - self.copied
+    }
+
+    /// Where nothing is left behind the first `n` bytes of the current frame, what `raw` holds stands in `text`.
+    fn settle(&mut self, n: usize) {
+        if self.behind(n).is_empty() {
+            self.filled = 0;
+            self.copied = 0;
+        }
     }
 
     /// `raw[..copied]` is the end of `text`. A frame ends within it, or it would have been found before.

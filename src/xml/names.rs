@@ -7,7 +7,8 @@ use core::fmt;
 use super::chars;
 use super::fault::{FaultKind, Flaw, LimitKind};
 use super::limits::FrameLimits;
-use super::tape::{Binding, Namespace, Node, Role, Span, Tape, Uri, XML, offset};
+use super::tag::{AttributeNames, StartTag};
+use super::tape::{AttributeNode, Binding, Namespace, Node, Role, Span, Tape, Uri, XML, offset};
 
 /// The namespace of `xmlns` attributes, which may be neither declared nor used.
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
@@ -68,7 +69,7 @@ impl Scope {
     }
 
     fn declare(&mut self, prefix: &str, uri: &str) {
-        if chars::first_forbidden(uri).is_none() && self.get(prefix).is_none() {
+        if chars::characters(uri).is_ok() && self.get(prefix).is_none() {
             let prefix = append(&mut self.text, prefix);
             let uri = append(&mut self.text, uri);
             self.entries.push((prefix, uri));
@@ -138,6 +139,8 @@ impl Default for Resolver {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Starting<'a> {
     pub(crate) text: &'a str,
+    pub(crate) tag: StartTag,
+    /// The index its node will have.
     pub(crate) node: u32,
     pub(crate) scope: &'a Scope,
     pub(crate) limits: &'a FrameLimits,
@@ -165,52 +168,66 @@ impl Resolver {
         self.now = mark;
     }
 
-    /// Takes in the declarations of an element, then finds the namespaces of its name and attributes.
-    pub(crate) fn resolve(&mut self, start: &Starting<'_>, tape: &mut Tape) -> Result<(), Flaw> {
-        let Some(&element) = tape.element(start.node) else {
-            return Ok(());
-        };
-        let mut prefixed = false;
-        for index in element.attributes.range() {
-            match tape.attributes.get(index).map(|a| (a.role, a.name.prefix)) {
-                Some((Role::Plain, 0)) | None => {}
-                Some((Role::Plain, _)) => prefixed = true,
-                Some(_) => self.declare(start, tape, index)?,
+    /// Takes in the declarations of an element, finds the namespaces of its attributes and returns that of its name.
+    pub(crate) fn resolve(
+        &mut self,
+        start: &Starting<'_>,
+        tape: &mut Tape,
+    ) -> Result<Namespace, Flaw> {
+        if start.tag.names == AttributeNames::Special {
+            for index in start.tag.attributes.range() {
+                match tape.attributes.get(index) {
+                    Some(attribute) if attribute.role != Role::Plain => {
+                        self.declare(start, tape, *attribute)?;
+                    }
+                    _ => {}
+                }
             }
         }
-        let namespace = match element.name.prefix(start.text) {
-            "" => self.now.default,
-            "xmlns" => return Err(FaultKind::ReservedNamespace.at(element.name.start as usize)),
-            prefix => self
-                .lookup(start, tape, prefix)
-                .ok_or(start.undeclared.at(element.name.start as usize))?,
+        let name = start.tag.name;
+        let namespace = if name.prefix == 0 {
+            self.now.default
+        } else {
+            self.element_namespace(start, tape, name.prefix(start.text))?
         };
-        if let Some(element) = tape.element_mut(start.node) {
-            element.namespace = namespace;
-        }
-        if prefixed {
-            for index in element.attributes.range() {
+        if start.tag.names == AttributeNames::Special {
+            for index in start.tag.attributes.range() {
                 self.resolve_attribute(start, tape, index)?;
             }
         }
-        unique(start, tape, element.attributes, prefixed)
+        unique(start, tape)?;
+        Ok(namespace)
+    }
+
+    fn element_namespace(
+        &self,
+        start: &Starting<'_>,
+        tape: &Tape,
+        prefix: &str,
+    ) -> Result<Namespace, Flaw> {
+        let at = start.tag.name.start as usize;
+        if prefix == "xmlns" {
+            return Err(FaultKind::ReservedNamespace.at(at));
+        }
+        self.lookup(start, tape, prefix)
+            .ok_or(start.undeclared.at(at))
     }
 
     fn resolve_attribute(
-        &mut self,
+        &self,
         start: &Starting<'_>,
         tape: &mut Tape,
         index: usize,
     ) -> Result<(), Flaw> {
-        let Some(&attribute) = tape.attributes.get(index) else {
-            return Ok(());
+        let name = match tape.attributes.get(index) {
+            Some(attribute) if attribute.role == Role::Plain && attribute.name.prefix != 0 => {
+                attribute.name
+            }
+            _ => return Ok(()),
         };
-        if attribute.role != Role::Plain || attribute.name.prefix == 0 {
-            return Ok(());
-        }
         let namespace = self
-            .lookup(start, tape, attribute.name.prefix(start.text))
-            .ok_or(FaultKind::UndeclaredPrefix.at(attribute.name.start as usize))?;
+            .lookup(start, tape, name.prefix(start.text))
+            .ok_or(FaultKind::UndeclaredPrefix.at(name.start as usize))?;
         if let Some(attribute) = tape.attributes.get_mut(index) {
             attribute.namespace = namespace;
         }
@@ -236,10 +253,12 @@ impl Resolver {
     }
 
     /// Takes in one declaration (Namespaces in XML 1.0, sections 2.2 and 3).
-    fn declare(&mut self, start: &Starting<'_>, tape: &mut Tape, index: usize) -> Result<(), Flaw> {
-        let Some(&attribute) = tape.attributes.get(index) else {
-            return Ok(());
-        };
+    fn declare(
+        &mut self,
+        start: &Starting<'_>,
+        tape: &mut Tape,
+        attribute: AttributeNode,
+    ) -> Result<(), Flaw> {
         let at = attribute.name.start as usize;
         let uri = if attribute.verbatim {
             Uri::Text(attribute.value)
@@ -288,28 +307,28 @@ impl Resolver {
 }
 
 /// Refuses attributes of the same qualified name, and of the same expanded name (Namespaces in XML 1.0 6.3).
-fn unique(start: &Starting<'_>, tape: &Tape, span: Span, prefixed: bool) -> Result<(), Flaw> {
-    let attributes = tape.attributes.get(span.range()).unwrap_or_default();
-    let text = start.text;
-    let same = |i: usize, j: usize| match (attributes.get(i), attributes.get(j)) {
-        (Some(a), Some(b)) => {
-            a.name.qualified(text) == b.name.qualified(text)
-                || (prefixed
-                    && a.role == Role::Plain
-                    && b.role == Role::Plain
-                    && a.name.prefix != 0
-                    && b.name.prefix != 0
-                    && a.name.local(text) == b.name.local(text)
-                    && tape.uri(a.namespace, text, start.scope)
-                        == tape.uri(b.namespace, text, start.scope))
+fn unique(start: &Starting<'_>, tape: &Tape) -> Result<(), Flaw> {
+    let attributes = tape.attributes.get(start.tag.attributes.range());
+    let mut rest = attributes.unwrap_or_default();
+    while let [before @ .., last] = rest {
+        if before.iter().any(|other| same(start, tape, last, other)) {
+            return Err(FaultKind::DuplicateAttribute.at(last.name.start as usize));
         }
-        _ => false,
-    };
-    let twice = (1..attributes.len()).find(|&i| (0..i).any(|j| same(i, j)));
-    match twice.and_then(|i| attributes.get(i)) {
-        Some(attribute) => Err(FaultKind::DuplicateAttribute.at(attribute.name.start as usize)),
-        None => Ok(()),
+        rest = before;
     }
+    Ok(())
+}
+
+fn same(start: &Starting<'_>, tape: &Tape, a: &AttributeNode, b: &AttributeNode) -> bool {
+    if a.digest == b.digest && a.name.qualified(start.text) == b.name.qualified(start.text) {
+        return true;
+    }
+    let prefixed = |node: &AttributeNode| node.role == Role::Plain && node.name.prefix != 0;
+    prefixed(a)
+        && prefixed(b)
+        && a.name.local(start.text) == b.name.local(start.text)
+        && tape.uri(a.namespace, start.text, start.scope)
+            == tape.uri(b.namespace, start.text, start.scope)
 }
 
 fn append(to: &mut String, text: &str) -> Span {

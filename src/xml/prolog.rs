@@ -3,6 +3,56 @@
 
 use super::chars;
 use super::fault::{FaultKind, Flaw};
+use super::scan::{self, Markup};
+
+/// What stands before the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prolog {
+    /// Too little has arrived.
+    Unfinished,
+    /// One byte of white space.
+    Space,
+    /// The start of an XML declaration.
+    Declaration,
+    /// The start of the header.
+    Header,
+}
+
+/// Looks at the very first bytes.
+pub(crate) fn start(text: &str) -> Result<Prolog, Flaw> {
+    if scan::is_declaration(text.as_bytes()) {
+        return Ok(Prolog::Declaration);
+    }
+    later(text)
+}
+
+/// Looks at the bytes behind white space or an XML declaration.
+pub(crate) fn later(text: &str) -> Result<Prolog, Flaw> {
+    let bytes = text.as_bytes();
+    match bytes {
+        [] => Ok(Prolog::Unfinished),
+        [b, ..] if chars::is_space(*b) => Ok(Prolog::Space),
+        [b'<', ..] => match scan::markup(bytes, 0)? {
+            Markup::Unfinished => Ok(Prolog::Unfinished),
+            Markup::StartTag => Ok(Prolog::Header),
+            Markup::EndTag => Err(FaultKind::MismatchedTag.at(0)),
+            Markup::Cdata => Err(FaultKind::TextBeforeHeader.at(0)),
+        },
+        _ => Err(FaultKind::TextBeforeHeader.at(0)),
+    }
+}
+
+/// Reads the XML declaration the text starts with; its `>` is not among the first `seen` bytes. Its length, `None` as long
+/// as it is not whole.
+pub(crate) fn declaration(text: &str, seen: usize) -> Result<Option<usize>, Flaw> {
+    let rest = text.as_bytes().get(seen..).unwrap_or_default();
+    let Some(found) = memchr::memchr(b'>', rest) else {
+        return Ok(None);
+    };
+    let end = seen + found + 1;
+    judge(text.get(..end).unwrap_or_default())?;
+    Ok(Some(end))
+}
 
 /// Whether a stream that begins with `text` and then the illegal byte `next` is UTF-16 or UTF-32, with a mark or without.
 pub(crate) fn is_foreign_encoding(text: &str, next: Option<u8>) -> bool {
@@ -13,7 +63,7 @@ pub(crate) fn is_foreign_encoding(text: &str, next: Option<u8>) -> bool {
 ///
 /// The version may be any 1.x, as XML 1.0 (fifth edition) section 2.8 has it; an encoding must be UTF-8, in any case. A
 /// standalone declaration is refused: RFC 6120 section 11.5 forbids sending it and leaves us the choice.
-pub(crate) fn declaration(text: &str) -> Result<(), Flaw> {
+fn judge(text: &str) -> Result<(), Flaw> {
     let malformed = FaultKind::MalformedDeclaration.at(0);
     let mut rest = text
         .strip_prefix("<?xml")

@@ -6,12 +6,12 @@
 
 use alloc::vec::Vec;
 
-use super::chars::{self, Reference};
+use super::chars::{self, Controls, Reference};
 use super::fault::{FaultKind, Flaw, LimitKind};
 use super::limits::FrameLimits;
 use super::names::{Mark, Resolver, Scope, Starting};
-use super::tag::{self, Controls, EndScan, StartTag, TagForm, TagScan};
-use super::tape::{ElementNode, Namespace, Node, Span, Tape, TextForm, TextNode, offset};
+use super::tag::{self, EndScan, StartTag, TagForm, TagScan};
+use super::tape::{ElementNode, Node, Span, Tape, TextForm, TextNode, offset};
 
 /// See the module documentation. All offsets are relative to the `<` of the first-level element.
 #[derive(Default)]
@@ -19,7 +19,6 @@ pub(crate) struct Assembler {
     pub(crate) tape: Tape,
     open: Vec<Open>,
     resolver: Resolver,
-    controls: Controls,
     /// Elements and CDATA sections so far.
     elements: u32,
     /// Everything before is on the tape or belongs to `at`.
@@ -64,6 +63,7 @@ enum Found {
 pub(crate) struct Surroundings<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) limits: &'a FrameLimits,
+    pub(crate) controls: Controls,
     /// What an undeclared prefix on the name of the outermost element is.
     pub(crate) undeclared: FaultKind,
 }
@@ -74,7 +74,6 @@ impl Assembler {
         self.tape.clear();
         self.open.clear();
         self.resolver.clear(scope);
-        self.controls = Controls::default();
         self.elements = 0;
         self.position = 0;
         self.at = At::Markup;
@@ -103,13 +102,26 @@ impl Assembler {
                     None => Step::Wait,
                 },
                 At::EndTag(scan) => self.end_tag(text, scan)?,
-                At::Cdata { run } => self.cdata(text, run),
+                At::Cdata { run } => self.cdata(text, run, around),
             };
             match step {
                 Step::Wait => return Ok(None),
                 Step::Next(_) if self.open.is_empty() => return Ok(Some(self.position)),
                 Step::Next(at) => self.at = at,
             }
+        }
+    }
+
+    /// Takes one byte more than the `end` bytes read so far, if it only prolongs the text or start tag there.
+    pub(crate) fn prolong(&mut self, end: usize, byte: u8) -> bool {
+        match &mut self.at {
+            At::Text { .. } if self.position == end => {
+                let plain = !matches!(byte, b'<' | b'>' | b'&');
+                self.position += usize::from(plain);
+                plain
+            }
+            At::StartTag(scan) => scan.prolong(end, byte),
+            _ => false,
         }
     }
 
@@ -166,8 +178,7 @@ impl Assembler {
             _ => false,
         };
         let attributes = self.tape.attributes.len();
-        let controls = &mut self.controls;
-        match tag::start_tag(text, start, &mut self.tape, controls, around.limits) {
+        match tag::start_tag(text, start, &mut self.tape, around.controls, around.limits) {
             Ok(tag) => {
                 self.opened(text, tag, around)?;
                 Ok(Some(tag))
@@ -191,18 +202,10 @@ impl Assembler {
             return Err(FaultKind::Limit(LimitKind::Depth).at(self.position));
         }
         let node = offset(self.tape.nodes.len());
-        let end = offset(tag.end);
-        self.tape.nodes.push(Node::Element(ElementNode {
-            name: tag.name,
-            namespace: Namespace::None,
-            attributes: tag.attributes,
-            content: end,
-            end,
-            next: node + 1,
-        }));
         let mark = self.resolver.mark();
         let starting = Starting {
             text,
+            tag,
             node,
             scope: around.scope,
             limits: around.limits,
@@ -212,7 +215,16 @@ impl Assembler {
                 FaultKind::UndeclaredPrefix
             },
         };
-        self.resolver.resolve(&starting, &mut self.tape)?;
+        let namespace = self.resolver.resolve(&starting, &mut self.tape)?;
+        let end = offset(tag.end);
+        self.tape.nodes.push(Node::Element(ElementNode {
+            name: tag.name,
+            namespace,
+            attributes: tag.attributes,
+            content: end,
+            end,
+            next: node + 1,
+        }));
         self.position = tag.end;
         match tag.form {
             TagForm::Open => self.open.push(Open { node, mark }),
@@ -252,7 +264,7 @@ impl Assembler {
         let bytes = text.as_bytes();
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
-            let Some(found) = memchr::memchr3(b'<', b'&', b'>', rest) else {
+            let Some(found) = chars::find3([b'<', b'&', b'>'], rest) else {
                 self.position = bytes.len();
                 break;
             };
@@ -273,7 +285,7 @@ impl Assembler {
                 Some(b'>') => self.position += 1,
                 _ => {
                     let form = match references {
-                        Found::No if !self.has_carriage_return(bytes, run, at) => {
+                        Found::No if !has_carriage_return(around.controls, bytes, run, at) => {
                             TextForm::Verbatim
                         }
                         _ => TextForm::Escaped,
@@ -287,7 +299,7 @@ impl Assembler {
         Ok(Step::Wait)
     }
 
-    fn cdata(&mut self, text: &str, run: usize) -> Step {
+    fn cdata(&mut self, text: &str, run: usize, around: &Surroundings<'_>) -> Step {
         let bytes = text.as_bytes();
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
@@ -300,7 +312,7 @@ impl Assembler {
             self.position = at + 1;
             if let Some(content) = bytes.get(run..at).and_then(|c| c.strip_suffix(b"]]")) {
                 let end = run + content.len();
-                let form = if self.has_carriage_return(bytes, run, end) {
+                let form = if has_carriage_return(around.controls, bytes, run, end) {
                     TextForm::Lines
                 } else {
                     TextForm::Verbatim
@@ -309,11 +321,6 @@ impl Assembler {
                 return Step::Next(At::Content);
             }
         }
-    }
-
-    fn has_carriage_return(&mut self, bytes: &[u8], start: usize, end: usize) -> bool {
-        self.controls.within(bytes, start, end)
-            && memchr::memchr(b'\r', bytes.get(start..end).unwrap_or_default()).is_some()
     }
 
     fn push_text(&mut self, start: usize, end: usize, form: TextForm) {
@@ -330,6 +337,11 @@ impl Assembler {
         self.elements += 1;
         Ok(())
     }
+}
+
+fn has_carriage_return(controls: Controls, bytes: &[u8], start: usize, end: usize) -> bool {
+    controls == Controls::Returns
+        && memchr::memchr(b'\r', bytes.get(start..end).unwrap_or_default()).is_some()
 }
 
 /// What one step of reading came to.

@@ -5,7 +5,7 @@
 
 use xmlparser::Stream;
 
-use super::chars::{self, Reference};
+use super::chars::{self, Controls, Reference};
 use super::fault::{FaultKind, Flaw, LimitKind};
 use super::limits::FrameLimits;
 use super::tape::{AttributeNode, Name, Namespace, Role, Span, Tape, offset};
@@ -35,7 +35,7 @@ impl TagScan {
         loop {
             let rest = bytes.get(self.seen..)?;
             let found = match self.quote {
-                Some(quote) => memchr::memchr2(quote, b'<', rest),
+                Some(quote) => chars::find2([quote, b'<'], rest),
                 None => rest
                     .iter()
                     .position(|b| matches!(b, b'<' | b'>' | b'\'' | b'"')),
@@ -52,6 +52,20 @@ impl TagScan {
             }
         }
     }
+
+    /// Takes one byte more than the `end` bytes seen so far, unless the tag may end with it.
+    pub(crate) fn prolong(&mut self, end: usize, byte: u8) -> bool {
+        if self.seen != end || matches!(byte, b'<' | b'>') {
+            return false;
+        }
+        self.seen += 1;
+        self.quote = match self.quote {
+            Some(quote) if quote == byte => None,
+            None if matches!(byte, b'\'' | b'"') => Some(byte),
+            same => same,
+        };
+        true
+    }
 }
 
 /// A start tag that was read.
@@ -63,6 +77,16 @@ pub(crate) struct StartTag {
     /// Offset behind its `>`.
     pub(crate) end: usize,
     pub(crate) form: TagForm,
+    pub(crate) names: AttributeNames,
+}
+
+/// What the attributes' names ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttributeNames {
+    /// None has a prefix or declares a namespace.
+    Plain,
+    /// Some may.
+    Special,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,19 +105,34 @@ pub(crate) fn start_tag(
     text: &str,
     at: usize,
     tape: &mut Tape,
-    controls: &mut Controls,
+    controls: Controls,
     limits: &FrameLimits,
 ) -> Result<StartTag, Flaw> {
     let mut s = Stream::from_substr(text, at + 1..text.len());
-    let name = qualified_name(&mut s, limits)?;
+    let name = qualified_name(&mut s, text, limits)?;
     let first = tape.attributes.len();
+    let mut names = AttributeNames::Plain;
     loop {
         let spaced = s.starts_with_space();
         s.skip_spaces();
         match s.curr_byte() {
-            Ok(b'>') => return Ok(finished(name, first, tape, s.pos() + 1, TagForm::Open)),
+            Ok(b'>') => {
+                return Ok(StartTag {
+                    name,
+                    attributes: Span::new(first, tape.attributes.len()),
+                    end: s.pos() + 1,
+                    form: TagForm::Open,
+                    names,
+                });
+            }
             Ok(b'/') if matches!(s.next_byte(), Ok(b'>')) => {
-                return Ok(finished(name, first, tape, s.pos() + 2, TagForm::Empty));
+                return Ok(StartTag {
+                    name,
+                    attributes: Span::new(first, tape.attributes.len()),
+                    end: s.pos() + 2,
+                    form: TagForm::Empty,
+                    names,
+                });
             }
             Ok(_) if spaced => {}
             Ok(_) | Err(_) => return Err(FaultKind::Syntax.at(s.pos())),
@@ -103,32 +142,31 @@ pub(crate) fn start_tag(
             let at = attribute.name.start as usize;
             return Err(FaultKind::Limit(LimitKind::Attributes).at(at));
         }
+        if attribute.role != Role::Plain || attribute.name.prefix != 0 {
+            names = AttributeNames::Special;
+        }
         tape.attributes.push(attribute);
-    }
-}
-
-fn finished(name: Name, first: usize, tape: &Tape, end: usize, form: TagForm) -> StartTag {
-    StartTag {
-        name,
-        attributes: Span::new(first, tape.attributes.len()),
-        end,
-        form,
     }
 }
 
 fn attribute(
     s: &mut Stream<'_>,
     text: &str,
-    controls: &mut Controls,
+    controls: Controls,
     limits: &FrameLimits,
 ) -> Result<AttributeNode, Flaw> {
-    let name = qualified_name(s, limits)?;
-    s.consume_eq().map_err(|_| FaultKind::Syntax.at(s.pos()))?;
-    let quote = s
-        .consume_quote()
-        .map_err(|_| FaultKind::Syntax.at(s.pos()))?;
-    let start = s.pos();
+    let name = qualified_name(s, text, limits)?;
     let bytes = text.as_bytes();
+    // As everybody writes it, or with white space.
+    let quote = if let Some([b'=', quote @ (b'\'' | b'"'), ..]) = bytes.get(s.pos()..) {
+        s.advance(2);
+        *quote
+    } else {
+        s.consume_eq().map_err(|_| FaultKind::Syntax.at(s.pos()))?;
+        s.consume_quote()
+            .map_err(|_| FaultKind::Syntax.at(s.pos()))?
+    };
+    let start = s.pos();
     let mut references = false;
     loop {
         let at = s.pos();
@@ -153,12 +191,31 @@ fn attribute(
                     name,
                     namespace: Namespace::None,
                     value: Span::new(start, end),
-                    verbatim: !references && !controls.within(bytes, start, end),
+                    verbatim: !references && !has_control(controls, bytes, start, end),
                     role: role(name, text),
+                    digest: digest(name, text),
                 });
             }
         }
     }
+}
+
+/// The length and the last bytes.
+fn digest(name: Name, text: &str) -> u32 {
+    let start = name.start as usize;
+    let end = start + usize::from(name.length);
+    let last = match text.as_bytes().get(start..end) {
+        Some(&[.., a, b, c]) => [a, b, c, 0],
+        Some(&[a, b]) => [a, b, 0, 0],
+        Some(&[a]) => [a, 0, 0, 0],
+        _ => [0; 4],
+    };
+    u32::from_le_bytes(last) ^ (u32::from(name.length) << 24)
+}
+
+fn has_control(controls: Controls, bytes: &[u8], start: usize, end: usize) -> bool {
+    controls != Controls::None
+        && chars::first_control(bytes.get(start..end).unwrap_or_default()).is_some()
 }
 
 fn role(name: Name, text: &str) -> Role {
@@ -170,15 +227,40 @@ fn role(name: Name, text: &str) -> Role {
 }
 
 /// A `QName` (Namespaces in XML 1.0 section 4).
-fn qualified_name(s: &mut Stream<'_>, limits: &FrameLimits) -> Result<Name, Flaw> {
+///
+/// Nearly all names are ASCII and are read here; xmlparser reads the others.
+fn qualified_name(s: &mut Stream<'_>, text: &str, limits: &FrameLimits) -> Result<Name, Flaw> {
     let start = s.pos();
-    let (prefix, local) = s.consume_qname().map_err(|_| FaultKind::Syntax.at(start))?;
-    // xmlparser takes an empty prefix for none.
-    if prefix.is_empty() && local.start() != start {
-        return Err(FaultKind::Syntax.at(start));
-    }
-    let length = s.pos() - start;
-    match (u16::try_from(length), u16::try_from(prefix.len())) {
+    let bytes = text.as_bytes().get(start..).unwrap_or_default();
+    let first = part(bytes);
+    let (prefix, length) = match bytes.get(first) {
+        Some(b':') => {
+            let local = part(bytes.get(first + 1..).unwrap_or_default());
+            (first, first + 1 + local)
+        }
+        _ => (0, first),
+    };
+    let ascii = match bytes.get(length) {
+        Some(b':') => return Err(FaultKind::Syntax.at(start)),
+        Some(next) => next.is_ascii(),
+        None => true,
+    };
+    let (prefix, length) = if ascii {
+        let local = length - prefix;
+        if first == 0 || local < 2 && prefix != 0 {
+            return Err(FaultKind::Syntax.at(start));
+        }
+        s.advance(length);
+        (prefix, length)
+    } else {
+        let (prefix, local) = s.consume_qname().map_err(|_| FaultKind::Syntax.at(start))?;
+        // xmlparser takes an empty prefix for none.
+        if prefix.is_empty() && local.start() != start {
+            return Err(FaultKind::Syntax.at(start));
+        }
+        (prefix.len(), s.pos() - start)
+    };
+    match (u16::try_from(length), u16::try_from(prefix)) {
         (Ok(length), Ok(prefix)) if length <= limits.name_bytes => Ok(Name {
             start: offset(start),
             prefix,
@@ -187,6 +269,28 @@ fn qualified_name(s: &mut Stream<'_>, limits: &FrameLimits) -> Result<Name, Flaw
         _ => Err(FaultKind::Limit(LimitKind::NameBytes).at(start)),
     }
 }
+
+/// Length of the ASCII part of an `NCName` at the front; 0 if none starts there.
+fn part(bytes: &[u8]) -> usize {
+    match bytes.first() {
+        Some(b) if b.is_ascii_alphabetic() || *b == b'_' => bytes
+            .iter()
+            .position(|&b| !NAME_BYTE[usize::from(b)])
+            .unwrap_or(bytes.len()),
+        _ => 0,
+    }
+}
+
+/// The ASCII characters of an `NCName`.
+static NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
 
 /// How far the end of an end tag has been looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +308,10 @@ impl EndScan {
     /// has not arrived. As in start tags, a `<` ends a broken one.
     pub(crate) fn end(&mut self, text: &str, at: usize, name: &str) -> Result<Option<usize>, Flaw> {
         let bytes = text.as_bytes();
+        let whole = bytes.get(at + 2..).unwrap_or_default();
+        if let Some([b'>', ..]) = whole.strip_prefix(name.as_bytes()) {
+            return Ok(Some(at + 3 + name.len()));
+        }
         let rest = bytes.get(self.seen..).unwrap_or_default();
         let Some(found) = memchr::memchr2(b'>', b'<', rest) else {
             self.seen = bytes.len();
@@ -214,9 +322,6 @@ impl EndScan {
         if bytes.get(end) == Some(&b'<') {
             return Err(FaultKind::Syntax.at(end));
         }
-        if content == name {
-            return Ok(Some(end + 1));
-        }
         let trimmed = content.trim_end_matches([' ', '\t', '\n', '\r']);
         if trimmed == name {
             Ok(Some(end + 1))
@@ -225,31 +330,5 @@ impl EndScan {
         } else {
             Err(FaultKind::Syntax.at(at))
         }
-    }
-}
-
-/// Where the text is known to hold no control character (tab, line feed, carriage return): only these, and
-/// references, make the value of an attribute or text differ from what was received.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Controls {
-    from: usize,
-    until: usize,
-}
-
-impl Controls {
-    /// Whether a control character stands from `start` to before `end`. Asked left to right, each byte is looked at
-    /// once.
-    pub(crate) fn within(&mut self, bytes: &[u8], start: usize, end: usize) -> bool {
-        if start < self.from || start > self.until {
-            *self = Self {
-                from: start,
-                until: start,
-            };
-        }
-        if end > self.until {
-            let rest = bytes.get(self.until..).unwrap_or_default();
-            self.until += chars::first_control(rest).unwrap_or(rest.len());
-        }
-        end > self.until
     }
 }

@@ -81,6 +81,8 @@ pub(crate) struct AttributeNode {
     /// Whether the value as received is the value.
     pub(crate) verbatim: bool,
     pub(crate) role: Role,
+    /// Equal names have equal digests: nearly all comparisons end with it.
+    pub(crate) digest: u32,
 }
 
 /// What an attribute is for.

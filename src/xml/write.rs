@@ -56,7 +56,8 @@ pub struct Unwritable {
 
 impl<'a> Escaped<'a> {
     fn new(text: &'a str, place: Place) -> Result<Self, Unwritable> {
-        let forbidden = chars::first_forbidden(text)
+        let forbidden = chars::characters(text)
+            .err()
             .and_then(|index| Some((index, text.get(index..)?.chars().next()?)));
         match forbidden {
             Some((index, character)) => Err(Unwritable { character, index }),

@@ -30,13 +30,15 @@ pub const KEY_UPDATE_REQUEST: [u8; 5] = [24, 0, 0, 1, 1];
 
 pub struct HostileTls {
     mode: Mode,
+    /// Text received while honest.
+    text: Vec<u8>,
     /// What was received in [`Mode::Hostile`] and is no whole record yet.
     rest: Vec<u8>,
 }
 
 enum Mode {
     Honest(Box<Connection>),
-    Hostile { tx: Keys, rx: Keys },
+    Hostile { tx: Box<Keys>, rx: Box<Keys> },
     Turning,
 }
 
@@ -55,6 +57,7 @@ impl HostileTls {
     fn new(connection: Connection) -> Self {
         Self {
             mode: Mode::Honest(Box::new(connection)),
+            text: Vec::new(),
             rest: Vec::new(),
         }
     }
@@ -87,6 +90,10 @@ impl HostileTls {
         while !bytes.is_empty() {
             self.honest().read_tls(&mut bytes).unwrap();
             self.honest().process_new_packets().unwrap();
+            let mut text = core::mem::take(&mut self.text);
+            // Ends with `WouldBlock`, or at close_notify.
+            let _end = self.honest().reader().read_to_end(&mut text);
+            self.text = text;
         }
     }
 
@@ -95,11 +102,9 @@ impl HostileTls {
         self.honest().writer().write_all(text).unwrap();
     }
 
-    /// The text received so far.
+    /// The text received since the last call.
     pub fn read(&mut self) -> Vec<u8> {
-        let mut text = Vec::new();
-        let _would_block = self.honest().reader().read_to_end(&mut text);
-        text
+        core::mem::take(&mut self.text)
     }
 
     /// The honest connection, for its facts.
@@ -114,6 +119,14 @@ impl HostileTls {
         self.honest().handshake_kind().unwrap()
     }
 
+    /// How many TLS 1.3 tickets have come (as a client).
+    pub fn tickets_received(&mut self) -> u32 {
+        match self.honest() {
+            Connection::Client(client) => client.tls13_tickets_received(),
+            Connection::Server(_) => 0,
+        }
+    }
+
     /// Ends the honest part. The handshake must be complete and no output
     /// waiting.
     pub fn turn(&mut self) {
@@ -123,8 +136,8 @@ impl HostileTls {
         let version = connection.protocol_version().unwrap();
         let secrets = connection.dangerous_extract_secrets().unwrap();
         self.mode = Mode::Hostile {
-            tx: Keys::new(version, secrets.tx),
-            rx: Keys::new(version, secrets.rx),
+            tx: Box::new(Keys::new(version, secrets.tx)),
+            rx: Box::new(Keys::new(version, secrets.rx)),
         };
     }
 
@@ -134,6 +147,36 @@ impl HostileTls {
             Mode::Hostile { tx, .. } => tx.seal(kind, content),
             _ => panic!("turn first"),
         }
+    }
+
+    /// The number of the next record sealed here.
+    pub fn sent_number(&self) -> u64 {
+        match &self.mode {
+            Mode::Hostile { tx, .. } => tx.sequence,
+            _ => panic!("turn first"),
+        }
+    }
+
+    /// The number of the next record to open.
+    pub fn received_number(&self) -> u64 {
+        match &self.mode {
+            Mode::Hostile { rx, .. } => rx.sequence,
+            _ => panic!("turn first"),
+        }
+    }
+
+    /// A record of our own, sealed as number `sequence`, with more content.
+    pub fn repack(&mut self, record: &[u8], sequence: u64, more: &[u8]) -> Vec<u8> {
+        let Mode::Hostile { tx, .. } = &mut self.mode else {
+            panic!("turn first");
+        };
+        let next = tx.sequence;
+        tx.sequence = sequence;
+        let (kind, content) = tx.open(record);
+        tx.sequence = sequence;
+        let repacked = tx.seal(kind, &[&content, more].concat());
+        tx.sequence = next;
+        repacked
     }
 
     /// The whole records in `bytes` and what came before, opened: type and

@@ -9,6 +9,11 @@
     reason = "test code"
 )]
 
+pub mod bench;
 pub mod hostile_tls;
 pub mod pair;
 pub mod pki;
+pub mod play;
+pub mod rng;
+pub mod scenes;
+pub mod tls_driver;

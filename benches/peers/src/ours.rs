@@ -1,0 +1,72 @@
+//! `xmpp_stream::xml::Framer`.
+
+use xmpp_stream::xml::{Attribute, Content, Element, Frame, FrameLimits, Framer};
+
+use crate::visit::Visited;
+
+pub fn limits() -> FrameLimits {
+    let mut limits = FrameLimits::default();
+    limits.frame_bytes = 64 << 20;
+    limits.elements = u32::MAX;
+    limits
+}
+
+pub fn framer(bytes: &[u8], chunk: usize) -> Visited {
+    let mut framer = Framer::new(limits());
+    let mut visited = Visited::default();
+    for mut rest in bytes.chunks(chunk) {
+        while !rest.is_empty() {
+            let taken = framer.push(rest);
+            rest = &rest[taken..];
+            while framer.poll().expect("well-formed").is_some() {
+                match framer.frame() {
+                    Some(Frame::Element(stanza)) => element(stanza.as_element(), &mut visited),
+                    Some(Frame::Header(header)) => {
+                        visited.element(header.name().len(), header.ns().len());
+                        header.attrs().for_each(|a| attribute(a, &mut visited));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    visited
+}
+
+/// Validates and frames, but looks at nothing.
+pub fn frames(bytes: &[u8], chunk: usize) -> Visited {
+    let mut framer = Framer::new(limits());
+    let mut visited = Visited::default();
+    for mut rest in bytes.chunks(chunk) {
+        while !rest.is_empty() {
+            let taken = framer.push(rest);
+            rest = &rest[taken..];
+            while framer.poll().expect("well-formed").is_some() {
+                visited.elements += 1;
+            }
+        }
+    }
+    visited
+}
+
+fn element(element: Element<'_>, visited: &mut Visited) {
+    visited.element(element.name().len(), element.ns().len());
+    for a in element.attrs() {
+        attribute(a, visited);
+    }
+    for node in element.nodes() {
+        match node {
+            Content::Element(child) => self::element(child, visited),
+            Content::Text(text) => visited.text += text.value().len(),
+            _ => {}
+        }
+    }
+}
+
+fn attribute(attribute: Attribute<'_>, visited: &mut Visited) {
+    visited.attribute(
+        attribute.name().len(),
+        attribute.ns().len(),
+        attribute.value().len(),
+    );
+}

@@ -1,0 +1,160 @@
+//! An XMPP client for scripts: logs in, sends what it is told to, pings,
+//! stays a while, closes.
+//!
+//! ```text
+//! client --jid alice@localhost --password secret --connect 127.0.0.1:5222 --ca ca.pem
+//!        [--direct-tls] [--tls 1.2|1.3] [--mechanism NAME] [--resource NAME]
+//!        [--send XML]... [--ping N] [--stay SECONDS] [--reconnect N] [--max-delay MS]
+//!        [--cert FILE --key FILE] [--anonymous] [--trace]
+//! ```
+//!
+//! One JSON object per line on stdout. The exit code says how the last
+//! connection ended: 0 closed in order, 2 refused, 3 TLS renegotiation, 4 TLS,
+//! 5 stream error, 6 lost, 70 internal, 64 bad usage.
+//!
+//! With `--reconnect` a reset or an ordinary loss is followed by up to N more
+//! connections, when and how [`Planner`] says. After a reset nothing of the
+//! old TLS session is used again (RFC 6120 4.9.3.16).
+#![allow(
+    unreachable_pub,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a program: it has an operating system below it and no API"
+)]
+
+#[path = "../shared/net.rs"]
+mod net;
+mod script;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use script::Script;
+use serde_json::json;
+use shared::lines::{Lines, exit_code};
+use shared::options::{Options, Usage, bad};
+use shared::{account, tls};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::reset::{
+    Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
+};
+use xmpp_stream::time::StdClock;
+use xmpp_stream::{CloseTcp, Initiator};
+
+const VALUED: [&str; 5] = ["send", "ping", "stay", "reconnect", "max-delay"];
+
+/// The exit code where not even TCP came about.
+const NO_TCP: u8 = 6;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match Client::from_options() {
+        Ok(client) => client.run().await,
+        Err(usage) => usage.exit(),
+    }
+}
+
+struct Client {
+    config: Arc<InitiatorConfig>,
+    address: String,
+    script: Script,
+    planner: Planner,
+    /// How many more connections may follow.
+    reconnects: u32,
+    clock: StdClock,
+    lines: Lines,
+}
+
+impl Client {
+    fn from_options() -> Result<Self, Usage> {
+        let valued = [&account::VALUED[..], &VALUED].concat();
+        let options = Options::read(&valued, &[&account::FLAGS[..], &["trace"]].concat())?;
+        let max_delay = Duration::from_millis(options.parsed("max-delay")?.unwrap_or(60_000));
+        let lines = Lines {
+            conn: None,
+            trace: options.has("trace"),
+        };
+        let stay = Duration::from_secs(options.parsed("stay")?.unwrap_or(0));
+        let pings = options.parsed("ping")?.unwrap_or(0);
+        Ok(Self {
+            config: account::config(&options)?,
+            address: options.need("connect")?.to_owned(),
+            script: Script::new(options.all("send"), pings, stay, lines).map_err(bad("send"))?,
+            planner: Planner::new(PlannerConfig::new().max_delay(max_delay), tls::random()),
+            reconnects: options.parsed("reconnect")?.unwrap_or(0),
+            clock: StdClock::new(),
+            lines,
+        })
+    }
+
+    /// One connection after the other, until there is no reason for another.
+    async fn run(mut self) -> ExitCode {
+        loop {
+            let close = self.connection().await;
+            let code = close
+                .as_ref()
+                .map_or(NO_TCP, |close| exit_code(close.reason()));
+            let outcome = close.as_ref().map_or(Outcome::ConnectFailed, Outcome::from);
+            let plan = self.planner.next(self.clock.now(), outcome);
+            let Plan::Connect(plan) = plan else {
+                return ExitCode::from(code);
+            };
+            if self.reconnects == 0 || !passes(outcome) {
+                return ExitCode::from(code);
+            }
+            self.reconnects -= 1;
+            self.lines.say(
+                "reconnect",
+                &json!({
+                    "delay_ms": u64::try_from(plan.delay.as_millis()).unwrap_or(u64::MAX),
+                    "tls_resumption": plan.resumption == Resumption::Allowed,
+                }),
+            );
+            sleep(plan.delay).await;
+            self.config = self.config.again(&plan);
+        }
+    }
+
+    /// One connection; `None`: TCP did not come about.
+    async fn connection(&mut self) -> Option<CloseTcp> {
+        let tcp = match net::prompt(TcpStream::connect(&self.address).await) {
+            Ok(tcp) => tcp,
+            Err(error) => {
+                eprintln!("{}: {error}", self.address);
+                return None;
+            }
+        };
+        self.lines.say("tcp-connected", &json!({}));
+        let machine = Initiator::new(Arc::clone(&self.config), self.clock.now());
+        // Nobody writes to a client but its server.
+        let (_, mut mailbox) = mpsc::channel(1);
+        let script = &mut self.script;
+        let close = net::drive(tcp, machine, script, &mut mailbox, self.clock, self.lines).await;
+        if let Some(since) = script.disconnected(&close) {
+            let _up = self.planner.next(since, Outcome::Established);
+        }
+        Some(close)
+    }
+}
+
+/// Whether the same attempt may do next time: after a reset, and after what
+/// passes by itself.
+fn passes(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::ConnectFailed
+            | Outcome::Closed(
+                Ended::Reset { .. }
+                    | Ended::Lost
+                    | Ended::Closed { by: Side::Peer }
+                    | Ended::AuthenticationUnavailable
+                    | Ended::StreamError(Complaint::Unavailable)
+            )
+    )
+}

@@ -1,0 +1,164 @@
+//! A driver for non-blocking sockets: mio's readiness, one thread, which could
+//! as well serve many connections.
+//!
+//! Logs in, pings, closes:
+//! `mio --jid alice@localhost --password secret --connect 127.0.0.1:5222 --ca ca.pem`
+#![allow(
+    unreachable_pub,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a program: it has an operating system below it and no API"
+)]
+
+#[path = "shared/conversation.rs"]
+mod conversation;
+mod shared;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use conversation::{Conversation, no_tcp};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use xmpp_stream::time::{Instant, StdClock};
+use xmpp_stream::{Action, CloseTcp, Initiator, Manner, Wait};
+
+/// Drives the machine to its end.
+fn drive(
+    socket: &mut Socket,
+    machine: &mut Initiator,
+    talk: &mut Conversation,
+    clock: StdClock,
+) -> io::Result<CloseTcp> {
+    loop {
+        // What the application wants to say; the machine acts on it below.
+        talk.act(machine);
+        let now = clock.now();
+        match machine.poll(now) {
+            Action::Event(event) => talk.event(&event),
+            Action::Wait(wait) => sleep(socket, machine, wait, now)?,
+            Action::CloseTcp(close) => return Ok(close.clone()),
+        }
+    }
+}
+
+/// Moves bytes if the socket is ready for what is waited for; else sleeps.
+fn sleep(socket: &mut Socket, machine: &mut Initiator, wait: Wait, now: Instant) -> io::Result<()> {
+    if wait.write && socket.writable {
+        // TCP may take a part: the rest stays in the window.
+        match socket.tcp.write(machine.transmit()) {
+            Ok(n) => machine.transmitted(n),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => socket.writable = false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => machine.transport_failed(),
+        }
+        Ok(())
+    } else if wait.read && socket.readable {
+        // The window is what the machine has room for, so nothing is read
+        // that it could not take.
+        match socket.tcp.read(machine.receive_window()) {
+            Ok(0) => machine.receive_eof(),
+            Ok(n) => machine.received(n),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => socket.readable = false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => machine.transport_failed(),
+        }
+        Ok(())
+    } else {
+        socket.sleep(wait.timeout(now))
+    }
+}
+
+/// Ends TCP as the machine says.
+fn end(mut socket: Socket, close: &CloseTcp, clock: StdClock) -> io::Result<()> {
+    match close.manner() {
+        // At once: dropping the socket is all.
+        Manner::Abort => return Ok(()),
+        Manner::Graceful => socket.tcp.shutdown(Shutdown::Write)?,
+    }
+    // Reading on: unread input would turn the end into an RST, which takes
+    // from the peer what it has not read yet, say a stream error.
+    let until = clock.now() + close.linger();
+    let mut sink = [0; 4096];
+    loop {
+        match socket.tcp.read(&mut sink) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let left = until.saturating_duration_since(clock.now());
+                if left.is_zero() {
+                    return Ok(());
+                }
+                socket.sleep(Some(left))?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A socket, and what is known of its readiness: mio tells of *changes*, so
+/// that what was told counts until the socket says `WouldBlock`.
+struct Socket {
+    tcp: TcpStream,
+    readable: bool,
+    writable: bool,
+    poll: Poll,
+    events: Events,
+}
+
+impl Socket {
+    /// Connecting itself may block: this is about what comes after it.
+    fn connect(address: &str) -> io::Result<Self> {
+        let tcp = std::net::TcpStream::connect(address)?;
+        tcp.set_nodelay(true)?;
+        tcp.set_nonblocking(true)?;
+        let mut tcp = TcpStream::from_std(tcp);
+        let poll = Poll::new()?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut tcp, Token(0), both)?;
+        Ok(Self {
+            tcp,
+            readable: false,
+            writable: false,
+            poll,
+            events: Events::with_capacity(4),
+        })
+    }
+
+    /// Sleeps until readiness changes, or for `timeout`.
+    fn sleep(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            outcome => outcome?,
+        }
+        for event in &self.events {
+            // The end of either direction, and an error, are there to be
+            // found by reading or writing.
+            let over = event.is_error();
+            self.readable |= event.is_readable() || event.is_read_closed() || over;
+            self.writable |= event.is_writable() || event.is_write_closed() || over;
+        }
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    let (config, address, mut talk) = match Conversation::begin() {
+        Ok(begun) => begun,
+        Err(usage) => return usage.exit(),
+    };
+    let clock = StdClock::new();
+    let run = || {
+        let mut socket = Socket::connect(&address)?;
+        let mut machine = Initiator::new(config, clock.now());
+        let close = drive(&mut socket, &mut machine, &mut talk, clock)?;
+        let code = talk.end(&close);
+        // The peer may have gone first: the stream has ended either way.
+        let _ = end(socket, &close, clock);
+        Ok(code)
+    };
+    run().unwrap_or_else(|error| no_tcp(&error))
+}

@@ -1,0 +1,224 @@
+//! One client of the server: what it is asked, told and sent.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use xmpp_stream::connection::BindDecision;
+use xmpp_stream::jid::Jid;
+use xmpp_stream::reset::Cause;
+use xmpp_stream::sasl::{self, Answer, Hash};
+use xmpp_stream::stream::{BindError, Condition, Receiving, StreamError};
+use xmpp_stream::time::Instant;
+use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
+
+use crate::certificate::xmpp_addresses;
+use crate::config::Server;
+use crate::net::App;
+use crate::router::Mail;
+use crate::shared::lines::Lines;
+use crate::stanzas::{self, Outcome};
+
+/// How many stanzas may wait for a client that does not read.
+const BACKLOG: usize = 256;
+
+pub struct Client {
+    server: Arc<Server>,
+    conn: u64,
+    lines: Lines,
+    /// Whom the certificate speaks for.
+    certified: Vec<Jid>,
+    /// The bound address.
+    jid: Option<Jid>,
+    outgoing: VecDeque<String>,
+    /// A stream error to end with.
+    ending: Option<Condition>,
+    /// A reset that is due once everything received is answered.
+    reset: Option<Cause>,
+}
+
+impl App<Receiving> for Client {
+    type Mail = Mail;
+
+    fn event(&mut self, event: &Event<'_>, _: Instant) {
+        self.lines.event(event);
+        match event {
+            Event::TlsEstablished(info) => {
+                let leaf = info.peer_certificates().first();
+                self.certified = leaf.map(xmpp_addresses).unwrap_or_default();
+            }
+            Event::Established(established) => {
+                if let Some(jid) = established.jid() {
+                    self.server.router.bind(self.conn, jid);
+                    self.jid = Some(jid.clone());
+                }
+            }
+            Event::Stanza(stanza) => {
+                let Some(jid) = &self.jid else { return };
+                let (domain, router) = (&self.server.domain, &self.server.router);
+                match stanzas::handle(stanza, jid, domain, router) {
+                    Outcome::Nothing => {}
+                    Outcome::Reply(reply) => self.outgoing.push_back(reply),
+                    Outcome::InvalidFrom => self.ending = Some(Condition::InvalidFrom),
+                }
+            }
+            Event::ResetAdvised(cause) => self.reset = Some(*cause),
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, machine: &mut Responder, _: Instant) -> Option<Instant> {
+        if let Some(decision) = machine.decision() {
+            self.decide(decision);
+        }
+        self.send(machine);
+        if let Some(condition) = self.ending.take() {
+            machine.fail(StreamError::new(condition));
+        }
+        None
+    }
+
+    fn idle(&mut self, machine: &mut Responder) -> bool {
+        match (self.reset.take(), machine.session()) {
+            (Some(cause), Some(session)) => {
+                session.reset(cause);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn wants_mail(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    fn mail(&mut self, mail: Mail) {
+        match mail {
+            Mail::Stanza(stanza) => self.outgoing.push_back(stanza),
+            Mail::Replaced => self.ending = Some(Condition::Conflict),
+            Mail::Stop => self.ending = Some(Condition::SystemShutdown),
+        }
+    }
+}
+
+impl Client {
+    pub fn new(server: Arc<Server>, conn: u64, lines: Lines) -> Self {
+        Self {
+            server,
+            conn,
+            lines,
+            certified: Vec::new(),
+            jid: None,
+            outgoing: VecDeque::new(),
+            ending: None,
+            reset: None,
+        }
+    }
+
+    /// Sends what fits. A client that asks and does not read is cut off.
+    fn send(&mut self, machine: &mut Connection<Receiving>) {
+        let Some(mut session) = machine.session() else {
+            self.outgoing.clear();
+            return;
+        };
+        while let Some(stanza) = self.outgoing.front() {
+            match session.send(stanza) {
+                Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
+                Err(SendError::Full { .. }) if self.outgoing.len() > BACKLOG => {
+                    self.ending = Some(Condition::ResourceConstraint);
+                    return;
+                }
+                Err(SendError::Full { .. }) => return,
+                Err(error) => eprintln!("not sent: {error}: {stanza}"),
+            }
+            self.outgoing.pop_front();
+        }
+    }
+
+    /// Answers a gate of the negotiation.
+    fn decide(&self, decision: Decision<'_>) {
+        let authzid = authzid(decision.question()).map(Jid::parse);
+        // Nobody may act as somebody else.
+        let fits = |name: &str| match &authzid {
+            None => true,
+            Some(Ok(jid)) => jid.is_bare() && jid.local() == Some(name) && self.is_ours(jid),
+            Some(Err(_)) => false,
+        };
+        match decision {
+            Decision::Password(plain) => match Server::account(plain.authcid()) {
+                Some(name) if !fits(&name) => plain.reject(sasl::Condition::InvalidAuthzid),
+                Some(name) => match self.server.keys(&name, Hash::Sha256).cloned() {
+                    Some(keys) => plain.keys(name, keys),
+                    None => plain.unknown_user(name),
+                },
+                None => plain.reject(sasl::Condition::NotAuthorized),
+            },
+            Decision::Scram(scram) => match Server::account(scram.username()) {
+                Some(name) if !fits(&name) => {
+                    scram.answer(Answer::Reject(sasl::Condition::InvalidAuthzid));
+                }
+                Some(name) => match self.server.keys(&name, scram.hash()).cloned() {
+                    Some(keys) => scram.keys(name, keys),
+                    None => scram.unknown_user(name),
+                },
+                None => scram.answer(Answer::Reject(sasl::Condition::NotAuthorized)),
+            },
+            Decision::External(external) => match self.certified(external.authzid()) {
+                Ok(name) => external.accept(name),
+                Err(condition) => external.reject(condition),
+            },
+            Decision::Anonymous(anonymous) => match self.server.random_name() {
+                Some(name) => anonymous.accept(name),
+                None => anonymous.reject(sasl::Condition::TemporaryAuthFailure),
+            },
+            Decision::Bind(bind) => self.bind(bind),
+            // There is one host, so nobody asks; and nothing else is known.
+            other => eprintln!("unanswered: {other:?}"),
+        }
+    }
+
+    /// The account the certificate speaks for (XEP-0178 2.4).
+    fn certified(&self, authzid: Option<&str>) -> Result<String, sasl::Condition> {
+        let mut ours = self.certified.iter().filter(|jid| self.is_ours(jid));
+        let jid = match (authzid.map(Jid::parse), ours.next()) {
+            (_, None) => return Err(sasl::Condition::NotAuthorized),
+            (Some(Ok(wanted)), Some(_)) => self
+                .certified
+                .iter()
+                .find(|jid| self.is_ours(jid) && **jid == wanted)
+                .ok_or(sasl::Condition::InvalidAuthzid)?,
+            (None, Some(only)) if ours.next().is_none() => only,
+            _ => return Err(sasl::Condition::InvalidAuthzid),
+        };
+        jid.local()
+            .map(str::to_owned)
+            .ok_or(sasl::Condition::NotAuthorized)
+    }
+
+    /// The resource asked for, or one of ours.
+    fn bind(&self, bind: BindDecision<'_>) {
+        let resource = bind
+            .resource()
+            .map(str::to_owned)
+            .or_else(|| self.server.random_name());
+        let local = bind.identity().map(|identity| identity.authcid.as_str());
+        let jid = Jid::from_parts(local, &self.server.domain, resource.as_deref());
+        match jid {
+            Ok(jid) if jid.is_full() => bind.accept(jid),
+            _ => bind.refuse(BindError::BadRequest),
+        }
+    }
+
+    fn is_ours(&self, jid: &Jid) -> bool {
+        jid.local().is_some() && jid.domain() == self.server.domain
+    }
+}
+
+/// Whom the client wants to act as, where passwords are asked for.
+fn authzid(question: &Question) -> Option<&str> {
+    match question {
+        Question::Sasl(
+            sasl::Question::Password { authzid, .. } | sasl::Question::ScramKeys { authzid, .. },
+        ) => authzid.as_deref(),
+        _ => None,
+    }
+}

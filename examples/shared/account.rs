@@ -1,0 +1,88 @@
+//! A client's config from its options.
+
+use std::sync::Arc;
+
+use xmpp_stream::config::{Credentials, InitiatorConfig};
+use xmpp_stream::jid::Jid;
+use xmpp_stream::limits::Limits;
+use xmpp_stream::sasl::{MechanismName, MechanismSet, Password, Policy, Username};
+
+use super::options::{Options, Usage, bad};
+use super::tls;
+
+/// The options that take a value.
+pub const VALUED: [&str; 9] = [
+    "jid",
+    "password",
+    "connect",
+    "ca",
+    "tls",
+    "mechanism",
+    "resource",
+    "cert",
+    "key",
+];
+
+/// The options that take none.
+pub const FLAGS: [&str; 2] = ["direct-tls", "anonymous"];
+
+/// The config the options describe.
+pub fn config(options: &Options) -> Result<Arc<InitiatorConfig>, Usage> {
+    let mut jid: Jid = options.need("jid")?.parse().map_err(bad("jid"))?;
+    if let Some(resource) = options.get("resource") {
+        jid = jid.with_resource(resource).map_err(bad("resource"))?;
+    }
+    let tls = tls::client(options)?;
+    let builder = InitiatorConfig::client(&jid);
+    let builder = if options.has("direct-tls") {
+        builder.direct_tls(tls)
+    } else {
+        builder.starttls(tls)
+    };
+    builder
+        .credentials(credentials(options, &jid)?)
+        .sasl(policy(options)?)
+        .limits(limits()?)
+        .build()
+        .map_err(bad("jid"))
+}
+
+/// ANONYMOUS if it is asked for; the certificate if it is all there is, or the
+/// mechanism wants it; else the password.
+fn credentials(options: &Options, jid: &Jid) -> Result<Credentials, Usage> {
+    if options.has("anonymous") {
+        return Ok(Credentials::Anonymous);
+    }
+    let external = options.get("mechanism") == Some("EXTERNAL");
+    if options.has("cert") && (external || !options.has("password")) {
+        return Ok(Credentials::External { authzid: None });
+    }
+    let local = jid
+        .local()
+        .ok_or_else(|| Usage("--jid has no local part".into()))?;
+    Ok(Credentials::Password {
+        username: Username::saslprep(local).map_err(bad("jid"))?,
+        password: Password::saslprep(options.need("password")?).map_err(bad("password"))?,
+        keys: None,
+        authzid: None,
+    })
+}
+
+/// The one mechanism, PLAIN included, or the crate's own choice.
+fn policy(options: &Options) -> Result<Policy, Usage> {
+    let policy = Policy::new();
+    let Some(name) = options.get("mechanism") else {
+        return Ok(policy);
+    };
+    let mechanism = MechanismName::from_name(name)
+        .ok_or_else(|| Usage(format!("--mechanism: {name} is not known")))?;
+    Ok(policy.allow(MechanismSet::EMPTY.with(mechanism)))
+}
+
+/// What can be received can be sent.
+fn limits() -> Result<Limits, Usage> {
+    let limits = Limits::client();
+    limits
+        .with_outbox_bytes(limits.stanza_bytes())
+        .map_err(bad("limits"))
+}

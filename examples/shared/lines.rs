@@ -1,0 +1,141 @@
+//! One JSON object per line on stdout: what scripts read.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+use xmpp_stream::jid::Jid;
+use xmpp_stream::stream::{Features, Offer};
+use xmpp_stream::tls::TlsInfo;
+use xmpp_stream::{CloseReason, CloseTcp, Event};
+
+/// Writes the lines of one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    /// The number of the connection, where there are several.
+    pub conn: Option<u64>,
+    /// Whether to tell on stderr what has no line.
+    pub trace: bool,
+}
+
+impl Lines {
+    /// One line, flushed: the event's name, then `fields`, an object.
+    pub fn say(&self, event: &str, fields: &Value) {
+        let mut line = format!("{{\"event\":{}", json!(event));
+        let conn = self.conn.map(|conn| ("conn", json!(conn)));
+        let fields = fields.as_object().into_iter().flatten();
+        let all = conn
+            .iter()
+            .map(|(name, value)| (*name, value))
+            .chain(fields.map(|(name, value)| (name.as_str(), value)));
+        for (name, value) in all {
+            // A `String` takes everything.
+            let _ = write!(line, ",{}:{value}", json!(name));
+        }
+        let mut out = std::io::stdout().lock();
+        // A reader that has gone away is no reason to stop.
+        let _ = writeln!(out, "{line}}}").and_then(|()| out.flush());
+    }
+
+    /// The line of an event, if it has one.
+    pub fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::StreamOpened(opened) => {
+                let from = opened.from().map(Jid::as_str);
+                self.say("stream-opened", &json!({"id": opened.id(), "from": from}));
+            }
+            Event::Features(offered) => self.say("features", &features(offered)),
+            Event::TlsEstablished(info) => self.say("tls", &tls(info)),
+            Event::Authenticated(done) => {
+                self.say("authenticated", &json!({"mechanism": done.mechanism()}));
+            }
+            Event::Established(established) => {
+                let jid = established.jid().map(Jid::as_str);
+                self.say("bound", &json!({"jid": jid}));
+            }
+            Event::Stanza(stanza) => self.say("stanza", &json!({"xml": stanza.standalone()})),
+            _ => {}
+        }
+        self.trace(format_args!("event {event:?}"));
+    }
+
+    /// The last line of a connection.
+    pub fn closed(&self, close: &CloseTcp) {
+        let mut detail = close.reason().to_string();
+        if close.truncated() {
+            detail.push_str(" (without close_notify)");
+        }
+        self.say(
+            "close-tcp",
+            &json!({
+                "reason": close.reason().code(),
+                "manner": close.manner().as_str(),
+                "detail": detail,
+            }),
+        );
+    }
+
+    /// For people.
+    pub fn trace(&self, what: std::fmt::Arguments<'_>) {
+        if self.trace {
+            match self.conn {
+                Some(conn) => eprintln!("[{conn}] {what}"),
+                None => eprintln!("{what}"),
+            }
+        }
+    }
+
+    /// Bytes of TCP, for people: as text where they are text.
+    pub fn trace_bytes(&self, direction: &str, bytes: &[u8]) {
+        if !self.trace {
+            return;
+        }
+        let text = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| !text.contains(|c: char| c.is_control() && !c.is_whitespace()));
+        match text {
+            Some(text) => self.trace(format_args!("{direction} {text}")),
+            None => self.trace(format_args!("{direction} {} bytes", bytes.len())),
+        }
+    }
+}
+
+/// The exit code that belongs to the end of the last connection.
+pub fn exit_code(reason: &CloseReason) -> u8 {
+    use CloseReason as R;
+    match reason {
+        R::Closed { .. } => 0,
+        R::AuthenticationFailed(_) | R::NegotiationFailed(_) | R::StarttlsRefused => 2,
+        R::TlsRenegotiation(_) => 3,
+        R::Tls(_) | R::TlsTruncated | R::PlaintextAfterStarttls => 4,
+        R::StreamError { .. } | R::Reset { .. } | R::NotWellFormed(_) | R::Limit(_) => 5,
+        R::Transport(_) | R::Timeout(_) => 6,
+        R::Internal(_) => 70,
+        // Of our own wish, or a reason that is newer than this program.
+        _ => 1,
+    }
+}
+
+fn features(offered: &Features<'_>) -> Value {
+    let bindings: Option<Vec<Cow<'_, str>>> = offered.channel_bindings().map(Iterator::collect);
+    json!({
+        "starttls": match offered.starttls() {
+            Offer::Absent => "absent",
+            Offer::Offered => "offered",
+            Offer::Required => "required",
+        },
+        "mechanisms": offered.mechanisms().collect::<Vec<_>>(),
+        "channel_bindings": bindings,
+        "bind": offered.bind(),
+        "others": offered.unknown().map(|other| other.ns()).collect::<Vec<_>>(),
+    })
+}
+
+fn tls(info: &TlsInfo) -> Value {
+    json!({
+        "version": info.version().to_string().trim_start_matches("TLSv"),
+        "suite": info.cipher_suite(),
+        "handshake": info.handshake().to_string(),
+    })
+}

@@ -1,0 +1,88 @@
+//! Invariant 5: a driver that sleeps exactly as told never stalls. It reads
+//! only if told to read, writes only if told to write, and otherwise sleeps
+//! until the deadline.
+
+use xmpp_stream::Wait;
+use xmpp_stream::stream::{Initiating, Receiving};
+
+use crate::common::bench::{Carrier, Subject};
+use crate::common::play::{Pace, Player};
+use crate::common::rng::Rng;
+use crate::common::scenes::Ending;
+use crate::each;
+
+/// What the driver did at each end of the wait.
+#[derive(Debug, Default)]
+struct Slept {
+    reads: usize,
+    writes: usize,
+    sleeps: usize,
+}
+
+/// `io`: how many bytes TCP gives and takes at a time.
+fn obey<N: Subject>(player: &mut Player<N>, ending: Ending, io: &mut Rng) -> Slept {
+    let mut slept = Slept::default();
+    let mut ended = false;
+    for _ in 0..1_000_000 {
+        player.poll();
+        if player.close.is_some() {
+            return slept;
+        }
+        let Some(wait) = player.wait else { continue };
+        let left = player.input.len() - player.fed;
+        let Wait {
+            read,
+            write,
+            deadline,
+        } = wait;
+        let readable = left > 0 || (!ended && ending != Ending::Silence);
+        if write && (!read || !readable || io.below(2) == 0) {
+            slept.writes += 1;
+            player.take(1 + io.below(50));
+        } else if read && readable {
+            slept.reads += 1;
+            if left > 0 {
+                let n = 1 + io.below(left.min(70));
+                let taken = player
+                    .machine
+                    .receive(&player.input[player.fed..player.fed + n]);
+                assert!(taken > 0, "told to read, and no room");
+                player.fed += taken;
+            } else {
+                ended = true;
+                match ending {
+                    Ending::Fin => player.machine.receive_eof(),
+                    Ending::Rst => player.machine.transport_failed(),
+                    Ending::Silence => {}
+                }
+            }
+        } else {
+            slept.sleeps += 1;
+            player.now = deadline.expect("asleep for ever");
+        }
+    }
+    panic!("no end: {:?}", player.machine);
+}
+
+#[test]
+fn a_driver_that_sleeps_as_told_never_stalls() {
+    fn both<N: Subject>() {
+        for carrier in Carrier::ALL {
+            each::<N>(carrier, &mut |stage, whole| {
+                for seed in 0..4 {
+                    let mut player = stage.player::<N>(Pace::Whole);
+                    let slept = obey(&mut player, stage.scene.ending, &mut Rng::new(seed));
+                    assert!(slept.reads > 3 && slept.writes > 0, "{slept:?}");
+                    let place = format!("{}, {carrier:?}, {}", N::ROLE, stage.scene.name);
+                    let other = player.outcome();
+                    // TCP's reset may overtake what was still unread.
+                    if stage.scene.ending != Ending::Rst {
+                        assert!(other.agrees_with(whole), "{place}: {other:?}{whole:?}");
+                    }
+                }
+            });
+        }
+    }
+    both::<Initiating>();
+    both::<Receiving>();
+}

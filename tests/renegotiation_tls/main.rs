@@ -1,0 +1,275 @@
+//! RFC 6120 5.3.5 at the TLS layer: every way to attempt a renegotiation is
+//! seen, nothing else is taken for one, nothing is sent after detection, and
+//! the text of earlier records was given out before.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+mod attacks;
+#[path = "../common/mod.rs"]
+mod common;
+mod lab;
+
+use attacks::{
+    Attack, Outcome, Piece, Role, Sign, TLS12_ATTACKS, TLS13_ATTACKS, TLS13_CLIENT, TLS13_SERVER,
+};
+use common::{
+    hostile_tls::{
+        ALERT, CHANGE_CIPHER_SPEC, CLOSE_NOTIFY, DATA, HELLO_REQUEST, HostileTls, client_hello,
+        record_types,
+    },
+    pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki},
+    tls_driver::{Driver, Feed},
+};
+use lab::{Kind, Lab};
+use rustls::HandshakeKind;
+use xmpp_stream::tls::{RecordGuard, Scan, SealError, Step, TlsVersion};
+
+const STACKS: [(Crypto, &str); 4] = [
+    (Crypto::Ring, "AES_128"),
+    (Crypto::Ring, "AES_256"),
+    (Crypto::Ring, "CHACHA20"),
+    (Crypto::AwsLc, "AES_128"),
+];
+
+#[test]
+fn rfc6120_5_3_5_5_and_6_every_attempt_ends_tls_1_2_silently_and_nothing_else_does() {
+    let runs = run_all(TLS12, |_| TLS12_ATTACKS.to_vec());
+    assert_eq!(runs, TLS12_ATTACKS.len() * 4 * 2 * 2 * 2);
+}
+
+#[test]
+fn rfc6120_5_3_5_5_and_6_every_attempt_ends_tls_1_3_silently_and_nothing_else_does() {
+    let runs = run_all(TLS13, |role| {
+        let by_role = match role {
+            Role::Client => TLS13_CLIENT,
+            Role::Server => TLS13_SERVER,
+        };
+        [TLS13_ATTACKS, by_role].concat()
+    });
+    assert_eq!(runs, (TLS13_ATTACKS.len() + 2) * 4 * 2 * 2 * 2);
+}
+
+/// All attacks in all combinations; returns how many runs that were.
+fn run_all(version: Version, attacks: fn(Role) -> Vec<Attack>) -> usize {
+    let mut runs = 0;
+    for (crypto, suite) in STACKS {
+        for role in [Role::Client, Role::Server] {
+            for kind in [Kind::Full, Kind::Resumed] {
+                let lab = Lab::new(role, version, crypto, suite, kind);
+                for feed in Feed::ALL {
+                    for attack in attacks(role) {
+                        let context = format!(
+                            "{:?} {role:?} {kind:?} {crypto:?} {suite} {feed:?}",
+                            attack.pieces
+                        );
+                        run(&lab, feed, role, &attack, &context);
+                        runs += 1;
+                    }
+                }
+            }
+        }
+    }
+    runs
+}
+
+fn run(lab: &Lab, feed: Feed, role: Role, attack: &Attack, context: &str) {
+    let (mut driver, mut peer) = lab.connect(feed);
+    peer.turn();
+    let last = driver.receive(&attack.bytes(&mut peer, role));
+    assert_eq!(driver.text, attack.text, "{context}");
+    let written = driver.take_out();
+    let alerts = usize::from(matches!(attack.outcome, Outcome::Alerted(_)));
+    match (&last, attack.outcome) {
+        (Step::Renegotiation(attempt), Outcome::Renegotiation(sign)) => {
+            assert_eq!(attempt.sign, role.sign(sign), "{context}");
+        }
+        (Step::Failed(failure), Outcome::Alerted(code) | Outcome::Failed(code)) => {
+            assert_eq!(failure.code(), code, "{context}");
+            assert_eq!(failure.alert_sent(), alerts == 1, "{context}");
+        }
+        (Step::PeerClosed, Outcome::PeerClosed) | (Step::NeedMore, Outcome::Quiet) => {}
+        other => panic!("{context}: {other:?}"),
+    }
+    let opened = peer.open(&written).into_iter().map(|(kind, _)| kind);
+    assert!(opened.eq(vec![ALERT; alerts]), "{context}");
+
+    match attack.outcome {
+        Outcome::Quiet => still_writes(&mut driver, context),
+        Outcome::PeerClosed => {
+            still_writes(&mut driver, context);
+            hears_nothing(&mut driver, &mut peer, &last, context);
+        }
+        _ => {
+            hears_nothing(&mut driver, &mut peer, &last, context);
+            assert_eq!(driver.seal(b"x"), Err(SealError::Closed), "{context}");
+            driver.session.close(&mut driver.out);
+            assert!(driver.out.is_empty(), "{context}");
+        }
+    }
+}
+
+fn still_writes(driver: &mut Driver, context: &str) {
+    driver.seal(b"still here").unwrap();
+    let types = record_types(&driver.take_out());
+    assert_eq!(types.last(), Some(&DATA), "{context}");
+}
+
+/// The verdict is final.
+fn hears_nothing(driver: &mut Driver, peer: &mut HostileTls, last: &Step, context: &str) {
+    let text = driver.text.clone();
+    let later = peer.seal(DATA, b"later");
+    assert_eq!(driver.receive(&later), *last, "{context}");
+    assert_eq!(driver.text, text, "{context}");
+    assert!(driver.out.is_empty(), "{context}");
+}
+
+/// The pairs in which the peer speaks last.
+fn last_speakers() -> [(Version, Role, Kind); 3] {
+    [
+        (TLS12, Role::Client, Kind::Full),
+        (TLS12, Role::Server, Kind::Resumed),
+        (TLS13, Role::Server, Kind::Full),
+    ]
+}
+
+#[test]
+fn rfc6120_5_3_5_5_a_hello_right_behind_finished_in_one_segment_is_seen() {
+    for (version, role, kind) in last_speakers() {
+        for feed in Feed::ALL {
+            let lab = Lab::new(role, version, Crypto::Ring, "AES_128", kind);
+            let (mut driver, mut peer, mut flight) = lab.last_flight(feed);
+            peer.turn();
+            for piece in [Piece::Text(b"before"), Piece::Hello, Piece::Text(b"later")] {
+                flight.extend(piece.bytes(&mut peer, role));
+            }
+            let last = driver.receive(&flight);
+            assert!(
+                matches!(last, Step::Renegotiation(a) if a.sign == role.sign(Sign::Right)),
+                "{last:?}"
+            );
+            assert_eq!(driver.steps[..2], [Step::Established, Step::Plaintext]);
+            assert_eq!(driver.text, b"before");
+        }
+    }
+}
+
+#[test]
+fn a_hello_in_the_finished_record_is_a_failed_handshake() {
+    for (version, role, kind) in &last_speakers()[..2] {
+        for feed in Feed::ALL {
+            let lab = Lab::new(*role, version, Crypto::Ring, "AES_128", *kind);
+            let (mut driver, mut peer, flight) = lab.last_flight(feed);
+            peer.turn();
+            let finished = flight.len() - (5 + 8 + 16 + 16);
+            let (before, finished) = flight.split_at(finished);
+            let hello = match role {
+                Role::Client => HELLO_REQUEST.to_vec(),
+                Role::Server => client_hello(false),
+            };
+            let packed = peer.repack(finished, 0, &hello);
+            let last = driver.receive(&[before, &packed].concat());
+            let Step::Failed(failure) = last else {
+                panic!("{last:?}");
+            };
+            assert_eq!(failure.code(), "peer-misbehaved");
+            assert!(failure.alert_sent());
+            assert!(driver.session.established().is_none());
+            assert_eq!(record_types(&driver.out).last(), Some(&ALERT));
+        }
+    }
+}
+
+/// The guard for other TLS libraries suspects every TLS 1.2 attempt, and
+/// nothing in an honest connection.
+#[test]
+fn the_record_guard_suspects_every_attempt() {
+    for role in [Role::Client, Role::Server] {
+        let lab = Lab::new(role, TLS12, Crypto::Ring, "AES_128", Kind::Full);
+        for attack in TLS12_ATTACKS {
+            let mut guard = RecordGuard::new();
+            let (mut driver, mut peer) = lab.pair(Feed::Whole);
+            peer.handshake(&mut |bytes| {
+                assert_eq!(suspects(&mut guard, bytes), 0);
+                driver.feed(bytes);
+                driver.take_out()
+            });
+            guard.handshake_complete(TlsVersion::Tls12);
+            peer.turn();
+            let text = peer.seal(DATA, b"text");
+            assert_eq!(suspects(&mut guard, &text), 0);
+            let found = suspects(&mut guard, &attack.bytes(&mut peer, role));
+            if matches!(attack.outcome, Outcome::Renegotiation(_)) {
+                assert!(found > 0, "{attack:?}");
+            }
+        }
+    }
+}
+
+fn suspects(guard: &mut RecordGuard, mut bytes: &[u8]) -> usize {
+    let mut found = 0;
+    while !bytes.is_empty() {
+        let (taken, scan) = guard.scan(bytes);
+        bytes = &bytes[taken..];
+        found += usize::from(scan == Scan::Suspect);
+    }
+    found
+}
+
+/// HelloRetryRequest, with the ChangeCipherSpec of middlebox compatibility
+/// mode, belongs to the first handshake.
+#[test]
+fn a_hello_retry_request_is_no_renegotiation() {
+    for role in [Role::Client, Role::Server] {
+        for feed in Feed::ALL {
+            let mut lab = Lab::new(role, TLS13, Crypto::Ring, "AES_128", Kind::Full);
+            let mut setup = Setup::new(Crypto::Ring, TLS13);
+            setup
+                .provider
+                .kx_groups
+                .retain(|group| format!("{:?}", group.name()) == "secp384r1");
+            lab.server = pki().server(&setup, Leaf::Valid);
+            let (mut driver, mut peer) = lab.pair(feed);
+            let mut seen = Vec::new();
+            peer.handshake(&mut |bytes| {
+                seen.extend_from_slice(bytes);
+                driver.feed(bytes);
+                let answer = driver.take_out();
+                seen.extend_from_slice(&answer);
+                answer
+            });
+            assert_eq!(peer.kind(), HandshakeKind::FullWithHelloRetryRequest);
+            assert!(record_types(&seen).contains(&CHANGE_CIPHER_SPEC));
+            assert_eq!(driver.steps, [Step::Established]);
+        }
+    }
+}
+
+/// After our own close_notify nothing is opened any more, so nothing can be
+/// flagged and nothing, forged or not, can make the library speak or panic.
+#[test]
+fn after_our_close_notify_no_input_makes_a_sound() {
+    for (version, attacks) in [(TLS12, TLS12_ATTACKS), (TLS13, TLS13_ATTACKS)] {
+        for role in [Role::Client, Role::Server] {
+            let lab = Lab::new(role, version, Crypto::Ring, "AES_128", Kind::Full);
+            for feed in Feed::ALL {
+                for attack in attacks {
+                    let (mut driver, mut peer) = lab.connect(feed);
+                    peer.turn();
+                    driver.session.close(&mut driver.out);
+                    let closing = driver.take_out();
+                    assert_eq!(peer.open(&closing), [(ALERT, CLOSE_NOTIFY.to_vec())]);
+                    let last = driver.receive(&attack.bytes(&mut peer, role));
+                    assert!(!matches!(last, Step::Renegotiation(_)), "{attack:?}");
+                    assert!(driver.out.is_empty(), "{attack:?}");
+                    assert!(driver.text.is_empty(), "{attack:?}");
+                }
+            }
+        }
+    }
+}

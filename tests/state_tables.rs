@@ -1,0 +1,365 @@
+//! Proofs about the state tables of both roles: their state space is closed
+//! and small, so every reachable (state, input) pair is visited, for every
+//! policy there is, and each promise is checked on each step.
+//!
+//! What happened on the way to a state (was TLS completed, was a closing tag
+//! written, ...) is part of what is searched: see `search::History`.
+
+mod common;
+mod state_tables {
+    pub(super) mod describe;
+    pub(super) mod diagram;
+    pub(super) mod search;
+}
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use state_tables::search::{
+    Count, Step, Table, alphabet, explore, is_possible, policies, rank, reach,
+};
+use state_tables::{describe, diagram};
+use xmpp_stream::stream::{
+    Act, AfterTls, Cause, ElementClass, Inbound, Initiating, InitiatingPhase, Input, Kind, Leg,
+    Local, Policy, Receiving, ReceivingPhase, Resource, Security, Tell,
+};
+
+/// Phases, and the inputs that end them with [`Cause::Internal`].
+const BLAMED: [(&str, &str); 20] = [
+    (
+        "Authenticating(Aborting)",
+        "Begin Resume Sasl Secured Verdict",
+    ),
+    (
+        "Authenticating(AwaitReply)",
+        "Begin Resume Sasl Secured Verdict",
+    ),
+    ("Authenticating(Choosing)", "Begin Resume Secured Verdict"),
+    ("Authenticating(Computing)", "Begin Resume Secured Verdict"),
+    ("Authenticating(Plain, Own)", "Begin Resume Secured Verdict"),
+    (
+        "Authenticating(Plain, Peer)",
+        "Begin Resume Sasl Secured Verdict",
+    ),
+    (
+        "Authenticating(Secured, Own)",
+        "Begin Resume Secured Verdict",
+    ),
+    (
+        "Authenticating(Secured, Peer)",
+        "Begin Resume Sasl Secured Verdict",
+    ),
+    ("Authenticating(Verifying)", "Begin Resume Secured Verdict"),
+    ("AwaitBind", "Begin Resume Sasl Secured Verdict"),
+    ("AwaitFeatures", "Begin Resume Sasl Secured Verdict"),
+    (
+        "AwaitHeader",
+        "Begin Element Footer Resume Sasl Secured Verdict",
+    ),
+    ("AwaitHost", "Begin Element Footer Resume Sasl Secured"),
+    ("AwaitProceed", "Begin Resume Sasl Secured Verdict"),
+    ("Binding", "Begin Resume Sasl Secured Verdict"),
+    ("Established", "Begin Resume Sasl Secured Verdict"),
+    (
+        "Idle",
+        "Element Expired Fault Footer Header Keepalive Resume Sasl Secured Verdict",
+    ),
+    ("Negotiating", "Begin Resume Sasl Secured Verdict"),
+    ("StartingSession", "Begin Resume Sasl Secured Verdict"),
+    (
+        "TlsHandshake",
+        "Begin Element Fault Footer Header Keepalive Resume Sasl Verdict",
+    ),
+];
+
+/// What is promised of every step, by name.
+const PROMISES: [(&str, fn(&Policy, &Step) -> bool); 19] = [
+    // 6120-4.3.2-4, 6120-5.3.1-1, 6120-13.3-1
+    (
+        "established only behind the TLS handshake",
+        |policy, step| !tells_established(step) || step.after.secured == has_tls(policy),
+    ),
+    // 6120-6.3.1-1
+    ("established only behind SASL", |_, step| {
+        !tells_established(step) || step.after.authenticated
+    }),
+    // 6120-7.3.1-1
+    (
+        "a client's stream established only with a resource",
+        |policy, step| {
+            !tells_established(step) || policy.kind == Kind::ServerToServer || step.after.bound
+        },
+    ),
+    // 6120-4.3.3-1
+    (
+        "established only with a new header after each restart",
+        |policy, step| {
+            !tells_established(step) || step.after.opened == step.after.headers_due(policy)
+        },
+    ),
+    ("established is told once", |_, step| {
+        !(tells_established(step) && step.before.established)
+    }),
+    ("established is never reached silently", |_, step| {
+        !step.phase_after.is_established() || step.after.established
+    }),
+    // 6120-4.3.5-5, 6120-7.1-2, 6120-13.12-1
+    (
+        "nothing is delivered before the stream is established",
+        |_, step| {
+            let delivered = matches!(
+                step.output.tell,
+                Tell::Stanza | Tell::Element | Tell::Keepalive | Tell::PeerClosing
+            );
+            !delivered || step.before.established
+        },
+    ),
+    ("what must be refused is never delivered", |_, step| {
+        let refused = matches!(
+            step.input,
+            Input::Element(ElementClass::Bad(_) | ElementClass::SecondHeader)
+        );
+        !(refused && matches!(step.output.tell, Tell::Stanza | Tell::Element))
+    }),
+    // 6120-5.4.3.1-1, 6120-5.3.5-6
+    (
+        "no XML from STARTTLS's answer to the end of the handshake",
+        |_, step| !(step.before.in_handshake() && step.input != Input::Secured && step.writes()),
+    ),
+    // 6120-5.3.4-1
+    ("SASL on its leg alone", |policy, step| {
+        !step.orders_sasl()
+            || (step.before.secured == has_tls(policy) && !step.before.authenticated)
+    }),
+    (
+        "TLS only if the policy has it, STARTTLS likewise",
+        |policy, step| match step.output.act {
+            Act::StartTls => has_tls(policy),
+            Act::RequestTls | Act::Proceed => policy.security == Security::StartTls,
+            _ => true,
+        },
+    ),
+    // 6120-5.4.3.3-8
+    ("TLS once", |_, step| {
+        !(step.starts_tls() && step.before.tls_started)
+    }),
+    // 6120-4.4-3
+    ("silence behind the own closing tag", |_, step| {
+        !(step.before.closing_tag && step.writes())
+    }),
+    // 6120-4.9.1.2-1
+    (
+        "a header before every word, and one for each stream",
+        |_, step| {
+            let restarts = step.output.tell == Tell::Authenticated;
+            (step.before.own_header || !step.writes_bare())
+                && !(step.before.own_header && step.writes_header() && !restarts)
+        },
+    ),
+    // 6120-4.4-5, 6120-4.4-6
+    (
+        "two deadlines at most to the end, and no way back",
+        |_, step| {
+            let (before, after) = (rank(step.phase_before), rank(step.phase_after));
+            after <= before && (step.input != Input::Expired || before == 0 || after < before)
+        },
+    ),
+    ("done is terminal and silent", |_, step| {
+        rank(step.phase_before) > 0
+            || (step.phase_after == step.phase_before
+                && step.output.act == Act::Wait
+                && step.output.tell == Tell::Nothing)
+    }),
+    ("no end without a cause", |_, step| {
+        let ended = rank(step.phase_after) == 0 && rank(step.phase_before) > 0;
+        !ended
+            || matches!(
+                step.output.act,
+                Act::EndTransport(_) | Act::CloseStream(_) | Act::Fail(..)
+            )
+    }),
+    // 6120-6.4.5-2, 6120-7.7.3-1
+    ("attempts are bounded", |policy, step| {
+        step.after.sasl_attempts <= policy.sasl_attempts && step.after.bind_attempts <= 5
+    }),
+    // It blames the driver: neither peer nor deadline nor application get here.
+    ("an internal cause needs a wrong driver", |_, step| {
+        step.output.act != Act::EndTransport(Cause::Internal)
+            || !is_possible(step.phase_before, step.input)
+    }),
+];
+
+#[test]
+fn every_promise_holds_on_every_step_of_both_roles_under_every_policy() {
+    let inputs = alphabet().len();
+    // What an alphabet with a hole in it would lack.
+    assert_eq!(inputs, 150);
+    assert_eq!(policies().count(), 48);
+
+    let mut broken: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut total = Count::default();
+    for policy in policies() {
+        let mut check = |step: &Step| {
+            for (promise, holds) in &PROMISES {
+                if !holds(&policy, step) {
+                    let steps = broken.entry(*promise).or_default();
+                    steps.push(format!("{policy:?}\n    {step:?}"));
+                }
+            }
+        };
+        let initiating = explore::<Initiating>(policy, &mut check);
+        let receiving = explore::<Receiving>(policy, &mut check);
+        for (role, count) in [("initiating", initiating), ("receiving", receiving)] {
+            println!("{role:10} {policy:?}: {count:?}");
+            assert_eq!(count.steps, count.states * inputs, "a pair was left out");
+            // Closed and small: phases know no text and no number beyond attempts.
+            assert!(count.phases <= 60);
+            total.states += count.states;
+            total.steps += count.steps;
+        }
+    }
+    println!(
+        "{} states with their history, {} steps",
+        total.states, total.steps
+    );
+    for (promise, steps) in &broken {
+        println!("BROKEN: {promise}: {} steps", steps.len());
+        for step in steps.iter().take(3) {
+            println!("  {step}");
+        }
+    }
+    assert!(broken.is_empty(), "{:?}", broken.keys());
+}
+
+/// The promises above would also hold of a table that does nothing.
+#[test]
+fn everything_that_is_bounded_can_be_reached() {
+    for policy in policies().filter(|policy| policy.sasl_attempts == 3) {
+        let mut seen = Seen::default();
+        explore::<Initiating>(policy, &mut |step| seen.note(step));
+        assert!(seen.established, "initiating {policy:?}");
+        assert_eq!(seen.sasl_attempts, 3, "initiating {policy:?}");
+
+        let mut seen = Seen::default();
+        explore::<Receiving>(policy, &mut |step| seen.note(step));
+        assert!(seen.established, "receiving {policy:?}");
+        assert_eq!(seen.sasl_attempts, 3, "receiving {policy:?}");
+        if policy.kind == Kind::ClientToServer {
+            assert_eq!(seen.bind_attempts, 5, "receiving {policy:?}");
+        }
+    }
+}
+
+/// Where the tables blame the driver; the promise above says that a correct
+/// one does not get there.
+#[test]
+fn the_inputs_that_blame_the_driver_are_these() {
+    let mut blamed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut note = |step: &Step| {
+        if step.output.act == Act::EndTransport(Cause::Internal) {
+            // Up to what comes next or was asked for.
+            let phase = describe::phase(step.phase_before);
+            let phase = phase.split('(').next().unwrap().to_string();
+            let phase = match phase.as_str() {
+                "Authenticating" => describe::phase(step.phase_before),
+                _ => phase,
+            };
+            let inputs = blamed.entry(phase).or_default();
+            inputs.insert(describe::kind(step.input));
+        }
+    };
+    for policy in policies().filter(|policy| policy.sasl_attempts == 2) {
+        explore::<Initiating>(policy, &mut note);
+        explore::<Receiving>(policy, &mut note);
+    }
+    let lines: Vec<_> = blamed
+        .iter()
+        .map(|(phase, inputs)| {
+            let inputs: Vec<_> = inputs.iter().copied().collect();
+            (phase.as_str(), inputs.join(" "))
+        })
+        .collect();
+    let expected: Vec<_> = BLAMED
+        .iter()
+        .map(|(phase, inputs)| (*phase, (*inputs).to_string()))
+        .collect();
+    assert_eq!(lines, expected, "{lines:#?}");
+}
+
+/// The first wish of the application counts.
+#[test]
+fn a_failure_that_waits_for_the_handshake_is_not_replaced() {
+    let policy = Policy {
+        security: Security::DirectTls,
+        ..policies().next().unwrap()
+    };
+    let fail = Input::Local(Local::Fail);
+    let reset = Input::Local(Local::Reset(Inbound::Deliver));
+    for (first, second, after) in [
+        (fail, reset, AfterTls::Fail),
+        (reset, fail, AfterTls::Reset),
+    ] {
+        let inputs = [Input::Begin, first, second];
+        let initiating = reach(Initiating::start(policy), &inputs);
+        assert_eq!(initiating.phase(), InitiatingPhase::TlsHandshake(after));
+        let receiving = reach(Receiving::start(policy), &inputs);
+        assert_eq!(receiving.phase(), ReceivingPhase::TlsHandshake(after));
+    }
+}
+
+/// Only an offer with nothing else mandatory in it is refused.
+#[test]
+fn rfc6120_4_9_3_23_1_binding_is_taken_up_beside_an_unknown_mandatory_feature() {
+    let phase = format!("AwaitFeatures({:?})", Leg::Authenticated);
+    for policy in policies().filter(|policy| policy.kind == Kind::ClientToServer) {
+        let mut taken_up = 0;
+        explore::<Initiating>(policy, &mut |step| {
+            let Input::Element(ElementClass::Features(features)) = step.input else {
+                return;
+            };
+            if describe::phase(step.phase_before) == phase && features.bind {
+                taken_up += 1;
+                assert_eq!(step.output.act, Act::RequestBind(Resource::Wanted));
+            }
+        });
+        assert!(taken_up >= 36);
+    }
+}
+
+/// The documented tables are the real ones. To write them anew:
+/// `UPDATE_TABLES=1 cargo test --test state_tables`.
+#[test]
+fn the_documented_tables_are_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stream/tables.md");
+    let fresh = diagram::render();
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(path, &fresh).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == fresh,
+        "src/stream/tables.md is out of date: UPDATE_TABLES=1 cargo test --test state_tables"
+    );
+}
+
+#[derive(Default)]
+struct Seen {
+    established: bool,
+    sasl_attempts: u8,
+    bind_attempts: u8,
+}
+
+impl Seen {
+    fn note(&mut self, step: &Step) {
+        self.established |= tells_established(step);
+        self.sasl_attempts = self.sasl_attempts.max(step.after.sasl_attempts);
+        self.bind_attempts = self.bind_attempts.max(step.after.bind_attempts);
+    }
+}
+
+fn tells_established(step: &Step) -> bool {
+    step.output.tell == Tell::Established
+}
+
+fn has_tls(policy: &Policy) -> bool {
+    policy.security != Security::Plaintext
+}

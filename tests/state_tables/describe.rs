@@ -1,0 +1,215 @@
+//! Phases, inputs and orders in words.
+
+use std::collections::BTreeMap;
+
+use xmpp_stream::stream::{
+    Act, BindError, ElementClass, Failure, FeaturesClass, Input, Offer, OpeningClass, Output, Tell,
+    VersionClass,
+};
+
+use super::search::Phase;
+
+/// The phase without its counter.
+pub(crate) fn phase(phase: Phase) -> String {
+    let (name, _) = counted(phase);
+    name
+}
+
+/// The phase's name, and how many attempts it counts.
+pub(crate) fn counted(phase: Phase) -> (String, u8) {
+    let name = match phase {
+        Phase::I(phase) => format!("{phase:?}"),
+        Phase::R(phase) => format!("{phase:?}"),
+    };
+    let digits = |c: char| c.is_ascii_digit();
+    let Some((head, number)) = name
+        .strip_suffix(')')
+        .and_then(|rest| rest.rfind(|c| !digits(c)).map(|at| rest.split_at(at + 1)))
+        .filter(|(_, number)| !number.is_empty())
+    else {
+        return (name, 0);
+    };
+    let used = number.parse().unwrap();
+    match head.strip_suffix(", ") {
+        Some(head) => (format!("{head})"), used),
+        None => (head.trim_end_matches('(').to_string(), used),
+    }
+}
+
+/// The kind of input.
+pub(crate) fn kind(input: Input) -> &'static str {
+    match input {
+        Input::Begin => "Begin",
+        Input::Header(_) => "Header",
+        Input::Element(_) => "Element",
+        Input::Keepalive => "Keepalive",
+        Input::Footer => "Footer",
+        Input::Fault(_) => "Fault",
+        Input::Secured => "Secured",
+        Input::Sasl(_) => "Sasl",
+        Input::Verdict(_) => "Verdict",
+        Input::Resume => "Resume",
+        Input::Expired => "Expired",
+        Input::Local(_) => "Local",
+    }
+}
+
+/// An order and its news. Whether an error stands behind a missing header is
+/// left out, and so is a condition that the input names.
+pub(crate) fn output(input: Input, output: Output) -> String {
+    let act = match output.act {
+        Act::Wait => String::new(),
+        Act::Fail(_, Failure::Condition(condition)) => {
+            let named = match input {
+                Input::Fault(named)
+                | Input::Element(ElementClass::Bad(named))
+                | Input::Header(OpeningClass::Bad(named)) => Some(named),
+                _ => None,
+            };
+            match named == Some(condition) {
+                true => "fail with that condition".into(),
+                false => format!("fail with `{condition}`"),
+            }
+        }
+        Act::Fail(_, Failure::Application) => "fail with the application's error".into(),
+        Act::Fail(_, Failure::Reset) => "fail with `reset`".into(),
+        Act::Fail(_, Failure::Timeout) => "fail with `connection-timeout`".into(),
+        act => format!("`{act:?}`"),
+    };
+    match (output.tell, act.as_str()) {
+        (Tell::Nothing, "") => "-".into(),
+        (Tell::Nothing, _) => act,
+        (tell, "") => format!("tell `{tell:?}`"),
+        (tell, _) => format!("{act}, tell `{tell:?}`"),
+    }
+}
+
+/// A set of inputs, as short as it can be said. `possible` is what could be in
+/// it: a whole family goes by its name.
+pub(crate) fn inputs(set: &[Input], possible: &[Input]) -> String {
+    let mut families: BTreeMap<_, Vec<Input>> = BTreeMap::new();
+    for input in set {
+        families.entry(family(*input)).or_default().push(*input);
+    }
+    let said: Vec<_> = families
+        .iter()
+        .map(|((_, name), members)| {
+            let all: Vec<_> = possible
+                .iter()
+                .filter(|input| family(**input).1 == *name)
+                .collect();
+            let missing: Vec<_> = all
+                .iter()
+                .filter(|input| !members.contains(input))
+                .map(|input| member(**input))
+                .collect();
+            match (members.as_slice(), missing.as_slice()) {
+                (_, []) => (*name).to_string(),
+                _ if *name == "features" => features(members),
+                ([one], _) => member(*one),
+                (_, [one]) => format!("{name} but {one}"),
+                _ => members
+                    .iter()
+                    .map(|input| member(*input))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }
+        })
+        .collect();
+    said.join("; ")
+}
+
+/// Inputs that are mostly treated alike, in the order they are shown.
+fn family(input: Input) -> (u8, &'static str) {
+    use ElementClass as E;
+    match input {
+        Input::Begin => (0, "the transport is connected"),
+        Input::Secured => (1, "the TLS handshake is complete"),
+        Input::Header(OpeningClass::Valid(_)) => (2, "acceptable header"),
+        Input::Header(_) => (3, "unacceptable header"),
+        Input::Element(element) => match element {
+            E::Features(_) => (4, "features"),
+            E::StartTls => (5, "`<starttls/>`"),
+            E::Proceed => (6, "`<proceed/>`"),
+            E::TlsFailure => (7, "STARTTLS `<failure/>`"),
+            E::Auth => (8, "`<auth/>`"),
+            E::Response => (9, "`<response/>`"),
+            E::Abort => (10, "`<abort/>`"),
+            E::Challenge => (11, "`<challenge/>`"),
+            E::Success => (12, "`<success/>`"),
+            E::SaslFailure => (13, "SASL `<failure/>`"),
+            E::BindRequest => (14, "bind request"),
+            E::BindResult => (15, "bind result"),
+            E::BindError(_) => (16, "bind error"),
+            E::SessionRequest => (17, "session request"),
+            E::SessionResult => (18, "session result"),
+            E::SessionError => (19, "session error"),
+            E::Stanza(_) => (20, "stanza"),
+            E::Other => (21, "another element"),
+            E::SecondHeader => (22, "a second header"),
+            E::Bad(_) => (23, "element to be refused"),
+            E::StreamError(_) => (24, "stream error"),
+            other => panic!("{other:?}"),
+        },
+        Input::Keepalive => (25, "white space"),
+        Input::Footer => (26, "closing tag"),
+        Input::Fault(_) => (27, "fault in the bytes"),
+        Input::Sasl(_) => (28, "mechanism"),
+        Input::Verdict(_) => (29, "verdict"),
+        Input::Resume => (30, "the application has seen it"),
+        Input::Expired => (31, "deadline"),
+        Input::Local(_) => (32, "application ends the stream"),
+    }
+}
+
+fn member(input: Input) -> String {
+    match input {
+        Input::Header(OpeningClass::Valid(VersionClass::Current)) => "header".into(),
+        Input::Header(OpeningClass::Valid(VersionClass::Legacy)) => {
+            "header below version 1.0".into()
+        }
+        Input::Sasl(sasl) => format!("mechanism: {sasl:?}"),
+        Input::Verdict(verdict) => format!("verdict: {verdict:?}"),
+        Input::Local(local) => format!("application: {local:?}"),
+        Input::Element(ElementClass::BindError(BindError::Conflict)) => "`conflict`".into(),
+        other => format!("`{other:?}`"),
+    }
+}
+
+/// Features that are a product of what each of their properties may be.
+fn features(members: &[Input]) -> String {
+    let all: Vec<FeaturesClass> = members
+        .iter()
+        .filter_map(|input| match input {
+            Input::Element(ElementClass::Features(features)) => Some(*features),
+            _ => None,
+        })
+        .collect();
+    let mut size = 1;
+    let mut said = Vec::new();
+    let mut flag = |name: &str, of: fn(&FeaturesClass) -> bool| {
+        let with = all.iter().filter(|features| of(features)).count();
+        match with {
+            0 => said.push(format!("without {name}")),
+            _ if with == all.len() => said.push(format!("with {name}")),
+            _ => size *= 2,
+        }
+    };
+    flag("SASL", |features| features.sasl);
+    flag("bind", |features| features.bind);
+    flag("another mandatory one", |features| {
+        features.unknown_required
+    });
+    let sessions: Vec<_> = [Offer::Absent, Offer::Offered, Offer::Required]
+        .into_iter()
+        .filter(|offer| all.iter().any(|features| features.session == *offer))
+        .collect();
+    match sessions.as_slice() {
+        [Offer::Required] => said.push("with a mandatory session".into()),
+        [Offer::Absent, Offer::Offered] => said.push("without a mandatory session".into()),
+        all => assert_eq!(all.len(), 3),
+    }
+    // Any offer of STARTTLS.
+    assert_eq!(all.len(), size * sessions.len() * 3, "not a product");
+    format!("features {}", said.join(", "))
+}

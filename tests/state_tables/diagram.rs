@@ -1,0 +1,278 @@
+//! The tables as Markdown, made from what they do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use xmpp_stream::stream::{Conflict, Initiating, Input, Kind, Policy, Receiving, Security};
+
+use super::describe;
+use super::search::{Phase, Step, Table, alphabet, explore, is_possible, policies, rank};
+
+/// Both tables.
+pub(crate) fn render() -> String {
+    let mut out = String::from(INTRODUCTION);
+    role::<Initiating>(&mut out, "Initiating entity");
+    role::<Receiving>(&mut out, "Receiving entity");
+    out
+}
+
+const INTRODUCTION: &str = "\
+What the tables do, written by the test that searches them.
+
+Left out are inputs that a correct driver cannot give in a phase. `-`: nothing
+is done. An error is written behind the own header where that is missing, and
+with the closing tag. Counters of attempts are not shown; `Closing` is the same
+in both roles.
+";
+
+/// What a step comes to: order and news, and the phase behind it.
+type Outcome = (String, String);
+
+/// Under which policy, and after how many attempts.
+type Context = (Policy, u8);
+
+/// For each phase and input, what happens in which contexts.
+type Rows = BTreeMap<(String, usize), BTreeMap<Outcome, Vec<Context>>>;
+
+struct Found {
+    rows: Rows,
+    /// Phases in the order they were found.
+    phases: Vec<String>,
+    /// Those in which XML flows.
+    open: BTreeSet<String>,
+    /// The contexts of each phase.
+    contexts: BTreeMap<String, Vec<Context>>,
+}
+
+fn role<T: Table>(out: &mut String, name: &str) {
+    let inputs = alphabet();
+    let found = find::<T>(&inputs);
+    writeln!(out, "\n# {name}\n").unwrap();
+    mermaid(out, &found, &inputs);
+
+    let common = common(&found, &inputs);
+    writeln!(out, "\n**Wherever nothing else is said and XML flows**\n").unwrap();
+    let rows = common
+        .iter()
+        .map(|(input, outcome)| (*input, outcome.clone(), String::new()));
+    table(out, rows.collect(), &inputs, &inputs);
+
+    for phase in &found.phases {
+        let possible: Vec<usize> = found
+            .rows
+            .keys()
+            .filter(|(known, _)| known == phase)
+            .map(|(_, input)| *input)
+            .collect();
+        let is_open = found.open.contains(phase);
+        let mut rows = Vec::new();
+        for input in &possible {
+            let outcomes = &found.rows[&(phase.clone(), *input)];
+            for (outcome, contexts) in outcomes {
+                let usual = common.get(input).is_some_and(|usual| {
+                    usual.0 == outcome.0 && usual.1.replace("(same)", phase) == outcome.1
+                });
+                if is_open && usual && outcomes.len() == 1 {
+                    continue;
+                }
+                let condition = condition(phase, contexts, &found.contexts[phase]);
+                rows.push((*input, outcome.clone(), condition));
+            }
+        }
+        if rows.is_empty() {
+            continue;
+        }
+        writeln!(out, "\n**{phase}**\n").unwrap();
+        let possible: Vec<Input> = possible.iter().map(|input| inputs[*input]).collect();
+        table(out, rows, &inputs, &possible);
+    }
+}
+
+fn find<T: Table>(inputs: &[Input]) -> Found {
+    let mut found = Found {
+        rows: Rows::new(),
+        phases: Vec::new(),
+        open: BTreeSet::new(),
+        contexts: BTreeMap::new(),
+    };
+    for policy in policies() {
+        explore::<T>(policy, &mut |step| found.note(policy, step, inputs));
+    }
+    found
+        .phases
+        .sort_by_key(|phase| phase.starts_with("Closing"));
+    found
+}
+
+impl Found {
+    fn note(&mut self, policy: Policy, step: &Step, inputs: &[Input]) {
+        let (phase, used) = describe::counted(step.phase_before);
+        if !self.phases.contains(&phase) {
+            self.phases.push(phase.clone());
+        }
+        if !is_possible(step.phase_before, step.input) {
+            return;
+        }
+        if step.input == Input::Expired
+            && rank(step.phase_before) == 2
+            && is_open(step.phase_before)
+        {
+            self.open.insert(phase.clone());
+        }
+        let contexts = self.contexts.entry(phase.clone()).or_default();
+        push(contexts, (policy, used));
+        let outcome = (
+            describe::output(step.input, step.output),
+            describe::phase(step.phase_after),
+        );
+        let input = inputs
+            .iter()
+            .position(|input| *input == step.input)
+            .unwrap();
+        let outcomes = self.rows.entry((phase, input)).or_default();
+        push(outcomes.entry(outcome).or_default(), (policy, used));
+    }
+}
+
+fn push(contexts: &mut Vec<Context>, context: Context) {
+    if !contexts.contains(&context) {
+        contexts.push(context);
+    }
+}
+
+fn is_open(phase: Phase) -> bool {
+    let name = describe::phase(phase);
+    !name.starts_with("TlsHandshake") && !name.starts_with("Idle")
+}
+
+/// For each input, what happens in most of the phases in which XML flows.
+fn common(found: &Found, inputs: &[Input]) -> BTreeMap<usize, Outcome> {
+    let mut common = BTreeMap::new();
+    for input in 0..inputs.len() {
+        if matches!(inputs[input], Input::Sasl(_) | Input::Verdict(_)) {
+            continue;
+        }
+        let mut votes: BTreeMap<Outcome, usize> = BTreeMap::new();
+        for phase in &found.open {
+            let Some(outcomes) = found.rows.get(&(phase.clone(), input)) else {
+                continue;
+            };
+            if let (Some(((act, next), _)), 1) = (outcomes.first_key_value(), outcomes.len()) {
+                let next = match next == phase {
+                    true => "(same)".to_string(),
+                    false => next.clone(),
+                };
+                *votes.entry((act.clone(), next)).or_default() += 1;
+            }
+        }
+        let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
+        if let Some((outcome, _)) = most.filter(|(_, votes)| *votes > 1) {
+            common.insert(input, outcome);
+        }
+    }
+    common
+}
+
+/// One line for each outcome.
+fn table(
+    out: &mut String,
+    rows: Vec<(usize, Outcome, String)>,
+    inputs: &[Input],
+    possible: &[Input],
+) {
+    let mut lines: Vec<((Outcome, String), Vec<Input>)> = Vec::new();
+    for (input, outcome, condition) in rows {
+        let key = (outcome, condition);
+        match lines.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, set)) => set.push(inputs[input]),
+            None => lines.push((key, vec![inputs[input]])),
+        }
+    }
+    out.push_str("| input | order | next |\n|---|---|---|\n");
+    for (((order, next), condition), set) in lines {
+        let set = describe::inputs(&set, possible);
+        let condition = match condition.as_str() {
+            "" => String::new(),
+            condition => format!(" ({condition})"),
+        };
+        writeln!(out, "| {set}{condition} | {order} | {next} |").unwrap();
+    }
+}
+
+/// What the contexts of an outcome have in common, and no other has.
+fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
+    if contexts.len() == all.len() {
+        return String::new();
+    }
+    let holds = |predicate: fn(&Context) -> bool| {
+        all.iter()
+            .all(|context| predicate(context) == contexts.contains(context))
+    };
+    let counts_finished = phase.starts_with("Negotiating");
+    let named: [(&str, fn(&Context) -> bool); 14] = [
+        ("client to server", |(p, _)| p.kind == Kind::ClientToServer),
+        ("server to server", |(p, _)| p.kind == Kind::ServerToServer),
+        ("STARTTLS", |(p, _)| p.security == Security::StartTls),
+        ("not STARTTLS", |(p, _)| p.security != Security::StartTls),
+        ("direct TLS", |(p, _)| p.security == Security::DirectTls),
+        ("not direct TLS", |(p, _)| p.security != Security::DirectTls),
+        ("a second try", |(p, _)| p.conflict == Conflict::Generate),
+        ("no second try", |(p, _)| p.conflict == Conflict::GiveUp),
+        ("attempts left", |(p, used)| used + 1 < p.sasl_attempts),
+        ("no attempt left", |(p, used)| used + 1 >= p.sasl_attempts),
+        ("fewer than 5 refused", |(_, used)| *used < 5),
+        ("5 refused", |(_, used)| *used >= 5),
+        ("attempts used up", |(p, used)| *used >= p.sasl_attempts),
+        ("STARTTLS, attempts left", |(p, used)| {
+            p.security == Security::StartTls && *used < p.sasl_attempts
+        }),
+    ];
+    let more: [(&str, fn(&Context) -> bool); 2] = [
+        ("attempts left", |(p, used)| *used < p.sasl_attempts),
+        ("not STARTTLS, attempts left", |(p, used)| {
+            p.security != Security::StartTls && *used < p.sasl_attempts
+        }),
+    ];
+    let found = named
+        .into_iter()
+        .filter(|(name, _)| !(counts_finished && *name == "attempts left"))
+        .chain(more)
+        .find(|(_, predicate)| holds(*predicate));
+    match found {
+        Some((name, _)) => name.into(),
+        None => panic!("{phase}: nothing says {contexts:?}"),
+    }
+}
+
+/// The ways forward, as a picture.
+fn mermaid(out: &mut String, found: &Found, inputs: &[Input]) {
+    let mut edges: BTreeMap<(String, String), Vec<Input>> = BTreeMap::new();
+    for ((phase, input), outcomes) in &found.rows {
+        for (_, next) in outcomes.keys() {
+            // What ends the stream would be drawn from everywhere.
+            let established = phase == "Established" && next == "Closing(PeerClosed)";
+            if next != phase && (!next.starts_with("Closing") || established) {
+                let edge = (phase.clone(), next.clone());
+                edges.entry(edge).or_default().push(inputs[*input]);
+            }
+        }
+    }
+    out.push_str("```mermaid\nstateDiagram-v2\n");
+    for phase in &found.phases {
+        for ((from, next), set) in &edges {
+            if from == phase {
+                let set = describe::inputs(set, inputs).replace(['`', ';'], "");
+                writeln!(out, "    {} --> {}: {set}", id(from), id(next)).unwrap();
+            }
+        }
+    }
+    out.push_str("```\n");
+}
+
+/// A name Mermaid takes.
+fn id(phase: &str) -> String {
+    phase
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect()
+}

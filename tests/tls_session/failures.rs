@@ -1,0 +1,236 @@
+//! Handshakes that fail, why, and what the peer is told (RFC 6120 5.4.3.2).
+
+use crate::{
+    Role, VERSIONS, client, client_with,
+    common::{
+        hostile_tls::{ALERT, forged, message, record_types},
+        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki},
+        tls_driver::{Driver, Feed},
+    },
+    connect, failure, server,
+};
+use std::sync::Arc;
+use xmpp_stream::tls::{
+    Alert, CertificateFault, ClientTls, Resumption, ServerTls, Session, Step, TlsFailureKind,
+    TlsLimits,
+};
+
+const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
+#[test]
+fn rfc6120_5_4_3_1_5_a_certificate_that_does_not_verify_is_refused_with_its_reason() {
+    for version in VERSIONS {
+        for (leaf, fault, alert) in [
+            (Leaf::Untrusted, CertificateFault::UnknownIssuer, 48),
+            (Leaf::WrongHost, CertificateFault::NameMismatch, 42),
+            (Leaf::Expired, CertificateFault::Expired, 45),
+            (Leaf::Client, CertificateFault::NameMismatch, 42),
+        ] {
+            for feed in Feed::ALL {
+                let setup = Setup::new(Crypto::Ring, version);
+                let mut one = client(pki().client(&setup), feed);
+                let mut other = server(pki().server(&setup, leaf), feed);
+                connect(&mut one, &mut other);
+                let Some(Step::Failed(failure)) = one.steps.last() else {
+                    panic!("{leaf:?}: {:?}", one.steps);
+                };
+                let expected = match leaf {
+                    // Either objection is right.
+                    Leaf::Client => failure.kind().clone(),
+                    _ => TlsFailureKind::Certificate(fault),
+                };
+                assert_eq!(*failure.kind(), expected);
+                assert!(failure.code().starts_with("certificate-"));
+                assert!(failure.alert_sent());
+                assert!(one.session.encrypted().is_none());
+                assert!(one.session.verified().is_none());
+                let Some(Step::Failed(told)) = other.steps.last() else {
+                    panic!("the server was not told: {:?}", other.steps);
+                };
+                if leaf != Leaf::Client {
+                    let alert = TlsFailureKind::AlertReceived(Alert(alert));
+                    assert_eq!(*told.kind(), alert, "{leaf:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_in_common_is_named() {
+    let tls12 = Setup::new(Crypto::Ring, TLS12);
+    let tls13 = Setup::new(Crypto::Ring, TLS13);
+    for (ours, theirs, expected) in [
+        (&tls12, &tls13, "protocol-version"),
+        (&tls13, &tls12, "protocol-version"),
+        (
+            &tls13.clone().suites("AES_128"),
+            &tls13.clone().suites("CHACHA20"),
+            "cipher-suite",
+        ),
+    ] {
+        let mut one = client(pki().client(ours), Feed::Whole);
+        let mut other = server(pki().server(theirs, Leaf::Valid), Feed::Whole);
+        connect(&mut one, &mut other);
+        assert_eq!(failure(&other), expected);
+        assert_eq!(failure(&one), "alert-received");
+    }
+    let tls = ClientTls::new(Arc::new(pki().client(&tls13)));
+    let limits = TlsLimits::default();
+    let alpn = &[&b"xmpp-client"[..]];
+    let session = Session::client(&tls, name(DOMAIN), alpn, Resumption::Allowed, limits);
+    let mut one = Driver::new(session.unwrap(), Feed::Whole);
+    let tls = ServerTls::new(Arc::new(pki().server(&tls13, Leaf::Valid)));
+    let session = Session::server(&tls, &[b"xmpp-server"], limits);
+    let mut other = Driver::new(session.unwrap(), Feed::Whole);
+    connect(&mut one, &mut other);
+    assert_eq!(failure(&other), "no-application-protocol");
+}
+
+/// The first bytes of something else are answered at once, not after a record
+/// they only seem to announce.
+#[test]
+fn bytes_that_are_no_tls_fail_at_the_fifth() {
+    for version in VERSIONS {
+        for role in Role::BOTH {
+            for bytes in [&b"GET / HTTP/1.1\r\n"[..], b"<stream:stream", b"\n\n\n\n\n"] {
+                let mut driver = either(&Setup::new(Crypto::Ring, version), role);
+                assert_eq!(driver.receive(&bytes[..4]), Step::NeedMore);
+                assert!(matches!(driver.receive(&bytes[4..5]), Step::Failed(_)));
+                assert_eq!(failure(&driver), "malformed-record");
+                assert_eq!(record_types(&driver.out), [ALERT]);
+            }
+        }
+    }
+}
+
+#[test]
+fn rfc9325_3_5_a_server_that_does_not_acknowledge_renegotiation_info_is_left() {
+    let setup = Setup::new(Crypto::Ring, TLS12);
+    for feed in Feed::ALL {
+        for require in [true, false] {
+            let tls = ClientTls::new(Arc::new(pki().client(&setup)));
+            let tls = tls.require_renegotiation_info(require);
+            let mut one = client_with(&tls, feed);
+            let mut other = server(pki().server(&setup, Leaf::Valid), feed);
+            other.feed(&one.take_out());
+            let flight = without_renegotiation_info(&other.take_out());
+            let last = one.receive(&flight);
+            if require {
+                let Step::Failed(failure) = last else {
+                    panic!("accepted");
+                };
+                assert_eq!(failure.code(), "no-renegotiation-info");
+                assert!(failure.alert_sent());
+                assert_eq!(one.out, HANDSHAKE_FAILURE);
+            } else {
+                // The signature does not cover the extension: the client goes
+                // on, to Finished.
+                assert_eq!(last, Step::NeedMore);
+                assert!(!one.out.is_empty());
+            }
+        }
+    }
+}
+
+/// Cuts the extension out of a flight that begins with ServerHello.
+fn without_renegotiation_info(flight: &[u8]) -> Vec<u8> {
+    const INFO: [u8; 5] = [0xff, 1, 0, 1, 0];
+    let at = flight.windows(5).position(|w| w == INFO).unwrap();
+    let mut cut = [&flight[..at], &flight[at + 5..]].concat();
+    // Record, message and extensions are shorter by five now.
+    let session_id = usize::from(cut[43]);
+    let extensions = 44 + session_id + 3;
+    for length in [3, 7, extensions] {
+        let value = u16::from_be_bytes([cut[length], cut[length + 1]]) - 5;
+        cut[length..length + 2].copy_from_slice(&value.to_be_bytes());
+    }
+    cut
+}
+
+#[test]
+fn rfc5746_3_6_a_first_hello_that_renegotiates_is_refused() {
+    for version in VERSIONS {
+        let setup = Setup::new(Crypto::Ring, version);
+        let body = [
+            &[3, 3][..],
+            &[5; 32],
+            &[0, 0, 2, 0xc0, 0x2b, 1, 0, 0, 7, 0xff, 1, 0, 3, 2, 9, 9],
+        ]
+        .concat();
+        for feed in Feed::ALL {
+            let mut driver = server(pki().server(&setup, Leaf::Valid), feed);
+            driver.feed(&forged(22, &message(1, &body)));
+            assert_eq!(failure(&driver), "renegotiation-info-not-empty");
+            assert_eq!(driver.out, HANDSHAKE_FAILURE);
+        }
+    }
+}
+
+fn either(setup: &Setup, role: Role) -> Driver {
+    let mut driver = match role {
+        Role::Client => client(pki().client(setup), Feed::Whole),
+        Role::Server => server(pki().server(setup, Leaf::Valid), Feed::Whole),
+    };
+    driver.take_out();
+    driver
+}
+
+/// Whatever comes, whenever: no panic, and no more than one verdict.
+#[test]
+fn damaged_flights_never_panic() {
+    const SEED: u64 = 0x5eed;
+    println!("seed {SEED:#x}");
+    let mut random = SEED;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % u64::try_from(below).unwrap()).unwrap()
+    };
+    let mut failed = 0;
+    for run in 0..3000 {
+        let setup = Setup::new(Crypto::Ring, VERSIONS[run % 2]);
+        let mut one = client(pki().client(&setup), Feed::Whole);
+        let mut other = server(pki().server(&setup, Leaf::Valid), Feed::Whole);
+        let victim = next(8);
+        for turn in 0..8 {
+            let (from, to) = if turn % 2 == 0 {
+                (&mut one, &mut other)
+            } else {
+                (&mut other, &mut one)
+            };
+            if from.session.established().is_some() {
+                let _ = from.seal(b"some text");
+            }
+            let mut flight = from.take_out();
+            if turn == victim && !flight.is_empty() {
+                for _ in 0..=next(3) {
+                    let at = next(flight.len());
+                    match next(4) {
+                        0 => flight[at] ^= 1 << next(8),
+                        1 => flight.truncate(at.max(1)),
+                        2 => flight.insert(at, u8::try_from(next(256)).unwrap()),
+                        _ => {
+                            let copy = flight[at..].to_vec();
+                            flight.extend(copy);
+                        }
+                    }
+                }
+            }
+            to.feed(&flight);
+            if next(5) == 0 {
+                to.session.close(&mut to.out);
+            }
+        }
+        failed += usize::from(
+            [one, other]
+                .iter()
+                .any(|driver| matches!(driver.steps.last(), Some(Step::Failed(_)))),
+        );
+    }
+    assert!(
+        failed > 300,
+        "only {failed} runs failed: nothing was tested"
+    );
+}
