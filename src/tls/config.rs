@@ -11,10 +11,17 @@
 //!   resumed cannot be resumed by mistake after a reset (RFC 6120 4.9.3.16);
 //! * observes the exporter secret, the certificate sent and SNI.
 
-use super::observe::{ExporterLog, NoTickets, ResolverTap};
+use super::{
+    identity::AnyChain,
+    observe::{ExporterLog, NoTickets, ResolverTap},
+};
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use core::fmt;
-use rustls::{ClientConfig, Error, ServerConfig, server::NoServerSessionStorage};
+use rustls::{
+    ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier,
+    pki_types::UnixTime,
+    server::{NoServerSessionStorage, ResolvesServerCert},
+};
 
 /// Where [`Verified`](super::Verified) comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,11 +30,37 @@ pub enum Verification {
     /// verified the peer, if the peer presented a certificate. For c2s.
     #[default]
     Config,
-    /// From a check after the handshake: the config lets any certificate
-    /// through, as s2s needs where dialback may follow (RFC 6120 13.7.2,
-    /// XEP-0220). The handshake alone proves only
-    /// [`Encrypted`](super::Encrypted).
+    /// From [`Session::verify_peer`](super::Session::verify_peer) after the
+    /// handshake: the config lets any certificate through, as s2s needs where
+    /// dialback may follow (RFC 6120 13.7.2, XEP-0220). The handshake alone
+    /// proves only [`Encrypted`](super::Encrypted).
     Deferred,
+}
+
+/// What the verifier of a rustls config is worth.
+#[derive(Clone, Copy, Debug)]
+enum Verifier {
+    /// The user's, with what the user says about it.
+    Given(Verification),
+    /// [`AnyChain`], which proves nothing about the peer.
+    AnyChain,
+}
+
+impl Verifier {
+    /// What the user says about it counts only if it is the user's.
+    fn declared(self, verification: Verification) -> Self {
+        match self {
+            Self::Given(_) => Self::Given(verification),
+            Self::AnyChain => Self::AnyChain,
+        }
+    }
+
+    fn verification(self) -> Verification {
+        match self {
+            Self::Given(verification) => verification,
+            Self::AnyChain => Verification::Deferred,
+        }
+    }
 }
 
 /// Whether a client may resume an earlier TLS session.
@@ -96,7 +129,7 @@ impl SetupError {
 #[derive(Clone)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,
-    verification: Verification,
+    verifier: Verifier,
     require_renegotiation_info: bool,
 }
 
@@ -108,16 +141,32 @@ impl ClientTls {
         config.enable_early_data = false;
         Self {
             config: Arc::new(config),
-            verification: Verification::Config,
+            verifier: Verifier::Given(Verification::Config),
             require_renegotiation_info: true,
         }
     }
 
+    /// Works with clones of `config` in which any server certificate passes
+    /// the handshake, which checks only that the server has its key:
+    /// [`Verification::Deferred`]. For a server that opens a stream to another
+    /// one. The config's own verifier, whatever it is, is not used.
+    #[must_use]
+    pub fn deferred(config: Arc<ClientConfig>) -> Self {
+        let mut config = Arc::unwrap_or_clone(config);
+        let verifier = Arc::new(AnyChain::new(config.crypto_provider()));
+        config.dangerous().set_certificate_verifier(verifier);
+        Self {
+            verifier: Verifier::AnyChain,
+            ..Self::new(Arc::new(config))
+        }
+    }
+
     /// Where [`Verified`](super::Verified) comes from; default
-    /// [`Verification::Config`].
+    /// [`Verification::Config`]. After [`deferred`](Self::deferred) it cannot
+    /// be changed.
     #[must_use]
     pub fn verification(mut self, verification: Verification) -> Self {
-        self.verification = verification;
+        self.verifier = self.verifier.declared(verification);
         self
     }
 
@@ -148,12 +197,19 @@ impl ClientTls {
         self.config.crypto_provider().secure_random
     }
 
+    /// The wall-clock time of the config's time provider; `None` if it has
+    /// none.
+    #[must_use]
+    pub fn unix_time(&self) -> Option<UnixTime> {
+        self.config.time_provider.current_time()
+    }
+
     pub(super) fn must_acknowledge(&self) -> bool {
         self.require_renegotiation_info
     }
 
     pub(super) fn verified_by(&self) -> Verification {
-        self.verification
+        self.verifier.verification()
     }
 
     /// The config of one connection.
@@ -178,7 +234,7 @@ impl ClientTls {
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientTls")
-            .field("verification", &self.verification)
+            .field("verification", &self.verified_by())
             .field(
                 "require_renegotiation_info",
                 &self.require_renegotiation_info,
@@ -193,7 +249,7 @@ impl fmt::Debug for ClientTls {
 pub struct ServerTls {
     given: Arc<ServerConfig>,
     config: Arc<ServerConfig>,
-    verification: Verification,
+    verifier: Verifier,
 }
 
 impl ServerTls {
@@ -203,16 +259,61 @@ impl ServerTls {
         Self {
             config: derive(&config, false),
             given: config,
-            verification: Verification::Config,
+            verifier: Verifier::Given(Verification::Config),
+        }
+    }
+
+    /// Finishes `builder` so that clients are asked for a certificate, need
+    /// not present one, and any one passes the handshake, which checks only
+    /// that the client has its key: [`Verification::Deferred`]. For streams
+    /// from other servers.
+    ///
+    /// ```
+    /// use rustls::{ServerConfig, crypto::CryptoProvider, sign::{CertifiedKey, SingleCertAndKey}};
+    /// use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    /// use std::sync::Arc;
+    /// use xmpp_stream::tls::ServerTls;
+    ///
+    /// fn s2s(
+    ///     provider: Arc<CryptoProvider>,
+    ///     chain: Vec<CertificateDer<'static>>,
+    ///     key: PrivateKeyDer<'static>,
+    /// ) -> Result<ServerTls, rustls::Error> {
+    ///     let key = CertifiedKey::from_der(chain, key, &provider)?;
+    ///     let builder = ServerConfig::builder_with_provider(provider)
+    ///         .with_safe_default_protocol_versions()?;
+    ///     Ok(ServerTls::deferred(builder, Arc::new(SingleCertAndKey::from(key))))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn deferred(
+        builder: ConfigBuilder<ServerConfig, WantsVerifier>,
+        certificates: Arc<dyn ResolvesServerCert>,
+    ) -> Self {
+        let verifier = Arc::new(AnyChain::new(builder.crypto_provider()));
+        let config = builder
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(certificates);
+        Self {
+            verifier: Verifier::AnyChain,
+            ..Self::new(Arc::new(config))
         }
     }
 
     /// Where [`Verified`](super::Verified) comes from if the client presents
-    /// a certificate; default [`Verification::Config`].
+    /// a certificate; default [`Verification::Config`]. After
+    /// [`deferred`](Self::deferred) it cannot be changed.
     #[must_use]
     pub fn verification(mut self, verification: Verification) -> Self {
-        self.verification = verification;
+        self.verifier = self.verifier.declared(verification);
         self
+    }
+
+    /// The wall-clock time of the config's time provider; `None` if it has
+    /// none.
+    #[must_use]
+    pub fn unix_time(&self) -> Option<UnixTime> {
+        self.config.time_provider.current_time()
     }
 
     /// Whether clients may resume sessions, by the config's tickets and
@@ -224,7 +325,7 @@ impl ServerTls {
     }
 
     pub(super) fn verified_by(&self) -> Verification {
-        self.verification
+        self.verifier.verification()
     }
 
     /// The config of one connection.
@@ -247,7 +348,7 @@ impl ServerTls {
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerTls")
-            .field("verification", &self.verification)
+            .field("verification", &self.verified_by())
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,13 @@
 //! Facts about an established TLS session.
 
+use super::identity;
+use crate::jid::Jid;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
-use rustls::{ProtocolVersion, pki_types::CertificateDer};
+use rustls::{
+    ProtocolVersion,
+    pki_types::{CertificateDer, UnixTime},
+};
 
 /// A TLS protocol version. Nothing below TLS 1.2 is spoken (RFC 9325 3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,11 +121,35 @@ impl TlsInfo {
         &self.peer_certificates
     }
 
-    /// Whether the peer's identity counts as verified, see
-    /// [`Session::verified`](super::Session::verified).
+    /// Whether the rustls config's verifier has accepted the peer's
+    /// certificate, see [`Session::verified`](super::Session::verified).
     #[must_use]
     pub fn peer_verified(&self) -> bool {
         self.peer_verified
+    }
+
+    /// The addresses (XmppAddr) in a verified client's certificate, for SASL
+    /// EXTERNAL (RFC 6120 13.7.2.2.1, XEP-0178); empty if the peer's
+    /// certificate was not [verified](Self::peer_verified) in the handshake
+    /// (13.7.2.2.2).
+    ///
+    /// The caller keeps to those on its own domains. The authorities a client
+    /// certificate is accepted from are believed for every address: name
+    /// constraints do not limit an XmppAddr here, as they do in
+    /// [`identity::check`].
+    #[must_use]
+    pub fn peer_jids(&self) -> Vec<Jid> {
+        match self.peer_certificates.first() {
+            Some(own) if self.peer_verified => identity::jids_of(own),
+            _ => Vec::new(),
+        }
+    }
+
+    /// When the first of the peer's certificates expires; then the stream is
+    /// to be reset (RFC 6120 13.7.2.3). See [`identity::expiry_of`].
+    #[must_use]
+    pub fn peer_expires(&self) -> Option<UnixTime> {
+        identity::expiry_of(&self.peer_certificates)
     }
 }
 

@@ -25,14 +25,20 @@
 //! record that ends the handshake is a failed handshake; and after our own
 //! close_notify nothing is decrypted any more, so nothing is flagged.
 //!
+//! # Certificates
+//!
+//! Towards a client the rustls config's own verifier says who the peer is.
+//! Between servers any certificate passes the handshake
+//! ([`ClientTls::deferred`], [`ServerTls::deferred`]), and
+//! [`Session::verify_peer`] judges it by the rules of XMPP ([`identity`]).
+//!
 //! # What is not done
 //!
 //! No early data and no half-RTT data; no post-handshake authentication; no
 //! `tls-unique` binding (RFC 5929 3: undefined for TLS 1.3, and broken without
-//! the extended master secret); no check of a certificate after the handshake
-//! ([`Verification::Deferred`] is a statement about the config, the check is
-//! the caller's). RFC 6120 13.8.2's `TLS_RSA_WITH_AES_128_CBC_SHA` does not
-//! exist in rustls, and RFC 9325 4.2 forbids it.
+//! the extended master secret). RFC 6120 13.8.2's
+//! `TLS_RSA_WITH_AES_128_CBC_SHA` does not exist in rustls, and RFC 9325 4.2
+//! forbids it.
 //!
 //! # Memory
 //!
@@ -51,6 +57,7 @@ mod exporter;
 mod failure;
 mod guard;
 mod hello;
+pub mod identity;
 mod inbox;
 mod info;
 mod meter;

@@ -294,7 +294,8 @@ impl Session {
 
     /// Proof that the rustls config's verifier has accepted the peer's
     /// certificate: with [`Verification::Config`] and a complete handshake in
-    /// which the peer presented one.
+    /// which the peer presented one. With [`Verification::Deferred`] see
+    /// [`verify_peer`](Self::verify_peer).
     #[must_use]
     pub fn verified(&self) -> Option<Verified> {
         let info = self.established()?;

@@ -1,0 +1,309 @@
+//! Whom a certificate speaks for in XMPP (RFC 6120 13.7, XEP-0178).
+//!
+//! [`check`] is a pure function over a certificate chain: is it good
+//! ([`Trust`], RFC 5280), may it be used like this ([`Purpose`]), and is it for
+//! this name? [`Session::verify_peer`](super::Session::verify_peer) applies it
+//! to a session's peer, and is the one way from a handshake that let any
+//! certificate through ([`ClientTls::deferred`](super::ClientTls::deferred),
+//! [`ServerTls::deferred`](super::ServerTls::deferred)) to
+//! [`Verified`](super::Verified): servers need the peer's stream header before
+//! they know whom to expect, and dialback (XEP-0220) may follow a certificate
+//! nobody believes. [`jids_of`] lists the JIDs in a client's certificate.
+//!
+//! # Names
+//!
+//! Only the subjectAltName counts; the subject's common name never does (RFC
+//! 9525 2). What speaks for the domain `im.example.com`:
+//!
+//! | presented name | example | where it counts |
+//! |---|---|---|
+//! | DNS-ID (`dNSName`) | `im.example.com`, `*.example.com` | servers |
+//! | SRV-ID (id-on-dnsSRV, RFC 4985) | `_xmpp-client.im.example.com` | a server towards its clients |
+//! | | `_xmpp-server.im.example.com` | a server towards servers, in both TLS roles |
+//! | XmppAddr (id-on-xmppAddr) | `im.example.com` | servers |
+//! | | `juliet@im.example.com` | clients |
+//!
+//! * `*` stands for exactly one label, only as the complete left-most label of
+//!   a DNS-ID, and only in front of at least two others. A list of the domains
+//!   under which others register names (`co.uk`) is not kept. An SRV-ID or
+//!   XmppAddr has no wildcards: RFC 4985 and RFC 7622 give them none.
+//! * Letters are compared without ASCII case. There is no IDNA here: an
+//!   internationalised domain is compared in its A-label form (`xn--..`), in
+//!   which certificates carry it, so the reference identity of a server has to
+//!   be given like that, while in XMPP itself such a domain is a U-label (RFC
+//!   7622 3.2.1): the application converts. Anything else than ASCII is
+//!   [`IdentityError::Reference`]. For [`Purpose::Client`] an XmppAddr is
+//!   compared as it stands, so the reference is the U-label there.
+//! * IP addresses are no identity of an XMPP server (RFC 6120 13.7.1.2.1).
+//!
+//! # Purposes
+//!
+//! A certificate without extended key usages may be used for everything;
+//! otherwise it needs serverAuth as a server, clientAuth as a client, or
+//! id-on-xmppAddr, which stands for XMPP altogether (RFC 6120 13.7.1.4). From a
+//! *server* that is a TLS client serverAuth is enough: public authorities issue
+//! nothing else to servers any more, and the identity proven is the same.
+//!
+//! # Name constraints
+//!
+//! An authority whose name constraints (RFC 5280 4.2.1.10) limit DNS names only
+//! is not limited in SRV-IDs and XmppAddrs by the letter of RFC 5280: it could
+//! speak for any XMPP domain. So below an authority with name constraints only
+//! DNS-IDs count, to which the constraints were applied.
+//!
+//! # Deviations, and what is not done
+//!
+//! An empty subject is accepted (RFC 6120 13.7.1.1 forbids it, RFC 5280
+//! 4.1.2.6 allows it beside a subjectAltName, and public authorities issue such
+//! certificates). Key usage bits are not looked at. A certificate that is an
+//! authority's is refused. Revocation: lists by [`Trust::revocation_lists`], no
+//! OCSP. No PKIX over DANE or POSH (RFC 7712). At most 7 certificates of a
+//! chain are looked at.
+
+mod certificate;
+mod error;
+mod names;
+mod peer;
+mod trust;
+mod verifier;
+
+pub use error::IdentityError;
+pub use trust::Trust;
+
+pub(super) use verifier::AnyChain;
+
+use crate::jid::Jid;
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use certificate::Certificate;
+use names::{AltNames, Name, XMPP_ADDR};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use webpki::KeyPurposeId;
+
+/// Checks that a certificate speaks for a domain.
+///
+/// * `chain`: what the peer presented, its own certificate first; the
+///   authorities in any order, the root not needed.
+/// * `reference`: the domain expected (RFC 6120 13.7.2.1), never a name from
+///   DNS: the `to` of our own stream header for a server we connect to, the
+///   `from` of the peer's for a server that connects to us, and for
+///   [`Purpose::Client`] the domain we serve. A final dot is ignored.
+/// * `now`: the wall-clock time.
+///
+/// That the peer has the certificate's key is the handshake's business.
+///
+/// # Errors
+/// [`IdentityError`]. The chain is judged before the name.
+pub fn check(
+    chain: &[CertificateDer<'_>],
+    trust: &Trust,
+    reference: &str,
+    purpose: Purpose,
+    now: UnixTime,
+) -> Result<Identity, IdentityError> {
+    let reference = domain(reference, purpose).ok_or(IdentityError::Reference)?;
+    let own = chain.first().ok_or(IdentityError::NoCertificate)?;
+    let leaf = Certificate::read(own).ok_or(IdentityError::Malformed)?;
+    let path = trust.path(chain, &leaf, purpose, now)?;
+    AltNames::read(leaf.alt_names()).ok_or(IdentityError::Malformed)?;
+    let identity = Identity {
+        alt_names: leaf.alt_names().to_owned(),
+        purpose,
+        reference,
+        constrained: path.constrained,
+        expires: path.expires,
+    };
+    match identity.mismatch() {
+        None => Ok(identity),
+        Some(error) => Err(error),
+    }
+}
+
+/// The addresses (XmppAddr, RFC 6120 13.7.1.4) in a client's certificate, in
+/// DER; those that are no JIDs are left out.
+///
+/// This only reads: nothing about the certificate was verified.
+pub fn jids_of(certificate: &CertificateDer<'_>) -> Vec<Jid> {
+    Certificate::read(certificate)
+        .and_then(|certificate| AltNames::read(certificate.alt_names()))
+        .into_iter()
+        .flat_map(AltNames::iter)
+        .filter_map(Name::jid)
+        .collect()
+}
+
+/// When the first certificate of `chain` expires, if all of them can be read;
+/// then the stream is to be reset (RFC 6120 13.7.2.3).
+///
+/// A peer may send certificates that are not needed; [`Identity::expires`]
+/// knows those that are.
+#[must_use]
+pub fn expiry_of(chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
+    let read = |certificate| Some(Certificate::read(certificate)?.not_after());
+    let times: Option<Vec<_>> = chain.iter().map(|der| read(der)).collect();
+    times?.into_iter().min()
+}
+
+/// What a certificate is presented for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// A server, presented to its client.
+    ClientToServer,
+    /// A server, presented to the server that connects to it.
+    ServerAsServer,
+    /// A server, presented to the server it connects to.
+    ServerAsClient,
+    /// A user's client, presented to its server.
+    Client,
+}
+
+impl Purpose {
+    /// The service of an SRV-ID (RFC 6120 13.7.1.2.1).
+    fn service(self) -> Option<&'static str> {
+        match self {
+            Self::ClientToServer => Some("_xmpp-client"),
+            Self::ServerAsServer | Self::ServerAsClient => Some("_xmpp-server"),
+            Self::Client => None,
+        }
+    }
+
+    /// The extended key usages of which one is enough.
+    fn key_purposes(self) -> &'static [KeyPurposeId<'static>] {
+        /// 1.3.6.1.5.5.7.3.1 (RFC 5280 4.2.1.12)
+        const SERVER: KeyPurposeId<'_> = KeyPurposeId::new(b"\x2b\x06\x01\x05\x05\x07\x03\x01");
+        /// 1.3.6.1.5.5.7.3.2
+        const CLIENT: KeyPurposeId<'_> = KeyPurposeId::new(b"\x2b\x06\x01\x05\x05\x07\x03\x02");
+        const XMPP: KeyPurposeId<'_> = KeyPurposeId::new(XMPP_ADDR);
+        match self {
+            Self::ClientToServer | Self::ServerAsServer => &[SERVER, XMPP],
+            Self::ServerAsClient => &[CLIENT, SERVER, XMPP],
+            Self::Client => &[CLIENT, XMPP],
+        }
+    }
+}
+
+/// The verdict on a good certificate: whom it speaks for.
+///
+/// It says nothing about who presented it: only
+/// [`Session::verify_peer`](super::Session::verify_peer) does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Content of the subjectAltName's `GeneralNames`.
+    alt_names: Vec<u8>,
+    purpose: Purpose,
+    reference: String,
+    constrained: bool,
+    expires: UnixTime,
+}
+
+impl Identity {
+    /// What it was checked for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// The domain it was checked for, in small letters.
+    #[must_use]
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// Whether a server may act as `domain` (under the rules for the reference
+    /// of [`check`]) by this certificate; false for a client. With this further
+    /// domains of one peer need no further check of the chain.
+    #[must_use]
+    pub fn speaks_for(&self, domain: &str) -> bool {
+        self.purpose != Purpose::Client
+            && self::domain(domain, self.purpose).is_some_and(|domain| {
+                self.names()
+                    .any(|name| name.speaks_for(&domain, self.purpose))
+            })
+    }
+
+    /// The domains a server may act as, in the certificate's order and
+    /// spelling, wildcards as `*.example.com`; none for a client.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        let names = (self.purpose != Purpose::Client).then(|| self.names());
+        names
+            .into_iter()
+            .flatten()
+            .filter_map(|name| name.server(self.purpose))
+    }
+
+    /// The addresses a client has on the domain it was checked for (RFC 6120
+    /// 13.7.2.2.1), in the certificate's order; none for a server. If there
+    /// are several, the client has to say which (XEP-0178).
+    pub fn jids(&self) -> impl Iterator<Item = Jid> {
+        let names = (self.purpose == Purpose::Client).then(|| self.names());
+        names
+            .into_iter()
+            .flatten()
+            .filter_map(Name::jid)
+            .filter(|jid| jid.domain() == self.reference)
+    }
+
+    /// When the first certificate of the path expires, its root apart: then
+    /// the stream is to be reset (RFC 6120 13.7.2.3, see
+    /// [`reset`](crate::reset)).
+    #[must_use]
+    pub fn expires(&self) -> UnixTime {
+        self.expires
+    }
+}
+
+impl Identity {
+    /// The names that count.
+    fn names(&self) -> impl Iterator<Item = Name<'_>> {
+        self.all_names()
+            .filter(|name| !self.constrained || name.is_constrainable())
+    }
+
+    fn all_names(&self) -> impl Iterator<Item = Name<'_>> {
+        AltNames::read(&self.alt_names)
+            .into_iter()
+            .flat_map(AltNames::iter)
+    }
+
+    /// Why it does not speak for the reference, if it does not.
+    fn mismatch(&self) -> Option<IdentityError> {
+        let matches = |name: Name<'_>| match self.purpose {
+            Purpose::Client => name.jid().is_some_and(|jid| jid.domain() == self.reference),
+            _ => name.speaks_for(&self.reference, self.purpose),
+        };
+        if self.names().any(matches) {
+            return None;
+        }
+        if self.all_names().any(matches) {
+            return Some(IdentityError::NameConstraint);
+        }
+        let misused = self.all_names().find(|name| name.misuses_wildcard());
+        Some(match misused {
+            Some(name) => IdentityError::BadWildcard {
+                name: name.to_text(),
+            },
+            None => IdentityError::NameMismatch {
+                presented: self
+                    .all_names()
+                    .take(MOST_LISTED)
+                    .map(Name::to_text)
+                    .collect(),
+            },
+        })
+    }
+}
+
+/// Most entries of a list in an error.
+const MOST_LISTED: usize = 32;
+
+/// A reference identity, in small letters and without a final dot.
+fn domain(reference: &str, purpose: Purpose) -> Option<String> {
+    let jid = Jid::from_parts(None, reference, None).ok()?;
+    let domain = jid.domain();
+    // A last label of digits makes it an IPv4 address, or something that would
+    // be read as one; RFC 1123 2.1 has no such host names.
+    let last = domain.rsplit('.').next().unwrap_or_default();
+    let address = domain.starts_with('[') || last.bytes().all(|byte| byte.is_ascii_digit());
+    let comparable = domain.is_ascii() || purpose == Purpose::Client;
+    (comparable && !address).then(|| domain.to_owned())
+}
