@@ -28,6 +28,7 @@
 
 mod initiator;
 mod responder;
+mod servers;
 
 pub use initiator::{
     Chosen, Credentials, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided,
@@ -36,6 +37,8 @@ pub(crate) use responder::offered;
 pub use responder::{
     HostBuilder, HostConfig, ResponderBuilder, ResponderConfig, ResponderSecurity,
 };
+pub use servers::{Client, Component, Server};
+pub(crate) use servers::{KeySource, Proof};
 
 /// Why a config cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +47,9 @@ pub enum ConfigError {
     /// The domain cannot be the name of a TLS server.
     #[error("the domain is no TLS server name")]
     ServerName,
-    /// A client needs an account to log in to: the JID has no local part, and
-    /// neither credentials without one (ANONYMOUS, EXTERNAL) were given.
+    /// There is nothing to prove oneself with: a client's credentials, a
+    /// server's certificate or dialback, a component's secret; or no
+    /// randomness.
     #[error("no credentials")]
     NoCredentials,
     /// No SASL mechanism is left to offer.

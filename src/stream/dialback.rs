@@ -25,10 +25,6 @@ use crate::xml::Element;
 /// The longest `id` of a `<db:verify/>` that is read, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
 
-/// The stream feature, with the sign that dialback errors are understood
-/// (XEP-0220 2.3).
-pub const FEATURE: &str = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>";
-
 /// A received element of dialback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

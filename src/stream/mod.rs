@@ -18,6 +18,7 @@ pub mod dialback;
 pub mod element;
 pub mod error;
 pub mod features;
+pub mod handshake;
 pub mod header;
 mod initiating;
 pub mod lang;
@@ -39,7 +40,7 @@ pub use bind::{BindError, BindRequest};
 pub use closing::Closing;
 pub use condition::Condition;
 pub use dialback::{DialbackContent, DialbackElement, DialbackError, DialbackVerdict};
-pub use element::{Awaited, ElementClass, ErrorClass, StanzaKind, classify};
+pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
 pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
 pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
@@ -48,6 +49,6 @@ pub use receiving::{Receiving, ReceivingPhase, Turn};
 pub use sasl::{SaslElement, SaslFailure};
 pub use starttls::StartTls;
 pub use table::{
-    Act, BindRefusal, Cause, Conflict, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
-    Output, OwnHeader, Policy, Resource, Sasl, Security, Tell, Verdict,
+    Act, BindRefusal, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
+    Output, OwnHeader, Pair, Policy, Resource, Sasl, Security, Tell, Verdict,
 };
