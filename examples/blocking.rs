@@ -20,9 +20,11 @@ mod shared;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use conversation::{Conversation, no_tcp};
+use conversation::Conversation;
+use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Initiator, Manner, Wait};
 
@@ -109,6 +111,20 @@ fn end(mut tcp: TcpStream, close: &CloseTcp, clock: StdClock) -> io::Result<()> 
     }
 }
 
+/// One connection, from TCP's beginning to its end.
+pub(crate) fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    let mut tcp = TcpStream::connect(address)?;
+    tcp.set_nodelay(true)?;
+    let clock = StdClock::new();
+    let mut machine = Initiator::new(config, clock.now());
+    let mut talk = Conversation::new();
+    let close = drive(&mut tcp, &mut machine, &mut talk, clock)?;
+    talk.closed(&close);
+    // The peer may have gone first: the stream has ended either way.
+    let _ = end(tcp, &close, clock);
+    Ok(close)
+}
+
 /// To a socket a timeout of zero is none at all.
 fn nonzero(timeout: Option<Duration>) -> Option<Duration> {
     timeout.map(|timeout| timeout.max(Duration::from_millis(1)))
@@ -123,20 +139,5 @@ fn is_early(error: &io::Error) -> bool {
 }
 
 fn main() -> ExitCode {
-    let (config, address, mut talk) = match Conversation::begin() {
-        Ok(begun) => begun,
-        Err(usage) => return usage.exit(),
-    };
-    let clock = StdClock::new();
-    let run = || {
-        let mut tcp = TcpStream::connect(address)?;
-        tcp.set_nodelay(true)?;
-        let mut machine = Initiator::new(config, clock.now());
-        let close = drive(&mut tcp, &mut machine, &mut talk, clock)?;
-        let code = talk.end(&close);
-        // The peer may have gone first: the stream has ended either way.
-        let _ = end(tcp, &close, clock);
-        Ok(code)
-    };
-    run().unwrap_or_else(|error| no_tcp(&error))
+    conversation::main(run)
 }

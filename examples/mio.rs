@@ -17,11 +17,13 @@ mod shared;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use conversation::{Conversation, no_tcp};
+use conversation::Conversation;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Initiator, Manner, Wait};
 
@@ -99,6 +101,19 @@ fn end(mut socket: Socket, close: &CloseTcp, clock: StdClock) -> io::Result<()> 
     }
 }
 
+/// One connection, from TCP's beginning to its end.
+pub(crate) fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    let mut socket = Socket::connect(address)?;
+    let clock = StdClock::new();
+    let mut machine = Initiator::new(config, clock.now());
+    let mut talk = Conversation::new();
+    let close = drive(&mut socket, &mut machine, &mut talk, clock)?;
+    talk.closed(&close);
+    // The peer may have gone first: the stream has ended either way.
+    let _ = end(socket, &close, clock);
+    Ok(close)
+}
+
 /// A socket, and what is known of its readiness: mio tells of *changes*, so
 /// that what was told counts until the socket says `WouldBlock`.
 struct Socket {
@@ -146,19 +161,5 @@ impl Socket {
 }
 
 fn main() -> ExitCode {
-    let (config, address, mut talk) = match Conversation::begin() {
-        Ok(begun) => begun,
-        Err(usage) => return usage.exit(),
-    };
-    let clock = StdClock::new();
-    let run = || {
-        let mut socket = Socket::connect(&address)?;
-        let mut machine = Initiator::new(config, clock.now());
-        let close = drive(&mut socket, &mut machine, &mut talk, clock)?;
-        let code = talk.end(&close);
-        // The peer may have gone first: the stream has ended either way.
-        let _ = end(socket, &close, clock);
-        Ok(code)
-    };
-    run().unwrap_or_else(|error| no_tcp(&error))
+    conversation::main(run)
 }

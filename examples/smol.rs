@@ -17,11 +17,13 @@ use std::future::pending;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use conversation::{Conversation, no_tcp};
+use conversation::Conversation;
 use smol::future::or;
 use smol::net::resolve;
 use smol::{Async, Timer};
+use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Initiator, Manner, Wait};
 
@@ -123,6 +125,21 @@ async fn end(tcp: Async<TcpStream>, close: &CloseTcp) -> io::Result<()> {
     or(drain, linger).await
 }
 
+/// One connection, from TCP's beginning to its end.
+pub(crate) fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    smol::block_on(async {
+        let tcp = connect(address).await?;
+        let clock = StdClock::new();
+        let mut machine = Initiator::new(config, clock.now());
+        let mut talk = Conversation::new();
+        let close = drive(&tcp, &mut machine, &mut talk, clock).await?;
+        talk.closed(&close);
+        // The peer may have gone first: the stream has ended either way.
+        let _ = end(tcp, &close).await;
+        Ok(close)
+    })
+}
+
 /// The socket was not ready after all.
 fn is_early(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
@@ -142,19 +159,5 @@ async fn connect(address: &str) -> io::Result<Async<TcpStream>> {
 }
 
 fn main() -> ExitCode {
-    let (config, address, mut talk) = match Conversation::begin() {
-        Ok(begun) => begun,
-        Err(usage) => return usage.exit(),
-    };
-    let clock = StdClock::new();
-    let run = async {
-        let tcp = connect(&address).await?;
-        let mut machine = Initiator::new(config, clock.now());
-        let close = drive(&tcp, &mut machine, &mut talk, clock).await?;
-        let code = talk.end(&close);
-        // The peer may have gone first: the stream has ended either way.
-        let _ = end(tcp, &close).await;
-        Ok(code)
-    };
-    smol::block_on(run).unwrap_or_else(|error| no_tcp(&error))
+    conversation::main(run)
 }

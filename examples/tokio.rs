@@ -16,11 +16,13 @@ mod shared;
 use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use conversation::{Conversation, no_tcp};
+use conversation::Conversation;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Initiator, Manner, Wait};
 
@@ -92,23 +94,21 @@ async fn end(mut tcp: TcpStream, close: &CloseTcp) -> io::Result<()> {
     timeout(close.linger(), drain).await.unwrap_or(Ok(()))
 }
 
+/// One connection, from TCP's beginning to its end.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let (config, address, mut talk) = match Conversation::begin() {
-        Ok(begun) => begun,
-        Err(usage) => return usage.exit(),
-    };
+pub(crate) async fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    let tcp = TcpStream::connect(address).await?;
+    tcp.set_nodelay(true)?;
     let clock = StdClock::new();
-    let tcp = match TcpStream::connect(address).await {
-        Ok(tcp) => tcp,
-        Err(error) => return no_tcp(&error),
-    };
-    // A delay that can be had is no reason to give up.
-    let _ = tcp.set_nodelay(true);
     let mut machine = Initiator::new(config, clock.now());
+    let mut talk = Conversation::new();
     let close = drive(&tcp, &mut machine, &mut talk, clock).await;
-    let code = talk.end(&close);
+    talk.closed(&close);
     // The peer may have gone first: the stream has ended either way.
     let _ = end(tcp, &close).await;
-    code
+    Ok(close)
+}
+
+fn main() -> ExitCode {
+    conversation::main(run)
 }

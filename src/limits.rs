@@ -57,14 +57,18 @@ pub struct Limits {
     requests: u16,
 }
 
-/// Presets. They differ in [`stanza_bytes`](Limits::stanza_bytes) alone.
+/// Presets. They differ in [`stanza_bytes`](Limits::stanza_bytes) and
+/// [`elements`](Limits::elements) alone.
 impl Limits {
-    /// For a client: stanzas of up to 2 MiB, since a server's answer (a
-    /// roster, an archive page) is larger than what it accepts, and the server
-    /// is one of the user's choice.
+    /// For a client: stanzas of up to 2 MiB and 65,536 elements, since a
+    /// server's answer (a roster of thousands, an archive page) is larger than
+    /// what it accepts, and the server is one of the user's choice.
     #[must_use]
     pub const fn client() -> Self {
-        Self::with_default_stanza_bytes(2 * 1024 * 1024)
+        Self {
+            elements: 65_536,
+            ..Self::with_default_stanza_bytes(2 * 1024 * 1024)
+        }
     }
 
     /// For a server that accepts clients: stanzas of up to 256 KiB.

@@ -180,7 +180,7 @@ fn drive(machine: &mut Responder) -> Option<CloseTcp> {
 }
 
 fn plaintext(limits: Limits) -> Arc<ResponderConfig> {
-    let host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4_096))
+    let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4_096))
         .limits(limits)
         .build()
         .unwrap();

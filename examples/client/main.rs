@@ -102,12 +102,14 @@ impl Client {
                 .map_or(NO_TCP, |close| exit_code(close.reason()));
             let outcome = close.as_ref().map_or(Outcome::ConnectFailed, Outcome::from);
             let plan = self.planner.next(self.clock.now(), outcome);
-            let Plan::Connect(plan) = plan else {
-                return ExitCode::from(code);
+            let plan = match plan {
+                Plan::Connect(plan) if self.reconnects > 0 && passes(outcome) => plan,
+                other => {
+                    self.lines
+                        .trace(format_args!("not connecting again; {other:?}"));
+                    return ExitCode::from(code);
+                }
             };
-            if self.reconnects == 0 || !passes(outcome) {
-                return ExitCode::from(code);
-            }
             self.reconnects -= 1;
             self.lines.say(
                 "reconnect",

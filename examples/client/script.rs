@@ -14,7 +14,7 @@ use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError};
 use crate::net::App;
 use crate::shared::lines::Lines;
 
-/// How long an answer to a ping may take before the connection counts as dead.
+/// How long an answer to a ping may take before TCP counts as broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The steps, how far they have come, and the connection they are on.
@@ -68,7 +68,7 @@ enum State {
         since: Instant,
         ping: Option<Instant>,
     },
-    /// We are done: the stream is being closed, or dropped.
+    /// We are done: the stream is being closed.
     Leaving {
         since: Instant,
     },
@@ -104,8 +104,8 @@ impl App<Initiating> for Script {
         if let Some(sent) = ping {
             let patience = sent + PATIENCE;
             if patience <= now {
-                self.lines.trace(format_args!("no answer to a ping"));
-                machine.abort();
+                self.lines.trace(format_args!("no answer: TCP is dead"));
+                machine.transport_failed();
             }
             return Some(patience);
         }

@@ -78,7 +78,7 @@ impl Setup {
         let mechanisms = MechanismSet::EMPTY
             .with_scram(Hash::Sha256)
             .with(MechanismName::Anonymous);
-        let host = HostConfig::new(DOMAIN, Decoy::new(&[7; 32], ITERATIONS))
+        let host = HostConfig::builder(DOMAIN, Decoy::new(&[7; 32], ITERATIONS))
             .tls(tls)
             .mechanisms(mechanisms)
             .build()

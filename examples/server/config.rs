@@ -51,7 +51,7 @@ impl Server {
         let domain = options.need("domain")?.to_ascii_lowercase();
         let random = tls::random();
         let tls = tls::server(&options)?;
-        let mut builder = HostConfig::new(&domain, Decoy::new(&fresh(random)?, ITERATIONS))
+        let mut builder = HostConfig::builder(&domain, Decoy::new(&fresh(random)?, ITERATIONS))
             .tls(tls.clone())
             .mechanisms(mechanisms(&options)?)
             .limits(limits(&options)?);

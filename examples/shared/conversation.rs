@@ -1,5 +1,6 @@
 //! The conversation of the driver examples: log in, ping, close.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,18 +8,20 @@ use serde_json::json;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::{CloseTcp, Event, Initiator};
 
-use crate::shared::account;
-use crate::shared::lines::{Lines, exit_code};
-use crate::shared::options::{Options, Usage};
+use super::shared::account;
+use super::shared::lines::{Lines, exit_code};
+use super::shared::options::{Options, Usage};
 
 const PING: &str = "<iq type='get' id='ping'><ping xmlns='urn:xmpp:ping'/></iq>";
 
 /// How far the conversation has come.
+#[derive(Debug)]
 pub struct Conversation {
     state: State,
     lines: Lines,
 }
 
+#[derive(Debug)]
 enum State {
     Negotiating,
     Bound,
@@ -28,20 +31,15 @@ enum State {
 }
 
 impl Conversation {
-    /// From the command line: what the machine is made from, the address of
-    /// its server, and the conversation.
-    pub fn begin() -> Result<(Arc<InitiatorConfig>, String, Self), Usage> {
-        let options = Options::read(&account::VALUED, &account::FLAGS)?;
-        let config = account::config(&options)?;
-        let address = options.need("connect")?.to_owned();
-        let conversation = Self {
+    /// A conversation that has not begun.
+    pub fn new() -> Self {
+        Self {
             state: State::Negotiating,
             lines: Lines {
                 conn: None,
                 trace: false,
             },
-        };
-        Ok((config, address, conversation))
+        }
     }
 
     /// Looks at what has happened.
@@ -79,15 +77,33 @@ impl Conversation {
         }
     }
 
-    /// The end: the last line, and the exit code.
-    pub fn end(&self, close: &CloseTcp) -> ExitCode {
+    /// The machine's last word: what is left to do is to end TCP.
+    pub fn closed(&self, close: &CloseTcp) {
         self.lines.closed(close);
-        ExitCode::from(exit_code(close.reason()))
     }
 }
 
-/// The exit code where not even TCP came about, or could not be set up.
-pub fn no_tcp(error: &std::io::Error) -> ExitCode {
-    eprintln!("{error}");
-    ExitCode::from(6)
+/// A driver's `main`: reads the command line, has one conversation.
+pub fn main(run: impl FnOnce(&str, Arc<InitiatorConfig>) -> io::Result<CloseTcp>) -> ExitCode {
+    let options = || {
+        let options = Options::read(&account::VALUED, &account::FLAGS)?;
+        Ok((
+            account::config(&options)?,
+            options.need("connect")?.to_owned(),
+        ))
+    };
+    let (config, address) = match options() {
+        Ok(read) => read,
+        Err(usage) => return Usage::exit(&usage),
+    };
+    match run(&address, config) {
+        Ok(close) => ExitCode::from(exit_code(close.reason())),
+        Err(error) => {
+            eprintln!("{address}: {error}");
+            ExitCode::from(NO_TCP)
+        }
+    }
 }
+
+/// The exit code where not even TCP came about.
+const NO_TCP: u8 = 6;

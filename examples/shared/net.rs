@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Connection, Event, Manner, Negotiation, Wait};
 
-use crate::shared::lines::Lines;
+use super::shared::lines::Lines;
 
 /// What a connection is for.
 pub trait App<N: Negotiation> {

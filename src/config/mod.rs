@@ -33,7 +33,6 @@ mod servers;
 pub use initiator::{
     Chosen, Credentials, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided,
 };
-pub(crate) use responder::offered;
 pub use responder::{
     HostBuilder, HostConfig, ResponderBuilder, ResponderConfig, ResponderSecurity,
 };

@@ -14,7 +14,7 @@ use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
-use crate::sasl::{Decoy, MechanismName, MechanismSet};
+use crate::sasl::{Decoy, MechanismSet};
 use crate::stream::{Conflict, Dialback, FeatureXml, Kind, Policy, Security};
 use crate::tls::ServerTls;
 use crate::tls::identity::Trust;
@@ -183,7 +183,7 @@ impl HostConfig {
     /// A host. `decoy` is what unknown users are answered with
     /// ([`sasl::Decoy`](crate::sasl::Decoy)). The mechanisms are all SCRAM
     /// forms until [`HostBuilder::mechanisms`] says otherwise.
-    pub fn new(domain: &str, decoy: Decoy) -> HostBuilder {
+    pub fn builder(domain: &str, decoy: Decoy) -> HostBuilder {
         HostBuilder::new(Self {
             domain: domain.to_ascii_lowercase(),
             tls: None,
@@ -266,21 +266,6 @@ impl<For> HostBuilder<For> {
         self.host.usage = Some(policy);
         self
     }
-}
-
-/// What of `mechanisms` a stream can be offered.
-pub(crate) fn offered(
-    mechanisms: MechanismSet,
-    encrypted: bool,
-    bound: bool,
-    certified: bool,
-) -> impl Iterator<Item = MechanismName> {
-    mechanisms.iter().filter(move |mechanism| match mechanism {
-        MechanismName::ScramPlus(_) => bound,
-        MechanismName::External => certified,
-        MechanismName::Plain => encrypted,
-        MechanismName::Scram(_) | MechanismName::Anonymous => true,
-    })
 }
 
 impl fmt::Debug for ResponderConfig {

@@ -1,8 +1,10 @@
 //! One poll: what is tried, in which order, and who is told.
 
 use super::Connection;
-use super::link::{Inbound, Overdue, Request, Tail, Transport};
+use super::clock::Overdue;
+use super::link::{Inbound, Request, Tail};
 use super::role::{Negotiation, Position, Stage};
+use super::transport::Transport;
 use crate::action::{Action, Wait};
 use crate::close::{CloseReason, Manner, Phase};
 use crate::event::{Established, Event, StreamOpened};

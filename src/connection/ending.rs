@@ -2,8 +2,9 @@
 
 use super::Connection;
 use super::drive::Turn;
-use super::link::{End, Inbound, Link, Tail, Transport};
+use super::link::{End, Inbound, Link, Tail};
 use super::role::Negotiation;
+use super::transport::Transport;
 use crate::close::{CloseReason, CloseTcp, InternalError, Manner, Phase};
 use crate::tls;
 

@@ -1,26 +1,22 @@
 //! The initiating entity's texts, keys and mechanism, and what it does when
 //! the table orders something.
 
-use alloc::borrow::ToOwned;
+mod login;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
-use super::NO_RANDOMNESS;
 use super::link::{Link, PeerHeader};
 use super::role::{Common, Negotiation, NoRandomness, Position, Role, Stage};
 use crate::close::{AuthenticationFailure, CloseReason, InternalError, Manner, Phase};
 use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity};
 use crate::event::Authenticated;
 use crate::jid::Jid;
-use crate::sasl::{
-    self, AnonymousClient, ExternalClient, Means, Mechanism, MechanismName, MechanismSet,
-    PlainClient, ScramClient, Secret,
-};
+use crate::sasl::{self, Mechanism, MechanismSet, Secret};
 use crate::stream::{
-    self, Act, Awaited, Closing, Features, HeaderOut, Initiating, InitiatingPhase, Input, Leg,
-    Opened, OpeningClass, Output, Resource, SaslElement, SaslFailure, StartTls, bind,
+    self, Act, Awaited, Closing, HeaderOut, Initiating, InitiatingPhase, Input, Leg, Opened,
+    OpeningClass, Output, Resource, StartTls, bind,
 };
 use crate::time::Instant;
 use crate::tls;
@@ -252,213 +248,6 @@ impl InitiatorSide {
         .write(out);
     }
 
-    /// The strongest acceptable mechanism, or the next one after a failure
-    /// that leaves others open (RFC 6120 6.4.5).
-    fn choose(&mut self, link: &mut Link) -> Input {
-        let exhausted = Input::Sasl(stream::Sasl::Exhausted);
-        match link.framer.frame() {
-            Some(Frame::Element(element)) => {
-                if let Some(features) = Features::read(*element) {
-                    self.offer = Some(offer(&features));
-                } else if !self.note_failure(SaslElement::read(&element)) {
-                    return exhausted;
-                }
-            }
-            _ => return exhausted,
-        }
-        let policy = self.config.sasl.allow(
-            self.failed
-                .iter()
-                .fold(self.config.sasl.allowed(), MechanismSet::without),
-        );
-        let means = self.means(link);
-        let choice = match sasl::select(self.offer.unwrap_or_default(), means, policy) {
-            Ok(choice) => choice,
-            Err(refusal) => {
-                self.failure
-                    .get_or_insert(AuthenticationFailure::NoMechanism(refusal));
-                return exhausted;
-            }
-        };
-        match self.build(choice, link) {
-            Ok(Some(mechanism)) => {
-                mechanism.name().clone_into(&mut self.mechanism_name);
-                self.mechanism = Some(mechanism);
-                Input::Sasl(stream::Sasl::Send)
-            }
-            Ok(None) => exhausted,
-            Err(NoRandomness) => {
-                link.finish(NO_RANDOMNESS, Manner::Abort);
-                exhausted
-            }
-        }
-    }
-
-    /// Whether another mechanism may be tried. Not after a refusal of the
-    /// credentials: a password the server did not accept for SCRAM must not be
-    /// shown to it by PLAIN.
-    fn note_failure(&mut self, element: Result<SaslElement<'_>, sasl::Condition>) -> bool {
-        let condition = match element {
-            Ok(SaslElement::Failure(SaslFailure { condition, .. })) => condition,
-            _ => sasl::Condition::NotAuthorized,
-        };
-        self.failure = Some(AuthenticationFailure::Refused(condition));
-        if let Some(name) = MechanismName::from_name(&self.mechanism_name) {
-            self.failed = self.failed.with(name);
-        }
-        matches!(
-            condition,
-            sasl::Condition::InvalidMechanism
-                | sasl::Condition::MechanismTooWeak
-                | sasl::Condition::MalformedRequest
-                | sasl::Condition::IncorrectEncoding
-        )
-    }
-
-    fn means(&self, link: &Link) -> Means {
-        let mut means = match &self.config.credentials {
-            Credentials::Password { .. } => Means::new().password(),
-            Credentials::Keys { keys, .. } => Means::new().keys(keys.hash()),
-            Credentials::External { .. } => Means::new().certificate(),
-            Credentials::Anonymous => Means::new().anonymous(),
-        };
-        for binding in link.channel_bindings() {
-            means = means.binding(binding.kind());
-        }
-        // Design invariant 7: only TLS can make this proof.
-        match link.tls().and_then(tls::Session::verified) {
-            Some(_) => means.verified(),
-            None => means,
-        }
-    }
-
-    fn build(
-        &self,
-        choice: sasl::Choice,
-        link: &Link,
-    ) -> Result<Option<Box<dyn Mechanism>>, NoRandomness> {
-        let credentials = &self.config.credentials;
-        let (username, authzid) = match credentials {
-            Credentials::Password {
-                username, authzid, ..
-            }
-            | Credentials::Keys {
-                username, authzid, ..
-            } => (Some(username), authzid.as_ref()),
-            Credentials::External { authzid } => (None, authzid.as_ref()),
-            Credentials::Anonymous => (None, None),
-        };
-        let built: Box<dyn Mechanism> = match (choice.mechanism(), username, credentials) {
-            (MechanismName::Scram(hash) | MechanismName::ScramPlus(hash), Some(username), _) => {
-                let Some(secret) = scram_credentials(credentials) else {
-                    return Ok(None);
-                };
-                let Some(binding) = choice.client_binding(&link.channel_bindings()) else {
-                    return Ok(None);
-                };
-                let mut nonce = [0; 18];
-                self.config
-                    .random
-                    .fill(&mut nonce)
-                    .map_err(|_| NoRandomness)?;
-                let mut scram = ScramClient::new(hash, username.clone(), secret, binding, nonce)
-                    .iterations(self.config.iterations);
-                if let Some(authzid) = authzid {
-                    scram = scram.authzid(authzid.clone());
-                }
-                Box::new(scram)
-            }
-            (MechanismName::Plain, Some(username), Credentials::Password { password, .. }) => {
-                let mut plain = PlainClient::new(username.clone(), password.clone());
-                if let Some(authzid) = authzid {
-                    plain = plain.authzid(authzid.clone());
-                }
-                Box::new(plain)
-            }
-            (MechanismName::External, ..) => {
-                let mut external = ExternalClient::new();
-                if let Some(authzid) = authzid {
-                    external = external.authzid(authzid.clone());
-                }
-                Box::new(external)
-            }
-            (MechanismName::Anonymous, ..) => Box::new(AnonymousClient::new()),
-            _ => return Ok(None),
-        };
-        Ok(Some(built))
-    }
-
-    fn send_auth(&mut self, link: &mut Link) {
-        let Some(mechanism) = &mut self.mechanism else {
-            return;
-        };
-        match mechanism.initial() {
-            Ok(data) => {
-                let name = &self.mechanism_name;
-                link.outbox.say_secret(|out| {
-                    stream::sasl::write_auth(out, name, data.as_ref().map(Secret::as_bytes));
-                });
-            }
-            Err(_) => link.finish(CloseReason::Internal(InternalError::Table), Manner::Abort),
-        }
-    }
-
-    fn run_challenge(&mut self, link: &Link) -> Option<Input> {
-        let data = match link.framer.frame() {
-            Some(Frame::Element(element)) => match SaslElement::read(&element) {
-                Ok(SaslElement::Challenge(data)) => data,
-                _ => {
-                    self.failure = Some(AuthenticationFailure::Mechanism(sasl::Error::Malformed));
-                    return Some(Input::Sasl(stream::Sasl::Failed));
-                }
-            },
-            _ => return Some(Input::Sasl(stream::Sasl::Failed)),
-        };
-        let step = self.mechanism.as_mut()?.challenge(data.as_bytes());
-        self.stepped(step)
-    }
-
-    fn stepped(&mut self, step: Result<sasl::Step, sasl::Error>) -> Option<Input> {
-        self.working = false;
-        match step {
-            Ok(sasl::Step::Working) => {
-                self.working = true;
-                None
-            }
-            Ok(sasl::Step::Respond(reply)) => {
-                self.reply = Some(reply);
-                Some(Input::Sasl(stream::Sasl::Send))
-            }
-            Err(error) => {
-                self.failure = Some(AuthenticationFailure::Mechanism(error));
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
-        }
-    }
-
-    fn verify(&mut self, link: &Link) -> Input {
-        let verified = match (link.framer.frame(), &mut self.mechanism) {
-            (Some(Frame::Element(element)), Some(mechanism)) => match SaslElement::read(&element) {
-                Ok(SaslElement::Success(data)) => {
-                    mechanism.success(data.as_ref().map(Secret::as_bytes))
-                }
-                _ => Err(sasl::Error::Malformed),
-            },
-            _ => Err(sasl::Error::OutOfSequence),
-        };
-        match verified {
-            Ok(outcome) => {
-                self.mechanism = None;
-                self.keys = outcome.into_client_keys();
-                Input::Sasl(stream::Sasl::Done)
-            }
-            Err(error) => {
-                self.failure = Some(AuthenticationFailure::Mechanism(error));
-                Input::Sasl(stream::Sasl::Failed)
-            }
-        }
-    }
-
     fn request_bind(&mut self, link: &mut Link, resource: Resource) {
         self.awaited = Request::Bind(resource);
         let wanted = match resource {
@@ -485,29 +274,3 @@ fn bind_id(resource: Resource) -> &'static str {
 }
 
 const SESSION_ID: &str = "session";
-
-fn offer(features: &Features<'_>) -> sasl::Offer {
-    let names: Vec<_> = features.mechanisms().collect();
-    let offer = sasl::Offer::new(names.iter().map(AsRef::as_ref));
-    match features.channel_bindings() {
-        Some(bindings) => {
-            let bindings: Vec<_> = bindings.collect();
-            offer.announcing(bindings.iter().map(AsRef::as_ref))
-        }
-        None => offer,
-    }
-}
-
-fn scram_credentials(credentials: &Credentials) -> Option<sasl::Credentials> {
-    match credentials {
-        Credentials::Password { password, keys, .. } => {
-            let secret = sasl::Credentials::password(password.clone());
-            Some(match keys {
-                Some(keys) => secret.with_keys(keys.clone()),
-                None => secret,
-            })
-        }
-        Credentials::Keys { keys, .. } => Some(sasl::Credentials::keys(keys.clone())),
-        Credentials::External { .. } | Credentials::Anonymous => None,
-    }
-}

@@ -2,24 +2,21 @@
 //! state table: transport, framer, outbox, clocks, wishes, the end.
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
-use core::convert::Infallible;
 
+use super::clock::Clock;
 use super::gate::{Decision, Gate};
 use super::outbox::Outbox;
 use super::role::{Position, Stage};
 use super::session::Session;
-use crate::close::{CloseReason, CloseTcp, Phase};
+use super::transport::Transport;
+use crate::close::{CloseReason, CloseTcp};
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::{Cause, KeyUsage, Usage, UsagePolicy};
-use crate::sasl::ChannelBindingData;
 use crate::stream::{Kind, Opened};
 use crate::stream::{StreamError, Version};
 use crate::time::Instant;
-use crate::tls::{self, TlsInfo};
 use crate::xml::{self, Checker, FrameKind, Framer};
 
 /// See the module.
@@ -50,48 +47,6 @@ pub struct Link {
     pub(super) ending: Option<CloseReason>,
     pub(super) tail: Tail,
     pub(super) end: End,
-}
-
-/// What carries the stream.
-#[derive(Debug)]
-pub(super) enum Transport {
-    /// Bytes are stream text.
-    Plain,
-    /// Bytes are TLS records. `carry`: what was read behind the last frame
-    /// before TLS, on its way into the session. `opening`: whether it is TLS
-    /// that begins.
-    Tls {
-        session: Box<tls::Session>,
-        carry: Vec<u8>,
-        opening: Opening,
-    },
-}
-
-/// What came first behind `<proceed/>`. Only there it matters: TLS would call
-/// XML a bad record, and what stood behind `<starttls/>` would have another
-/// name if it came in the same segment and if it came in the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opening {
-    /// It does not matter.
-    Any,
-    /// Nothing yet.
-    Awaited,
-    /// This byte.
-    Byte(u8),
-}
-
-impl Opening {
-    fn note(&mut self, first: Option<&u8>) {
-        if let (Self::Awaited, Some(byte)) = (&self, first) {
-            *self = Self::Byte(*byte);
-        }
-    }
-
-    /// Whether it is no TLS record: the content types (RFC 8446 5.1, RFC 6520)
-    /// are characters XML does not have.
-    pub(super) const fn is_text(self) -> bool {
-        matches!(self, Self::Byte(byte) if !matches!(byte, 20..=24))
-    }
 }
 
 /// What is known of TCP's other direction.
@@ -130,18 +85,6 @@ pub(super) enum Tail {
 pub(super) enum End {
     Open,
     Closed { close: CloseTcp, taken: bool },
-}
-
-/// Deadlines, and the present that moves them.
-#[derive(Debug)]
-pub(super) struct Clock {
-    pub(super) now: Instant,
-    /// Of the phase, or of a step of the end.
-    pub(super) phase: Option<Instant>,
-    /// Of the whole negotiation.
-    pub(super) negotiation: Option<Instant>,
-    /// Of the peer's taking bytes: the progress made when it was set.
-    pub(super) stall: Option<(u64, Instant)>,
 }
 
 /// The peer's stream header.
@@ -206,60 +149,8 @@ impl Link {
     }
 
     /// Whether bytes are welcome.
-    const fn is_listening(&self) -> bool {
+    pub(super) const fn is_listening(&self) -> bool {
         !self.is_closed() && matches!(self.inbound, Inbound::Open)
-    }
-
-    /// How many bytes `receive` would take.
-    pub(super) fn capacity(&self) -> usize {
-        match &self.transport {
-            _ if !self.is_listening() => 0,
-            Transport::Plain => self.framer.capacity(),
-            Transport::Tls { carry, .. } if !carry.is_empty() => 0,
-            Transport::Tls { session, .. } => session.capacity(),
-        }
-    }
-
-    pub(super) fn receive(&mut self, bytes: &[u8]) -> usize {
-        if self.capacity() == 0 {
-            return 0;
-        }
-        match &mut self.transport {
-            Transport::Plain => self.framer.push(bytes),
-            Transport::Tls {
-                session, opening, ..
-            } => {
-                opening.note(bytes.first());
-                session.push(bytes)
-            }
-        }
-    }
-
-    pub(super) fn window(&mut self) -> &mut [u8] {
-        if self.capacity() == 0 {
-            return &mut [];
-        }
-        match &mut self.transport {
-            Transport::Plain => self.framer.window(),
-            Transport::Tls { session, .. } => session.window(),
-        }
-    }
-
-    pub(super) fn received(&mut self, n: usize) {
-        if self.capacity() == 0 {
-            return;
-        }
-        match &mut self.transport {
-            Transport::Plain => self.framer.pushed(n),
-            Transport::Tls {
-                session, opening, ..
-            } => {
-                if n > 0 && *opening == Opening::Awaited {
-                    opening.note(session.window().first());
-                }
-                session.pushed(n);
-            }
-        }
     }
 
     pub(super) fn receive_eof(&mut self) {
@@ -304,91 +195,12 @@ impl Link {
         }
     }
 
-    pub(super) fn tls(&self) -> Option<&tls::Session> {
-        match &self.transport {
-            Transport::Plain => None,
-            Transport::Tls { session, .. } => Some(session),
-        }
-    }
-
-    pub(super) fn tls_info(&self) -> Option<&TlsInfo> {
-        self.tls().and_then(tls::Session::established)
-    }
-
-    /// Hands the transport to TLS: what was read behind the last frame is
-    /// TLS's (RFC 6120 5.4.2.3), and the framer that read before it is gone
-    /// (5.4.3.3).
-    pub(super) fn start_tls(&mut self, session: tls::Session, opening: Opening) {
-        self.transport = Transport::Tls {
-            session: Box::new(session),
-            carry: self.framer.take_unread(),
-            opening,
-        };
-        self.framer = Framer::new(self.limits.before_auth());
-        self.found = None;
-    }
-
     /// A new stream header is expected from the peer (4.3.3), under these
     /// limits.
     pub(super) fn restart(&mut self, limits: xml::FrameLimits) {
         self.framer.restart();
         self.framer.set_limits(limits);
         self.found = None;
-    }
-
-    /// Turns what was said into bytes, as stream text.
-    pub(super) fn send_plain(&mut self) {
-        let sealed: Result<(), Infallible> = self.outbox.seal(|text, wire| {
-            wire.extend_from_slice(text);
-            Ok(())
-        });
-        match sealed {
-            Ok(()) => {}
-        }
-    }
-
-    /// Turns what was said into bytes, through TLS if it is there.
-    ///
-    /// # Errors
-    /// TLS refuses to encrypt.
-    pub(super) fn seal(&mut self) -> Result<(), tls::SealError> {
-        match &mut self.transport {
-            Transport::Plain => {
-                self.send_plain();
-                Ok(())
-            }
-            Transport::Tls { session, .. } => {
-                self.outbox.seal(|text, wire| session.seal(text, wire))
-            }
-        }
-    }
-
-    pub(super) fn tls_limits(&self) -> tls::TlsLimits {
-        tls::TlsLimits {
-            handshake_bytes: self.limits.handshake_bytes(),
-            ..tls::TlsLimits::default()
-        }
-    }
-
-    /// The channel bindings of the session, the preferred one first.
-    pub(super) fn channel_bindings(&self) -> Vec<ChannelBindingData> {
-        let Some(session) = self.tls() else {
-            return Vec::new();
-        };
-        let data = |kind| {
-            let binding = session.channel_binding(kind)?;
-            match kind {
-                tls::ChannelBinding::TlsExporter => binding
-                    .as_bytes()
-                    .try_into()
-                    .ok()
-                    .map(ChannelBindingData::tls_exporter),
-                tls::ChannelBinding::TlsServerEndPoint => {
-                    ChannelBindingData::tls_server_end_point(binding.as_bytes())
-                }
-            }
-        };
-        session.available_bindings().filter_map(data).collect()
     }
 
     /// Starts the meter of the keys.
@@ -405,9 +217,20 @@ impl Link {
         let mut keys = KeyUsage::new(counters.limit, counters.rekeys_itself);
         keys.records_sent = counters.records_sent;
         keys.records_received = counters.records_received;
+        keys.records_queued = self.outbox.units();
         keys.bytes_sent = counters.bytes_sent;
         keys.bytes_received = counters.bytes_received;
         Some(keys)
+    }
+
+    /// How many records the application may still use, beside the reserve;
+    /// `None`: as many as it likes.
+    pub(super) fn key_room(&self) -> Option<u64> {
+        let keys = self.key_usage()?;
+        match self.usage.as_ref()?.room(&keys) {
+            u64::MAX => None,
+            room => Some(room),
+        }
     }
 
     /// Says something of the machine's own.
@@ -415,80 +238,9 @@ impl Link {
         self.outbox.say(write);
     }
 
-    /// Starts the clock of a new phase.
-    pub(super) fn enter(&mut self, position: Position) {
-        let now = self.clock.now;
-        let timeout = match position.stage {
-            Stage::Idle | Stage::Negotiating => Some(self.limits.phase_timeout()),
-            Stage::Established => None,
-            Stage::PeerClosing | Stage::Closing | Stage::Done => {
-                Some(self.limits.closing_timeout())
-            }
-        };
-        self.clock.phase = timeout.map(|timeout| now + timeout);
-        // A stream that is being closed needs no reset, and no deadline of it.
-        if position.stage != Stage::Established {
-            self.usage = None;
-            self.due_reset = None;
-        }
-        if position.stage != Stage::Negotiating {
-            self.clock.negotiation = None;
-            // What is asked would be answered too late.
-            self.gate = None;
-        }
-    }
-
-    /// The next time something happens without input.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        [
-            self.clock.phase,
-            self.clock.negotiation,
-            self.clock.stall.map(|(_, at)| at),
-            self.usage.as_ref().and_then(Usage::deadline),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    /// Which deadline has passed.
-    pub(super) fn overdue(&self, phase: Phase) -> Option<Overdue> {
-        let now = self.clock.now;
-        let passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if passed(self.clock.stall.map(|(_, at)| at)) {
-            Some(Overdue::Write)
-        } else if passed(self.clock.phase) {
-            Some(Overdue::Phase(phase))
-        } else if passed(self.clock.negotiation) {
-            Some(Overdue::Phase(Phase::Negotiation))
-        } else {
-            None
-        }
-    }
-
-    /// Keeps the clock of a peer that takes no bytes. The last step of the end
-    /// has a deadline of its own for that.
-    pub(super) fn watch_writing(&mut self) {
-        let progress = self.outbox.progress();
-        self.clock.stall = match self.clock.stall {
-            _ if self.outbox.window().is_empty() || self.tail != Tail::Exchange => None,
-            Some((mark, at)) if mark == progress => Some((mark, at)),
-            _ => Some((progress, self.clock.now + self.limits.write_stall_timeout())),
-        };
-    }
-
     /// So much waits for TCP that nothing more is taken in: the own replies
     /// have used up their reserve.
     pub(super) fn is_blocked(&self) -> bool {
         self.outbox.waiting() > self.limits.outbox_bytes() + self.limits.reserve_bytes()
     }
-}
-
-/// What took too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overdue {
-    /// TCP took no bytes.
-    Write,
-    /// The phase, or the negotiation as a whole.
-    Phase(Phase),
 }

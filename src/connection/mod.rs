@@ -38,6 +38,7 @@
 //!
 //! A stream error that was sent or received before the end stays the reason.
 
+mod clock;
 mod drive;
 mod ending;
 mod gate;
@@ -48,6 +49,7 @@ mod perform;
 mod responder;
 mod role;
 mod session;
+mod transport;
 
 use alloc::sync::Arc;
 

@@ -13,6 +13,10 @@ pub struct Ticket(u64);
 /// The longest SASL message in base64, with its element.
 const SECRET_UNIT: usize = 12 * 1024;
 
+/// What a unit is charged beside its text, in bytes: its entry in a queue that
+/// may have grown to twice its length, and its record.
+pub(crate) const UNIT_COST: usize = 64;
+
 /// Two queues: units of text, in the order they were said, and the bytes they
 /// became. One unit is one sealing, so record boundaries do not depend on when
 /// the driver polls.
@@ -79,9 +83,16 @@ impl Outbox {
         self.flushed
     }
 
-    /// Text and bytes that wait.
+    /// Text and bytes that wait, with what keeping count of them costs: a
+    /// queue of single spaces is charged for its book-keeping too.
     pub(crate) fn waiting(&self) -> usize {
-        self.text.len() + self.window().len()
+        let units = self.units.len() + self.marks.len();
+        self.text.len() + self.window().len() + units * UNIT_COST
+    }
+
+    /// How many units wait to be sealed.
+    pub(crate) fn units(&self) -> u64 {
+        self.units.len() as u64
     }
 
     /// Queues a unit of the application's, written by `write`; what a failed
@@ -190,6 +201,6 @@ impl core::fmt::Debug for Outbox {
             .field("text", &self.text.len())
             .field("wire", &self.window().len())
             .field("flushed", &self.flushed)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -4,9 +4,9 @@
 use super::Connection;
 use super::drive::{News, Turn};
 use super::ending::UNEXPLAINED;
-use super::link::Opening;
 use super::link::Tail;
 use super::role::{Negotiation, Position, Stage};
+use super::transport::Opening;
 use crate::close::{CloseReason, InternalError, Manner};
 use crate::reset::Side;
 use crate::stream::{

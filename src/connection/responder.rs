@@ -1,30 +1,26 @@
 //! The receiving entity's texts, keys and mechanism, and what it does when the
 //! table orders something.
 
-use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
-use alloc::string::{String, ToString};
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+mod login;
+mod opening;
 
-use super::NO_RANDOMNESS;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+
 use super::gate::{Gate, Question, Verdict};
-use super::link::{Link, Opening, PeerHeader};
+use super::link::{Link, PeerHeader};
 use super::role::{Common, Negotiation, NoRandomness, Position, Role, Stage};
 use crate::close::{AuthenticationFailure, CloseReason, InternalError, Manner, Phase};
-use crate::config::{HostConfig, ResponderConfig, ResponderSecurity, offered};
+use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::reset::UsagePolicy;
-use crate::sasl::{
-    self, Acceptor, AcceptorBinding, AnonymousAcceptor, ExternalAcceptor, Identity, MechanismName,
-    PlainAcceptor, ScramAcceptor, Secret, ServerStep,
-};
+use crate::sasl::{self, Acceptor, Identity, Secret};
 use crate::stream::{
-    self, Act, Awaited, BindError, BindRefusal, BindRequest, Closing, Condition, FeaturesOut,
-    HeaderOut, Input, Leg, Offer, Opened, OpeningClass, Output, Receiving, ReceivingPhase,
-    SaslElement, StartTls, StreamError, Version, bind, features::write_features,
-    header::CLOSING_TAG,
+    self, Act, Awaited, BindError, BindRefusal, BindRequest, Closing, Input, Leg, Opened,
+    OpeningClass, Output, Receiving, ReceivingPhase, StartTls, Version, bind, header::CLOSING_TAG,
 };
 use crate::time::Instant;
 use crate::tls;
@@ -290,292 +286,12 @@ impl ResponderSide {
         self.host = Some(host);
     }
 
-    /// The first header's `to` names the host, and the restarted streams keep
-    /// it (RFC 6120 4.3.3): another name is unknown to them.
-    fn ask_host(&mut self, link: &mut Link) -> Option<Input> {
-        let known = self.host.as_ref().or(self.config.host.as_ref()).cloned();
-        let Some(host) = known else {
-            link.gate = Some(Gate::new(Question::Host {
-                to: link.peer.to.clone(),
-                from: link.peer.from.clone(),
-                sni: link
-                    .tls_info()
-                    .and_then(tls::TlsInfo::server_name)
-                    .map(ToOwned::to_owned),
-            }));
-            return None;
-        };
-        let named = link.peer.to.as_ref().map(Jid::domain);
-        if named == Some(host.domain()) {
-            self.serve(host, link);
-            Some(Input::Verdict(stream::Verdict::Accept))
-        } else {
-            self.common.error = Some(StreamError::new(Condition::HostUnknown));
-            Some(Input::Verdict(stream::Verdict::Refuse))
-        }
-    }
-
-    fn header(&self, out: &mut String) -> Result<(), NoRandomness> {
-        let id = self.stream_id()?;
-        // 4.9.1.3: with no host there is nobody to be from.
-        let from = self
-            .host
-            .as_ref()
-            .or(self.config.host.as_ref())
-            .map(|host| host.domain())
-            .unwrap_or_default();
-        let (to, version) = match &self.answer {
-            Some(answer) => (answer.to.as_ref().map(ToString::to_string), answer.version),
-            None => (None, Some(Version::XMPP_1_0)),
-        };
-        HeaderOut {
-            to: to.as_deref(),
-            version,
-            ..HeaderOut::response(self.config.kind, from, &id, &self.config.lang)
-        }
-        .write(out);
-        Ok(())
-    }
-
-    /// 128 random bits in hex (4.7.3).
-    fn stream_id(&self) -> Result<String, NoRandomness> {
-        let mut random = [0; 16];
-        self.config
-            .random
-            .fill(&mut random)
-            .map_err(|_| NoRandomness)?;
-        Ok(random
-            .iter()
-            .flat_map(|byte| [byte >> 4, byte & 15])
-            .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-            .collect())
-    }
-
-    fn open_stream(&mut self, link: &mut Link, leg: Leg) {
-        let mut text = String::new();
-        if self.header(&mut text).is_err() {
-            link.finish(NO_RANDOMNESS, Manner::Abort);
-            return;
-        }
-        self.features(link, leg, &mut text);
-        link.say(|out| out.push_str(&text));
-    }
-
-    /// What is offered on this leg (4.3.2, 5.3.1, 6.4.1, 7.4).
-    fn features(&self, link: &Link, leg: Leg, out: &mut String) {
-        let starttls =
-            leg == Leg::Plain && matches!(self.config.security, ResponderSecurity::StartTls);
-        let bindings = self.bindings(link);
-        let kinds: Vec<_> = bindings
-            .iter()
-            .map(|binding| binding.kind().as_str())
-            .collect();
-        let names: Vec<_> = self.offered(link).map(MechanismName::as_str).collect();
-        let extra = self.host.as_ref().map(|host| host.features.as_slice());
-        let features = match leg {
-            // 5.3.1: where TLS is mandatory, nothing else is offered.
-            Leg::Plain if starttls => FeaturesOut {
-                starttls: Offer::Required,
-                ..FeaturesOut::default()
-            },
-            Leg::Plain | Leg::Secured => FeaturesOut {
-                mechanisms: &names,
-                channel_bindings: &kinds,
-                ..FeaturesOut::default()
-            },
-            Leg::Authenticated => FeaturesOut {
-                bind: self.config.kind == stream::Kind::ClientToServer,
-                session: self.config.kind == stream::Kind::ClientToServer,
-                extra: extra.unwrap_or_default(),
-                ..FeaturesOut::default()
-            },
-        };
-        write_features(out, &features);
-    }
-
-    /// The channel bindings of this session, if -PLUS is offered at all.
-    fn bindings(&self, link: &Link) -> Vec<sasl::ChannelBindingData> {
-        let plus = self.host.as_ref().is_some_and(|host| {
-            host.mechanisms
-                .iter()
-                .any(|name| matches!(name, MechanismName::ScramPlus(_)))
-        });
-        match plus {
-            true => link.channel_bindings(),
-            false => Vec::new(),
-        }
-    }
-
-    fn offered(&self, link: &Link) -> impl Iterator<Item = MechanismName> + use<> {
-        let mechanisms = self
-            .host
-            .as_ref()
-            .map_or(sasl::MechanismSet::EMPTY, |host| host.mechanisms);
-        let session = link.tls();
-        offered(
-            mechanisms,
-            session.and_then(tls::Session::encrypted).is_some(),
-            !self.bindings(link).is_empty(),
-            session.and_then(tls::Session::verified).is_some(),
-        )
-    }
-
-    /// 5.4.2.3, 5.4.3.1: nothing may stand between `<starttls/>` and the
-    /// handshake.
-    fn proceed(&mut self, link: &mut Link) {
-        if !link.framer.unread().is_empty() {
-            link.finish(CloseReason::PlaintextAfterStarttls, Manner::Abort);
-            return;
-        }
-        match <Receiving as Role>::tls_session(self, link) {
-            Ok(session) => {
-                link.say(|out| out.push_str(StartTls::Proceed.as_xml()));
-                // Sealing comes after this: the text must go out plain.
-                link.send_plain();
-                link.start_tls(session, Opening::Awaited);
-                self.answer = None;
-            }
-            // 5.4.2.2: our own failure, too, is the end.
-            Err(error) => {
-                link.end_with(CloseReason::Internal(InternalError::TlsSetup(error)));
-                link.say(|out| {
-                    out.push_str(StartTls::Failure.as_xml());
-                    out.push_str(CLOSING_TAG);
-                });
-                link.send_plain();
-                link.drain();
-            }
-        }
-    }
-
-    fn begin_mechanism(&mut self, link: &mut Link) -> Option<Input> {
-        let failed = Some(Input::Sasl(stream::Sasl::Failed));
-        let element = match link.framer.frame() {
-            Some(Frame::Element(element)) => SaslElement::read(&element),
-            _ => return failed,
-        };
-        let (name, data) = match element {
-            Ok(SaslElement::Auth { mechanism, data }) => (mechanism.into_owned(), data),
-            Ok(_) => {
-                self.failure = sasl::Condition::MalformedRequest;
-                return failed;
-            }
-            Err(condition) => {
-                self.failure = condition;
-                return failed;
-            }
-        };
-        // CVE-2017-10807: only what was offered, now and here.
-        let mechanism = MechanismName::from_name(&name)
-            .filter(|wanted| self.offered(link).any(|offered| offered == *wanted));
-        let Some(mechanism) = mechanism else {
-            self.failure = sasl::Condition::InvalidMechanism;
-            return failed;
-        };
-        match self.accept(mechanism, link) {
-            Ok(Some(acceptor)) => self.mechanism = Some(acceptor),
-            Ok(None) => {
-                self.failure = sasl::Condition::InvalidMechanism;
-                return failed;
-            }
-            Err(NoRandomness) => {
-                self.failure = sasl::Condition::TemporaryAuthFailure;
-                return failed;
-            }
-        }
-        self.mechanism_name = name;
-        let step = self
-            .mechanism
-            .as_mut()?
-            .response(data.as_ref().map(Secret::as_bytes));
-        self.stepped(step, link)
-    }
-
-    fn accept(
-        &self,
-        mechanism: MechanismName,
-        link: &Link,
-    ) -> Result<Option<Box<dyn Acceptor>>, NoRandomness> {
-        let Some(host) = &self.host else {
-            return Ok(None);
-        };
-        Ok(Some(match mechanism {
-            MechanismName::Scram(hash) | MechanismName::ScramPlus(hash) => {
-                let mut nonce = [0; 18];
-                self.config
-                    .random
-                    .fill(&mut nonce)
-                    .map_err(|_| NoRandomness)?;
-                let bindings = self.bindings(link);
-                let binding = match mechanism {
-                    MechanismName::ScramPlus(_) => AcceptorBinding::Used(bindings),
-                    _ if bindings.is_empty() => AcceptorBinding::Absent,
-                    _ => AcceptorBinding::Offered,
-                };
-                Box::new(ScramAcceptor::new(hash, binding, host.decoy.clone(), nonce))
-            }
-            MechanismName::Plain => Box::new(PlainAcceptor::new(host.decoy.clone())),
-            MechanismName::External => Box::new(ExternalAcceptor::new()),
-            MechanismName::Anonymous => Box::new(AnonymousAcceptor::new()),
-        }))
-    }
-
-    fn run_response(&mut self, link: &mut Link) -> Option<Input> {
-        let element = match link.framer.frame() {
-            Some(Frame::Element(element)) => SaslElement::read(&element),
-            _ => Err(sasl::Condition::MalformedRequest),
-        };
-        match element {
-            Ok(SaslElement::Response(data)) => {
-                let step = self.mechanism.as_mut()?.response(Some(data.as_bytes()));
-                self.stepped(step, link)
-            }
-            Ok(_) => {
-                self.failure = sasl::Condition::MalformedRequest;
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
-            Err(condition) => {
-                self.failure = condition;
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
-        }
-    }
-
-    fn stepped(&mut self, step: ServerStep, link: &mut Link) -> Option<Input> {
-        self.working = false;
-        match step {
-            ServerStep::Working => {
-                self.working = true;
-                None
-            }
-            ServerStep::Ask(question) => {
-                link.gate = Some(Gate::new(Question::Sasl(question)));
-                None
-            }
-            ServerStep::Challenge(data) => {
-                self.reply = Some(data);
-                Some(Input::Sasl(stream::Sasl::Send))
-            }
-            ServerStep::Success { identity, data } => {
-                self.mechanism = None;
-                self.reply = data;
-                self.identity = Some(identity);
-                Some(Input::Sasl(stream::Sasl::Done))
-            }
-            ServerStep::Failure(condition) => {
-                self.mechanism = None;
-                self.failure = condition;
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
-        }
-    }
-
     fn ask_bind(&mut self, link: &mut Link) {
         let (id, resource) = match link.framer.frame() {
             Some(Frame::Element(iq)) => match BindRequest::read(&iq) {
                 Some(request) => (
                     request.id.into_owned(),
-                    request.resource.map(|resource| resource.into_owned()),
+                    request.resource.map(Cow::into_owned),
                 ),
                 None => (String::new(), None),
             },

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::link::{Link, Request};
-use super::outbox::Ticket;
+use super::outbox::{Ticket, UNIT_COST};
 use crate::reset::Cause;
 use crate::xml;
 
@@ -19,8 +19,8 @@ pub struct Session<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Too much waits for TCP already. `free` is what fits now, in bytes of
-    /// stream text.
+    /// Too much waits for TCP already, or the TLS keys are used up but for the
+    /// end of the stream. `free` is what fits now, in bytes of stream text.
     #[error("the outbox is full: {free} bytes fit")]
     Full {
         /// Bytes of text that fit now.
@@ -92,13 +92,22 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Bytes of text that [`send`](Self::send) takes now.
+    /// Bytes of text that [`send`](Self::send) takes now. None while only that
+    /// many records are left under the TLS keys as the end of the stream needs
+    /// (RFC 6120 5.3.5): the next poll resets it.
     #[must_use]
     pub fn free(&self) -> usize {
-        self.link
+        let free = self
+            .link
             .limits
             .outbox_bytes()
-            .saturating_sub(self.link.outbox.waiting())
+            .saturating_sub(self.link.outbox.waiting() + UNIT_COST);
+        match self.link.key_room() {
+            Some(records) => {
+                free.min(usize::try_from(records.saturating_mul(RECORD)).unwrap_or(usize::MAX))
+            }
+            None => free,
+        }
     }
 
     /// The last ticket wholly taken by
@@ -122,6 +131,10 @@ impl<'a> Session<'a> {
         self.link.request(Request::Close);
     }
 }
+
+/// Text in one TLS record (RFC 8446 5.1). A smaller `max_fragment_size` is met
+/// by the reserve of records.
+const RECORD: u64 = 1 << 14;
 
 /// Lets through what fits.
 struct Bounded<'a> {

@@ -16,7 +16,7 @@ impl Limits {
     /// | what was found in it | 28 for every 5 bytes (`\u{20}a=''`, the shortest attribute) and 80 per element |
     /// | the stream header | [`header_bytes`](Self::header_bytes), and the same for what was found in it |
     /// | TLS being read | [`handshake_bytes`](Self::handshake_bytes) and two records |
-    /// | what waits to be sent | [`reserve_bytes`](Self::reserve_bytes) and two records; per byte of [`outbox_bytes`](Self::outbox_bytes) 80, which it takes if the application sends nothing but keepalives, each a record of its own |
+    /// | what waits to be sent | [`reserve_bytes`](Self::reserve_bytes) and two records; twice [`outbox_bytes`](Self::outbox_bytes), in which each unit is charged for its bookkeeping and its record |
     /// | what was found in a stanza to be sent | as above, for [`outbox_bytes`](Self::outbox_bytes) |
     ///
     /// plus 96 KiB for the rest, most of it TLS state during the handshake. A
@@ -73,8 +73,7 @@ impl Limits {
 /// Header, 2^14 bytes, and the most that protection may add (RFC 5246 6.2.3).
 const RECORD: usize = 5 + (1 << 14) + 2_048;
 
-/// A unit of one byte, its bookkeeping before and after sealing, and the
-/// record it becomes.
-const PER_OUTBOX_BYTE: usize = 80;
+/// Text before it is sealed, and what it becomes.
+const PER_OUTBOX_BYTE: usize = 2;
 
 const FIXED: usize = 96 << 10;

@@ -214,6 +214,10 @@ fn presets_are_the_documented_defaults() {
         PRESETS.map(|preset| preset.stanza_bytes()),
         [2_097_152, 262_144, 524_288]
     );
+    assert_eq!(
+        PRESETS.map(|preset| preset.elements()),
+        [65_536, 4_096, 4_096]
+    );
     for preset in PRESETS {
         let values = ALL.map(|row| row.2(&preset));
         let mut expected = [
@@ -221,6 +225,7 @@ fn presets_are_the_documented_defaults() {
             60_000, 5_000, 2_000, 3, 5, 64,
         ];
         expected[1] = preset.stanza_bytes() as u64;
+        expected[5] = u64::from(preset.elements());
         assert_eq!(values, expected);
     }
 }

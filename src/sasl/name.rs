@@ -143,7 +143,7 @@ impl MechanismSet {
             .filter(move |mechanism| self.contains(*mechanism))
     }
 
-    pub(super) fn has_plus(self) -> bool {
+    pub(crate) fn has_plus(self) -> bool {
         self.iter()
             .any(|mechanism| matches!(mechanism, MechanismName::ScramPlus(_)))
     }

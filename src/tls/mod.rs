@@ -37,8 +37,8 @@
 //! No early data and no half-RTT data; no post-handshake authentication; no
 //! `tls-unique` binding (RFC 5929 3: undefined for TLS 1.3, and broken without
 //! the extended master secret). RFC 6120 13.8.2's
-//! `TLS_RSA_WITH_AES_128_CBC_SHA` does not exist in rustls, and RFC 9325 4.2
-//! forbids it.
+//! `TLS_RSA_WITH_AES_128_CBC_SHA` does not exist in rustls, and RFC 9325 4.1
+//! advises against its key transport.
 //!
 //! # Memory
 //!

@@ -197,7 +197,7 @@ pub const START: Instant = Instant::from_millis(1_000);
 /// The host of the scenes: anyone may come in.
 pub fn host(tls: Option<ServerTls>, limits: Option<Limits>) -> Arc<HostConfig> {
     let mechanisms = MechanismSet::EMPTY.with(MechanismName::Anonymous);
-    let mut host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4096))
+    let mut host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .mechanisms(mechanisms)
         .limits(limits.unwrap_or(Limits::server()));
     if let Some(tls) = tls {
@@ -208,7 +208,7 @@ pub fn host(tls: Option<ServerTls>, limits: Option<Limits>) -> Arc<HostConfig> {
 
 /// The same host, with a policy of resets.
 pub fn host_using(policy: UsagePolicy) -> Arc<HostConfig> {
-    HostConfig::new("localhost", Decoy::new(&[7; 32], 4096))
+    HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous))
         .usage(policy)
         .build()
@@ -291,6 +291,15 @@ impl<N: Subject> Rig<N> {
         rig
     }
 
+    /// The same with a peer that stays honest: it keeps tickets.
+    pub fn established_honest(tls: &TlsPair, version: ProtocolVersion) -> Honest<N> {
+        Honest::new(
+            N::machine(Carrier::DirectTls(version), tls, None),
+            tls,
+            4096,
+        )
+    }
+
     pub fn log_in(&mut self) {
         for say in N::login() {
             let record = self.seal(&say);
@@ -322,6 +331,72 @@ impl<N: Subject> Rig<N> {
     pub fn read_out(&mut self) -> Vec<(u8, Vec<u8>)> {
         let bytes = self.side.take(usize::MAX);
         self.peer.open(&bytes)
+    }
+}
+
+/// A stream over TLS with an ordinary peer.
+pub struct Honest<N: Negotiation> {
+    pub side: Side<N>,
+    pub peer: HostileTls,
+    pub now: Instant,
+    /// What the peer has read.
+    pub text: Vec<u8>,
+    /// How many bytes the machine gets at a time.
+    chunk: usize,
+}
+
+impl<N: Subject> Honest<N> {
+    /// Established.
+    pub fn new(machine: Connection<N>, tls: &TlsPair, chunk: usize) -> Self {
+        let mut honest = Self::unspoken(machine, tls, chunk);
+        honest.log_in();
+        honest
+    }
+
+    /// Before the first byte.
+    pub fn unspoken(machine: Connection<N>, tls: &TlsPair, chunk: usize) -> Self {
+        let app: App<N> = Box::new(|machine, _| answer(machine, None));
+        Self {
+            side: Side::new(machine, app),
+            peer: N::peer(tls),
+            now: START,
+            text: Vec::new(),
+            chunk,
+        }
+    }
+
+    /// TLS, and everything until the stream is established.
+    pub fn log_in(&mut self) {
+        self.drain();
+        for say in N::login() {
+            let Say::Text(text) = say else { unreachable!() };
+            self.say(&text);
+        }
+        assert!(self.side.machine.session().is_some());
+    }
+
+    /// The peer says this.
+    pub fn say(&mut self, text: &str) {
+        self.peer.write(text.as_bytes());
+        self.drain();
+    }
+
+    /// Carries bytes both ways until nothing moves.
+    pub fn drain(&mut self) {
+        loop {
+            let theirs = self.peer.output();
+            for part in theirs.chunks(self.chunk) {
+                self.side.feed(part, self.now);
+            }
+            self.side.drive(self.now);
+            let ours = self.side.take(usize::MAX);
+            self.peer.receive(&ours);
+            let text = self.peer.read();
+            self.text.extend(text);
+            if ours.is_empty() && theirs.is_empty() {
+                return;
+            }
+        }
     }
 }
 

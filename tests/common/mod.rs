@@ -17,3 +17,17 @@ pub mod play;
 pub mod rng;
 pub mod scenes;
 pub mod tls_driver;
+
+/// Says where a check failed, if it does.
+pub fn naming<T>(place: &str, check: impl FnOnce() -> T) -> T {
+    struct Place<'a>(&'a str);
+    impl Drop for Place<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                println!("at: {}", self.0);
+            }
+        }
+    }
+    let _place = Place(place);
+    check()
+}

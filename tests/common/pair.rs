@@ -257,7 +257,8 @@ pub fn single_host(tls: Option<ServerTls>) -> Arc<HostConfig> {
 }
 
 pub fn host_with(tls: Option<ServerTls>, mechanisms: MechanismSet) -> Arc<HostConfig> {
-    let mut host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4096)).mechanisms(mechanisms);
+    let mut host =
+        HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096)).mechanisms(mechanisms);
     if let Some(tls) = tls {
         host = host.tls(tls);
     }

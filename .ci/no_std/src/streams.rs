@@ -143,7 +143,7 @@ fn client(provider: &Arc<CryptoProvider>, protection: Protection) -> Option<Arc<
 }
 
 fn server(provider: &Arc<CryptoProvider>, protection: Protection) -> Option<Arc<ResponderConfig>> {
-    let host = HostConfig::new("localhost", Decoy::new(&[7; 32], 4_096));
+    let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4_096));
     let builder = ResponderConfig::server(provider.secure_random);
     Some(match protection {
         Protection::None => builder

@@ -1,0 +1,125 @@
+//! SASL, receiving side (RFC 6120 6.4).
+
+use alloc::vec::Vec;
+
+use super::ResponderSide;
+use crate::connection::gate::{Gate, Question};
+use crate::connection::link::Link;
+use crate::sasl::{self, Advertisement, Channel, MechanismSet, Secret, ServerStep};
+use crate::stream::{self, Input, SaslElement};
+use crate::xml::Frame;
+
+impl ResponderSide {
+    /// What this stream is offered. RFC 9266 4.1 wants a `tls-exporter` value
+    /// used once, RFC 6120 6.4.5 wants retries: a retry of -PLUS on the same
+    /// connection is allowed, as everywhere in the field.
+    pub(super) fn advertised(&self, link: &Link) -> Advertisement {
+        let mechanisms = self
+            .host
+            .as_ref()
+            .map_or(MechanismSet::EMPTY, |host| host.mechanisms);
+        let channel = match link.tls() {
+            Some(session) if session.verified().is_some() => Channel::Certified,
+            Some(session) if session.encrypted().is_some() => Channel::Encrypted,
+            _ => Channel::Clear,
+        };
+        let bindings = if mechanisms.has_plus() {
+            link.channel_bindings()
+        } else {
+            Vec::new()
+        };
+        Advertisement::new(mechanisms, channel, bindings)
+    }
+
+    pub(super) fn begin_mechanism(&mut self, link: &mut Link) -> Option<Input> {
+        let failed = Some(Input::Sasl(stream::Sasl::Failed));
+        let element = match link.framer.frame() {
+            Some(Frame::Element(element)) => SaslElement::read(&element),
+            _ => return failed,
+        };
+        let (name, data) = match element {
+            Ok(SaslElement::Auth { mechanism, data }) => (mechanism.into_owned(), data),
+            Ok(_) => {
+                self.failure = sasl::Condition::MalformedRequest;
+                return failed;
+            }
+            Err(condition) => {
+                self.failure = condition;
+                return failed;
+            }
+        };
+        let mut nonce = [0; 18];
+        if self.config.random.fill(&mut nonce).is_err() {
+            self.failure = sasl::Condition::TemporaryAuthFailure;
+            return failed;
+        }
+        // CVE-2017-10807: only what was offered, now and here.
+        let accepted = match &self.host {
+            Some(host) => self.advertised(link).accept(&name, &host.decoy, nonce),
+            None => Err(sasl::Condition::InvalidMechanism),
+        };
+        match accepted {
+            Ok(acceptor) => self.mechanism = Some(acceptor),
+            Err(condition) => {
+                self.failure = condition;
+                return failed;
+            }
+        }
+        self.mechanism_name = name;
+        let step = self
+            .mechanism
+            .as_mut()?
+            .response(data.as_ref().map(Secret::as_bytes));
+        self.stepped(step, link)
+    }
+
+    pub(super) fn run_response(&mut self, link: &mut Link) -> Option<Input> {
+        let element = match link.framer.frame() {
+            Some(Frame::Element(element)) => SaslElement::read(&element),
+            _ => Err(sasl::Condition::MalformedRequest),
+        };
+        match element {
+            Ok(SaslElement::Response(data)) => {
+                let step = self.mechanism.as_mut()?.response(Some(data.as_bytes()));
+                self.stepped(step, link)
+            }
+            Ok(_) => {
+                self.failure = sasl::Condition::MalformedRequest;
+                Some(Input::Sasl(stream::Sasl::Failed))
+            }
+            Err(condition) => {
+                self.failure = condition;
+                Some(Input::Sasl(stream::Sasl::Failed))
+            }
+        }
+    }
+
+    pub(super) fn stepped(&mut self, step: ServerStep, link: &mut Link) -> Option<Input> {
+        self.working = false;
+        match step {
+            ServerStep::Working => {
+                self.working = true;
+                None
+            }
+            ServerStep::Ask(question) => {
+                link.gate = Some(Gate::new(Question::Sasl(question)));
+                None
+            }
+            ServerStep::Challenge(data) => {
+                self.reply = Some(data);
+                Some(Input::Sasl(stream::Sasl::Send))
+            }
+            ServerStep::Success { identity, data } => {
+                self.mechanism = None;
+                self.reply = data;
+                self.identity = Some(identity);
+                Some(Input::Sasl(stream::Sasl::Done))
+            }
+            ServerStep::Failure(condition) => {
+                self.mechanism = None;
+                self.failure = condition;
+                Some(Input::Sasl(stream::Sasl::Failed))
+            }
+        }
+    }
+}
