@@ -151,7 +151,8 @@ pub mod xml;
 pub use action::{Action, Wait};
 pub use close::{CloseReason, CloseTcp, Manner};
 pub use connection::{
-    Connection, Decision, Initiator, Negotiation, Question, Responder, SendError, Session, Ticket,
+    AnswerError, Connection, Decision, Initiator, Negotiation, Question, Responder, SendError,
+    Session, Ticket,
 };
 pub use event::{Event, EventBuf};
 

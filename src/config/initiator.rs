@@ -103,7 +103,7 @@ pub enum Chosen {}
 #[must_use]
 pub struct InitiatorBuilder<State, For = Client> {
     kind: Kind,
-    account: Jid,
+    pub(super) account: Jid,
     peer: String,
     /// The name in the peer's certificate.
     pub(super) server_name: String,
@@ -174,11 +174,12 @@ impl InitiatorConfig {
         }
     }
 
-    /// A client's credentials.
+    /// What SASL uses.
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
         match &self.proof {
             Proof::Client(credentials) => Some(credentials),
-            Proof::Server(_) | Proof::Component(_) => None,
+            Proof::Server(server) => server.external.as_ref().map(|(_, login)| login),
+            Proof::Component(_) => None,
         }
     }
 }
@@ -333,10 +334,9 @@ impl<For> InitiatorBuilder<Chosen, For> {
             InitiatorSecurity::DangerousPlaintext => None,
         };
         let server_name = match tls {
-            Some(_) => Some(
-                ServerName::try_from(self.server_name)
-                    .map_err(|_| ConfigError::ServerName)?,
-            ),
+            Some(_) => {
+                Some(ServerName::try_from(self.server_name).map_err(|_| ConfigError::ServerName)?)
+            }
             None => None,
         };
         let random = self

@@ -36,10 +36,9 @@ use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
-use crate::sasl::{Decoy, MechanismName, MechanismSet};
+use crate::sasl::{Authzid, Decoy, MechanismName, MechanismSet};
 use crate::stream::{Dialback, Kind};
 use crate::tls::ClientTls;
-use crate::tls::ServerTls;
 use crate::tls::identity::Trust;
 
 /// What a builder is for: streams between a client and its server.
@@ -79,7 +78,10 @@ impl InitiatorBuilder<Chosen, Server> {
     /// EXTERNAL (XEP-0178), if the peer offers that and its own certificate is
     /// good for its domain by `trust`.
     pub fn external(self, trust: Trust) -> Self {
-        self.with(|server| server.trust = Some(trust))
+        // XEP-0178 3: the authorization identity is for older servers' sake.
+        let authzid = Authzid::new(self.account.domain()).ok();
+        let login = Credentials::External { authzid };
+        self.with(|server| server.external = Some((trust, login)))
     }
 
     /// Proves the own domain by dialback (XEP-0220) where EXTERNAL is not to be
@@ -178,7 +180,7 @@ impl HostBuilder<Server> {
     /// Offers SASL EXTERNAL to servers whose certificate is good, by `trust`,
     /// for the domain in the `from` of their stream header (XEP-0178). The TLS
     /// config has to ask for certificates, as
-    /// [`ServerTls::deferred`] does.
+    /// [`ServerTls::deferred`](crate::tls::ServerTls::deferred) does.
     pub fn external(mut self, trust: Trust) -> Self {
         self.host.trust = Some(trust);
         self.host.mechanisms = MechanismSet::EMPTY.with(MechanismName::External);
@@ -221,7 +223,7 @@ impl Proof {
         match self {
             Self::Client(_) | Self::Component(_) => true,
             Self::Server(server) => {
-                server.trust.is_some() || !matches!(server.keys, KeySource::None)
+                server.external.is_some() || !matches!(server.keys, KeySource::None)
             }
         }
     }
@@ -241,9 +243,9 @@ impl Proof {
 /// What an initiating server proves its domain with.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerProof {
-    /// By whom the peer's certificate is to be issued for EXTERNAL; without it
-    /// EXTERNAL is not used.
-    pub(crate) trust: Option<Trust>,
+    /// By whom the peer's certificate is to be issued for EXTERNAL, and how we
+    /// log in then; `None`: not at all.
+    pub(crate) external: Option<(Trust, Credentials)>,
     pub(crate) keys: KeySource,
 }
 

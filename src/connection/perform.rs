@@ -148,7 +148,7 @@ impl<N: Negotiation> Connection<N> {
                 },
             },
             Cause::StarttlsRefused => CloseReason::StarttlsRefused,
-            Cause::Authentication => N::authentication_failure(&mut self.side),
+            Cause::Authentication => N::authentication_failure(&mut self.side, &self.link),
             Cause::Negotiation(failure) => CloseReason::NegotiationFailed(failure),
             Cause::Timeout => CloseReason::Timeout(before.phase),
             Cause::Unreadable => self.link.fault.map_or(UNEXPLAINED, faulty),

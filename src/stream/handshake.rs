@@ -55,7 +55,10 @@ mod tests {
         });
         assert!(matches, "{out}");
         assert_eq!(class(Kind::Component, &out), ElementClass::Handshake);
-        assert_eq!(class(Kind::Component, super::ACCEPTED), ElementClass::Handshake);
+        assert_eq!(
+            class(Kind::Component, super::ACCEPTED),
+            ElementClass::Handshake
+        );
     }
 
     #[test]

@@ -28,8 +28,8 @@ use super::closing::{
     Closing, delivered, ends_the_stream, interrupted, is_proof, is_stanza, leave,
 };
 use super::table::{
-    Act, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
-    OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
+    Act, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
+    Output, OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
 };
 use super::{
     BindError, Condition, ElementClass, FeaturesClass, Kind, Offer, OpeningClass, VersionClass,

@@ -49,6 +49,6 @@ pub use receiving::{Receiving, ReceivingPhase, Turn};
 pub use sasl::{SaslElement, SaslFailure};
 pub use starttls::StartTls;
 pub use table::{
-    Act, BindRefusal, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
-    Output, OwnHeader, Pair, Policy, Resource, Sasl, Security, Tell, Verdict,
+    Act, BindRefusal, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local,
+    NegotiationFailure, Output, OwnHeader, Pair, Policy, Resource, Sasl, Security, Tell, Verdict,
 };
