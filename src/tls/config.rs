@@ -318,6 +318,10 @@ impl ServerTls {
 
     /// Whether clients may resume sessions, by the config's tickets and
     /// session storage; default false: none are issued and none accepted.
+    ///
+    /// A resumed session has its client certificate without a new check, so
+    /// configs of different verifiers must not share ticketer or storage.
+    /// [`deferred`](Self::deferred) shares them with nobody.
     #[must_use]
     pub fn tickets(mut self, tickets: bool) -> Self {
         self.config = derive(&self.given, tickets);

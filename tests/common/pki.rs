@@ -45,6 +45,13 @@ pub struct Identity {
 }
 
 impl Identity {
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        Self {
+            chain,
+            key: key.serialize_der().into(),
+        }
+    }
+
     pub fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key().into()
     }
@@ -216,10 +223,7 @@ impl Authority {
 
     fn issue(&self, params: &CertificateParams, key: &KeyPair) -> Identity {
         let leaf = params.signed_by(key, &self.issuer).unwrap();
-        Identity {
-            chain: vec![leaf.der().clone()],
-            key: key.serialize_der().into(),
-        }
+        Identity::new(vec![leaf.der().clone()], key)
     }
 }
 
