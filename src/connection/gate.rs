@@ -223,6 +223,15 @@ impl PasswordDecision<'_> {
         }
     }
 
+    /// The entity the user asks to act as, if another one.
+    #[must_use]
+    pub fn authzid(&self) -> Option<&str> {
+        match &self.0.question {
+            Question::Sasl(sasl::Question::Password { authzid, .. }) => authzid.as_deref(),
+            _ => None,
+        }
+    }
+
     /// It is; `authcid` is the user's prepared name.
     pub fn accept(self, authcid: String) {
         self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
@@ -256,6 +265,15 @@ impl ScramDecision<'_> {
         match &self.0.question {
             Question::Sasl(sasl::Question::ScramKeys { username, .. }) => username,
             _ => "",
+        }
+    }
+
+    /// The entity the user asks to act as, if another one.
+    #[must_use]
+    pub fn authzid(&self) -> Option<&str> {
+        match &self.0.question {
+            Question::Sasl(sasl::Question::ScramKeys { authzid, .. }) => authzid.as_deref(),
+            _ => None,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::jid::Jid;
 use crate::sasl::{self, Mechanism, MechanismSet, Secret};
 use crate::stream::{
     self, Act, Awaited, Closing, HeaderOut, Initiating, InitiatingPhase, Input, Kind, Leg, Opened,
-    OpeningClass, Output, Resource, StartTls, bind,
+    OpeningClass, Output, Resource, SaslElement, StartTls, bind,
 };
 use crate::time::Instant;
 use crate::tls;
@@ -252,10 +252,16 @@ impl Role for Initiating {
     }
 
     fn authentication_failure(side: &mut InitiatorSide, link: &Link) -> CloseReason {
-        let failure = side.refusal(link).or_else(|| side.failure.take());
-        CloseReason::AuthenticationFailed(failure.unwrap_or(AuthenticationFailure::Refused(
-            sasl::Condition::NotAuthorized,
-        )))
+        let failure = side.failure.take().unwrap_or_else(|| {
+            let condition = match link.framer.frame() {
+                Some(Frame::Element(element)) => {
+                    login::refusal(SaslElement::read(&element).ok().as_ref())
+                }
+                _ => sasl::Condition::NotAuthorized,
+            };
+            AuthenticationFailure::Refused(condition)
+        });
+        CloseReason::AuthenticationFailed(side.refusal(link).unwrap_or(failure))
     }
 }
 

@@ -172,9 +172,7 @@ impl Role for Receiving {
                 });
             }
             Act::BeginMechanism => return side.begin_mechanism(link),
-            Act::RequireEncryption => link.say(|out| {
-                stream::sasl::write_failure(out, sasl::Condition::EncryptionRequired, None);
-            }),
+            Act::RequireEncryption => side.refuse(link, sasl::Condition::EncryptionRequired),
             Act::RunResponse => return side.run_response(link),
             Act::SendChallenge => {
                 let reply = side.reply.take();
@@ -189,17 +187,8 @@ impl Role for Receiving {
                 side.answer = None;
                 link.restart(side.limits().after_auth());
             }
-            Act::SendFailure => {
-                let condition = side.failure;
-                side.mechanism = None;
-                link.say(|out| stream::sasl::write_failure(out, condition, None));
-            }
-            Act::SendAborted => {
-                side.mechanism = None;
-                link.say(|out| {
-                    stream::sasl::write_failure(out, sasl::Condition::Aborted, None);
-                });
-            }
+            Act::SendFailure => side.refuse(link, side.failure),
+            Act::SendAborted => side.refuse(link, sasl::Condition::Aborted),
             Act::AskPair => return side.ask_pair(link),
             Act::AcceptPair => {
                 link.say_settled(false);

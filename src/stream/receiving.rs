@@ -215,6 +215,11 @@ impl Receiving {
                     refused(leg, used, Act::RequireEncryption)
                 }
             }
+            // Who leaves after a refusal could not authenticate.
+            (P::Negotiating(_, 1..), Input::Footer) => (
+                P::Closing(Closing::Done),
+                act(Act::CloseStream(Cause::Authentication)),
+            ),
             (P::Authenticating(leg, turn, used), input) => {
                 authenticating(policy, leg, turn, used, input)
             }

@@ -10,6 +10,7 @@
 )]
 
 pub mod bench;
+pub mod hand;
 pub mod hostile_tls;
 pub mod pair;
 pub mod pki;

@@ -52,6 +52,8 @@ impl InitiatorSide {
             Ok(Some(mechanism)) => {
                 mechanism.name().clone_into(&mut self.mechanism_name);
                 self.mechanism = Some(mechanism);
+                // The failure before this one is made up for.
+                self.failure = None;
                 Input::Sasl(stream::Sasl::Send)
             }
             Ok(None) => exhausted,
@@ -66,10 +68,7 @@ impl InitiatorSide {
     /// credentials: a password the server did not accept for SCRAM must not be
     /// shown to it by PLAIN.
     fn note_failure(&mut self, element: Option<&SaslElement<'_>>) -> bool {
-        let condition = match element {
-            Some(SaslElement::Failure(SaslFailure { condition, .. })) => *condition,
-            _ => sasl::Condition::NotAuthorized,
-        };
+        let condition = refusal(element);
         self.failure = Some(AuthenticationFailure::Refused(condition));
         if let Some(name) = MechanismName::from_name(&self.mechanism_name) {
             self.failed = self.failed.with(name);
@@ -253,5 +252,13 @@ fn scram_credentials(credentials: &Credentials) -> Option<sasl::Credentials> {
         }
         Credentials::Keys { keys, .. } => Some(sasl::Credentials::keys(keys.clone())),
         Credentials::External { .. } | Credentials::Anonymous => None,
+    }
+}
+
+/// What a `<failure/>` says.
+pub(super) fn refusal(element: Option<&SaslElement<'_>>) -> sasl::Condition {
+    match element {
+        Some(SaslElement::Failure(SaslFailure { condition, .. })) => *condition,
+        _ => sasl::Condition::NotAuthorized,
     }
 }

@@ -81,6 +81,13 @@ impl ResponderSide {
         self.stepped(step, link)
     }
 
+    /// Ends the attempt with `<failure/>` (6.4.5).
+    pub(super) fn refuse(&mut self, link: &mut Link, condition: sasl::Condition) {
+        self.mechanism = None;
+        self.failure = condition;
+        link.say(|out| stream::sasl::write_failure(out, condition, None));
+    }
+
     pub(super) fn run_response(&mut self, link: &mut Link) -> Option<Input> {
         let element = match link.framer.frame() {
             Some(Frame::Element(element)) => SaslElement::read(&element),

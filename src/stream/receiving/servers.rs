@@ -39,6 +39,10 @@ pub(super) fn dialback(
     use ElementClass as E;
     use ReceivingPhase as P;
     match (phase, input) {
+        // Nothing was asked, so nothing is answered.
+        (phase, Input::Pair(_) | Input::KeyChecked) if declined(policy, phase).is_some() => {
+            super::common(phase, input)
+        }
         (phase, Input::Element(question @ (E::DialbackRequest | E::DialbackVerify))) => {
             let order = match question {
                 E::DialbackRequest => Act::AskPair,

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn rfc5280_4_1_2_5_both_forms_of_time() {
-        let seconds = |kind, text: &str| time(kind, text.as_bytes()).map(UnixTime::as_secs);
+        let seconds = |kind, text: &str| time(kind, text.as_bytes()).map(|time| time.as_secs());
         for (kind, text, expected) in [
             (UTC_TIME, "700101000000Z", 0),
             (UTC_TIME, "000301000000Z", 951_868_800),
