@@ -228,6 +228,11 @@ impl Receiving {
             {
                 servers::dialback(policy, self.phase, input)
             }
+            // The peer may have come only to ask about keys.
+            (P::Federating, Input::Footer) => (
+                P::Closing(Closing::Done),
+                act(Act::CloseStream(Cause::Closed)),
+            ),
             (P::Federating, Input::Expired) => fail(Condition::RemoteConnectionFailed),
 
             (P::AwaitHandshake, Input::Element(E::Handshake)) => {
