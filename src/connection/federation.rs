@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::link::Link;
+use crate::close::AuthenticationFailure;
 use crate::dialback::DialbackKey;
 use crate::event::{
     DialbackAnswer, DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
@@ -445,9 +446,16 @@ impl Link {
         }
     }
 
-    /// Writes what became of the question, as `invalid` where the peer is to
-    /// hear that and the stream goes on or not; see
-    /// [`Act::FailPair`](crate::stream::Act::FailPair). Returns it.
+    /// Why our pair was not granted, if that is what was just read.
+    pub(super) fn refused_pair(&self) -> Option<AuthenticationFailure> {
+        match self.dialback_element()?.content {
+            DialbackContent::Result(verdict) => Some(AuthenticationFailure::Dialback(verdict)),
+            _ => None,
+        }
+    }
+
+    /// Writes what became of the question, and returns what was written. With
+    /// `mild` an invalid key is an error, behind which the stream goes on.
     pub(super) fn say_settled(&mut self, mild: bool) -> Option<DialbackVerdict> {
         let Settled {
             from,

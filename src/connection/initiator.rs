@@ -261,7 +261,7 @@ impl Role for Initiating {
             };
             AuthenticationFailure::Refused(condition)
         });
-        CloseReason::AuthenticationFailed(side.refusal(link).unwrap_or(failure))
+        CloseReason::AuthenticationFailed(link.refused_pair().unwrap_or(failure))
     }
 }
 

@@ -193,7 +193,7 @@ impl Role for Receiving {
             Act::AcceptPair => {
                 link.say_settled(false);
             }
-            Act::RefusePair => side.refuse_pair(link),
+            Act::RefusePair => link.refuse_pair(),
             Act::FailPair => {
                 link.say_settled(true);
             }

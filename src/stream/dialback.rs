@@ -7,9 +7,9 @@
 //! What is refused: an element without a `from` or `to` that is a bare domain
 //! is `improper-addressing`; a `<db:verify/>` without `id`, a question without
 //! a key, an unknown `type`, and a key or `id` beyond
-//! [`MAX_KEY_BYTES`](crate::dialback::MAX_KEY_BYTES) and [`MAX_ID_BYTES`] are `bad-format`. The XEP sets no such lengths; its keys
-//! have 64 bytes. White space around a key is dropped, as the XEP's examples
-//! have line breaks there.
+//! [`MAX_KEY_BYTES`](crate::dialback::MAX_KEY_BYTES) and [`MAX_ID_BYTES`] are
+//! `bad-format`. The XEP sets no such lengths; its keys have 64 bytes. White
+//! space around a key is dropped, as the XEP's examples have line breaks there.
 //!
 //! The error inside a dialback error is read whatever namespace of ours it is
 //! in; one that is not understood is [`DialbackError::Other`].
@@ -217,48 +217,35 @@ impl core::fmt::Display for DialbackError {
 
 /// Appends `<db:result/>` with a key: `from` asks to send to `to` (2.1.1).
 pub fn write_request(out: &mut String, from: &str, to: &str, key: &DialbackKey) {
-    write(out, "result", Attributes { from, to, id: None }, Ok(key));
+    write(out, "result", (from, to, None), Ok(key));
 }
 
 /// Appends the answer to a request; `from` is its `to` (2.2.1).
 pub fn write_result(out: &mut String, from: &str, to: &str, verdict: DialbackVerdict) {
-    write(
-        out,
-        "result",
-        Attributes { from, to, id: None },
-        Err(verdict),
-    );
+    write(out, "result", (from, to, None), Err(verdict));
 }
 
 /// Appends `<db:verify/>` with a key received on the stream `id` (2.1.2).
 pub fn write_verify(out: &mut String, from: &str, to: &str, id: &str, key: &DialbackKey) {
-    let id = Some(id);
-    write(out, "verify", Attributes { from, to, id }, Ok(key));
+    write(out, "verify", (from, to, Some(id)), Ok(key));
 }
 
 /// Appends the answer to a `<db:verify/>`; `from` is its `to` (2.2.2).
 pub fn write_verified(out: &mut String, from: &str, to: &str, id: &str, verdict: DialbackVerdict) {
-    let id = Some(id);
-    write(out, "verify", Attributes { from, to, id }, Err(verdict));
-}
-
-struct Attributes<'a> {
-    from: &'a str,
-    to: &'a str,
-    id: Option<&'a str>,
+    write(out, "verify", (from, to, Some(id)), Err(verdict));
 }
 
 fn write(
     out: &mut String,
     name: &str,
-    attributes: Attributes<'_>,
+    (from, to, id): (&str, &str, Option<&str>),
     content: Result<&DialbackKey, DialbackVerdict>,
 ) {
     out.push_str("<db:");
     out.push_str(name);
-    put::attribute(out, "from", attributes.from);
-    put::attribute(out, "to", attributes.to);
-    if let Some(id) = attributes.id {
+    put::attribute(out, "from", from);
+    put::attribute(out, "to", to);
+    if let Some(id) = id {
         put::attribute(out, "id", id);
     }
     if let Err(verdict) = content {

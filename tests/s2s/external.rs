@@ -1,8 +1,8 @@
 //! SASL EXTERNAL between servers (XEP-0178 3).
 
-use xmpp_stream::CloseReason;
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::stream::Condition;
+use xmpp_stream::{CloseReason, EventBuf};
 
 use crate::common::hostile_tls::DATA;
 use crate::common::pair::{FIXED, Pair};
@@ -21,6 +21,7 @@ fn a_good_certificate_proves_its_domain_and_the_server_knows_whom_it_talks_to() 
         let mut pair = capulet_to_montague(version, good, (Proofs::External, Proofs::External));
         pair.settle();
         let verified = "pair capulet.example montague.example external";
+        assert!(offers_external(&pair));
         let login = [
             "tls",
             "authenticated EXTERNAL capulet.example",
@@ -95,6 +96,7 @@ fn a_bad_certificate_leaves_dialback() {
             let asked = "request capulet.example montague.example".to_string();
             assert_eq!(told(&pair.responder), ["tls".to_string(), asked]);
             assert_eq!(told(&pair.initiator), ["tls"]);
+            assert!(!offers_external(&pair));
         }
     }
 }
@@ -193,6 +195,21 @@ fn rfc6120_6_3_8_4_the_authzid_is_the_domain_or_nothing() {
         assert_eq!(answer.contains("<success"), accepted, "{authzid}: {answer}");
         assert_eq!(answer.contains("<invalid-authzid/>"), !accepted);
     }
+}
+
+/// Whether EXTERNAL was offered behind TLS.
+fn offers_external(pair: &Pair) -> bool {
+    let features = pair
+        .initiator
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            EventBuf::Features(features) => Some(features.as_str()),
+            _ => None,
+        });
+    let offers: Vec<_> = features.collect();
+    assert!(offers.len() >= 2, "{offers:?}");
+    offers[1].contains("<mechanism>EXTERNAL</mechanism>")
 }
 
 fn assert_refused(pair: &Pair, condition: Condition) {

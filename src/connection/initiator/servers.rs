@@ -2,15 +2,12 @@
 //! talk to (RFC 6120 4.7, 13.7.2; XEP-0220 2.1; XEP-0114).
 
 use super::{Declared, InitiatorSide};
-use crate::close::{AuthenticationFailure, CloseReason, InternalError, Manner};
+use crate::close::{CloseReason, InternalError, Manner};
 use crate::config::{InitiatorSecurity, KeySource, Proof};
 use crate::connection::link::Link;
 use crate::event::{DialbackQuestion, Proven};
 use crate::jid::Jid;
-use crate::stream::{
-    Condition, DialbackContent, DialbackElement, Features, Kind, Opened, OpeningClass, Sasl,
-    handshake, ns,
-};
+use crate::stream::{Condition, Features, Kind, Opened, OpeningClass, Sasl, handshake, ns};
 use crate::tls;
 use crate::tls::identity::Purpose;
 use crate::xml::{Frame, Header};
@@ -130,17 +127,6 @@ impl InitiatorSide {
         if let Ok(peer) = Jid::parse(&self.config.peer) {
             let own = self.config.account.clone();
             link.federation.verified(own, peer, Proven::External);
-        }
-    }
-
-    /// Why the pair was not granted, if that is what was just read.
-    pub(super) fn refusal(&self, link: &Link) -> Option<AuthenticationFailure> {
-        match link.dialback_element() {
-            Some(DialbackElement {
-                content: DialbackContent::Result(verdict),
-                ..
-            }) => Some(AuthenticationFailure::Dialback(verdict)),
-            _ => None,
         }
     }
 

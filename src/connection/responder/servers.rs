@@ -150,15 +150,6 @@ impl ResponderSide {
         None
     }
 
-    /// 2.2.1: nobody else is accepted who is not verified already.
-    pub(super) fn refuse_pair(&self, link: &mut Link) {
-        if let Some(verdict) = link.say_settled(false) {
-            let failure = AuthenticationFailure::Dialback(verdict);
-            link.end_with(CloseReason::AuthenticationFailed(failure));
-        }
-        link.say(|out| out.push_str(CLOSING_TAG));
-    }
-
     /// XEP-0114 3
     pub(super) fn check_handshake(&self, link: &Link) -> Input {
         let secret = self.host.as_ref().and_then(|host| host.component.as_ref());
@@ -192,6 +183,15 @@ impl ResponderSide {
 }
 
 impl Link {
+    /// XEP-0220 2.2.1: nobody else was verified, so this is the end.
+    pub(super) fn refuse_pair(&mut self) {
+        if let Some(verdict) = self.say_settled(false) {
+            let failure = AuthenticationFailure::Dialback(verdict);
+            self.end_with(CloseReason::AuthenticationFailed(failure));
+        }
+        self.say(|out| out.push_str(CLOSING_TAG));
+    }
+
     /// Dialback is not to be had here (XEP-0220 2.4).
     pub(super) fn decline_dialback(&mut self, error: DialbackError) {
         let Some(DialbackElement { from, to, content }) = self.dialback_element() else {

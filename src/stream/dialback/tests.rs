@@ -35,6 +35,8 @@ fn read(xml: &str) -> Option<Read> {
     })
 }
 
+/// With `Some`, as `read` has it.
+#[allow(clippy::unnecessary_wraps, reason = "compared with what is read")]
 fn said(content: DialbackContent<'static>) -> Option<Read> {
     Some(Ok((
         "capulet.example".into(),
