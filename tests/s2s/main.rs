@@ -13,6 +13,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod dialback;
+mod endings;
 mod external;
 mod stanzas;
 mod unsolicited;

@@ -65,18 +65,22 @@ fn pki() -> &'static Pki {
     })
 }
 
-pub fn trust() -> Trust {
+pub fn roots() -> Arc<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add(pki().root.clone()).unwrap();
-    Trust::new(Arc::new(roots), &Crypto::Ring.provider())
+    Arc::new(roots)
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub fn trust() -> Trust {
+    Trust::new(roots(), &provider())
+}
+
+pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(Crypto::Ring.provider())
 }
 
 impl Certificate {
-    fn chain_and_key(self) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    pub fn chain_and_key(self) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
         let key = KeyPair::generate().unwrap();
         let params = |name: &str| CertificateParams::new(vec![name.to_string()]).unwrap();
         let certificate = match self {
@@ -213,7 +217,11 @@ pub fn capulet_to_montague(
 /// The responder of the pair and a peer that has Capulet's certificate, has
 /// completed the handshake, and says what it likes from then on.
 pub fn secured(pair: &mut Pair) -> HostileTls {
-    let mut config = Certificate::Good(CAPULET).client_config(TLS13);
+    secured_by(pair, TLS13)
+}
+
+pub fn secured_by(pair: &mut Pair, version: Version) -> HostileTls {
+    let mut config = Certificate::Good(CAPULET).client_config(version);
     let deferred = Arc::new(Believes(provider()));
     config.dangerous().set_certificate_verifier(deferred);
     let mut peer = HostileTls::client(config, name(MONTAGUE));
