@@ -161,7 +161,8 @@ pub enum CloseReason {
     /// The receiving entity refused STARTTLS (5.4.2.2); on its own side: it
     /// was asked where it had not offered it.
     StarttlsRefused,
-    /// Bytes came behind `<starttls/>` before `<proceed/>` was sent (5.4.3.1).
+    /// Bytes came behind `<starttls/>` before `<proceed/>` was sent, or what
+    /// came then was not TLS (5.4.3.1).
     PlaintextAfterStarttls,
     /// The application called `abort`.
     LocalAbort,

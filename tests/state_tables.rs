@@ -5,7 +5,6 @@
 //! What happened on the way to a state (was TLS completed, was a closing tag
 //! written, ...) is part of what is searched: see `search::History`.
 
-mod common;
 mod state_tables {
     pub(super) mod describe;
     pub(super) mod diagram;
@@ -15,7 +14,7 @@ mod state_tables {
 use std::collections::{BTreeMap, BTreeSet};
 
 use state_tables::search::{
-    Count, Phase, Step, Table, alphabet, explore, is_possible, policies, rank, reach,
+    Count, Phase, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank, reach,
 };
 use state_tables::{describe, diagram};
 use xmpp_stream::stream::{
@@ -119,12 +118,15 @@ const BLAMED: [(&str, &str); 23] = [
     ),
 ];
 
+/// Whether a step under a policy keeps it.
+type Promise = fn(&Policy, &Step) -> bool;
+
 /// What is promised of every step, by name.
-const PROMISES: [(&str, fn(&Policy, &Step) -> bool); 22] = [
+const PROMISES: [(&str, Promise); 22] = [
     // 6120-4.3.2-4, 6120-5.3.1-1, 6120-13.3-1
     (
         "established only behind the TLS handshake",
-        |policy, step| !tells_established(step) || step.after.secured == has_tls(policy),
+        |policy, step| !tells_established(step) || step.after.secured == has_tls(*policy),
     ),
     // 6120-6.3.1-1, 6120-15-sasl-mtn, XEP-0220-corr, XEP-0114-hs
     ("established only behind a proof", |policy, step| {
@@ -151,7 +153,7 @@ const PROMISES: [(&str, fn(&Policy, &Step) -> bool); 22] = [
             !step.orders_dialback()
                 || (policy.kind == Kind::ServerToServer
                     && policy.dialback == Dialback::Allowed
-                    && step.before.secured == has_tls(policy))
+                    && step.before.secured == has_tls(*policy))
         },
     ),
     (
@@ -176,7 +178,8 @@ const PROMISES: [(&str, fn(&Policy, &Step) -> bool); 22] = [
     (
         "established only with a new header after each restart",
         |policy, step| {
-            !tells_established(step) || step.after.opened == step.after.headers_due(policy)
+            !tells_established(step)
+                || step.after.opened == headers_due(policy.security, step.after)
         },
     ),
     ("established is told once", |_, step| {
@@ -211,12 +214,12 @@ const PROMISES: [(&str, fn(&Policy, &Step) -> bool); 22] = [
     // 6120-5.3.4-1
     ("SASL on its leg alone", |policy, step| {
         !step.orders_sasl()
-            || (step.before.secured == has_tls(policy) && !step.before.authenticated)
+            || (step.before.secured == has_tls(*policy) && !step.before.authenticated)
     }),
     (
         "TLS only if the policy has it, STARTTLS likewise",
         |policy, step| match step.output.act {
-            Act::StartTls => has_tls(policy),
+            Act::StartTls => has_tls(*policy),
             Act::RequestTls | Act::Proceed => policy.security == Security::StartTls,
             _ => true,
         },
@@ -267,7 +270,7 @@ const PROMISES: [(&str, fn(&Policy, &Step) -> bool); 22] = [
     // It blames the driver: neither peer nor deadline nor application get here.
     ("an internal cause needs a wrong driver", |policy, step| {
         step.output.act != Act::EndTransport(Cause::Internal)
-            || !is_possible(policy, step.phase_before, step.input)
+            || !is_possible(*policy, step.phase_before, step.input)
     }),
 ];
 
@@ -472,6 +475,6 @@ fn tells_established(step: &Step) -> bool {
     step.output.tell == Tell::Established
 }
 
-fn has_tls(policy: &Policy) -> bool {
+fn has_tls(policy: Policy) -> bool {
     policy.security != Security::Plaintext
 }

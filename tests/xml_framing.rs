@@ -275,6 +275,10 @@ const ACCEPTED: &[(&str, usize)] = &[
         1,
     ),
     ("<a.b-c_d0/>", 1),
+    (
+        "<a b='1\n2\t3\r\n4\r5' c='6789'>a\r\nb\rc\n<![CDATA[d\r\ne]]>f</a>",
+        1,
+    ),
     ("<_/>", 1),
     ("<a>\u{FFFD}\u{E000}\u{FE0F}\u{10FFFF}</a>", 1),
     ("<a/><b/><c></c>", 3),
@@ -642,6 +646,32 @@ fn classes_name_the_stream_error_of_each_row() {
     for (kind, class) in rows {
         assert_eq!(kind.class(), class, "{kind:?}");
     }
+}
+
+/// Whatever was read stays readable, and what comes behind it has room.
+#[test]
+fn a_whole_record_fits_behind_the_current_frame_while_nothing_is_unread() {
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(HEADER.as_bytes());
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    let frame = format!("<a>{}</a>", "x".repeat(9_000));
+    framer.push(frame.as_bytes());
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    assert!(framer.unread().is_empty());
+    assert!(framer.capacity() >= 16_384);
+
+    let record = format!("<b>{}</b>", "y".repeat(16_377));
+    assert_eq!(framer.push(record.as_bytes()), 16_384);
+    assert_eq!(framer.unread(), record.as_bytes());
+    let Some(Frame::Element(shown)) = framer.frame() else {
+        panic!("gone");
+    };
+    assert_eq!(shown.as_str(), frame);
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    let Some(Frame::Element(shown)) = framer.frame() else {
+        panic!("gone");
+    };
+    assert_eq!(shown.as_str(), record);
 }
 
 /// Shorthand for comparing faults.

@@ -218,6 +218,15 @@ fn rfc6120_4_8_3_rewriting_moves_content_and_nothing_else() {
 }
 
 #[test]
+fn rewriting_an_element_that_stands_alone_keeps_it_standing_alone() {
+    let stanza = StanzaBuf::parse("<q xmlns='u' to='a'><i xmlns=''/><j/></q>").unwrap();
+    let mut out = String::new();
+    let rewrite = stanza.as_stanza().rewrite().to(Some("b"));
+    rewrite.write(&mut out).unwrap();
+    assert_eq!(out, "<q xmlns='u' to='b'><i xmlns=''/><j/></q>");
+}
+
+#[test]
 fn what_cannot_be_written_is_refused_before_writing() {
     let stanza = parse("<a/>");
     let mut out = String::new();
@@ -419,4 +428,12 @@ proptest! {
         prop_assert_eq!(&whole, &xml::run_split(&stream, chunk, limits));
         prop_assert_eq!(&whole, &xml::run_split(&stream, 1, limits));
     }
+}
+
+#[test]
+fn everything_can_go_to_another_thread() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<Framer>();
+    check::<Checker>();
+    check::<StanzaBuf>();
 }

@@ -11,7 +11,6 @@ use xmpp_stream::stream::{BindError, Condition, Receiving, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
 
-use crate::certificate::xmpp_addresses;
 use crate::config::Server;
 use crate::net::App;
 use crate::router::Mail;
@@ -42,10 +41,7 @@ impl App<Receiving> for Client {
     fn event(&mut self, event: &Event<'_>, _: Instant) {
         self.lines.event(event);
         match event {
-            Event::TlsEstablished(info) => {
-                let leaf = info.peer_certificates().first();
-                self.certified = leaf.map(xmpp_addresses).unwrap_or_default();
-            }
+            Event::TlsEstablished(info) => self.certified = info.peer_jids(),
             Event::Established(established) => {
                 if let Some(jid) = established.jid() {
                     self.server.router.bind(self.conn, jid);
@@ -61,6 +57,8 @@ impl App<Receiving> for Client {
                     Outcome::InvalidFrom => self.ending = Some(Condition::InvalidFrom),
                 }
             }
+            // RFC 6120 4.9.3.24: nothing but stanzas is understood here.
+            Event::Element(_) => self.ending = Some(Condition::UnsupportedStanzaType),
             Event::ResetAdvised(cause) => self.reset = Some(*cause),
             _ => {}
         }

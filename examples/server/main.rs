@@ -22,7 +22,6 @@
 )]
 
 mod app;
-mod certificate;
 mod config;
 #[path = "../shared/net.rs"]
 mod net;

@@ -40,8 +40,8 @@ pub fn client(options: &Options) -> Result<ClientTls, Usage> {
 /// A server: `--cert`, `--key`, `--tls`; with `--client-ca` clients are asked
 /// for a certificate, and let in without one.
 ///
-/// Sessions may be resumed, so that clients can show that they do not do it
-/// after a reset.
+/// Sessions may be resumed, but not by a server that resets streams: behind a
+/// reset everything is negotiated anew (RFC 6120 4.9.3.16).
 pub fn server(options: &Options) -> Result<ServerTls, Usage> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions(options)?)
@@ -58,7 +58,8 @@ pub fn server(options: &Options) -> Result<ServerTls, Usage> {
     let config = builder
         .with_single_cert(chain(options.need("cert")?)?, key(options.need("key")?)?)
         .map_err(bad("cert"))?;
-    Ok(ServerTls::new(Arc::new(config)).tickets(true))
+    let resets = options.has("reset-after") || options.has("reset-after-records");
+    Ok(ServerTls::new(Arc::new(config)).tickets(!resets))
 }
 
 static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];

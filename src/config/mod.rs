@@ -25,6 +25,26 @@
 //! ```
 //!
 //! Whatever weakens a stream is spelled `dangerous_*`.
+//!
+//! Streams between servers and of components have builders of their own, in
+//! the same manner:
+//!
+//! ```
+//! use xmpp_stream::{config::InitiatorConfig, dialback::DialbackSecret, jid::Jid};
+//! use xmpp_stream::tls::{ClientTls, identity::Trust};
+//! # fn config(tls: ClientTls, trust: Trust, secret: DialbackSecret) -> Result<(), Box<dyn std::error::Error>> {
+//! let own = Jid::parse("montague.example")?;
+//! let peer = Jid::parse("capulet.example")?;
+//! let config = InitiatorConfig::server(&own, &peer)
+//!     .starttls(tls) // of `ClientTls::deferred`, with our certificate
+//!     .external(trust)
+//!     .dialback(secret)
+//!     .build()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Each side picks what may prove a domain: its certificate (SASL EXTERNAL),
+//! dialback, or both, of which EXTERNAL is tried first.
 
 mod initiator;
 mod responder;

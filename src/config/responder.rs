@@ -132,7 +132,8 @@ impl<For> ResponderBuilder<For> {
         self
     }
 
-    /// `xml:lang` of the stream, where the peer asks for none; default `en`.
+    /// `xml:lang` of the stream: the one language we speak, whatever the peer
+    /// asks for (RFC 6120 4.7.4); default `en`.
     pub fn lang(mut self, lang: &str) -> Self {
         self.lang = lang.to_string();
         self

@@ -1,23 +1,6 @@
 //! Configuration of streams between servers (RFC 6120, XEP-0178, XEP-0220) and
 //! of external components (XEP-0114), in both roles.
 //!
-//! Between servers each side picks what may prove a domain: its certificate
-//! (SASL EXTERNAL), dialback, or both, of which EXTERNAL is tried first.
-//!
-//! ```
-//! use xmpp_stream::{config::InitiatorConfig, dialback::DialbackSecret, jid::Jid};
-//! use xmpp_stream::tls::{ClientTls, identity::Trust};
-//! # fn config(tls: ClientTls, trust: Trust, secret: DialbackSecret) -> Result<(), Box<dyn std::error::Error>> {
-//! let own = Jid::parse("montague.example")?;
-//! let peer = Jid::parse("capulet.example")?;
-//! let config = InitiatorConfig::server(&own, &peer)
-//!     .starttls(tls) // of `ClientTls::deferred`, with our certificate
-//!     .external(trust)
-//!     .dialback(secret)
-//!     .build()?;
-//! # Ok(()) }
-//! ```
-//!
 //! Not yet done: bidirectional streams (XEP-0288), and asking for more than one
 //! domain pair as the initiating server; a receiving server is asked for as
 //! many as [`Limits::requests`](crate::limits::Limits::requests) allows.

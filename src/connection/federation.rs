@@ -20,7 +20,7 @@ use crate::event::{
 };
 use crate::jid::Jid;
 use crate::stream::dialback::{self, DialbackContent, DialbackElement, DialbackVerdict};
-use crate::stream::{Condition, DialbackError, ElementClass, Input, Pair, ns};
+use crate::stream::{Condition, DialbackError, ElementClass, Input, Pair};
 use crate::xml::{Element, Frame};
 
 /// How many questions of a peer that has proved nothing may wait.
@@ -154,9 +154,6 @@ impl Federation {
     pub(super) fn may_send(&self, element: &Element<'_>, content_ns: &str) -> bool {
         if self.scope == Scope::Open {
             return true;
-        }
-        if element.ns() == ns::DIALBACK {
-            return false;
         }
         if element.ns() != content_ns {
             return true;

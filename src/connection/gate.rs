@@ -4,6 +4,11 @@
 //! it, [`Connection::decision`](crate::Connection::decision) gives the handle
 //! that answers it, whenever the application has looked things up. Meanwhile
 //! no further frame is taken and the deadline of the phase runs.
+//!
+//! TLS records are opened all the same, up to the next whole frame, so that a
+//! renegotiation attempt does not have to wait for the answer. While SASL asks,
+//! it is up to the next *byte* of text: a restart may follow, behind which the
+//! same bytes mean something else (RFC 6120 4.3.3).
 
 use alloc::string::String;
 use alloc::sync::Arc;

@@ -101,6 +101,15 @@ pub struct PeerHeader {
 }
 
 impl PeerHeader {
+    /// Before there is one.
+    pub(super) const NONE: Self = Self {
+        id: None,
+        from: None,
+        to: None,
+        lang: None,
+        version: Version::LEGACY,
+    };
+
     /// Keeps what the header says.
     pub(super) fn note(&mut self, opened: &Opened<'_>) {
         self.id = opened.id.as_deref().map(ToOwned::to_owned);
@@ -124,13 +133,7 @@ impl Link {
             inbound: Inbound::Open,
             request: None,
             gate: None,
-            peer: PeerHeader {
-                id: None,
-                from: None,
-                to: None,
-                lang: None,
-                version: Version::LEGACY,
-            },
+            peer: PeerHeader::NONE,
             clock: Clock {
                 now,
                 phase: Some(now + limits.phase_timeout()),
@@ -208,6 +211,7 @@ impl Link {
         self.framer.restart();
         self.framer.set_limits(limits);
         self.found = None;
+        self.peer = PeerHeader::NONE;
     }
 
     /// Starts the meter of the keys.

@@ -9,10 +9,10 @@
 //!   the peer's faults become a [`CloseTcp`], the caller's mistakes are `Err`s
 //!   of the calls that made them and change nothing.
 //! * After any input or application call, poll again. After
-//!   [`Action::Wait`](crate::Action::Wait), sleep as told.
+//!   [`Action::Wait`], sleep as told.
 //! * [`transmit`](Connection::transmit) is a window on what TCP should take;
 //!   it changes only inside `poll` and `transmitted`.
-//! * After [`Action::CloseTcp`](crate::Action::CloseTcp) everything is inert.
+//! * After [`Action::CloseTcp`] everything is inert.
 //!
 //! [`receive_eof`]: Connection::receive_eof
 //! [`transport_failed`]: Connection::transport_failed
@@ -36,7 +36,9 @@
 //! | any | any | RST | `transport`, unless the exchange was complete |
 //! | in a handshake | - | FIN or RST | `transport`, with the phase |
 //!
-//! A stream error that was sent or received before the end stays the reason.
+//! A stream error that was sent or received before the end stays the reason. A
+//! close is clean only if nothing goes wrong behind it: bytes that cannot be
+//! read, or TLS that fails, are the reason then.
 
 mod clock;
 mod drive;
@@ -174,7 +176,7 @@ impl<N: Negotiation> Connection<N> {
     }
 
     /// The [`CloseTcp`] by value: `Some` once, after
-    /// [`Action::CloseTcp`](crate::Action::CloseTcp).
+    /// [`Action::CloseTcp`].
     pub fn take_close(&mut self) -> Option<CloseTcp> {
         self.link.take_close()
     }

@@ -22,8 +22,8 @@ use crate::reset::UsagePolicy;
 use crate::sasl::{self, Acceptor, Identity, Secret};
 use crate::stream::{
     self, Act, Awaited, BindError, BindRefusal, BindRequest, Closing, Input, Kind, Leg, Opened,
-    OpeningClass, Output, Receiving, ReceivingPhase, StartTls, StreamError, Version, bind,
-    handshake, header::CLOSING_TAG,
+    OpeningClass, Output, Receiving, ReceivingPhase, Security, StartTls, StreamError, Version,
+    bind, handshake, header::CLOSING_TAG,
 };
 use crate::time::Instant;
 use crate::tls;
@@ -119,7 +119,9 @@ impl Role for Receiving {
             P::TlsHandshake(_) => (Phase::TlsHandshake, Stage::Negotiating),
             P::AwaitHeader(_) => (Phase::Header, Stage::Negotiating),
             P::AwaitHost(_) => (Phase::Decision, Stage::Negotiating),
-            P::Negotiating(Leg::Plain, _) => (Phase::StartTls, Stage::Negotiating),
+            P::Negotiating(Leg::Plain, _) if self.policy().security == Security::StartTls => {
+                (Phase::StartTls, Stage::Negotiating)
+            }
             P::Negotiating(..) | P::Authenticating(..) => {
                 (Phase::Authentication, Stage::Negotiating)
             }

@@ -11,6 +11,7 @@ use crate::event::{DialbackAnswer, RequestId};
 use crate::jid::Jid;
 use crate::reset::Cause;
 use crate::stream::dialback::{MAX_ID_BYTES, write_verify};
+use crate::stream::ns;
 use crate::xml;
 
 /// The established stream, or one between servers on which dialback goes on;
@@ -34,12 +35,18 @@ pub enum SendError {
     /// The text is not exactly one acceptable element.
     #[error("not one element: {0}")]
     Element(xml::Fault),
+    /// The element is in a namespace by which streams are opened, secured,
+    /// authenticated and ended (RFC 6120 4.8.1, 5.4, 6.4; XEP-0220). These are the
+    /// connection's to say; a `<stream:error/>` is sent by
+    /// [`Connection::fail`](crate::Connection::fail).
+    #[error("an element by which streams are negotiated or ended")]
+    Reserved,
     /// The closure of [`Session::send_with`] failed.
     #[error("the writer failed")]
     Write,
     /// Between servers and from a component: the stream does not carry stanzas
     /// with these addresses, or not yet, or not in this direction (RFC 6120
-    /// 4.5, 8.1.2; XEP-0114 3). Elements of dialback are the machine's own.
+    /// 4.5, 8.1.2; XEP-0114 3).
     #[error("the stream does not carry stanzas with these addresses")]
     Addresses,
     /// Keys are asked about on the stream of an initiating server, with an id
@@ -92,9 +99,10 @@ impl<'a> Session<'a> {
             written.map_err(|fmt::Error| SendError::Write)?;
             let text = queue.get(start..).unwrap_or_default();
             let element = checker.check(text).map_err(SendError::Element)?;
-            match federation.may_send(&element, content_ns) {
-                true => Ok(()),
-                false => Err(SendError::Addresses),
+            match element.ns() {
+                ns::STREAM | ns::TLS | ns::SASL | ns::DIALBACK => Err(SendError::Reserved),
+                _ if !federation.may_send(&element, content_ns) => Err(SendError::Addresses),
+                _ => Ok(()),
             }
         })
     }

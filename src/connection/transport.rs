@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use super::link::Link;
+use super::link::{Link, PeerHeader};
 use crate::sasl::ChannelBindingData;
 use crate::tls::{self, TlsInfo};
 use crate::xml::Framer;
@@ -116,7 +116,7 @@ impl Link {
     }
 
     /// Hands the transport to TLS: what was read behind the last frame is
-    /// TLS's (RFC 6120 5.4.2.3), and the framer that read before it is gone
+    /// TLS's (RFC 6120 5.4.2.3), and what was read before it is forgotten
     /// (5.4.3.3).
     pub(super) fn start_tls(&mut self, session: tls::Session, opening: Opening) {
         self.transport = Transport::Tls {
@@ -126,6 +126,7 @@ impl Link {
         };
         self.framer = Framer::new(self.limits.before_auth());
         self.found = None;
+        self.peer = PeerHeader::NONE;
     }
 
     /// Turns what was said into bytes, as stream text.

@@ -119,6 +119,12 @@ impl Initiating {
         }
     }
 
+    /// What it was made for.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn phase(&self) -> InitiatingPhase {

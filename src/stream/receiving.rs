@@ -98,6 +98,12 @@ impl Receiving {
         }
     }
 
+    /// What it was made for.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn phase(&self) -> ReceivingPhase {

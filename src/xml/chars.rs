@@ -84,7 +84,7 @@ pub(crate) fn characters(text: &str) -> Result<Controls, usize> {
 }
 
 /// Long enough to be worth vector instructions.
-const BLOCK: usize = 128;
+const BLOCK: usize = 32;
 type Block = [u8; BLOCK];
 
 /// Looks at one block more closely. There are no branches, so it is done with vector instructions.

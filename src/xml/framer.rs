@@ -6,15 +6,17 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::chars;
-use super::element::{Element, Header, Stanza};
+use super::element::{Element, Stanza};
 use super::fault::{Fault, FaultKind, Flaw, LimitKind};
+use super::frame::{Frame, FrameKind};
+use super::header::Header;
 use super::input::Input;
 use super::limits::FrameLimits;
 use super::names::Scope;
-use super::prolog::{self, Prolog};
-use super::scan::{self, Assembler, Markup, Surroundings};
+use super::scan::{Assembler, Surroundings};
 use super::tag::{EndScan, StartTag, TagForm};
 use super::tape::Tape;
+use super::toplevel::{self, FirstLevel, Prolog};
 
 /// Cuts the bytes of a stream into frames and validates them (RFC 6120 sections 4, 11).
 ///
@@ -24,7 +26,7 @@ use super::tape::Tape;
 ///
 /// It holds at most the larger of [`FrameLimits::frame_bytes`] and [`FrameLimits::header_bytes`] plus two windows of 16
 /// KiB, and what the tape of one element takes, which the other limits bound. Its buffers are overwritten when it is
-/// dropped.
+/// dropped; what they left behind when they grew is not.
 pub struct Framer {
     input: Input,
     stage: Stage,
@@ -36,34 +38,6 @@ pub struct Framer {
     scope: Arc<Scope>,
     limits: FrameLimits,
     next_limits: FrameLimits,
-}
-
-/// What a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FrameKind {
-    /// The start tag of the stream.
-    Header,
-    /// A first-level element.
-    Element,
-    /// *One byte* of white space between first-level elements. One byte each, because how many arrive together is an
-    /// accident of the transport, and frames must not depend on it.
-    Keepalive,
-    /// The closing tag of the stream. A root element without content (`<stream:stream/>`) is a header and a footer.
-    Footer,
-}
-
-/// A frame, borrowed from the framer until the next poll.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Frame<'a> {
-    /// The start tag of the stream. What the root is called is for the stream layer to judge.
-    Header(Header<'a>),
-    /// A first-level element, also one that looks like another stream header: it opens nothing.
-    Element(Stanza<'a>),
-    /// See [`FrameKind::Keepalive`].
-    Keepalive,
-    /// The closing tag of the stream.
-    Footer,
 }
 
 /// What the framer expects or is reading.
@@ -138,6 +112,7 @@ impl Framer {
     }
 
     /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         self.input.push(self.read(), bytes)
     }
@@ -159,6 +134,7 @@ impl Framer {
     ///
     /// The first violation found, on this and every later call. Frames before it were returned before. A violation
     /// inside a tag shows when the tag is whole, any other at its first byte.
+    #[inline]
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
         if let (Stage::Element, Supply::Exhausted) = (self.stage, self.supply) {
             if self.prolong() {
@@ -310,19 +286,19 @@ impl Framer {
                 Ok(Found::Frame(FrameKind::Element, length))
             }
             Stage::Between => {
-                let found = between(text)?;
+                let found = toplevel::between(text)?;
                 Ok(self.first_level(found))
             }
             Stage::Start => {
-                let found = prolog::start(text)?;
+                let found = toplevel::start(text)?;
                 Ok(self.before_header(found))
             }
             Stage::Prolog => {
-                let found = prolog::later(text)?;
+                let found = toplevel::later(text)?;
                 Ok(self.before_header(found))
             }
             Stage::Declaration { seen } => {
-                let Some(length) = prolog::declaration(text, seen)? else {
+                let Some(length) = toplevel::declaration(text, seen)? else {
                     self.stage = Stage::Declaration { seen: text.len() };
                     return Ok(Found::Starved);
                 };
@@ -424,7 +400,7 @@ impl Framer {
         match (self.input.wrong(), self.stage) {
             (None, _) => Ok(false),
             (Some(_), Stage::Start)
-                if prolog::is_foreign_encoding(self.input.text(), self.input.next()) =>
+                if toplevel::is_foreign_encoding(self.input.text(), self.input.next()) =>
             {
                 Err(FaultKind::UnsupportedEncoding.at(0))
             }
@@ -481,30 +457,6 @@ enum Found {
     Nothing,
     /// The text is used up.
     Starved,
-}
-
-/// What stands between first-level elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FirstLevel {
-    Unfinished,
-    Space,
-    Element,
-    Footer,
-}
-
-fn between(text: &str) -> Result<FirstLevel, Flaw> {
-    let bytes = text.as_bytes();
-    match bytes {
-        [] => Ok(FirstLevel::Unfinished),
-        [b, ..] if chars::is_space(*b) => Ok(FirstLevel::Space),
-        [b'<', ..] => match scan::markup(bytes, 0)? {
-            Markup::Unfinished => Ok(FirstLevel::Unfinished),
-            Markup::EndTag => Ok(FirstLevel::Footer),
-            Markup::StartTag => Ok(FirstLevel::Element),
-            Markup::Cdata => Err(FaultKind::TextBetweenStanzas.at(0)),
-        },
-        _ => Err(FaultKind::TextBetweenStanzas.at(0)),
-    }
 }
 
 /// The text up to a limit, cut between characters.

@@ -52,9 +52,10 @@ impl Default for Input {
 impl Input {
     /// How much there is room for, when the first `n` bytes of the current frame were read.
     pub(crate) fn capacity(&self, n: usize) -> usize {
-        match self.behind(n).is_empty() {
-            true => RAW_BYTES,
-            false => RAW_BYTES.saturating_sub(self.filled),
+        if self.behind(n).is_empty() {
+            RAW_BYTES
+        } else {
+            RAW_BYTES.saturating_sub(self.filled)
         }
     }
 
@@ -87,7 +88,7 @@ impl Input {
 
     /// How long [`text`](Self::text) is.
     pub(crate) fn length(&self) -> usize {
-        self.text.len() - self.start
+        self.text.len().saturating_sub(self.start)
     }
 
     /// Whether the text may hold control characters.
@@ -169,10 +170,10 @@ impl Input {
 
     /// Forgets everything but the bytes behind the first `n` of the current frame; positions start anew.
     pub(crate) fn restart(&mut self, n: usize) {
-        let kept = self.raw_index(n).min(self.filled);
-        self.raw.truncate(self.filled);
-        self.raw.drain(..kept);
-        self.filled = self.raw.len();
+        let kept = Vec::from(self.behind(n));
+        self.raw.zeroize();
+        self.raw.extend_from_slice(&kept);
+        self.filled = kept.len();
         self.copied = 0;
         self.text.zeroize();
         self.start = 0;
@@ -200,7 +201,7 @@ impl Input {
     }
 
     pub(crate) fn held(&self) -> usize {
-        self.text.len() - self.start + self.filled - self.copied
+        self.length() + self.filled.saturating_sub(self.copied)
     }
 
     /// Where nothing is left behind the first `n` bytes of the current frame, what `raw` holds stands in `text`.

@@ -28,30 +28,42 @@
 //! # How it works
 //!
 //! Bytes are validated once, in runs as long as they come, as UTF-8 and as XML characters; from there on everything is a
-//! `str`. A tag's end is found before the tag is read, with xmlparser's `Stream`; text is skipped with memchr. What was
-//! read goes to a tape of nodes, attributes and namespaces, which the views read: nothing is tokenised twice, and in
-//! steady state nothing is allocated.
+//! `str`. A tag is read when it is whole, on xmlparser's `Stream`, with short ways for what nearly all tags consist of;
+//! text is skipped with memchr. What was read goes to a tape of nodes, attributes and namespaces, which the views read:
+//! nothing is tokenised twice, and in steady state nothing is allocated. The cost is linear in the bytes, in chunks of any
+//! size.
+//!
+//! # Memory
+//!
+//! A framer holds at most the larger of `frame_bytes` and `header_bytes` plus two windows of 16 KiB, and the tape: 40 bytes
+//! for each of at most `3 * elements + 1` nodes, 32 for each attribute and 24 more if it declares a namespace; of these
+//! there are at most `elements * attributes`, at five bytes of text or more each. Vectors may hold up to twice that by the way they grow.
+//! [`Framer::shrink`] gives back what is not in use.
 
 mod chars;
 mod checker;
 mod element;
 mod fault;
+mod frame;
 mod framer;
+mod header;
 mod input;
 mod limits;
 mod names;
 mod owned;
-mod prolog;
 pub mod rewrite;
 mod scan;
 mod tag;
 mod tape;
+mod toplevel;
 pub mod write;
 
 pub use checker::Checker;
-pub use element::{Attribute, Content, Element, Header, Nodes, Stanza, Text};
+pub use element::{Attribute, Content, Element, Nodes, Stanza, Text};
 pub use fault::{Fault, FaultClass, FaultKind, LimitKind};
-pub use framer::{Frame, FrameKind, Framer};
+pub use frame::{Frame, FrameKind};
+pub use framer::Framer;
+pub use header::Header;
 pub use limits::FrameLimits;
 pub use names::Scope;
 pub use owned::StanzaBuf;

@@ -134,11 +134,9 @@ impl<'a> Rewrite<'a> {
     /// [`RewriteError::Unwritable`] before anything is written, [`RewriteError::Writer`] if `out` fails.
     pub fn write(&self, out: &mut dyn fmt::Write) -> Result<(), RewriteError> {
         let (text, _, scope, _) = self.stanza.parts();
-        let old = match scope.get("") {
-            Some(ns) => ns,
-            // An element that stands alone says itself what its content namespace is.
-            None => self.stanza.ns(),
-        };
+        let inherited = scope.get("");
+        // An element that stands alone says itself what its content namespace is.
+        let old = inherited.unwrap_or(self.stanza.ns());
         let new = self.content_ns.unwrap_or(old);
         let _ = write::escape_attr(new)?;
         let pass = Pass {
@@ -148,6 +146,7 @@ impl<'a> Rewrite<'a> {
             to: self.to.escaped()?,
             old,
             new,
+            around: self.content_ns.or(inherited).unwrap_or_default(),
         };
         Ok(pass.write(out)?)
     }
@@ -171,6 +170,8 @@ struct Pass<'a> {
     to: Written<'a>,
     old: &'a str,
     new: &'a str,
+    /// The default namespace where the stanza will stand.
+    around: &'a str,
 }
 
 /// An element whose end tag is still to be written.
@@ -258,7 +259,7 @@ impl<'a> Pass<'a> {
         let (_, tape, scope, _) = self.stanza.parts();
         let ns = tape.uri(element.namespace, self.text, scope);
         let kind = self.kind(element, ns, parent);
-        let around = parent.map_or(self.new, |parent| parent.default);
+        let around = parent.map_or(self.around, |parent| parent.default);
         let attributes = tape.attributes_of(element);
         // Default namespaces are declared where a name needs another than its parent, not where they were: content
         // elements may have lost or gained the need for one.

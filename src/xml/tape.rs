@@ -232,3 +232,15 @@ impl Name {
 pub(crate) fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tape_takes_what_the_documentation_says() {
+        assert!(size_of::<Node>() <= 40);
+        assert!(size_of::<AttributeNode>() <= 32);
+        assert!(size_of::<Binding>() <= 24);
+    }
+}

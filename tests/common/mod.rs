@@ -11,7 +11,10 @@
 
 pub mod bench;
 pub mod hand;
+pub mod honest;
 pub mod hostile_tls;
+pub mod lead;
+pub mod outcome;
 pub mod pair;
 pub mod pki;
 pub mod play;

@@ -6,7 +6,8 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, EventBuf, Manner, Negotiation, Wait};
 
 use super::bench::{Carrier, START, Subject, TlsPair, answer, handshake, seal};
-use super::hostile_tls::{CLOSE_NOTIFY, HostileTls};
+use super::hostile_tls::HostileTls;
+use super::outcome::Outcome;
 use super::pair::{App, Side, tell};
 use super::rng::Rng;
 use super::scenes::{Ending, Say, Scene};
@@ -24,53 +25,6 @@ pub enum Pace {
     Pieces(Rng, usize),
     /// Receive, transmit and poll in any order.
     Any(Rng),
-}
-
-/// The three sequences.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Outcome {
-    pub events: Vec<String>,
-    /// Type and content of each record, or all stream text at once.
-    pub units: Vec<(u8, Vec<u8>)>,
-    pub close: String,
-    pub manner: Option<Manner>,
-    /// How many bytes the peer sent behind the handshake.
-    pub length: usize,
-}
-
-impl Outcome {
-    /// Whether it is the same as `other`; where the end was abrupt, one's
-    /// units may be a prefix of the other's.
-    pub fn agrees_with(&self, other: &Self) -> bool {
-        let units = if self.manner == Some(Manner::Abort) {
-            let (ours, theirs) = (self.flat(), other.flat());
-            let n = ours.len().min(theirs.len());
-            ours[..n] == theirs[..n]
-        } else {
-            self.units == other.units
-        };
-        units && self.events == other.events && self.close == other.close
-    }
-
-    fn flat(&self) -> Vec<u8> {
-        self.units
-            .iter()
-            .flat_map(|(_, unit)| unit.clone())
-            .collect()
-    }
-}
-
-impl core::fmt::Debug for Outcome {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        writeln!(f)?;
-        for event in &self.events {
-            writeln!(f, "  event {event}")?;
-        }
-        for (kind, unit) in &self.units {
-            writeln!(f, "  out {kind} {:?}", String::from_utf8_lossy(unit))?;
-        }
-        writeln!(f, "  close {}", self.close)
-    }
 }
 
 /// A scene, ready to be played.
@@ -92,24 +46,8 @@ impl Stage<'_> {
     /// Up to where the machine has been brought by the handshake.
     pub fn player<N: Subject>(&self, pace: Pace) -> Player<N> {
         let machine = N::machine(self.carrier, self.tls, None);
-        let mut player = Player {
-            machine,
-            app: self.scene.app(),
-            pace,
-            now: START,
-            input: Vec::new(),
-            fed: 0,
-            hesitates: self.hesitates,
-            answer_in: None,
-            events: Vec::new(),
-            wire: Vec::new(),
-            units: Vec::new(),
-            peer: None,
-            wait: None,
-            due: None,
-            close: None,
-            login_length: 0,
-        };
+        let mut player = Player::new(machine, self.scene.app(), pace);
+        player.hesitates = self.hesitates;
         if self.carrier != Carrier::Plain {
             let mut peer = N::peer(self.tls);
             player.before_tls(self.carrier, &mut peer);
@@ -153,6 +91,28 @@ pub struct Player<N: Negotiation> {
 }
 
 impl<N: Subject> Player<N> {
+    /// With nothing said yet, in clear.
+    pub fn new(machine: Connection<N>, app: App<N>, pace: Pace) -> Self {
+        Self {
+            machine,
+            app,
+            pace,
+            now: START,
+            input: Vec::new(),
+            fed: 0,
+            hesitates: 0,
+            answer_in: None,
+            events: Vec::new(),
+            wire: Vec::new(),
+            units: Vec::new(),
+            peer: None,
+            wait: None,
+            due: None,
+            close: None,
+            login_length: 0,
+        }
+    }
+
     /// STARTTLS and the handshake, by pieces where the pace says so.
     fn before_tls(&mut self, carrier: Carrier, peer: &mut HostileTls) {
         let chunk = match self.pace {
@@ -257,10 +217,8 @@ impl<N: Subject> Player<N> {
         let left = self.input.len() - self.fed;
         let waiting = self.machine.transmit().len();
         // What is left to do when the machine has said that it waits.
-        if self.wait.is_some() && waiting == 0 && self.answer_in.is_none() {
-            if left == 0 {
-                return if ended { Turn::Sleep } else { Turn::End };
-            }
+        if self.wait.is_some() && waiting == 0 && self.answer_in.is_none() && left == 0 {
+            return if ended { Turn::Sleep } else { Turn::End };
         }
         if let Pace::Any(rng) = &mut self.pace {
             return match rng.below(4) {
@@ -428,11 +386,4 @@ enum Turn {
     Transmit(usize),
     Poll,
     Sleep,
-}
-
-/// Whether the last record is close_notify.
-pub fn ends_with_close_notify(units: &[(u8, Vec<u8>)]) -> bool {
-    units.last().is_some_and(|(kind, content)| {
-        *kind == super::hostile_tls::ALERT && *content == CLOSE_NOTIFY
-    })
 }

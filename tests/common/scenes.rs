@@ -34,6 +34,8 @@ pub enum Ending {
 pub enum Does {
     /// Sends every stanza back.
     Echo,
+    /// The same, with one more when the peer has closed its direction.
+    Farewell,
     /// The same, and closes at this stanza.
     Close(usize),
     /// The same, and resets at this stanza.
@@ -86,6 +88,9 @@ fn act<N: Negotiation>(
     machine: &mut Connection<N>,
     event: &EventBuf,
 ) {
+    if does == Does::Farewell && *event == EventBuf::PeerClosing {
+        machine.session().unwrap().send(&message(99)).unwrap();
+    }
     let EventBuf::Stanza(stanza) = event else {
         return;
     };
@@ -120,146 +125,126 @@ pub fn texts(texts: &[&str]) -> Vec<Say> {
 
 /// Every scene. Those that are not plain need TLS.
 pub fn all() -> Vec<Scene> {
-    let (one, two, three) = (&*message(1), &*message(2), &*message(3));
+    let (one, two) = (message(1), message(2));
+    let both = format!("{one}{two}");
+    let mut scenes = ends(&one, &both);
+    scenes.extend(wishes(&one, &both, &message(3)));
+    scenes.extend(faults(&one, &two));
     let (head, rest) = two.split_at(23);
-    let both = &*format!("{one}{two}");
-    let conflict = "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
-                    </stream:error></stream:stream>";
-    let reset = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
-                 </stream:error></stream:stream>";
-    let scene = |name, does, says: &[&str], ending, close, stanzas| Scene {
+    scenes.extend(tls_only(&one, &two, head, rest));
+    scenes
+}
+
+fn scene(
+    name: &'static str,
+    does: Does,
+    says: &[&str],
+    ending: Ending,
+    (close, stanzas): (&'static str, usize),
+) -> Scene {
+    Scene {
         name,
         does,
         says: texts(says),
         ending,
         close,
         stanzas,
+    }
+}
+
+/// The peer ends the stream, or TCP does.
+fn ends(one: &str, both: &str) -> Vec<Scene> {
+    use Ending::{Fin, Rst};
+    let two = message(2);
+    let (head, rest) = two.split_at(23);
+    let error = |condition: &str| {
+        format!(
+            "<stream:error><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+             </stream:error></stream:stream>"
+        )
     };
-    let mut scenes = vec![
-        scene(
+    let echo =
+        |name, says: &[&str], ending, outcome| scene(name, Does::Echo, says, ending, outcome);
+    vec![
+        echo(
             "stanzas",
-            Does::Echo,
             &[both, " ", head, rest, FOOTER],
-            Ending::Fin,
-            "closed",
-            3,
+            Fin,
+            ("closed", 3),
         ),
-        scene(
-            "we close",
-            Does::Close(1),
-            &[both, three, FOOTER],
-            Ending::Fin,
-            "closed",
-            3,
+        echo(
+            "peer's error",
+            &[one, &error("conflict")],
+            Fin,
+            ("stream-error", 1),
         ),
+        echo("peer's reset", &[both, &error("reset")], Fin, ("reset", 2)),
+        echo("rst", &[both, head], Rst, ("transport", 2)),
+        echo("fin in a stanza", &[both, head], Fin, ("transport", 2)),
+        echo("fin", &[both], Fin, ("transport", 2)),
+    ]
+}
+
+/// The application ends it.
+fn wishes(one: &str, both: &str, three: &str) -> Vec<Scene> {
+    use Ending::{Fin, Silence};
+    let more = [both, three, FOOTER];
+    let reset = |cause| Does::Reset(1, cause);
+    let lost = reset(Cause::CertificateExpired);
+    vec![
+        scene("farewell", Does::Farewell, &more, Fin, ("closed", 3)),
+        scene("we close", Does::Close(1), &more, Fin, ("closed", 3)),
         scene(
-            "we close, no answer",
+            "we close, silence",
             Does::Close(1),
             &[one],
-            Ending::Silence,
-            "timeout",
-            1,
-        ),
-        scene(
-            "peer's error",
-            Does::Echo,
-            &[one, conflict],
-            Ending::Fin,
-            "stream-error",
-            1,
-        ),
-        scene(
-            "peer's reset",
-            Does::Echo,
-            &[both, reset],
-            Ending::Fin,
-            "reset",
-            2,
+            Silence,
+            ("timeout", 1),
         ),
         scene(
             "we reset",
-            Does::Reset(1, Cause::KeyRefresh),
-            &[both, three, FOOTER],
-            Ending::Fin,
-            "reset",
-            3,
+            reset(Cause::KeyRefresh),
+            &more,
+            Fin,
+            ("reset", 3),
         ),
-        scene(
-            "we reset, certificate",
-            Does::Reset(1, Cause::CertificateExpired),
-            &[both, three, FOOTER],
-            Ending::Fin,
-            "reset",
-            1,
-        ),
-        scene(
-            "we fail",
-            Does::Fail(2),
-            &[both, three, FOOTER],
-            Ending::Fin,
-            "stream-error",
-            2,
-        ),
+        scene("we reset, certificate", lost, &more, Fin, ("reset", 1)),
+        scene("we fail", Does::Fail(2), &more, Fin, ("stream-error", 2)),
         scene(
             "we abort",
             Does::Abort(1),
             &[both, three],
-            Ending::Silence,
-            "local-abort",
-            1,
+            Silence,
+            ("local-abort", 1),
         ),
-        scene(
+    ]
+}
+
+/// The peer says what ends it.
+fn faults(one: &str, two: &str) -> Vec<Scene> {
+    use Ending::{Fin, Silence};
+    let echo =
+        |name, says: &[&str], ending, outcome| scene(name, Does::Echo, says, ending, outcome);
+    vec![
+        echo(
             "malformed",
-            Does::Echo,
             &[one, "<a></b>", two],
-            Ending::Silence,
-            "not-well-formed",
-            1,
+            Silence,
+            ("not-well-formed", 1),
         ),
-        scene(
+        echo(
             "footer in a stanza",
-            Does::Echo,
             &[one, "<a></stream:stream>"],
-            Ending::Fin,
-            "not-well-formed",
-            1,
+            Fin,
+            ("not-well-formed", 1),
         ),
-        scene(
+        echo(
             "second header",
-            Does::Echo,
             &[one, "<stream:stream/>", two],
-            Ending::Fin,
-            "stream-error",
-            1,
+            Fin,
+            ("stream-error", 1),
         ),
-        scene(
-            "cut",
-            Does::Echo,
-            &[both, head],
-            Ending::Rst,
-            "transport",
-            2,
-        ),
-    ];
-    scenes.extend(tls_only(one, two, head, rest));
-    // TCP's end alone means something else under TLS.
-    scenes.push(scene(
-        "fin in a stanza",
-        Does::Echo,
-        &[both, head],
-        Ending::Fin,
-        "transport",
-        2,
-    ));
-    scenes.push(scene(
-        "fin",
-        Does::Echo,
-        &[both],
-        Ending::Fin,
-        "transport",
-        2,
-    ));
-    scenes
+    ]
 }
 
 fn tls_only(one: &str, two: &str, head: &str, rest: &str) -> Vec<Scene> {

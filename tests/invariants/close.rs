@@ -15,6 +15,27 @@ use crate::common::play::{Pace, Stage};
 use crate::common::scenes::{Does, Ending, Scene, message, text};
 use crate::each;
 
+/// An established stream; everything is taken.
+pub fn established<N: Subject>(carrier: Carrier, tls: &TlsPair) -> Player<N> {
+    let scene = Scene {
+        name: "",
+        does: Does::Echo,
+        says: Vec::new(),
+        ending: Ending::Silence,
+        close: "",
+        stanzas: 0,
+    };
+    let stage = Stage {
+        scene: &scene,
+        carrier,
+        tls,
+        hesitates: 0,
+    };
+    let mut player = stage.player::<N>(Pace::Whole);
+    player.feed_all(true);
+    player
+}
+
 /// An established stream whose peer says `says` behind the login; nobody has
 /// taken what the machine sent since.
 fn stuck<N: Subject>(carrier: Carrier, does: Does, says: &[&str]) -> Player<N> {
@@ -130,7 +151,7 @@ fn a_write_stall_does_not_cut_the_end_short() {
     fn both<N: Subject>() {
         for carrier in Carrier::ALL {
             let mut player = stuck::<N>(carrier, Does::Echo, &[&message(1)]);
-            player.now = player.now + Duration::from_millis(59_000);
+            player.now = player.now + Duration::from_secs(59);
             player.say(&[text("</stream:stream>")]);
             player.feed_all(false);
             let closing = player.now;

@@ -110,7 +110,7 @@ fn a_reset_that_would_be_due_does_not_disturb_the_end() {
     fn check<N: Subject>(machine: Connection<N>, tls: &TlsPair) {
         let mut rig = Rig::<N>::with(machine, tls, 4096);
         rig.log_in();
-        let now = START + Duration::from_millis(9_000);
+        let now = START + Duration::from_secs(9);
         rig.side.drive(now);
         rig.side.machine.session().unwrap().close();
         let (times, code) = sleep(&mut rig.side.machine, now, true);

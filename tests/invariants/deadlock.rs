@@ -3,12 +3,14 @@
 //! until the deadline.
 
 use xmpp_stream::Wait;
+use xmpp_stream::limits::Limits;
 use xmpp_stream::stream::{Initiating, Receiving};
 
-use crate::common::bench::{Carrier, Subject};
+use crate::close::established;
+use crate::common::bench::{Carrier, Subject, TlsPair, V12, V13};
 use crate::common::play::{Pace, Player};
 use crate::common::rng::Rng;
-use crate::common::scenes::Ending;
+use crate::common::scenes::{Ending, Say};
 use crate::each;
 
 /// What the driver did at each end of the wait.
@@ -85,4 +87,52 @@ fn a_driver_that_sleeps_as_told_never_stalls() {
     }
     both::<Initiating>();
     both::<Receiving>();
+}
+
+/// The machine's own replies have a reserve. A peer that asks and does not
+/// read uses it up; then nothing more is taken from it, and all is answered in
+/// order once it reads.
+#[test]
+fn a_peer_that_does_not_read_blocks_only_itself() {
+    let limits = Limits::server();
+    let most = limits.outbox_bytes() + limits.reserve_bytes();
+    for carrier in [
+        Carrier::Plain,
+        Carrier::DirectTls(V12),
+        Carrier::DirectTls(V13),
+    ] {
+        let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
+        let mut player = established::<Receiving>(carrier, &tls);
+        let requests = (0..3_000).map(|n| {
+            format!(
+                "<iq type='set' id='{n}'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
+            )
+        });
+        player.say(&requests.map(Say::Text).collect::<Vec<_>>());
+        player.feed_all(false);
+        // Blocked: no event, no end, and bytes left over that nobody takes.
+        let held = player.machine.transmit().len();
+        assert!((most..most + 1_000).contains(&held), "{carrier:?}: {held}");
+        assert!(player.fed < player.input.len());
+        assert!(!player.wait.unwrap().read);
+        let mut rng = Rng::new(7);
+        while player.fed < player.input.len() || !player.machine.transmit().is_empty() {
+            player.take(1 + rng.below(9_000));
+            player.feed_all(false);
+            assert!(player.machine.transmit().len() < most + 1_000);
+        }
+        assert!(player.close.is_none());
+        let out = player
+            .outcome()
+            .units
+            .into_iter()
+            .flat_map(|(_, unit)| unit);
+        let out = String::from_utf8(out.collect()).unwrap();
+        let mut rest = &out[..];
+        for n in 0..3_000 {
+            let reply = format!("id='{n}'");
+            let at = rest.find(&reply).expect("an answer");
+            rest = &rest[at + reply.len()..];
+        }
+    }
 }

@@ -18,10 +18,15 @@ mod chunks;
 mod close;
 mod deadlines;
 mod deadlock;
+mod downgrade;
+mod handover;
+mod panics;
 mod schedules;
+mod send;
 
 use common::bench::{Carrier, Subject, TlsPair, V13};
-use common::play::{Outcome, Pace, Stage};
+use common::outcome::Outcome;
+use common::play::{Pace, Stage};
 use common::scenes;
 
 /// Every scene that can be played on `carrier`, with its outcome when

@@ -2,11 +2,19 @@
 //! order, with the application's calls pinned to events, make the same three
 //! sequences.
 
-use xmpp_stream::stream::{Initiating, Receiving};
+use std::sync::Arc;
 
-use crate::common::bench::{Carrier, Subject};
+use xmpp_stream::config::ResponderConfig;
+use xmpp_stream::sasl::{Hash, MechanismName, MechanismSet};
+use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::tls::ServerTls;
+use xmpp_stream::{Decision, Responder};
+
+use crate::common::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13};
+use crate::common::pair::{FIXED, decide, host_with, keys};
 use crate::common::play::{Pace, Stage};
 use crate::common::rng::Rng;
+use crate::common::scenes::{message, text};
 use crate::each;
 
 const SEEDS: u64 = 12;
@@ -54,5 +62,42 @@ fn it_does_not_matter_how_long_the_application_hesitates() {
                 }
             }
         });
+    }
+}
+
+/// The server compares a password with stored keys, which takes many polls;
+/// the client does not wait for the end of it.
+#[test]
+fn it_does_not_matter_how_long_a_password_is_compared() {
+    for version in [V12, V13] {
+        let tls = TlsPair::new(version).without_tickets();
+        let plain = MechanismSet::EMPTY.with(MechanismName::Plain);
+        for chunk in [usize::MAX, 100, 1] {
+            let config = ResponderConfig::server(&FIXED)
+                .single_host(host_with(None, plain))
+                .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+            let machine = Responder::new(config, START);
+            let mut rig = Rig::<Receiving>::with(machine, &tls, 4096);
+            rig.side.app = Box::new(|machine, _| match machine.decision() {
+                Some(Decision::Password(gate)) => gate.keys("alice".into(), keys(Hash::Sha256)),
+                _ => decide(machine),
+            });
+            let mut login = <Receiving as Subject>::login();
+            login[1] = text(
+                "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>\
+                 AGFsaWNlAHNlY3JldA==</auth>",
+            );
+            login.push(text(&message(1)));
+            let bytes: Vec<u8> = login.iter().flat_map(|say| rig.seal(say)).collect();
+            for part in bytes.chunks(chunk) {
+                rig.side.feed(part, START);
+            }
+            let told = rig.side.told();
+            assert!(
+                told.contains(&"authenticated PLAIN alice".into()),
+                "{told:?}"
+            );
+            assert_eq!(*told.last().unwrap(), format!("stanza {}", message(1)));
+        }
     }
 }

@@ -7,8 +7,9 @@ use xmpp_stream::Responder;
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::time::Instant;
 
-use crate::common::hand::{
-    AUTH_ANONYMOUS, At, CLIENT_HEADER, FOOTER, Hand, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED,
+use crate::common::hand::Hand;
+use crate::common::lead::{
+    AUTH_ANONYMOUS, At, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED,
     SERVER_HEADER, STARTTLS, SUCCESS, Via, host, initiator, initiator_at, initiator_with,
     peer_client, peer_server, responder, responder_at,
 };
@@ -127,7 +128,7 @@ static COUNTING: Counting = Counting(AtomicU8::new(0));
 
 #[test]
 fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
-    let via = Via::StartTls(&TLS13);
+    let via = Via::StartTls(TLS13);
     let config = ResponderConfig::server(&COUNTING)
         .single_host(host(via))
         .starttls();
@@ -140,7 +141,7 @@ fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
     note(hand.said());
     hand.say(STARTTLS);
     hand.said();
-    hand.secure(peer_client(&TLS13));
+    hand.secure(peer_client(TLS13));
     hand.say(CLIENT_HEADER);
     note(hand.said());
     hand.say(AUTH_ANONYMOUS);
@@ -180,7 +181,7 @@ fn without_randomness_there_is_no_stream() {
 
 #[test]
 fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
-    let mut hand = initiator(Via::StartTls(&TLS13));
+    let mut hand = initiator(Via::StartTls(TLS13));
     let first = hand.said();
     // 6120-11.5-1, 6120-4.7.2-1, 6120-4.7.5-1, 6120-4.7.4-2, 6120-4.7.3-4
     assert!(first.starts_with("<?xml version='1.0'?><stream:stream "));
@@ -194,7 +195,7 @@ fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
     hand.say(OFFER_STARTTLS);
     assert_eq!(hand.said(), STARTTLS);
     hand.say(PROCEED);
-    hand.secure(peer_server(&TLS13));
+    hand.secure(peer_server(TLS13));
     let second = hand.said();
     // 6120-4.3.3-2, 6120-5.4.3.3-3, 6120-4.7.1-1
     assert!(second.starts_with("<?xml version='1.0'?><stream:stream "));
@@ -225,14 +226,14 @@ fn lead_through_plaintext(hand: &mut Hand<xmpp_stream::stream::Initiating>) {
 
 #[test]
 fn rfc6120_5_4_3_3_2_what_was_learned_before_tls_is_forgotten() {
-    let mut hand = responder(Via::StartTls(&TLS13));
+    let mut hand = responder(Via::StartTls(TLS13));
     hand.say(header(
         "to='localhost' version='1.0' from='mallory@localhost'",
     ));
     assert_eq!(attribute(&hand.said(), "to"), Some("mallory@localhost"));
     hand.say(STARTTLS);
     hand.said();
-    hand.secure(peer_client(&TLS13));
+    hand.secure(peer_client(TLS13));
     // No header was read on this stream, and ours must come first.
     hand.say("nonsense");
     let said = hand.said();
@@ -262,7 +263,7 @@ fn the_host_cannot_change_with_a_restart() {
 
 #[test]
 fn rfc6120_4_3_4_1_each_leg_offers_what_belongs_to_it() {
-    let via = Via::StartTls(&TLS13);
+    let via = Via::StartTls(TLS13);
     let mut hand = responder(via);
     hand.say(CLIENT_HEADER);
     let said = hand.said();
@@ -271,7 +272,7 @@ fn rfc6120_4_3_4_1_each_leg_offers_what_belongs_to_it() {
 
     hand.say(STARTTLS);
     assert_eq!(hand.said(), PROCEED);
-    hand.secure(peer_client(&TLS13));
+    hand.secure(peer_client(TLS13));
     hand.say(CLIENT_HEADER);
     let said = hand.said();
     // 6120-5.4.3.3-6, 6120-5.4.3.3-7, 6120-7.4-2
@@ -332,7 +333,7 @@ fn rfc6120_4_3_2_3_the_order_of_features_means_nothing() {
             hand.say(&offer);
             hand.said()
         };
-        assert_eq!(answer(Via::StartTls(&TLS13), At::BeforeTls), STARTTLS);
+        assert_eq!(answer(Via::StartTls(TLS13), At::BeforeTls), STARTTLS);
         assert!(answer(Via::Plain, At::Opened).starts_with("<auth "));
     }
 }

@@ -6,7 +6,8 @@ use rustls::ProtocolVersion;
 use rustls::crypto::ring::{Ticketer, kx_group::SECP384R1};
 use xmpp_stream::stream::{Initiating, Receiving};
 
-use crate::common::bench::{Carrier, Honest, Rig, Subject, TlsPair, V12, V13, supported};
+use crate::common::bench::{Carrier, Rig, Subject, TlsPair, V12, V13, supported};
+use crate::common::honest::Honest;
 use crate::common::hostile_tls::{ALERT, DATA};
 use crate::common::naming;
 use crate::common::pki::{Crypto, Leaf, Setup, pki};

@@ -47,14 +47,14 @@ pub fn strike<N: Subject>(
     let chunk = if feed == Feed::Bytes { 1 } else { bytes.len() };
     let mut polls = 0;
     let mut told = Vec::new();
-    let mut fed = 0;
+    let mut given = 0;
     let mut unsent = rig.side.machine.transmit().len();
     let close = 'closed: loop {
-        assert!(fed < bytes.len(), "not closed: {:?}", rig.side.machine);
-        fed += rig
+        assert!(given < bytes.len(), "not closed: {:?}", rig.side.machine);
+        given += rig
             .side
             .machine
-            .receive(&bytes[fed..bytes.len().min(fed + chunk)]);
+            .receive(&bytes[given..bytes.len().min(given + chunk)]);
         loop {
             polls += 1;
             match rig.side.machine.poll(rig.now) {
@@ -67,7 +67,7 @@ pub fn strike<N: Subject>(
                         rig.side.machine.transmitted(now);
                         continue;
                     }
-                    if fed <= begins {
+                    if given <= begins {
                         unsent = now;
                     }
                     assert!(now <= unsent, "{now} bytes");

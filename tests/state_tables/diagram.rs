@@ -141,7 +141,7 @@ impl Found {
         if !self.phases.contains(&phase) {
             self.phases.push(phase.clone());
         }
-        if !is_possible(&policy, step.phase_before, step.input) {
+        if !is_possible(policy, step.phase_before, step.input) {
             return;
         }
         if step.input == Input::Expired
@@ -179,8 +179,8 @@ fn is_open(phase: Phase) -> bool {
 /// For each input, what happens in most of the phases in which XML flows.
 fn common(found: &Found, inputs: &[Input]) -> BTreeMap<usize, Outcome> {
     let mut common = BTreeMap::new();
-    for input in 0..inputs.len() {
-        if matches!(inputs[input], Input::Sasl(_) | Input::Verdict(_)) {
+    for (input, meaning) in inputs.iter().enumerate() {
+        if matches!(meaning, Input::Sasl(_) | Input::Verdict(_)) {
             continue;
         }
         let mut votes: BTreeMap<Outcome, usize> = BTreeMap::new();
@@ -323,8 +323,5 @@ fn mermaid(out: &mut String, found: &Found, inputs: &[Input]) {
 
 /// A name Mermaid takes.
 fn id(phase: &str) -> String {
-    phase
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .collect()
+    phase.chars().filter(char::is_ascii_alphanumeric).collect()
 }

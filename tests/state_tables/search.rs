@@ -177,12 +177,6 @@ impl History {
         self.tls_started && !self.secured
     }
 
-    /// One header for each (re)start of the stream (4.3.3): behind TLS, and
-    /// behind SASL.
-    pub(crate) fn headers_due(&self, policy: &Policy) -> u8 {
-        1 + u8::from(policy.security == Security::StartTls) + u8::from(self.authenticated)
-    }
-
     fn then(mut self, step: &Step) -> Self {
         let Output { tell, act } = step.output;
         self.secured |= step.input == Input::Secured && self.tls_started;
@@ -232,6 +226,12 @@ impl History {
         self.bind_attempts = (self.bind_attempts + u8::from(act == Act::AskBind)).min(6);
         self
     }
+}
+
+/// One header for each (re)start of the stream (4.3.3): behind TLS, and behind
+/// SASL.
+pub(crate) fn headers_due(security: Security, history: History) -> u8 {
+    1 + u8::from(security == Security::StartTls) + u8::from(history.authenticated)
 }
 
 /// One step of a table.
@@ -399,7 +399,7 @@ pub(crate) fn reach<T: Table>(mut table: T, inputs: &[Input]) -> T {
 
 /// What a driver that keeps to the contract can give in a phase: what the
 /// orders before it ask for, what can be on the wire, deadlines and wishes.
-pub(crate) fn is_possible(policy: &Policy, phase: Phase, input: Input) -> bool {
+pub(crate) fn is_possible(policy: Policy, phase: Phase, input: Input) -> bool {
     use InitiatingPhase as I;
     use ReceivingPhase as R;
     if !is_of(policy, input) {
@@ -446,7 +446,7 @@ pub(crate) fn is_possible(policy: &Policy, phase: Phase, input: Input) -> bool {
 }
 
 /// Whether streams of that kind know the input.
-fn is_of(policy: &Policy, input: Input) -> bool {
+fn is_of(policy: Policy, input: Input) -> bool {
     use ElementClass as E;
     let kind = policy.kind;
     match input {

@@ -13,8 +13,9 @@ use xmpp_stream::{
     CloseReason, Connection, EventBuf, Initiator, Negotiation, Responder, SendError,
 };
 
-use crate::common::bench::{Honest, START, Subject, TlsPair, alice, answer, host_using, supported};
+use crate::common::bench::{START, Subject, TlsPair, alice, answer, host_using, supported};
 use crate::common::bench::{V12, V13};
+use crate::common::honest::Honest;
 use crate::common::pair::FIXED;
 use crate::common::pki::{Crypto, Setup};
 use crate::wire::RESET;
@@ -106,8 +107,9 @@ fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
 
 fn expect_reset<N: Metered>(stream: &mut Honest<N>, sent: usize) {
     // Everything that was sent, in order, then the error and the closing tag.
-    let mut expected: String = (0..sent).map(|n| format!("<message id='{n}'/>")).collect();
-    expected += RESET;
+    let mut expected: Vec<_> = (0..sent).map(|n| format!("<message id='{n}'/>")).collect();
+    expected.push(RESET.into());
+    let expected = expected.concat();
     let text = String::from_utf8(stream.text.clone()).unwrap();
     assert!(text.ends_with(&expected), "{text}");
     stream.say("</stream:stream>");

@@ -28,8 +28,8 @@ fn rig<N: Subject>(version: ProtocolVersion) -> Rig<N> {
     Rig::established(&TlsPair::new(version).without_tickets(), version)
 }
 
-fn say<N: Subject>(rig: &mut Rig<N>, says: Say) {
-    let bytes = rig.seal(&says);
+fn say<N: Subject>(rig: &mut Rig<N>, says: &Say) {
+    let bytes = rig.seal(says);
     rig.side.feed(&bytes, rig.now);
     rig.side.drive(rig.now);
 }
@@ -60,11 +60,11 @@ fn rfc6120_4_9_3_16_error_tag_answer_close_notify_and_tcp_follow_in_this_order()
                 let mut rig = rig::<N>(version);
                 reset(&mut rig, cause);
                 // Nothing more until the peer has closed its direction.
-                say(&mut rig, text(FOOTER));
+                say(&mut rig, &text(FOOTER));
                 assert_eq!(rig.read_out(), [notify()]);
                 rig.side.drive(rig.now);
                 assert!(rig.side.close.is_none());
-                say(&mut rig, Say::Record(ALERT, CLOSE_NOTIFY.to_vec()));
+                say(&mut rig, &Say::Record(ALERT, CLOSE_NOTIFY.to_vec()));
                 let close = rig.side.close.clone().expect("closed");
                 assert_eq!(close.manner(), Manner::Graceful);
                 assert!(!close.truncated());
@@ -116,10 +116,10 @@ fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() 
                 .unwrap()
                 .send(&message(5))
                 .unwrap();
-            say(&mut rig, text(RESET));
+            say(&mut rig, &text(RESET));
             assert_eq!(rig.read_out(), [data(&message(5)), data(FOOTER), notify()]);
             assert_eq!(rig.side.told()[told..], ["stream-error reset"]);
-            say(&mut rig, Say::Record(ALERT, CLOSE_NOTIFY.to_vec()));
+            say(&mut rig, &Say::Record(ALERT, CLOSE_NOTIFY.to_vec()));
             let close = rig.side.close.clone().expect("closed");
             let expected = CloseReason::Reset {
                 by: Side::Peer,
@@ -141,7 +141,7 @@ fn resets_that_cross_end_the_stream_once() {
         for version in [V12, V13] {
             let mut rig = rig::<N>(version);
             reset(&mut rig, Cause::KeyRefresh);
-            say(&mut rig, text(RESET));
+            say(&mut rig, &text(RESET));
             assert_eq!(rig.read_out(), [notify()]);
             rig.side.machine.receive_eof();
             rig.side.drive(rig.now);
@@ -167,14 +167,15 @@ fn rfc6120_13_7_2_3_what_is_in_flight_is_dropped_where_the_identity_is_lost() {
                 let taken = rig.side.machine.receive(&bytes);
                 assert_eq!(taken, bytes.len());
                 rig.side.drive(rig.now);
-                say(&mut rig, text(&message(2)));
+                say(&mut rig, &text(&message(2)));
                 let lost = matches!(cause, Cause::CertificateExpired | Cause::CertificateRevoked);
-                let expected = match lost {
-                    true => vec![],
-                    false => vec![
+                let expected = if lost {
+                    vec![]
+                } else {
+                    vec![
                         format!("stanza {}", message(1)),
                         format!("stanza {}", message(2)),
-                    ],
+                    ]
                 };
                 assert_eq!(rig.side.told()[told..], expected, "{cause}");
             }

@@ -10,11 +10,11 @@ use rustls::pki_types::UnixTime;
 
 impl Session {
     /// Checks the certificate the peer presented in the handshake, with the
-    /// arguments of [`identity::check`](super::identity::check), and gives the
+    /// arguments of [`identity::check`](super::check), and gives the
     /// proof that the peer is `reference`, and all it may act as. It remembers
     /// nothing: an earlier proof is for the earlier reference.
     ///
-    /// With [`Verification::Deferred`](super::Verification::Deferred) this is
+    /// With [`Verification::Deferred`](crate::tls::Verification::Deferred) this is
     /// the one way to [`Verified`]. It takes several signature checks: once
     /// per stream is enough, [`Identity::speaks_for`] answers for further
     /// domains.

@@ -1,5 +1,5 @@
-//! What may stand before a stream header: white space or an XML declaration (XML 1.0 sections 2.8 and 4.3.3, RFC 6120
-//! sections 11.5 and 11.6).
+//! What may stand outside of elements: before the header white space or an XML declaration (XML 1.0 sections 2.8 and 4.3.3,
+//! RFC 6120 sections 11.5 and 11.6), between first-level elements white space (11.7).
 
 use super::chars;
 use super::fault::{FaultKind, Flaw};
@@ -39,6 +39,33 @@ pub(crate) fn later(text: &str) -> Result<Prolog, Flaw> {
             Markup::Cdata => Err(FaultKind::TextBeforeHeader.at(0)),
         },
         _ => Err(FaultKind::TextBeforeHeader.at(0)),
+    }
+}
+
+/// What stands between first-level elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstLevel {
+    /// Too little has arrived.
+    Unfinished,
+    /// One byte of white space.
+    Space,
+    Element,
+    Footer,
+}
+
+/// Looks at the bytes behind the header or a first-level element.
+pub(crate) fn between(text: &str) -> Result<FirstLevel, Flaw> {
+    let bytes = text.as_bytes();
+    match bytes {
+        [] => Ok(FirstLevel::Unfinished),
+        [b, ..] if chars::is_space(*b) => Ok(FirstLevel::Space),
+        [b'<', ..] => match scan::markup(bytes, 0)? {
+            Markup::Unfinished => Ok(FirstLevel::Unfinished),
+            Markup::EndTag => Ok(FirstLevel::Footer),
+            Markup::StartTag => Ok(FirstLevel::Element),
+            Markup::Cdata => Err(FaultKind::TextBetweenStanzas.at(0)),
+        },
+        _ => Err(FaultKind::TextBetweenStanzas.at(0)),
     }
 }
 

@@ -1,0 +1,99 @@
+"""A recording relay: stands between two peers and keeps every byte, its direction and the order."""
+
+import socket
+import threading
+import time
+
+from harness import listen
+from tls import HANDSHAKE, records
+
+TO_SERVER, TO_CLIENT = "to-server", "to-client"
+
+
+class Tap:
+    """Relays one connection at a time from `port` to the target; `log` has (direction, bytes or end)."""
+
+    def __init__(self, target):
+        self.listener, self.port = listen()
+        self.target = target
+        self.log = []
+        self._lock = threading.Lock()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        """No more connections."""
+        self.listener.close()
+
+    def data(self, direction, start=0):
+        """The bytes that went that way, from log entry `start` on."""
+        return b"".join(what for way, what in self.log[start:] if way == direction and isinstance(what, bytes))
+
+    def ends(self, direction):
+        """How that direction ended: FIN, RST or None."""
+        return next((what for way, what in self.log if way == direction and isinstance(what, str)), None)
+
+    def wait_end(self, direction, timeout=10):
+        """Wait until that direction has ended; FIN, RST, or None if it did not."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and self.ends(direction) is None:
+            time.sleep(0.02)
+        return self.ends(direction)
+
+    def mark(self):
+        """The present length of the log."""
+        return len(self.log)
+
+    def answer_to(self, start):
+        """What the server wrote after the first handshake record the client sent since log entry `start`.
+
+        None if the client sent no such record: there was no attempt then.
+        """
+        sent = b""
+        for index in range(start, len(self.log)):
+            way, what = self.log[index]
+            if way == TO_SERVER and isinstance(what, bytes):
+                sent += what
+                if any(kind == HANDSHAKE for kind, _body in records(sent)[0]):
+                    return self.data(TO_CLIENT, index)
+        return None
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.target))
+            pumps = [
+                threading.Thread(target=self._pump, args=(client, server, TO_SERVER), daemon=True),
+                threading.Thread(target=self._pump, args=(server, client, TO_CLIENT), daemon=True),
+            ]
+            for pump in pumps:
+                pump.start()
+
+    def _pump(self, source, sink, direction):
+        while True:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                self._note(direction, "RST")
+                sink.close()
+                return
+            if not data:
+                self._note(direction, "FIN")
+                try:
+                    sink.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+                return
+            self._note(direction, data)
+            try:
+                sink.sendall(data)
+            except OSError:
+                return
+
+    def _note(self, direction, what):
+        with self._lock:
+            self.log.append((direction, what))
