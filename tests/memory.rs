@@ -111,7 +111,7 @@ fn what_anyone_sends() {
 
 fn what_the_application_sends() {
     for version in [None, Some(&TLS12), Some(&TLS13)] {
-        for unit in [" ", "<a/>", "<a b=''/>"] {
+        for unit in [" ", "<iq/>", "<iq a=''/>"] {
             let setup = version.map(|version| Setup::new(Crypto::Ring, version));
             let client_tls = setup
                 .as_ref()

@@ -15,7 +15,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::{Connect, Resumption as Planned, TicketEpoch, UsagePolicy};
 use crate::sasl::{self, Authzid, ClientKeys, Password, Username};
-use crate::stream::{Conflict, Kind, Policy, Security};
+use crate::stream::{Conflict, Kind, Policy, Security, lang::is_language_tag};
 use crate::tls::{ClientTls, Resumption};
 
 /// What an [`Initiator`](crate::Initiator) is made from.
@@ -86,6 +86,17 @@ pub enum Credentials {
     },
     /// ANONYMOUS (XEP-0175).
     Anonymous,
+}
+
+impl Credentials {
+    fn authzid(&self) -> Option<&Authzid> {
+        match self {
+            Self::Password { authzid, .. }
+            | Self::Keys { authzid, .. }
+            | Self::External { authzid } => authzid.as_ref(),
+            Self::Anonymous => None,
+        }
+    }
 }
 
 /// Typestate: the protection of the stream is undecided.
@@ -292,9 +303,12 @@ impl InitiatorBuilder<Chosen, Client> {
 }
 
 impl<For> InitiatorBuilder<Chosen, For> {
-    /// `xml:lang` of the stream; default `en`.
+    /// `xml:lang` of the stream (RFC 6120 4.7.4); default `en`. What is no
+    /// language tag is passed over.
     pub fn lang(mut self, lang: &str) -> Self {
-        self.lang = lang.to_string();
+        if is_language_tag(lang) {
+            self.lang = lang.to_string();
+        }
         self
     }
 
@@ -339,6 +353,17 @@ impl<For> InitiatorBuilder<Chosen, For> {
             }
             None => None,
         };
+        // 6.3.8: a client acts as an account; a server as a domain.
+        let authzid = match &self.proof {
+            Some(Proof::Client(credentials)) => credentials.authzid(),
+            _ => None,
+        };
+        if let Some(authzid) = authzid {
+            match Jid::parse(authzid.as_str()) {
+                Ok(jid) if jid.local().is_some() && jid.is_bare() => {}
+                _ => return Err(ConfigError::Authzid),
+            }
+        }
         let random = self
             .random
             .or_else(|| tls.map(ClientTls::random))

@@ -71,6 +71,9 @@ pub enum ConfigError {
     /// randomness.
     #[error("no credentials")]
     NoCredentials,
+    /// The entity to act as is no bare JID (RFC 6120 6.3.8).
+    #[error("the authorization identity is no bare JID")]
+    Authzid,
     /// No SASL mechanism is left to offer.
     #[error("no SASL mechanism")]
     NoMechanism,

@@ -15,7 +15,9 @@ use crate::dialback::DialbackSecret;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
 use crate::sasl::{Decoy, MechanismSet};
-use crate::stream::{Conflict, Dialback, FeatureXml, Kind, Policy, Security};
+use crate::stream::{
+    Conflict, Dialback, FeatureXml, Kind, Policy, Security, lang::is_language_tag,
+};
 use crate::tls::ServerTls;
 use crate::tls::identity::Trust;
 
@@ -133,9 +135,12 @@ impl<For> ResponderBuilder<For> {
     }
 
     /// `xml:lang` of the stream: the one language we speak, whatever the peer
-    /// asks for (RFC 6120 4.7.4); default `en`.
+    /// asks for, spelled as the peer does (RFC 6120 4.7.4); default `en`. What
+    /// is no language tag is passed over.
     pub fn lang(mut self, lang: &str) -> Self {
-        self.lang = lang.to_string();
+        if is_language_tag(lang) {
+            self.lang = lang.to_string();
+        }
         self
     }
 

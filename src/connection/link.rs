@@ -23,6 +23,7 @@ use crate::xml::{self, Checker, FrameKind, Framer};
 /// See the module.
 #[derive(Debug)]
 pub struct Link {
+    pub(super) kind: Kind,
     pub(super) limits: Limits,
     pub(super) transport: Transport,
     pub(super) framer: Framer,
@@ -148,6 +149,7 @@ impl Link {
             ending: None,
             tail: Tail::Exchange,
             end: End::Open,
+            kind,
             limits,
         }
     }

@@ -5,11 +5,12 @@ mod login;
 mod opening;
 mod servers;
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use super::NO_RANDOMNESS;
 use super::federation::Scope;
 use super::gate::{Gate, Question, Verdict};
 use super::link::{Link, PeerHeader};
@@ -66,6 +67,8 @@ struct Certified {
 struct Answer {
     to: Option<Jid>,
     version: Option<Version>,
+    /// The language the peer asked for (4.7.4).
+    lang: Option<String>,
 }
 
 impl core::fmt::Debug for ResponderSide {
@@ -152,7 +155,8 @@ impl Role for Receiving {
     ) -> OpeningClass {
         let opened = Opened::read(header, side.config.kind, stream::Role::Receiving);
         let (to, version) = opened.answer();
-        side.answer = Some(Answer { to, version });
+        let lang = opened.lang.as_deref().map(ToOwned::to_owned);
+        side.answer = Some(Answer { to, version, lang });
         peer.note(&opened);
         side.opened_by_server(&opened, protected)
     }
@@ -343,7 +347,16 @@ impl ResponderSide {
             authcid: String::new(),
             authzid: None,
         });
-        link.gate = Some(Gate::new(Question::Bind { identity, resource }));
+        match self.random_hex() {
+            Ok(generated) => {
+                link.gate = Some(Gate::new(Question::Bind {
+                    identity,
+                    resource,
+                    generated,
+                }));
+            }
+            Err(NoRandomness) => link.finish(NO_RANDOMNESS, Manner::Abort),
+        }
     }
 
     fn refuse_bind(&mut self, link: &mut Link, refusal: BindRefusal) {

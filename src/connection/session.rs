@@ -11,7 +11,7 @@ use crate::event::{DialbackAnswer, RequestId};
 use crate::jid::Jid;
 use crate::reset::Cause;
 use crate::stream::dialback::{MAX_ID_BYTES, write_verify};
-use crate::stream::ns;
+use crate::stream::{Awaited, Condition, ElementClass, classify, ns};
 use crate::xml;
 
 /// The established stream, or one between servers on which dialback goes on;
@@ -41,6 +41,13 @@ pub enum SendError {
     /// [`Connection::fail`](crate::Connection::fail).
     #[error("an element by which streams are negotiated or ended")]
     Reserved,
+    /// The element does not belong on this stream: it is written with a prefix
+    /// for the content namespace, or is in another content namespace or in
+    /// none, or is in the content namespace and no stanza (RFC 6120 4.8.3,
+    /// 4.8.5, 4.9.3.24). The peer would have to end the stream with this
+    /// error, as this crate does.
+    #[error("the peer would end the stream: {0}")]
+    Refused(Condition),
     /// The closure of [`Session::send_with`] failed.
     #[error("the writer failed")]
     Write,
@@ -82,6 +89,7 @@ impl<'a> Session<'a> {
         let Link {
             outbox,
             checker,
+            kind,
             federation,
             content_ns,
             ..
@@ -99,9 +107,12 @@ impl<'a> Session<'a> {
             written.map_err(|fmt::Error| SendError::Write)?;
             let text = queue.get(start..).unwrap_or_default();
             let element = checker.check(text).map_err(SendError::Element)?;
-            match element.ns() {
-                ns::STREAM | ns::TLS | ns::SASL | ns::DIALBACK => Err(SendError::Reserved),
+            if matches!(element.ns(), ns::STREAM | ns::TLS | ns::SASL | ns::DIALBACK) {
+                return Err(SendError::Reserved);
+            }
+            match classify(&element, *kind, Awaited::Nothing) {
                 _ if !federation.may_send(&element, content_ns) => Err(SendError::Addresses),
+                ElementClass::Bad(condition) => Err(SendError::Refused(condition)),
                 _ => Ok(()),
             }
         })

@@ -61,7 +61,7 @@ def converse(lab, command, version, direct, mechanism, certificate):
     peer = Process([*command, *arguments])
     code = peer.finish(20)
     expect(code == 0 and "done" in peer.lines, f"{peer.tail()}; server {server.tail()}")
-    server.expect_close("closed", "graceful")
+    server.expect_close("closed")
     expect_events(server, SERVER_EVENTS)
     expect_equal(server.events("tls")[0]["version"], version, "TLS version")
     if mechanism and mechanism != WITHOUT_PLUS:

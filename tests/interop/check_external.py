@@ -19,8 +19,8 @@ def run(suite, lab):
     for version in VERSIONS:
         suite.check(f"external-server: a certificate logs in, TLS {version}", server_accepts, lab, version)
         suite.check(f"external-server: not offered without a certificate, TLS {version}", server_without, lab, version)
-        suite.check(f"external-server: a certificate of another authority, TLS {version}", server_impostor, lab, version)
-        suite.check(f"external-client: a certificate instead of a password, TLS {version}", client_external, lab, version)
+        suite.check(f"external-server: another authority's certificate, TLS {version}", server_impostor, lab, version)
+        suite.check(f"external-client: no password, a certificate, TLS {version}", client_external, lab, version)
         suite.check(f"external-both: log in and ping, TLS {version}", both, lab, version)
     suite.check("external-server: a certificate for somebody else", server_other_user, lab)
 

@@ -86,7 +86,8 @@ def converse(lab, server, domain, version, direct):
     expect_equal([event["n"] for event in client.events("pong")], list(range(1, 101)), "numbers of the pongs")
     delivered = [event["xml"] for event in client.events("stanza") if "to-myself" in event["xml"]]
     expect(len(delivered) == 1 and "&lt;é&gt;" in delivered[0], f"message to itself: {delivered}")
-    client.expect_close("closed", "graceful")
+    # Not its manner: ejabberd may be gone before the last record reaches it, and answer that with RST.
+    client.expect_close("closed")
 
 
 def offers(lab, server, domain, version, mechanisms):

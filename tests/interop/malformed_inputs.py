@@ -13,15 +13,20 @@ UNKNOWN = b"<hello xmlns='urn:example:x'/>"
 MESSAGE = b"<message to='localhost'/>"
 
 
-def header(declaration="", root="stream", to="localhost", version=" version='1.0'", content="jabber:client", ns=STREAMS):
+def header(before="", root="stream", to="localhost", version=" version='1.0'", content="jabber:client", ns=STREAMS):
     """A stream header with one thing wrong."""
     names = f"xmlns='{content}' xmlns:stream='{ns}'" if ns else f"xmlns='{content}'"
-    return f"{declaration}<stream:{root} to='{to}'{version} {names}>".encode()
+    return f"{before}<stream:{root} to='{to}'{version} {names}>".encode()
 
 
 def auth(mechanism, text):
     """The start of a SASL exchange."""
     return f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{text}</auth>".encode()
+
+
+def sasl(name, text=""):
+    """Another element of a SASL exchange."""
+    return f"<{name} xmlns='{SASL}'>{text}</{name}>".encode()
 
 
 def body(content):
@@ -35,7 +40,7 @@ INPUTS = [
     ("start", "a TLS ClientHello", b"\x16\x03\x01\0\x05\x01\0\0\x01\0", "not-well-formed"),
     ("start", "a byte order mark (11.6)", b"\xef\xbb\xbf" + header(), "not-well-formed"),
     ("start", "UTF-16", header().decode().encode("utf-16"), "unsupported-encoding|not-well-formed"),
-    ("start", "an encoding other than UTF-8", header("<?xml version='1.0' encoding='UTF-16'?>"), "unsupported-encoding"),
+    ("start", "another encoding", header("<?xml version='1.0' encoding='UTF-16'?>"), "unsupported-encoding"),
     ("start", "a document type (11.1)", header("<!DOCTYPE stream [<!ENTITY a 'b'>]>"), "restricted-xml"),
     ("start", "a comment (11.1)", header("<!-- hello -->"), "restricted-xml"),
     ("start", "white space before the declaration", header(" <?xml version='1.0'?>"), "not-well-formed"),
@@ -66,17 +71,17 @@ INPUTS = [
     ("secured", "an unknown user (6.5.10)", auth("PLAIN", "AG1hbGxvcnkAc2VjcmV0"), "sasl:not-authorized"),
     # In the middle of a SCRAM exchange.
     ("sasl", "a message (4.9.3.12)", MESSAGE, "not-authorized"),
-    ("sasl", "a response that is no SCRAM", f"<response xmlns='{SASL}'>aGVsbG8=</response>".encode(), "sasl:malformed-request"),
-    ("sasl", "the exchange given up (6.5.1)", f"<abort xmlns='{SASL}'/>".encode(), "sasl:aborted"),
-    ("sasl", "mismatched tags", f"<response xmlns='{SASL}'></respond>".encode(), "not-well-formed"),
+    ("sasl", "a response that is no SCRAM", sasl("response", "aGVsbG8="), "sasl:malformed-request"),
+    ("sasl", "the exchange given up (6.5.1)", sasl("abort"), "sasl:aborted"),
+    ("sasl", "mismatched tags", sasl("response").replace(b"</response", b"</respond"), "not-well-formed"),
     # Logged in, not bound.
     ("authenticated", "a message (4.9.3.12)", MESSAGE, "not-authorized"),
     ("authenticated", "a processing instruction (11.1)", b"<iq type='set'><?php echo 1 ?></iq>", "restricted-xml"),
-    ("authenticated", "a second log in", auth("PLAIN", "AGFsaWNlAHNlY3JldA=="), "unsupported-stanza-type|policy-violation"),
+    ("authenticated", "a second log in", auth("PLAIN", "AGFsaWNlAHNlY3JldA=="), "unsupported-stanza-type"),
     # Bound.
     ("bound", "mismatched tags", b"<message><body></message></body>", "not-well-formed"),
     ("bound", "an attribute twice", b"<message to='a' to='b'/>", "not-well-formed"),
-    ("bound", "one through two prefixes", b"<message xmlns:a='urn:x' xmlns:b='urn:x' a:c='' b:c=''/>", "not-well-formed"),
+    ("bound", "the same by two prefixes", b"<iq xmlns:a='urn:x' xmlns:b='urn:x' a:c='' b:c=''/>", "not-well-formed"),
     ("bound", "an undeclared prefix inside", b"<message><a:b/></message>", "not-well-formed"),
     ("bound", "an undeclared prefix at the first level (4.9.3.2)", b"<a:message/>", "bad-namespace-prefix"),
     ("bound", "a stanza with a prefix (4.8.5)", b"<a:message xmlns:a='jabber:client'/>", "bad-namespace-prefix"),

@@ -48,7 +48,7 @@ impl ResponderSide {
     }
 
     pub(super) fn header(&mut self, out: &mut String) -> Result<(), NoRandomness> {
-        self.stream_id = self.new_stream_id()?;
+        self.stream_id = self.random_hex()?;
         // 4.9.1.3: with no host there is nobody to be from.
         let from = self
             .host
@@ -56,21 +56,26 @@ impl ResponderSide {
             .or(self.config.host.as_ref())
             .map(|host| host.domain())
             .unwrap_or_default();
-        let (to, version) = match &self.answer {
-            Some(answer) => (answer.to.as_ref().map(ToString::to_string), answer.version),
-            None => (None, Some(Version::XMPP_1_0)),
+        let (to, version, lang) = match &self.answer {
+            Some(answer) => (
+                answer.to.as_ref().map(ToString::to_string),
+                answer.version,
+                answer.lang.as_deref(),
+            ),
+            None => (None, Some(Version::XMPP_1_0), None),
         };
+        let lang = stream::lang::choose_language(lang, &[&self.config.lang]);
         HeaderOut {
             to: to.as_deref(),
             version,
-            ..HeaderOut::response(self.config.kind, from, &self.stream_id, &self.config.lang)
+            ..HeaderOut::response(self.config.kind, from, &self.stream_id, lang)
         }
         .write(out);
         Ok(())
     }
 
-    /// 128 random bits in hex (4.7.3).
-    fn new_stream_id(&self) -> Result<String, NoRandomness> {
+    /// 128 random bits in hex: a stream's id (4.7.3), a resource (7.6).
+    pub(super) fn random_hex(&self) -> Result<String, NoRandomness> {
         let mut random = [0; 16];
         self.config
             .random
