@@ -193,14 +193,14 @@ impl Client {
 
     /// The resource asked for, or one of ours.
     fn bind(&self, bind: BindDecision<'_>) {
-        let resource = bind
-            .resource()
-            .map(str::to_owned)
-            .or_else(|| self.server.random_name());
+        let resource = bind.resource().unwrap_or(bind.generated());
         let local = bind.identity().map(|identity| identity.authcid.as_str());
-        let jid = Jid::from_parts(local, &self.server.domain, resource.as_deref());
+        let jid = Jid::from_parts(local, &self.server.domain, Some(resource));
         match jid {
-            Ok(jid) if jid.is_full() => bind.accept(jid),
+            Ok(jid) if jid.local().is_some() => {
+                let bound = bind.accept(jid);
+                debug_assert_eq!(bound, Ok(()), "it has all its parts");
+            }
             _ => bind.refuse(BindError::BadRequest),
         }
     }

@@ -354,6 +354,11 @@ impl AnonymousDecision<'_> {
     }
 }
 
+/// What was to be bound is no full JID (RFC 6120 7.1).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no full JID")]
+pub struct NotFull(pub Jid);
+
 /// May this resource be bound?
 #[derive(Debug)]
 pub struct BindDecision<'a>(&'a mut Gate);
@@ -390,8 +395,16 @@ impl BindDecision<'_> {
 
     /// Yes: this is the full JID. It may have another resource than the one
     /// asked for (7.7.2).
-    pub fn accept(self, jid: Jid) {
+    ///
+    /// # Errors
+    /// [`NotFull`]: the JID lacks a local part or a resource; the gate stays
+    /// open.
+    pub fn accept(self, jid: Jid) -> Result<(), NotFull> {
+        if jid.local().is_none() || !jid.is_full() {
+            return Err(NotFull(jid));
+        }
         self.0.answer(Verdict::Bind(jid));
+        Ok(())
     }
 
     /// No. The peer may ask again.

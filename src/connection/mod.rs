@@ -58,8 +58,8 @@ use alloc::sync::Arc;
 
 pub use federation::AnswerError;
 pub use gate::{
-    AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, PasswordDecision,
-    Question, ScramDecision,
+    AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFull,
+    PasswordDecision, Question, ScramDecision,
 };
 pub(crate) use link::PeerHeader;
 pub use outbox::Ticket;

@@ -234,7 +234,8 @@ pub fn decide<N: Negotiation>(machine: &mut Connection<N>) {
         Decision::Bind(bind) => {
             let local = bind.identity().unwrap().authcid.clone();
             let resource = bind.resource().unwrap_or("made-up").to_string();
-            bind.accept(Jid::parse(&format!("{local}@localhost/{resource}")).unwrap());
+            bind.accept(Jid::parse(&format!("{local}@localhost/{resource}")).unwrap())
+                .unwrap();
         }
         other => panic!("unexpected {other:?}"),
     }

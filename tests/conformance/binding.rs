@@ -47,7 +47,7 @@ fn rfc6120_4_3_6_3_the_address_is_made_of_whom_sasl_found_and_what_was_bound() {
             assert_eq!(identity.authzid.as_deref(), Some("carol@localhost"));
             let resource = bind.resource().unwrap();
             let jid = Jid::from_parts(Some(&identity.authcid), "localhost", Some(resource));
-            bind.accept(jid.unwrap());
+            bind.accept(jid.unwrap()).unwrap();
         }
         _ => {}
     });
@@ -95,7 +95,7 @@ fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
                 let resource = bind.generated().to_string();
                 log.borrow_mut().push(resource.clone());
                 let jid = Jid::from_parts(Some("guest"), "localhost", Some(&resource));
-                bind.accept(jid.unwrap());
+                bind.accept(jid.unwrap()).unwrap();
             }
             _ => decide(machine),
         };

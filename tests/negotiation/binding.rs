@@ -1,6 +1,6 @@
 //! Resource binding and the legacy session (RFC 6120 7, RFC 3921 3).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use xmpp_stream::jid::Jid;
@@ -12,6 +12,7 @@ use crate::common::lead::{
     At, BIND, BOUND, CLIENT_HEADER, FOOTER, SERVER_HEADER, Via, initiator_with, lead_initiator,
     responder_at,
 };
+use crate::common::pair::decide;
 
 fn client(conflict: Conflict) -> Hand<Initiating> {
     let mut hand = initiator_with(Via::Plain, |config| config.conflict(conflict));
@@ -32,7 +33,7 @@ fn server(decide: impl Fn(&str) -> Result<Jid, BindError> + 'static) -> Hand<Rec
     hand.side.app = Box::new(move |machine, _| {
         if let Some(Decision::Bind(bind)) = machine.decision() {
             match decide(bind.resource().unwrap_or("")) {
-                Ok(jid) => bind.accept(jid),
+                Ok(jid) => bind.accept(jid).unwrap(),
                 Err(error) => bind.refuse(error),
             }
         }
@@ -58,6 +59,27 @@ fn ends_refused(mut hand: Hand<Initiating>) {
 }
 
 // The client
+
+/// The caller's mistake changes nothing: the gate stays open.
+#[test]
+fn what_is_no_full_jid_is_not_bound() {
+    let refused: Rc<RefCell<Vec<String>>> = Rc::default();
+    let seen = refused.clone();
+    let mut hand = responder_at(Via::Plain, At::Binding);
+    hand.side.app = Box::new(move |machine, _| {
+        for jid in ["alice@localhost", "localhost/desk", "localhost"] {
+            if let Some(Decision::Bind(bind)) = machine.decision() {
+                let error = bind.accept(Jid::parse(jid).unwrap()).unwrap_err();
+                seen.borrow_mut().push(error.to_string());
+            }
+        }
+        decide(machine);
+    });
+    hand.say(BIND);
+    assert_eq!(refused.borrow().len(), 3, "{refused:?}");
+    assert_eq!(refused.borrow()[0], "alice@localhost is no full JID");
+    assert!(hand.side.told().last().unwrap().starts_with("established "));
+}
 
 #[test]
 fn rfc6120_7_4_3_the_configured_resource_is_asked_for() {
