@@ -24,7 +24,7 @@ use core::time::Duration;
 
 use crate::reset::{Cause, Side};
 use crate::sasl;
-use crate::stream::{NegotiationFailure, StreamError};
+use crate::stream::{DialbackVerdict, NegotiationFailure, StreamError};
 use crate::tls;
 use crate::xml;
 
@@ -243,6 +243,8 @@ pub enum Phase {
     Features,
     /// In SASL.
     Authentication,
+    /// In dialback, between servers.
+    Dialback,
     /// Binding a resource.
     Binding,
     /// Waiting for an answer of our own application.
@@ -265,6 +267,7 @@ impl fmt::Display for Phase {
             Self::TlsHandshake => "in the TLS handshake",
             Self::Features => "waiting for stream features",
             Self::Authentication => "in SASL",
+            Self::Dialback => "in dialback",
             Self::Binding => "binding a resource",
             Self::Decision => "waiting for the application",
             Self::Negotiation => "in the negotiation as a whole",
@@ -289,6 +292,9 @@ pub enum AuthenticationFailure {
     /// No offered mechanism is acceptable to our policy.
     #[error("{0}")]
     NoMechanism(sasl::Refusal),
+    /// The domain was not verified (XEP-0220): the peer said so, or we did.
+    #[error("dialback: {0}")]
+    Dialback(DialbackVerdict),
 }
 
 /// What failed on our own side.

@@ -11,7 +11,7 @@
 use crate::close::{AuthenticationFailure, CloseReason, CloseTcp};
 use crate::reset::{Cause, Complaint, Ended, Outcome, Side};
 use crate::sasl;
-use crate::stream::{Condition, StreamError};
+use crate::stream::{Condition, DialbackError, DialbackVerdict, StreamError};
 
 /// [`Outcome::Closed`] with what matters of the reason.
 impl From<&CloseTcp> for Outcome {
@@ -85,8 +85,23 @@ fn authentication(failure: &AuthenticationFailure) -> Ended {
         AuthenticationFailure::Refused(_) | AuthenticationFailure::Mechanism(_) => {
             Ended::AuthenticationFailed
         }
+        AuthenticationFailure::Dialback(verdict) => dialback(*verdict),
         // Nothing was refused: the server offers nothing that we accept now.
         AuthenticationFailure::NoMechanism(_) => Ended::NegotiationFailed,
+    }
+}
+
+/// An error that is about a third server may be over the next time.
+fn dialback(verdict: DialbackVerdict) -> Ended {
+    match verdict {
+        DialbackVerdict::Error(
+            DialbackError::RemoteConnectionFailed
+            | DialbackError::RemoteServerNotFound
+            | DialbackError::RemoteServerTimeout
+            | DialbackError::ResourceConstraint
+            | DialbackError::Other,
+        ) => Ended::AuthenticationUnavailable,
+        _ => Ended::AuthenticationFailed,
     }
 }
 

@@ -7,16 +7,21 @@
 //! | [`Features`](Event::Features) | initiating | each `<features/>` |
 //! | [`TlsEstablished`](Event::TlsEstablished) | both | once, after the TLS handshake |
 //! | [`Authenticated`](Event::Authenticated) | both | once, after SASL |
-//! | [`Established`](Event::Established) | both | once: a client is bound; [`session`](crate::Connection::session) exists from now on |
+//! | [`Established`](Event::Established) | both | once: a client is bound, a server's first domain pair verified, a component accepted; [`session`](crate::Connection::session) exists from now on, with dialback already before |
 //! | [`Stanza`](Event::Stanza) | both | established, and while closing after a plain close |
 //! | [`Element`](Event::Element) | both | the same, for first-level elements that are not stanzas |
 //! | [`Keepalive`](Event::Keepalive) | both | the same, for white space |
 //! | [`ResetAdvised`](Event::ResetAdvised) | both | established: the keys want refreshing |
 //! | [`StreamError`](Event::StreamError) | both | any phase in which XML flows |
+//! | [`PairVerified`](Event::PairVerified) | both | between servers, established: each domain pair |
+//! | [`Request`](Event::Request) | both | between servers, from the features on: [`answer`](crate::Session::answer) answers it |
+//! | [`KeyVerdict`](Event::KeyVerdict) | initiating | between servers: the answer to [`verify`](crate::Session::verify) |
 //! | [`PeerClosing`](Event::PeerClosing) | both | established: the peer sent its closing tag; what is sent now still goes out before ours |
 //!
 //! Events borrow from the connection until the next call; [`Event::to_owned`]
 //! keeps one.
+
+mod servers;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -27,6 +32,10 @@ use crate::reset::Cause;
 use crate::stream::{Features, StreamError, Version};
 use crate::tls::TlsInfo;
 use crate::xml::{Stanza, StanzaBuf};
+
+pub use servers::{
+    DialbackAnswer, DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
+};
 
 /// News for the application; see the [module](self).
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +65,13 @@ pub enum Event<'a> {
     ResetAdvised(Cause),
     /// The peer sent a stream error (4.9); the end follows.
     StreamError(&'a StreamError),
+    /// A domain pair is verified (XEP-0178, XEP-0220): stanzas may be sent from
+    /// the one to the other.
+    PairVerified(&'a PairVerified),
+    /// A question that does not stop the stream (XEP-0220).
+    Request(&'a DialbackRequest),
+    /// The answer to a question of ours (XEP-0220 2.1.2).
+    KeyVerdict(&'a KeyVerdict),
     /// The peer closed its direction (4.4).
     PeerClosing,
 }
@@ -125,7 +141,7 @@ pub struct Established<'a> {
 }
 
 impl<'a> Established<'a> {
-    /// The full JID that was bound (7); `None` server to server.
+    /// The full JID that was bound (7); `None` for servers and components.
     #[must_use]
     pub fn jid(&self) -> Option<&'a Jid> {
         self.jid
@@ -175,6 +191,12 @@ pub enum EventBuf {
     ResetAdvised(Cause),
     /// See [`Event::StreamError`].
     StreamError(StreamError),
+    /// See [`Event::PairVerified`].
+    PairVerified(PairVerified),
+    /// See [`Event::Request`].
+    Request(DialbackRequest),
+    /// See [`Event::KeyVerdict`].
+    KeyVerdict(KeyVerdict),
     /// See [`Event::PeerClosing`].
     PeerClosing,
 }
@@ -206,6 +228,9 @@ impl Event<'_> {
             Self::Keepalive => EventBuf::Keepalive,
             Self::ResetAdvised(cause) => EventBuf::ResetAdvised(*cause),
             Self::StreamError(error) => EventBuf::StreamError((*error).clone()),
+            Self::PairVerified(pair) => EventBuf::PairVerified((*pair).clone()),
+            Self::Request(request) => EventBuf::Request((*request).clone()),
+            Self::KeyVerdict(verdict) => EventBuf::KeyVerdict((*verdict).clone()),
             Self::PeerClosing => EventBuf::PeerClosing,
         }
     }

@@ -158,6 +158,27 @@ impl Jid {
         }
     }
 
+    /// The address of its domain: neither localpart nor resourcepart.
+    #[must_use]
+    pub fn domain_only(&self) -> Self {
+        let text = self.domain().to_owned();
+        Self {
+            domain_start: 0,
+            domain_end: text.len(),
+            text,
+        }
+    }
+
+    /// The domainpart of an address in its written form, as it stands there but
+    /// without a final dot; `None` if [`parse`](Self::parse) would refuse the
+    /// address. Allocates nothing.
+    pub(crate) fn domain_in(text: &str) -> Option<&str> {
+        let (local, domain, resource) = split(text);
+        let domain = without_final_dot(domain);
+        check_parts(local, domain, resource).ok()?;
+        Some(domain)
+    }
+
     /// The same bare address with `resource` for its resourcepart.
     ///
     /// # Errors

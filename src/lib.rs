@@ -12,14 +12,16 @@
 //!              CloseTcp -> reset::Planner -> when and how to connect again
 //! ```
 //!
-//! * [`Initiator`] is the machine of an initiating entity (a client),
-//!   [`Responder`] that of a receiving entity (a server); both are
-//!   [`Connection`]s. [`config`] says what they are made from.
+//! * [`Initiator`] is the machine of an initiating entity (a client, a server
+//!   that connects to another, a component), [`Responder`] that of a receiving
+//!   entity (a server); both are [`Connection`]s. [`config`] says what they are
+//!   made from.
 //! * Inputs only store; [`poll`](Connection::poll) is the one function that
 //!   acts, and it cannot fail. [`Connection`] has the contract.
 //! * [`Event`]s tell the application what happened; [`Session`] is what it can
 //!   do while the stream is established; a [`Decision`] is a question that
-//!   stops the stream until it is answered.
+//!   stops the stream until it is answered, an [`Event::Request`] one that does
+//!   not.
 //! * [`CloseTcp`] is the last word. [`close`] has the table of its reasons and
 //!   what to do about each.
 //!
@@ -110,8 +112,8 @@
 //!
 //! Stanza semantics (RFC 6121), DNS (3.2), SASL security layers, compression
 //! (XEP-0138, on purpose: 13.11), stream management (XEP-0198), WebSocket
-//! (RFC 7395). Server-to-server streams are prepared for in the tables, and not
-//! offered yet.
+//! (RFC 7395). Of streams between servers: bidirectional ones (XEP-0288), several
+//! domain pairs asked for by one initiating server, POSH and DANE (RFC 7712).
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -132,10 +134,13 @@ extern crate std;
 
 mod action;
 pub mod close;
+pub mod component;
 pub mod config;
 pub mod connection;
+pub mod dialback;
 mod ended;
 pub mod event;
+mod hex;
 pub mod jid;
 pub mod limits;
 pub mod reset;
@@ -148,7 +153,8 @@ pub mod xml;
 pub use action::{Action, Wait};
 pub use close::{CloseReason, CloseTcp, Manner};
 pub use connection::{
-    Connection, Decision, Initiator, Negotiation, Question, Responder, SendError, Session, Ticket,
+    AnswerError, Connection, Decision, Initiator, Negotiation, Question, Responder, SendError,
+    Session, Ticket,
 };
 pub use event::{Event, EventBuf};
 

@@ -298,8 +298,10 @@ impl Limits {
         Ok(self)
     }
 
-    /// Requests of the peer that may wait for the application's answer at one
-    /// time (dialback, XEP-0220). Default 64.
+    /// Between servers (XEP-0220): domain pairs that are verified on a stream,
+    /// and questions of the peer's that wait for the application's answer,
+    /// together; and questions of ours that wait for the peer's. Before any
+    /// pair is verified no more than four questions wait. Default 64.
     #[must_use]
     pub const fn requests(&self) -> u16 {
         self.requests

@@ -18,11 +18,13 @@ use common::pki::{Crypto, Leaf, Setup, pki};
 use peak_alloc::PeakAlloc;
 use rustls::version::{TLS12, TLS13};
 use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::event::DialbackAnswer;
+use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
-use xmpp_stream::{Action, CloseTcp, Initiator, Responder};
+use xmpp_stream::{Action, CloseTcp, Event, Initiator, Responder};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
@@ -34,6 +36,7 @@ fn memory_stays_within_the_bound_whatever_peer_and_application_do() {
     what_an_authenticated_peer_sends();
     what_anyone_sends();
     what_the_application_sends();
+    what_other_servers_ask();
 }
 
 fn what_an_authenticated_peer_sends() {
@@ -108,7 +111,7 @@ fn what_anyone_sends() {
 
 fn what_the_application_sends() {
     for version in [None, Some(&TLS12), Some(&TLS13)] {
-        for unit in [" ", "<a/>", "<a b=''/>"] {
+        for unit in [" ", "<iq/>", "<iq a=''/>"] {
             let setup = version.map(|version| Setup::new(Crypto::Ring, version));
             let client_tls = setup
                 .as_ref()
@@ -177,6 +180,84 @@ fn drive(machine: &mut Responder) -> Option<CloseTcp> {
             },
         }
     }
+}
+
+/// The longest questions there are, as many as may wait.
+fn what_other_servers_ask() {
+    let asked = |requests: u16| {
+        let limits = Limits::server_to_server().with_requests(requests).unwrap();
+        let domain = Jid::parse(&domain("host")).unwrap();
+        let host = HostConfig::s2s(&domain).limits(limits).build();
+        let config = ResponderConfig::s2s(&FIXED)
+            .single_host(host)
+            .dialback()
+            .dangerous_plaintext();
+        let to = domain.as_str();
+        let header = format!(
+            "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
+             xmlns:stream='http://etherx.jabber.org/streams' from='a' to='{to}' version='1.0'>"
+        );
+        let mut machine = Responder::new(config, NOW);
+        let mut say = |text: &str| {
+            assert_eq!(machine.receive(text.as_bytes()), text.len());
+            loop {
+                match machine.poll(NOW) {
+                    Action::Event(Event::Request(request)) => {
+                        let first = request.from().as_str() == "a";
+                        let id = request.id();
+                        if first {
+                            let mut session = machine.session().unwrap();
+                            session.answer(id, DialbackAnswer::Valid).unwrap();
+                        }
+                    }
+                    Action::Event(_) => {}
+                    Action::CloseTcp(close) => panic!("{close:?}"),
+                    Action::Wait(_) => match machine.transmit().len() {
+                        0 => return,
+                        taken => machine.transmitted(taken),
+                    },
+                }
+            }
+        };
+        let key = "k".repeat(256);
+        say(&header);
+        say(&format!("<db:result from='a' to='{to}'>{key}</db:result>"));
+        HEAP.reset_peak_usage();
+        let before = HEAP.peak_usage();
+        for n in 1..requests {
+            let from = domain_of(n);
+            say(&format!(
+                "<db:result from='{from}' to='{to}'>{key}</db:result>"
+            ));
+        }
+        HEAP.peak_usage() - before
+    };
+    let (few, many) = (asked(2), asked(1_024));
+    let each = (many - few) / 1_022;
+    println!("{each:>9} of      3300 bytes: a question of another server's");
+    assert!((2_300..=3_300).contains(&each), "{each}");
+    let bound = |requests| {
+        let limits = Limits::server_to_server().with_requests(requests).unwrap();
+        limits.memory_bound()
+    };
+    assert_eq!(bound(1_024) - bound(2), 1_022 * 3_300);
+}
+
+/// A domain of 1,023 bytes.
+fn domain(first: &str) -> String {
+    let mut domain = first.to_string();
+    while domain.len() < 1_023 - 60 {
+        domain.push('.');
+        domain.push_str(&"d".repeat(59));
+    }
+    let rest = 1_023 - domain.len() - 1;
+    domain.push('.');
+    domain.push_str(&"e".repeat(rest));
+    domain
+}
+
+fn domain_of(n: u16) -> String {
+    domain(&format!("n{n}"))
 }
 
 fn plaintext(limits: Limits) -> Arc<ResponderConfig> {

@@ -14,59 +14,107 @@ mod state_tables {
 use std::collections::{BTreeMap, BTreeSet};
 
 use state_tables::search::{
-    Count, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank, reach,
+    Count, Phase, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank, reach,
 };
 use state_tables::{describe, diagram};
 use xmpp_stream::stream::{
-    Act, AfterTls, Cause, ElementClass, Inbound, Initiating, InitiatingPhase, Input, Kind, Leg,
-    Local, Policy, Receiving, ReceivingPhase, Resource, Security, Tell,
+    Act, AfterTls, Cause, Closing, Dialback, ElementClass, Inbound, Initiating, InitiatingPhase,
+    Input, Kind, Leg, Local, Policy, Receiving, ReceivingPhase, Resource, Security, Tell,
 };
 
 /// Phases, and the inputs that end them with [`Cause::Internal`].
-const BLAMED: [(&str, &str); 20] = [
+const BLAMED: [(&str, &str); 23] = [
     (
         "Authenticating(Aborting)",
-        "Begin Resume Sasl Secured Verdict",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
     ),
     (
         "Authenticating(AwaitReply)",
-        "Begin Resume Sasl Secured Verdict",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
     ),
-    ("Authenticating(Choosing)", "Begin Resume Secured Verdict"),
-    ("Authenticating(Computing)", "Begin Resume Secured Verdict"),
-    ("Authenticating(Plain, Own)", "Begin Resume Secured Verdict"),
+    (
+        "Authenticating(Choosing)",
+        "Begin KeyChecked Pair Resume Secured Verdict",
+    ),
+    (
+        "Authenticating(Computing)",
+        "Begin KeyChecked Pair Resume Secured Verdict",
+    ),
+    (
+        "Authenticating(Plain, Own)",
+        "Begin KeyChecked Pair Resume Secured Verdict",
+    ),
     (
         "Authenticating(Plain, Peer)",
-        "Begin Resume Sasl Secured Verdict",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
     ),
     (
         "Authenticating(Secured, Own)",
-        "Begin Resume Secured Verdict",
+        "Begin KeyChecked Pair Resume Secured Verdict",
     ),
     (
         "Authenticating(Secured, Peer)",
-        "Begin Resume Sasl Secured Verdict",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
     ),
-    ("Authenticating(Verifying)", "Begin Resume Secured Verdict"),
-    ("AwaitBind", "Begin Resume Sasl Secured Verdict"),
-    ("AwaitFeatures", "Begin Resume Sasl Secured Verdict"),
+    (
+        "Authenticating(Verifying)",
+        "Begin KeyChecked Pair Resume Secured Verdict",
+    ),
+    (
+        "AwaitBind",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
+    (
+        "AwaitFeatures",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
+    (
+        "AwaitHandshake",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
     (
         "AwaitHeader",
-        "Begin Element Footer Resume Sasl Secured Verdict",
+        "Begin Element Footer KeyChecked Pair Resume Sasl Secured Verdict",
     ),
-    ("AwaitHost", "Begin Element Footer Resume Sasl Secured"),
-    ("AwaitProceed", "Begin Resume Sasl Secured Verdict"),
-    ("Binding", "Begin Resume Sasl Secured Verdict"),
-    ("Established", "Begin Resume Sasl Secured Verdict"),
+    (
+        "AwaitHost",
+        "Begin Element Footer KeyChecked Pair Resume Sasl Secured",
+    ),
+    (
+        "AwaitProceed",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
+    (
+        "Binding",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
+    (
+        "CheckingHandshake",
+        "Begin KeyChecked Pair Resume Sasl Secured",
+    ),
+    (
+        "Established",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
+    (
+        "Federating",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
     (
         "Idle",
-        "Element Expired Fault Footer Header Keepalive Resume Sasl Secured Verdict",
+        "Element Expired Fault Footer Header Keepalive KeyChecked Pair Resume Sasl Secured Verdict",
     ),
-    ("Negotiating", "Begin Resume Sasl Secured Verdict"),
-    ("StartingSession", "Begin Resume Sasl Secured Verdict"),
+    (
+        "Negotiating",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
+    (
+        "StartingSession",
+        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+    ),
     (
         "TlsHandshake",
-        "Begin Element Fault Footer Header Keepalive Resume Sasl Verdict",
+        "Begin Element Fault Footer Header Keepalive KeyChecked Pair Resume Sasl Verdict",
     ),
 ];
 
@@ -74,28 +122,64 @@ const BLAMED: [(&str, &str); 20] = [
 type Promise = fn(&Policy, &Step) -> bool;
 
 /// What is promised of every step, by name.
-const PROMISES: [(&str, Promise); 19] = [
+const PROMISES: [(&str, Promise); 22] = [
     // 6120-4.3.2-4, 6120-5.3.1-1, 6120-13.3-1
     (
         "established only behind the TLS handshake",
         |policy, step| !tells_established(step) || step.after.secured == has_tls(*policy),
     ),
-    // 6120-6.3.1-1
-    ("established only behind SASL", |_, step| {
-        !tells_established(step) || step.after.authenticated
+    // 6120-6.3.1-1, 6120-15-sasl-mtn, XEP-0220-corr, XEP-0114-hs
+    ("established only behind a proof", |policy, step| {
+        !tells_established(step)
+            || match policy.kind {
+                Kind::ServerToServer => {
+                    step.after.authenticated
+                        || (step.after.proved && policy.dialback == Dialback::Allowed)
+                }
+                Kind::Component => step.after.shook_hands,
+                _ => step.after.authenticated,
+            }
     }),
     // 6120-7.3.1-1
     (
         "a client's stream established only with a resource",
         |policy, step| {
-            !tells_established(step) || policy.kind == Kind::ServerToServer || step.after.bound
+            !tells_established(step) || policy.kind != Kind::ClientToServer || step.after.bound
+        },
+    ),
+    (
+        "dialback between servers alone, behind TLS where the policy has it, and not before",
+        |policy, step| {
+            !step.orders_dialback()
+                || (policy.kind == Kind::ServerToServer
+                    && policy.dialback == Dialback::Allowed
+                    && step.before.secured == has_tls(*policy))
+        },
+    ),
+    (
+        "no SASL behind a question of dialback, and no pair of a stream before a restart",
+        |_, step| {
+            let federating = matches!(
+                step.phase_before,
+                Phase::I(InitiatingPhase::Federating) | Phase::R(ReceivingPhase::Federating)
+            );
+            !federating || (!step.orders_sasl() && !step.writes_header())
+        },
+    ),
+    (
+        "who only asks about keys is never established",
+        |policy, step| {
+            let asks =
+                policy.dialback == Dialback::VerifyOnly && matches!(step.phase_before, Phase::I(_));
+            !(asks && tells_established(step))
         },
     ),
     // 6120-4.3.3-1
     (
         "established only with a new header after each restart",
         |policy, step| {
-            !tells_established(step) || step.after.opened == headers_due(policy.security)
+            !tells_established(step)
+                || step.after.opened == headers_due(policy.security, step.after)
         },
     ),
     ("established is told once", |_, step| {
@@ -184,9 +268,9 @@ const PROMISES: [(&str, Promise); 19] = [
         step.after.sasl_attempts <= policy.sasl_attempts && step.after.bind_attempts <= 5
     }),
     // It blames the driver: neither peer nor deadline nor application get here.
-    ("an internal cause needs a wrong driver", |_, step| {
+    ("an internal cause needs a wrong driver", |policy, step| {
         step.output.act != Act::EndTransport(Cause::Internal)
-            || !is_possible(step.phase_before, step.input)
+            || !is_possible(*policy, step.phase_before, step.input)
     }),
 ];
 
@@ -194,8 +278,8 @@ const PROMISES: [(&str, Promise); 19] = [
 fn every_promise_holds_on_every_step_of_both_roles_under_every_policy() {
     let inputs = alphabet().len();
     // What an alphabet with a hole in it would lack.
-    assert_eq!(inputs, 150);
-    assert_eq!(policies().count(), 48);
+    assert_eq!(inputs, 164);
+    assert_eq!(policies().count(), 112);
 
     let mut broken: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut total = Count::default();
@@ -236,19 +320,46 @@ fn every_promise_holds_on_every_step_of_both_roles_under_every_policy() {
 #[test]
 fn everything_that_is_bounded_can_be_reached() {
     for policy in policies().filter(|policy| policy.sasl_attempts == 3) {
+        let has_sasl = policy.kind != Kind::Component;
+        let attempts = |reached: bool| if reached { 3 } else { 0 };
+
+        let sends = policy.dialback != Dialback::VerifyOnly;
         let mut seen = Seen::default();
         explore::<Initiating>(policy, &mut |step| seen.note(step));
-        assert!(seen.established, "initiating {policy:?}");
-        assert_eq!(seen.sasl_attempts, 3, "initiating {policy:?}");
+        assert_eq!(seen.established, sends, "initiating {policy:?}");
+        let expected = attempts(has_sasl && sends);
+        assert_eq!(seen.sasl_attempts, expected, "initiating {policy:?}");
+        let dialback = policy.dialback == Dialback::Allowed;
+        assert_eq!(seen.proved, dialback, "initiating {policy:?}");
 
         let mut seen = Seen::default();
         explore::<Receiving>(policy, &mut |step| seen.note(step));
         assert!(seen.established, "receiving {policy:?}");
-        assert_eq!(seen.sasl_attempts, 3, "receiving {policy:?}");
+        let expected = attempts(has_sasl);
+        assert_eq!(seen.sasl_attempts, expected, "receiving {policy:?}");
+        assert_eq!(seen.proved, dialback, "receiving {policy:?}");
         if policy.kind == Kind::ClientToServer {
             assert_eq!(seen.bind_attempts, 5, "receiving {policy:?}");
         }
     }
+}
+
+#[test]
+fn xep0114_a_component_has_no_starttls() {
+    let policy = Policy {
+        kind: Kind::Component,
+        security: Security::StartTls,
+        ..policies().next().unwrap()
+    };
+    let begun = (
+        reach(Initiating::start(policy), &[Input::Begin]).phase(),
+        reach(Receiving::start(policy), &[Input::Begin]).phase(),
+    );
+    let done = (
+        InitiatingPhase::Closing(Closing::Done),
+        ReceivingPhase::Closing(Closing::Done),
+    );
+    assert_eq!(begun, done);
 }
 
 /// Where the tables blame the driver; the promise above says that a correct
@@ -346,6 +457,7 @@ fn the_documented_tables_are_up_to_date() {
 #[derive(Default)]
 struct Seen {
     established: bool,
+    proved: bool,
     sasl_attempts: u8,
     bind_attempts: u8,
 }
@@ -353,6 +465,7 @@ struct Seen {
 impl Seen {
     fn note(&mut self, step: &Step) {
         self.established |= tells_established(step);
+        self.proved |= step.after.proved;
         self.sasl_attempts = self.sasl_attempts.max(step.after.sasl_attempts);
         self.bind_attempts = self.bind_attempts.max(step.after.bind_attempts);
     }

@@ -50,8 +50,7 @@ impl App<Receiving> for Client {
             }
             Event::Stanza(stanza) => {
                 let Some(jid) = &self.jid else { return };
-                let (domain, router) = (&self.server.domain, &self.server.router);
-                match stanzas::handle(stanza, jid, domain, router) {
+                match stanzas::handle(stanza, jid, &self.server) {
                     Outcome::Nothing => {}
                     Outcome::Reply(reply) => self.outgoing.push_back(reply),
                     Outcome::InvalidFrom => self.ending = Some(Condition::InvalidFrom),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustls::crypto::SecureRandom;
@@ -10,11 +11,12 @@ use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::UsagePolicy;
 use xmpp_stream::sasl::{Decoy, Hash, MechanismName, MechanismSet, Password, ScramKeys, Username};
 
+use crate::federation::Federation;
 use crate::router::Router;
 use crate::shared::options::{Options, Usage, bad};
 use crate::shared::tls;
 
-const VALUED: [&str; 12] = [
+const VALUED: [&str; 16] = [
     "listen",
     "domain",
     "cert",
@@ -27,8 +29,12 @@ const VALUED: [&str; 12] = [
     "reset-after-records",
     "reset-after",
     "client-ca",
+    "s2s-listen",
+    "s2s-ca",
+    "dialback-secret",
+    "s2s-route",
 ];
-const FLAGS: [&str; 2] = ["direct-tls", "trace"];
+const FLAGS: [&str; 3] = ["direct-tls", "no-external", "trace"];
 
 /// SCRAM's iteration count. Few, so that starting is quick; keys that are
 /// kept want more.
@@ -39,14 +45,18 @@ pub struct Server {
     pub config: Arc<ResponderConfig>,
     pub domain: String,
     pub router: Router,
+    /// Streams with other servers, if there are any.
+    pub federation: Option<Federation>,
     pub trace: bool,
     pub random: &'static dyn SecureRandom,
+    /// How many connections there were.
+    connections: AtomicU64,
     users: HashMap<String, Vec<ScramKeys>>,
 }
 
 impl Server {
-    /// The server, and where it listens.
-    pub fn from_options() -> Result<(Self, String), Usage> {
+    /// The server, and where it listens: for clients, and for servers.
+    pub fn from_options() -> Result<(Self, String, Option<String>), Usage> {
         let options = Options::read(&VALUED, &FLAGS)?;
         let domain = options.need("domain")?.to_ascii_lowercase();
         let random = tls::random();
@@ -69,11 +79,22 @@ impl Server {
             config,
             domain,
             router: Router::default(),
+            federation: match options.has("s2s-listen") {
+                true => Some(Federation::from_options(&options)?),
+                false => None,
+            },
             trace: options.has("trace"),
             random,
+            connections: AtomicU64::new(0),
             users: users(&options, random)?,
         };
-        Ok((server, options.need("listen")?.to_owned()))
+        let listen = options.need("listen")?.to_owned();
+        Ok((server, listen, options.get("s2s-listen").map(str::to_owned)))
+    }
+
+    /// A number for a new connection.
+    pub fn number(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The name of an account as it is stored, if such a name can be.

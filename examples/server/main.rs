@@ -1,5 +1,6 @@
-//! An XMPP server for clients, small enough to read: any number of
-//! connections on tokio, users from the command line, nothing kept.
+//! An XMPP server, small enough to read: any number of connections on tokio,
+//! users from the command line, other servers where it is told to, nothing
+//! kept.
 //!
 //! ```text
 //! server --listen 127.0.0.1:0 --domain localhost --cert chain.pem --key key.pem
@@ -7,6 +8,8 @@
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanisms A,B] [--max-stanza BYTES]
 //!        [--negotiation-timeout SECONDS] [--reset-after-records N] [--reset-after SECONDS]
 //!        [--client-ca ca.pem] [--trace]
+//!        [--s2s-listen ADDR:PORT --s2s-ca ca.pem --dialback-secret S
+//!         [--s2s-route DOMAIN=HOST:PORT]... [--no-external]]
 //! ```
 //!
 //! One JSON object per line on stdout; the first one names the port. Once
@@ -14,6 +17,11 @@
 //! and `service-unavailable` to any other request; messages go to the bound
 //! resource of the addressed user, those to the domain come back. Runs until
 //! stdin closes, or SIGTERM.
+//!
+//! With `--s2s-listen` messages go to and come from users of other domains:
+//! over streams that certificates prove, or dialback where those are missing
+//! (with `--no-external`: always). Without `--dialback-secret` there is no
+//! dialback.
 #![allow(
     unreachable_pub,
     clippy::std_instead_of_core,
@@ -23,6 +31,7 @@
 
 mod app;
 mod config;
+mod federation;
 #[path = "../shared/net.rs"]
 mod net;
 mod router;
@@ -57,55 +66,84 @@ const BREATH: Duration = Duration::from_millis(100);
 #[tokio::main]
 async fn main() -> ExitCode {
     match start().await {
-        Ok((server, listener)) => {
-            serve(&Arc::new(server), &listener).await;
+        Ok((server, clients, servers)) => {
+            serve(&Arc::new(server), &clients, servers.as_ref()).await;
             ExitCode::SUCCESS
         }
         Err(usage) => usage.exit(),
     }
 }
 
-async fn start() -> Result<(Server, TcpListener), Usage> {
-    let (server, listen) = Server::from_options()?;
-    let cannot = |error: std::io::Error| Usage(format!("--listen {listen}: {error}"));
-    let listener = TcpListener::bind(&listen).await.map_err(cannot)?;
+/// The server, and where it accepts clients and other servers.
+async fn start() -> Result<(Server, TcpListener, Option<TcpListener>), Usage> {
+    let (server, listen, s2s_listen) = Server::from_options()?;
+    let clients = bind(&listen, "listening").await?;
+    let servers = match s2s_listen {
+        Some(address) => Some(bind(&address, "s2s-listening").await?),
+        None => None,
+    };
+    Ok((server, clients, servers))
+}
+
+async fn bind(address: &str, event: &str) -> Result<TcpListener, Usage> {
+    let cannot = |error: std::io::Error| Usage(format!("{address}: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let port = listener.local_addr().map_err(cannot)?.port();
     let lines = Lines {
         conn: None,
         trace: false,
     };
-    lines.say("listening", &json!({ "port": port }));
-    Ok((server, listener))
+    lines.say(event, &json!({ "port": port }));
+    Ok(listener)
 }
 
 /// Accepts until told to stop, then takes leave of everybody.
-async fn serve(server: &Arc<Server>, listener: &TcpListener) {
+async fn serve(server: &Arc<Server>, clients: &TcpListener, servers: Option<&TcpListener>) {
     let mut stop = std::pin::pin!(told_to_stop());
     let mut connections = JoinSet::new();
-    let mut number = 0;
     loop {
         tokio::select! {
-            accepted = listener.accept() => match net::prompt(accepted.map(|(tcp, _)| tcp)) {
-                Ok(tcp) => {
-                    number += 1;
-                    connections.spawn(connection(Arc::clone(server), tcp, number));
-                }
-                Err(error) => {
-                    eprintln!("accept: {error}");
-                    sleep(BREATH).await;
-                }
-            },
+            tcp = accept(clients) => {
+                connections.spawn(connection(Arc::clone(server), tcp));
+            }
+            tcp = accept_any(servers) => {
+                connections.spawn(federation::accepted(Arc::clone(server), tcp));
+            }
             Some(_) = connections.join_next() => {}
             () = &mut stop => break,
         }
     }
     server.router.stop();
+    if let Some(federation) = &server.federation {
+        federation.stop();
+    }
     let farewells = async { while connections.join_next().await.is_some() {} };
     let _ = timeout(GOODBYE, farewells).await;
 }
 
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match net::prompt(listener.accept().await.map(|(tcp, _)| tcp)) {
+            Ok(tcp) => return tcp,
+            Err(error) => {
+                eprintln!("accept: {error}");
+                sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+/// The same where there may be nobody to accept.
+async fn accept_any(listener: Option<&TcpListener>) -> TcpStream {
+    match listener {
+        Some(listener) => accept(listener).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// One connection, from its first byte to its last.
-async fn connection(server: Arc<Server>, tcp: TcpStream, number: u64) {
+async fn connection(server: Arc<Server>, tcp: TcpStream) {
+    let number = server.number();
     let lines = Lines {
         conn: Some(number),
         trace: server.trace,

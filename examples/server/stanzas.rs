@@ -1,11 +1,16 @@
-//! What a bound client's stanzas come to.
+//! What the stanzas of a bound client, and of other servers, come to.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use xmpp_stream::jid::Jid;
+use xmpp_stream::stream::Kind;
 use xmpp_stream::xml::{RewriteError, Stanza, write};
 
-use crate::router::{Router, Undelivered};
+use crate::config::Server;
+use crate::federation::{self, Letter, Parcel};
+use crate::router::Undelivered;
 
 /// What follows from a stanza.
 pub enum Outcome {
@@ -18,7 +23,7 @@ pub enum Outcome {
 }
 
 /// Handles a stanza of `own`, the client's full address.
-pub fn handle(stanza: &Stanza<'_>, own: &Jid, domain: &str, router: &Router) -> Outcome {
+pub fn handle(stanza: &Stanza<'_>, own: &Jid, server: &Arc<Server>) -> Outcome {
     if let Some(from) = stanza.attr("from") {
         let claimed = Jid::parse(&from);
         if !claimed.is_ok_and(|from| from == *own || from == own.bare()) {
@@ -28,8 +33,9 @@ pub fn handle(stanza: &Stanza<'_>, own: &Jid, domain: &str, router: &Router) -> 
     let reply = match (stanza.name(), stanza.attr("type").as_deref()) {
         ("iq", Some("get" | "set")) => answer(stanza, own),
         // Errors are not answered (8.3.1).
-        ("message", kind) => message(stanza, own, domain, router)
-            .map(|refused| refused.filter(|_| kind != Some("error"))),
+        ("message", kind) => {
+            message(stanza, own, server).map(|refused| refused.filter(|_| kind != Some("error")))
+        }
         _ => Ok(None),
     };
     match reply {
@@ -39,6 +45,56 @@ pub fn handle(stanza: &Stanza<'_>, own: &Jid, domain: &str, router: &Router) -> 
             eprintln!("cannot answer: {error}");
             Outcome::Nothing
         }
+    }
+}
+
+/// Handles a stanza of another server's; what is to go back, and to whom. The
+/// stream has seen to the addresses (RFC 6120 8.1.2.2).
+pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, Jid)> {
+    let address = |name| Jid::parse(&stanza.attr(name)?).ok();
+    let (from, to) = (address("from")?, address("to")?);
+    let kind = stanza.attr("type");
+    let (answered, name) = match (stanza.name(), kind.as_deref()) {
+        ("iq", Some("get" | "set")) => (answer(stanza, &from), "iq"),
+        ("message", Some("error")) => {
+            (arrived(stanza, &to, &from, server).map(|_| None), "message")
+        }
+        ("message", _) => (arrived(stanza, &to, &from, server), "message"),
+        _ => return None,
+    };
+    match answered {
+        Ok(answer) => {
+            let id = stanza.attr("id").map(Cow::into_owned);
+            let parcel = Parcel::new(name, id, to, from.clone(), answer?);
+            Some((parcel, from))
+        }
+        Err(error) => {
+            eprintln!("cannot answer: {error}");
+            None
+        }
+    }
+}
+
+/// A message of another server's: for the domain, which sends it back, or for
+/// one of its users.
+fn arrived(
+    message: &Stanza<'_>,
+    to: &Jid,
+    from: &Jid,
+    server: &Server,
+) -> Result<Option<String>, RewriteError> {
+    let mut text = String::new();
+    if to.is_domain() {
+        let echo = message.rewrite().from(Some(to.as_str()));
+        echo.to(Some(from.as_str())).write(&mut text)?;
+        return Ok(Some(text));
+    }
+    let content_ns = Kind::ClientToServer.content_ns();
+    message.rewrite().content_ns(content_ns).write(&mut text)?;
+    match server.router.deliver(to, text) {
+        Ok(()) => Ok(None),
+        Err(Undelivered::Nobody) => reply(message, from, "error", SERVICE_UNAVAILABLE).map(Some),
+        Err(Undelivered::Busy) => reply(message, from, "error", RESOURCE_CONSTRAINT).map(Some),
     }
 }
 
@@ -69,8 +125,7 @@ fn answer(iq: &Stanza<'_>, own: &Jid) -> Result<Option<String>, RewriteError> {
 fn message(
     message: &Stanza<'_>,
     own: &Jid,
-    domain: &str,
-    router: &Router,
+    server: &Arc<Server>,
 ) -> Result<Option<String>, RewriteError> {
     // Without an address it is for the sender's own account (RFC 6120 10.3.1).
     let to = match message.attr("to") {
@@ -81,14 +136,25 @@ fn message(
         return reply(message, own, "error", JID_MALFORMED).map(Some);
     };
     let mut text = String::new();
+    let domain = server.domain.as_str();
     if to.is_domain() && to.domain() == domain {
         let echo = message.rewrite().from(Some(domain)).to(Some(own.as_str()));
         echo.write(&mut text)?;
         return Ok(Some(text));
     }
     let stamped = message.rewrite().from(Some(own.as_str()));
-    stamped.to(Some(to.as_str())).write(&mut text)?;
-    match router.deliver(&to, text) {
+    let stamped = stamped.to(Some(to.as_str()));
+    if to.domain() != domain && server.federation.is_some() {
+        let content_ns = Kind::ServerToServer.content_ns();
+        stamped.content_ns(content_ns).write(&mut text)?;
+        let id = message.attr("id").map(Cow::into_owned);
+        let mut parcel = Parcel::new("message", id, own.clone(), to.clone(), text);
+        parcel.returnable = message.attr("type").as_deref() != Some("error");
+        federation::post(server, &to, Letter::Stanza(parcel));
+        return Ok(None);
+    }
+    stamped.write(&mut text)?;
+    match server.router.deliver(&to, text) {
         Ok(()) => Ok(None),
         Err(Undelivered::Nobody) => reply(message, own, "error", SERVICE_UNAVAILABLE).map(Some),
         Err(Undelivered::Busy) => reply(message, own, "error", RESOURCE_CONSTRAINT).map(Some),

@@ -56,10 +56,17 @@ impl Lines {
                 self.say("authenticated", &json!({"mechanism": done.mechanism()}));
             }
             Event::Established(established) => {
-                let jid = established.jid().map(Jid::as_str);
-                self.say("bound", &json!({"jid": jid}));
+                // Servers and components bind nothing.
+                if let Some(jid) = established.jid() {
+                    self.say("bound", &json!({"jid": jid.as_str()}));
+                }
             }
             Event::Stanza(stanza) => self.say("stanza", &json!({"xml": stanza.standalone()})),
+            Event::PairVerified(pair) => {
+                let (from, to) = (pair.from().as_str(), pair.to().as_str());
+                let by = pair.by().as_str();
+                self.say("pair-verified", &json!({"from": from, "to": to, "by": by}));
+            }
             other => self.trace(format_args!("event {other:?}")),
         }
     }

@@ -7,7 +7,9 @@ use rustls::crypto::{CryptoProvider, SecureRandom};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use xmpp_stream::tls::identity::Trust;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 
 use super::options::{Options, Usage, bad};
@@ -60,6 +62,46 @@ pub fn server(options: &Options) -> Result<ServerTls, Usage> {
         .map_err(bad("cert"))?;
     let resets = options.has("reset-after") || options.has("reset-after-records");
     Ok(ServerTls::new(Arc::new(config)).tickets(!resets))
+}
+
+/// A server towards other servers: `--cert`, `--key`, `--tls`. Any certificate
+/// of theirs passes the handshake; [`trust`] judges it, and dialback may follow.
+pub fn s2s_server(options: &Options) -> Result<ServerTls, Usage> {
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions(options)?)
+        .map_err(bad("tls"))?;
+    let certified = CertifiedKey::from_der(
+        chain(options.need("cert")?)?,
+        key(options.need("key")?)?,
+        &provider(),
+    )
+    .map_err(bad("cert"))?;
+    let resolver = SingleCertAndKey::from(certified);
+    Ok(ServerTls::deferred(builder, Arc::new(resolver)))
+}
+
+/// The same server, as it connects to others: with its certificate, unless it
+/// is not to use it.
+pub fn s2s_client(options: &Options) -> Result<ClientTls, Usage> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions(options)?)
+        .map_err(bad("tls"))?
+        .with_root_certificates(RootCertStore::empty());
+    let config = if options.has("no-external") {
+        builder.with_no_client_auth()
+    } else {
+        let (cert, key) = (chain(options.need("cert")?)?, key(options.need("key")?)?);
+        builder
+            .with_client_auth_cert(cert, key)
+            .map_err(bad("cert"))?
+    };
+    Ok(ClientTls::deferred(Arc::new(config)))
+}
+
+/// Whom to believe about other servers: `--s2s-ca`.
+pub fn trust(options: &Options) -> Result<Trust, Usage> {
+    let roots = Arc::new(roots(options.need("s2s-ca")?)?);
+    Ok(Trust::new(roots, &provider()))
 }
 
 static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];

@@ -10,24 +10,28 @@ use rustls::crypto::SecureRandom;
 use rustls::pki_types::ServerName;
 
 use super::ConfigError;
+use super::servers::{Client, Proof};
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::{Connect, Resumption as Planned, TicketEpoch, UsagePolicy};
 use crate::sasl::{self, Authzid, ClientKeys, Password, Username};
-use crate::stream::{Conflict, Kind, Policy, Security};
+use crate::stream::{Conflict, Kind, Policy, Security, lang::is_language_tag};
 use crate::tls::{ClientTls, Resumption};
 
 /// What an [`Initiator`](crate::Initiator) is made from.
 #[derive(Clone)]
 pub struct InitiatorConfig {
     pub(crate) kind: Kind,
+    /// Who we are: a user, a domain, a component.
     pub(crate) account: Jid,
+    /// Whom the stream is opened to.
+    pub(crate) peer: String,
     pub(crate) security: InitiatorSecurity,
     pub(crate) server_name: Option<ServerName<'static>>,
     pub(crate) resumption: Resumption,
     pub(crate) epoch: TicketEpoch,
     pub(crate) fresh_store: fn() -> SessionStore,
-    pub(crate) credentials: Credentials,
+    pub(crate) proof: Proof,
     pub(crate) sasl: sasl::Policy,
     pub(crate) iterations: sasl::IterationBounds,
     pub(crate) conflict: Conflict,
@@ -84,6 +88,17 @@ pub enum Credentials {
     Anonymous,
 }
 
+impl Credentials {
+    fn authzid(&self) -> Option<&Authzid> {
+        match self {
+            Self::Password { authzid, .. }
+            | Self::Keys { authzid, .. }
+            | Self::External { authzid } => authzid.as_ref(),
+            Self::Anonymous => None,
+        }
+    }
+}
+
 /// Typestate: the protection of the stream is undecided.
 #[derive(Clone, Copy, Debug)]
 pub enum Undecided {}
@@ -92,15 +107,20 @@ pub enum Undecided {}
 #[derive(Clone, Copy, Debug)]
 pub enum Chosen {}
 
-/// Builds an [`InitiatorConfig`]; see the [module](super).
+/// Builds an [`InitiatorConfig`]; see the [module](super). `For` says what
+/// initiates: a [`Client`], a [`Server`](super::Server) or a
+/// [`Component`](super::Component).
 #[derive(Clone)]
 #[must_use]
-pub struct InitiatorBuilder<State> {
+pub struct InitiatorBuilder<State, For = Client> {
     kind: Kind,
-    account: Jid,
+    pub(super) account: Jid,
+    peer: String,
+    /// The name in the peer's certificate.
+    pub(super) server_name: String,
     security: InitiatorSecurity,
     fresh_store: fn() -> SessionStore,
-    credentials: Option<Credentials>,
+    pub(super) proof: Option<Proof>,
     sasl: sasl::Policy,
     iterations: sasl::IterationBounds,
     conflict: Conflict,
@@ -108,28 +128,14 @@ pub struct InitiatorBuilder<State> {
     limits: Limits,
     usage: Option<UsagePolicy>,
     random: Option<&'static dyn SecureRandom>,
-    state: PhantomData<State>,
+    state: PhantomData<(State, For)>,
 }
 
 impl InitiatorConfig {
     /// A client of the account `jid`: its domain is whom to talk to and whose
     /// certificate is expected, its resource, if any, is asked for.
     pub fn client(jid: &Jid) -> InitiatorBuilder<Undecided> {
-        InitiatorBuilder {
-            kind: Kind::ClientToServer,
-            account: jid.clone(),
-            security: InitiatorSecurity::DangerousPlaintext,
-            fresh_store: SessionStore::disabled,
-            credentials: None,
-            sasl: sasl::Policy::new(),
-            iterations: sasl::IterationBounds::default(),
-            conflict: Conflict::default(),
-            lang: "en".to_string(),
-            limits: Limits::client(),
-            usage: None,
-            random: None,
-            state: PhantomData,
-        }
+        InitiatorBuilder::new(Kind::ClientToServer, jid.clone(), jid.domain())
     }
 
     /// The config for the connection that a [`Planner`](crate::reset::Planner)
@@ -175,40 +181,72 @@ impl InitiatorConfig {
             },
             sasl_attempts: self.limits.sasl_attempts(),
             conflict: self.conflict,
+            dialback: self.proof.dialback(),
+        }
+    }
+
+    /// What SASL uses.
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        match &self.proof {
+            Proof::Client(credentials) => Some(credentials),
+            Proof::Server(server) => server.external.as_ref().map(|(_, login)| login),
+            Proof::Component(_) => None,
         }
     }
 }
 
-impl InitiatorBuilder<Undecided> {
-    /// TLS by STARTTLS, without which nothing but the header is said.
-    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<Chosen> {
-        self.secured(InitiatorSecurity::StartTls(tls))
+impl<For> InitiatorBuilder<Undecided, For> {
+    pub(super) fn new(kind: Kind, account: Jid, peer: &str) -> Self {
+        Self {
+            kind,
+            account,
+            peer: peer.to_string(),
+            server_name: peer.to_string(),
+            security: InitiatorSecurity::DangerousPlaintext,
+            fresh_store: SessionStore::disabled,
+            proof: None,
+            sasl: sasl::Policy::new(),
+            iterations: sasl::IterationBounds::default(),
+            conflict: Conflict::default(),
+            lang: "en".to_string(),
+            limits: match kind {
+                Kind::ClientToServer => Limits::client(),
+                Kind::ServerToServer | Kind::Component => Limits::server_to_server(),
+            },
+            usage: None,
+            random: None,
+            state: PhantomData,
+        }
     }
 
-    /// TLS from the first byte, with ALPN `xmpp-client` (XEP-0368).
-    pub fn direct_tls(self, tls: ClientTls) -> InitiatorBuilder<Chosen> {
+    /// TLS from the first byte, with ALPN `xmpp-client` or `xmpp-server`
+    /// (XEP-0368); a component's has none.
+    pub fn direct_tls(self, tls: ClientTls) -> InitiatorBuilder<Chosen, For> {
         self.secured(InitiatorSecurity::DirectTls(tls))
     }
 
-    /// No TLS. Everything can be read and changed on the way; SCRAM and
-    /// ANONYMOUS are the mechanisms that are used at all. `random` is where
-    /// nonces come from.
+    /// No TLS. Everything can be read and changed on the way. Of a client's
+    /// mechanisms SCRAM and ANONYMOUS are used at all; a server can use
+    /// dialback, a component has its handshake. `random` is where nonces come
+    /// from.
     pub fn dangerous_plaintext(
         mut self,
         random: &'static dyn SecureRandom,
-    ) -> InitiatorBuilder<Chosen> {
+    ) -> InitiatorBuilder<Chosen, For> {
         self.random = Some(random);
         self.sasl = self.sasl.dangerous_scram_to_unverified();
         self.secured(InitiatorSecurity::DangerousPlaintext)
     }
 
-    fn secured(self, security: InitiatorSecurity) -> InitiatorBuilder<Chosen> {
+    pub(super) fn secured(self, security: InitiatorSecurity) -> InitiatorBuilder<Chosen, For> {
         InitiatorBuilder {
             kind: self.kind,
             account: self.account,
+            peer: self.peer,
+            server_name: self.server_name,
             security,
             fresh_store: self.fresh_store,
-            credentials: self.credentials,
+            proof: self.proof,
             sasl: self.sasl,
             iterations: self.iterations,
             conflict: self.conflict,
@@ -221,7 +259,14 @@ impl InitiatorBuilder<Undecided> {
     }
 }
 
-impl InitiatorBuilder<Chosen> {
+impl InitiatorBuilder<Undecided, Client> {
+    /// TLS by STARTTLS, without which nothing but the header is said.
+    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<Chosen, Client> {
+        self.secured(InitiatorSecurity::StartTls(tls))
+    }
+}
+
+impl InitiatorBuilder<Chosen, Client> {
     /// Logs in with a password.
     pub fn password(self, username: Username, password: Password) -> Self {
         self.credentials(Credentials::Password {
@@ -234,7 +279,7 @@ impl InitiatorBuilder<Chosen> {
 
     /// Logs in with these credentials.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+        self.proof = Some(Proof::Client(credentials));
         self
     }
 
@@ -255,14 +300,20 @@ impl InitiatorBuilder<Chosen> {
         self.conflict = conflict;
         self
     }
+}
 
-    /// `xml:lang` of the stream; default `en`.
+impl<For> InitiatorBuilder<Chosen, For> {
+    /// `xml:lang` of the stream (RFC 6120 4.7.4); default `en`. What is no
+    /// language tag is passed over.
     pub fn lang(mut self, lang: &str) -> Self {
-        self.lang = lang.to_string();
+        if is_language_tag(lang) {
+            self.lang = lang.to_string();
+        }
         self
     }
 
-    /// The limits; default [`Limits::client`].
+    /// The limits; default [`Limits::client`], for servers and components
+    /// [`Limits::server_to_server`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -297,12 +348,22 @@ impl InitiatorBuilder<Chosen> {
             InitiatorSecurity::DangerousPlaintext => None,
         };
         let server_name = match tls {
-            Some(_) => Some(
-                ServerName::try_from(self.account.domain().to_string())
-                    .map_err(|_| ConfigError::ServerName)?,
-            ),
+            Some(_) => {
+                Some(ServerName::try_from(self.server_name).map_err(|_| ConfigError::ServerName)?)
+            }
             None => None,
         };
+        // 6.3.8: a client acts as an account; a server as a domain.
+        let authzid = match &self.proof {
+            Some(Proof::Client(credentials)) => credentials.authzid(),
+            _ => None,
+        };
+        if let Some(authzid) = authzid {
+            match Jid::parse(authzid.as_str()) {
+                Ok(jid) if jid.local().is_some() && jid.is_bare() => {}
+                _ => return Err(ConfigError::Authzid),
+            }
+        }
         let random = self
             .random
             .or_else(|| tls.map(ClientTls::random))
@@ -315,11 +376,15 @@ impl InitiatorBuilder<Chosen> {
             kind: self.kind,
             server_name,
             account: self.account,
+            peer: self.peer,
             security: self.security,
             resumption: Resumption::Allowed,
             epoch: TicketEpoch::FIRST,
             fresh_store: self.fresh_store,
-            credentials: self.credentials.ok_or(ConfigError::NoCredentials)?,
+            proof: self
+                .proof
+                .filter(Proof::is_complete)
+                .ok_or(ConfigError::NoCredentials)?,
             sasl: self.sasl,
             iterations: self.iterations,
             conflict: self.conflict,
@@ -337,12 +402,12 @@ impl fmt::Debug for InitiatorConfig {
             .field("kind", &self.kind)
             .field("account", &self.account)
             .field("security", &self.security)
-            .field("credentials", &self.credentials)
+            .field("proof", &self.proof)
             .finish_non_exhaustive()
     }
 }
 
-impl<State> fmt::Debug for InitiatorBuilder<State> {
+impl<State, For> fmt::Debug for InitiatorBuilder<State, For> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InitiatorBuilder")
             .field("account", &self.account)

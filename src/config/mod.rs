@@ -25,9 +25,30 @@
 //! ```
 //!
 //! Whatever weakens a stream is spelled `dangerous_*`.
+//!
+//! Streams between servers and of components have builders of their own, in
+//! the same manner:
+//!
+//! ```
+//! use xmpp_stream::{config::InitiatorConfig, dialback::DialbackSecret, jid::Jid};
+//! use xmpp_stream::tls::{ClientTls, identity::Trust};
+//! # fn config(tls: ClientTls, trust: Trust, secret: DialbackSecret) -> Result<(), Box<dyn std::error::Error>> {
+//! let own = Jid::parse("montague.example")?;
+//! let peer = Jid::parse("capulet.example")?;
+//! let config = InitiatorConfig::server(&own, &peer)
+//!     .starttls(tls) // of `ClientTls::deferred`, with our certificate
+//!     .external(trust)
+//!     .dialback(secret)
+//!     .build()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Each side picks what may prove a domain: its certificate (SASL EXTERNAL),
+//! dialback, or both, of which EXTERNAL is tried first.
 
 mod initiator;
 mod responder;
+mod servers;
 
 pub use initiator::{
     Chosen, Credentials, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided,
@@ -35,6 +56,8 @@ pub use initiator::{
 pub use responder::{
     HostBuilder, HostConfig, ResponderBuilder, ResponderConfig, ResponderSecurity,
 };
+pub use servers::{Client, Component, Server};
+pub(crate) use servers::{KeySource, Proof};
 
 /// Why a config cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,10 +66,14 @@ pub enum ConfigError {
     /// The domain cannot be the name of a TLS server.
     #[error("the domain is no TLS server name")]
     ServerName,
-    /// A client needs an account to log in to: the JID has no local part, and
-    /// neither credentials without one (ANONYMOUS, EXTERNAL) were given.
+    /// There is nothing to prove oneself with: a client's credentials, a
+    /// server's certificate or dialback, a component's secret; or no
+    /// randomness.
     #[error("no credentials")]
     NoCredentials,
+    /// The entity to act as is no bare JID (RFC 6120 6.3.8).
+    #[error("the authorization identity is no bare JID")]
+    Authzid,
     /// No SASL mechanism is left to offer.
     #[error("no SASL mechanism")]
     NoMechanism,

@@ -4,15 +4,22 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::marker::PhantomData;
 
 use rustls::crypto::SecureRandom;
 
 use super::ConfigError;
+use super::servers::Client;
+use crate::component::ComponentSecret;
+use crate::dialback::DialbackSecret;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
 use crate::sasl::{Decoy, MechanismSet};
-use crate::stream::{Conflict, FeatureXml, Kind, Policy, Security};
+use crate::stream::{
+    Conflict, Dialback, FeatureXml, Kind, Policy, Security, lang::is_language_tag,
+};
 use crate::tls::ServerTls;
+use crate::tls::identity::Trust;
 
 /// What a [`Responder`](crate::Responder) is made from.
 #[derive(Clone)]
@@ -24,6 +31,7 @@ pub struct ResponderConfig {
     pub(crate) lang: String,
     /// Until the host is known.
     pub(crate) limits: Limits,
+    pub(crate) dialback: Dialback,
     pub(crate) random: &'static dyn SecureRandom,
 }
 
@@ -50,37 +58,41 @@ pub struct HostConfig {
     pub(crate) features: Vec<FeatureXml>,
     pub(crate) limits: Limits,
     pub(crate) usage: Option<UsagePolicy>,
+    /// Whose certificates prove a server's domain.
+    pub(crate) trust: Option<Trust>,
+    /// What answers `<db:verify/>`.
+    pub(crate) dialback: Option<DialbackSecret>,
+    pub(crate) component: Option<ComponentSecret>,
 }
 
-/// Builds a [`ResponderConfig`].
+/// Builds a [`ResponderConfig`]. `For` says who connects: [`Client`]s,
+/// [`Server`](super::Server)s or [`Component`](super::Component)s.
 #[derive(Clone)]
 #[must_use]
-pub struct ResponderBuilder {
+pub struct ResponderBuilder<For = Client> {
     kind: Kind,
     random: &'static dyn SecureRandom,
     host: Option<Arc<HostConfig>>,
     lang: String,
     limits: Limits,
+    pub(super) dialback: Dialback,
+    connects: PhantomData<For>,
 }
 
-/// Builds a [`HostConfig`].
+/// Builds a [`HostConfig`]. `For` says who connects, as in
+/// [`ResponderBuilder`].
 #[derive(Clone)]
 #[must_use]
-pub struct HostBuilder {
-    host: HostConfig,
+pub struct HostBuilder<For = Client> {
+    pub(super) host: HostConfig,
+    connects: PhantomData<For>,
 }
 
 impl ResponderConfig {
     /// A server for clients. `random` is where stream ids and nonces come
     /// from, for instance the TLS provider's `secure_random`.
     pub fn server(random: &'static dyn SecureRandom) -> ResponderBuilder {
-        ResponderBuilder {
-            kind: Kind::ClientToServer,
-            random,
-            host: None,
-            lang: "en".to_string(),
-            limits: Limits::server(),
-        }
+        ResponderBuilder::new(Kind::ClientToServer, random)
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -93,11 +105,27 @@ impl ResponderConfig {
             },
             sasl_attempts: self.limits.sasl_attempts(),
             conflict: Conflict::default(),
+            dialback: self.dialback,
         }
     }
 }
 
-impl ResponderBuilder {
+impl<For> ResponderBuilder<For> {
+    pub(super) fn new(kind: Kind, random: &'static dyn SecureRandom) -> Self {
+        Self {
+            kind,
+            random,
+            host: None,
+            lang: "en".to_string(),
+            limits: match kind {
+                Kind::ClientToServer => Limits::server(),
+                Kind::ServerToServer | Kind::Component => Limits::server_to_server(),
+            },
+            dialback: Dialback::Refused,
+            connects: PhantomData,
+        }
+    }
+
     /// There is one host: a stream to it is served, any other refused with
     /// `<host-unknown/>`, and the application is not asked.
     pub fn single_host(mut self, host: Arc<HostConfig>) -> Self {
@@ -107,25 +135,24 @@ impl ResponderBuilder {
     }
 
     /// `xml:lang` of the stream: the one language we speak, whatever the peer
-    /// asks for (RFC 6120 4.7.4); default `en`.
+    /// asks for, spelled as the peer does (RFC 6120 4.7.4); default `en`. What
+    /// is no language tag is passed over.
     pub fn lang(mut self, lang: &str) -> Self {
-        self.lang = lang.to_string();
+        if is_language_tag(lang) {
+            self.lang = lang.to_string();
+        }
         self
     }
 
-    /// The limits until the host is known; default [`Limits::server`].
+    /// The limits until the host is known; default [`Limits::server`], for
+    /// servers and components [`Limits::server_to_server`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// TLS by STARTTLS, mandatory, with the certificate of the host.
-    #[must_use]
-    pub fn starttls(self) -> Arc<ResponderConfig> {
-        self.build(ResponderSecurity::StartTls)
-    }
-
-    /// TLS from the first byte, with ALPN `xmpp-client` (XEP-0368).
+    /// TLS from the first byte, with ALPN `xmpp-client` or `xmpp-server`
+    /// (XEP-0368); for components without.
     #[must_use]
     pub fn direct_tls(self, tls: ServerTls) -> Arc<ResponderConfig> {
         self.build(ResponderSecurity::DirectTls(tls))
@@ -137,15 +164,24 @@ impl ResponderBuilder {
         self.build(ResponderSecurity::DangerousPlaintext)
     }
 
-    fn build(self, security: ResponderSecurity) -> Arc<ResponderConfig> {
+    pub(super) fn build(self, security: ResponderSecurity) -> Arc<ResponderConfig> {
         Arc::new(ResponderConfig {
             kind: self.kind,
             security,
             host: self.host,
             lang: self.lang,
             limits: self.limits,
+            dialback: self.dialback,
             random: self.random,
         })
+    }
+}
+
+impl ResponderBuilder<Client> {
+    /// TLS by STARTTLS, mandatory, with the certificate of the host.
+    #[must_use]
+    pub fn starttls(self) -> Arc<ResponderConfig> {
+        self.build(ResponderSecurity::StartTls)
     }
 }
 
@@ -154,17 +190,18 @@ impl HostConfig {
     /// ([`sasl::Decoy`](crate::sasl::Decoy)). The mechanisms are all SCRAM
     /// forms until [`HostBuilder::mechanisms`] says otherwise.
     pub fn builder(domain: &str, decoy: Decoy) -> HostBuilder {
-        HostBuilder {
-            host: Self {
-                domain: domain.to_ascii_lowercase(),
-                tls: None,
-                mechanisms: MechanismSet::scram(),
-                decoy,
-                features: Vec::new(),
-                limits: Limits::server(),
-                usage: None,
-            },
-        }
+        HostBuilder::new(Self {
+            domain: domain.to_ascii_lowercase(),
+            tls: None,
+            mechanisms: MechanismSet::scram(),
+            decoy,
+            features: Vec::new(),
+            limits: Limits::server(),
+            usage: None,
+            trust: None,
+            dialback: None,
+            component: None,
+        })
     }
 
     /// The domain.
@@ -181,37 +218,12 @@ impl HostConfig {
     }
 }
 
-impl HostBuilder {
-    /// TLS for STARTTLS.
-    pub fn tls(mut self, tls: ServerTls) -> Self {
-        self.host.tls = Some(tls);
-        self
-    }
-
+impl HostBuilder<Client> {
     /// The mechanisms to offer. Of these a stream is offered what fits it:
     /// -PLUS where there is a channel binding, EXTERNAL where the client has
     /// shown a verified certificate, PLAIN under TLS.
     pub fn mechanisms(mut self, mechanisms: MechanismSet) -> Self {
         self.host.mechanisms = mechanisms;
-        self
-    }
-
-    /// A further stream feature, written behind ours once the client is
-    /// authenticated.
-    pub fn feature(mut self, feature: FeatureXml) -> Self {
-        self.host.features.push(feature);
-        self
-    }
-
-    /// The limits; default [`Limits::server`].
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.host.limits = limits;
-        self
-    }
-
-    /// When a stream wants a reset.
-    pub fn usage(mut self, policy: UsagePolicy) -> Self {
-        self.host.usage = Some(policy);
         self
     }
 
@@ -227,6 +239,41 @@ impl HostBuilder {
     }
 }
 
+impl<For> HostBuilder<For> {
+    pub(super) const fn new(host: HostConfig) -> Self {
+        Self {
+            host,
+            connects: PhantomData,
+        }
+    }
+
+    /// TLS for STARTTLS.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.host.tls = Some(tls);
+        self
+    }
+
+    /// A further stream feature, written behind ours once the peer is
+    /// authenticated.
+    pub fn feature(mut self, feature: FeatureXml) -> Self {
+        self.host.features.push(feature);
+        self
+    }
+
+    /// The limits; default [`Limits::server`], for servers and components
+    /// [`Limits::server_to_server`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.host.limits = limits;
+        self
+    }
+
+    /// When a stream wants a reset.
+    pub fn usage(mut self, policy: UsagePolicy) -> Self {
+        self.host.usage = Some(policy);
+        self
+    }
+}
+
 impl fmt::Debug for ResponderConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponderConfig")
@@ -237,7 +284,7 @@ impl fmt::Debug for ResponderConfig {
     }
 }
 
-impl fmt::Debug for ResponderBuilder {
+impl<For> fmt::Debug for ResponderBuilder<For> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponderBuilder")
             .field("kind", &self.kind)
@@ -255,7 +302,7 @@ impl fmt::Debug for HostConfig {
     }
 }
 
-impl fmt::Debug for HostBuilder {
+impl<For> fmt::Debug for HostBuilder<For> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.host.fmt(f)
     }

@@ -32,7 +32,9 @@ impl Link {
     pub(super) fn enter(&mut self, position: Position) {
         let now = self.clock.now;
         let timeout = match position.stage {
-            Stage::Idle | Stage::Negotiating => Some(self.limits.phase_timeout()),
+            Stage::Idle | Stage::Negotiating | Stage::Federating => {
+                Some(self.limits.phase_timeout())
+            }
             Stage::Established => None,
             Stage::PeerClosing | Stage::Closing | Stage::Done => {
                 Some(self.limits.closing_timeout())
@@ -45,10 +47,13 @@ impl Link {
             self.usage = None;
             self.due_reset = None;
         }
-        if position.stage != Stage::Negotiating {
+        if !matches!(position.stage, Stage::Negotiating | Stage::Federating) {
             self.clock.negotiation = None;
             // What is asked would be answered too late.
             self.gate = None;
+        }
+        if matches!(position.stage, Stage::Closing | Stage::Done) {
+            self.federation.lapse();
         }
     }
 

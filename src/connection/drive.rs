@@ -2,6 +2,7 @@
 
 use super::Connection;
 use super::clock::Overdue;
+use super::federation::FederationNews;
 use super::link::{Inbound, Request, Tail};
 use super::role::{Negotiation, Position, Stage};
 use super::transport::Transport;
@@ -32,6 +33,8 @@ pub(super) enum News {
     /// In the TLS session.
     Tls,
     ResetAdvised(Cause),
+    /// In the federation.
+    Federation(FederationNews),
 }
 
 /// What one turn of the loop came to.
@@ -110,6 +113,12 @@ impl<N: Negotiation> Connection<N> {
             News::Decision => Event::Decision(self.link.gate.as_ref()?.question()),
             News::Tls => Event::TlsEstablished(self.link.tls_info()?),
             News::ResetAdvised(cause) => Event::ResetAdvised(cause),
+            News::Federation(FederationNews::Pair(index)) => {
+                Event::PairVerified(self.link.federation.pair(index)?)
+            }
+            News::Federation(FederationNews::Request(index)) => {
+                Event::Request(self.link.federation.request(index)?)
+            }
             News::Table(tell) => match tell {
                 Tell::Nothing => return None,
                 Tell::StreamOpened => Event::StreamOpened(StreamOpened(&self.link.peer)),
@@ -123,6 +132,7 @@ impl<N: Negotiation> Connection<N> {
                 Tell::Keepalive => Event::Keepalive,
                 Tell::StreamError => Event::StreamError(self.link.peer_error.as_ref()?),
                 Tell::PeerClosing => Event::PeerClosing,
+                Tell::KeyVerdict => Event::KeyVerdict(self.link.federation.verdict()?),
             },
         })
     }
@@ -166,6 +176,14 @@ impl<N: Negotiation> Connection<N> {
                     return self.feed(input);
                 }
                 return Turn::Again;
+            }
+        }
+        if matches!(position.stage, Stage::Federating | Stage::Established) {
+            if let Some(news) = self.link.federation.news() {
+                return Turn::News(News::Federation(news));
+            }
+            if let Some(input) = self.link.federation.answered() {
+                return self.feed(input);
             }
         }
         let working = self.is_working();
@@ -223,13 +241,17 @@ impl<N: Negotiation> Connection<N> {
 
     /// What the frame just found is to the table.
     fn classify(&mut self, kind: FrameKind) -> Input {
+        let protected = self.link.tls_info().is_some();
         match (kind, self.link.framer.frame()) {
             (FrameKind::Header, Some(Frame::Header(header))) => {
-                Input::Header(N::opened(&mut self.side, &mut self.link.peer, &header))
+                let peer = &mut self.link.peer;
+                Input::Header(N::opened(&mut self.side, peer, &header, protected))
             }
-            (FrameKind::Element, Some(Frame::Element(element))) => Input::Element(
-                stream::classify(&element, N::common(&self.side).kind, N::awaited(&self.side)),
-            ),
+            (FrameKind::Element, Some(Frame::Element(element))) => {
+                let kind = N::common(&self.side).kind;
+                let class = stream::classify(&element, kind, N::awaited(&self.side));
+                Input::Element(self.link.federation.admit(&element, class))
+            }
             (FrameKind::Footer, _) => {
                 self.link.peer_footer = true;
                 Input::Footer
@@ -321,7 +343,8 @@ impl<N: Negotiation> Connection<N> {
                 Turn::Again
             }
             Overdue::Phase(phase) => {
-                if matches!(self.table.position().stage, Stage::Negotiating) {
+                let stage = self.table.position().stage;
+                if matches!(stage, Stage::Negotiating | Stage::Federating) {
                     self.link.end_with(CloseReason::Timeout(phase));
                 }
                 self.feed(Input::Expired)

@@ -39,6 +39,8 @@ pub enum Question {
         identity: sasl::Identity,
         /// The resource the peer asks for.
         resource: Option<String>,
+        /// A resource nobody can foretell.
+        generated: String,
     },
 }
 
@@ -373,6 +375,16 @@ impl BindDecision<'_> {
         match &self.0.question {
             Question::Bind { resource, .. } => resource.as_deref(),
             _ => None,
+        }
+    }
+
+    /// A random resource, new for each question: 128 bits in hex. For a peer
+    /// that asks for none (7.6), or for one that is taken (7.7.2.2).
+    #[must_use]
+    pub fn generated(&self) -> &str {
+        match &self.0.question {
+            Question::Bind { generated, .. } => generated,
+            _ => "",
         }
     }
 

@@ -2,11 +2,13 @@
 //! the table orders something.
 
 mod login;
+mod servers;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use super::federation::Scope;
 use super::link::{Link, PeerHeader};
 use super::role::{Common, Negotiation, NoRandomness, Position, Role, Stage};
 use crate::close::{AuthenticationFailure, CloseReason, InternalError, Manner, Phase};
@@ -15,7 +17,7 @@ use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::sasl::{self, Mechanism, MechanismSet, Secret};
 use crate::stream::{
-    self, Act, Awaited, Closing, HeaderOut, Initiating, InitiatingPhase, Input, Leg, Opened,
+    self, Act, Awaited, Closing, HeaderOut, Initiating, InitiatingPhase, Input, Kind, Leg, Opened,
     OpeningClass, Output, Resource, SaslElement, StartTls, bind,
 };
 use crate::time::Instant;
@@ -39,6 +41,18 @@ pub struct InitiatorSide {
     keys: Option<sasl::ClientKeys>,
     awaited: Request,
     bound: Option<Jid>,
+    /// The peer's certificate was good for its domain; between servers, where
+    /// TLS itself does not say so.
+    verified: Option<tls::Verified>,
+    /// Whether the peer's header declares the namespace of dialback.
+    declared: Declared,
+}
+
+/// What the peer's header says of dialback (XEP-0220 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Declared {
+    Nothing,
+    Dialback,
 }
 
 /// The iq request whose result is awaited.
@@ -63,7 +77,12 @@ impl Role for Initiating {
 
     fn begin(config: Arc<InitiatorConfig>, now: Instant) -> (Self, InitiatorSide, Link) {
         let table = Self::new(config.policy());
-        let link = Link::new(config.limits, config.kind, now);
+        let scope = match config.kind {
+            Kind::ClientToServer => Scope::Open,
+            Kind::ServerToServer => Scope::Sender,
+            Kind::Component => Scope::Component(config.account.clone()),
+        };
+        let link = Link::new(config.limits, config.kind, scope, now);
         let side = InitiatorSide {
             common: Common::new(config.kind, config.usage),
             mechanism: None,
@@ -76,6 +95,8 @@ impl Role for Initiating {
             keys: None,
             awaited: Request::None,
             bound: None,
+            verified: None,
+            declared: Declared::Nothing,
             config,
         };
         (table, side, link)
@@ -94,6 +115,8 @@ impl Role for Initiating {
             P::AwaitFeatures(_) => (Phase::Features, Stage::Negotiating),
             P::AwaitProceed => (Phase::StartTls, Stage::Negotiating),
             P::Authenticating(..) => (Phase::Authentication, Stage::Negotiating),
+            P::AwaitHandshake => (Phase::Authentication, Stage::Negotiating),
+            P::Federating => (Phase::Dialback, Stage::Federating),
             P::Binding(..) | P::StartingSession => (Phase::Binding, Stage::Negotiating),
             P::Established => (Phase::Established, Stage::Established),
             P::Closing(Closing::PeerClosed) => (Phase::Closing, Stage::PeerClosing),
@@ -115,10 +138,11 @@ impl Role for Initiating {
         side: &mut InitiatorSide,
         peer: &mut PeerHeader,
         header: &Header<'_>,
+        protected: bool,
     ) -> OpeningClass {
         let opened = Opened::read(header, side.config.kind, stream::Role::Initiating);
         peer.note(&opened);
-        opened.class
+        side.opened_by_server(&opened, header, protected)
     }
 
     fn awaited(side: &InitiatorSide) -> Awaited<'_> {
@@ -144,6 +168,8 @@ impl Role for Initiating {
             }
             Act::VerifySuccess => return Some(side.verify(link)),
             Act::SendAbort => link.say(|out| out.push_str(stream::sasl::ABORT)),
+            Act::RequestPair => side.request_pair(link),
+            Act::SendHandshake => side.send_handshake(link),
             Act::RequestBind(resource) => side.request_bind(link, resource),
             Act::RequestSession => {
                 side.note_bound(link);
@@ -163,16 +189,22 @@ impl Role for Initiating {
 
     fn tls_session(side: &InitiatorSide, link: &Link) -> Result<tls::Session, tls::SetupError> {
         let config = &side.config;
-        let (tls, alpn): (_, &[&[u8]]) = match &config.security {
-            InitiatorSecurity::StartTls(tls) => (tls, &[]),
-            InitiatorSecurity::DirectTls(tls) => (tls, &[side.config.kind.alpn()]),
+        let (tls, alpn) = match &config.security {
+            InitiatorSecurity::StartTls(tls) => (tls, None),
+            InitiatorSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
             InitiatorSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
         };
         let name = config
             .server_name
             .clone()
             .ok_or(tls::SetupError::NotConfigured)?;
-        tls::Session::client(tls, name, alpn, config.resumption, link.tls_limits())
+        tls::Session::client(
+            tls,
+            name,
+            alpn.as_slice(),
+            config.resumption,
+            link.tls_limits(),
+        )
     }
 
     fn is_working(side: &InitiatorSide) -> bool {
@@ -190,12 +222,16 @@ impl Role for Initiating {
     }
 
     fn authenticated(side: &InitiatorSide) -> Authenticated<'_> {
-        let identity = match &side.config.credentials {
-            Credentials::Password { username, .. } | Credentials::Keys { username, .. } => {
+        let account = &side.config.account;
+        let identity = match side.config.credentials() {
+            Some(Credentials::Password { username, .. } | Credentials::Keys { username, .. }) => {
                 username.as_str()
             }
-            Credentials::External { .. } => side.config.account.local().unwrap_or_default(),
-            Credentials::Anonymous => "",
+            Some(Credentials::External { .. }) if side.config.kind == Kind::ServerToServer => {
+                account.domain()
+            }
+            Some(Credentials::External { .. }) => account.local().unwrap_or_default(),
+            Some(Credentials::Anonymous) | None => "",
         };
         Authenticated {
             mechanism: &side.mechanism_name,
@@ -208,6 +244,7 @@ impl Role for Initiating {
             side.note_bound(link);
         }
         side.awaited = Request::None;
+        side.federate(link);
     }
 
     fn bound(side: &InitiatorSide) -> Option<&Jid> {
@@ -224,7 +261,7 @@ impl Role for Initiating {
             };
             AuthenticationFailure::Refused(condition)
         });
-        CloseReason::AuthenticationFailed(failure)
+        CloseReason::AuthenticationFailed(link.refused_pair().unwrap_or(failure))
     }
 }
 
@@ -239,18 +276,27 @@ impl InitiatorSide {
         if leg == Leg::Authenticated {
             link.restart(self.config.limits.after_auth());
         }
+        if leg == Leg::Secured {
+            self.judge_peer(link);
+        }
         let protected = link.tls_info().is_some();
         link.say(|out| self.header(protected, out));
     }
 
-    /// RFC 6120 4.7: `from` only once the stream is protected.
+    /// RFC 6120 4.7: a client's `from` only once the stream is protected; a
+    /// server's, which is no secret and which the peer may need before, always;
+    /// a component's never (XEP-0114).
     fn header(&self, protected: bool, out: &mut String) {
-        let from = self.config.account.bare();
-        let from = alloc::format!("{from}");
-        let to = self.config.account.domain();
+        let account = &self.config.account;
+        let from = account.bare();
+        let says_from = match self.config.kind {
+            Kind::ClientToServer => protected && account.local().is_some(),
+            Kind::ServerToServer => true,
+            Kind::Component => false,
+        };
         HeaderOut {
-            from: (protected && self.config.account.local().is_some()).then_some(&from),
-            ..HeaderOut::initial(self.config.kind, to, &self.config.lang)
+            from: says_from.then_some(from.as_str()),
+            ..HeaderOut::initial(self.config.kind, &self.config.peer, &self.config.lang)
         }
         .write(out);
     }

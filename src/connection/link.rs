@@ -5,6 +5,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 use super::clock::Clock;
+use super::federation::{Federation, Scope};
 use super::gate::{Decision, Gate};
 use super::outbox::Outbox;
 use super::role::{Position, Stage};
@@ -22,6 +23,7 @@ use crate::xml::{self, Checker, FrameKind, Framer};
 /// See the module.
 #[derive(Debug)]
 pub struct Link {
+    pub(super) kind: Kind,
     pub(super) limits: Limits,
     pub(super) transport: Transport,
     pub(super) framer: Framer,
@@ -30,6 +32,8 @@ pub struct Link {
     pub(super) outbox: Outbox,
     /// What the application sends is checked as strictly as what comes.
     pub(super) checker: Checker,
+    pub(super) content_ns: &'static str,
+    pub(super) federation: Federation,
     pub(super) inbound: Inbound,
     pub(super) request: Option<Request>,
     pub(super) gate: Option<Gate>,
@@ -118,13 +122,15 @@ impl PeerHeader {
 }
 
 impl Link {
-    pub(super) fn new(limits: Limits, kind: Kind, now: Instant) -> Self {
+    pub(super) fn new(limits: Limits, kind: Kind, scope: Scope, now: Instant) -> Self {
         Self {
             transport: Transport::Plain,
             framer: Framer::new(limits.before_auth()),
             found: None,
             outbox: Outbox::default(),
             checker: Checker::new(limits.after_auth(), kind.content_ns(), kind.prefixes()),
+            content_ns: kind.content_ns(),
+            federation: Federation::new(scope, usize::from(limits.requests())),
             inbound: Inbound::Open,
             request: None,
             gate: None,
@@ -143,6 +149,7 @@ impl Link {
             ending: None,
             tail: Tail::Exchange,
             end: End::Open,
+            kind,
             limits,
         }
     }
@@ -175,8 +182,10 @@ impl Link {
     }
 
     pub(super) fn session(&mut self, position: Position) -> Option<Session<'_>> {
-        let open = matches!(position.stage, Stage::Established | Stage::PeerClosing)
-            && !self.is_closed()
+        let open = matches!(
+            position.stage,
+            Stage::Federating | Stage::Established | Stage::PeerClosing
+        ) && !self.is_closed()
             && self.request.is_none();
         open.then(|| Session::new(self))
     }

@@ -43,6 +43,7 @@
 mod clock;
 mod drive;
 mod ending;
+mod federation;
 mod gate;
 mod initiator;
 mod link;
@@ -55,6 +56,7 @@ mod transport;
 
 use alloc::sync::Arc;
 
+pub use federation::AnswerError;
 pub use gate::{
     AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, PasswordDecision,
     Question, ScramDecision,
@@ -148,7 +150,8 @@ impl<N: Negotiation> Connection<N> {
     }
 
     /// What exists only while the stream is established: sending, resetting,
-    /// closing.
+    /// closing. Between servers it exists as soon as dialback is possible, and
+    /// does not send stanzas before their domains are verified.
     pub fn session(&mut self) -> Option<Session<'_>> {
         self.link.session(self.table.position())
     }

@@ -3,12 +3,15 @@
 
 mod login;
 mod opening;
+mod servers;
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use super::NO_RANDOMNESS;
+use super::federation::Scope;
 use super::gate::{Gate, Question, Verdict};
 use super::link::{Link, PeerHeader};
 use super::role::{Common, Negotiation, NoRandomness, Position, Role, Stage};
@@ -19,9 +22,9 @@ use crate::jid::Jid;
 use crate::reset::UsagePolicy;
 use crate::sasl::{self, Acceptor, Identity, Secret};
 use crate::stream::{
-    self, Act, Awaited, BindError, BindRefusal, BindRequest, Closing, Input, Leg, Opened,
-    OpeningClass, Output, Receiving, ReceivingPhase, Security, StartTls, Version, bind,
-    header::CLOSING_TAG,
+    self, Act, Awaited, BindError, BindRefusal, BindRequest, Closing, Input, Kind, Leg, Opened,
+    OpeningClass, Output, Receiving, ReceivingPhase, Security, StartTls, StreamError, Version,
+    bind, handshake, header::CLOSING_TAG,
 };
 use crate::time::Instant;
 use crate::tls;
@@ -46,12 +49,26 @@ pub struct ResponderSide {
     request_id: String,
     refusal: BindError,
     bound: Option<Jid>,
+    /// The id of our stream (4.7.3): dialback and the component's handshake
+    /// depend on it.
+    stream_id: String,
+    /// The peer's certificate is good for the domain in its header; between
+    /// servers only.
+    certified: Option<Certified>,
+}
+
+/// What a server's certificate proves.
+struct Certified {
+    domain: Jid,
+    _proof: tls::Verified,
 }
 
 /// The part of our header that follows from the peer's.
 struct Answer {
     to: Option<Jid>,
     version: Option<Version>,
+    /// The language the peer asked for (4.7.4).
+    lang: Option<String>,
 }
 
 impl core::fmt::Debug for ResponderSide {
@@ -68,7 +85,12 @@ impl Role for Receiving {
 
     fn begin(config: Arc<ResponderConfig>, now: Instant) -> (Self, ResponderSide, Link) {
         let table = Self::new(config.policy());
-        let link = Link::new(config.limits, config.kind, now);
+        let scope = match config.kind {
+            Kind::ClientToServer => Scope::Open,
+            Kind::ServerToServer => Scope::Receiver,
+            Kind::Component => Scope::ComponentServer(None),
+        };
+        let link = Link::new(config.limits, config.kind, scope, now);
         let side = ResponderSide {
             common: Common::new(config.kind, UsagePolicy::default()),
             host: None,
@@ -82,6 +104,8 @@ impl Role for Receiving {
             request_id: String::new(),
             refusal: BindError::Conflict,
             bound: None,
+            stream_id: String::new(),
+            certified: None,
             config,
         };
         (table, side, link)
@@ -104,6 +128,8 @@ impl Role for Receiving {
             P::Negotiating(..) | P::Authenticating(..) => {
                 (Phase::Authentication, Stage::Negotiating)
             }
+            P::AwaitHandshake | P::CheckingHandshake => (Phase::Authentication, Stage::Negotiating),
+            P::Federating => (Phase::Dialback, Stage::Federating),
             P::AwaitBind(_) | P::Binding(_) => (Phase::Binding, Stage::Negotiating),
             P::Established => (Phase::Established, Stage::Established),
             P::Closing(Closing::PeerClosed) => (Phase::Closing, Stage::PeerClosing),
@@ -125,12 +151,14 @@ impl Role for Receiving {
         side: &mut ResponderSide,
         peer: &mut PeerHeader,
         header: &Header<'_>,
+        protected: bool,
     ) -> OpeningClass {
         let opened = Opened::read(header, side.config.kind, stream::Role::Receiving);
         let (to, version) = opened.answer();
-        side.answer = Some(Answer { to, version });
+        let lang = opened.lang.as_deref().map(ToOwned::to_owned);
+        side.answer = Some(Answer { to, version, lang });
         peer.note(&opened);
-        opened.class
+        side.opened_by_server(&opened, protected)
     }
 
     fn awaited(_: &ResponderSide) -> Awaited<'_> {
@@ -167,6 +195,21 @@ impl Role for Receiving {
             }
             Act::SendFailure => side.refuse(link, side.failure),
             Act::SendAborted => side.refuse(link, sasl::Condition::Aborted),
+            Act::AskPair => return side.ask_pair(link),
+            Act::AcceptPair => {
+                link.say_settled(false);
+            }
+            Act::RefusePair => link.refuse_pair(),
+            Act::FailPair => {
+                link.say_settled(true);
+            }
+            Act::CheckKey => return side.check_key(link),
+            Act::SendKeyVerdict => {
+                link.say_settled(false);
+            }
+            Act::DeclineDialback(error) => link.decline_dialback(error),
+            Act::CheckHandshake => return Some(side.check_handshake(link)),
+            Act::AcceptHandshake => link.say(|out| out.push_str(handshake::ACCEPTED)),
             Act::AskBind => side.ask_bind(link),
             Act::SendBindResult => {
                 if let Some(jid) = &side.bound {
@@ -194,18 +237,18 @@ impl Role for Receiving {
 
     fn tls_session(side: &ResponderSide, link: &Link) -> Result<tls::Session, tls::SetupError> {
         let config = &side.config;
-        let (tls, alpn): (_, &[&[u8]]) = match &config.security {
-            ResponderSecurity::DirectTls(tls) => (tls, &[config.kind.alpn()]),
+        let (tls, alpn) = match &config.security {
+            ResponderSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
             ResponderSecurity::StartTls => (
                 side.host
                     .as_ref()
                     .and_then(|host| host.tls.as_ref())
                     .ok_or(tls::SetupError::NotConfigured)?,
-                &[],
+                None,
             ),
             ResponderSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
         };
-        tls::Session::server(tls, alpn, link.tls_limits())
+        tls::Session::server(tls, alpn.as_slice(), link.tls_limits())
     }
 
     fn is_working(side: &ResponderSide) -> bool {
@@ -220,10 +263,7 @@ impl Role for Receiving {
     fn answered(side: &mut ResponderSide, link: &mut Link) -> Option<Input> {
         let (question, verdict) = link.gate.take()?.into_verdict()?;
         match (verdict, question) {
-            (Verdict::Serve(host), _) => {
-                side.serve(host, link);
-                Some(Input::Verdict(stream::Verdict::Accept))
-            }
+            (Verdict::Serve(host), _) => Some(side.serve(host, link)),
             (Verdict::RefuseHost(error), _) => {
                 side.common.error = Some(error);
                 Some(Input::Verdict(stream::Verdict::Refuse))
@@ -254,7 +294,9 @@ impl Role for Receiving {
         }
     }
 
-    fn established(_: &mut ResponderSide, _: &mut Link) {}
+    fn established(side: &mut ResponderSide, link: &mut Link) {
+        side.federate(link);
+    }
 
     fn bound(side: &ResponderSide) -> Option<&Jid> {
         side.bound.as_ref()
@@ -272,10 +314,21 @@ impl ResponderSide {
             .map_or(self.config.limits, |host| host.limits)
     }
 
-    fn serve(&mut self, host: Arc<HostConfig>, link: &mut Link) {
+    /// The host is known; another server may still be refused.
+    fn serve(&mut self, host: Arc<HostConfig>, link: &mut Link) -> Input {
         link.limits = host.limits;
+        let component = host.component.as_ref().and(Jid::parse(host.domain()).ok());
+        link.federation
+            .serve(usize::from(host.limits.requests()), component);
         self.common.usage = host.usage();
         self.host = Some(host);
+        match self.judge_peer(link) {
+            None => Input::Verdict(stream::Verdict::Accept),
+            Some(condition) => {
+                self.common.error = Some(StreamError::new(condition));
+                Input::Verdict(stream::Verdict::Refuse)
+            }
+        }
     }
 
     fn ask_bind(&mut self, link: &mut Link) {
@@ -294,7 +347,16 @@ impl ResponderSide {
             authcid: String::new(),
             authzid: None,
         });
-        link.gate = Some(Gate::new(Question::Bind { identity, resource }));
+        match self.random_hex() {
+            Ok(generated) => {
+                link.gate = Some(Gate::new(Question::Bind {
+                    identity,
+                    resource,
+                    generated,
+                }));
+            }
+            Err(NoRandomness) => link.finish(NO_RANDOMNESS, Manner::Abort),
+        }
     }
 
     fn refuse_bind(&mut self, link: &mut Link, refusal: BindRefusal) {

@@ -41,9 +41,15 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
     fn common(side: &Self::Side) -> &Common;
     #[doc(hidden)]
     fn common_mut(side: &mut Self::Side) -> &mut Common;
-    /// The peer's header: what it says is kept, what it is goes to the table.
+    /// The peer's header, which TLS protects or not: what it says is kept, what
+    /// it is goes to the table.
     #[doc(hidden)]
-    fn opened(side: &mut Self::Side, peer: &mut PeerHeader, header: &Header<'_>) -> OpeningClass;
+    fn opened(
+        side: &mut Self::Side,
+        peer: &mut PeerHeader,
+        header: &Header<'_>,
+        protected: bool,
+    ) -> OpeningClass;
     /// The request whose answer is awaited.
     #[doc(hidden)]
     fn awaited(side: &Self::Side) -> Awaited<'_>;
@@ -121,6 +127,8 @@ pub enum Stage {
     Idle,
     /// Negotiation goes on.
     Negotiating,
+    /// Dialback goes on, between servers; no domain pair is verified yet.
+    Federating,
     /// Stanzas flow.
     Established,
     /// The peer's closing tag is being reported.

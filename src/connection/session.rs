@@ -3,14 +3,19 @@
 use alloc::string::String;
 use core::fmt;
 
+use super::federation::AnswerError;
 use super::link::{Link, Request};
 use super::outbox::{Ticket, UNIT_COST};
+use crate::dialback::DialbackKey;
+use crate::event::{DialbackAnswer, RequestId};
+use crate::jid::Jid;
 use crate::reset::Cause;
-use crate::stream::ns;
+use crate::stream::dialback::{MAX_ID_BYTES, write_verify};
+use crate::stream::{Awaited, Condition, ElementClass, classify, ns};
 use crate::xml;
 
-/// The established stream; see
-/// [`Connection::session`](crate::Connection::session).
+/// The established stream, or one between servers on which dialback goes on;
+/// see [`Connection::session`](crate::Connection::session).
 #[derive(Debug)]
 pub struct Session<'a> {
     link: &'a mut Link,
@@ -31,14 +36,30 @@ pub enum SendError {
     #[error("not one element: {0}")]
     Element(xml::Fault),
     /// The element is in a namespace by which streams are opened, secured,
-    /// authenticated and ended (RFC 6120 4.8.1, 5.4, 6.4). These are the
+    /// authenticated and ended (RFC 6120 4.8.1, 5.4, 6.4; XEP-0220). These are the
     /// connection's to say; a `<stream:error/>` is sent by
     /// [`Connection::fail`](crate::Connection::fail).
     #[error("an element by which streams are negotiated or ended")]
     Reserved,
+    /// The element does not belong on this stream: it is written with a prefix
+    /// for the content namespace, or is in another content namespace or in
+    /// none, or is in the content namespace and no stanza (RFC 6120 4.8.3,
+    /// 4.8.5, 4.9.3.24). The peer would have to end the stream with this
+    /// error, as this crate does.
+    #[error("the peer would end the stream: {0}")]
+    Refused(Condition),
     /// The closure of [`Session::send_with`] failed.
     #[error("the writer failed")]
     Write,
+    /// Between servers and from a component: the stream does not carry stanzas
+    /// with these addresses, or not yet, or not in this direction (RFC 6120
+    /// 4.5, 8.1.2; XEP-0114 3).
+    #[error("the stream does not carry stanzas with these addresses")]
+    Addresses,
+    /// Keys are asked about on the stream of an initiating server, with an id
+    /// of 1 to 256 bytes.
+    #[error("no key can be asked about here")]
+    NotHere,
 }
 
 impl<'a> Session<'a> {
@@ -66,7 +87,12 @@ impl<'a> Session<'a> {
     ) -> Result<Ticket, SendError> {
         let free = self.free();
         let Link {
-            outbox, checker, ..
+            outbox,
+            checker,
+            kind,
+            federation,
+            content_ns,
+            ..
         } = &mut *self.link;
         outbox.send(|queue| {
             let start = queue.len();
@@ -81,11 +107,58 @@ impl<'a> Session<'a> {
             written.map_err(|fmt::Error| SendError::Write)?;
             let text = queue.get(start..).unwrap_or_default();
             let element = checker.check(text).map_err(SendError::Element)?;
-            match element.ns() {
-                ns::STREAM | ns::TLS | ns::SASL => Err(SendError::Reserved),
+            if matches!(element.ns(), ns::STREAM | ns::TLS | ns::SASL | ns::DIALBACK) {
+                return Err(SendError::Reserved);
+            }
+            match classify(&element, *kind, Awaited::Nothing) {
+                _ if !federation.may_send(&element, content_ns) => Err(SendError::Addresses),
+                ElementClass::Bad(condition) => Err(SendError::Refused(condition)),
                 _ => Ok(()),
             }
         })
+    }
+
+    /// Answers an [`Event::Request`](crate::Event::Request) (XEP-0220).
+    ///
+    /// # Errors
+    /// [`AnswerError`]; nothing was changed.
+    pub fn answer(&mut self, id: RequestId, answer: DialbackAnswer) -> Result<(), AnswerError> {
+        self.link.answer_request(id, answer)
+    }
+
+    /// Asks the authoritative server of `to`, to which this stream leads, as
+    /// `from`: is this the key you made for the stream `stream_id`, on which I
+    /// received it (XEP-0220 2.1.2)? [`Event::KeyVerdict`] has the answer.
+    ///
+    /// There is no deadline: a server that does not answer is the application's
+    /// to give up.
+    ///
+    /// # Errors
+    /// [`SendError::NotHere`]; [`SendError::Full`], also if
+    /// [`Limits::requests`](crate::limits::Limits::requests) questions wait.
+    /// Nothing was queued.
+    ///
+    /// [`Event::KeyVerdict`]: crate::Event::KeyVerdict
+    pub fn verify(
+        &mut self,
+        from: &Jid,
+        to: &Jid,
+        stream_id: &str,
+        key: &DialbackKey,
+    ) -> Result<(), SendError> {
+        let room = match self.link.can_verify() {
+            Some(room) if (1..=MAX_ID_BYTES).contains(&stream_id.len()) => room,
+            _ => return Err(SendError::NotHere),
+        };
+        let mut text = String::new();
+        write_verify(&mut text, from.domain(), to.domain(), stream_id, key);
+        let free = self.free();
+        if room == 0 || text.len() > free {
+            return Err(SendError::Full { free });
+        }
+        self.link.say(|out| out.push_str(&text));
+        self.link.asked_about(from, to, stream_id);
+        Ok(())
     }
 
     /// Sends one space, which no one answers (RFC 6120 4.6.1).

@@ -19,6 +19,8 @@ impl Limits {
     /// | what waits to be sent | [`reserve_bytes`](Self::reserve_bytes) and two records; twice [`outbox_bytes`](Self::outbox_bytes), in which each unit is charged for its bookkeeping and its record |
     /// | what was found in a stanza to be sent | as above, for [`outbox_bytes`](Self::outbox_bytes) |
     ///
+    /// plus 3,300 for each of [`requests`](Self::requests), which is what a
+    /// question of another server's and a domain pair take at most, and
     /// plus 96 KiB for the rest, most of it TLS state during the handshake. A
     /// record is 18,437 bytes, the largest TLS 1.2 knows.
     ///
@@ -27,7 +29,8 @@ impl Limits {
     #[must_use]
     pub const fn memory_bound(&self) -> usize {
         let sent = self.outbox_bytes * PER_OUTBOX_BYTE + self.found(self.outbox_bytes);
-        3 * (self.read(self.stanza_bytes) + self.common() + sent) + FIXED
+        let asked = self.requests as usize * PER_REQUEST;
+        3 * (self.read(self.stanza_bytes) + self.common() + sent) + asked + FIXED
     }
 
     /// The same for a connection whose peer has not authenticated yet: what
@@ -35,11 +38,12 @@ impl Limits {
     ///
     /// [`frame_bytes_before_auth`](Self::frame_bytes_before_auth) stands for
     /// the stanza, four times it for the SASL exchange, and nothing of the
-    /// application's waits to be sent.
+    /// application's waits to be sent. Of questions of another server's four
+    /// may wait.
     #[must_use]
     pub const fn memory_bound_before_auth(&self) -> usize {
         let frame = self.frame_bytes_before_auth;
-        3 * (self.read(frame) + self.common() + 4 * frame) + FIXED
+        3 * (self.read(frame) + self.common() + 4 * frame) + 4 * PER_REQUEST + FIXED
     }
 
     /// XML of `bytes` being read.
@@ -75,5 +79,9 @@ const RECORD: usize = 5 + (1 << 14) + 2_048;
 
 /// Text before it is sealed, and what it becomes.
 const PER_OUTBOX_BYTE: usize = 2;
+
+/// Two domains of 1,023 bytes, key and id, and their places in a list that is
+/// being moved.
+const PER_REQUEST: usize = 3_300;
 
 const FIXED: usize = 96 << 10;

@@ -49,7 +49,9 @@ impl Closing {
             (AwaitFooter(_), Input::Element(class)) if ends_the_stream(class) => {
                 (AwaitFooter(Inbound::Discard), Output::NOTHING)
             }
-            (AwaitFooter(Inbound::Deliver), Input::Element(class)) => (self, delivered(class)),
+            (AwaitFooter(Inbound::Deliver), Input::Element(class)) if !is_proof(class) => {
+                (self, delivered(class))
+            }
             (AwaitFooter(Inbound::Deliver), Input::Keepalive) => {
                 (self, tell(Tell::Keepalive, Act::Wait))
             }
@@ -80,6 +82,20 @@ pub(super) const fn is_stanza(class: ElementClass) -> bool {
             | E::SessionRequest
             | E::SessionResult
             | E::SessionError
+    )
+}
+
+/// Whether it belongs to the proof of a domain or of a component: never the
+/// application's.
+pub(super) const fn is_proof(class: ElementClass) -> bool {
+    use ElementClass as E;
+    matches!(
+        class,
+        E::DialbackRequest
+            | E::DialbackVerify
+            | E::DialbackResult(_)
+            | E::DialbackVerified
+            | E::Handshake
     )
 }
 

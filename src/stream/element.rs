@@ -13,7 +13,10 @@
 //! namespace are `unsupported-stanza-type` (4.9.3.24); unknown elements of any
 //! other namespace are [`ElementClass::Other`], which may be ignored (4.8.4).
 
-use super::{BindError, Condition, Features, FeaturesClass, Kind, StartTls, StreamError, bind, ns};
+use super::{
+    BindError, Condition, DialbackContent, DialbackElement, DialbackVerdict, Features,
+    FeaturesClass, Kind, StartTls, StreamError, bind, ns,
+};
 use crate::jid::Jid;
 use crate::xml::Element;
 
@@ -58,6 +61,18 @@ pub enum ElementClass {
     SessionError,
     /// A stanza (RFC 6120 section 4.1).
     Stanza(StanzaKind),
+    /// `<db:result/>` with a key: [`DialbackElement`], as are the next three.
+    /// Between servers only; elsewhere they are [`Other`](Self::Other).
+    DialbackRequest,
+    /// `<db:verify/>` with a key.
+    DialbackVerify,
+    /// `<db:result/>` with an answer, which the reader of the class has found
+    /// to be asked for; otherwise it is `Bad(InvalidFrom)`.
+    DialbackResult(PairAnswer),
+    /// `<db:verify/>` with an answer that was asked for; the same.
+    DialbackVerified,
+    /// A component's `<handshake/>`, or its server's (XEP-0114).
+    Handshake,
     /// A second stream header inside the stream; never a restart.
     SecondHeader,
     /// To be refused with this stream error, whatever the state.
@@ -75,6 +90,15 @@ pub enum StanzaKind {
     Presence,
     /// `<iq/>`
     Iq,
+}
+
+/// The answers to `<db:result/>` whose effects differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PairAnswer {
+    /// The pair is verified.
+    Valid,
+    /// It is not: refused, or not decided.
+    Failed,
 }
 
 /// The stream errors whose effects differ.
@@ -111,9 +135,12 @@ pub enum Awaited<'a> {
 }
 
 impl ElementClass {
-    /// The conditions that [`classify`] puts into [`Bad`](Self::Bad).
-    pub const REFUSALS: [Condition; 4] = [
+    /// The conditions that [`classify`] puts into [`Bad`](Self::Bad), and
+    /// `invalid-from`, which needs to know who the peer is (8.1.2.2).
+    pub const REFUSALS: [Condition; 6] = [
+        Condition::BadFormat,
         Condition::BadNamespacePrefix,
+        Condition::InvalidFrom,
         Condition::InvalidNamespace,
         Condition::UnsupportedStanzaType,
         Condition::ImproperAddressing,
@@ -143,6 +170,12 @@ impl ElementClass {
             Self::Stanza(StanzaKind::Message),
             Self::Stanza(StanzaKind::Presence),
             Self::Stanza(StanzaKind::Iq),
+            Self::DialbackRequest,
+            Self::DialbackVerify,
+            Self::DialbackResult(PairAnswer::Valid),
+            Self::DialbackResult(PairAnswer::Failed),
+            Self::DialbackVerified,
+            Self::Handshake,
             Self::SecondHeader,
             Self::Other,
         ];
@@ -179,7 +212,10 @@ pub fn classify(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> Elem
             "failure" => ElementClass::SaslFailure,
             _ => ElementClass::Other,
         },
-        "" | ns::CLIENT | ns::SERVER => ElementClass::Bad(Condition::InvalidNamespace),
+        ns::DIALBACK if kind == Kind::ServerToServer => classify_dialback(element),
+        "" | ns::CLIENT | ns::SERVER | ns::COMPONENT => {
+            ElementClass::Bad(Condition::InvalidNamespace)
+        }
         _ => ElementClass::Other,
     }
 }
@@ -195,6 +231,22 @@ fn classify_stream(element: &Element<'_>) -> ElementClass {
     }
 }
 
+fn classify_dialback(element: &Element<'_>) -> ElementClass {
+    match DialbackElement::read(element) {
+        None => ElementClass::Other,
+        Some(Err(refused)) => ElementClass::Bad(refused),
+        Some(Ok(dialback)) => match dialback.content {
+            DialbackContent::Request { .. } => ElementClass::DialbackRequest,
+            DialbackContent::Verify { .. } => ElementClass::DialbackVerify,
+            DialbackContent::Result(DialbackVerdict::Valid) => {
+                ElementClass::DialbackResult(PairAnswer::Valid)
+            }
+            DialbackContent::Result(_) => ElementClass::DialbackResult(PairAnswer::Failed),
+            DialbackContent::Verified { .. } => ElementClass::DialbackVerified,
+        },
+    }
+}
+
 fn classify_content(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> ElementClass {
     if element.prefix().is_some() {
         return ElementClass::Bad(Condition::BadNamespacePrefix);
@@ -203,12 +255,13 @@ fn classify_content(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> 
         "message" => StanzaKind::Message,
         "presence" => StanzaKind::Presence,
         "iq" => StanzaKind::Iq,
+        "handshake" if kind == Kind::Component => return ElementClass::Handshake,
         _ => return ElementClass::Bad(Condition::UnsupportedStanzaType),
     };
     match (kind, stanza) {
         (Kind::ClientToServer, StanzaKind::Iq) => classify_iq(element, awaited),
-        // 8.1.1.2, 8.1.2.2
-        (Kind::ServerToServer, _) if !is_addressed(element) => {
+        // 8.1.1.2, 8.1.2.2; XEP-0114 3
+        (Kind::ServerToServer | Kind::Component, _) if !is_addressed(element) => {
             ElementClass::Bad(Condition::ImproperAddressing)
         }
         _ => ElementClass::Stanza(stanza),

@@ -125,6 +125,13 @@ impl<'a> Features<'a> {
         )
     }
 
+    /// Whether Server Dialback is offered, with dialback errors (XEP-0220 2.3).
+    /// A server may support it without: see the namespaces its header declares.
+    #[must_use]
+    pub fn dialback(&self) -> bool {
+        self.0.child("dialback", ns::DIALBACK_FEATURE).is_some()
+    }
+
     /// Whether resource binding is offered (RFC 6120 section 7.4).
     #[must_use]
     pub fn bind(&self) -> bool {
@@ -169,6 +176,8 @@ pub struct FeaturesOut<'a> {
     pub mechanisms: &'a [&'a str],
     /// The channel bindings supported (XEP-0440); none leaves the list out.
     pub channel_bindings: &'a [&'a str],
+    /// Server Dialback, with dialback errors (XEP-0220 2.3).
+    pub dialback: bool,
     /// Resource binding.
     pub bind: bool,
     /// The session of RFC 3921, marked optional.
@@ -212,6 +221,9 @@ pub fn write_features(out: &mut String, features: &FeaturesOut<'_>) {
             out.push_str("</mechanism>");
         }
         out.push_str("</mechanisms>");
+    }
+    if features.dialback {
+        empty_element(out, "dialback", ns::DIALBACK_FEATURE, "errors");
     }
     if features.bind {
         empty_element(out, "bind", ns::BIND, "");
@@ -298,6 +310,7 @@ fn is_known(feature: &Element<'_>) -> bool {
         ("starttls", ns::TLS)
             | ("mechanisms", ns::SASL)
             | ("sasl-channel-binding", ns::CHANNEL_BINDING)
+            | ("dialback", ns::DIALBACK_FEATURE)
             | ("bind", ns::BIND)
             | ("session", ns::SESSION)
     )
@@ -308,6 +321,7 @@ fn is_feature_namespace(namespace: &str) -> bool {
         && !namespace.is_empty()
         && namespace != Kind::ClientToServer.content_ns()
         && namespace != Kind::ServerToServer.content_ns()
+        && namespace != Kind::Component.content_ns()
 }
 
 #[cfg(test)]

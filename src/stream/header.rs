@@ -33,6 +33,9 @@ pub enum Kind {
     ClientToServer,
     /// Two servers: `jabber:server`.
     ServerToServer,
+    /// An external component and its server: `jabber:component:accept`
+    /// (XEP-0114). The component initiates; headers have no version.
+    Component,
 }
 
 impl Kind {
@@ -42,15 +45,18 @@ impl Kind {
         match self {
             Self::ClientToServer => ns::CLIENT,
             Self::ServerToServer => ns::SERVER,
+            Self::Component => ns::COMPONENT,
         }
     }
 
-    /// The application protocol of direct TLS (XEP-0368, RFC 7301).
+    /// The application protocol of direct TLS (XEP-0368, RFC 7301); components
+    /// have none.
     #[must_use]
-    pub const fn alpn(self) -> &'static [u8] {
+    pub const fn alpn(self) -> Option<&'static [u8]> {
         match self {
-            Self::ClientToServer => b"xmpp-client",
-            Self::ServerToServer => b"xmpp-server",
+            Self::ClientToServer => Some(b"xmpp-client"),
+            Self::ServerToServer => Some(b"xmpp-server"),
+            Self::Component => None,
         }
     }
 
@@ -60,7 +66,7 @@ impl Kind {
     #[must_use]
     pub const fn prefixes(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::ClientToServer => &[("stream", ns::STREAM)],
+            Self::ClientToServer | Self::Component => &[("stream", ns::STREAM)],
             Self::ServerToServer => &[("stream", ns::STREAM), ("db", ns::DIALBACK)],
         }
     }
@@ -147,8 +153,9 @@ pub struct HeaderOut<'a> {
 }
 
 impl<'a> HeaderOut<'a> {
-    /// The header an initiating entity sends: version 1.0, no `id`. `from` is
-    /// left out until the stream is protected (4.7.1).
+    /// The header an initiating entity sends: version 1.0 (none for a
+    /// component), no `id`. `from` is left out until the stream is protected
+    /// (4.7.1).
     #[must_use]
     pub const fn initial(kind: Kind, to: &'a str, lang: &'a str) -> Self {
         Self {
@@ -157,7 +164,10 @@ impl<'a> HeaderOut<'a> {
             to: Some(to),
             id: None,
             lang,
-            version: Some(Version::XMPP_1_0),
+            version: match kind {
+                Kind::ClientToServer | Kind::ServerToServer => Some(Version::XMPP_1_0),
+                Kind::Component => None,
+            },
         }
     }
 
@@ -225,14 +235,16 @@ pub enum OpeningClass {
 }
 
 impl OpeningClass {
-    /// Every value [`Opened::read`] can yield.
-    pub const ALL: [Self; 6] = [
+    /// Every value [`Opened::read`] can yield, and `invalid-from` for a header
+    /// that names another peer than the one expected.
+    pub const ALL: [Self; 7] = [
         Self::Valid(VersionClass::Current),
         Self::Valid(VersionClass::Legacy),
         Self::Bad(Condition::InvalidNamespace),
         Self::Bad(Condition::BadFormat),
         Self::Bad(Condition::UnsupportedVersion),
         Self::Bad(Condition::ImproperAddressing),
+        Self::Bad(Condition::InvalidFrom),
     ];
 }
 
@@ -351,8 +363,8 @@ fn addresses_fit(
     };
     match (kind, role) {
         (Kind::ServerToServer, _) => server(from) && server(to),
-        (Kind::ClientToServer, Role::Receiving) => from.is_ok() && server(to),
-        (Kind::ClientToServer, Role::Initiating) => server(from) && to.is_ok(),
+        (Kind::ClientToServer | Kind::Component, Role::Receiving) => from.is_ok() && server(to),
+        (Kind::ClientToServer | Kind::Component, Role::Initiating) => server(from) && to.is_ok(),
     }
 }
 

@@ -6,6 +6,10 @@
 //!   ... -> Binding -> [StartingSession] -> Established -> Closing
 //! ```
 //!
+//! Between servers Established follows the features behind SASL, or
+//! Federating, where Server Dialback takes SASL's place; a component's stream
+//! goes from AwaitHeader to AwaitHandshake to Established.
+//!
 //! Choices the RFC leaves open:
 //! * STARTTLS is asked for whether or not it is offered (RFC 7590 3.1): an
 //!   attacker who strips the offer gains nothing, and nothing but
@@ -18,10 +22,14 @@
 //! * RFC 6121's legacy session is requested only where it is offered without
 //!   `<optional/>`.
 
-use super::closing::{Closing, delivered, ends_the_stream, interrupted, is_stanza, leave};
+mod servers;
+
+use super::closing::{
+    Closing, delivered, ends_the_stream, interrupted, is_proof, is_stanza, leave,
+};
 use super::table::{
-    Act, Cause, Conflict, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
-    OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
+    Act, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
+    Output, OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
 };
 use super::{
     BindError, Condition, ElementClass, FeaturesClass, Kind, Offer, OpeningClass, VersionClass,
@@ -54,6 +62,11 @@ pub enum InitiatingPhase {
     Binding(Resource, LegacySession),
     /// The legacy session request is written.
     StartingSession,
+    /// Dialback goes on in the place of SASL: the own domain pair is asked for,
+    /// or only the keys of others are.
+    Federating,
+    /// The component's `<handshake/>` is written.
+    AwaitHandshake,
     /// Stanzas flow.
     Established,
     /// The stream is being closed.
@@ -134,6 +147,12 @@ impl Initiating {
                 (P::Closing(closing), output)
             }
 
+            // A component has no features, hence no STARTTLS (XEP-0114).
+            (P::Idle, Input::Begin)
+                if (policy.kind, policy.security) == (Kind::Component, Security::StartTls) =>
+            {
+                end(Act::EndTransport(Cause::Internal))
+            }
             (P::Idle, Input::Begin) => match policy.security {
                 Security::DirectTls => (P::TlsHandshake(AfterTls::Negotiate), act(Act::StartTls)),
                 Security::StartTls | Security::Plaintext => open(Leg::Plain),
@@ -165,6 +184,12 @@ impl Initiating {
             // No XML flows here, in neither direction: the driver's defects.
             (P::Idle | P::TlsHandshake(_), _) => end(Act::EndTransport(Cause::Internal)),
 
+            (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(_)))
+                if policy.kind == Kind::Component =>
+            {
+                let answer = tell(Tell::StreamOpened, Act::SendHandshake);
+                (P::AwaitHandshake, answer)
+            }
             // 4.7.5: a peer before 1.0 has no features, hence no TLS and SASL.
             (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy))) => {
                 fail(Condition::UnsupportedVersion)
@@ -195,6 +220,12 @@ impl Initiating {
 
             (P::Authenticating(exchange, used), input) => {
                 authenticating(policy, exchange, used, input)
+            }
+            (P::AwaitHandshake, Input::Element(ElementClass::Handshake)) => established(),
+            (P::Federating | P::Established, Input::Element(class))
+                if policy.kind == Kind::ServerToServer && is_proof(class) =>
+            {
+                servers::dialback(policy, self.phase, class)
             }
 
             (P::Binding(_, session), Input::Element(ElementClass::BindResult)) => match session {
@@ -244,8 +275,12 @@ fn chosen(policy: Policy, leg: Leg, features: FeaturesClass) -> (InitiatingPhase
     let missing = |step| Act::CloseStream(Cause::Negotiation(step));
     match leg {
         Leg::Plain if policy.security == Security::StartTls => (P::AwaitProceed, Act::RequestTls),
+        _ if policy.kind == Kind::ServerToServer && policy.dialback == Dialback::VerifyOnly => {
+            (P::Federating, Act::Wait)
+        }
         Leg::Plain | Leg::Secured => {
-            if features.sasl {
+            // Whether the peer has dialback is asked together with SASL.
+            if features.sasl || policy.has_dialback(leg) {
                 (
                     P::Authenticating(Exchange::Choosing, 0),
                     Act::ChooseMechanism,
@@ -272,7 +307,7 @@ fn chosen(policy: Policy, leg: Leg, features: FeaturesClass) -> (InitiatingPhase
             // 4.9.3.23: mandatory, not ours, and nothing else to choose.
             _ if features.unknown_required => closing(unsupported),
             (Kind::ClientToServer, false) => closing(missing(NegotiationFailure::NoBind)),
-            (Kind::ServerToServer, _) => (P::Established, Act::Wait),
+            (Kind::ServerToServer | Kind::Component, _) => (P::Established, Act::Wait),
         },
     }
 }
@@ -289,6 +324,11 @@ fn authenticating(
     let at = |exchange| InitiatingPhase::Authenticating(exchange, used);
     match (exchange, input) {
         (Choosing, Input::Sasl(Sasl::Send)) => (at(AwaitReply), act(Act::SendAuth)),
+        (Choosing, Input::Sasl(Sasl::Dialback))
+            if policy.has_dialback(policy.security.sasl_leg()) =>
+        {
+            (InitiatingPhase::Federating, act(Act::RequestPair))
+        }
         (Choosing, Input::Sasl(_)) => close(Cause::Authentication),
 
         (AwaitReply, Input::Element(E::Challenge)) => (at(Computing), act(Act::RunChallenge)),
@@ -318,7 +358,7 @@ fn authenticating(
 fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output) {
     use InitiatingPhase as P;
     if let (P::Established, Input::Element(class)) = (phase, input) {
-        if !ends_the_stream(class) {
+        if !ends_the_stream(class) && !is_proof(class) {
             return (phase, delivered(class));
         }
     }

@@ -35,7 +35,7 @@ pub fn choose_language<'a>(offered: Option<&'a str>, supported: &[&'a str]) -> &
 
 /// Subtags of 1 to 8 letters and digits, joined by `-`: the outer form of
 /// RFC 5646 section 2.1, which is also an `NMTOKEN`. Registries are not asked.
-pub(super) fn is_language_tag(tag: &str) -> bool {
+pub(crate) fn is_language_tag(tag: &str) -> bool {
     tag.split('-').all(|subtag| {
         (1..=8).contains(&subtag.len()) && subtag.bytes().all(|b| b.is_ascii_alphanumeric())
     })

@@ -14,9 +14,11 @@
 pub mod bind;
 mod closing;
 mod condition;
+pub mod dialback;
 pub mod element;
 pub mod error;
 pub mod features;
+pub mod handshake;
 pub mod header;
 mod initiating;
 pub mod lang;
@@ -37,7 +39,8 @@ pub mod tables {}
 pub use bind::{BindError, BindRequest};
 pub use closing::Closing;
 pub use condition::Condition;
-pub use element::{Awaited, ElementClass, ErrorClass, StanzaKind, classify};
+pub use dialback::{DialbackContent, DialbackElement, DialbackError, DialbackVerdict};
+pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
 pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
 pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
@@ -46,6 +49,6 @@ pub use receiving::{Receiving, ReceivingPhase, Turn};
 pub use sasl::{SaslElement, SaslFailure};
 pub use starttls::StartTls;
 pub use table::{
-    Act, BindRefusal, Cause, Conflict, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
-    Output, OwnHeader, Policy, Resource, Sasl, Security, Tell, Verdict,
+    Act, BindRefusal, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local,
+    NegotiationFailure, Output, OwnHeader, Pair, Policy, Resource, Sasl, Security, Tell, Verdict,
 };

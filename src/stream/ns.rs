@@ -8,6 +8,9 @@ pub const STREAM: &str = "http://etherx.jabber.org/streams";
 pub const CLIENT: &str = "jabber:client";
 /// The content namespace between servers (4.8.3).
 pub const SERVER: &str = "jabber:server";
+/// The content namespace between an external component and its server
+/// (XEP-0114).
+pub const COMPONENT: &str = "jabber:component:accept";
 /// Conditions and text of stream errors (4.9.2).
 pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 /// Conditions and text of stanza errors (8.3).
@@ -24,3 +27,5 @@ pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// Server dialback (XEP-0220).
 pub const DIALBACK: &str = "jabber:server:dialback";
+/// The stream feature of dialback (XEP-0220 2.3).
+pub const DIALBACK_FEATURE: &str = "urn:xmpp:features:dialback";

@@ -6,6 +6,10 @@
 //!   ... -> AwaitHost -> AwaitBind <-> Binding -> Established -> Closing
 //! ```
 //!
+//! Between servers Established follows AwaitHost behind SASL, or Federating,
+//! where Server Dialback takes SASL's place; a component's stream goes from
+//! AwaitHost to AwaitHandshake to Established.
+//!
 //! Choices the RFC leaves open:
 //! * `<auth/>` before mandatory TLS is a SASL failure
 //!   (`<encryption-required/>`, 6.5.4) and counts as an attempt; one attempt too
@@ -21,7 +25,11 @@
 //! * A header before version 1.0 is `<unsupported-version/>` (4.7.5): such a
 //!   peer can use neither TLS nor SASL.
 
-use super::closing::{Closing, delivered, ends_the_stream, failed, interrupted, is_stanza, leave};
+mod servers;
+
+use super::closing::{
+    Closing, delivered, ends_the_stream, failed, interrupted, is_proof, is_stanza, leave,
+};
 use super::initiating::AfterTls;
 use super::table::{
     Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
@@ -55,6 +63,13 @@ pub enum ReceivingPhase {
     AwaitBind(u8),
     /// The application is asked for the resource.
     Binding(u8),
+    /// The peer has turned to dialback in the place of SASL, and no domain pair
+    /// is verified yet.
+    Federating,
+    /// A component's `<handshake/>` is outstanding.
+    AwaitHandshake,
+    /// It is being checked.
+    CheckingHandshake,
     /// Stanzas flow.
     Established,
     /// The stream is being closed.
@@ -112,6 +127,12 @@ impl Receiving {
                 (P::Closing(closing), output)
             }
 
+            // A component has no features, hence no STARTTLS (XEP-0114).
+            (P::Idle, Input::Begin)
+                if (policy.kind, policy.security) == (Kind::Component, Security::StartTls) =>
+            {
+                end(Act::EndTransport(Cause::Internal))
+            }
             (P::Idle, Input::Begin) => match policy.security {
                 Security::DirectTls => (P::TlsHandshake(AfterTls::Negotiate), act(Act::StartTls)),
                 Security::StartTls | Security::Plaintext => {
@@ -147,13 +168,15 @@ impl Receiving {
             // No XML flows here, in neither direction: the driver's defects.
             (P::Idle | P::TlsHandshake(_), _) => end(Act::EndTransport(Cause::Internal)),
 
-            (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy))) => {
+            (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy)))
+                if policy.kind != Kind::Component =>
+            {
                 failure(
                     OwnHeader::Missing,
                     Failure::Condition(Condition::UnsupportedVersion),
                 )
             }
-            (P::AwaitHeader(leg), Input::Header(OpeningClass::Valid(VersionClass::Current))) => (
+            (P::AwaitHeader(leg), Input::Header(OpeningClass::Valid(_))) => (
                 P::AwaitHost(leg),
                 tell(Tell::StreamOpened, Act::AskHost(leg)),
             ),
@@ -206,6 +229,28 @@ impl Receiving {
             (P::Authenticating(leg, turn, used), input) => {
                 authenticating(policy, leg, turn, used, input)
             }
+            (P::Negotiating(..) | P::Federating | P::Established, input)
+                if policy.kind == Kind::ServerToServer && servers::concerns(input) =>
+            {
+                servers::dialback(policy, self.phase, input)
+            }
+            // The peer may have come only to ask about keys.
+            (P::Federating, Input::Footer) => (
+                P::Closing(Closing::Done),
+                act(Act::CloseStream(Cause::Closed)),
+            ),
+            (P::Federating, Input::Expired) => fail(Condition::RemoteConnectionFailed),
+
+            (P::AwaitHandshake, Input::Element(E::Handshake)) => {
+                (P::CheckingHandshake, act(Act::CheckHandshake))
+            }
+            (P::CheckingHandshake, Input::Verdict(Verdict::Accept)) => (
+                P::Established,
+                tell(Tell::Established, Act::AcceptHandshake),
+            ),
+            (P::CheckingHandshake, Input::Verdict(Verdict::Refuse)) => {
+                fail(Condition::NotAuthorized)
+            }
 
             // 7.6, 7.7
             (P::AwaitBind(BIND_ATTEMPTS), Input::Element(E::BindRequest)) => {
@@ -257,6 +302,7 @@ fn after_host(policy: Policy, leg: Leg) -> ReceivingPhase {
     match (leg, policy.kind) {
         (Leg::Authenticated, Kind::ClientToServer) => ReceivingPhase::AwaitBind(0),
         (Leg::Authenticated, Kind::ServerToServer) => ReceivingPhase::Established,
+        (_, Kind::Component) => ReceivingPhase::AwaitHandshake,
         (Leg::Plain | Leg::Secured, _) => ReceivingPhase::Negotiating(leg, 0),
     }
 }
@@ -280,7 +326,7 @@ fn authenticating(
             P::AwaitHeader(Leg::Authenticated),
             tell(Tell::Authenticated, Act::SendSuccess),
         ),
-        (Turn::Own, Input::Sasl(Sasl::Failed | Sasl::Exhausted)) => {
+        (Turn::Own, Input::Sasl(Sasl::Failed | Sasl::Exhausted | Sasl::Dialback)) => {
             refused(leg, used, Act::SendFailure)
         }
         (Turn::Peer, Input::Element(E::Response)) => (
@@ -307,7 +353,7 @@ fn refused(leg: Leg, used: u8, answer: Act) -> (ReceivingPhase, Output) {
 fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output) {
     use ReceivingPhase as P;
     if let (P::Established, Input::Element(class)) = (phase, input) {
-        if !ends_the_stream(class) {
+        if !ends_the_stream(class) && !is_proof(class) {
             return (phase, delivered(class));
         }
     }

@@ -7,7 +7,7 @@
 //! whoever drives it. That keeps the state space small enough to be searched
 //! exhaustively, which the tests do.
 
-use super::{Condition, ElementClass, Kind, OpeningClass};
+use super::{Condition, DialbackError, ElementClass, Kind, OpeningClass};
 
 /// What a negotiator is told, one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,8 +29,13 @@ pub enum Input {
     Secured,
     /// What the running SASL mechanism came to.
     Sasl(Sasl),
-    /// The answer to [`Act::AskHost`] or [`Act::AskBind`].
+    /// The answer to [`Act::AskHost`], [`Act::AskBind`] or
+    /// [`Act::CheckHandshake`].
     Verdict(Verdict),
+    /// An answer to [`Act::AskPair`]; the stream goes on meanwhile.
+    Pair(Pair),
+    /// An answer to [`Act::CheckKey`]; the stream goes on meanwhile.
+    KeyChecked,
     /// The application has seen the event of the step before; only after
     /// [`Tell::PeerClosing`].
     Resume,
@@ -51,6 +56,20 @@ pub enum Sasl {
     Failed,
     /// No (further) mechanism is acceptable; initiating entity only.
     Exhausted,
+    /// No (further) mechanism is acceptable, and the peer has Server Dialback;
+    /// initiating server only.
+    Dialback,
+}
+
+/// What became of a domain pair that the peer asked for (XEP-0220 2.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pair {
+    /// Its key is genuine.
+    Accept,
+    /// Its key is not.
+    Refuse,
+    /// There is no verdict.
+    Fail,
 }
 
 /// The application's answer to a question of the receiving entity.
@@ -133,6 +152,8 @@ pub enum Tell {
     StreamError,
     /// The peer's closing tag, while the own one is outstanding.
     PeerClosing,
+    /// An answer to a `<db:verify/>` of ours.
+    KeyVerdict,
 }
 
 /// An order to whoever holds the bytes.
@@ -175,6 +196,10 @@ pub enum Act {
     RequestBind(Resource),
     /// Write the legacy session request.
     RequestSession,
+    /// Ask for the own domain pair with `<db:result/>`.
+    RequestPair,
+    /// Write a component's `<handshake/>`.
+    SendHandshake,
 
     // Receiving entity
     /// Ask the application which host this is; answered by [`Input::Verdict`].
@@ -205,6 +230,26 @@ pub enum Act {
     SendBindError(BindRefusal),
     /// Answer the legacy session request.
     SendSessionResult,
+    /// Ask whether the domain pair in `<db:result/>` is genuine; answered by
+    /// [`Input::Pair`], in the same step or later.
+    AskPair,
+    /// Keep the pair as verified and say so.
+    AcceptPair,
+    /// Say that the pair's key is invalid, and write the closing tag.
+    RefusePair,
+    /// Answer with a dialback error, which ends nothing (XEP-0220 2.4).
+    FailPair,
+    /// Have the key in `<db:verify/>` checked; answered by
+    /// [`Input::KeyChecked`], in the same step or later.
+    CheckKey,
+    /// Write the answer to `<db:verify/>`.
+    SendKeyVerdict,
+    /// Answer a question of dialback where there is none with this error.
+    DeclineDialback(DialbackError),
+    /// Check a component's `<handshake/>`; answered by [`Input::Verdict`].
+    CheckHandshake,
+    /// Accept it.
+    AcceptHandshake,
 }
 
 /// Under which protection a stream header stands.
@@ -303,7 +348,7 @@ pub enum BindRefusal {
 /// What a stream is and how it is protected; fixed before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
-    /// Client-to-server or server-to-server.
+    /// Client-to-server, server-to-server or component.
     pub kind: Kind,
     /// Where TLS comes from.
     pub security: Security,
@@ -311,6 +356,31 @@ pub struct Policy {
     pub sasl_attempts: u8,
     /// What an initiating entity does when its resource is taken (7.7.2.3).
     pub conflict: Conflict,
+    /// Whether a server may prove its domain by dialback.
+    pub dialback: Dialback,
+}
+
+/// What Server Dialback is for (XEP-0220); only between servers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialback {
+    /// Nothing.
+    #[default]
+    Refused,
+    /// It proves a domain where SASL EXTERNAL does not.
+    Allowed,
+    /// An initiating server that asks only whether keys are genuine (2.1.2),
+    /// and wants to send nothing else.
+    VerifyOnly,
+}
+
+impl Policy {
+    /// Whether a domain pair may be proved by dialback, where `leg` stands: in
+    /// the place of SASL.
+    pub(super) fn has_dialback(self, leg: Leg) -> bool {
+        self.kind == Kind::ServerToServer
+            && self.dialback == Dialback::Allowed
+            && leg == self.security.sasl_leg()
+    }
 }
 
 /// Where the protection of a stream comes from.

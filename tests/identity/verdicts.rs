@@ -222,7 +222,7 @@ fn what_an_error_repeats_of_the_peers_is_bounded() {
 }
 
 #[test]
-fn rfc6120_13_7_2_3_the_first_expiry_of_the_chain_is_told() {
+fn rfc6120_13_7_2_3_1_the_first_expiry_of_the_chain_is_told() {
     let root = Authority::root(authority("root").valid(2000, 2027));
     let between = root.authority(authority("between").valid(2000, 2029));
     let peer = between.issue(&for_names(&[Dns(DOMAIN)]).valid(2000, 2031));

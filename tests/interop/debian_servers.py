@@ -106,11 +106,11 @@ modules: {{mod_disco: {{}}, mod_ping: {{}}, mod_roster: {{}}, mod_stream_mgmt: {
         self.process = Process(command, environment=environment, directory=home / "spool")
         wait_for_port(self.starttls, self.process)
         wait_for_port(self.direct, self.process)
-        _wait_for_file(ready)
+        wait_for_file(ready)
         expect_equal(ready.read_text().count("ok"), 2 * len(USERS), "accounts registered with ejabberd")
 
 
-def _wait_for_file(path, timeout=20):
+def wait_for_file(path, timeout=20):
     end = time.monotonic() + timeout
     while not (path.exists() and path.read_text()):
         expect(time.monotonic() < end, f"{path} never appeared")

@@ -22,6 +22,10 @@ class Pki:
         # ejabberd chooses by host name.
         self._leaf("ejabberd-rsa", ["rsa:2048"], "DNS:localhost,DNS:anon.localhost")
         self._leaf("ejabberd-ecdsa", EC, "DNS:ecdsa.localhost")
+        # Between servers; a stranger's certificate for our own domain.
+        for name in ("ours", "prosody", "ejabberd"):
+            self._leaf(name, EC, f"DNS:{name}.example")
+        self._leaf("impostor-ours", EC, "DNS:ours.example", issuer="strangers")
         self._leaf("wronghost", EC, "DNS:elsewhere.example")
         # id-on-xmppAddr: RFC 6120 section 13.7.1.4.
         self._leaf("alice", EC, "otherName:1.3.6.1.5.5.7.8.5;UTF8:alice@localhost")

@@ -1,4 +1,4 @@
-"""The crate's example programs `client` and `server`: how to start them and read their JSON lines."""
+"""The crate's example programs `client`, `server` and `component`: how to start them and read their JSON lines."""
 
 import json
 import pathlib
@@ -64,6 +64,14 @@ class Client(Program):
         """Wait for the end and check the exit code."""
         got = self.finish(timeout)
         expect(got == code, f"client: exit code {got}, wanted {code}; {self.tail()}")
+
+
+class Component(Program):
+    """The `component` example."""
+
+    def __init__(self, port, domain, secret, *options):
+        who = ["--domain", domain, "--secret", secret]
+        super().__init__("component", [*who, "--connect", f"127.0.0.1:{port}", *options])
 
 
 class Server(Program):

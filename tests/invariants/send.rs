@@ -159,7 +159,7 @@ fn a_writer_that_fails_half_way_leaves_nothing_behind() {
             assert_eq!(session.send(&more), Err(SendError::Full { free }));
             session.send(&exact).unwrap();
             assert_eq!(session.free(), 0);
-            assert_eq!(session.send("<a/>"), Err(SendError::Full { free: 0 }));
+            assert_eq!(session.send("<iq/>"), Err(SendError::Full { free: 0 }));
             assert_eq!(session.keepalive(), Err(SendError::Full { free: 0 }));
             stream.drain();
             let text = String::from_utf8(stream.text.clone()).unwrap();

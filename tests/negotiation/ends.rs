@@ -205,7 +205,7 @@ fn in_negotiation_the_phase_is_told() {
 /// 6120-4.6.1-1: nothing is said to a transport that is gone. Without TLS, and
 /// with it but for close_notify.
 #[test]
-fn nothing_is_said_to_a_transport_that_ended() {
+fn rfc6120_4_6_1_1_nothing_is_said_to_a_transport_that_ended() {
     fn scene<N: Negotiation>(mut hand: Hand<N>) {
         hand.fin();
         hand.run_out();

@@ -83,7 +83,7 @@ fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
 /// 6120-5.4.3.1-1: what stands behind `<starttls/>` before `<proceed/>` was
 /// written ends the connection, with nothing more said.
 #[test]
-fn plaintext_in_the_segment_of_starttls_aborts() {
+fn rfc6120_5_4_3_1_1_plaintext_in_the_segment_of_starttls_aborts() {
     for behind in [
         "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>",
         "<",
@@ -149,7 +149,7 @@ fn plaintext_in_the_segment_behind_starttls_is_called_by_the_same_name() {
 
 /// A record that is none, or an alert, is TLS's business (6120-5.4.3.2-2).
 #[test]
-fn a_failed_handshake_ends_without_xml() {
+fn rfc6120_5_4_3_2_2_a_failed_handshake_ends_without_xml() {
     for record in [
         &[22, 3, 1, 0, 4, 1, 0, 0, 0][..],
         &[22, 3, 1, 0xff, 0xff, 0],
@@ -170,7 +170,7 @@ fn a_failed_handshake_ends_without_xml() {
 
 /// 6120-5.4.2.3-2, 6120-5.4.3.1-1: it dies in TLS and never acts.
 #[test]
-fn what_is_injected_behind_proceed_never_acts() {
+fn rfc6120_5_4_2_3_2_what_is_injected_behind_proceed_never_acts() {
     let injected = [
         SERVER_HEADER,
         OFFER_ANONYMOUS,
@@ -232,7 +232,7 @@ fn rfc6120_5_4_3_3_8_starttls_offered_inside_tls_is_passed_over() {
 
 /// 6120-13.7.2.1-1, 6120-5.4.3.2-2.
 #[test]
-fn a_certificate_that_does_not_fit_ends_in_tls() {
+fn rfc6120_13_7_2_1_1_a_certificate_that_does_not_fit_ends_in_tls() {
     for (leaf, detail) in [
         (Leaf::WrongHost, "certificate-name-mismatch"),
         (Leaf::Expired, "certificate-expired"),

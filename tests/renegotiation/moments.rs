@@ -84,8 +84,8 @@ impl Moment {
                 session(&mut rig.side).send(&message(8)).unwrap();
             }
             Self::Blocked => {
-                while session(&mut rig.side).send("<a/>").is_ok() {}
-                let sent = session(&mut rig.side).send("<a/>");
+                while session(&mut rig.side).send("<iq/>").is_ok() {}
+                let sent = session(&mut rig.side).send("<iq/>");
                 assert!(matches!(sent, Err(SendError::Full { .. })));
                 rig.side.drive(rig.now);
                 let stanza = seal(&mut rig.peer, &text("<presence"));

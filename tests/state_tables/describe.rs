@@ -48,6 +48,8 @@ pub(crate) fn kind(input: Input) -> &'static str {
         Input::Secured => "Secured",
         Input::Sasl(_) => "Sasl",
         Input::Verdict(_) => "Verdict",
+        Input::Pair(_) => "Pair",
+        Input::KeyChecked => "KeyChecked",
         Input::Resume => "Resume",
         Input::Expired => "Expired",
         Input::Local(_) => "Local",
@@ -146,6 +148,11 @@ fn family(input: Input) -> (u8, &'static str) {
             E::SessionError => (19, "session error"),
             E::Stanza(_) => (20, "stanza"),
             E::Other => (21, "another element"),
+            E::DialbackRequest => (33, "`<db:result/>` with a key"),
+            E::DialbackVerify => (34, "`<db:verify/>` with a key"),
+            E::DialbackResult(_) => (35, "`<db:result/>` with an answer"),
+            E::DialbackVerified => (36, "`<db:verify/>` with an answer"),
+            E::Handshake => (37, "`<handshake/>`"),
             E::SecondHeader => (22, "a second header"),
             E::Bad(_) => (23, "element to be refused"),
             E::StreamError(_) => (24, "stream error"),
@@ -156,6 +163,8 @@ fn family(input: Input) -> (u8, &'static str) {
         Input::Fault(_) => (27, "fault in the bytes"),
         Input::Sasl(_) => (28, "mechanism"),
         Input::Verdict(_) => (29, "verdict"),
+        Input::Pair(_) => (38, "domain pair"),
+        Input::KeyChecked => (39, "the key was checked"),
         Input::Resume => (30, "the application has seen it"),
         Input::Expired => (31, "deadline"),
         Input::Local(_) => (32, "application ends the stream"),
@@ -170,6 +179,10 @@ fn member(input: Input) -> String {
         }
         Input::Sasl(sasl) => format!("mechanism: {sasl:?}"),
         Input::Verdict(verdict) => format!("verdict: {verdict:?}"),
+        Input::Pair(pair) => format!("domain pair: {pair:?}"),
+        Input::Element(ElementClass::DialbackResult(answer)) => {
+            format!("`<db:result/>`: {answer:?}")
+        }
         Input::Local(local) => format!("application: {local:?}"),
         Input::Element(ElementClass::BindError(BindError::Conflict)) => "`conflict`".into(),
         other => format!("`{other:?}`"),

@@ -3,17 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use xmpp_stream::stream::{Conflict, Initiating, Input, Kind, Policy, Receiving, Security};
+use xmpp_stream::stream::{
+    Conflict, Dialback, Initiating, Input, Kind, Policy, Receiving, Security,
+};
 
 use super::describe;
-use super::search::{Phase, Step, Table, alphabet, explore, is_possible, policies, rank};
+use super::search::{KINDS, Phase, Step, Table, alphabet, explore, is_possible, policies, rank};
 
-/// Both tables.
+/// Both tables, for each kind of stream.
 pub(crate) fn render() -> String {
     let mut out = String::from(INTRODUCTION);
-    role::<Initiating>(&mut out, "Initiating entity");
-    role::<Receiving>(&mut out, "Receiving entity");
+    role::<Initiating>(&mut out, ["client", "server", "component"].map(initiating));
+    role::<Receiving>(
+        &mut out,
+        ["clients", "servers", "components"].map(receiving),
+    );
     out
+}
+
+fn initiating(who: &str) -> String {
+    format!("Initiating entity: a {who}")
+}
+
+fn receiving(whom: &str) -> String {
+    format!("Receiving entity: a server of {whom}")
 }
 
 const INTRODUCTION: &str = "\
@@ -22,7 +35,8 @@ What the tables do, written by the test that searches them.
 Left out are inputs that a correct driver cannot give in a phase. `-`: nothing
 is done. An error is written behind the own header where that is missing, and
 with the closing tag. Counters of attempts are not shown; `Closing` is the same
-in both roles.
+in both roles. Of servers and components those phases are shown that differ from
+a client's.
 ";
 
 /// What a step comes to: order and news, and the phase behind it.
@@ -44,18 +58,33 @@ struct Found {
     contexts: BTreeMap<String, Vec<Context>>,
 }
 
-fn role<T: Table>(out: &mut String, name: &str) {
+fn role<T: Table>(out: &mut String, names: [String; 3]) {
     let inputs = alphabet();
-    let found = find::<T>(&inputs);
-    writeln!(out, "\n# {name}\n").unwrap();
-    mermaid(out, &found, &inputs);
+    let mut shown = BTreeSet::new();
+    for (kind, name) in KINDS.into_iter().zip(names) {
+        let found = find::<T>(&inputs, kind);
+        writeln!(out, "\n# {name}\n").unwrap();
+        mermaid(out, &found, &inputs);
+        for (phase, table) in sections(&found, &inputs) {
+            let section = format!("\n**{phase}**\n\n{table}");
+            if shown.insert(section.clone()) {
+                out.push_str(&section);
+            }
+        }
+    }
+}
 
-    let common = common(&found, &inputs);
-    writeln!(out, "\n**Wherever nothing else is said and XML flows**\n").unwrap();
+/// Each phase with its rows.
+fn sections(found: &Found, inputs: &[Input]) -> Vec<(String, String)> {
+    let mut sections = Vec::new();
+    let common = common(found, inputs);
     let rows = common
         .iter()
         .map(|(input, outcome)| (*input, outcome.clone(), String::new()));
-    table(out, rows.collect(), &inputs, &inputs);
+    let mut text = String::new();
+    table(&mut text, rows.collect(), inputs, inputs);
+    let everywhere = "Wherever nothing else is said and XML flows".to_string();
+    sections.push((everywhere, text));
 
     for phase in &found.phases {
         let possible: Vec<usize> = found
@@ -82,20 +111,22 @@ fn role<T: Table>(out: &mut String, name: &str) {
         if rows.is_empty() {
             continue;
         }
-        writeln!(out, "\n**{phase}**\n").unwrap();
         let possible: Vec<Input> = possible.iter().map(|input| inputs[*input]).collect();
-        table(out, rows, &inputs, &possible);
+        let mut text = String::new();
+        table(&mut text, rows, inputs, &possible);
+        sections.push((phase.clone(), text));
     }
+    sections
 }
 
-fn find<T: Table>(inputs: &[Input]) -> Found {
+fn find<T: Table>(inputs: &[Input], kind: Kind) -> Found {
     let mut found = Found {
         rows: Rows::new(),
         phases: Vec::new(),
         open: BTreeSet::new(),
         contexts: BTreeMap::new(),
     };
-    for policy in policies() {
+    for policy in policies().filter(|policy| policy.kind == kind) {
         explore::<T>(policy, &mut |step| found.note(policy, step, inputs));
     }
     found
@@ -110,7 +141,7 @@ impl Found {
         if !self.phases.contains(&phase) {
             self.phases.push(phase.clone());
         }
-        if !is_possible(step.phase_before, step.input) {
+        if !is_possible(policy, step.phase_before, step.input) {
             return;
         }
         if step.input == Input::Expired
@@ -199,55 +230,71 @@ fn table(
     }
 }
 
-/// A fact about a context, in words.
-type Condition = (&'static str, fn(&Context) -> bool);
-
 /// What the contexts of an outcome have in common, and no other has.
 fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
     if contexts.len() == all.len() {
         return String::new();
     }
-    let holds = |predicate: fn(&Context) -> bool| {
+    let holds = |predicate: &dyn Fn(&Context) -> bool| {
         all.iter()
             .all(|context| predicate(context) == contexts.contains(context))
     };
+    // What counts attempts counts those before this one, except between them.
     let counts_finished = phase.starts_with("Negotiating");
-    let named: [Condition; 14] = [
-        ("client to server", |(p, _)| p.kind == Kind::ClientToServer),
-        ("server to server", |(p, _)| p.kind == Kind::ServerToServer),
-        ("STARTTLS", |(p, _)| p.security == Security::StartTls),
-        ("not STARTTLS", |(p, _)| p.security != Security::StartTls),
-        ("direct TLS", |(p, _)| p.security == Security::DirectTls),
-        ("not direct TLS", |(p, _)| p.security != Security::DirectTls),
-        ("a second try", |(p, _)| p.conflict == Conflict::Generate),
-        ("no second try", |(p, _)| p.conflict == Conflict::GiveUp),
-        ("attempts left", |(p, used)| used + 1 < p.sasl_attempts),
-        ("no attempt left", |(p, used)| used + 1 >= p.sasl_attempts),
-        ("fewer than 5 refused", |(_, used)| *used < 5),
-        ("5 refused", |(_, used)| *used >= 5),
-        ("attempts used up", |(p, used)| *used >= p.sasl_attempts),
-        ("STARTTLS, attempts left", |(p, used)| {
-            p.security == Security::StartTls && *used < p.sasl_attempts
-        }),
-    ];
-    let more: [Condition; 4] = [
-        ("after a failed attempt", |(_, used)| *used > 0),
-        ("before any attempt", |(_, used)| *used == 0),
-        ("attempts left", |(p, used)| *used < p.sasl_attempts),
-        ("not STARTTLS, attempts left", |(p, used)| {
-            p.security != Security::StartTls && *used < p.sasl_attempts
-        }),
-    ];
-    let found = named
+    let named = NAMED
         .into_iter()
-        .filter(|(name, _)| !(counts_finished && *name == "attempts left"))
-        .chain(more)
-        .find(|(_, predicate)| holds(*predicate));
-    match found {
-        Some((name, _)) => name.into(),
-        None => panic!("{phase}: nothing says {contexts:?}"),
+        .filter(|(name, _)| !(counts_finished && *name == "another attempt left"));
+    let named: Vec<_> = named.collect();
+    if let Some((name, _)) = named.iter().find(|(_, predicate)| holds(&|c| predicate(c))) {
+        return (*name).into();
     }
+    for (at, (one, first)) in named.iter().enumerate() {
+        for (other, second) in named.iter().skip(at + 1) {
+            if holds(&|context| first(context) && second(context)) {
+                return format!("{one}, {other}");
+            }
+            if holds(&|context| first(context) || second(context)) {
+                return format!("{one}, or {other}");
+            }
+        }
+    }
+    panic!("{phase}: nothing says {contexts:?}");
 }
+
+type Predicate = fn(&Context) -> bool;
+
+/// What contexts can have in common.
+const NAMED: [(&str, Predicate); 21] = [
+    ("with dialback", |(p, _)| p.dialback == Dialback::Allowed),
+    ("without dialback", |(p, _)| p.dialback != Dialback::Allowed),
+    ("only asking about keys", |(p, _)| {
+        p.dialback == Dialback::VerifyOnly
+    }),
+    ("not only asking about keys", |(p, _)| {
+        p.dialback != Dialback::VerifyOnly
+    }),
+    ("certificates alone", |(p, _)| {
+        p.dialback == Dialback::Refused
+    }),
+    ("TLS", |(p, _)| p.security != Security::Plaintext),
+    ("no TLS", |(p, _)| p.security == Security::Plaintext),
+    ("STARTTLS", |(p, _)| p.security == Security::StartTls),
+    ("not STARTTLS", |(p, _)| p.security != Security::StartTls),
+    ("direct TLS", |(p, _)| p.security == Security::DirectTls),
+    ("not direct TLS", |(p, _)| p.security != Security::DirectTls),
+    ("a second try", |(p, _)| p.conflict == Conflict::Generate),
+    ("no second try", |(p, _)| p.conflict == Conflict::GiveUp),
+    ("another attempt left", |(p, used)| {
+        used + 1 < p.sasl_attempts
+    }),
+    ("no attempt left", |(p, used)| used + 1 >= p.sasl_attempts),
+    ("fewer than 5 refused", |(_, used)| *used < 5),
+    ("5 refused", |(_, used)| *used >= 5),
+    ("attempts used up", |(p, used)| *used >= p.sasl_attempts),
+    ("attempts left", |(p, used)| *used < p.sasl_attempts),
+    ("after a failed attempt", |(_, used)| *used > 0),
+    ("before any attempt", |(_, used)| *used == 0),
+];
 
 /// The ways forward, as a picture.
 fn mermaid(out: &mut String, found: &Found, inputs: &[Input]) {

@@ -4,24 +4,36 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
 use xmpp_stream::stream::{
-    Act, Closing, Condition, Conflict, ElementClass, Inbound, Initiating, InitiatingPhase, Input,
-    Kind, Local, OpeningClass, Output, OwnHeader, Policy, Receiving, ReceivingPhase, Sasl,
-    Security, Tell, Turn, Verdict,
+    Act, Closing, Condition, Conflict, Dialback, ElementClass, Inbound, Initiating,
+    InitiatingPhase, Input, Kind, Local, OpeningClass, Output, OwnHeader, Pair, PairAnswer, Policy,
+    Receiving, ReceivingPhase, Sasl, Security, Tell, Turn, Verdict,
 };
 
-/// Every policy there is.
+pub(crate) const KINDS: [Kind; 3] = [Kind::ClientToServer, Kind::ServerToServer, Kind::Component];
+
+/// Every policy there is; what only servers have is left alone elsewhere, and a
+/// component has no STARTTLS.
 pub(crate) fn policies() -> impl Iterator<Item = Policy> {
-    let kinds = [Kind::ClientToServer, Kind::ServerToServer];
     let securities = [Security::StartTls, Security::DirectTls, Security::Plaintext];
     let conflicts = [Conflict::Generate, Conflict::GiveUp];
-    kinds.into_iter().flat_map(move |kind| {
-        securities.into_iter().flat_map(move |security| {
-            (2..=5).flat_map(move |sasl_attempts| {
-                conflicts.into_iter().map(move |conflict| Policy {
-                    kind,
-                    security,
-                    sasl_attempts,
-                    conflict,
+    let dialbacks = [Dialback::Refused, Dialback::Allowed, Dialback::VerifyOnly];
+    KINDS.into_iter().flat_map(move |kind| {
+        let uses = dialbacks
+            .into_iter()
+            .filter(move |use_| kind == Kind::ServerToServer || *use_ == Dialback::Refused);
+        uses.flat_map(move |dialback| {
+            let securities = securities
+                .into_iter()
+                .filter(move |security| kind != Kind::Component || *security != Security::StartTls);
+            securities.flat_map(move |security| {
+                (2..=5).flat_map(move |sasl_attempts| {
+                    conflicts.into_iter().map(move |conflict| Policy {
+                        kind,
+                        security,
+                        sasl_attempts,
+                        conflict,
+                        dialback,
+                    })
                 })
             })
         })
@@ -41,6 +53,11 @@ pub(crate) fn alphabet() -> Vec<Input> {
         Input::Sasl(Sasl::Done),
         Input::Sasl(Sasl::Failed),
         Input::Sasl(Sasl::Exhausted),
+        Input::Sasl(Sasl::Dialback),
+        Input::Pair(Pair::Accept),
+        Input::Pair(Pair::Refuse),
+        Input::Pair(Pair::Fail),
+        Input::KeyChecked,
         Input::Verdict(Verdict::Accept),
         Input::Verdict(Verdict::Refuse),
         Input::Local(Local::Close),
@@ -135,6 +152,10 @@ pub(crate) struct History {
     pub(crate) secured: bool,
     /// A mechanism ended well.
     pub(crate) authenticated: bool,
+    /// A domain pair was proved by dialback.
+    pub(crate) proved: bool,
+    /// A component's handshake was accepted.
+    pub(crate) shook_hands: bool,
     /// A resource was granted.
     pub(crate) bound: bool,
     /// Established was told.
@@ -160,6 +181,24 @@ impl History {
         let Output { tell, act } = step.output;
         self.secured |= step.input == Input::Secured && self.tls_started;
         self.authenticated |= tell == Tell::Authenticated && step.input == Input::Sasl(Sasl::Done);
+        self.proved |= match step.phase_before {
+            Phase::I(phase) => {
+                let valid = ElementClass::DialbackResult(PairAnswer::Valid);
+                phase == InitiatingPhase::Federating
+                    && step.input == Input::Element(valid)
+                    && tell == Tell::Established
+            }
+            Phase::R(_) => act == Act::AcceptPair && step.input == Input::Pair(Pair::Accept),
+        };
+        self.shook_hands |= match step.phase_before {
+            Phase::I(phase) => {
+                phase == InitiatingPhase::AwaitHandshake
+                    && step.input == Input::Element(ElementClass::Handshake)
+            }
+            Phase::R(_) => {
+                act == Act::AcceptHandshake && step.input == Input::Verdict(Verdict::Accept)
+            }
+        };
         self.bound |= match step.phase_before {
             Phase::I(_) => step.input == Input::Element(ElementClass::BindResult),
             Phase::R(_) => {
@@ -178,7 +217,10 @@ impl History {
             self.own_header = step.writes_header();
         }
         self.tls_started |= step.starts_tls();
-        self.closing_tag |= matches!(act, Act::CloseStream(_) | Act::Fail(..) | Act::RefuseTls);
+        self.closing_tag |= matches!(
+            act,
+            Act::CloseStream(_) | Act::Fail(..) | Act::RefuseTls | Act::RefusePair
+        );
         self.sasl_attempts += u8::from(matches!(act, Act::ChooseMechanism | Act::BeginMechanism));
         self.sasl_attempts = self.sasl_attempts.min(6);
         self.bind_attempts = (self.bind_attempts + u8::from(act == Act::AskBind)).min(6);
@@ -186,12 +228,10 @@ impl History {
     }
 }
 
-/// One header of the peer for each (re)start of the stream (4.3.3).
-pub(crate) fn headers_due(security: Security) -> u8 {
-    match security {
-        Security::StartTls => 3,
-        Security::DirectTls | Security::Plaintext => 2,
-    }
+/// One header for each (re)start of the stream (4.3.3): behind TLS, and behind
+/// SASL.
+pub(crate) fn headers_due(security: Security, history: History) -> u8 {
+    1 + u8::from(security == Security::StartTls) + u8::from(history.authenticated)
 }
 
 /// One step of a table.
@@ -227,6 +267,19 @@ impl Step {
         )
     }
 
+    /// Whether something is proved, or believed, by dialback.
+    pub(crate) fn orders_dialback(&self) -> bool {
+        matches!(
+            self.output.act,
+            Act::RequestPair
+                | Act::AskPair
+                | Act::AcceptPair
+                | Act::RefusePair
+                | Act::CheckKey
+                | Act::SendKeyVerdict
+        )
+    }
+
     /// Whether the own header is written.
     pub(crate) fn writes_header(&self) -> bool {
         matches!(
@@ -253,6 +306,9 @@ impl Step {
             | Act::BeginMechanism
             | Act::RunResponse
             | Act::AskBind
+            | Act::AskPair
+            | Act::CheckKey
+            | Act::CheckHandshake
             | Act::OpenStream(_)
             | Act::Fail(OwnHeader::Missing, _) => false,
             Act::CloseStream(_)
@@ -272,7 +328,15 @@ impl Step {
             | Act::SendAborted
             | Act::SendBindResult
             | Act::SendBindError(_)
-            | Act::SendSessionResult => true,
+            | Act::SendSessionResult
+            | Act::RequestPair
+            | Act::SendHandshake
+            | Act::AcceptPair
+            | Act::RefusePair
+            | Act::FailPair
+            | Act::SendKeyVerdict
+            | Act::DeclineDialback(_)
+            | Act::AcceptHandshake => true,
         }
     }
 }
@@ -335,14 +399,17 @@ pub(crate) fn reach<T: Table>(mut table: T, inputs: &[Input]) -> T {
 
 /// What a driver that keeps to the contract can give in a phase: what the
 /// orders before it ask for, what can be on the wire, deadlines and wishes.
-pub(crate) fn is_possible(phase: Phase, input: Input) -> bool {
+pub(crate) fn is_possible(policy: Policy, phase: Phase, input: Input) -> bool {
     use InitiatingPhase as I;
     use ReceivingPhase as R;
+    if !is_of(policy, input) {
+        return false;
+    }
     let waits_for = match phase {
         Phase::I(I::Idle) | Phase::R(R::Idle) => Waits::Begin,
         Phase::I(I::TlsHandshake(_)) | Phase::R(R::TlsHandshake(_)) => Waits::Tls,
         Phase::I(I::AwaitHeader(_)) | Phase::R(R::AwaitHeader(_)) => Waits::Header,
-        Phase::R(R::AwaitHost(_) | R::Binding(_)) => Waits::Verdict,
+        Phase::R(R::AwaitHost(_) | R::Binding(_) | R::CheckingHandshake) => Waits::Verdict,
         Phase::R(R::Authenticating(_, Turn::Own, _)) => Waits::Mechanism,
         Phase::I(I::Authenticating(exchange, _)) => {
             use xmpp_stream::stream::Exchange as X;
@@ -363,6 +430,10 @@ pub(crate) fn is_possible(phase: Phase, input: Input) -> bool {
         Input::Secured => waits_for == Waits::Tls,
         Input::Sasl(_) => waits_for == Waits::Mechanism,
         Input::Verdict(_) => waits_for == Waits::Verdict,
+        // Asked by the peer here, or before.
+        Input::Pair(_) | Input::KeyChecked => {
+            matches!(phase, Phase::R(R::Federating | R::Established))
+        }
         Input::Resume => waits_for == Waits::Application,
         Input::Local(_) => waits_for != Waits::Nothing,
         Input::Expired => !matches!(waits_for, Waits::Nothing | Waits::Begin),
@@ -371,6 +442,27 @@ pub(crate) fn is_possible(phase: Phase, input: Input) -> bool {
         Input::Element(_) | Input::Keepalive | Input::Footer => {
             matches!(waits_for, Waits::Frame | Waits::Anything)
         }
+    }
+}
+
+/// Whether streams of that kind know the input.
+fn is_of(policy: Policy, input: Input) -> bool {
+    use ElementClass as E;
+    let kind = policy.kind;
+    match input {
+        Input::Pair(_) | Input::KeyChecked | Input::Sasl(Sasl::Dialback) => {
+            policy.dialback == Dialback::Allowed
+        }
+        Input::Element(class) => match class {
+            E::DialbackRequest | E::DialbackVerify | E::DialbackResult(_) | E::DialbackVerified => {
+                kind == Kind::ServerToServer
+            }
+            E::Handshake => kind == Kind::Component,
+            E::BindRequest | E::BindResult | E::BindError(_) => kind == Kind::ClientToServer,
+            E::SessionRequest | E::SessionResult | E::SessionError => kind == Kind::ClientToServer,
+            _ => true,
+        },
+        _ => true,
     }
 }
 

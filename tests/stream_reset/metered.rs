@@ -224,7 +224,7 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
         stream.side.app = Box::new(|machine, event| {
             answer(machine, None);
             if matches!(event, EventBuf::Established(_)) {
-                let sent = machine.session().unwrap().send("<a/>");
+                let sent = machine.session().unwrap().send("<iq/>");
                 assert_eq!(sent, Err(SendError::Full { free: 0 }));
             }
         });

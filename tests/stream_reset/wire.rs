@@ -155,7 +155,7 @@ fn resets_that_cross_end_the_stream_once() {
 
 /// Of a peer whose certificate no longer holds nothing more is believed.
 #[test]
-fn rfc6120_13_7_2_3_what_is_in_flight_is_dropped_where_the_identity_is_lost() {
+fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() {
     fn both<N: Subject>() {
         for version in [V12, V13] {
             for cause in CAUSES {

@@ -38,7 +38,7 @@ fn kind(driver: &Driver) -> HandshakeKind {
 }
 
 #[test]
-fn rfc6120_3_3_1_a_client_resumes_and_stays_verified() {
+fn rfc6120_3_3_3_a_client_resumes_and_stays_verified() {
     for version in VERSIONS {
         let server = ticketing_server(version);
         let tls = ClientTls::new(Arc::new(pki().client(&setup(version))));

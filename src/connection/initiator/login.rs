@@ -22,7 +22,8 @@ impl InitiatorSide {
     /// The strongest acceptable mechanism, or the next one after a failure
     /// that leaves others open (RFC 6120 6.4.5).
     pub(super) fn choose(&mut self, link: &mut Link) -> Input {
-        let exhausted = Input::Sasl(stream::Sasl::Exhausted);
+        self.note_dialback(link);
+        let exhausted = Input::Sasl(self.without_mechanism(link));
         match link.framer.frame() {
             Some(Frame::Element(element)) => {
                 if let Some(features) = Features::read(*element) {
@@ -82,17 +83,19 @@ impl InitiatorSide {
     }
 
     fn means(&self, link: &Link) -> Means {
-        let mut means = match &self.config.credentials {
-            Credentials::Password { .. } => Means::new().password(),
-            Credentials::Keys { keys, .. } => Means::new().keys(keys.hash()),
-            Credentials::External { .. } => Means::new().certificate(),
-            Credentials::Anonymous => Means::new().anonymous(),
+        let mut means = match self.config.credentials() {
+            Some(Credentials::Password { .. }) => Means::new().password(),
+            Some(Credentials::Keys { keys, .. }) => Means::new().keys(keys.hash()),
+            Some(Credentials::External { .. }) => Means::new().certificate(),
+            Some(Credentials::Anonymous) => Means::new().anonymous(),
+            None => Means::new(),
         };
         for binding in link.channel_bindings() {
             means = means.binding(binding.kind());
         }
         // Design invariant 7: only TLS can make this proof.
-        match link.tls().and_then(tls::Session::verified) {
+        let by_config = link.tls().and_then(tls::Session::verified);
+        match by_config.or(self.verified) {
             Some(_) => means.verified(),
             None => means,
         }
@@ -103,7 +106,9 @@ impl InitiatorSide {
         choice: sasl::Choice,
         link: &Link,
     ) -> Result<Option<Box<dyn Mechanism>>, NoRandomness> {
-        let credentials = &self.config.credentials;
+        let Some(credentials) = self.config.credentials() else {
+            return Ok(None);
+        };
         let (username, authzid) = match credentials {
             Credentials::Password {
                 username, authzid, ..

@@ -6,7 +6,8 @@ use super::ResponderSide;
 use crate::connection::gate::{Gate, Question};
 use crate::connection::link::Link;
 use crate::sasl::{self, Advertisement, Channel, MechanismSet, Secret, ServerStep};
-use crate::stream::{self, Input, SaslElement};
+use crate::stream::{self, Input, Kind, SaslElement};
+use crate::tls;
 use crate::xml::Frame;
 
 impl ResponderSide {
@@ -18,8 +19,15 @@ impl ResponderSide {
             .host
             .as_ref()
             .map_or(MechanismSet::EMPTY, |host| host.mechanisms);
+        let certified = match self.config.kind {
+            // XEP-0178 3: good for the `from` of the header, no less.
+            Kind::ServerToServer => self.certified.is_some(),
+            Kind::ClientToServer | Kind::Component => {
+                link.tls().and_then(tls::Session::verified).is_some()
+            }
+        };
         let channel = match link.tls() {
-            Some(session) if session.verified().is_some() => Channel::Certified,
+            Some(_) if certified => Channel::Certified,
             Some(session) if session.encrypted().is_some() => Channel::Encrypted,
             _ => Channel::Clear,
         };
@@ -107,6 +115,11 @@ impl ResponderSide {
             ServerStep::Working => {
                 self.working = true;
                 None
+            }
+            ServerStep::Ask(question) if self.config.kind == Kind::ServerToServer => {
+                let answer = self.authorize_server(&question);
+                let step = self.mechanism.as_mut()?.provide(answer);
+                self.stepped(step, link)
             }
             ServerStep::Ask(question) => {
                 link.gate = Some(Gate::new(Question::Sasl(question)));

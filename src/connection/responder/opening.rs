@@ -13,11 +13,12 @@ use crate::connection::gate::{Gate, Question};
 use crate::connection::link::Link;
 use crate::connection::role::{NoRandomness, Role};
 use crate::connection::transport::Opening;
+use crate::hex::hex;
 use crate::jid::Jid;
 use crate::sasl::MechanismName;
 use crate::stream::{
-    self, Condition, FeaturesOut, HeaderOut, Input, Leg, Offer, Receiving, StartTls, StreamError,
-    Version, features::write_features, header::CLOSING_TAG,
+    self, Condition, Dialback, FeaturesOut, HeaderOut, Input, Kind, Leg, Offer, Receiving,
+    StartTls, StreamError, Version, features::write_features, header::CLOSING_TAG,
 };
 use crate::tls;
 
@@ -39,16 +40,15 @@ impl ResponderSide {
         };
         let named = link.peer.to.as_ref().map(Jid::domain);
         if named == Some(host.domain()) {
-            self.serve(host, link);
-            Some(Input::Verdict(stream::Verdict::Accept))
+            Some(self.serve(host, link))
         } else {
             self.common.error = Some(StreamError::new(Condition::HostUnknown));
             Some(Input::Verdict(stream::Verdict::Refuse))
         }
     }
 
-    pub(super) fn header(&self, out: &mut String) -> Result<(), NoRandomness> {
-        let id = self.stream_id()?;
+    pub(super) fn header(&mut self, out: &mut String) -> Result<(), NoRandomness> {
+        self.stream_id = self.random_hex()?;
         // 4.9.1.3: with no host there is nobody to be from.
         let from = self
             .host
@@ -56,31 +56,32 @@ impl ResponderSide {
             .or(self.config.host.as_ref())
             .map(|host| host.domain())
             .unwrap_or_default();
-        let (to, version) = match &self.answer {
-            Some(answer) => (answer.to.as_ref().map(ToString::to_string), answer.version),
-            None => (None, Some(Version::XMPP_1_0)),
+        let (to, version, lang) = match &self.answer {
+            Some(answer) => (
+                answer.to.as_ref().map(ToString::to_string),
+                answer.version,
+                answer.lang.as_deref(),
+            ),
+            None => (None, Some(Version::XMPP_1_0), None),
         };
+        let lang = stream::lang::choose_language(lang, &[&self.config.lang]);
         HeaderOut {
             to: to.as_deref(),
             version,
-            ..HeaderOut::response(self.config.kind, from, &id, &self.config.lang)
+            ..HeaderOut::response(self.config.kind, from, &self.stream_id, lang)
         }
         .write(out);
         Ok(())
     }
 
-    /// 128 random bits in hex (4.7.3).
-    fn stream_id(&self) -> Result<String, NoRandomness> {
+    /// 128 random bits in hex: a stream's id (4.7.3), a resource (7.6).
+    pub(super) fn random_hex(&self) -> Result<String, NoRandomness> {
         let mut random = [0; 16];
         self.config
             .random
             .fill(&mut random)
             .map_err(|_| NoRandomness)?;
-        Ok(random
-            .iter()
-            .flat_map(|byte| [byte >> 4, byte & 15])
-            .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-            .collect())
+        Ok(hex(&random))
     }
 
     pub(super) fn open_stream(&mut self, link: &mut Link, leg: Leg) {
@@ -89,7 +90,10 @@ impl ResponderSide {
             link.finish(NO_RANDOMNESS, Manner::Abort);
             return;
         }
-        self.features(link, leg, &mut text);
+        // A component is offered nothing (XEP-0114).
+        if self.config.kind != Kind::Component {
+            self.features(link, leg, &mut text);
+        }
         link.say(|out| out.push_str(&text));
     }
 
@@ -104,6 +108,8 @@ impl ResponderSide {
             .map(MechanismName::as_str)
             .collect();
         let kinds: Vec<_> = advertised.bindings().collect();
+        // XEP-0220 2.3
+        let dialback = self.config.dialback == Dialback::Allowed;
         let extra = self.host.as_ref().map(|host| host.features.as_slice());
         let features = match leg {
             // 5.3.1: where TLS is mandatory, nothing else is offered.
@@ -114,9 +120,11 @@ impl ResponderSide {
             Leg::Plain | Leg::Secured => FeaturesOut {
                 mechanisms: &names,
                 channel_bindings: &kinds,
+                dialback,
                 ..FeaturesOut::default()
             },
             Leg::Authenticated => FeaturesOut {
+                dialback,
                 bind: self.config.kind == stream::Kind::ClientToServer,
                 session: self.config.kind == stream::Kind::ClientToServer,
                 extra: extra.unwrap_or_default(),

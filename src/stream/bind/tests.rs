@@ -35,7 +35,7 @@ fn written(write: impl Fn(&mut String)) -> String {
 }
 
 #[test]
-fn rfc6120_7_6_1_examples_are_read() {
+fn rfc6120_7_6_1_1_examples_are_read() {
     assert_eq!(
         request(
             "<iq id='tn281v37' type='set'>

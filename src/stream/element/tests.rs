@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{Awaited, ElementClass, ErrorClass, StanzaKind, classify};
+use super::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
 use crate::stream::testing::{element_behind, element_of};
 use crate::stream::{BindError, Condition, Kind};
 
@@ -317,11 +317,55 @@ fn rfc6120_7_6_answers_are_told_by_their_id() {
 }
 
 #[test]
+fn xep0220_2_dialback_is_told_by_what_it_says_and_between_servers_alone() {
+    let dialback = |name: &str, rest: &str| {
+        format!(
+            "<db:{name} xmlns:db='jabber:server:dialback' from='a.example' to='b.example'{rest}"
+        )
+    };
+    for (xml, expected) in [
+        (
+            dialback("result", ">key</db:result>"),
+            ElementClass::DialbackRequest,
+        ),
+        (
+            dialback("result", " type='valid'/>"),
+            ElementClass::DialbackResult(PairAnswer::Valid),
+        ),
+        (
+            dialback("result", " type='invalid'/>"),
+            ElementClass::DialbackResult(PairAnswer::Failed),
+        ),
+        (
+            dialback("result", " type='error'/>"),
+            ElementClass::DialbackResult(PairAnswer::Failed),
+        ),
+        (
+            dialback("verify", " id='1'>key</db:verify>"),
+            ElementClass::DialbackVerify,
+        ),
+        (
+            dialback("verify", " id='1' type='valid'/>"),
+            ElementClass::DialbackVerified,
+        ),
+        (
+            dialback("verify", " type='valid'/>"),
+            ElementClass::Bad(Condition::BadFormat),
+        ),
+        (dialback("other", "/>"), ElementClass::Other),
+    ] {
+        assert_eq!(class(S2S, &xml), expected, "{xml}");
+        assert_eq!(class(C2S, &xml), ElementClass::Other, "{xml}");
+        assert_eq!(class(Kind::Component, &xml), ElementClass::Other, "{xml}");
+    }
+}
+
+#[test]
 fn every_class_is_listed_once() {
     let all: Vec<_> = ElementClass::all().collect();
     let distinct: BTreeSet<String> = all.iter().map(|class| format!("{class:?}")).collect();
     assert_eq!(all.len(), distinct.len());
-    assert_eq!(all.len(), 22 + 5 + 4 + 72);
+    assert_eq!(all.len(), 28 + 5 + 6 + 72);
 }
 
 proptest! {

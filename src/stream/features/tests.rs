@@ -209,7 +209,9 @@ fn rfc6120_4_3_2_written_features_read_back() {
         if class.session == Offer::Required {
             continue; // We never ask for a session.
         }
+        let dialback = count % 2 == 0;
         let offered = FeaturesOut {
+            dialback,
             starttls: class.starttls,
             mechanisms: if class.sasl {
                 &["EXTERNAL", "PLAIN"]
@@ -224,7 +226,8 @@ fn rfc6120_4_3_2_written_features_read_back() {
         let mut xml = String::new();
         write_features(&mut xml, &offered);
         let alone = class.starttls == Offer::Offered
-            && !(class.sasl || class.bind || offered.session || class.unknown_required);
+            && !(class.sasl || class.bind || offered.session || class.unknown_required)
+            && !dialback;
         let expected = FeaturesClass {
             starttls: if alone {
                 Offer::Required
@@ -236,6 +239,7 @@ fn rfc6120_4_3_2_written_features_read_back() {
         element(&xml, |element| {
             let features = Features::read(element).unwrap();
             assert_eq!(features.class(), expected, "{xml}");
+            assert_eq!(features.dialback(), dialback);
             assert!(features.mechanisms().eq(offered.mechanisms.iter().copied()));
             let bindings = features.channel_bindings().into_iter().flatten();
             assert!(bindings.eq(offered.channel_bindings.iter().copied()));

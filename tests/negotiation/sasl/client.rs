@@ -208,7 +208,7 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
 
 /// 6120-6.4.5-4: the password was refused; it is not shown by PLAIN then.
 #[test]
-fn refused_credentials_are_not_tried_by_a_weaker_mechanism() {
+fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
     for (name, condition) in [
         ("not-authorized", Condition::NotAuthorized),
         ("credentials-expired", Condition::CredentialsExpired),
@@ -278,7 +278,7 @@ fn rfc6120_6_3_8_2_anonymous_and_external_say_no_more_than_they_must() {
 
 /// 6120-4.3.3-1: what came in the old stream does not act in the new one.
 #[test]
-fn features_sent_before_the_new_header_are_no_features() {
+fn rfc6120_4_3_3_1_features_sent_before_the_new_header_are_no_features() {
     let mut hand = initiator_with(Via::Plain, |config| config);
     lead_initiator(&mut hand, Via::Plain, At::Sasl);
     hand.said();

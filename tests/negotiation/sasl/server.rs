@@ -188,7 +188,7 @@ fn what_is_pipelined_behind_auth_belongs_to_the_next_stream() {
 
 /// 6120-6.6-1: the old stream's prefixes do not reach beyond `<success/>`.
 #[test]
-fn the_namespaces_of_the_stream_before_are_gone() {
+fn rfc6120_6_6_1_the_namespaces_of_the_stream_before_are_gone() {
     let declaring = CLIENT_HEADER.replace(" to=", " xmlns:old='u' to=");
     let mut hand = responder_at(Via::Plain, At::Start);
     hand.say(declaring);

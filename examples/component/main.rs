@@ -1,0 +1,215 @@
+//! An external component (XEP-0114) that sends messages back.
+//!
+//! ```text
+//! component --domain echo.localhost --secret S --connect 127.0.0.1:5347 [--stay SECONDS] [--trace]
+//! ```
+//!
+//! The secret goes over TCP as it is hashed with the stream id, and nothing
+//! protects the stream: the server is on this machine, or on a network that is
+//! as good. One JSON object per line on stdout, exit codes as the `client`'s.
+//! Without `--stay` it stays until the server ends the stream, or stdin closes.
+#![allow(
+    unreachable_pub,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a program: it has an operating system below it and no API"
+)]
+
+#[path = "../shared/net.rs"]
+mod net;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::App;
+use serde_json::json;
+use shared::lines::{Lines, exit_code};
+use shared::options::{Options, Usage, bad};
+use shared::tls;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use xmpp_stream::component::ComponentSecret;
+use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::jid::Jid;
+use xmpp_stream::stream::Initiating;
+use xmpp_stream::time::{Instant, StdClock};
+use xmpp_stream::xml::Stanza;
+use xmpp_stream::xml::write::escape_attr;
+use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError};
+
+const VALUED: [&str; 4] = ["domain", "secret", "connect", "stay"];
+
+/// The exit codes where not even TCP came about, and of a wrong secret.
+const NO_TCP: u8 = 6;
+const REFUSED: u8 = 2;
+
+/// How many answers may wait for a server that does not read.
+const BACKLOG: usize = 256;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(code) => ExitCode::from(code),
+        Err(usage) => usage.exit(),
+    }
+}
+
+async fn run() -> Result<u8, Usage> {
+    let options = Options::read(&VALUED, &["trace"])?;
+    let domain = Jid::parse(options.need("domain")?).map_err(bad("domain"))?;
+    let secret = ComponentSecret::new(options.need("secret")?.as_bytes());
+    let config = InitiatorConfig::component(&domain)
+        .dangerous_plaintext(tls::random())
+        .secret(secret)
+        .build()
+        .map_err(bad("domain"))?;
+    let lines = Lines {
+        conn: None,
+        trace: options.has("trace"),
+    };
+    let address = options.need("connect")?;
+    let stay = options.parsed("stay")?.map(Duration::from_secs);
+    let tcp = match net::prompt(TcpStream::connect(address).await) {
+        Ok(tcp) => tcp,
+        Err(error) => {
+            eprintln!("{address}: {error}");
+            return Ok(NO_TCP);
+        }
+    };
+    lines.say("tcp-connected", &json!({}));
+    let mut echo = Echo {
+        domain,
+        stay,
+        state: State::Negotiating,
+        outgoing: VecDeque::new(),
+        lines,
+    };
+    let close = echo.connection(tcp, config).await;
+    Ok(match (close.reason(), echo.state) {
+        (CloseReason::StreamError { .. }, State::Negotiating) => REFUSED,
+        (reason, _) => exit_code(reason),
+    })
+}
+
+/// Sends messages back.
+struct Echo {
+    domain: Jid,
+    /// How long; `None`: until told otherwise.
+    stay: Option<Duration>,
+    state: State,
+    outgoing: VecDeque<String>,
+    lines: Lines,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Negotiating,
+    /// Until then, if there is an end.
+    Serving(Option<Instant>),
+    Leaving,
+}
+
+/// Stdin was closed.
+struct Enough;
+
+impl Echo {
+    async fn connection(&mut self, tcp: TcpStream, config: Arc<InitiatorConfig>) -> CloseTcp {
+        let clock = StdClock::new();
+        let machine = Initiator::new(config, clock.now());
+        let (sender, mut mailbox) = mpsc::channel(1);
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            let _ = sender.blocking_send(Enough);
+        });
+        let lines = self.lines;
+        net::drive(tcp, machine, self, &mut mailbox, clock, lines).await
+    }
+}
+
+impl App<Initiating> for Echo {
+    type Mail = Enough;
+
+    fn event(&mut self, event: &Event<'_>, now: Instant) {
+        match event {
+            // A component binds nothing; its address is its domain.
+            Event::Established(_) => {
+                self.state = State::Serving(self.stay.map(|stay| now + stay));
+                self.lines
+                    .say("bound", &json!({"jid": self.domain.as_str()}));
+            }
+            Event::Stanza(stanza) => {
+                self.lines.event(event);
+                if self.outgoing.len() < BACKLOG {
+                    self.outgoing.extend(answer(stanza));
+                }
+            }
+            other => self.lines.event(other),
+        }
+    }
+
+    fn act(&mut self, machine: &mut Initiator, now: Instant) -> Option<Instant> {
+        let mut session = machine.session()?;
+        while let Some(stanza) = self.outgoing.front() {
+            match session.send(stanza) {
+                Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
+                Err(SendError::Full { .. }) => break,
+                Err(error) => eprintln!("not sent: {error}: {stanza}"),
+            }
+            self.outgoing.pop_front();
+        }
+        match self.state {
+            State::Serving(Some(end)) if end <= now => self.state = State::Leaving,
+            State::Serving(end) => return end,
+            State::Negotiating | State::Leaving => {}
+        }
+        if self.state == State::Leaving {
+            session.close();
+        }
+        None
+    }
+
+    fn wants_mail(&self) -> bool {
+        matches!(self.state, State::Serving(_))
+    }
+
+    fn mail(&mut self, _: Enough) {
+        // With `--stay` the clock decides.
+        if self.stay.is_none() {
+            self.state = State::Leaving;
+        }
+    }
+}
+
+/// What a stanza is answered with.
+fn answer(stanza: &Stanza<'_>) -> Option<String> {
+    let mut out = String::new();
+    let kind = stanza.attr("type");
+    match (stanza.name(), kind.as_deref()) {
+        // Errors are not answered (RFC 6120 8.3.1).
+        ("message", Some("error")) => return None,
+        ("message", _) => {
+            let (from, to) = (stanza.attr("to")?, stanza.attr("from")?);
+            let echo = stanza.rewrite().from(Some(&from)).to(Some(&to));
+            echo.write(&mut out).ok()?;
+        }
+        ("iq", Some("get" | "set")) => {
+            out.push_str("<iq type='error'");
+            for (ours, theirs) in [("from", "to"), ("to", "from"), ("id", "id")] {
+                let value = stanza.attr(theirs)?;
+                let value = escape_attr(&value).ok()?;
+                write!(out, " {ours}='{value}'").ok()?;
+            }
+            out.push_str(
+                "><error type='cancel'><service-unavailable \
+                 xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+            );
+        }
+        _ => return None,
+    }
+    Some(out)
+}

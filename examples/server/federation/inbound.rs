@@ -1,0 +1,118 @@
+//! A stream from another server.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, Sender};
+use xmpp_stream::event::{DialbackQuestion, RequestId};
+use xmpp_stream::reset::Cause;
+use xmpp_stream::stream::{Condition, DialbackVerdict, Receiving, StreamError};
+use xmpp_stream::time::{Instant, StdClock};
+use xmpp_stream::{Event, Responder};
+
+use super::{Answer, Letter, post};
+use crate::config::Server;
+use crate::net::{self, App};
+use crate::router::MAILBOX;
+use crate::shared::lines::Lines;
+use crate::stanzas;
+
+/// One connection that was accepted, from its first byte to its last.
+pub async fn accepted(server: Arc<Server>, tcp: TcpStream) {
+    let number = server.number();
+    let Some(federation) = &server.federation else {
+        return;
+    };
+    let lines = Lines {
+        conn: Some(number),
+        trace: server.trace,
+    };
+    lines.say("tcp-accepted", &json!({}));
+    let (sender, mut mailbox) = mpsc::channel(MAILBOX);
+    federation.links().inbound.insert(number, sender.clone());
+    let clock = StdClock::new();
+    let machine = Responder::new(Arc::clone(&federation.accepting), clock.now());
+    let mut peer = Peer {
+        server: Arc::clone(&server),
+        sender,
+        answers: VecDeque::new(),
+        ending: None,
+        reset: None,
+        lines,
+    };
+    let _ended = net::drive(tcp, machine, &mut peer, &mut mailbox, clock, lines).await;
+    federation.links().inbound.remove(&number);
+}
+
+/// The server at the other end.
+struct Peer {
+    server: Arc<Server>,
+    /// Our own mailbox, for answers.
+    sender: Sender<Answer>,
+    answers: VecDeque<(RequestId, DialbackVerdict)>,
+    ending: Option<Condition>,
+    reset: Option<Cause>,
+    lines: Lines,
+}
+
+impl App<Receiving> for Peer {
+    type Mail = Answer;
+
+    fn event(&mut self, event: &Event<'_>, _: Instant) {
+        self.lines.event(event);
+        match event {
+            // The server that is found under the name has to know the key.
+            Event::Request(request) => {
+                if let DialbackQuestion::Authorize(_) = request.question() {
+                    let letter = Letter::Verify((*request).clone(), self.sender.clone());
+                    post(&self.server, request.from(), letter);
+                }
+            }
+            Event::Stanza(stanza) => {
+                if let Some((parcel, to)) = stanzas::from_afar(stanza, &self.server) {
+                    post(&self.server, &to, Letter::Stanza(parcel));
+                }
+            }
+            Event::Element(_) => self.ending = Some(Condition::UnsupportedStanzaType),
+            Event::ResetAdvised(cause) => self.reset = Some(*cause),
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, machine: &mut Responder, _: Instant) -> Option<Instant> {
+        if let Some(condition) = self.ending.take() {
+            machine.fail(StreamError::new(condition));
+            return None;
+        }
+        let mut session = machine.session()?;
+        for (id, verdict) in self.answers.drain(..) {
+            if let Err(error) = session.answer(id, verdict.into()) {
+                eprintln!("not answered: {error}");
+            }
+        }
+        None
+    }
+
+    fn idle(&mut self, machine: &mut Responder) -> bool {
+        match (self.reset.take(), machine.session()) {
+            (Some(cause), Some(session)) => {
+                session.reset(cause);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn wants_mail(&self) -> bool {
+        true
+    }
+
+    fn mail(&mut self, answer: Answer) {
+        match answer {
+            Answer::Key(id, verdict) => self.answers.push_back((id, verdict)),
+            Answer::Stop => self.ending = Some(Condition::SystemShutdown),
+        }
+    }
+}

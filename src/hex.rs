@@ -1,0 +1,15 @@
+//! Hexadecimal text.
+
+use alloc::string::String;
+
+/// Two small digits for each byte. The text never outgrows its buffer, so no
+/// copy of a secret is left behind.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+        }
+    }
+    text
+}

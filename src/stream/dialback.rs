@@ -1,0 +1,321 @@
+//! Server Dialback's elements on the wire (XEP-0220 2, 2.4, 2.5).
+//!
+//! `<db:result/>` asks for, or grants, the right to send stanzas for a domain
+//! pair; `<db:verify/>` asks whether a key is genuine, or says so. Both are
+//! questions while they have no `type`, and answers with one.
+//!
+//! What is refused: an element without a `from` or `to` that is a bare domain
+//! is `improper-addressing`; a `<db:verify/>` without `id`, a question without
+//! a key, an unknown `type`, and a key or `id` beyond
+//! [`MAX_KEY_BYTES`](crate::dialback::MAX_KEY_BYTES) and [`MAX_ID_BYTES`] are
+//! `bad-format`. The XEP sets no such lengths; its keys have 64 bytes. White
+//! space around a key is dropped, as the XEP's examples have line breaks there.
+//!
+//! The error inside a dialback error is read whatever namespace of ours it is
+//! in; one that is not understood is [`DialbackError::Other`].
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use super::{Condition, ns, put};
+use crate::dialback::DialbackKey;
+use crate::jid::Jid;
+use crate::xml::Element;
+
+/// The longest `id` of a `<db:verify/>` that is read, in bytes.
+pub const MAX_ID_BYTES: usize = 256;
+
+/// A received element of dialback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DialbackElement<'a> {
+    /// `from`: a bare domain.
+    pub from: Jid,
+    /// `to`: a bare domain.
+    pub to: Jid,
+    /// What it says.
+    pub content: DialbackContent<'a>,
+}
+
+/// What an element of dialback says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialbackContent<'a> {
+    /// `<db:result>key</db:result>`: may I send from `from` to `to`?
+    Request {
+        /// The key.
+        key: DialbackKey,
+    },
+    /// `<db:result type=''/>`: the answer, its addresses swapped.
+    Result(DialbackVerdict),
+    /// `<db:verify id=''>key</db:verify>`: is this your key for the stream
+    /// `id`?
+    Verify {
+        /// The id of the stream the key was received on.
+        id: Cow<'a, str>,
+        /// The key.
+        key: DialbackKey,
+    },
+    /// `<db:verify id='' type=''/>`: the answer, its addresses swapped.
+    Verified {
+        /// The id of the question.
+        id: Cow<'a, str>,
+        /// The answer.
+        verdict: DialbackVerdict,
+    },
+}
+
+/// The answer to a question of dialback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DialbackVerdict {
+    /// The key is genuine; the pair is verified.
+    Valid,
+    /// It is not.
+    Invalid,
+    /// There is no answer, for another reason (2.4).
+    Error(DialbackError),
+}
+
+/// Why there is no answer (XEP-0220 2.4), as stanza error conditions (RFC
+/// 6120 8.3.3; `remote-connection-failed` is dialback's own).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DialbackError {
+    /// The domain in `to` is not hosted here.
+    ItemNotFound,
+    /// No connection to the authoritative server.
+    RemoteConnectionFailed,
+    /// The authoritative server does not exist, or does not host the domain.
+    RemoteServerNotFound,
+    /// The authoritative server did not answer.
+    RemoteServerTimeout,
+    /// Dialback needs TLS here.
+    PolicyViolation,
+    /// Only a certificate, or another proof, is accepted here.
+    NotAuthorized,
+    /// The key was invalid, and the stream goes on for its other pairs.
+    Forbidden,
+    /// The asserted identity could not be established.
+    NotAcceptable,
+    /// No room for another pair on this stream.
+    ResourceConstraint,
+    /// Any other condition, or none. Written as `undefined-condition`.
+    Other,
+}
+
+impl<'a> DialbackElement<'a> {
+    /// Reads an element of the dialback namespace; `None` if its name is not
+    /// one of dialback's.
+    ///
+    /// # Errors
+    /// The stream error that refuses it; see the [module](self).
+    pub fn read(element: &Element<'a>) -> Option<Result<Self, Condition>> {
+        match (element.name(), element.ns()) {
+            ("result", ns::DIALBACK) => Some(Self::with(element, result)),
+            ("verify", ns::DIALBACK) => Some(Self::with(element, verify)),
+            _ => None,
+        }
+    }
+
+    fn with(
+        element: &Element<'a>,
+        content: fn(&Element<'a>) -> Result<DialbackContent<'a>, Condition>,
+    ) -> Result<Self, Condition> {
+        Ok(Self {
+            from: domain(element, "from")?,
+            to: domain(element, "to")?,
+            content: content(element)?,
+        })
+    }
+}
+
+impl DialbackVerdict {
+    /// The value of `type`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Error(_) => "error",
+        }
+    }
+}
+
+impl core::fmt::Display for DialbackVerdict {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Error(error) => write!(f, "error: {error}"),
+            other => f.write_str(other.as_str()),
+        }
+    }
+}
+
+impl DialbackError {
+    /// Every value.
+    pub const ALL: [Self; 10] = [
+        Self::ItemNotFound,
+        Self::RemoteConnectionFailed,
+        Self::RemoteServerNotFound,
+        Self::RemoteServerTimeout,
+        Self::PolicyViolation,
+        Self::NotAuthorized,
+        Self::Forbidden,
+        Self::NotAcceptable,
+        Self::ResourceConstraint,
+        Self::Other,
+    ];
+
+    /// The name of the condition.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ItemNotFound => "item-not-found",
+            Self::RemoteConnectionFailed => "remote-connection-failed",
+            Self::RemoteServerNotFound => "remote-server-not-found",
+            Self::RemoteServerTimeout => "remote-server-timeout",
+            Self::PolicyViolation => "policy-violation",
+            Self::NotAuthorized => "not-authorized",
+            Self::Forbidden => "forbidden",
+            Self::NotAcceptable => "not-acceptable",
+            Self::ResourceConstraint => "resource-constraint",
+            Self::Other => "undefined-condition",
+        }
+    }
+
+    /// The `type` RFC 6120 8.3.3 gives the condition.
+    const fn error_type(self) -> &'static str {
+        match self {
+            Self::ItemNotFound
+            | Self::RemoteConnectionFailed
+            | Self::RemoteServerNotFound
+            | Self::Other => "cancel",
+            Self::RemoteServerTimeout | Self::ResourceConstraint => "wait",
+            Self::PolicyViolation | Self::NotAcceptable => "modify",
+            Self::NotAuthorized | Self::Forbidden => "auth",
+        }
+    }
+
+    fn read(element: &Element<'_>) -> Self {
+        element
+            .children()
+            .filter(|child| child.name() == "error")
+            .flat_map(|error| error.children())
+            .filter(|child| child.ns() == ns::STANZA_ERRORS)
+            .find_map(|condition| {
+                Self::ALL
+                    .into_iter()
+                    .find(|error| error.as_str() == condition.name())
+            })
+            .unwrap_or(Self::Other)
+    }
+}
+
+impl core::fmt::Display for DialbackError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Appends `<db:result/>` with a key: `from` asks to send to `to` (2.1.1).
+pub fn write_request(out: &mut String, from: &str, to: &str, key: &DialbackKey) {
+    write(out, "result", (from, to, None), Ok(key));
+}
+
+/// Appends the answer to a request; `from` is its `to` (2.2.1).
+pub fn write_result(out: &mut String, from: &str, to: &str, verdict: DialbackVerdict) {
+    write(out, "result", (from, to, None), Err(verdict));
+}
+
+/// Appends `<db:verify/>` with a key received on the stream `id` (2.1.2).
+pub fn write_verify(out: &mut String, from: &str, to: &str, id: &str, key: &DialbackKey) {
+    write(out, "verify", (from, to, Some(id)), Ok(key));
+}
+
+/// Appends the answer to a `<db:verify/>`; `from` is its `to` (2.2.2).
+pub fn write_verified(out: &mut String, from: &str, to: &str, id: &str, verdict: DialbackVerdict) {
+    write(out, "verify", (from, to, Some(id)), Err(verdict));
+}
+
+fn write(
+    out: &mut String,
+    name: &str,
+    (from, to, id): (&str, &str, Option<&str>),
+    content: Result<&DialbackKey, DialbackVerdict>,
+) {
+    out.push_str("<db:");
+    out.push_str(name);
+    put::attribute(out, "from", from);
+    put::attribute(out, "to", to);
+    if let Some(id) = id {
+        put::attribute(out, "id", id);
+    }
+    if let Err(verdict) = content {
+        put::attribute(out, "type", verdict.as_str());
+    }
+    match content {
+        Ok(key) => {
+            out.push('>');
+            put::text(out, key.as_str());
+        }
+        Err(DialbackVerdict::Error(error)) => {
+            out.push_str("><error");
+            put::attribute(out, "type", error.error_type());
+            out.push_str("><");
+            out.push_str(error.as_str());
+            put::attribute(out, "xmlns", ns::STANZA_ERRORS);
+            out.push_str("/></error>");
+        }
+        Err(DialbackVerdict::Valid | DialbackVerdict::Invalid) => {
+            out.push_str("/>");
+            return;
+        }
+    }
+    for piece in ["</db:", name, ">"] {
+        out.push_str(piece);
+    }
+}
+
+fn result<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, Condition> {
+    Ok(match verdict(element)? {
+        None => DialbackContent::Request { key: key(element)? },
+        Some(verdict) => DialbackContent::Result(verdict),
+    })
+}
+
+fn verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, Condition> {
+    let id = element
+        .attr("id")
+        .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
+        .ok_or(Condition::BadFormat)?;
+    Ok(match verdict(element)? {
+        None => DialbackContent::Verify {
+            id,
+            key: key(element)?,
+        },
+        Some(verdict) => DialbackContent::Verified { id, verdict },
+    })
+}
+
+fn verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, Condition> {
+    Ok(match element.attr("type").as_deref() {
+        None => None,
+        Some("valid") => Some(DialbackVerdict::Valid),
+        Some("invalid") => Some(DialbackVerdict::Invalid),
+        Some("error") => Some(DialbackVerdict::Error(DialbackError::read(element))),
+        Some(_) => return Err(Condition::BadFormat),
+    })
+}
+
+fn key(element: &Element<'_>) -> Result<DialbackKey, Condition> {
+    DialbackKey::new(put::trim(&element.text())).ok_or(Condition::BadFormat)
+}
+
+fn domain(element: &Element<'_>, name: &str) -> Result<Jid, Condition> {
+    element
+        .attr(name)
+        .and_then(|address| Jid::parse(&address).ok())
+        .filter(Jid::is_domain)
+        .ok_or(Condition::ImproperAddressing)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+//! The requirements of RFC 6120 and its companions: a table of all of them, a
+//! page made from it, and the tests of those that no other file is about.
+//!
+//! `table.tsv` says of every requirement whether it is kept, and which tests
+//! show it. The tests in [`registry`] hold table, page and sources together;
+//! `UPDATE_CONFORMANCE=1 cargo test --test conformance` writes the page anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod binding;
+mod page;
+mod registry;
+mod sasl;
+mod sources;
+mod starttls;
+mod streams;
+mod table;
