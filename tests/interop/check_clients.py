@@ -76,6 +76,7 @@ def wrong_password(lab):
     )
     code = peer.finish(20)
     expect(code == 2 and "authentication failed" in peer.lines, f"{peer.tail()}; server {server.tail()}")
+    server.wait_event("close-tcp")
     expect_equal(server.events("authenticated"), [], "authenticated events")
     server.expect_alive()
 

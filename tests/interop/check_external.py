@@ -47,7 +47,7 @@ def server_accepts(lab, version):
     peer.open()
     jid = peer.bind()
     expect(jid.startswith("alice@localhost/"), f"bound as {jid}")
-    expect_equal(server.events("authenticated")[0]["mechanism"], "EXTERNAL", "mechanism")
+    expect_equal(server.wait_event("authenticated")["mechanism"], "EXTERNAL", "mechanism")
 
 
 def server_without(lab, version):
@@ -80,6 +80,8 @@ def server_other_user(lab):
     peer, _features = reach(lab, server, "1.3", "alice")
     condition = failure_condition(peer.auth("EXTERNAL", b"bob@localhost"))
     expect(condition in ("invalid-authzid", "not-authorized"), f"failure: {condition}")
+    peer.close()
+    server.wait_event("close-tcp")
     expect_equal(server.events("authenticated"), [], "authenticated events")
 
 

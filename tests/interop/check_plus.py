@@ -224,6 +224,7 @@ def man_in_the_middle(lab, strip):
     said = relay(towards_client, towards_server, strip)
     client.expect_exit(2)
     client.expect_close("authentication-failed")
+    server.wait_event("close-tcp")
     expect_equal(client.events("authenticated") + server.events("authenticated"), [], "authenticated events")
     flag = b"y,," if strip else b"p=tls-exporter,,"
     expect(flag in said, f"the client did not say {flag}")

@@ -295,8 +295,7 @@ def no_alarm_on_second_connection(lab):
             peer.close_tls()
             peer.read_to_end()
             peer.close()
-        time.sleep(0.2)
-        reasons = [event["reason"] for event in server.events("close-tcp")]
+        reasons = [event["reason"] for event in server.wait_events("close-tcp", 2)]
         expect_equal(reasons, ["closed", "closed"], f"reasons over TLS {version}")
         handshakes = [event["handshake"] for event in server.events("tls")]
         expect_equal(handshakes, ["full", "resumed"], f"handshakes over TLS {version}")

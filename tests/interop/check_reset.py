@@ -183,7 +183,7 @@ def server_resumption(lab, version):
     second = Peer.dial(server.port)
     second.log_in(context, session=session)
     expect(not second.tls.reused(), "the session was resumed")
-    expect_equal([event["handshake"] for event in server.events("tls")], ["full", "full"], "handshakes")
+    expect_equal([event["handshake"] for event in server.wait_events("tls", 2)], ["full", "full"], "handshakes")
     second.close()
 
 

@@ -166,6 +166,7 @@ def sasl_before_tls(lab):
     peer.send("</stream:stream>")
     said = peer.read_to_end()
     expect(not any(frames.is_element(frame, frames.SASL, "success") for frame in said), "logged in without TLS")
+    server.wait_event("close-tcp")
     expect_equal(server.events("authenticated"), [], "authenticated events")
 
 
@@ -206,8 +207,8 @@ def silent_peer(lab):
         took = time.monotonic() - begin
         expect(0.5 < took < 8, f"closed after {took:.1f} s")  # the timeout, then 5 s for a closing tag
         peer.close()
-    time.sleep(0.3)
-    expect_equal([event["reason"] for event in server.events("close-tcp")], ["timeout", "timeout"], "reasons")
+    reasons = [event["reason"] for event in server.wait_events("close-tcp", 2)]
+    expect_equal(reasons, ["timeout", "timeout"], "reasons")
 
 
 def server_ends(lab):
@@ -243,8 +244,7 @@ def many(lab):
     for thread in threads:
         thread.join(28)
     expect_equal(problems, [], "problems")
-    time.sleep(0.3)
-    reasons = [event["reason"] for event in server.events("close-tcp")]
+    reasons = [event["reason"] for event in server.wait_events("close-tcp", 30)]
     expect_equal(reasons, ["closed"] * 30, "reasons")
 
 

@@ -111,10 +111,11 @@ class Suite:
 
 _processes = []
 _PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl  # looked up here: a forked child must not load anything
 
 
 def _die_with_parent():
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Process:
@@ -189,11 +190,12 @@ class Process:
                 pass
         self._signal(signal.SIGKILL)
         self.child.wait()
+        # Closed under a reader, the number of a pipe could be the next process's before the reader looks.
+        for reader in self._readers:
+            reader.join(2)
         for stream in (self.child.stdin, self.child.stdout, self.child.stderr):
-            try:
+            if stream is self.child.stdin or not self._reading():
                 stream.close()
-            except (OSError, ValueError):
-                pass
         if self in _processes:
             _processes.remove(self)
 
@@ -236,10 +238,7 @@ class Process:
 
     @staticmethod
     def _read_some(stream):
-        try:
-            return os.read(stream.fileno(), 65536)
-        except (OSError, ValueError):
-            return b""  # closed under us by stop()
+        return os.read(stream.fileno(), 65536)
 
     def _reading(self):
         return any(reader.is_alive() for reader in self._readers)

@@ -93,7 +93,7 @@ INPUTS = [
     ("bound", "a surrogate in UTF-8", body(b"\xed\xa0\x80"), "not-well-formed|unsupported-encoding"),
     ("bound", "500 elements deep", b"<message>" + b"<a>" * 500, "policy-violation"),
     ("bound", "300000 bytes (13.12)", b"<message><body>" + b"x" * 300000, "policy-violation"),
-    ("bound", "500 attributes", b"<message " + b" ".join(b"a%d=''" % n for n in range(500)) + b"/>", "policy-violation"),
+    ("bound", "500 attributes", b"<iq " + b" ".join(b"a%d=''" % n for n in range(500)) + b"/>", "policy-violation"),
     ("bound", "20000 elements", b"<message>" + b"<a/>" * 20000, "policy-violation"),
     ("bound", "an unknown element (4.9.3.24)", UNKNOWN, "unsupported-stanza-type"),
     ("bound", "a second header without restart", header() + b"</stream:stream>", "bad-format"),

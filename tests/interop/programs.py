@@ -35,6 +35,11 @@ class Program(Process):
 
         return json.loads(self.lines[self.wait_line(wanted, timeout)])
 
+    def wait_events(self, name, count, timeout=15):
+        """The first `count` events of that name."""
+        self._wait(lambda: len(self.events(name)) >= count, timeout)
+        return self.events(name)
+
     def expect_close(self, reason, manner=None, conn=None, timeout=15):
         """The last word of a connection: its `close-tcp` event."""
         fields = {} if conn is None else {"conn": conn}

@@ -78,21 +78,21 @@ class Tap:
             try:
                 data = source.recv(65536)
             except OSError:
-                self._note(direction, "RST")
-                sink.close()
-                return
+                return self._end(direction, "RST", sink, socket.SHUT_RDWR)
             if not data:
-                self._note(direction, "FIN")
-                try:
-                    sink.shutdown(socket.SHUT_WR)
-                except OSError:
-                    pass
-                return
+                return self._end(direction, "FIN", sink, socket.SHUT_WR)
             self._note(direction, data)
             try:
                 sink.sendall(data)
             except OSError:
                 return
+
+    def _end(self, direction, how, sink, what):
+        self._note(direction, how)
+        try:
+            sink.shutdown(what)
+        except OSError:
+            pass
 
     def _note(self, direction, what):
         with self._lock:
