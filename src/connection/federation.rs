@@ -8,18 +8,22 @@
 //! Nothing that answers a question is believed unless the question was asked
 //! here, with these addresses and this id (XEP-0220 4.2).
 
-mod dialback;
+mod wire;
 
 use alloc::borrow::{Cow, ToOwned};
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::event::{DialbackRequest, KeyVerdict, PairVerified, Proven};
+use crate::event::{
+    DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
+};
 use crate::jid::Jid;
-use crate::stream::{Condition, ElementClass};
+use crate::stream::dialback::{DialbackContent, DialbackElement, DialbackVerdict};
+use crate::stream::{Condition, ElementClass, Input, Pair};
 use crate::xml::Element;
 
-pub use dialback::AnswerError;
-use dialback::{Question, Settled, State, Verification};
+/// How many questions of a peer that has proved nothing may wait.
+const QUESTIONS_OF_A_STRANGER: usize = 4;
 
 /// See the module.
 #[derive(Debug)]
@@ -56,6 +60,47 @@ pub(super) enum Scope {
     Component(Jid),
     /// The server of this component; `None` until it is known which.
     ComponentServer(Option<Jid>),
+}
+
+#[derive(Debug)]
+struct Question {
+    request: DialbackRequest,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Unannounced,
+    Open,
+    Answered(DialbackVerdict),
+}
+
+#[derive(Debug)]
+struct Settled {
+    from: Jid,
+    to: Jid,
+    /// Of `<db:verify/>`.
+    id: Option<String>,
+    verdict: DialbackVerdict,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Verification {
+    from: Jid,
+    to: Jid,
+    id: String,
+}
+
+/// Why a request cannot be answered so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// There is no such request, or it has been answered.
+    #[error("no such request is open")]
+    Unknown,
+    /// This is no answer to that question.
+    #[error("the answer does not fit the question")]
+    Mismatch,
 }
 
 /// What the application is to hear.
@@ -130,6 +175,49 @@ impl Federation {
         }
     }
 
+    /// We have asked for this pair.
+    pub(super) fn asks(&mut self, from: Jid, to: Jid) {
+        self.asked = Some((from, to));
+    }
+
+    /// The pair that was asked for, if one was, is granted.
+    pub(super) fn granted(&mut self) -> bool {
+        let Some((from, to)) = self.asked.take() else {
+            return false;
+        };
+        self.verified(from, to, Proven::Dialback);
+        true
+    }
+
+    /// Asks the application.
+    pub(super) fn question(
+        &mut self,
+        (from, to): (Jid, Jid),
+        stream_id: &str,
+        question: DialbackQuestion,
+    ) {
+        self.last_id = self.last_id.wrapping_add(1);
+        self.questions.push(Question {
+            request: DialbackRequest {
+                id: RequestId(self.last_id),
+                from,
+                to,
+                stream_id: stream_id.to_owned(),
+                question,
+            },
+            state: State::Unannounced,
+        });
+    }
+
+    /// Whether there is room for another question of the peer's.
+    pub(super) fn has_room(&self) -> bool {
+        let most = match self.pairs.is_empty() {
+            true => self.most.min(QUESTIONS_OF_A_STRANGER),
+            false => self.most,
+        };
+        self.pairs.len() + self.questions.len() < most
+    }
+
     /// What the application has not heard yet, once.
     pub(super) fn news(&mut self) -> Option<FederationNews> {
         if self.told < self.pairs.len() {
@@ -152,6 +240,73 @@ impl Federation {
 
     pub(super) const fn verdict(&self) -> Option<&KeyVerdict> {
         self.verdict.as_ref()
+    }
+
+    /// An answer of the application's that the table has to be told.
+    pub(super) fn answered(&mut self) -> Option<Input> {
+        let (index, verdict) =
+            self.questions
+                .iter()
+                .enumerate()
+                .find_map(|(index, question)| match question.state {
+                    State::Answered(verdict) => Some((index, verdict)),
+                    State::Unannounced | State::Open => None,
+                })?;
+        let DialbackRequest {
+            from,
+            to,
+            stream_id,
+            question,
+            ..
+        } = self.questions.remove(index).request;
+        Some(match question {
+            DialbackQuestion::Verify(_) => self.settle_key((from, to), stream_id, verdict),
+            DialbackQuestion::Authorize(_) | DialbackQuestion::MakeKey => {
+                self.settle_pair((from, to), verdict)
+            }
+        })
+    }
+
+    /// What became of a pair that the peer asked for.
+    pub(super) fn settle_pair(
+        &mut self,
+        (from, to): (Jid, Jid),
+        verdict: DialbackVerdict,
+    ) -> Input {
+        self.settled = Some(Settled {
+            from,
+            to,
+            id: None,
+            verdict,
+        });
+        Input::Pair(match verdict {
+            DialbackVerdict::Valid => Pair::Accept,
+            DialbackVerdict::Invalid => Pair::Refuse,
+            DialbackVerdict::Error(_) => Pair::Fail,
+        })
+    }
+
+    /// What became of a key.
+    pub(super) fn settle_key(
+        &mut self,
+        (from, to): (Jid, Jid),
+        id: String,
+        verdict: DialbackVerdict,
+    ) -> Input {
+        self.settled = Some(Settled {
+            from,
+            to,
+            id: Some(id),
+            verdict,
+        });
+        Input::KeyChecked
+    }
+
+    /// The stream is being closed: nobody waits any more.
+    pub(super) fn lapse(&mut self) {
+        self.questions.clear();
+        self.verifications.clear();
+        self.asked = None;
     }
 
     fn pair_of(&self, from: &str, to: &str) -> Option<&PairVerified> {
@@ -184,6 +339,46 @@ impl Federation {
                 }
             }
         }
+    }
+
+    /// Whether it answers the pair that we have asked for.
+    fn is_result(&self, element: &Element<'_>) -> bool {
+        match (DialbackElement::read(element), &self.asked) {
+            (Some(Ok(answer)), Some((from, to))) => answer.from == *to && answer.to == *from,
+            _ => false,
+        }
+    }
+
+    /// Whether it answers a question of ours, which it then does once.
+    fn note_verdict(&mut self, element: &Element<'_>) -> bool {
+        let Some(Ok(DialbackElement {
+            from,
+            to,
+            content: DialbackContent::Verified { id, verdict },
+        })) = DialbackElement::read(element)
+        else {
+            return false;
+        };
+        let asked = |question: &Verification| {
+            question.from == to && question.to == from && question.id == id
+        };
+        let Some(index) = self.verifications.iter().position(asked) else {
+            return false;
+        };
+        let Verification { from, to, id } = self.verifications.remove(index);
+        self.verdict = Some(KeyVerdict {
+            from,
+            to,
+            stream_id: id,
+            verdict,
+        });
+        true
+    }
+
+    fn find(&mut self, id: RequestId) -> Option<usize> {
+        self.questions.iter().position(|question| {
+            question.request.id == id && !matches!(question.state, State::Answered(_))
+        })
     }
 }
 
