@@ -80,7 +80,7 @@ impl Server {
             domain,
             router: Router::default(),
             federation: match options.has("s2s-listen") {
-                true => Some(Federation::from_options(&options)?),
+                true => Some(Federation::from_options(&options, usage(&options)?)?),
                 false => None,
             },
             trace: options.has("trace"),

@@ -3,7 +3,6 @@
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest};
-use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::{Ended, Outcome};
 use xmpp_stream::stream::{DialbackError, DialbackVerdict};
 use xmpp_stream::{AnswerError, EventBuf, Negotiation, SendError};
@@ -11,14 +10,14 @@ use xmpp_stream::{AnswerError, EventBuf, Negotiation, SendError};
 use crate::common::pair::{FIXED, Pair, Side};
 use crate::common::pki::{TLS12, TLS13, Version};
 use crate::world::{
-    Bare, CAPULET, Certificate, EVIL, MONTAGUE, Proofs, capulet_to_montague, host, initiator, jid,
-    pair, responder, secret, told, trust,
+    Bare, CAPULET, Certificate, EVIL, MONTAGUE, Proofs, capulet_to_montague, jid, pair, responder,
+    secret, told,
 };
 
-const SELF_MADE: Certificate = Certificate::SelfMade(CAPULET);
+pub const SELF_MADE: Certificate = Certificate::SelfMade(CAPULET);
 
 /// The requests a machine has told of.
-fn requests<N: Negotiation>(side: &Side<N>) -> Vec<DialbackRequest> {
+pub fn requests<N: Negotiation>(side: &Side<N>) -> Vec<DialbackRequest> {
     side.events
         .iter()
         .filter_map(|event| match event {
@@ -28,7 +27,7 @@ fn requests<N: Negotiation>(side: &Side<N>) -> Vec<DialbackRequest> {
         .collect()
 }
 
-fn only_request<N: Negotiation>(side: &Side<N>) -> DialbackRequest {
+pub fn only_request<N: Negotiation>(side: &Side<N>) -> DialbackRequest {
     let mut requests = requests(side);
     assert_eq!(requests.len(), 1);
     requests.remove(0)
@@ -41,7 +40,11 @@ fn key_of(request: &DialbackRequest) -> &DialbackKey {
     }
 }
 
-fn answer<N: Negotiation>(side: &mut Side<N>, request: &DialbackRequest, answer: DialbackAnswer) {
+pub fn answer<N: Negotiation>(
+    side: &mut Side<N>,
+    request: &DialbackRequest,
+    answer: DialbackAnswer,
+) {
     let mut session = side.machine.session().unwrap();
     session.answer(request.id(), answer).unwrap();
 }
@@ -304,121 +307,6 @@ fn xep0220_2_4_a_domain_that_is_not_served_here_is_no_question() {
     assert!(answer.starts_with(expected), "{answer}");
     assert_eq!(requests(&bare.side), []);
     assert!(bare.side.machine.session().is_some());
-}
-
-#[test]
-fn questions_that_wait_are_bounded_and_fewer_before_anything_is_verified() {
-    let ask =
-        |n: usize| format!("<db:result from='d{n}.example' to='montague.example'>k</db:result>");
-    let mut bare = Bare::open();
-    for n in 0..4 {
-        assert_eq!(bare.say(&ask(n)), "");
-    }
-    assert!(bare.say(&ask(4)).contains("<resource-constraint"));
-    let asked = requests(&bare.side);
-    answer(&mut bare.side, &asked[0], DialbackAnswer::Valid);
-    bare.said();
-    let most = usize::from(Limits::server_to_server().requests());
-    for n in 4..most {
-        assert_eq!(bare.say(&ask(n)), "", "{n}");
-    }
-    assert!(bare.say(&ask(most)).contains("<resource-constraint"));
-    assert!(bare.side.close.is_none());
-}
-
-#[test]
-fn questions_of_ours_are_bounded() {
-    let client = Certificate::None.client(TLS13);
-    let ask = InitiatorConfig::server(&jid(CAPULET), &jid(MONTAGUE))
-        .starttls(client)
-        .verify_only()
-        .limits(Limits::server_to_server().with_requests(2).unwrap())
-        .build()
-        .unwrap();
-    let tls = Certificate::Good(MONTAGUE).server(TLS13);
-    let mut pair = pair(ask, responder(MONTAGUE, Some(tls), Proofs::Dialback));
-    pair.settle();
-    let key = DialbackKey::new("k").unwrap();
-    let (own, peer) = (jid(CAPULET), jid(MONTAGUE));
-    let mut session = pair.initiator.machine.session().unwrap();
-    assert_eq!(
-        session.verify(&own, &peer, "", &key),
-        Err(SendError::NotHere)
-    );
-    assert_eq!(session.verify(&own, &peer, "1", &key), Ok(()));
-    assert_eq!(session.verify(&own, &peer, "2", &key), Ok(()));
-    assert!(matches!(
-        session.verify(&own, &peer, "3", &key),
-        Err(SendError::Full { .. })
-    ));
-    pair.settle();
-    let mut session = pair.initiator.machine.session().unwrap();
-    assert_eq!(session.verify(&own, &peer, "3", &key), Ok(()));
-    let mut session = pair.responder.machine.session().unwrap();
-    assert_eq!(
-        session.verify(&own, &peer, "1", &key),
-        Err(SendError::NotHere)
-    );
-}
-
-/// 2.4: `policy-violation` before TLS, `not-authorized` where only a
-/// certificate is accepted; SASL stays open.
-#[test]
-fn xep0220_2_4_dialback_is_declined_where_it_is_not_to_be_had() {
-    let question = "<db:result from='capulet.example' to='montague.example'>k</db:result>";
-    let verify = "<db:verify from='capulet.example' to='montague.example' id='1'>k</db:verify>";
-    let tls = Certificate::Good(MONTAGUE).server(TLS13);
-    let mut bare = Bare::with(responder(MONTAGUE, Some(tls), Proofs::Both));
-    for question in [question, verify] {
-        let answer = bare.say(question);
-        assert!(answer.contains("<policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'"));
-    }
-    let answer = bare.say("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-    assert!(answer.contains("<proceed"));
-    assert_eq!(requests(&bare.side), []);
-
-    let proofs = (Proofs::External, Proofs::External);
-    let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
-    let mut peer = crate::world::secured(&mut pair);
-    let mut answer = String::new();
-    for text in [crate::world::HEADER, question] {
-        let record = peer.seal(crate::common::hostile_tls::DATA, text.as_bytes());
-        pair.responder.feed(&record, pair.now);
-        pair.responder.drive(pair.now);
-        for (_, text) in peer.open(&pair.responder.take(usize::MAX)) {
-            answer.push_str(&String::from_utf8_lossy(&text));
-        }
-    }
-    assert!(!answer.contains("<dialback"), "{answer}");
-    assert!(answer.contains("<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'"));
-    assert!(pair.responder.close.is_none());
-}
-
-/// An initiating server without dialback does not try it, nor one whose peer
-/// has none.
-#[test]
-fn dialback_is_used_only_where_both_sides_have_it() {
-    for proofs in [
-        (Proofs::External, Proofs::Both),
-        (Proofs::Both, Proofs::External),
-    ] {
-        let mut pair = capulet_to_montague(TLS13, SELF_MADE, proofs);
-        pair.finish();
-        assert_ne!(pair.initiator.code(), "closed");
-        assert_eq!(requests(&pair.responder), []);
-        let sent = pair.initiator.machine.session().is_some();
-        assert!(!sent);
-    }
-    // What has nothing to prove itself with is no config.
-    let nothing = InitiatorConfig::server(&jid(CAPULET), &jid(MONTAGUE))
-        .starttls(SELF_MADE.client(TLS13))
-        .build();
-    assert!(nothing.is_err());
-    drop((
-        initiator(CAPULET, MONTAGUE, None, Proofs::Both),
-        host,
-        trust,
-    ));
 }
 
 /// A question nobody answers does not keep a stream that nothing is verified

@@ -10,6 +10,7 @@
     reason = "test code"
 )]
 
+mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
 mod dialback;

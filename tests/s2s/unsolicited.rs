@@ -10,7 +10,8 @@ use xmpp_stream::stream::{Condition, Initiating};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, SendError};
 
 use crate::common::pair::{FIXED, Side};
-use crate::world::{Bare, CAPULET, MONTAGUE, Proofs, START, initiator, jid, secret, told};
+use crate::common::rng::Rng;
+use crate::world::{Bare, CAPULET, HEADER, MONTAGUE, Proofs, START, initiator, jid, secret, told};
 
 /// The stream error a machine has ended its stream with.
 fn error_of<N: Negotiation>(side: &mut Side<N>) -> Condition {
@@ -183,6 +184,54 @@ fn the_application_cannot_write_dialback_by_hand() {
         assert_eq!(refused, Err(SendError::Reserved), "{forged}");
     }
     assert_eq!(bare.said(), "");
+}
+
+/// In whatever order a stranger says what streams are made of: without an
+/// answer of ours nothing is verified, and nothing is delivered.
+#[test]
+fn whatever_a_stranger_says_nothing_is_verified_by_it() {
+    let seed = 20_260_101;
+    println!("seed {seed}");
+    let mut rng = Rng::new(seed);
+    let mut fragments = vec![
+        "<message from='capulet.example' to='montague.example'/>".to_string(),
+        "<iq type='get' id='1' from='capulet.example' to='montague.example'/>".into(),
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>".into(),
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>".into(),
+        "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".into(),
+        "<stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>".into(),
+        "<handshake/>".into(),
+        HEADER.into(),
+        " ".into(),
+    ];
+    for addresses in [PAIR, SWAPPED] {
+        for rest in [
+            "/>",
+            ">key</db:result>",
+            " type='valid'/>",
+            " type='error'/>",
+        ] {
+            fragments.push(format!("<db:result {addresses}{rest}"));
+        }
+        for rest in ["/>", ">key</db:verify>", " type='valid'/>"] {
+            fragments.push(format!("<db:verify id='1' {addresses}{rest}"));
+        }
+    }
+    let mut closed = 0;
+    for _ in 0..5_000 {
+        let mut bare = Bare::open();
+        for _ in 0..6 {
+            let fragment = &fragments[rng.below(fragments.len())];
+            bare.say(fragment);
+        }
+        closed += usize::from(bare.said().is_empty() && bare.side.machine.session().is_none());
+        for line in told(&bare.side) {
+            let kind = line.split(' ').next().unwrap();
+            assert!(matches!(kind, "request" | "stream-error"), "{line}");
+        }
+    }
+    // Both happen: streams that end, and streams that go on.
+    assert!((1_000..5_000).contains(&closed), "{closed}");
 }
 
 #[test]

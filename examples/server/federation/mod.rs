@@ -19,6 +19,7 @@ use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::dialback::DialbackSecret;
 use xmpp_stream::event::{DialbackRequest, RequestId};
 use xmpp_stream::jid::Jid;
+use xmpp_stream::reset::UsagePolicy;
 use xmpp_stream::stream::{DialbackError, DialbackVerdict};
 use xmpp_stream::tls::ClientTls;
 use xmpp_stream::tls::identity::Trust;
@@ -76,7 +77,7 @@ pub struct Parcel {
 }
 
 impl Federation {
-    pub fn from_options(options: &Options) -> Result<Self, Usage> {
+    pub fn from_options(options: &Options, usage: Option<UsagePolicy>) -> Result<Self, Usage> {
         let domain = Jid::parse(options.need("domain")?).map_err(bad("domain"))?;
         let trust = match options.has("no-external") {
             true => None,
@@ -87,6 +88,9 @@ impl Federation {
         let mut host = HostConfig::s2s(&domain).tls(tls::s2s_server(options)?);
         if let Some(trust) = &trust {
             host = host.external(trust.clone());
+        }
+        if let Some(usage) = usage {
+            host = host.usage(usage);
         }
         if let Some(secret) = &secret {
             host = host.dialback_secret(secret.clone());
