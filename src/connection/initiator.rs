@@ -33,6 +33,7 @@ pub struct InitiatorSide {
     offer: Option<sasl::Offer>,
     /// Mechanisms that failed in a way that leaves the others open.
     failed: MechanismSet,
+    binding: Binding,
     /// What the mechanism wants sent.
     reply: Option<Secret>,
     working: bool,
@@ -53,6 +54,14 @@ pub struct InitiatorSide {
 enum Declared {
     Nothing,
     Dialback,
+}
+
+/// Whether channel binding is used where it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Binding {
+    Tried,
+    /// The server did not take a binding it had not announced.
+    GivenUp,
 }
 
 /// The iq request whose result is awaited.
@@ -88,6 +97,7 @@ impl Role for Initiating {
             mechanism: None,
             offer: None,
             failed: MechanismSet::EMPTY,
+            binding: Binding::Tried,
             reply: None,
             working: false,
             failure: None,

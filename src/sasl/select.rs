@@ -10,7 +10,7 @@
 //!
 //! | -PLUS offered | bindings announced | then |
 //! |---|---|---|
-//! | yes | none (no XEP-0440) | bound, with the best binding of this session |
+//! | yes | none (no XEP-0440) | bound, with the best binding of this session (a connection tries once more without: the server may know none of ours) |
 //! | yes | one we have | bound, with the best common one |
 //! | yes | none we have | refused: no common binding |
 //! | yes, none allowed | any | refused: no common mechanism |
@@ -137,6 +137,12 @@ impl Offer {
                 .fold(BindingSet::default(), BindingSet::with)
         });
         Self { announced, ..self }
+    }
+
+    /// Whether the server names its channel bindings.
+    #[must_use]
+    pub const fn announces_bindings(&self) -> bool {
+        self.announced.is_some()
     }
 }
 
@@ -289,6 +295,12 @@ impl Policy {
     #[must_use]
     pub const fn binding(self, binding: BindingUse) -> Self {
         Self { binding, ..self }
+    }
+
+    /// Whether a password is used with channel binding alone.
+    #[must_use]
+    pub fn requires_binding(&self) -> bool {
+        self.binding == BindingUse::Required
     }
 
     /// Allows SCRAM without TLS, or with a server nobody verified. What is

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::InitiatorSide;
+use super::{Binding, InitiatorSide};
 use crate::close::{AuthenticationFailure, CloseReason, InternalError, Manner};
 use crate::config::Credentials;
 use crate::connection::NO_RANDOMNESS;
@@ -67,11 +67,24 @@ impl InitiatorSide {
     /// Whether another mechanism may be tried. Not after a refusal of the
     /// credentials: a password the server did not accept for SCRAM must not be
     /// shown to it by PLAIN.
+    ///
+    /// A server that offers -PLUS and announces no bindings (XEP-0440 calls
+    /// that undefined) may know none of ours: most such servers have
+    /// `tls-unique` alone. It is asked with our best one first, and then once
+    /// without, by SCRAM only, unless the policy requires binding.
     fn note_failure(&mut self, element: Option<&SaslElement<'_>>) -> bool {
         let condition = refusal(element);
         self.failure = Some(AuthenticationFailure::Refused(condition));
         if let Some(name) = MechanismName::from_name(&self.mechanism_name) {
             self.failed = self.failed.with(name);
+        }
+        let guessed = self.mechanism_name.ends_with("-PLUS")
+            && !self.offer.is_some_and(|offer| offer.announces_bindings())
+            && !self.config.sasl.requires_binding();
+        if guessed && self.binding == Binding::Tried {
+            self.binding = Binding::GivenUp;
+            self.failed = self.failed.with(MechanismName::Plain);
+            return true;
         }
         matches!(
             condition,
@@ -90,8 +103,10 @@ impl InitiatorSide {
             Some(Credentials::Anonymous) => Means::new().anonymous(),
             None => Means::new(),
         };
-        for binding in link.channel_bindings() {
-            means = means.binding(binding.kind());
+        if self.binding == Binding::Tried {
+            for binding in link.channel_bindings() {
+                means = means.binding(binding.kind());
+            }
         }
         // Design invariant 7: only TLS can make this proof.
         let by_config = link.tls().and_then(tls::Session::verified);

@@ -206,6 +206,40 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
     assert_eq!(*refused_with(&hand), refused);
 }
 
+/// XEP-0440 leaves open what -PLUS without announced bindings means; servers
+/// that know `tls-unique` alone look like that.
+#[test]
+fn a_binding_that_was_not_announced_is_given_up_once_and_only_for_scram() {
+    let initial = |said: &str| decoded(said, "auth");
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]));
+    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
+    hand.say(failure("not-authorized"));
+    let said = hand.said();
+    assert!(said.contains("'SCRAM-SHA-256'"), "{said}");
+    assert!(initial(&said).starts_with("n,,"));
+    hand.say(failure("not-authorized"));
+    assert_eq!(hand.said(), FOOTER);
+
+    // Without SCRAM there is nothing to go on with.
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256-PLUS", "PLAIN"]));
+    hand.said();
+    hand.say(failure("not-authorized"));
+    assert_eq!(hand.said(), FOOTER);
+
+    // What was announced is not given up.
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]).replace(
+        "</stream:features>",
+        "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
+         <channel-binding type='tls-exporter'/></sasl-channel-binding></stream:features>",
+    ));
+    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
+    hand.say(failure("not-authorized"));
+    assert_eq!(hand.said(), FOOTER);
+}
+
 /// 6120-6.4.5-4: the password was refused; it is not shown by PLAIN then.
 #[test]
 fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
