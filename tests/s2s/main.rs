@@ -15,6 +15,7 @@ mod common;
 mod dialback;
 mod endings;
 mod external;
+mod peer;
 mod stanzas;
 mod unsolicited;
 mod world;

@@ -8,6 +8,7 @@ use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, Send
 use crate::common::hostile_tls::DATA;
 use crate::common::pair::Side;
 use crate::common::pki::{TLS12, TLS13};
+use crate::peer::{MECHANISMS, SUCCESS, answer, hear, secured_initiator};
 use crate::world::{
     Bare, CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, initiator,
     responder, secured, told,
@@ -228,10 +229,20 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     finish(&mut pair.responder);
     let refused = Some(Condition::ImproperAddressing);
     assert_eq!(error_of(&pair.responder), refused);
+
+    // Ours, behind SASL.
+    let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
+    hear(&mut side, &mut peer, &answer());
+    hear(&mut side, &mut peer, MECHANISMS);
+    let said = hear(&mut side, &mut peer, SUCCESS);
+    let header = "<stream:stream xmlns='jabber:server' \
+        xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' \
+        from='capulet.example' to='montague.example' ";
+    assert!(said.contains(header), "{said}");
 }
 
 #[test]
-fn xep0220_2_3_the_answer_names_both_and_offers_dialback() {
+fn xep0220_2_4_the_answer_names_both_and_offers_dialback() {
     let config = responder(MONTAGUE, None, Proofs::Dialback);
     let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
     side.feed(HEADER.as_bytes(), START);
