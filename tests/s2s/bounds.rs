@@ -146,7 +146,7 @@ fn questions_of_ours_are_bounded() {
 /// 2.4: `policy-violation` before TLS, `not-authorized` where only a
 /// certificate is accepted; SASL stays open.
 #[test]
-fn xep0220_2_4_dialback_is_declined_where_it_is_not_to_be_had() {
+fn xep0220_2_5_dialback_is_declined_where_it_is_not_to_be_had() {
     let question = "<db:result from='capulet.example' to='montague.example'>k</db:result>";
     let verify = "<db:verify from='capulet.example' to='montague.example' id='1'>k</db:verify>";
     let tls = Certificate::Good(MONTAGUE).server(TLS13);

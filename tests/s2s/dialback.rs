@@ -155,9 +155,9 @@ fn xep0220_2_2_1_an_invalid_key_ends_the_stream_while_nothing_else_is_verified()
     );
 }
 
-/// 2.4: an error is not the peer's fault, and worth another try.
+/// 2.5: an error is not the peer's fault, and worth another try.
 #[test]
-fn xep0220_2_4_an_error_leaves_the_stream_to_the_initiating_server() {
+fn xep0220_2_5_an_error_leaves_the_stream_to_the_initiating_server() {
     let proofs = (Proofs::Dialback, Proofs::Dialback);
     let mut pair = capulet_to_montague(TLS13, SELF_MADE, proofs);
     pair.settle();
@@ -230,7 +230,7 @@ fn keys_may_be_made_and_checked_by_the_application() {
     assert!(!told(&third.responder).contains(&"established".to_string()));
 }
 
-/// 6120-4.3.6-7, XEP-0220-corr: the key is for one stream.
+/// XEP-0220-corr: the key is for one stream.
 #[test]
 fn a_key_of_another_stream_or_domain_is_not_ours() {
     let montague = || responder(MONTAGUE, None, Proofs::Dialback);
@@ -298,7 +298,7 @@ fn xep0220_2_2_1_each_domain_pair_is_asked_for_and_the_stream_goes_on_meanwhile(
 }
 
 #[test]
-fn xep0220_2_4_a_domain_that_is_not_served_here_is_no_question() {
+fn xep0220_2_5_a_domain_that_is_not_served_here_is_no_question() {
     let mut bare = Bare::open();
     let answer =
         bare.say("<db:result from='capulet.example' to='elsewhere.example'>key</db:result>");

@@ -6,17 +6,16 @@
 use std::sync::Arc;
 
 use rustls::client::Resumption as Store;
-use rustls::server::WebPkiClientVerifier;
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::event::DialbackAnswer;
 use xmpp_stream::reset::{Cause, Outcome, Plan, Planner, PlannerConfig};
 use xmpp_stream::tls::HandshakeKind;
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, Negotiation, Responder};
 
-use crate::common::bench::handshake;
-use crate::common::hostile_tls::{DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, client_hello};
+use crate::common::hostile_tls::{DATA, HANDSHAKE, HELLO_REQUEST, client_hello};
 use crate::common::pair::{FIXED, Pair, Side};
-use crate::common::pki::{TLS12, TLS13, Version};
+use crate::common::pki::{TLS12, TLS13};
+use crate::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
 use crate::world::{
     CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, initiator, jid, pair, responder, secret,
     secured_by, told, trust,
@@ -102,30 +101,11 @@ fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
                 Moment::Asked => Proofs::Dialback,
                 _ => Proofs::Both,
             };
-            let client = Certificate::Good(CAPULET).client(version);
-            let config = initiator(CAPULET, MONTAGUE, Some(client), proofs);
-            let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
-            let mut peer = HostileTls::server(asking_for_certificates(version));
-            let header = HEADER
-                .replace(CAPULET, "M")
-                .replace(MONTAGUE, CAPULET)
-                .replace("from='M'", "from='montague.example' id='1'");
-            let starttls = "<stream:features><starttls \
-                xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>";
-            let proceed = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
-            for text in [&header, starttls, proceed] {
-                side.drive(START);
-                side.take(usize::MAX);
-                side.feed(text.as_bytes(), START);
-            }
-            handshake(&mut side, &mut peer, 4096, START);
-            let features = "<stream:features><mechanisms \
-                xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism>\
-                </mechanisms></stream:features>";
-            let success = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+            let (mut side, mut peer) = secured_initiator(version, proofs);
+            let header = answer();
             let texts: &[&str] = match moment {
-                Moment::Asked => &[&header, features],
-                _ => &[&header, features, success, &header, "<stream:features/>"],
+                Moment::Asked => &[&header, MECHANISMS],
+                _ => &[&header, MECHANISMS, SUCCESS, &header, "<stream:features/>"],
             };
             for text in texts {
                 let record = peer.seal(DATA, text.as_bytes());
@@ -150,23 +130,6 @@ fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
         }
     }
     println!("attempts closed: {closed}");
-}
-
-fn asking_for_certificates(version: Version) -> rustls::ServerConfig {
-    let verifier = WebPkiClientVerifier::builder_with_provider(
-        crate::world::roots(),
-        crate::world::provider(),
-    )
-    .allow_unauthenticated()
-    .build()
-    .unwrap();
-    let (chain, key) = Certificate::Good(MONTAGUE).chain_and_key().unwrap();
-    rustls::ServerConfig::builder_with_provider(crate::world::provider())
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .unwrap()
 }
 
 /// One connection of the initiating server's.

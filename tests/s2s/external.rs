@@ -7,9 +7,10 @@ use xmpp_stream::{CloseReason, EventBuf};
 use crate::common::hostile_tls::DATA;
 use crate::common::pair::{FIXED, Pair};
 use crate::common::pki::{TLS12, TLS13, Version};
+use crate::peer::{MECHANISMS, SUCCESS, answer, hear, secured_initiator};
 use crate::world::{
-    CAPULET, Certificate, EVIL, HEADER, MONTAGUE, Proofs, capulet_to_montague, host, initiator,
-    jid, pair, responder, secured, told, trust,
+    CAPULET, Certificate, EVIL, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, host,
+    initiator, jid, pair, responder, secured, secured_behind, told, trust,
 };
 
 const VERSIONS: [Version; 2] = [TLS12, TLS13];
@@ -82,6 +83,62 @@ fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_fr
             assert_eq!(told(&pair.responder), ["tls"], "{certificate:?}");
             assert_refused(&pair, Condition::PolicyViolation);
         }
+    }
+}
+
+/// The header before TLS is anybody's; the one behind it is what the
+/// certificate has to be good for.
+#[test]
+fn rfc6120_13_7_2_1_2_the_name_behind_tls_is_the_one_to_prove() {
+    let evil = HEADER.replace(CAPULET, EVIL);
+    for version in VERSIONS {
+        for (before, behind, offered) in [
+            (HEADER, HEADER, true),
+            (evil.as_str(), HEADER, true),
+            (HEADER, evil.as_str(), false),
+        ] {
+            let proofs = (Proofs::External, Proofs::Both);
+            let mut pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
+            let mut peer = secured_behind(&mut pair, version, before);
+            let record = peer.seal(DATA, behind.as_bytes());
+            pair.responder.feed(&record, pair.now);
+            pair.responder.drive(pair.now);
+            let mut answer = Vec::new();
+            for (_, text) in peer.open(&pair.responder.take(usize::MAX)) {
+                answer.extend(text);
+            }
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.contains("<stream:features>"), "{answer}");
+            let external = answer.contains("<mechanism>EXTERNAL</mechanism>");
+            assert_eq!(external, offered, "{before} {behind}");
+        }
+    }
+}
+
+/// 6120-4.3.2-8: behind SASL nothing is left to negotiate, whether the
+/// features are empty or have something voluntary.
+#[test]
+fn rfc6120_4_3_2_7_voluntary_features_do_not_hold_up_a_server() {
+    for features in [
+        "<stream:features/>",
+        "<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:features>",
+        "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>\
+         <x xmlns='urn:example'/></stream:features>",
+    ] {
+        let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
+        let header = answer();
+        let established = "established".to_string();
+        for text in [&header, MECHANISMS, SUCCESS, &header, features] {
+            assert!(!told(&side).contains(&established), "{features}");
+            hear(&mut side, &mut peer, text);
+        }
+        assert!(told(&side).contains(&established), "{features}");
+        let stanza = "<message from='capulet.example' to='montague.example'/>";
+        side.machine.session().unwrap().send(stanza).unwrap();
+        side.drive(START);
+        let sent = side.take(usize::MAX);
+        let last = peer.open(&sent).pop().unwrap().1;
+        assert_eq!(String::from_utf8_lossy(&last), stanza);
     }
 }
 
@@ -164,6 +221,16 @@ fn lie_behind_sasl(pair: &mut Pair) {
     pair.responder.drive(pair.now);
     pair.responder.take(usize::MAX);
     pair.responder.drive(pair.now);
+}
+
+/// Older servers rely on it.
+#[test]
+fn a_server_asks_to_be_its_own_domain() {
+    let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
+    hear(&mut side, &mut peer, &answer());
+    let said = hear(&mut side, &mut peer, MECHANISMS);
+    // capulet.example
+    assert!(said.ends_with(">Y2FwdWxldC5leGFtcGxl</auth>"), "{said}");
 }
 
 #[test]

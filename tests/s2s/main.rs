@@ -16,6 +16,7 @@ mod common;
 mod dialback;
 mod endings;
 mod external;
+mod peer;
 mod stanzas;
 mod unsolicited;
 mod world;

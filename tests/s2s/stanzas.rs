@@ -1,6 +1,7 @@
 //! Which stanzas a stream between servers carries, and its headers (RFC 6120
 //! 4.5, 4.7, 8.1.1.2, 8.1.2.2).
 
+use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::event::DialbackAnswer;
 use xmpp_stream::stream::{Condition, Initiating};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, SendError};
@@ -8,9 +9,10 @@ use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, Send
 use crate::common::hostile_tls::DATA;
 use crate::common::pair::Side;
 use crate::common::pki::{TLS12, TLS13};
+use crate::peer::{MECHANISMS, SUCCESS, answer, hear, secured_initiator};
 use crate::world::{
-    Bare, CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, initiator,
-    responder, secured, told,
+    Bare, CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, host,
+    initiator, responder, secured, told,
 };
 
 /// Montague, with the pair of Capulet verified.
@@ -228,10 +230,20 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     finish(&mut pair.responder);
     let refused = Some(Condition::ImproperAddressing);
     assert_eq!(error_of(&pair.responder), refused);
+
+    // Ours, behind SASL.
+    let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
+    hear(&mut side, &mut peer, &answer());
+    hear(&mut side, &mut peer, MECHANISMS);
+    let said = hear(&mut side, &mut peer, SUCCESS);
+    let header = "<stream:stream xmlns='jabber:server' \
+        xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' \
+        from='capulet.example' to='montague.example' ";
+    assert!(said.contains(header), "{said}");
 }
 
 #[test]
-fn xep0220_2_3_the_answer_names_both_and_offers_dialback() {
+fn xep0220_2_4_the_answer_names_both_and_offers_dialback() {
     let config = responder(MONTAGUE, None, Proofs::Dialback);
     let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
     side.feed(HEADER.as_bytes(), START);
@@ -242,5 +254,26 @@ fn xep0220_2_3_the_answer_names_both_and_offers_dialback() {
         "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>",
     ] {
         assert!(said.contains(part), "{said}");
+    }
+}
+
+/// A key is good for one stream only if ids can neither be foretold nor repeat.
+#[test]
+fn xep0220_id_each_stream_has_an_id_of_its_own() {
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    let mut ids: Vec<String> = Vec::new();
+    for _ in 0..20 {
+        let config = ResponderConfig::s2s(random)
+            .single_host(host(MONTAGUE, None, Proofs::Dialback))
+            .dialback()
+            .dangerous_plaintext();
+        let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
+        side.feed(HEADER.as_bytes(), START);
+        let said = String::from_utf8(side.take(usize::MAX)).unwrap();
+        let id = said.split(" id='").nth(1).unwrap();
+        let id = id.split('\'').next().unwrap().to_string();
+        assert_eq!(id.len(), 32, "128 bits");
+        assert!(!ids.contains(&id), "{id}");
+        ids.push(id);
     }
 }

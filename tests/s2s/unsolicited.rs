@@ -1,5 +1,5 @@
 //! Answers nobody asked for, and questions in the wrong direction (XEP-0220
-//! 4.2; CVE-2012-3525 and its kin).
+//! 3.1; CVE-2012-3525 and its kin).
 
 use std::sync::Arc;
 

@@ -221,13 +221,18 @@ pub fn secured(pair: &mut Pair) -> HostileTls {
 }
 
 pub fn secured_by(pair: &mut Pair, version: Version) -> HostileTls {
+    secured_behind(pair, version, HEADER)
+}
+
+/// The same, with this header before TLS.
+pub fn secured_behind(pair: &mut Pair, version: Version, header: &str) -> HostileTls {
     let mut config = Certificate::Good(CAPULET).client_config(version);
     let deferred = Arc::new(Believes(provider()));
     config.dangerous().set_certificate_verifier(deferred);
     let mut peer = HostileTls::client(config, name(MONTAGUE));
     let side = &mut pair.responder;
     for text in [
-        HEADER,
+        header,
         "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
     ] {
         side.feed(text.as_bytes(), pair.now);

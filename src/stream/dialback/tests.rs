@@ -90,7 +90,7 @@ fn xep0220_2_1_what_is_written_is_read() {
 }
 
 #[test]
-fn xep0220_2_4_an_error_names_its_condition() {
+fn xep0220_2_5_an_error_names_its_condition() {
     let (from, to) = PAIR;
     let mut out = String::new();
     let verdict = DialbackVerdict::Error(DialbackError::ItemNotFound);
