@@ -342,7 +342,7 @@ fn frames_and_faults_do_not_depend_on_chunks() {
     let small = FrameLimits::default();
     let mut tight = small;
     tight.frame_bytes = 24;
-    tight.name_bytes = 6;
+    tight.name_bytes = 13; // The name of the header has as many.
     for stream in &streams {
         for limits in [small, tight] {
             let whole = run(stream, limits);
@@ -376,7 +376,10 @@ fn streams() -> Vec<Vec<u8>> {
         ("<a ", "<"),
         ("<a></a", "x>"),
         ("<a><![CDATA[", "]]></a>"),
-        ("<a>&amp;", "&#x1F600;&#0000000000065;&#00000000000065;</a>"),
+        (
+            "<a>&amp;",
+            "&#x1F600;&#0000000000065;&#00000000000065;&#000000000000065;</a>",
+        ),
     ] {
         for filling in [
             String::new(),
@@ -404,7 +407,7 @@ fn streams() -> Vec<Vec<u8>> {
 fn byte_by_byte_every_frame_and_fault_shows_with_the_byte_that_brings_it_about() {
     let mut tight = FrameLimits::default();
     tight.frame_bytes = 700;
-    tight.name_bytes = 6;
+    tight.name_bytes = 13; // The name of the header has as many.
     for stream in streams() {
         for limits in [FrameLimits::default(), tight] {
             let mut bytewise = Framer::new(limits);
@@ -440,6 +443,29 @@ fn drain(framer: &mut Framer, frames: &mut usize) -> Option<Fault> {
             Ok(None) => return None,
             Ok(Some(_)) => *frames += 1,
             Err(fault) => return Some(fault),
+        }
+    }
+}
+
+#[test]
+fn rfc6120_11_6_a_character_cut_by_a_chunk_is_judged_with_its_next_byte() {
+    for before in [
+        "<a>",
+        "<a>t",
+        "<a b='",
+        "<a b=\"",
+        "<a ",
+        "<a></a ",
+        "<a><![CDATA[",
+    ] {
+        for cut in [&b"\xC3"[..], b"\xE2\x82", b"\xF0\x9F\x98"] {
+            let mut framer = Framer::new(FrameLimits::default());
+            framer.push(&[HEADER.as_bytes(), before.as_bytes(), cut].concat());
+            assert_eq!(drain(&mut framer, &mut 0), None);
+            framer.push(b"x");
+            let fault = drain(&mut framer, &mut 0).map(|fault| (fault.kind, fault.position));
+            let at = (HEADER.len() + before.len()) as u64;
+            assert_eq!(fault, Some(Fault::kind_at(K::InvalidUtf8, at)), "{before}");
         }
     }
 }

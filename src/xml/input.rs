@@ -71,12 +71,11 @@ impl Input {
         let taken = bytes.len().min(self.capacity(n));
         let bytes = bytes.get(..taken).unwrap_or_default();
         let end = self.filled + taken;
-        match self.raw.get_mut(self.filled..end) {
-            Some(room) => room.copy_from_slice(bytes),
-            None => {
-                self.raw.truncate(self.filled);
-                self.raw.extend_from_slice(bytes);
-            }
+        if let Some(room) = self.raw.get_mut(self.filled..end) {
+            room.copy_from_slice(bytes);
+        } else {
+            self.raw.truncate(self.filled);
+            self.raw.extend_from_slice(bytes);
         }
         self.filled = end;
         taken

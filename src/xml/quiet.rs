@@ -74,7 +74,7 @@ impl Quiet {
 
     /// Whether all bytes since the last reading were quiet.
     #[inline]
-    pub(crate) fn lasts(&self) -> bool {
+    pub(crate) fn lasts(self) -> bool {
         self.place != Place::Loud
     }
 

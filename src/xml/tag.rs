@@ -303,7 +303,7 @@ impl EndScan {
     }
 
     /// Where the scan stands when it used up `length` bytes of text.
-    pub(crate) fn place(&self, length: usize) -> Place {
+    pub(crate) fn place(self, length: usize) -> Place {
         if self.seen == length {
             Place::EndTag
         } else {
