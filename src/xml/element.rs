@@ -6,11 +6,11 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
-use super::chars;
 use super::names::{self, Scope};
 use super::owned::StanzaBuf;
 use super::rewrite::Rewrite;
 use super::tape::{AttributeNode, ElementNode, Node, Role, Tape, TextForm};
+use super::values;
 use super::write;
 
 /// A view of one element, wherever it stands. Cheap to copy.
@@ -263,7 +263,7 @@ impl<'a> Attribute<'a> {
         if self.node.verbatim {
             Cow::Borrowed(raw)
         } else {
-            chars::attribute_value(raw)
+            values::attribute_value(raw)
         }
     }
 }
@@ -274,8 +274,8 @@ impl<'a> Text<'a> {
     pub fn value(&self) -> Cow<'a, str> {
         match self.form {
             TextForm::Verbatim => Cow::Borrowed(self.raw),
-            TextForm::Escaped => chars::text_value(self.raw),
-            TextForm::Lines => chars::cdata_value(self.raw),
+            TextForm::Escaped => values::text_value(self.raw),
+            TextForm::Lines => values::cdata_value(self.raw),
         }
     }
 }

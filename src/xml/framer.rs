@@ -1,22 +1,16 @@
 //! From bytes to frames: the stream header, first-level elements, keepalives, the closing tag.
 
-use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::chars;
-use super::element::{Element, Stanza};
-use super::fault::{Fault, FaultKind, Flaw, LimitKind};
+use super::fault::{Fault, FaultKind, Flaw};
 use super::frame::{Frame, FrameKind};
-use super::header::Header;
 use super::input::Input;
 use super::limits::FrameLimits;
 use super::names::Scope;
-use super::scan::{Assembler, Surroundings};
-use super::tag::{EndScan, StartTag, TagForm};
-use super::tape::Tape;
-use super::toplevel::{self, FirstLevel, Prolog};
+use super::quiet::Quiet;
+use super::reader::{Found, Reach, Reader, Stage};
+use super::toplevel;
 
 /// Cuts the bytes of a stream into frames and validates them (RFC 6120 sections 4, 11).
 ///
@@ -29,40 +23,12 @@ use super::toplevel::{self, FirstLevel, Prolog};
 /// dropped; what they left behind when they grew is not.
 pub struct Framer {
     input: Input,
-    stage: Stage,
+    reader: Reader,
     supply: Supply,
     /// The frame the last poll found, and its length in bytes.
     current: Option<(FrameKind, usize)>,
-    assembler: Assembler,
-    head: Head,
-    scope: Arc<Scope>,
-    limits: FrameLimits,
-    next_limits: FrameLimits,
-}
-
-/// What the framer expects or is reading.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// The first byte of a stream.
-    Start,
-    /// An XML declaration; its `>` is not among the first `seen` bytes.
-    Declaration { seen: usize },
-    /// White space or the header.
-    Prolog,
-    /// The header's tag.
-    Header,
-    /// The header was an empty element: the footer is due.
-    EmptyRoot,
-    /// A first-level element, white space or the footer.
-    Between,
-    /// A first-level element's rest.
-    Element,
-    /// The footer's tag.
-    Footer(EndScan),
-    /// White space.
-    End,
-    /// Nothing ever again.
-    Failed(Fault),
+    /// Lasts only as long as the last poll found nothing and what came since is quiet.
+    quiet: Quiet,
 }
 
 /// What the validated text has to offer.
@@ -74,34 +40,23 @@ enum Supply {
     Exhausted,
 }
 
-/// The stream header, kept for as long as the stream.
-#[derive(Default)]
-struct Head {
-    text: String,
-    tape: Tape,
-}
-
 impl Framer {
     /// A framer that expects the start of a stream.
     #[must_use]
     pub fn new(limits: FrameLimits) -> Self {
-        let limits = limits.clamped();
         Self {
             input: Input::default(),
-            stage: Stage::Start,
+            reader: Reader::new(limits),
             supply: Supply::Unread,
             current: None,
-            assembler: Assembler::default(),
-            head: Head::default(),
-            scope: Arc::default(),
-            limits,
-            next_limits: limits,
+            quiet: Quiet::default(),
         }
     }
 
     /// Other limits, from the next frame on.
     pub fn set_limits(&mut self, limits: FrameLimits) {
-        self.next_limits = limits.clamped();
+        self.quiet = Quiet::default();
+        self.reader.set_limits(limits);
     }
 
     /// How many bytes [`push`](Self::push) would take now. At least 16384 (one TLS record) after a poll that found
@@ -114,7 +69,10 @@ impl Framer {
     /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
-        self.input.push(self.read(), bytes)
+        match bytes {
+            [byte] if self.quiet.takes(*byte) && self.input.store(*byte) => 1,
+            _ => self.store(bytes),
+        }
     }
 
     /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
@@ -125,6 +83,7 @@ impl Framer {
 
     /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
     pub fn pushed(&mut self, n: usize) {
+        self.quiet = Quiet::default();
         self.input.pushed(n);
     }
 
@@ -136,31 +95,16 @@ impl Framer {
     /// inside a tag shows when the tag is whole, any other at its first byte.
     #[inline]
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
-        if let (Stage::Element, Supply::Exhausted) = (self.stage, self.supply) {
-            if self.prolong() {
-                return Ok(None);
-            }
+        if self.quiet.lasts() {
+            self.input.look();
+            return Ok(None);
         }
         self.find()
     }
 
-    /// A short way for bytes that come one by one: takes one that only prolongs the text or tag at the end of what was
-    /// read. `false`: this is no such case.
-    fn prolong(&mut self) -> bool {
-        let end = self.input.length();
-        let Some(byte) = self.input.lone_byte() else {
-            return false;
-        };
-        let taken = end + 1 < self.limits.frame_bytes && self.assembler.prolong(end, byte);
-        if taken {
-            self.input.take_lone_byte(byte);
-        }
-        taken
-    }
-
     #[inline(never)] // Its frame would make the short way long.
     fn find(&mut self) -> Result<Option<FrameKind>, Fault> {
-        if let Stage::Failed(fault) = self.stage {
+        if let Stage::Failed(fault) = self.reader.stage() {
             return Err(fault);
         }
         if let Some((_, length)) = self.current.take() {
@@ -168,10 +112,17 @@ impl Framer {
         }
         loop {
             let found = match self.supply {
-                Supply::Unread => self.step(),
+                Supply::Unread => self.reader.step(Reach {
+                    text: self.input.text(),
+                    controls: self.input.controls(),
+                    position: self.input.position(),
+                }),
                 Supply::Exhausted => match self.feed() {
                     Ok(true) => Ok(Found::Nothing),
-                    Ok(false) => return Ok(None),
+                    Ok(false) => {
+                        self.rest();
+                        return Ok(None);
+                    }
                     Err(flaw) => Err(flaw),
                 },
             };
@@ -186,7 +137,7 @@ impl Framer {
                 Ok(Found::Starved) => self.supply = Supply::Exhausted,
                 Err(flaw) => {
                     let fault = flaw.from(self.input.position());
-                    self.stage = Stage::Failed(fault);
+                    self.reader.fail(fault);
                     return Err(fault);
                 }
             }
@@ -197,22 +148,8 @@ impl Framer {
     #[must_use]
     pub fn frame(&self) -> Option<Frame<'_>> {
         let (kind, length) = self.current?;
-        Some(match kind {
-            FrameKind::Header => Frame::Header(Header::new(Element::new(
-                &self.head.text,
-                &self.head.tape,
-                &self.scope,
-                0,
-            ))),
-            FrameKind::Element => Frame::Element(Stanza::new(Element::new(
-                self.input.text().get(..length).unwrap_or_default(),
-                &self.assembler.tape,
-                &self.scope,
-                0,
-            ))),
-            FrameKind::Keepalive => Frame::Keepalive,
-            FrameKind::Footer => Frame::Footer,
-        })
+        let text = self.input.text().get(..length).unwrap_or_default();
+        Some(self.reader.frame(kind, text))
     }
 
     /// The bytes behind the current frame, not yet looked at; without a current frame, what was pushed since the last
@@ -224,6 +161,7 @@ impl Framer {
 
     /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays readable.
     pub fn take_unread(&mut self) -> Vec<u8> {
+        self.quiet = Quiet::default();
         self.input.take_behind(self.read())
     }
 
@@ -231,27 +169,18 @@ impl Framer {
     /// frame and all other parser state are forgotten and overwritten. Unread bytes stay. After a fault nothing starts
     /// again.
     pub fn restart(&mut self) {
+        self.quiet = Quiet::default();
         self.input.restart(self.read());
         self.current = None;
         self.supply = Supply::Unread;
-        self.head = Head::default();
-        self.scope = Arc::default();
-        self.assembler.clear(&self.scope);
-        if !matches!(self.stage, Stage::Failed(_)) {
-            self.stage = Stage::Start;
-        }
+        self.reader.restart();
     }
 
     /// Gives back memory that is not in use: for connections that fall idle. Otherwise buffers keep the size the largest
     /// frame needed.
     pub fn shrink(&mut self) {
         self.input.shrink();
-        if !matches!(self.current, Some((FrameKind::Element, _)))
-            && !matches!(self.stage, Stage::Element)
-        {
-            self.assembler.clear(&self.scope);
-        }
-        self.assembler.shrink();
+        self.reader.shrink(self.current.map(|(kind, _)| kind));
     }
 
     /// Whether bytes are held that belong to no whole frame found so far: if the transport ends now, something was cut.
@@ -263,141 +192,25 @@ impl Framer {
     /// The namespaces the stream header declares; empty before it was read.
     #[must_use]
     pub fn scope(&self) -> &Scope {
-        &self.scope
+        self.reader.scope()
     }
 
-    fn step(&mut self) -> Result<Found, Flaw> {
-        if let Stage::Start | Stage::Prolog | Stage::Between = self.stage {
-            self.limits = self.next_limits;
-        }
-        let text = view(self.input.text(), self.byte_limit());
-        match self.stage {
-            Stage::Element => {
-                let around = Surroundings {
-                    scope: &self.scope,
-                    limits: &self.limits,
-                    controls: self.input.controls(),
-                    undeclared: FaultKind::UndeclaredFirstLevelPrefix,
-                };
-                let Some(length) = self.assembler.element(text, &around)? else {
-                    return Ok(Found::Starved);
-                };
-                self.stage = Stage::Between;
-                Ok(Found::Frame(FrameKind::Element, length))
-            }
-            Stage::Between => {
-                let found = toplevel::between(text)?;
-                Ok(self.first_level(found))
-            }
-            Stage::Start => {
-                let found = toplevel::start(text)?;
-                Ok(self.before_header(found))
-            }
-            Stage::Prolog => {
-                let found = toplevel::later(text)?;
-                Ok(self.before_header(found))
-            }
-            Stage::Declaration { seen } => {
-                let Some(length) = toplevel::declaration(text, seen)? else {
-                    self.stage = Stage::Declaration { seen: text.len() };
-                    return Ok(Found::Starved);
-                };
-                self.stage = Stage::Prolog;
-                Ok(Found::Skip(length))
-            }
-            Stage::Header => {
-                let around = Surroundings {
-                    scope: &self.scope,
-                    limits: &self.limits,
-                    controls: self.input.controls(),
-                    undeclared: FaultKind::UndeclaredPrefix,
-                };
-                let tag = self.assembler.header(text, &around)?;
-                Ok(tag.map_or(Found::Starved, |tag| self.header(tag)))
-            }
-            Stage::EmptyRoot => {
-                self.stage = Stage::End;
-                Ok(Found::Frame(FrameKind::Footer, 0))
-            }
-            Stage::Footer(mut scan) => {
-                let name = self.head.tape.element(0).map(|root| root.name);
-                let name = name.map_or("", |name| name.qualified(&self.head.text));
-                let Some(length) = scan.end(text, 0, name)? else {
-                    self.stage = Stage::Footer(scan);
-                    return Ok(Found::Starved);
-                };
-                self.stage = Stage::End;
-                Ok(Found::Frame(FrameKind::Footer, length))
-            }
-            Stage::End => match text.as_bytes() {
-                [] => Ok(Found::Starved),
-                [b, ..] if chars::is_space(*b) => Ok(Found::Skip(1)),
-                _ => Err(FaultKind::AfterFooter.at(0)),
-            },
-            Stage::Failed(_) => Ok(Found::Starved),
-        }
-    }
-
-    fn before_header(&mut self, found: Prolog) -> Found {
-        match found {
-            Prolog::Unfinished => Found::Starved,
-            Prolog::Space => {
-                self.stage = Stage::Prolog;
-                Found::Skip(1)
-            }
-            Prolog::Declaration => {
-                self.stage = Stage::Declaration { seen: 0 };
-                Found::Nothing
-            }
-            Prolog::Header => {
-                self.assembler.clear(&self.scope);
-                self.stage = Stage::Header;
-                Found::Nothing
-            }
-        }
-    }
-
-    /// Keeps the header: its text, and what it declares.
-    fn header(&mut self, tag: StartTag) -> Found {
-        let text = self.input.text().get(..tag.end).unwrap_or_default();
-        self.head = Head {
-            text: String::from(text),
-            tape: core::mem::take(&mut self.assembler.tape),
-        };
-        self.scope = Arc::new(Scope::of_header(&self.head.tape, &self.head.text));
-        self.stage = match tag.form {
-            TagForm::Open => Stage::Between,
-            TagForm::Empty => Stage::EmptyRoot,
-        };
-        Found::Frame(FrameKind::Header, tag.end)
-    }
-
-    fn first_level(&mut self, found: FirstLevel) -> Found {
-        match found {
-            FirstLevel::Unfinished => Found::Starved,
-            FirstLevel::Space => Found::Frame(FrameKind::Keepalive, 1),
-            FirstLevel::Element => {
-                self.assembler.clear(&self.scope);
-                self.stage = Stage::Element;
-                Found::Nothing
-            }
-            FirstLevel::Footer => {
-                self.stage = Stage::Footer(EndScan::new(0));
-                Found::Nothing
-            }
-        }
+    #[inline(never)]
+    fn store(&mut self, bytes: &[u8]) -> usize {
+        self.quiet = Quiet::default();
+        self.input.push(self.read(), bytes)
     }
 
     /// Validates more bytes. `false`: there are none.
     fn feed(&mut self) -> Result<bool, Flaw> {
-        let limit = self.byte_limit();
+        let limit = self.reader.byte_limit(self.input.position());
         if self.input.length() >= limit {
-            return Err(FaultKind::Limit(self.limited()).at(limit));
+            return Err(FaultKind::Limit(self.reader.limited()).at(limit));
         }
         if self.input.refill() {
             return Ok(true);
         }
-        match (self.input.wrong(), self.stage) {
+        match (self.input.wrong(), self.reader.stage()) {
             (None, _) => Ok(false),
             (Some(_), Stage::Start)
                 if toplevel::is_foreign_encoding(self.input.text(), self.input.next()) =>
@@ -408,31 +221,23 @@ impl Framer {
         }
     }
 
-    fn limited(&self) -> LimitKind {
-        match self.stage {
-            Stage::Start | Stage::Declaration { .. } | Stage::Prolog | Stage::Header => {
-                LimitKind::HeaderBytes
-            }
-            _ => LimitKind::FrameBytes,
-        }
+    /// All that has arrived was looked at. What may come next without being looked at at once?
+    fn rest(&mut self) {
+        let length = self.input.length();
+        let limit = self.reader.byte_limit(self.input.position());
+        // With as many bytes as a frame may have, a fault is due.
+        let room = limit.saturating_sub(length).saturating_sub(1);
+        self.quiet = if self.input.lull(room) {
+            Quiet::new(self.reader.place(length))
+        } else {
+            Quiet::default()
+        };
     }
 
-    /// How many bytes may stand between the start of the current frame and its end.
-    fn byte_limit(&self) -> usize {
-        match self.stage {
-            Stage::Start | Stage::Declaration { .. } | Stage::Prolog | Stage::Header => {
-                let before = usize::try_from(self.input.position()).unwrap_or(usize::MAX);
-                self.limits.header_bytes.saturating_sub(before)
-            }
-            Stage::End | Stage::EmptyRoot | Stage::Failed(_) => usize::MAX,
-            Stage::Between | Stage::Element | Stage::Footer(_) => self.limits.frame_bytes,
-        }
-    }
-
-    /// How much of the text was looked at: the current frame, or, if there is none, all of it.
+    /// How much was looked at: the current frame, or, if there is none, all of the text and what waits behind it.
     fn read(&self) -> usize {
         self.current
-            .map_or(self.input.length(), |(_, length)| length)
+            .map_or(self.input.looked_at(), |(_, length)| length)
     }
 }
 
@@ -440,33 +245,9 @@ impl fmt::Debug for Framer {
     /// Without content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framer")
-            .field("stage", &self.stage)
+            .field("stage", &self.reader.stage())
             .field("current", &self.current)
             .field("held", &self.input.held())
             .finish_non_exhaustive()
     }
-}
-
-/// What one step found.
-#[derive(Clone, Copy, Debug)]
-enum Found {
-    Frame(FrameKind, usize),
-    /// Bytes that mean nothing.
-    Skip(usize),
-    /// Another stage, at the same place.
-    Nothing,
-    /// The text is used up.
-    Starved,
-}
-
-/// The text up to a limit, cut between characters.
-fn view(text: &str, limit: usize) -> &str {
-    if text.len() <= limit {
-        return text;
-    }
-    let mut end = limit;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
 }

@@ -11,10 +11,11 @@ use zeroize::Zeroize;
 
 use super::chars::{self, Controls};
 use super::fault::{FaultKind, Flaw};
+use super::quiet;
 
-/// A TLS record's plaintext is at most 2^14 bytes (RFC 8446 section 5.1); one always fits behind the unfinished
-/// character that may be left from before.
-const RAW_BYTES: usize = 16_384 + 64;
+/// A TLS record's plaintext is at most 2^14 bytes (RFC 8446 section 5.1); one always fits behind the quiet bytes and the
+/// unfinished character that may be left from before.
+const RAW_BYTES: usize = 16_384 + quiet::MOST + 64;
 
 /// See the module documentation.
 pub(crate) struct Input {
@@ -23,6 +24,10 @@ pub(crate) struct Input {
     filled: usize,
     /// How many of them were validated and copied: they are the end of `text`.
     copied: usize,
+    /// How many of them were looked at: besides what was copied, quiet bytes or the start of a character.
+    looked_at: usize,
+    /// How many of them may be quiet bytes.
+    room: usize,
     text: String,
     /// Where the current frame starts in `text`.
     start: usize,
@@ -40,6 +45,8 @@ impl Default for Input {
             raw: Vec::new(),
             filled: 0,
             copied: 0,
+            looked_at: 0,
+            room: 0,
             text: String::new(),
             start: 0,
             position: 0,
@@ -52,7 +59,7 @@ impl Default for Input {
 impl Input {
     /// How much there is room for, when the first `n` bytes of the current frame were read.
     pub(crate) fn capacity(&self, n: usize) -> usize {
-        if self.behind(n).is_empty() {
+        if self.is_settled(n) {
             RAW_BYTES
         } else {
             RAW_BYTES.saturating_sub(self.filled)
@@ -62,13 +69,29 @@ impl Input {
     pub(crate) fn push(&mut self, n: usize, bytes: &[u8]) -> usize {
         self.settle(n);
         let taken = bytes.len().min(self.capacity(n));
-        self.raw.truncate(self.filled);
-        match bytes.get(..taken).unwrap_or_default() {
-            [byte] => self.raw.push(*byte),
-            bytes => self.raw.extend_from_slice(bytes),
+        let bytes = bytes.get(..taken).unwrap_or_default();
+        let end = self.filled + taken;
+        if let Some(room) = self.raw.get_mut(self.filled..end) {
+            room.copy_from_slice(bytes);
+        } else {
+            self.raw.truncate(self.filled);
+            self.raw.extend_from_slice(bytes);
         }
-        self.filled += taken;
+        self.filled = end;
         taken
+    }
+
+    /// Stores one quiet byte, if there is room that [`lull`](Self::lull) made.
+    #[inline]
+    pub(crate) fn store(&mut self, byte: u8) -> bool {
+        match self.raw.get_mut(self.filled) {
+            Some(place) if self.filled < self.room => {
+                *place = byte;
+                self.filled += 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn window(&mut self, n: usize) -> &mut [u8] {
@@ -123,6 +146,7 @@ impl Input {
         }
         self.filled -= self.copied;
         self.copied = 0;
+        self.looked_at = 0;
         if self.wrong.is_some() || self.filled == 0 {
             return false;
         }
@@ -134,20 +158,26 @@ impl Input {
         self.copied > 0
     }
 
-    /// The byte behind the text, if it is the only one and plainly legal.
-    pub(crate) fn lone_byte(&self) -> Option<u8> {
-        match self.raw.get(self.copied..self.filled) {
-            Some(&[byte @ b' '..=b'~']) => Some(byte),
-            _ => None,
+    /// After [`refill`](Self::refill) found nothing: makes room for at most `room` quiet bytes. `false`: none may come.
+    pub(crate) fn lull(&mut self, room: usize) -> bool {
+        self.look();
+        if self.raw.len() < quiet::MOST {
+            self.raw.resize(quiet::MOST, 0);
         }
+        self.room = room.min(quiet::MOST);
+        // The start of a character is not quiet.
+        self.filled == 0
     }
 
-    /// Puts what [`lone_byte`](Self::lone_byte) gave behind the text. Like [`refill`](Self::refill), it may only be called
-    /// when all of the text was read.
-    pub(crate) fn take_lone_byte(&mut self, byte: u8) {
-        self.text.push(char::from(byte));
-        self.filled = 0;
-        self.copied = 0;
+    /// Takes note that all bytes were looked at.
+    #[inline]
+    pub(crate) fn look(&mut self) {
+        self.looked_at = self.filled;
+    }
+
+    /// How much of the frame was looked at: text, and what waits behind it.
+    pub(crate) fn looked_at(&self) -> usize {
+        self.length() + self.looked_at.saturating_sub(self.copied)
     }
 
     /// What is wrong with the bytes behind the text, relative to the start of the frame.
@@ -175,6 +205,7 @@ impl Input {
         self.raw.extend_from_slice(&kept);
         self.filled = kept.len();
         self.copied = 0;
+        self.looked_at = 0;
         self.text.zeroize();
         self.start = 0;
         self.position = 0;
@@ -206,10 +237,15 @@ impl Input {
 
     /// Where nothing is left behind the first `n` bytes of the current frame, what `raw` holds stands in `text`.
     fn settle(&mut self, n: usize) {
-        if self.behind(n).is_empty() {
+        if self.is_settled(n) {
             self.filled = 0;
             self.copied = 0;
         }
+    }
+
+    /// Whether all of `raw` stands in `text` and nothing is left behind the first `n` bytes of the current frame.
+    fn is_settled(&self, n: usize) -> bool {
+        self.copied == self.filled && self.behind(n).is_empty()
     }
 
     /// `raw[..copied]` is the end of `text`. A frame ends within it, or it would have been found before.

@@ -51,11 +51,14 @@ mod input;
 mod limits;
 mod names;
 mod owned;
+mod quiet;
+mod reader;
 pub mod rewrite;
 mod scan;
 mod tag;
 mod tape;
 mod toplevel;
+mod values;
 pub mod write;
 
 pub use checker::Checker;

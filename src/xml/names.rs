@@ -9,6 +9,7 @@ use super::fault::{FaultKind, Flaw, LimitKind};
 use super::limits::FrameLimits;
 use super::tag::{AttributeNames, StartTag};
 use super::tape::{AttributeNode, Binding, Namespace, Node, Role, Span, Tape, Uri, XML, offset};
+use super::values;
 
 /// The namespace of `xmlns` attributes, which may be neither declared nor used.
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
@@ -263,7 +264,7 @@ impl Resolver {
         let uri = if attribute.verbatim {
             Uri::Text(attribute.value)
         } else {
-            let value = chars::attribute_value(attribute.value.of(start.text));
+            let value = values::attribute_value(attribute.value.of(start.text));
             Uri::Arena(append(&mut tape.arena, &value))
         };
         let mut binding = Binding {

@@ -6,12 +6,14 @@
 
 use alloc::vec::Vec;
 
-use super::chars::{self, Controls, Reference};
+use super::chars::{self, Controls};
 use super::fault::{FaultKind, Flaw, LimitKind};
 use super::limits::FrameLimits;
 use super::names::{Mark, Resolver, Scope, Starting};
+use super::quiet::Place;
 use super::tag::{self, EndScan, StartTag, TagForm, TagScan};
 use super::tape::{ElementNode, Node, Span, Tape, TextForm, TextNode, offset};
+use super::values::{self, Reference};
 
 /// See the module documentation. All offsets are relative to the `<` of the first-level element.
 #[derive(Default)]
@@ -112,16 +114,16 @@ impl Assembler {
         }
     }
 
-    /// Takes one byte more than the `end` bytes read so far, if it only prolongs the text or start tag there.
-    pub(crate) fn prolong(&mut self, end: usize, byte: u8) -> bool {
-        match &mut self.at {
-            At::Text { .. } if self.position == end => {
-                let plain = !matches!(byte, b'<' | b'>' | b'&');
-                self.position += usize::from(plain);
-                plain
-            }
-            At::StartTag(scan) => scan.prolong(end, byte),
-            _ => false,
+    /// Where reading stands when it used up `length` bytes of text.
+    pub(crate) fn place(&self, length: usize) -> Place {
+        match self.at {
+            At::Content if self.position == length => Place::Content,
+            At::Text { .. } if self.position == length => Place::Text,
+            At::Markup if self.position + 1 == length => Place::Markup,
+            At::StartTag(scan) => scan.place(length),
+            At::EndTag(scan) => scan.place(length),
+            At::Cdata { .. } if self.position == length => Place::Cdata,
+            _ => Place::Loud,
         }
     }
 
@@ -271,7 +273,7 @@ impl Assembler {
             let at = self.position + found;
             self.position = at;
             match rest.get(found) {
-                Some(b'&') => match chars::reference(text, at, around.limits.reference_bytes()) {
+                Some(b'&') => match values::reference(text, at, around.limits.reference_bytes()) {
                     Reference::Char(_, length) => {
                         references = Found::Yes;
                         self.position += length;

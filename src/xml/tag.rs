@@ -5,10 +5,12 @@
 
 use xmlparser::Stream;
 
-use super::chars::{self, Controls, Reference};
+use super::chars::{self, Controls};
 use super::fault::{FaultKind, Flaw, LimitKind};
 use super::limits::FrameLimits;
+use super::quiet::Place;
 use super::tape::{AttributeNode, Name, Namespace, Role, Span, Tape, offset};
+use super::values::{self, Reference};
 
 /// How far the end of a tag has been looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +55,14 @@ impl TagScan {
         }
     }
 
-    /// Takes one byte more than the `end` bytes seen so far, unless the tag may end with it.
-    pub(crate) fn prolong(&mut self, end: usize, byte: u8) -> bool {
-        if self.seen != end || matches!(byte, b'<' | b'>') {
-            return false;
+    /// Where the scan stands when it used up `length` bytes of text.
+    pub(crate) fn place(&self, length: usize) -> Place {
+        match self.quote {
+            _ if self.seen != length => Place::Loud,
+            None => Place::StartTag,
+            Some(b'\'') => Place::Single,
+            Some(_) => Place::Double,
         }
-        self.seen += 1;
-        self.quote = match self.quote {
-            Some(quote) if quote == byte => None,
-            None if matches!(byte, b'\'' | b'"') => Some(byte),
-            same => same,
-        };
-        true
     }
 }
 
@@ -176,7 +174,7 @@ fn attribute(
         };
         match rest.get(n) {
             Some(b'<') => return Err(FaultKind::LessThanInAttribute.at(at + n)),
-            Some(b'&') => match chars::reference(text, at + n, limits.reference_bytes()) {
+            Some(b'&') => match values::reference(text, at + n, limits.reference_bytes()) {
                 Reference::Char(_, length) => {
                     references = true;
                     s.advance(n + length);
@@ -302,6 +300,15 @@ impl EndScan {
     /// For the end tag whose `<` stands at `at`.
     pub(crate) fn new(at: usize) -> Self {
         Self { seen: at + 2 }
+    }
+
+    /// Where the scan stands when it used up `length` bytes of text.
+    pub(crate) fn place(self, length: usize) -> Place {
+        if self.seen == length {
+            Place::EndTag
+        } else {
+            Place::Loud
+        }
     }
 
     /// Reads the end tag at `at` that must close `name`; its end is the offset behind the `>`, `None` as long as that

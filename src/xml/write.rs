@@ -4,7 +4,8 @@ use core::fmt;
 
 use thiserror::Error;
 
-use super::chars::{self, Place};
+use super::chars;
+use super::values::Place;
 
 /// Text ready to be written between tags.
 ///

@@ -1,0 +1,210 @@
+//! References and normalisation: from text as received to its value (XML 1.0 sections 2.11, 3.3.3, 4.1 and 4.6).
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use xmlparser::XmlCharExt;
+
+use super::chars;
+use super::fault::{FaultKind, LimitKind};
+
+/// A reference as found in text or in an attribute value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// The character it stands for and its length in bytes, `&` and `;` included.
+    Char(char, usize),
+    /// Its end is not in the text yet.
+    Unfinished,
+    /// Not a reference a stream may hold.
+    Refused(FaultKind),
+}
+
+/// Reads the reference whose `&` stands at `at`, looking at no more than `most` bytes behind it.
+///
+/// xmlparser's `consume_reference` is not used: it turns surrogates into U+FFFD instead of refusing them.
+pub(crate) fn reference(text: &str, at: usize, most: usize) -> Reference {
+    match text.as_bytes().get(at + 1..).unwrap_or_default() {
+        [b'a', b'm', b'p', b';', ..] => Reference::Char('&', 5),
+        [b'l', b't', b';', ..] => Reference::Char('<', 4),
+        [b'g', b't', b';', ..] => Reference::Char('>', 4),
+        [b'a', b'p', b'o', b's', b';', ..] => Reference::Char('\'', 6),
+        [b'q', b'u', b'o', b't', b';', ..] => Reference::Char('"', 6),
+        behind => other_reference(text, at, behind, most),
+    }
+}
+
+/// Anything but a predefined entity.
+fn other_reference(text: &str, at: usize, behind: &[u8], most: usize) -> Reference {
+    let end = behind
+        .iter()
+        .take(most)
+        .position(|&b| !may_stand_in_reference(b));
+    let Some(end) = end else {
+        return if behind.len() >= most {
+            Reference::Refused(FaultKind::Limit(LimitKind::NameBytes))
+        } else {
+            Reference::Unfinished
+        };
+    };
+    if behind.get(end) != Some(&b';') {
+        return Reference::Refused(FaultKind::BareAmpersand);
+    }
+    let name = text.get(at + 1..at + 1 + end).unwrap_or_default();
+    match name.strip_prefix('#') {
+        Some(number) => match numbered(number) {
+            Some(char) => Reference::Char(char, end + 2),
+            None => Reference::Refused(FaultKind::InvalidCharacterReference),
+        },
+        None if chars::is_name(name) => Reference::Refused(FaultKind::EntityReference),
+        None => Reference::Refused(FaultKind::BareAmpersand),
+    }
+}
+
+fn may_stand_in_reference(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'#' | b'_' | b'-' | b'.' | b':')
+}
+
+/// The character of `#65` or `#x41`, given what stands behind the `#`.
+fn numbered(number: &str) -> Option<char> {
+    let (digits, radix) = match number.strip_prefix('x') {
+        Some(hex) => (hex, 16),
+        None => (number, 10),
+    };
+    // `from_str_radix` would take a sign; a digit it is not.
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return None;
+    }
+    let char = char::from_u32(u32::from_str_radix(digits, radix).ok()?)?;
+    char.is_xml_char().then_some(char)
+}
+
+/// Character data as the application sees it: references resolved, line ends normalised (XML 2.11).
+pub(crate) fn text_value(raw: &str) -> Cow<'_, str> {
+    resolve(raw, Place::Text)
+}
+
+/// An attribute value as the application sees it (XML 3.3.3, for attributes of type CDATA).
+pub(crate) fn attribute_value(raw: &str) -> Cow<'_, str> {
+    resolve(raw, Place::Attribute)
+}
+
+/// The content of a CDATA section: only line ends are normalised.
+pub(crate) fn cdata_value(raw: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\r', raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let mut value = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((before, behind)) = rest.split_once('\r') {
+        value.push_str(before);
+        value.push('\n');
+        rest = behind.strip_prefix('\n').unwrap_or(behind);
+    }
+    value.push_str(rest);
+    Cow::Owned(value)
+}
+
+/// Where a value stands: its white space is normalised differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Text,
+    Attribute,
+}
+
+/// Resolves references, makes a line feed (in an attribute: a space) of every line end, and in attributes a space of
+/// every tab.
+fn resolve(raw: &str, place: Place) -> Cow<'_, str> {
+    let Some(first) = next_special(raw, place) else {
+        return Cow::Borrowed(raw);
+    };
+    // No reference is shorter than what it stands for.
+    let mut value = String::with_capacity(raw.len());
+    let mut rest = raw;
+    let mut next = Some(first);
+    while let Some(at) = next {
+        value.push_str(rest.get(..at).unwrap_or_default());
+        let (char, length) = match rest.as_bytes().get(at..).unwrap_or_default() {
+            [b'&', ..] => match reference(rest, at, rest.len()) {
+                Reference::Char(char, length) => (char, length),
+                // Cannot be: the value was validated when it was read.
+                Reference::Unfinished | Reference::Refused(_) => ('&', 1),
+            },
+            [b'\r', b'\n', ..] => (place.line_end(), 2),
+            _ => (place.line_end(), 1),
+        };
+        value.push(char);
+        rest = rest.get(at + length..).unwrap_or_default();
+        next = next_special(rest, place);
+    }
+    value.push_str(rest);
+    Cow::Owned(value)
+}
+
+fn next_special(raw: &str, place: Place) -> Option<usize> {
+    match place {
+        Place::Text => memchr::memchr2(b'&', b'\r', raw.as_bytes()),
+        // Four bytes are one too many for memchr; what is below a space is white space.
+        Place::Attribute => raw.bytes().position(|b| b == b'&' || b < b' '),
+    }
+}
+
+impl Place {
+    fn line_end(self) -> char {
+        match self {
+            Self::Text => '\n',
+            Self::Attribute => ' ',
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references() {
+        use FaultKind as K;
+        let refused = [
+            ("&foo;", K::EntityReference),
+            ("&\u{e9};", K::EntityReference),
+            ("&AMP;", K::EntityReference),
+            ("& ", K::BareAmpersand),
+            ("&;", K::BareAmpersand),
+            ("&1;", K::BareAmpersand),
+            ("&foo ", K::BareAmpersand),
+            ("&#;", K::InvalidCharacterReference),
+            ("&#x;", K::InvalidCharacterReference),
+            ("&#X41;", K::InvalidCharacterReference),
+            ("&#0;", K::InvalidCharacterReference),
+            ("&#x1F;", K::InvalidCharacterReference),
+            ("&#xD800;", K::InvalidCharacterReference),
+            ("&#xFFFE;", K::InvalidCharacterReference),
+            ("&#x110000;", K::InvalidCharacterReference),
+            ("&#99999999999;", K::InvalidCharacterReference),
+            ("&#-1;", K::InvalidCharacterReference),
+        ];
+        for (text, kind) in refused {
+            assert_eq!(reference(text, 0, 256), Reference::Refused(kind), "{text}");
+        }
+        assert_eq!(
+            reference("&#x10FFFF;", 0, 16),
+            Reference::Char('\u{10FFFF}', 10)
+        );
+        assert_eq!(reference("&#065;", 0, 16), Reference::Char('A', 6));
+        assert_eq!(reference("&am", 0, 16), Reference::Unfinished);
+        let long = alloc::format!("&{}", "a".repeat(20));
+        assert_eq!(
+            reference(&long, 0, 16),
+            Reference::Refused(K::Limit(LimitKind::NameBytes))
+        );
+    }
+
+    #[test]
+    fn values_are_normalised() {
+        assert_eq!(text_value("a\r\nb\rc\n&#13;&lt;\t"), "a\nb\nc\n\r<\t");
+        assert_eq!(attribute_value("a\r\nb\rc\n\t&#10;&#x9;"), "a b c  \n\t");
+        assert_eq!(cdata_value("a\r\nb\r&amp;"), "a\nb\n&amp;");
+        assert!(matches!(text_value("plain\n"), Cow::Borrowed(_)));
+        assert!(matches!(attribute_value("plain"), Cow::Borrowed(_)));
+    }
+}
