@@ -448,7 +448,7 @@ fn drain(framer: &mut Framer, frames: &mut usize) -> Option<Fault> {
 }
 
 #[test]
-fn rfc6120_11_6_a_character_cut_by_a_chunk_is_judged_with_its_next_byte() {
+fn a_character_cut_by_a_chunk_is_judged_with_its_next_byte() {
     for before in [
         "<a>",
         "<a>t",

@@ -6,7 +6,7 @@
 //! refused on its way in, and is the caller's mistake on its way out.
 //!
 //! Nothing that answers a question is believed unless the question was asked
-//! here, with these addresses and this id (XEP-0220 4.2).
+//! here, with these addresses and this id (XEP-0220 3.1).
 
 mod wire;
 
@@ -333,7 +333,8 @@ impl Federation {
                 if self.pair_of(from, to).is_some() {
                     None
                 } else if self.pairs.iter().any(|pair| is(&pair.from, from)) {
-                    Some(Condition::ImproperAddressing)
+                    // 8.1.1.2
+                    Some(Condition::HostUnknown)
                 } else {
                     Some(Condition::InvalidFrom)
                 }

@@ -49,7 +49,7 @@ pub struct InitiatorSide {
     declared: Declared,
 }
 
-/// What the peer's header says of dialback (XEP-0220 2.3).
+/// What the peer's header says of dialback (XEP-0220 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Declared {
     Nothing,

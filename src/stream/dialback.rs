@@ -75,7 +75,7 @@ pub enum DialbackVerdict {
     Error(DialbackError),
 }
 
-/// Why there is no answer (XEP-0220 2.4), as stanza error conditions (RFC
+/// Why there is no answer (XEP-0220 2.5), as stanza error conditions (RFC
 /// 6120 8.3.3; `remote-connection-failed` is dialback's own).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

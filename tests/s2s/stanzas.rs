@@ -46,7 +46,7 @@ fn finish<N: Negotiation>(side: &mut Side<N>) {
 
 #[test]
 fn rfc6120_8_1_2_2_2_stanzas_are_taken_for_verified_pairs_alone() {
-    use Condition::{ImproperAddressing, InvalidFrom};
+    use Condition::{HostUnknown, ImproperAddressing, InvalidFrom};
     let montague = |from: &str| format!("from='{from}' to='montague.example'");
     for (addresses, refused) in [
         (montague("capulet.example"), None),
@@ -68,8 +68,9 @@ fn rfc6120_8_1_2_2_2_stanzas_are_taken_for_verified_pairs_alone() {
             Some(InvalidFrom),
         ),
         (
+            // 8.1.1.2
             "from='capulet.example' to='elsewhere.example'".into(),
-            Some(ImproperAddressing),
+            Some(HostUnknown),
         ),
         ("from='capulet.example'".into(), Some(ImproperAddressing)),
         ("to='montague.example'".into(), Some(ImproperAddressing)),

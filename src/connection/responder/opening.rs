@@ -108,7 +108,7 @@ impl ResponderSide {
             .map(MechanismName::as_str)
             .collect();
         let kinds: Vec<_> = advertised.bindings().collect();
-        // XEP-0220 2.3
+        // XEP-0220 2.4
         let dialback = self.config.dialback == Dialback::Allowed;
         let extra = self.host.as_ref().map(|host| host.features.as_slice());
         let features = match leg {

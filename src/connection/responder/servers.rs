@@ -192,7 +192,7 @@ impl Link {
         self.say(|out| out.push_str(CLOSING_TAG));
     }
 
-    /// Dialback is not to be had here (XEP-0220 2.4).
+    /// Dialback is not to be had here (XEP-0220 2.5).
     pub(super) fn decline_dialback(&mut self, error: DialbackError) {
         let Some(DialbackElement { from, to, content }) = self.dialback_element() else {
             return;
