@@ -113,7 +113,8 @@ fn decide(decision: Decision<'_>) -> Option<()> {
         }
         Decision::Bind(bind) => {
             let local = bind.identity()?.authcid.clone();
-            bind.accept(Jid::parse(&(local + "@localhost/image")).ok()?).ok()?;
+            bind.accept(Jid::parse(&(local + "@localhost/image")).ok()?)
+                .ok()?;
         }
         _ => return None,
     }
