@@ -1,11 +1,11 @@
-//! The same bytes in any chunks: the same frames and the same fault, nothing panics, and every element can be taken out
-//! of its stream, rewritten and checked.
+//! The same bytes in any chunks: the same frames and the same fault, as early as may be; nothing panics, and every
+//! element can be taken out of its stream, rewritten and checked.
 
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use xmpp_stream::xml::{Checker, Frame, FrameLimits, Framer, StanzaBuf};
+use xmpp_stream::xml::{Checker, Fault, Frame, FrameLimits, Framer, StanzaBuf};
 use xmpp_stream_fuzz::{HEADER, run, tree};
 
 #[derive(Arbitrary, Debug)]
@@ -36,10 +36,50 @@ fuzz_target!(|input: Input<'_>| {
     let whole = run(&stream, &[], limits);
     let bytewise = run(&stream, &vec![1; stream.len()], limits);
     assert_eq!(whole, bytewise);
+    in_time(&stream, limits);
     let chunks: Vec<usize> = input.chunks.iter().map(|&n| usize::from(n)).collect();
     assert_eq!(whole, run(&stream, &chunks, limits));
     take_out(&stream, limits);
 });
+
+/// Byte by byte, each frame and the fault show with the byte that brings them about.
+fn in_time(stream: &[u8], limits: FrameLimits) {
+    let mut bytewise = Framer::new(limits);
+    let mut before = (0, None);
+    for (at, byte) in stream.iter().enumerate() {
+        let mut seen = before;
+        assert_eq!(bytewise.push(&[*byte]), 1);
+        drain(&mut bytewise, &mut seen);
+        if seen == before && at + 1 < stream.len() {
+            continue;
+        }
+        for (end, expected) in [(at, before), (at + 1, seen)] {
+            let mut at_once = Framer::new(limits);
+            assert_eq!(at_once.push(&stream[..end]), end);
+            let mut seen = (0, None);
+            drain(&mut at_once, &mut seen);
+            assert_eq!(seen, expected);
+        }
+        if seen.1.is_some() {
+            return;
+        }
+        before = seen;
+    }
+}
+
+/// Counts frames; notes the fault.
+fn drain(framer: &mut Framer, seen: &mut (usize, Option<Fault>)) {
+    loop {
+        match framer.poll() {
+            Ok(None) => return,
+            Ok(Some(_)) => seen.0 += 1,
+            Err(fault) => {
+                seen.1 = Some(fault);
+                return;
+            }
+        }
+    }
+}
 
 /// What is done with elements once they were framed.
 fn take_out(stream: &[u8], limits: FrameLimits) {

@@ -18,7 +18,7 @@ use super::toplevel;
 /// finds the next frame, [`frame`](Self::frame) shows it. The same bytes give the same frames and the same fault,
 /// however they were split.
 ///
-/// It holds at most the larger of [`FrameLimits::frame_bytes`] and [`FrameLimits::header_bytes`] plus two windows of 16
+/// It holds at most the larger of [`FrameLimits::frame_bytes`] and [`FrameLimits::header_bytes`] plus two windows of 17
 /// KiB, and what the tape of one element takes, which the other limits bound. Its buffers are overwritten when it is
 /// dropped; what they left behind when they grew is not.
 pub struct Framer {

@@ -31,11 +31,12 @@
 //! `str`. A tag is read when it is whole, on xmlparser's `Stream`, with short ways for what nearly all tags consist of;
 //! text is skipped with memchr. What was read goes to a tape of nodes, attributes and namespaces, which the views read:
 //! nothing is tokenised twice, and in steady state nothing is allocated. The cost is linear in the bytes, in chunks of any
-//! size.
+//! size. Bytes that come one by one wait, up to 512 of them, as long as they can complete nothing and are known to be
+//! legal; no frame and no fault comes later for that.
 //!
 //! # Memory
 //!
-//! A framer holds at most the larger of `frame_bytes` and `header_bytes` plus two windows of 16 KiB, and the tape: 40 bytes
+//! A framer holds at most the larger of `frame_bytes` and `header_bytes` plus two windows of 17 KiB, and the tape: 40 bytes
 //! for each of at most `3 * elements + 1` nodes, 32 for each attribute and 24 more if it declares a namespace; of these
 //! there are at most `elements * attributes`, at five bytes of text or more each. Vectors may hold up to twice that by the way they grow.
 //! [`Framer::shrink`] gives back what is not in use.
