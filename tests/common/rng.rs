@@ -4,8 +4,14 @@
 pub struct Rng(u64);
 
 impl Rng {
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    /// The same in every run, unless `INVARIANTS_SEED` is set: then another
+    /// run for each of its values (`.ci/deep soak` prints them).
+    pub fn new(seed: u64) -> Self {
+        let soak = match std::env::var("INVARIANTS_SEED") {
+            Ok(text) => text.parse().expect("INVARIANTS_SEED is a number"),
+            Err(_) => 0_u64,
+        };
+        Self(seed ^ soak.rotate_left(32))
     }
 
     pub fn next(&mut self) -> u64 {
