@@ -121,7 +121,9 @@ impl Link {
         self.tail = match &mut self.transport {
             Transport::Tls { session, .. } if !session.is_handshaking() => {
                 session.close(self.outbox.wire());
-                if session.peer_closed() || self.inbound != Inbound::Open {
+                // What came before a FIN is still to be looked at: it may be the
+                // peer's close_notify.
+                if session.peer_closed() || self.inbound == Inbound::Failed {
                     Tail::Drain
                 } else {
                     Tail::AwaitNotify

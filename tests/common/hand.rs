@@ -124,6 +124,16 @@ impl<N: Negotiation> Hand<N> {
         self.raw(&bytes);
     }
 
+    /// The peer says this, ends TLS and TCP, all before the machine is polled.
+    pub fn say_and_leave(&mut self, text: &str) {
+        let tls = self.tls.as_mut().expect("under TLS");
+        let mut bytes = tls.seal(text.as_bytes());
+        tls.connection.send_close_notify();
+        bytes.extend(tls.output());
+        assert_eq!(self.side.machine.receive(&bytes), bytes.len());
+        self.fin();
+    }
+
     /// Whether the machine ended its direction of TLS.
     pub fn got_close_notify(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.closed)

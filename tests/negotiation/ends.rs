@@ -105,6 +105,21 @@ const ROWS: [Row; 21] = [
     row(TLS,   We,     &[Forged], ("tls", false, Manner::Graceful)),
 ];
 
+/// The end is acted on behind everything before it, close_notify included.
+#[test]
+fn a_close_notify_that_came_with_the_fin_is_seen() {
+    for via in TLS {
+        let mut initiator = initiator_at(*via, At::Established);
+        initiator.say_and_leave(FOOTER);
+        let mut responder = responder_at(*via, At::Established);
+        responder.say_and_leave(FOOTER);
+        for close in [initiator.close(), responder.close()] {
+            assert_eq!(close.reason().code(), "closed", "{via:?}");
+            assert!(!close.truncated(), "{via:?}");
+        }
+    }
+}
+
 #[test]
 fn the_end_of_the_transport_gives_the_reason_row_by_row() {
     for row in &ROWS {
