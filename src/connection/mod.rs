@@ -175,7 +175,8 @@ impl<N: Negotiation> Connection<N> {
         self.link.request(Request::Abort);
     }
 
-    /// The [`CloseTcp`] by value: `Some` once, after
+    /// The [`CloseTcp`] by value: `Some` once, as soon as the machine has
+    /// closed. Where the last poll still had an event, that is one poll before
     /// [`Action::CloseTcp`].
     pub fn take_close(&mut self) -> Option<CloseTcp> {
         self.link.take_close()
