@@ -411,11 +411,16 @@ fn byte_by_byte_every_frame_and_fault_shows_with_the_byte_that_brings_it_about()
     for stream in streams() {
         for limits in [FrameLimits::default(), tight] {
             let mut bytewise = Framer::new(limits);
-            let mut frames = 0;
+            let mut fed = Framer::new(limits);
+            let (mut frames, mut fed_frames) = (0, 0);
             for end in 1..=stream.len() {
                 assert_eq!(bytewise.push(&stream[end - 1..end]), 1);
                 let fault = drain(&mut bytewise, &mut frames);
                 let shown = || String::from_utf8_lossy(&stream[..end]).into_owned();
+                let fed_fault = feed(&mut fed, &stream[end - 1..end], &mut fed_frames);
+                assert_eq!(fault, fed_fault, "{}", shown());
+                assert_eq!(frames, fed_frames, "{}", shown());
+                assert_eq!(bytewise.unread(), fed.unread(), "{}", shown());
                 if fault.is_none() {
                     assert!(bytewise.unread().is_empty(), "{}", shown());
                 }
@@ -433,6 +438,16 @@ fn byte_by_byte_every_frame_and_fault_shows_with_the_byte_that_brings_it_about()
                     break;
                 }
             }
+        }
+    }
+}
+
+fn feed(framer: &mut Framer, mut bytes: &[u8], frames: &mut usize) -> Option<Fault> {
+    loop {
+        match framer.feed(&mut bytes) {
+            Ok(None) => return None,
+            Ok(Some(_)) => *frames += 1,
+            Err(fault) => return Some(fault),
         }
     }
 }
@@ -483,9 +498,15 @@ fn what_waits_to_be_read_is_no_unread_byte_and_does_not_survive_a_restart() {
             let mut framer = Framer::new(FrameLimits::default());
             framer.push([HEADER, before].concat().as_bytes());
             assert_eq!(drain(&mut framer, &mut 0), None);
-            for &byte in &waiting.as_bytes()[..=cut] {
-                framer.push(&[byte]);
-                assert_eq!(framer.poll(), Ok(None));
+            for (at, &byte) in waiting.as_bytes()[..=cut].iter().enumerate() {
+                // By either way, and changing between them.
+                if (at + cut) % 3 == 0 {
+                    assert_eq!(framer.push(&[byte]), 1);
+                    assert_eq!(framer.unread(), [byte]);
+                    assert_eq!(framer.poll(), Ok(None));
+                } else {
+                    assert_eq!(framer.feed(&mut &[byte][..]), Ok(None));
+                }
                 assert!(framer.unread().is_empty());
                 assert!(framer.is_partial());
                 assert!(framer.capacity() >= 16_384);
@@ -520,7 +541,13 @@ fn every_way_to_put_bytes_in_goes_on_where_the_last_one_stopped() {
             let (chunk, behind) = rest.split_at(n);
             rest = behind;
             match turn & 5 {
-                0 | 1 => assert_eq!(framer.push(chunk), n),
+                0 => assert_eq!(framer.push(chunk), n),
+                1 => {
+                    let mut chunk = chunk;
+                    while framer.feed(&mut chunk).unwrap().is_some() {
+                        frames.extend(framer.frame().map(xml::describe));
+                    }
+                }
                 4 => {
                     framer.window()[..n].copy_from_slice(chunk);
                     framer.pushed(n);

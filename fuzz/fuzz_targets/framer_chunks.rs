@@ -6,7 +6,7 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use xmpp_stream::xml::{Checker, Fault, Frame, FrameLimits, Framer, StanzaBuf};
-use xmpp_stream_fuzz::{HEADER, run, tree};
+use xmpp_stream_fuzz::{HEADER, feed, run, tree};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -36,20 +36,34 @@ fuzz_target!(|input: Input<'_>| {
     let whole = run(&stream, &[], limits);
     let bytewise = run(&stream, &vec![1; stream.len()], limits);
     assert_eq!(whole, bytewise);
+    assert_eq!(whole, feed(&stream, &vec![1; stream.len()], limits));
     in_time(&stream, limits);
     let chunks: Vec<usize> = input.chunks.iter().map(|&n| usize::from(n)).collect();
     assert_eq!(whole, run(&stream, &chunks, limits));
+    assert_eq!(whole, feed(&stream, &chunks, limits));
     take_out(&stream, limits);
 });
 
 /// Byte by byte, each frame and the fault show with the byte that brings them about.
 fn in_time(stream: &[u8], limits: FrameLimits) {
-    let mut bytewise = Framer::new(limits);
+    let (mut bytewise, mut fed) = (Framer::new(limits), Framer::new(limits));
     let mut before = (0, None);
     for (at, byte) in stream.iter().enumerate() {
         let mut seen = before;
         assert_eq!(bytewise.push(&[*byte]), 1);
         drain(&mut bytewise, &mut seen);
+        let (mut seen_fed, mut chunk) = (before, &[*byte][..]);
+        loop {
+            match fed.feed(&mut chunk) {
+                Ok(None) => break,
+                Ok(Some(_)) => seen_fed.0 += 1,
+                Err(fault) => {
+                    seen_fed.1 = Some(fault);
+                    break;
+                }
+            }
+        }
+        assert_eq!(seen, seen_fed);
         if seen == before && at + 1 < stream.len() {
             continue;
         }

@@ -57,7 +57,7 @@ pub enum Seed {
     Footer,
 }
 
-/// Feeds chunks of the given lengths, then the rest; zeros take no bytes, but poll.
+/// Pushes chunks of the given lengths, then the rest; zeros take no bytes, but poll.
 pub fn run(stream: &[u8], chunks: &[usize], limits: FrameLimits) -> Seen {
     let mut framer = Framer::new(limits);
     let mut frames = Vec::new();
@@ -91,6 +91,52 @@ pub fn run(stream: &[u8], chunks: &[usize], limits: FrameLimits) -> Seen {
                 frames,
                 fault: None,
             };
+        }
+    }
+}
+
+/// Feeds chunks of the given lengths, then the rest; a zero pushes a byte and does not poll.
+pub fn feed(stream: &[u8], chunks: &[usize], limits: FrameLimits) -> Seen {
+    let mut framer = Framer::new(limits);
+    let mut frames = Vec::new();
+    let mut rest = stream;
+    let mut lengths = chunks.iter().copied();
+    while !rest.is_empty() {
+        let length = lengths.next().unwrap_or(rest.len()).min(rest.len());
+        if length == 0 {
+            rest = &rest[framer.push(&rest[..1])..];
+            continue;
+        }
+        let (mut chunk, behind) = rest.split_at(length);
+        rest = behind;
+        loop {
+            match framer.feed(&mut chunk) {
+                Ok(None) => break,
+                Ok(Some(_)) => frames.push(seed(framer.frame().expect("a frame was found"))),
+                Err(fault) => {
+                    assert_eq!(framer.poll(), Err(fault), "a fault is for ever");
+                    let fault = Some(fault);
+                    return Seen { frames, fault };
+                }
+            }
+        }
+        assert!(chunk.is_empty(), "what is fed is taken");
+        assert!(framer.unread().is_empty(), "what is taken is looked at");
+    }
+    let mut last = Seen {
+        frames,
+        fault: None,
+    };
+    loop {
+        match framer.poll() {
+            Ok(None) => return last,
+            Ok(Some(_)) => last
+                .frames
+                .push(seed(framer.frame().expect("a frame was found"))),
+            Err(fault) => {
+                last.fault = Some(fault);
+                return last;
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) enum Controls {
 }
 
 /// Checks that bytes are UTF-8 and XML characters.
+#[inline]
 pub(crate) fn validate(bytes: &[u8]) -> Valid<'_> {
     let (text, wrong) = match core::str::from_utf8(bytes) {
         Ok(text) => (text, None),
@@ -53,9 +54,10 @@ pub(crate) fn validate(bytes: &[u8]) -> Valid<'_> {
 /// and U+FFFF. (Surrogates cannot stand in a `str`.) The error is its offset.
 pub(crate) fn characters(text: &str) -> Result<Controls, usize> {
     let bytes = text.as_bytes();
-    // Vector instructions pay for themselves from 16 bytes on, and longer blocks where there are many.
+    // Vector instructions pay for themselves from 8 bytes on, and longer blocks where there are many.
     match bytes.len() {
-        0..16 => short(bytes),
+        0..8 => short(bytes),
+        8..16 => blocks::<8>(bytes),
         16..64 => blocks::<16>(bytes),
         _ => blocks::<64>(bytes),
     }
@@ -70,10 +72,7 @@ fn blocks<const N: usize>(bytes: &[u8]) -> Result<Controls, usize> {
     let mut start = 0;
     while let Some(block) = bytes.get(start..).and_then(<[u8]>::first_chunk::<N>) {
         if !is_plain(block) {
-            controls = controls.max(match is_lines(block) {
-                true => Controls::Lines,
-                false => examine(bytes, start, block)?,
-            });
+            controls = controls.max(other(bytes, start, block)?);
         }
         if start == last {
             break;
@@ -107,6 +106,12 @@ fn is_plain<const N: usize>(block: &[u8; N]) -> bool {
     block.iter().fold(0, |found, &b| found | below_space(b)) == 0
 }
 
+/// Whether there is nothing to look at more closely.
+fn is_harmless<const N: usize>(block: &[u8; N]) -> bool {
+    let other = |b: u8| u8::from(b < 0x20) | u8::from(b == 0xEF);
+    block.iter().fold(0, |found, &b| found | other(b)) == 0
+}
+
 /// Whether there is nothing but that and line feeds.
 fn is_lines<const N: usize>(block: &[u8; N]) -> bool {
     let other = |b| below_space(b) & u8::from(b != b'\n');
@@ -116,6 +121,17 @@ fn is_lines<const N: usize>(block: &[u8; N]) -> bool {
 /// As signed numbers, controls and everything that is not ASCII are below the space: one comparison.
 fn below_space(byte: u8) -> u8 {
     u8::from(i8::from_ne_bytes([byte]) < 0x20)
+}
+
+#[inline(never)] // Its frame would burden all the plain ones.
+fn other<const N: usize>(bytes: &[u8], start: usize, block: &[u8; N]) -> Result<Controls, usize> {
+    if is_lines(block) {
+        return Ok(Controls::Lines);
+    }
+    if is_harmless(block) {
+        return Ok(Controls::None);
+    }
+    examine(bytes, start, block)
 }
 
 /// Looks more closely. There are no branches, so it is done with vector instructions.

@@ -9,7 +9,7 @@ use super::input::Input;
 use super::limits::FrameLimits;
 use super::names::Scope;
 use super::quiet::Quiet;
-use super::reader::{Found, Reach, Reader, Stage};
+use super::reader::{Found, Reader, Stage};
 use super::toplevel;
 
 /// Cuts the bytes of a stream into frames and validates them (RFC 6120 sections 4, 11).
@@ -69,8 +69,13 @@ impl Framer {
     /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
+        self.quiet.pause();
         match bytes {
-            [byte] if self.quiet.takes(*byte) && self.input.store(*byte) => 1,
+            [byte] if self.input.has_room() => {
+                self.input.store(*byte);
+                self.input.arrive(1);
+                1
+            }
             _ => self.store(bytes),
         }
     }
@@ -78,12 +83,13 @@ impl Framer {
     /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
     /// [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
+        self.quiet.pause();
         self.input.window(self.read())
     }
 
     /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
     pub fn pushed(&mut self, n: usize) {
-        self.quiet = Quiet::default();
+        self.quiet.pause();
         self.input.pushed(n);
     }
 
@@ -95,11 +101,76 @@ impl Framer {
     /// inside a tag shows when the tag is whole, any other at its first byte.
     #[inline]
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
-        if self.quiet.lasts() {
-            self.input.look();
+        if self.quiet.lasts() || self.glance() {
             return Ok(None);
         }
         self.find()
+    }
+
+    /// [`push`](Self::push) and [`poll`](Self::poll) in one: takes bytes off the front of `bytes` and finds the next
+    /// frame. `None`: all of them were taken, and more are needed. The quickest way for bytes that come one by one.
+    ///
+    /// ```
+    /// # use xmpp_stream::xml::{Fault, FrameLimits, Framer};
+    /// # fn main() -> Result<(), Fault> {
+    /// let mut framer = Framer::new(FrameLimits::default());
+    /// for mut chunk in [&b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..], b"<a xm", b"lns='b'/>"] {
+    ///     while let Some(kind) = framer.feed(&mut chunk)? {
+    ///         println!("{kind:?}: {:?}", framer.frame());
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`poll`](Self::poll).
+    #[inline]
+    pub fn feed(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameKind>, Fault> {
+        match *bytes {
+            [byte] if self.input.has_room() && self.quiet.takes(*byte) => {
+                self.input.store(*byte);
+                *bytes = &[];
+                Ok(None)
+            }
+            _ => {
+                let (found, rest) = self.gather(bytes);
+                *bytes = rest;
+                found
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn gather<'b>(&mut self, mut bytes: &'b [u8]) -> (Result<Option<FrameKind>, Fault>, &'b [u8]) {
+        loop {
+            let taken = self.push(bytes);
+            bytes = bytes.get(taken..).unwrap_or_default();
+            match self.poll() {
+                Ok(None) if !bytes.is_empty() => {}
+                found => return (found, bytes),
+            }
+        }
+    }
+
+    /// Whether all that has arrived since the last poll is quiet.
+    #[inline]
+    fn glance(&mut self) -> bool {
+        if !self.quiet.resumes() {
+            return false;
+        }
+        let quiet = self.input.is_lull() && self.quiet.take_all(self.input.arrived());
+        match quiet {
+            true => self.input.look(),
+            false => self.quiet = Quiet::default(),
+        }
+        quiet
+    }
+
+    #[inline(never)]
+    fn store(&mut self, bytes: &[u8]) -> usize {
+        self.input.push(self.read(), bytes)
     }
 
     #[inline(never)] // Its frame would make the short way long.
@@ -110,36 +181,32 @@ impl Framer {
         if let Some((_, length)) = self.current.take() {
             self.input.consume(length);
         }
+        self.advance().map_err(|flaw| {
+            let fault = flaw.from(self.input.position());
+            self.reader.fail(fault);
+            fault
+        })
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<Option<FrameKind>, Flaw> {
         loop {
-            let found = match self.supply {
-                Supply::Unread => self.reader.step(Reach {
-                    text: self.input.text(),
-                    controls: self.input.controls(),
-                    position: self.input.position(),
-                }),
-                Supply::Exhausted => match self.feed() {
-                    Ok(true) => Ok(Found::Nothing),
-                    Ok(false) => {
-                        self.rest();
-                        return Ok(None);
-                    }
-                    Err(flaw) => Err(flaw),
-                },
-            };
-            self.supply = Supply::Unread;
-            match found {
-                Ok(Found::Frame(kind, length)) => {
+            let limit = self.reader.byte_limit(self.input.position());
+            if self.supply == Supply::Exhausted {
+                if !self.refill(limit)? {
+                    return Ok(None);
+                }
+                self.supply = Supply::Unread;
+            }
+            let controls = self.input.controls();
+            match self.reader.step(self.input.text(), controls, limit)? {
+                Found::Frame(kind, length) => {
                     self.current = Some((kind, length));
                     return Ok(Some(kind));
                 }
-                Ok(Found::Skip(length)) => self.input.consume(length),
-                Ok(Found::Nothing) => {}
-                Ok(Found::Starved) => self.supply = Supply::Exhausted,
-                Err(flaw) => {
-                    let fault = flaw.from(self.input.position());
-                    self.reader.fail(fault);
-                    return Err(fault);
-                }
+                Found::Skip(length) => self.input.consume(length),
+                Found::Nothing => {}
+                Found::Starved => self.supply = Supply::Exhausted,
             }
         }
     }
@@ -195,43 +262,29 @@ impl Framer {
         self.reader.scope()
     }
 
-    #[inline(never)]
-    fn store(&mut self, bytes: &[u8]) -> usize {
-        self.quiet = Quiet::default();
-        self.input.push(self.read(), bytes)
-    }
-
-    /// Validates more bytes. `false`: there are none.
-    fn feed(&mut self) -> Result<bool, Flaw> {
-        let limit = self.reader.byte_limit(self.input.position());
-        if self.input.length() >= limit {
+    /// Validates more bytes of the frame, which may have `limit`. `false`: there are none.
+    fn refill(&mut self, limit: usize) -> Result<bool, Flaw> {
+        let length = self.input.length();
+        // With as many bytes as a frame may have and no end, a fault is due.
+        let Some(room) = limit.checked_sub(length + 1) else {
             return Err(FaultKind::Limit(self.reader.limited()).at(limit));
-        }
+        };
         if self.input.refill() {
             return Ok(true);
         }
-        match (self.input.wrong(), self.reader.stage()) {
-            (None, _) => Ok(false),
-            (Some(_), Stage::Start)
-                if toplevel::is_foreign_encoding(self.input.text(), self.input.next()) =>
-            {
-                Err(FaultKind::UnsupportedEncoding.at(0))
+        let Some(flaw) = self.input.wrong() else {
+            // What may come next without being looked at at once?
+            if self.input.lull(room) {
+                self.quiet = Quiet::new(self.reader.place(length));
             }
-            (Some(flaw), _) => Err(flaw),
-        }
-    }
-
-    /// All that has arrived was looked at. What may come next without being looked at at once?
-    fn rest(&mut self) {
-        let length = self.input.length();
-        let limit = self.reader.byte_limit(self.input.position());
-        // With as many bytes as a frame may have, a fault is due.
-        let room = limit.saturating_sub(length).saturating_sub(1);
-        self.quiet = if self.input.lull(room) {
-            Quiet::new(self.reader.place(length))
-        } else {
-            Quiet::default()
+            return Ok(false);
         };
+        Err(match self.reader.stage() {
+            Stage::Start if toplevel::is_foreign_encoding(self.input.text(), self.input.next()) => {
+                FaultKind::UnsupportedEncoding.at(0)
+            }
+            _ => flaw,
+        })
     }
 
     /// How much was looked at: the current frame, or, if there is none, all of the text and what waits behind it.

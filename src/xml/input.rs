@@ -24,9 +24,9 @@ pub(crate) struct Input {
     filled: usize,
     /// How many of them were validated and copied: they are the end of `text`.
     copied: usize,
-    /// How many of them were looked at: besides what was copied, quiet bytes or the start of a character.
-    looked_at: usize,
-    /// How many of them may be quiet bytes.
+    /// How many of them, at the end, were not looked at. The others were copied, or are quiet or the start of a character.
+    arrived: usize,
+    /// How many of them may be quiet.
     room: usize,
     text: String,
     /// Where the current frame starts in `text`.
@@ -45,7 +45,7 @@ impl Default for Input {
             raw: Vec::new(),
             filled: 0,
             copied: 0,
-            looked_at: 0,
+            arrived: 0,
             room: 0,
             text: String::new(),
             start: 0,
@@ -68,9 +68,12 @@ impl Input {
 
     pub(crate) fn push(&mut self, n: usize, bytes: &[u8]) -> usize {
         self.settle(n);
-        let taken = bytes.len().min(self.capacity(n));
+        let taken = bytes.len().min(RAW_BYTES.saturating_sub(self.filled));
         let bytes = bytes.get(..taken).unwrap_or_default();
         let end = self.filled + taken;
+        if self.raw.len() == RAW_BYTES {
+            self.raw.truncate(self.filled.max(quiet::MOST));
+        }
         if let Some(room) = self.raw.get_mut(self.filled..end) {
             room.copy_from_slice(bytes);
         } else {
@@ -78,19 +81,22 @@ impl Input {
             self.raw.extend_from_slice(bytes);
         }
         self.filled = end;
+        self.arrived += taken;
         taken
     }
 
-    /// Stores one quiet byte, if there is room that [`lull`](Self::lull) made.
+    /// Whether [`store`](Self::store) has room, which [`lull`](Self::lull) made.
     #[inline]
-    pub(crate) fn store(&mut self, byte: u8) -> bool {
-        match self.raw.get_mut(self.filled) {
-            Some(place) if self.filled < self.room => {
-                *place = byte;
-                self.filled += 1;
-                true
-            }
-            _ => false,
+    pub(crate) fn has_room(&self) -> bool {
+        self.filled < self.raw.len()
+    }
+
+    /// Stores one quiet byte.
+    #[inline]
+    pub(crate) fn store(&mut self, byte: u8) {
+        if let Some(place) = self.raw.get_mut(self.filled) {
+            *place = byte;
+            self.filled += 1;
         }
     }
 
@@ -101,7 +107,9 @@ impl Input {
     }
 
     pub(crate) fn pushed(&mut self, n: usize) {
-        self.filled = self.filled.saturating_add(n).min(self.raw.len());
+        let n = n.min(self.raw.len().saturating_sub(self.filled));
+        self.filled += n;
+        self.arrived += n;
     }
 
     /// The validated text from the start of the current frame.
@@ -132,7 +140,18 @@ impl Input {
 
     /// Validates what has arrived since. `false`: nothing new. Only to be called when all of the text was read and
     /// holds no whole frame: from here on `unread` cannot tell what stood behind a place in it.
+    #[inline]
     pub(crate) fn refill(&mut self) -> bool {
+        if self.copied < self.filled {
+            return self.take_in();
+        }
+        self.filled = 0;
+        self.copied = 0;
+        self.arrived = 0;
+        false
+    }
+
+    fn take_in(&mut self) -> bool {
         if self.start > 0 {
             // Each byte is moved once at most: the frame it belongs to then starts at 0.
             self.text.drain(..self.start);
@@ -141,13 +160,13 @@ impl Input {
         if self.text.is_empty() {
             self.controls = Controls::None;
         }
-        if self.copied < self.filled && self.copied > 0 {
+        if self.copied > 0 {
             self.raw.copy_within(self.copied..self.filled, 0);
+            self.filled -= self.copied;
+            self.copied = 0;
         }
-        self.filled -= self.copied;
-        self.copied = 0;
-        self.looked_at = 0;
-        if self.wrong.is_some() || self.filled == 0 {
+        self.arrived = self.filled;
+        if self.wrong.is_some() {
             return false;
         }
         let valid = chars::validate(self.raw.get(..self.filled).unwrap_or_default());
@@ -161,23 +180,43 @@ impl Input {
     /// After [`refill`](Self::refill) found nothing: makes room for at most `room` quiet bytes. `false`: none may come.
     pub(crate) fn lull(&mut self, room: usize) -> bool {
         self.look();
-        if self.raw.len() < quiet::MOST {
-            self.raw.resize(quiet::MOST, 0);
+        // The start of a character is not quiet, and where there is a window it is used.
+        if self.filled > 0 || self.raw.len() == RAW_BYTES {
+            return false;
         }
         self.room = room.min(quiet::MOST);
-        // The start of a character is not quiet.
-        self.filled == 0
+        if self.raw.len() != self.room {
+            self.raw.resize(self.room, 0);
+        }
+        true
+    }
+
+    /// Whether all that was stored since has found room.
+    pub(crate) fn is_lull(&self) -> bool {
+        self.raw.len() == self.room
+    }
+
+    /// Takes note that `n` bytes were not looked at.
+    #[inline]
+    pub(crate) fn arrive(&mut self, n: usize) {
+        self.arrived += n;
+    }
+
+    /// What was not looked at.
+    pub(crate) fn arrived(&self) -> &[u8] {
+        self.raw
+            .get(self.filled.saturating_sub(self.arrived)..self.filled)
+            .unwrap_or_default()
     }
 
     /// Takes note that all bytes were looked at.
-    #[inline]
     pub(crate) fn look(&mut self) {
-        self.looked_at = self.filled;
+        self.arrived = 0;
     }
 
     /// How much of the frame was looked at: text, and what waits behind it.
     pub(crate) fn looked_at(&self) -> usize {
-        self.length() + self.looked_at.saturating_sub(self.copied)
+        self.length() + self.filled.saturating_sub(self.copied + self.arrived)
     }
 
     /// What is wrong with the bytes behind the text, relative to the start of the frame.
@@ -205,7 +244,7 @@ impl Input {
         self.raw.extend_from_slice(&kept);
         self.filled = kept.len();
         self.copied = 0;
-        self.looked_at = 0;
+        self.arrived = kept.len();
         self.text.zeroize();
         self.start = 0;
         self.position = 0;
@@ -218,6 +257,7 @@ impl Input {
         let kept = self.raw_index(n).min(self.filled);
         self.raw.truncate(kept);
         self.filled = kept;
+        self.arrived = 0;
         self.copied = self.copied.min(kept);
         self.text.truncate(self.start + n);
         self.wrong = None;

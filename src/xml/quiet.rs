@@ -11,12 +11,12 @@
 /// How many bytes may wait. More than nearly all tags have; little beside a window.
 pub(crate) const MOST: usize = 512;
 
+/// Of how many bytes it pays to look at each.
+const FEW: usize = 8;
+
 /// Where reading has come to, as far as it must be known to tell quiet bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Place {
-    /// No byte is quiet here.
-    #[default]
-    Loud,
     /// Behind the header or a first-level element.
     Between,
     /// Behind the `<` of a first-level element.
@@ -25,8 +25,6 @@ pub(crate) enum Place {
     Content,
     /// In character data.
     Text,
-    /// Behind an `&` in character data.
-    Reference,
     /// Behind a `<` in an element.
     Markup,
     /// In a start tag, outside of values.
@@ -39,37 +37,78 @@ pub(crate) enum Place {
     EndTag,
     /// In the content of a CDATA section.
     Cdata,
-    /// In a character of several bytes.
-    Character,
+    // In a character of several bytes, see `TAILS`.
+    Text1,
+    Text2,
+    Text3,
+    TextE0,
+    TextEd,
+    TextEf,
+    TextEfBf,
+    TextF0,
+    TextF4,
+    Single1,
+    Single2,
+    Single3,
+    SingleE0,
+    SingleEd,
+    SingleEf,
+    SingleEfBf,
+    SingleF0,
+    SingleF4,
+    Double1,
+    Double2,
+    Double3,
+    DoubleE0,
+    DoubleEd,
+    DoubleEf,
+    DoubleEfBf,
+    DoubleF0,
+    DoubleF4,
+    /// No byte is quiet here. Until here the table knows all.
+    #[default]
+    Loud,
+    /// Behind an `&` in character data.
+    Reference,
 }
 
 /// Which bytes are quiet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Quiet {
     place: Place,
-    /// What else [`Place::Character`] and [`Place::Reference`] must know.
-    within: Within,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Within {
-    /// How many bytes the character still has; how many the reference may have.
+    /// Where reading has come to while there are bytes that were not looked at.
+    paused: Place,
+    /// How many bytes the reference may still have.
     left: u8,
-    /// What the next byte of the character may be.
-    low: u8,
-    high: u8,
-    /// The first byte of the character.
-    lead: u8,
-    /// Where the character stands.
-    around: Place,
 }
 
 impl Quiet {
     pub(crate) fn new(place: Place) -> Self {
         Self {
             place,
-            within: Within::default(),
+            ..Self::default()
         }
+    }
+
+    /// Bytes come that are not looked at yet.
+    #[inline]
+    pub(crate) fn pause(&mut self) {
+        if self.lasts() {
+            self.paused = core::mem::take(&mut self.place);
+        }
+    }
+
+    /// Goes on behind a pause, if there was one.
+    #[inline]
+    pub(crate) fn resumes(&mut self) -> bool {
+        self.place = core::mem::take(&mut self.paused);
+        self.lasts()
+    }
+
+    /// Whether a few more bytes are quiet.
+    #[inline]
+    pub(crate) fn take_all(&mut self, bytes: &[u8]) -> bool {
+        bytes.len() <= FEW && bytes.iter().all(|&byte| self.takes(byte))
     }
 
     /// Whether all bytes since the last reading were quiet.
@@ -81,92 +120,62 @@ impl Quiet {
     /// Whether one more byte is quiet. Behind one that is not, none is.
     #[inline]
     pub(crate) fn takes(&mut self, byte: u8) -> bool {
-        match NEXT[self.place as usize][usize::from(byte)] {
-            Place::Loud => {
-                self.place = self.other(byte);
-                self.lasts()
-            }
-            next => {
-                self.place = next;
-                true
-            }
+        let next = NEXT[self.place as usize][usize::from(byte)];
+        if next < Place::Loud {
+            self.place = next;
+            return true;
         }
-    }
-
-    /// What does not follow from place and byte alone.
-    fn other(&mut self, byte: u8) -> Place {
-        let within = &mut self.within;
-        match (self.place, byte) {
-            (Place::Character, _) if within.low <= byte && byte <= within.high => {
-                within.left = within.left.saturating_sub(1);
-                within.low = 0x80;
-                within.high = match (within.lead, byte) {
-                    (0xEF, 0xBF) => 0xBD, // U+FFFE and U+FFFF are no XML characters.
-                    _ => 0xBF,
-                };
-                match within.left {
-                    0 => within.around,
-                    _ => Place::Character,
-                }
-            }
-            (Place::Content | Place::Text, b'&') => {
-                // So many bytes are looked at in any case, see `FrameLimits::reference_bytes`.
-                within.left = 15;
-                Place::Reference
-            }
-            (Place::Reference, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'#')
-                if within.left > 0 =>
-            {
-                within.left -= 1;
-                Place::Reference
-            }
-            (Place::Content | Place::Text, 0xC2..=0xF4) => within.lead(byte, Place::Text),
-            (
-                Place::StartTag | Place::Single | Place::Double | Place::EndTag | Place::Cdata,
-                0xC2..=0xF4,
-            ) => within.lead(byte, self.place),
+        self.place = match next {
+            Place::Reference => self.reference(byte),
             _ => Place::Loud,
+        };
+        self.lasts()
+    }
+
+    #[cold]
+    fn reference(&mut self, byte: u8) -> Place {
+        self.left = match byte {
+            // So many bytes are looked at in any case, see `FrameLimits::reference_bytes`.
+            b'&' => 16,
+            _ => self.left,
+        };
+        self.left = self.left.saturating_sub(1);
+        match self.left {
+            0 => Place::Loud,
+            _ => Place::Reference,
         }
     }
 }
 
-impl Within {
-    /// Takes the first byte of a character (The Unicode Standard, table 3-7).
-    fn lead(&mut self, byte: u8, around: Place) -> Place {
-        let (left, low, high) = match byte {
-            0xE0 => (2, 0xA0, 0xBF),
-            0xED => (2, 0x80, 0x9F),
-            0xE1..=0xEF => (2, 0x80, 0xBF),
-            0xF0 => (3, 0x90, 0xBF),
-            0xF4 => (3, 0x80, 0x8F),
-            0xF1..=0xF3 => (3, 0x80, 0xBF),
-            _ => (1, 0x80, 0xBF),
-        };
-        *self = Self {
-            left,
-            low,
-            high,
-            lead: byte,
-            around,
-        };
-        Place::Character
-    }
-}
+/// Where characters of several bytes are quiet. Elsewhere they are rare.
+const AROUND: [Place; 3] = [Place::Text, Place::Single, Place::Double];
 
-/// Where an ASCII byte leads; [`Place::Loud`] also where [`Quiet::other`] knows better.
-const fn next(place: Place, byte: u8) -> Place {
-    let legal = matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=0x7F);
+/// For each of them the places within a character (The Unicode Standard, table 3-7): one byte is missing; two are; three
+/// are; behind 0xE0, 0xED, 0xEF, 0xEF 0xBF, 0xF0 and 0xF4, which not every byte may follow.
+#[rustfmt::skip]
+#[allow(clippy::enum_glob_use, reason = "a table of nearly all of them")]
+const TAILS: [[Place; 9]; 3] = {
+    use Place::*;
+    [
+        [Text1, Text2, Text3, TextE0, TextEd, TextEf, TextEfBf, TextF0, TextF4],
+        [Single1, Single2, Single3, SingleE0, SingleEd, SingleEf, SingleEfBf, SingleF0, SingleF4],
+        [Double1, Double2, Double3, DoubleE0, DoubleEd, DoubleEf, DoubleEfBf, DoubleF0, DoubleF4],
+    ]
+};
+
+/// Where an ASCII byte leads.
+const fn ascii(place: Place, byte: u8) -> Place {
     match (place, byte) {
-        _ if !legal => Place::Loud,
-        (Place::Loud | Place::Reference | Place::Character, _) => Place::Loud,
+        (_, ..=8 | 11 | 12 | 14..=31 | 128..) => Place::Loud,
         (Place::Between, b'<') => Place::Opening,
-        (Place::Between, _) => Place::Loud,
         (Place::Opening | Place::Markup, b'A'..=b'Z' | b'a'..=b'z' | b'_') => Place::StartTag,
         (Place::Markup, b'/') => Place::EndTag,
-        (Place::Opening | Place::Markup, _) => Place::Loud,
-        (Place::Content | Place::Text, b'<') => Place::Markup,
-        (Place::Content | Place::Text, b'&' | b'>') => Place::Loud,
-        (Place::Content | Place::Text, _) => Place::Text,
+        (Place::Between | Place::Opening | Place::Markup, _) => Place::Loud,
+        (Place::Text, b'<') => Place::Markup,
+        (Place::Text, b'&') => Place::Reference,
+        (Place::Text, b'>') => Place::Loud,
+        (Place::Text, _) => Place::Text,
+        (Place::Reference, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'#') => Place::Reference,
         (Place::Single, b'\'') | (Place::Double, b'"') => Place::StartTag,
         (_, b'<') => Place::Loud,
         (Place::Single, _) => Place::Single,
@@ -177,37 +186,86 @@ const fn next(place: Place, byte: u8) -> Place {
         (Place::StartTag, _) => Place::StartTag,
         (Place::EndTag, _) => Place::EndTag,
         (Place::Cdata, _) => Place::Cdata,
+        _ => Place::Loud,
     }
 }
 
-const PLACES: [Place; 13] = [
-    Place::Loud,
+/// Where the first byte of a character of several leads.
+const fn lead(tails: &[Place; 9], byte: u8) -> Place {
+    let [one, two, three, e0, ed, ef, _, f0, f4] = *tails;
+    match byte {
+        0xC2..=0xDF => one,
+        0xE0 => e0,
+        0xED => ed,
+        0xEF => ef,
+        0xE1..=0xEE => two,
+        0xF0 => f0,
+        0xF4 => f4,
+        0xF1..=0xF3 => three,
+        _ => Place::Loud,
+    }
+}
+
+/// Where a later one leads.
+const fn tail(around: Place, tails: &[Place; 9], index: usize, byte: u8) -> Place {
+    let [one, two, _, _, _, _, ef_bf, _, _] = *tails;
+    match (index, byte) {
+        (_, ..=0x7F | 0xC0..) => Place::Loud,
+        (0, _) => around,
+        (1, _) => one,
+        (2, _) => two,
+        (3, 0xA0..) => one,
+        (4, ..=0x9F) => one,
+        (5, 0xBF) => ef_bf,
+        (5, _) => one,
+        // U+FFFE and U+FFFF are no XML characters.
+        (6, ..=0xBD) => around,
+        (7, 0x90..) => two,
+        (8, ..=0x8F) => two,
+        _ => Place::Loud,
+    }
+}
+
+const PLACES: usize = Place::Reference as usize + 1;
+
+/// All but [`Place::Loud`], [`Place::Content`] and those within a character.
+const PLAIN: [Place; 10] = [
     Place::Between,
     Place::Opening,
-    Place::Content,
     Place::Text,
-    Place::Reference,
     Place::Markup,
     Place::StartTag,
     Place::Single,
     Place::Double,
     Place::EndTag,
     Place::Cdata,
-    Place::Character,
+    Place::Reference,
 ];
 
-/// [`next`] for every place and byte.
-static NEXT: [[Place; 256]; PLACES.len()] = {
-    let mut table = [[Place::Loud; 256]; PLACES.len()];
-    let mut place = 0;
-    while place < PLACES.len() {
-        let mut byte: u8 = 0;
-        while byte < 128 {
-            table[PLACES[place] as usize][byte as usize] = next(PLACES[place], byte);
-            byte += 1;
+/// Where each byte leads from each place; [`Place::Reference`] also from where it has had its bytes.
+static NEXT: [[Place; 256]; PLACES] = {
+    let mut table = [[Place::Loud; 256]; PLACES];
+    let mut byte: u8 = 0;
+    while byte < u8::MAX {
+        let mut i = 0;
+        while i < PLAIN.len() {
+            table[PLAIN[i] as usize][byte as usize] = ascii(PLAIN[i], byte);
+            i += 1;
         }
-        place += 1;
+        let mut i = 0;
+        while byte >= 0x80 && i < AROUND.len() {
+            table[AROUND[i] as usize][byte as usize] = lead(&TAILS[i], byte);
+            let mut j = 0;
+            while j < TAILS[i].len() {
+                table[TAILS[i][j] as usize][byte as usize] = tail(AROUND[i], &TAILS[i], j, byte);
+                j += 1;
+            }
+            i += 1;
+        }
+        byte += 1;
     }
+    // What stands behind a tag is text.
+    table[Place::Content as usize] = table[Place::Text as usize];
     table
 };
 
@@ -216,26 +274,9 @@ mod tests {
     use super::super::chars;
     use super::*;
 
-    /// Those in which characters of any kind may stand.
-    const WIDE: [Place; 6] = [
-        Place::Text,
-        Place::StartTag,
-        Place::Single,
-        Place::Double,
-        Place::EndTag,
-        Place::Cdata,
-    ];
-
-    #[test]
-    fn the_table_has_every_place_where_it_belongs() {
-        for (index, place) in PLACES.iter().enumerate() {
-            assert_eq!(*place as usize, index);
-        }
-    }
-
     #[test]
     fn every_legal_character_of_several_bytes_is_quiet_and_no_other() {
-        for place in WIDE {
+        for place in AROUND {
             for code in 0x80..=0x10_FFFF {
                 let Some(c) = char::from_u32(code) else {
                     continue;
@@ -259,7 +300,7 @@ mod tests {
             0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4,
             0xF5, 0xFF,
         ];
-        for place in PLACES {
+        for place in PLAIN {
             for n in 0..edges.len().pow(4) {
                 let bytes = [0, 1, 2, 3].map(|i| edges[n / edges.len().pow(i) % edges.len()]);
                 let mut quiet = Quiet::new(place);

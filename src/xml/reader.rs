@@ -40,6 +40,7 @@ pub(crate) enum Found {
 
 /// What the framer expects or is reading.
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)] // A tag of its own is quicker to read than one hidden in the fault.
 pub(crate) enum Stage {
     /// The first byte of a stream.
     Start,
@@ -68,15 +69,6 @@ pub(crate) enum Stage {
 struct Head {
     text: String,
     tape: Tape,
-}
-
-/// The text from the start of the current frame, and what is known of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) controls: Controls,
-    /// Where it starts in the stream.
-    pub(crate) position: u64,
 }
 
 impl Reader {
@@ -157,19 +149,21 @@ impl Reader {
         }
     }
 
-    /// Goes on through the text.
+    /// Goes on through the text from the start of the current frame, of which `limit` bytes may be.
     #[inline]
-    pub(crate) fn step(&mut self, reach: Reach<'_>) -> Result<Found, Flaw> {
-        if let Stage::Start | Stage::Prolog | Stage::Between = self.stage {
-            self.limits = self.next_limits;
-        }
-        let text = view(reach.text, self.byte_limit(reach.position));
+    pub(crate) fn step(
+        &mut self,
+        text: &str,
+        controls: Controls,
+        limit: usize,
+    ) -> Result<Found, Flaw> {
+        let text = view(text, limit);
         match self.stage {
             Stage::Element => {
                 let around = Surroundings {
                     scope: &self.scope,
                     limits: &self.limits,
-                    controls: reach.controls,
+                    controls,
                     undeclared: FaultKind::UndeclaredFirstLevelPrefix,
                 };
                 let Some(length) = self.assembler.element(text, &around)? else {
@@ -202,7 +196,7 @@ impl Reader {
                 let around = Surroundings {
                     scope: &self.scope,
                     limits: &self.limits,
-                    controls: reach.controls,
+                    controls,
                     undeclared: FaultKind::UndeclaredPrefix,
                 };
                 let tag = self.assembler.header(text, &around)?;
@@ -290,16 +284,23 @@ impl Reader {
         }
     }
 
-    /// How many bytes may stand between the start of the current frame and its end.
-    pub(crate) fn byte_limit(&self, position: u64) -> usize {
-        match self.stage {
-            Stage::Start | Stage::Declaration { .. } | Stage::Prolog | Stage::Header => {
-                let before = usize::try_from(position).unwrap_or(usize::MAX);
-                self.limits.header_bytes.saturating_sub(before)
+    /// How many bytes may stand between the start of the current frame, which is at `position`, and its end. New limits
+    /// hold from here on if no frame has begun.
+    pub(crate) fn byte_limit(&mut self, position: u64) -> usize {
+        let header_bytes = match self.stage {
+            Stage::Element | Stage::Footer(_) => return self.limits.frame_bytes,
+            Stage::Between => {
+                self.limits = self.next_limits;
+                return self.limits.frame_bytes;
             }
-            Stage::End | Stage::EmptyRoot | Stage::Failed(_) => usize::MAX,
-            Stage::Between | Stage::Element | Stage::Footer(_) => self.limits.frame_bytes,
-        }
+            Stage::Start | Stage::Prolog => {
+                self.limits = self.next_limits;
+                self.limits.header_bytes
+            }
+            Stage::Declaration { .. } | Stage::Header => self.limits.header_bytes,
+            Stage::End | Stage::EmptyRoot | Stage::Failed(_) => return usize::MAX,
+        };
+        header_bytes.saturating_sub(usize::try_from(position).unwrap_or(usize::MAX))
     }
 }
 

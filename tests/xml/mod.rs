@@ -30,7 +30,35 @@ impl Seen {
         self.end.map(|fault| (fault.kind, fault.position))
     }
 
+    /// Feeds the chunks; pushing and polling them shows the same.
     pub(crate) fn collect(chunks: &[&[u8]], limits: FrameLimits) -> Self {
+        let pushed = Self::pushed(chunks, limits);
+        let fed = Self::fed(chunks, limits);
+        assert_eq!(pushed, fed);
+        fed
+    }
+
+    fn fed(chunks: &[&[u8]], limits: FrameLimits) -> Self {
+        let mut reader = Framer::new(limits);
+        let mut frames = Vec::new();
+        for chunk in chunks {
+            let mut rest = *chunk;
+            loop {
+                match reader.feed(&mut rest) {
+                    Ok(None) => break,
+                    Ok(Some(_)) => frames.extend(reader.frame().map(describe)),
+                    Err(fault) => {
+                        let end = Some(fault);
+                        return Self { frames, end };
+                    }
+                }
+            }
+            assert!(rest.is_empty());
+        }
+        Self { frames, end: None }
+    }
+
+    fn pushed(chunks: &[&[u8]], limits: FrameLimits) -> Self {
         let mut reader = Framer::new(limits);
         let mut frames = Vec::new();
         for chunk in chunks {

@@ -14,23 +14,24 @@ pub fn limits() -> FrameLimits {
 pub fn framer(bytes: &[u8], chunk: usize) -> Visited {
     let mut framer = Framer::new(limits());
     let mut visited = Visited::default();
-    for mut rest in bytes.chunks(chunk) {
-        while !rest.is_empty() {
-            let taken = framer.push(rest);
-            rest = &rest[taken..];
-            while framer.poll().expect("well-formed").is_some() {
-                match framer.frame() {
-                    Some(Frame::Element(stanza)) => element(stanza.as_element(), &mut visited),
-                    Some(Frame::Header(header)) => {
-                        visited.element(header.name().len(), header.ns().len());
-                        header.attrs().for_each(|a| attribute(a, &mut visited));
-                    }
-                    _ => {}
-                }
-            }
+    for mut part in bytes.chunks(chunk) {
+        while framer.feed(&mut part).expect("well-formed").is_some() {
+            frame(framer.frame(), &mut visited);
         }
     }
     visited
+}
+
+#[inline(never)] // As a program has it: the loop that reads knows nothing of what is read.
+fn frame(frame: Option<Frame<'_>>, visited: &mut Visited) {
+    match frame {
+        Some(Frame::Element(stanza)) => element(stanza.as_element(), visited),
+        Some(Frame::Header(header)) => {
+            visited.element(header.name().len(), header.ns().len());
+            header.attrs().for_each(|a| attribute(a, visited));
+        }
+        _ => {}
+    }
 }
 
 /// Validates and frames, but looks at nothing.
