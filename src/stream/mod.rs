@@ -7,7 +7,8 @@
 //! finite class for the tables.
 //!
 //! The tables: [`Initiating`] and [`Receiving`], with the inputs and orders they
-//! share ([`Input`], [`Act`], [`Tell`]) and the end they share ([`Closing`]).
+//! share ([`Input`], [`Act`], [`Tell`]), the beginning they share (up to TLS,
+//! [`AfterTls`]) and the end they share ([`Closing`]).
 //! What they do, input by input, is written out in the module `tables` of this
 //! documentation.
 
@@ -30,6 +31,7 @@ pub mod starttls;
 mod table;
 #[cfg(test)]
 mod testing;
+mod tls_negotiation;
 
 /// The state tables, written out.
 #[cfg(doc)]
@@ -44,7 +46,7 @@ pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, cla
 pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
 pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
-pub use initiating::{AfterTls, Exchange, Initiating, InitiatingPhase, LegacySession};
+pub use initiating::{Exchange, Initiating, InitiatingPhase, LegacySession};
 pub use receiving::{Receiving, ReceivingPhase, Turn};
 pub use sasl::{SaslElement, SaslFailure};
 pub use starttls::StartTls;
@@ -52,3 +54,4 @@ pub use table::{
     Act, BindRefusal, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local,
     NegotiationFailure, Output, OwnHeader, Pair, Policy, Resource, Sasl, Security, Tell, Verdict,
 };
+pub use tls_negotiation::AfterTls;

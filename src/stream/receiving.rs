@@ -30,11 +30,11 @@ mod servers;
 use super::closing::{
     Closing, delivered, ends_the_stream, failed, interrupted, is_proof, is_stanza, leave,
 };
-use super::initiating::AfterTls;
 use super::table::{
-    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
-    OwnHeader, Policy, Sasl, Security, Tell, Verdict, act, tell,
+    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, NegotiationFailure, Output, OwnHeader,
+    Policy, Sasl, Security, Tell, Verdict, act, tell,
 };
+use super::tls_negotiation::{self, AfterTls, Next};
 use super::{Condition, ElementClass, Kind, OpeningClass, VersionClass};
 
 /// The negotiator of a receiving entity: a server.
@@ -127,46 +127,8 @@ impl Receiving {
                 (P::Closing(closing), output)
             }
 
-            // A component has no features, hence no STARTTLS (XEP-0114).
-            (P::Idle, Input::Begin)
-                if (policy.kind, policy.security) == (Kind::Component, Security::StartTls) =>
-            {
-                end(Act::EndTransport(Cause::Internal))
-            }
-            (P::Idle, Input::Begin) => match policy.security {
-                Security::DirectTls => (P::TlsHandshake(AfterTls::Negotiate), act(Act::StartTls)),
-                Security::StartTls | Security::Plaintext => {
-                    (P::AwaitHeader(Leg::Plain), Output::NOTHING)
-                }
-            },
-            (P::Idle, Input::Local(_)) => end(Act::EndTransport(Cause::Closed)),
-
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Secured) => {
-                (P::AwaitHeader(Leg::Secured), Output::NOTHING)
-            }
-            (P::TlsHandshake(AfterTls::Fail), Input::Secured) => {
-                failure(OwnHeader::Missing, Failure::Application)
-            }
-            (P::TlsHandshake(AfterTls::Reset), Input::Secured) => {
-                failure(OwnHeader::Missing, Failure::Reset)
-            }
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Fail)) => {
-                (P::TlsHandshake(AfterTls::Fail), Output::NOTHING)
-            }
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Reset(_))) => {
-                (P::TlsHandshake(AfterTls::Reset), Output::NOTHING)
-            }
-            // The first wish counts.
-            (P::TlsHandshake(_), Input::Local(Local::Fail | Local::Reset(_))) => {
-                (self.phase, Output::NOTHING)
-            }
-            // 5.4.3.2: no XML, whatever goes wrong here.
-            (P::TlsHandshake(_), Input::Local(Local::Close)) => {
-                end(Act::EndTransport(Cause::Closed))
-            }
-            (P::TlsHandshake(_), Input::Expired) => end(Act::EndTransport(Cause::Timeout)),
-            // No XML flows here, in neither direction: the driver's defects.
-            (P::Idle | P::TlsHandshake(_), _) => end(Act::EndTransport(Cause::Internal)),
+            (P::Idle, input) => before_xml(tls_negotiation::begin(policy, input)),
+            (P::TlsHandshake(after), input) => before_xml(after.step(input)),
 
             (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy)))
                 if policy.kind != Kind::Component =>
@@ -294,6 +256,16 @@ impl Receiving {
             }
             (phase, input) => common(phase, input),
         }
+    }
+}
+
+/// The initiating entity speaks first.
+fn before_xml(next: Next) -> (ReceivingPhase, Output) {
+    use ReceivingPhase as P;
+    match next {
+        Next::Handshake(after, output) => (P::TlsHandshake(after), output),
+        Next::Open(leg) => (P::AwaitHeader(leg), Output::NOTHING),
+        Next::Closing(closing, output) => (P::Closing(closing), output),
     }
 }
 
