@@ -14,6 +14,8 @@
 //! * STARTTLS is asked for whether or not it is offered (RFC 7590 3.1): an
 //!   attacker who strips the offer gains nothing, and nothing but
 //!   `<starttls/>` leaves before TLS.
+//! * A `<proceed/>` with content is no `<proceed/>`, but an element out of its
+//!   turn: TLS is not begun.
 //! * A server that is not verified by `<success/>` gets a closing tag and no
 //!   further word.
 //! * A stanza before the stream is established is `<not-authorized/>` from

@@ -17,8 +17,8 @@
 //! * A stanza before the stream is established is `<not-authorized/>`
 //!   (4.9.3.12); another element out of its turn is
 //!   `<unsupported-stanza-type/>` (4.9.3.24).
-//! * `<starttls/>` where it was not offered gets `<failure/>` and the closing
-//!   tag (5.4.2.2).
+//! * `<starttls/>` where it was not offered, or with content, gets `<failure/>`
+//!   and the closing tag (5.4.2.2).
 //! * The legacy session of RFC 3921 is answered, and means nothing.
 //! * Where the application, or our own mechanism, takes too long the error is
 //!   `<internal-server-error/>` (4.9.3.8).
@@ -164,7 +164,11 @@ impl Receiving {
             {
                 (P::TlsHandshake(AfterTls::Negotiate), act(Act::Proceed))
             }
-            (P::Negotiating(..), Input::Element(E::StartTls)) => (
+            // 5.4.2.2: malformed, not offered, or not offered any more.
+            (
+                P::Negotiating(..) | P::Established | P::AwaitBind(_),
+                Input::Element(E::StartTls | E::MalformedStartTls),
+            ) => (
                 P::Closing(Closing::AwaitFooter(Inbound::Discard)),
                 act(Act::RefuseTls),
             ),
@@ -236,11 +240,6 @@ impl Receiving {
             (P::Established, Input::Element(E::BindRequest)) => (
                 P::Established,
                 act(Act::SendBindError(BindRefusal::AlreadyBound)),
-            ),
-            // 5.4.2.2: not offered any more.
-            (P::Established | P::AwaitBind(_), Input::Element(E::StartTls)) => (
-                P::Closing(Closing::AwaitFooter(Inbound::Discard)),
-                act(Act::RefuseTls),
             ),
             // 4.4: the application may finish before the own tag goes out.
             (P::Established, Input::Footer) => (
