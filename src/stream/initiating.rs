@@ -29,9 +29,10 @@ mod servers;
 use super::closing::{
     Closing, delivered, ends_the_stream, interrupted, is_proof, is_stanza, leave,
 };
+use super::policy::{Conflict, Dialback, Policy, Security};
 use super::table::{
-    Act, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, NegotiationFailure, Output,
-    OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
+    Act, Cause, Failure, Inbound, Input, Leg, NegotiationFailure, Output, OwnHeader, Resource,
+    Sasl, Tell, act, tell,
 };
 use super::tls_negotiation::{self, AfterTls, Next};
 use super::{

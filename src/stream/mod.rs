@@ -24,6 +24,7 @@ pub mod header;
 mod initiating;
 pub mod lang;
 pub mod ns;
+mod policy;
 mod put;
 mod receiving;
 pub mod sasl;
@@ -47,11 +48,12 @@ pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
 pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
 pub use initiating::{Exchange, Initiating, InitiatingPhase, LegacySession};
+pub use policy::{Conflict, Dialback, Policy, Security};
 pub use receiving::{Receiving, ReceivingPhase, Turn};
 pub use sasl::{SaslElement, SaslFailure};
 pub use starttls::StartTls;
 pub use table::{
-    Act, BindRefusal, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local,
-    NegotiationFailure, Output, OwnHeader, Pair, Policy, Resource, Sasl, Security, Tell, Verdict,
+    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
+    OwnHeader, Pair, Resource, Sasl, Tell, Verdict,
 };
 pub use tls_negotiation::AfterTls;

@@ -30,9 +30,10 @@ mod servers;
 use super::closing::{
     Closing, delivered, ends_the_stream, failed, interrupted, is_proof, is_stanza, leave,
 };
+use super::policy::{Policy, Security};
 use super::table::{
     Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, NegotiationFailure, Output, OwnHeader,
-    Policy, Sasl, Security, Tell, Verdict, act, tell,
+    Sasl, Tell, Verdict, act, tell,
 };
 use super::tls_negotiation::{self, AfterTls, Next};
 use super::{Condition, ElementClass, Kind, OpeningClass, VersionClass};

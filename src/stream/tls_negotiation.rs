@@ -11,9 +11,8 @@
 
 use super::Kind;
 use super::closing::Closing;
-use super::table::{
-    Act, Cause, Failure, Inbound, Input, Leg, Local, Output, OwnHeader, Policy, Security, act,
-};
+use super::policy::{Policy, Security};
+use super::table::{Act, Cause, Failure, Inbound, Input, Leg, Local, Output, OwnHeader, act};
 
 /// What follows the TLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
