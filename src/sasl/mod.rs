@@ -80,6 +80,7 @@ mod binding;
 mod condition;
 mod external;
 mod name;
+mod one_message;
 mod password;
 mod plain;
 mod policy;

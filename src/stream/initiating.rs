@@ -26,9 +26,7 @@
 
 mod servers;
 
-use super::closing::{
-    Closing, delivered, ends_the_stream, interrupted, is_proof, is_stanza, leave,
-};
+use super::closing::{Closing, delivered, ends_the_stream, interrupted, is_proof, leave};
 use super::policy::{Conflict, Dialback, Policy, Security};
 use super::table::{
     Act, Cause, Failure, Inbound, Input, Leg, NegotiationFailure, Output, OwnHeader, Resource,
@@ -320,28 +318,9 @@ fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output) {
             return (phase, delivered(class));
         }
     }
-    if let Some((closing, output)) = interrupted(OwnHeader::Sent, input) {
-        return (P::Closing(closing), output);
-    }
-    match input {
-        Input::Element(class) => fail(match is_stanza(class) {
-            true => Condition::NotAuthorized,
-            false => Condition::UnsupportedStanzaType,
-        }),
-        Input::Footer => (
-            P::Closing(Closing::Done),
-            act(Act::CloseStream(Cause::Negotiation(
-                NegotiationFailure::PeerClosed,
-            ))),
-        ),
-        Input::Expired => (
-            P::Closing(Closing::AwaitFooter(Inbound::Discard)),
-            act(Act::Fail(OwnHeader::Sent, Failure::Timeout)),
-        ),
-        // 11.7: white space is tolerated in the middle of negotiation.
-        Input::Keepalive => (phase, Output::NOTHING),
-        // The driver's defects: never taken for progress.
-        _ => end(Act::EndTransport(Cause::Internal)),
+    match interrupted(OwnHeader::Sent, Failure::Timeout, input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
     }
 }
 

@@ -27,13 +27,11 @@
 
 mod servers;
 
-use super::closing::{
-    Closing, delivered, ends_the_stream, failed, interrupted, is_proof, is_stanza, leave,
-};
+use super::closing::{Closing, delivered, ends_the_stream, failed, interrupted, is_proof, leave};
 use super::policy::{Policy, Security};
 use super::table::{
-    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, NegotiationFailure, Output, OwnHeader,
-    Sasl, Tell, Verdict, act, tell,
+    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Output, OwnHeader, Sasl, Tell, Verdict,
+    act, tell,
 };
 use super::tls_negotiation::{self, AfterTls, Next};
 use super::{Condition, ElementClass, Kind, OpeningClass, VersionClass};
@@ -333,28 +331,9 @@ fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output) {
         P::AwaitHeader(_) | P::AwaitHost(_) => OwnHeader::Missing,
         _ => OwnHeader::Sent,
     };
-    if let Some((closing, output)) = interrupted(header, input) {
-        return (P::Closing(closing), output);
-    }
-    match input {
-        Input::Element(class) => failure(
-            header,
-            Failure::Condition(match is_stanza(class) {
-                true => Condition::NotAuthorized,
-                false => Condition::UnsupportedStanzaType,
-            }),
-        ),
-        Input::Footer => (
-            P::Closing(Closing::Done),
-            act(Act::CloseStream(Cause::Negotiation(
-                NegotiationFailure::PeerClosed,
-            ))),
-        ),
-        Input::Expired => failure(header, overdue(phase)),
-        // 11.7: white space is tolerated in the middle of negotiation.
-        Input::Keepalive => (phase, Output::NOTHING),
-        // The driver's defects: never taken for progress.
-        _ => end(Act::EndTransport(Cause::Internal)),
+    match interrupted(header, overdue(phase), input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
     }
 }
 
