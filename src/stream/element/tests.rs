@@ -367,13 +367,10 @@ fn starttls_commands_with_content_are_told_apart() {
         ("proceed", ElementClass::Other),
         ("failure", ElementClass::TlsFailure),
     ] {
-        for content in ["x", "<required/>"] {
-            for kind in [C2S, S2S] {
-                let tls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
-                let xml = format!("<{name} {tls}>{content}</{name}>");
-                assert_eq!(class(kind, &xml), expected, "{xml}");
-            }
-        }
+        let tls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+        let xml = format!("<{name} {tls}><required/></{name}>");
+        assert_eq!(class(C2S, &xml), expected, "{xml}");
+        assert_eq!(class(S2S, &xml), expected, "{xml}");
     }
 }
 
