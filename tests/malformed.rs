@@ -12,7 +12,7 @@ mod malformed {
 use common::hand::Hand;
 use common::lead::{At, Via, initiator_at, responder_at};
 use common::pki::TLS13;
-use malformed::rows::{OUT_OF_TURN, bad_content, bad_headers, bad_hosts};
+use malformed::rows::{NO_PROCEED, OUT_OF_TURN, bad_content, bad_headers, bad_hosts};
 use xmpp_stream::stream::Condition::{self, HostUnknown, PolicyViolation};
 use xmpp_stream::{Manner, Negotiation};
 
@@ -98,6 +98,16 @@ fn elements_out_of_turn_are_refused() {
                 ),
             }
         }
+    }
+}
+
+/// The answer to `<starttls/>` is `<proceed/>` or `<failure/>`, and `<proceed/>`
+/// is empty (6120-5.4.2.1-2).
+#[test]
+fn what_is_no_answer_to_starttls_is_refused() {
+    for (input, condition) in NO_PROCEED {
+        let hand = || initiator_at(Via::StartTls(TLS13), At::BeforeTls);
+        refused(hand, At::BeforeTls, input.as_bytes(), condition);
     }
 }
 

@@ -10,11 +10,12 @@ use rustls::crypto::SecureRandom;
 use rustls::pki_types::ServerName;
 
 use super::ConfigError;
+use super::credentials::Credentials;
 use super::servers::{Client, Proof};
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::{Connect, Resumption as Planned, TicketEpoch, UsagePolicy};
-use crate::sasl::{self, Authzid, ClientKeys, Password, Username};
+use crate::sasl::{self, Password, Username};
 use crate::stream::{Conflict, Kind, Policy, Security, lang::is_language_tag};
 use crate::tls::{ClientTls, Resumption};
 
@@ -51,52 +52,6 @@ pub enum InitiatorSecurity {
     DirectTls(ClientTls),
     /// None.
     DangerousPlaintext,
-}
-
-/// What an initiating entity authenticates with (RFC 6120 6).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Credentials {
-    /// SCRAM, and PLAIN where the policy allows it.
-    Password {
-        /// The user.
-        username: Username,
-        /// The password.
-        password: Password,
-        /// SCRAM keys kept from an earlier login; the password is used where
-        /// they do not fit.
-        keys: Option<ClientKeys>,
-        /// The entity to act as, if another one.
-        authzid: Option<Authzid>,
-    },
-    /// SCRAM with keys kept from an earlier login (RFC 5802 5.1).
-    Keys {
-        /// The user.
-        username: Username,
-        /// The keys.
-        keys: ClientKeys,
-        /// The entity to act as, if another one.
-        authzid: Option<Authzid>,
-    },
-    /// EXTERNAL, with the TLS config's client certificate (XEP-0178).
-    External {
-        /// The entity to act as; needed only if the certificate speaks for
-        /// several.
-        authzid: Option<Authzid>,
-    },
-    /// ANONYMOUS (XEP-0175).
-    Anonymous,
-}
-
-impl Credentials {
-    fn authzid(&self) -> Option<&Authzid> {
-        match self {
-            Self::Password { authzid, .. }
-            | Self::Keys { authzid, .. }
-            | Self::External { authzid } => authzid.as_ref(),
-            Self::Anonymous => None,
-        }
-    }
 }
 
 /// Typestate: the protection of the stream is undecided.

@@ -46,13 +46,13 @@
 //! Each side picks what may prove a domain: its certificate (SASL EXTERNAL),
 //! dialback, or both, of which EXTERNAL is tried first.
 
+mod credentials;
 mod initiator;
 mod responder;
 mod servers;
 
-pub use initiator::{
-    Chosen, Credentials, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided,
-};
+pub use credentials::Credentials;
+pub use initiator::{Chosen, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided};
 pub use responder::{
     HostBuilder, HostConfig, ResponderBuilder, ResponderConfig, ResponderSecurity,
 };

@@ -17,7 +17,7 @@ use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::sasl::{self, Mechanism, MechanismSet, Secret};
 use crate::stream::{
-    self, Act, Awaited, Closing, HeaderOut, Initiating, InitiatingPhase, Input, Kind, Leg, Opened,
+    self, Act, Awaited, HeaderOut, Initiating, InitiatingPhase, Input, Kind, Leg, Opened,
     OpeningClass, Output, Resource, SaslElement, StartTls, bind,
 };
 use crate::time::Instant;
@@ -129,9 +129,7 @@ impl Role for Initiating {
             P::Federating => (Phase::Dialback, Stage::Federating),
             P::Binding(..) | P::StartingSession => (Phase::Binding, Stage::Negotiating),
             P::Established => (Phase::Established, Stage::Established),
-            P::Closing(Closing::PeerClosed) => (Phase::Closing, Stage::PeerClosing),
-            P::Closing(Closing::AwaitFooter(_)) => (Phase::Closing, Stage::Closing),
-            P::Closing(Closing::Done) => (Phase::Closing, Stage::Done),
+            P::Closing(closing) => (Phase::Closing, closing.into()),
         };
         Position { phase, stage }
     }

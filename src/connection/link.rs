@@ -5,8 +5,9 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 use super::clock::Clock;
+use super::decision::Decision;
 use super::federation::{Federation, Scope};
-use super::gate::{Decision, Gate};
+use super::gate::Gate;
 use super::outbox::Outbox;
 use super::role::{Position, Stage};
 use super::session::Session;

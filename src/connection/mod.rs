@@ -41,6 +41,7 @@
 //! read, or TLS that fails, are the reason then.
 
 mod clock;
+mod decision;
 mod drive;
 mod ending;
 mod federation;
@@ -56,11 +57,12 @@ mod transport;
 
 use alloc::sync::Arc;
 
-pub use federation::AnswerError;
-pub use gate::{
+pub use decision::{
     AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFull,
-    PasswordDecision, Question, ScramDecision,
+    PasswordDecision, ScramDecision,
 };
+pub use federation::AnswerError;
+pub use gate::Question;
 pub(crate) use link::PeerHeader;
 pub use outbox::Ticket;
 pub use role::Negotiation;

@@ -22,7 +22,7 @@ use crate::jid::Jid;
 use crate::reset::UsagePolicy;
 use crate::sasl::{self, Acceptor, Identity, Secret};
 use crate::stream::{
-    self, Act, Awaited, BindError, BindRefusal, BindRequest, Closing, Input, Kind, Leg, Opened,
+    self, Act, Awaited, BindError, BindRefusal, BindRequest, Input, Kind, Leg, Opened,
     OpeningClass, Output, Receiving, ReceivingPhase, Security, StartTls, StreamError, Version,
     bind, handshake, header::CLOSING_TAG,
 };
@@ -132,9 +132,7 @@ impl Role for Receiving {
             P::Federating => (Phase::Dialback, Stage::Federating),
             P::AwaitBind(_) | P::Binding(_) => (Phase::Binding, Stage::Negotiating),
             P::Established => (Phase::Established, Stage::Established),
-            P::Closing(Closing::PeerClosed) => (Phase::Closing, Stage::PeerClosing),
-            P::Closing(Closing::AwaitFooter(_)) => (Phase::Closing, Stage::Closing),
-            P::Closing(Closing::Done) => (Phase::Closing, Stage::Done),
+            P::Closing(closing) => (Phase::Closing, closing.into()),
         };
         Position { phase, stage }
     }

@@ -9,7 +9,7 @@ use crate::close::{CloseReason, Phase};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::reset::{Cause, UsagePolicy};
-use crate::stream::{Act, Awaited, Input, Kind, OpeningClass, Output, StreamError};
+use crate::stream::{Act, Awaited, Closing, Input, Kind, OpeningClass, Output, StreamError};
 use crate::time::Instant;
 use crate::tls;
 use crate::xml::Header;
@@ -137,4 +137,14 @@ pub enum Stage {
     Closing,
     /// The exchange of closing tags is over.
     Done,
+}
+
+impl From<Closing> for Stage {
+    fn from(closing: Closing) -> Self {
+        match closing {
+            Closing::PeerClosed => Self::PeerClosing,
+            Closing::AwaitFooter(_) => Self::Closing,
+            Closing::Done => Self::Done,
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::{
     Acceptor, Answer, Condition, Error, Mechanism, MechanismName, Outcome, Question, Secret,
-    ServerStep, Step, acceptor::accept_or_fail, external::no_data,
+    ServerStep, Step,
+    acceptor::accept_or_fail,
+    one_message::{AcceptorTurn, no_data},
 };
 
 /// The most characters of trace data (RFC 4505 section 2).
@@ -85,14 +87,7 @@ impl Mechanism for AnonymousClient {
 /// asked for again (XEP-0175's flow).
 #[derive(Debug)]
 pub struct AnonymousAcceptor {
-    phase: AcceptorPhase,
-}
-
-#[derive(Debug)]
-enum AcceptorPhase {
-    Start,
-    Asked,
-    Over,
+    turn: AcceptorTurn<()>,
 }
 
 impl AnonymousAcceptor {
@@ -100,7 +95,7 @@ impl AnonymousAcceptor {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            phase: AcceptorPhase::Start,
+            turn: AcceptorTurn::Start,
         }
     }
 }
@@ -117,32 +112,25 @@ impl Acceptor for AnonymousAcceptor {
     }
 
     fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
-        match core::mem::replace(&mut self.phase, AcceptorPhase::Over) {
-            AcceptorPhase::Start => match core::str::from_utf8(data.unwrap_or_default()) {
+        let trace = data.unwrap_or_default();
+        self.turn
+            .response(Some(trace), |trace| match core::str::from_utf8(trace) {
                 Ok(trace) if is_trace(trace) => {
-                    self.phase = AcceptorPhase::Asked;
                     let trace = (!trace.is_empty()).then(|| trace.into());
-                    ServerStep::Ask(Question::Anonymous { trace })
+                    Ok(((), Question::Anonymous { trace }))
                 }
-                Ok(_) | Err(_) => ServerStep::Failure(Condition::MalformedRequest),
-            },
-            AcceptorPhase::Asked | AcceptorPhase::Over => {
-                ServerStep::Failure(Condition::MalformedRequest)
-            }
-        }
+                Ok(_) | Err(_) => Err(Condition::MalformedRequest),
+            })
     }
 
     fn work(&mut self) -> ServerStep {
-        self.phase = AcceptorPhase::Over;
-        ServerStep::Failure(Condition::TemporaryAuthFailure)
+        self.turn.out_of_turn()
     }
 
     fn provide(&mut self, answer: Answer) -> ServerStep {
-        match core::mem::replace(&mut self.phase, AcceptorPhase::Over) {
-            AcceptorPhase::Asked => accept_or_fail(answer, None),
-            AcceptorPhase::Start | AcceptorPhase::Over => {
-                ServerStep::Failure(Condition::TemporaryAuthFailure)
-            }
+        match self.turn.resume() {
+            Some(()) => accept_or_fail(answer, None),
+            None => self.turn.out_of_turn(),
         }
     }
 }

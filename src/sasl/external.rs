@@ -3,23 +3,17 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, Answer, Authzid, Condition, Error, Mechanism, MechanismName, Outcome, Question,
-    Secret, ServerStep, Step,
+    Acceptor, Answer, Authzid, Error, Mechanism, MechanismName, Outcome, Question, Secret,
+    ServerStep, Step,
     acceptor::{accept_or_fail, read_authzid},
+    one_message::{AcceptorTurn, ClientTurn},
 };
 
 /// The initiating side: the certificate shown to the server speaks for us.
 #[derive(Debug)]
 pub struct ExternalClient {
     authzid: Option<Authzid>,
-    phase: ClientPhase,
-}
-
-#[derive(Debug, PartialEq)]
-enum ClientPhase {
-    Start,
-    Sent,
-    Over,
+    turn: ClientTurn<()>,
 }
 
 impl ExternalClient {
@@ -29,7 +23,7 @@ impl ExternalClient {
     pub const fn new() -> Self {
         Self {
             authzid: None,
-            phase: ClientPhase::Start,
+            turn: ClientTurn::Start(()),
         }
     }
 
@@ -55,58 +49,28 @@ impl Mechanism for ExternalClient {
     }
 
     fn initial(&mut self) -> Result<Option<Secret>, Error> {
-        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
-            ClientPhase::Start => {
-                self.phase = ClientPhase::Sent;
-                let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
-                Ok(Some(authzid.as_bytes().into()))
-            }
-            ClientPhase::Sent | ClientPhase::Over => Err(Error::OutOfSequence),
-        }
+        let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
+        self.turn.initial(|()| Ok(authzid.as_bytes().into()))
     }
 
     fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
-        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
-            ClientPhase::Sent => Err(Error::Unexpected),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
-        }
+        self.turn.challenge()
     }
 
     fn work(&mut self) -> Result<Step, Error> {
-        self.phase = ClientPhase::Over;
-        Err(Error::OutOfSequence)
+        self.turn.work()
     }
 
     fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
-        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
-            ClientPhase::Sent => no_data(data),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
-        }
-    }
-}
-
-/// The end of a mechanism that has no additional data with success.
-pub(super) fn no_data(data: Option<&[u8]>) -> Result<Outcome, Error> {
-    match data {
-        None | Some([]) => Ok(Outcome::server_unproven()),
-        Some(_) => Err(Error::Unexpected),
+        self.turn.success(data)
     }
 }
 
 /// The receiving side: asks the application whom the certificate speaks for.
 #[derive(Debug)]
 pub struct ExternalAcceptor {
-    phase: AcceptorPhase,
-}
-
-#[derive(Debug)]
-enum AcceptorPhase {
-    Start,
-    /// `<auth/>` had no initial response: an empty challenge went out (RFC
-    /// 6120 section 6.3.10).
-    Prompted,
-    Asked(Option<String>),
-    Over,
+    /// Keeps the identity asked for.
+    turn: AcceptorTurn<Option<String>>,
 }
 
 impl ExternalAcceptor {
@@ -114,7 +78,7 @@ impl ExternalAcceptor {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            phase: AcceptorPhase::Start,
+            turn: AcceptorTurn::Start,
         }
     }
 }
@@ -131,41 +95,20 @@ impl Acceptor for ExternalAcceptor {
     }
 
     fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
-        match (
-            core::mem::replace(&mut self.phase, AcceptorPhase::Over),
-            data,
-        ) {
-            (AcceptorPhase::Start, None) => {
-                self.phase = AcceptorPhase::Prompted;
-                ServerStep::Challenge(Secret::default())
-            }
-            (AcceptorPhase::Start | AcceptorPhase::Prompted, Some(data)) => {
-                match read_authzid(data) {
-                    Ok(authzid) => {
-                        self.phase = AcceptorPhase::Asked(authzid.clone());
-                        ServerStep::Ask(Question::External { authzid })
-                    }
-                    Err(condition) => ServerStep::Failure(condition),
-                }
-            }
-            (AcceptorPhase::Prompted, None)
-            | (AcceptorPhase::Asked(_) | AcceptorPhase::Over, _) => {
-                ServerStep::Failure(Condition::MalformedRequest)
-            }
-        }
+        self.turn.response(data, |data| {
+            let authzid = read_authzid(data)?;
+            Ok((authzid.clone(), Question::External { authzid }))
+        })
     }
 
     fn work(&mut self) -> ServerStep {
-        self.phase = AcceptorPhase::Over;
-        ServerStep::Failure(Condition::TemporaryAuthFailure)
+        self.turn.out_of_turn()
     }
 
     fn provide(&mut self, answer: Answer) -> ServerStep {
-        match core::mem::replace(&mut self.phase, AcceptorPhase::Over) {
-            AcceptorPhase::Asked(authzid) => accept_or_fail(answer, authzid),
-            AcceptorPhase::Start | AcceptorPhase::Prompted | AcceptorPhase::Over => {
-                ServerStep::Failure(Condition::TemporaryAuthFailure)
-            }
+        match self.turn.resume() {
+            Some(authzid) => accept_or_fail(answer, authzid),
+            None => self.turn.out_of_turn(),
         }
     }
 }

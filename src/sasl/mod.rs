@@ -80,8 +80,10 @@ mod binding;
 mod condition;
 mod external;
 mod name;
+mod one_message;
 mod password;
 mod plain;
+mod policy;
 mod scram;
 mod secret;
 mod select;
@@ -100,14 +102,13 @@ pub use password::{
     Authzid, MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME, Password, PrepareError, Username,
 };
 pub use plain::{PlainAcceptor, PlainClient};
+pub use policy::{BindingUse, Policy};
 pub use scram::{
     AcceptorBinding, ClientBinding, ClientKeys, Credentials, Decoy, Hash, IterationBounds,
     KeysError, SLICE, ScramAcceptor, ScramClient, ScramError, ScramKeys,
 };
 pub use secret::Secret;
-pub use select::{
-    BindingFlag, BindingUse, Choice, Downgrade, Means, Offer, Policy, Refusal, select,
-};
+pub use select::{BindingFlag, Choice, Downgrade, Means, Offer, Refusal, select};
 
 /// The longest message of a mechanism, in octets: sent or received.
 pub const MAX_MESSAGE: usize = 8192;

@@ -12,7 +12,7 @@ use super::{
     MAX_USERNAME, Mechanism, MechanismName, Outcome, Password, Question, SLICE, Secret, ServerStep,
     Step, Username,
     acceptor::{Account, read_authzid},
-    external::no_data,
+    one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
     scram::Derivation,
 };
@@ -22,14 +22,7 @@ use super::{
 pub struct PlainClient {
     authzid: Option<Authzid>,
     username: Username,
-    phase: ClientPhase,
-}
-
-#[derive(Debug)]
-enum ClientPhase {
-    Start(Password),
-    Sent,
-    Over,
+    turn: ClientTurn<Password>,
 }
 
 impl PlainClient {
@@ -39,7 +32,7 @@ impl PlainClient {
         Self {
             authzid: None,
             username,
-            phase: ClientPhase::Start(password),
+            turn: ClientTurn::Start(password),
         }
     }
 
@@ -59,34 +52,22 @@ impl Mechanism for PlainClient {
     }
 
     fn initial(&mut self) -> Result<Option<Secret>, Error> {
-        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
-            ClientPhase::Start(password) => {
-                let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
-                let message = message(authzid, self.username.as_str(), password.as_bytes())?;
-                self.phase = ClientPhase::Sent;
-                Ok(Some(message))
-            }
-            ClientPhase::Sent | ClientPhase::Over => Err(Error::OutOfSequence),
-        }
+        let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
+        let username = self.username.as_str();
+        self.turn
+            .initial(|password| message(authzid, username, password.as_bytes()))
     }
 
     fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
-        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
-            ClientPhase::Sent => Err(Error::Unexpected),
-            ClientPhase::Start(_) | ClientPhase::Over => Err(Error::OutOfSequence),
-        }
+        self.turn.challenge()
     }
 
     fn work(&mut self) -> Result<Step, Error> {
-        self.phase = ClientPhase::Over;
-        Err(Error::OutOfSequence)
+        self.turn.work()
     }
 
     fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
-        match core::mem::replace(&mut self.phase, ClientPhase::Over) {
-            ClientPhase::Sent => no_data(data),
-            ClientPhase::Start(_) | ClientPhase::Over => Err(Error::OutOfSequence),
-        }
+        self.turn.success(data)
     }
 }
 
@@ -113,24 +94,20 @@ fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, Err
 /// sent; whoever wants SASLprep applied on this side compares it itself.
 pub struct PlainAcceptor {
     decoy: Decoy,
-    phase: AcceptorPhase,
+    turn: AcceptorTurn<Waiting>,
 }
 
-enum AcceptorPhase {
-    Start,
-    /// `<auth/>` had no initial response: an empty challenge went out (RFC
-    /// 6120 section 6.3.10).
-    Prompted,
-    Asked {
+/// What is waited for.
+enum Waiting {
+    Answer {
         password: Secret,
         authzid: Option<String>,
     },
-    Deriving {
+    Derivation {
         derivation: Derivation,
         account: Account,
         authzid: Option<String>,
     },
-    Over,
 }
 
 impl PlainAcceptor {
@@ -139,24 +116,8 @@ impl PlainAcceptor {
     pub const fn new(decoy: Decoy) -> Self {
         Self {
             decoy,
-            phase: AcceptorPhase::Start,
+            turn: AcceptorTurn::Start,
         }
-    }
-
-    fn read(&mut self, data: &[u8]) -> Result<ServerStep, Condition> {
-        let message = Message::parse(data)?;
-        let authzid = read_authzid(message.authzid)?;
-        let user = text(message.user, MAX_USERNAME)?;
-        let password = text(message.password, MAX_PASSWORD)?;
-        self.phase = AcceptorPhase::Asked {
-            password: password.as_bytes().into(),
-            authzid: authzid.clone(),
-        };
-        Ok(ServerStep::Ask(Question::Password {
-            authcid: user.into(),
-            password: password.as_bytes().into(),
-            authzid,
-        }))
     }
 }
 
@@ -166,30 +127,12 @@ impl Acceptor for PlainAcceptor {
     }
 
     fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
-        match (
-            core::mem::replace(&mut self.phase, AcceptorPhase::Over),
-            data,
-        ) {
-            (AcceptorPhase::Start, None) => {
-                self.phase = AcceptorPhase::Prompted;
-                ServerStep::Challenge(Secret::default())
-            }
-            (AcceptorPhase::Start | AcceptorPhase::Prompted, Some(data)) => {
-                self.read(data).unwrap_or_else(ServerStep::Failure)
-            }
-            (AcceptorPhase::Prompted, None)
-            | (
-                AcceptorPhase::Asked { .. } | AcceptorPhase::Deriving { .. } | AcceptorPhase::Over,
-                _,
-            ) => ServerStep::Failure(Condition::MalformedRequest),
-        }
+        self.turn.response(data, read)
     }
 
     fn provide(&mut self, answer: Answer) -> ServerStep {
-        let AcceptorPhase::Asked { password, authzid } =
-            core::mem::replace(&mut self.phase, AcceptorPhase::Over)
-        else {
-            return ServerStep::Failure(Condition::TemporaryAuthFailure);
+        let Some(Waiting::Answer { password, authzid }) = self.turn.resume() else {
+            return self.turn.out_of_turn();
         };
         if let Answer::Accept { authcid } = answer {
             return ServerStep::Success {
@@ -199,11 +142,11 @@ impl Acceptor for PlainAcceptor {
         }
         match Account::from_answer(answer, &self.decoy, self.decoy.plain_hash()) {
             Ok(account) => {
-                self.phase = AcceptorPhase::Deriving {
+                self.turn = AcceptorTurn::Waiting(Waiting::Derivation {
                     derivation: account.keys.derivation(password.as_bytes()),
                     account,
                     authzid,
-                };
+                });
                 ServerStep::Working
             }
             Err(condition) => ServerStep::Failure(condition),
@@ -211,20 +154,20 @@ impl Acceptor for PlainAcceptor {
     }
 
     fn work(&mut self) -> ServerStep {
-        let AcceptorPhase::Deriving {
+        let Some(Waiting::Derivation {
             mut derivation,
             account,
             authzid,
-        } = core::mem::replace(&mut self.phase, AcceptorPhase::Over)
+        }) = self.turn.resume()
         else {
-            return ServerStep::Failure(Condition::TemporaryAuthFailure);
+            return self.turn.out_of_turn();
         };
         let Some(salted) = derivation.advance(SLICE) else {
-            self.phase = AcceptorPhase::Deriving {
+            self.turn = AcceptorTurn::Waiting(Waiting::Derivation {
                 derivation,
                 account,
                 authzid,
-            };
+            });
             return ServerStep::Working;
         };
         let proven = account.keys.fits(&salted);
@@ -234,17 +177,34 @@ impl Acceptor for PlainAcceptor {
 
 impl fmt::Debug for PlainAcceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = match self.phase {
-            AcceptorPhase::Start => "Start",
-            AcceptorPhase::Prompted => "Prompted",
-            AcceptorPhase::Asked { .. } => "Asked",
-            AcceptorPhase::Deriving { .. } => "Deriving",
-            AcceptorPhase::Over => "Over",
+        let turn = match self.turn {
+            AcceptorTurn::Start => "Start",
+            AcceptorTurn::Prompted => "Prompted",
+            AcceptorTurn::Waiting(Waiting::Answer { .. }) => "Asked",
+            AcceptorTurn::Waiting(Waiting::Derivation { .. }) => "Deriving",
+            AcceptorTurn::Over => "Over",
         };
         f.debug_struct("PlainAcceptor")
-            .field("phase", &format_args!("{phase}"))
+            .field("turn", &format_args!("{turn}"))
             .finish_non_exhaustive()
     }
+}
+
+fn read(data: &[u8]) -> Result<(Waiting, Question), Condition> {
+    let message = Message::parse(data)?;
+    let authzid = read_authzid(message.authzid)?;
+    let user = text(message.user, MAX_USERNAME)?;
+    let password = text(message.password, MAX_PASSWORD)?;
+    let waiting = Waiting::Answer {
+        password: password.as_bytes().into(),
+        authzid: authzid.clone(),
+    };
+    let question = Question::Password {
+        authcid: user.into(),
+        password: password.as_bytes().into(),
+        authzid,
+    };
+    Ok((waiting, question))
 }
 
 struct Message<'a> {

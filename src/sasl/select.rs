@@ -3,30 +3,31 @@
 //!
 //! The order is fixed, by strength, and does not look at the server's
 //! ([`MechanismName::BY_PREFERENCE`]); the policy only says what is allowed.
-//!
-//! Where a password is about to be used, this session has a channel binding
-//! and the policy allows a -PLUS mechanism, the client supports channel
-//! binding in the sense of RFC 5802, and what the server offers decides:
-//!
-//! | -PLUS offered | bindings announced | then |
-//! |---|---|---|
-//! | yes | none (no XEP-0440) | bound, with the best binding of this session (a connection tries once more without: the server may know none of ours) |
-//! | yes | one we have | bound, with the best common one |
-//! | yes | none we have | refused: no common binding |
-//! | yes, none allowed | any | refused: no common mechanism |
-//! | no | some | refused: -PLUS was stripped (XEP-0440, rule 5) |
-//! | no | none | unbound, flag `y`: a server that did offer -PLUS notices |
-//!
-//! Otherwise it does not, and the flag is `n`. Row three is stricter than
-//! XEP-0440, which lets a client go on if `tls-server-end-point` is announced:
-//! an attacker with a certificate for which that binding is undefined would
-//! profit. [`BindingUse`] can relax or tighten this.
 
 use super::{
-    ChannelBindingData, ChannelBindingKind, ClientBinding, Hash, MechanismName, MechanismSet,
+    BindingUse, ChannelBindingData, ChannelBindingKind, ClientBinding, Hash, MechanismName,
+    MechanismSet, Policy,
 };
 
 /// Chooses the mechanism for what is offered, given what we have and allow.
+///
+/// Where a password is about to be used, this session has a channel binding
+/// and the policy allows a -PLUS mechanism, the client supports channel
+/// binding in the sense of RFC 5802, and what the server offers decides:
+///
+/// | -PLUS offered | bindings announced | then |
+/// |---|---|---|
+/// | yes | none (no XEP-0440) | bound, with the best binding of this session (a connection tries once more without: the server may know none of ours) |
+/// | yes | one we have | bound, with the best common one |
+/// | yes | none we have | refused: no common binding |
+/// | yes, none allowed | any | refused: no common mechanism |
+/// | no | some | refused: -PLUS was stripped (XEP-0440, rule 5) |
+/// | no | none | unbound, flag `y`: a server that did offer -PLUS notices |
+///
+/// Otherwise it does not, and the flag is `n`. Row three is stricter than
+/// XEP-0440, which lets a client go on if `tls-server-end-point` is announced:
+/// an attacker with a certificate for which that binding is undefined would
+/// profit. [`BindingUse`] can relax or tighten this.
 ///
 /// # Errors
 /// [`Refusal`]: nothing suits, or the offer smells of tampering. Either way no
@@ -35,7 +36,7 @@ pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refu
     let usable = offer
         .mechanisms
         .intersection(means.mechanisms)
-        .intersection(policy.allowed);
+        .intersection(policy.allowed());
     let candidates = usable.intersection(policy.carried(means.verified));
     if candidates.contains(MechanismName::External) {
         return Ok(Choice {
@@ -61,7 +62,7 @@ pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refu
         })
 }
 
-/// The table of the module's documentation, row by row.
+/// The table of [`select`], row by row.
 fn binding(
     offer: Offer,
     means: Means,
@@ -69,7 +70,7 @@ fn binding(
     candidates: MechanismSet,
 ) -> Result<BindingFlag, Refusal> {
     let supported =
-        !means.bindings.is_empty() && means.mechanisms.intersection(policy.allowed).has_plus();
+        !means.bindings.is_empty() && means.mechanisms.intersection(policy.allowed()).has_plus();
     let relaxed = policy.binding == BindingUse::DangerousIfPossible;
     let flag = match (supported, offer.plus, offer.announced) {
         (false, _, _) => BindingFlag::Unsupported,
@@ -213,121 +214,6 @@ impl Means {
             mechanisms: self.mechanisms.with(mechanism),
             ..self
         }
-    }
-}
-
-/// What may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
-    allowed: MechanismSet,
-    binding: BindingUse,
-    unverified: Unverified,
-}
-
-/// How much channel binding matters.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum BindingUse {
-    /// Used whenever both sides can, and signs of tampering end the attempt:
-    /// the table in this module's documentation.
-    #[default]
-    Preferred,
-    /// No password mechanism without it.
-    Required,
-    /// Used if possible; where the table says "refused", the client goes on
-    /// unbound. For servers that offer -PLUS with bindings nobody has (say
-    /// `tls-unique` alone): what they look like is also what an attacker looks
-    /// like.
-    DangerousIfPossible,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Unverified {
-    NothingSecret,
-    Scram,
-}
-
-impl Policy {
-    /// EXTERNAL, SCRAM with all hashes, and ANONYMOUS (of which [`Means`] says
-    /// what there is); no PLAIN.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            allowed: MechanismSet::scram()
-                .with(MechanismName::External)
-                .with(MechanismName::Anonymous),
-            binding: BindingUse::Preferred,
-            unverified: Unverified::NothingSecret,
-        }
-    }
-
-    /// The mechanisms that may be used.
-    #[must_use]
-    pub const fn allowed(&self) -> MechanismSet {
-        self.allowed
-    }
-
-    /// Allows exactly these mechanisms.
-    #[must_use]
-    pub const fn allow(self, allowed: MechanismSet) -> Self {
-        Self { allowed, ..self }
-    }
-
-    /// Allows PLAIN too: a server that has been verified may see the password
-    /// if it offers nothing better.
-    #[must_use]
-    pub const fn allow_plain(self) -> Self {
-        self.allow(self.allowed.with(MechanismName::Plain))
-    }
-
-    /// Forbids SCRAM with hashes weaker than `minimum`, and PLAIN.
-    #[must_use]
-    pub fn minimum(self, minimum: Hash) -> Self {
-        let strong = |mechanism: &MechanismName| match mechanism {
-            MechanismName::ScramPlus(hash) | MechanismName::Scram(hash) => *hash >= minimum,
-            MechanismName::Plain => false,
-            MechanismName::External | MechanismName::Anonymous => true,
-        };
-        self.allow(self.allowed.iter().filter(strong).collect())
-    }
-
-    /// How much channel binding matters.
-    #[must_use]
-    pub const fn binding(self, binding: BindingUse) -> Self {
-        Self { binding, ..self }
-    }
-
-    /// Whether a password is used with channel binding alone.
-    #[must_use]
-    pub fn requires_binding(&self) -> bool {
-        self.binding == BindingUse::Required
-    }
-
-    /// Allows SCRAM without TLS, or with a server nobody verified. What is
-    /// sent then is enough to guess the password offline (RFC 5802 section 9).
-    /// PLAIN and EXTERNAL stay out (RFC 6120 section 13.8.3).
-    #[must_use]
-    pub const fn dangerous_scram_to_unverified(self) -> Self {
-        Self {
-            unverified: Unverified::Scram,
-            ..self
-        }
-    }
-
-    /// What the connection may carry.
-    fn carried(self, verified: bool) -> MechanismSet {
-        let anonymous = MechanismSet::EMPTY.with(MechanismName::Anonymous);
-        match (verified, self.unverified) {
-            (true, _) => MechanismName::BY_PREFERENCE.into_iter().collect(),
-            (false, Unverified::NothingSecret) => anonymous,
-            (false, Unverified::Scram) => MechanismSet::scram().with(MechanismName::Anonymous),
-        }
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

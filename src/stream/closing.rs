@@ -7,7 +7,8 @@
 //! nothing to read.
 
 use super::table::{
-    Act, Cause, Failure, Inbound, Input, Local, Output, OwnHeader, Tell, act, tell,
+    Act, Cause, Failure, Inbound, Input, Local, NegotiationFailure, Output, OwnHeader, Tell, act,
+    tell,
 };
 use super::{Condition, ElementClass, OpeningClass};
 
@@ -123,39 +124,60 @@ pub(super) fn leave(local: Local) -> (Closing, Output) {
     }
 }
 
-/// What a role does on inputs that mean the same in every phase in which XML
-/// flows and negotiation or the stream goes on. `header` says whether the own
-/// header is out. Nothing is delivered afterwards: the stream was never
-/// established (4.3.5), or it failed.
-pub(super) fn interrupted(header: OwnHeader, input: Input) -> Option<(Closing, Output)> {
+/// What a role does where its table says nothing else and XML flows: the stream
+/// ends, or (`None`) goes on as if nothing had come. `header` says whether the
+/// own header is out, `late` what is said when the time is up. Nothing is
+/// delivered afterwards: the stream was never established (4.3.5), or it
+/// failed.
+pub(super) fn interrupted(
+    header: OwnHeader,
+    late: Failure,
+    input: Input,
+) -> Option<(Closing, Output)> {
     use Closing::{AwaitFooter, Done};
-    let fail = |failure| act(Act::Fail(header, failure));
-    let condition = |condition| fail(Failure::Condition(condition));
+    let fail = |failure| {
+        let order = act(Act::Fail(header, failure));
+        (AwaitFooter(Inbound::Discard), order)
+    };
+    let refuse = |condition| fail(Failure::Condition(condition));
     Some(match input {
+        // 11.7: white space is tolerated in the middle of negotiation.
+        Input::Keepalive => return None,
         // Behind a fault nothing can be read, so nothing is waited for.
-        Input::Fault(fault) => (Done, condition(fault)),
+        Input::Fault(fault) => (Done, refuse(fault).1),
         Input::Element(ElementClass::StreamError(_)) => (
             AwaitFooter(Inbound::Discard),
             tell(Tell::StreamError, Act::CloseStream(Cause::PeerError)),
         ),
         // 4.9.1.1: whatever the peer sends after this is not processed.
-        Input::Element(ElementClass::Bad(bad)) => (AwaitFooter(Inbound::Discard), condition(bad)),
-        Input::Element(ElementClass::SecondHeader) => (
-            AwaitFooter(Inbound::Discard),
-            condition(Condition::BadFormat),
-        ),
-        Input::Header(OpeningClass::Bad(bad)) => (AwaitFooter(Inbound::Discard), condition(bad)),
-        Input::Header(OpeningClass::Valid(_)) => (
-            AwaitFooter(Inbound::Discard),
-            condition(Condition::BadFormat),
-        ),
-        Input::Local(Local::Fail) => (AwaitFooter(Inbound::Discard), fail(Failure::Application)),
-        Input::Local(Local::Reset(_)) => (AwaitFooter(Inbound::Discard), fail(Failure::Reset)),
+        Input::Element(ElementClass::Bad(bad)) | Input::Header(OpeningClass::Bad(bad)) => {
+            refuse(bad)
+        }
+        Input::Element(ElementClass::SecondHeader) | Input::Header(OpeningClass::Valid(_)) => {
+            refuse(Condition::BadFormat)
+        }
+        // 4.9.3.12, 4.9.3.24
+        Input::Element(class) if is_stanza(class) => refuse(Condition::NotAuthorized),
+        Input::Element(_) => refuse(Condition::UnsupportedStanzaType),
+        Input::Footer => {
+            let left = Cause::Negotiation(NegotiationFailure::PeerClosed);
+            (Done, act(Act::CloseStream(left)))
+        }
+        Input::Expired => fail(late),
+        Input::Local(Local::Fail) => fail(Failure::Application),
+        Input::Local(Local::Reset(_)) => fail(Failure::Reset),
         Input::Local(Local::Close) if header == OwnHeader::Sent => (
             AwaitFooter(Inbound::Discard),
             act(Act::CloseStream(Cause::Closed)),
         ),
         Input::Local(Local::Close) => (Done, act(Act::EndTransport(Cause::Closed))),
-        _ => return None,
+        // The driver's defects: never taken for progress.
+        Input::Begin
+        | Input::Secured
+        | Input::Sasl(_)
+        | Input::Verdict(_)
+        | Input::Pair(_)
+        | Input::KeyChecked
+        | Input::Resume => (Done, act(Act::EndTransport(Cause::Internal))),
     })
 }

@@ -13,6 +13,7 @@
 //! namespace are `unsupported-stanza-type` (4.9.3.24); unknown elements of any
 //! other namespace are [`ElementClass::Other`], which may be ignored (4.8.4).
 
+use super::starttls::Malformed;
 use super::{
     BindError, Condition, DialbackContent, DialbackElement, DialbackVerdict, Features,
     FeaturesClass, Kind, StartTls, StreamError, bind, ns,
@@ -29,8 +30,11 @@ pub enum ElementClass {
     Features(FeaturesClass),
     /// `<stream:error/>`: [`StreamError`].
     StreamError(ErrorClass),
-    /// `<starttls/>`.
+    /// `<starttls/>`: [`StartTls`], as are the next three.
     StartTls,
+    /// `<starttls/>` with content (5.4.2.2). A `<proceed/>` with content is
+    /// [`Other`](Self::Other): nothing anybody waits for.
+    MalformedStartTls,
     /// `<proceed/>`.
     Proceed,
     /// STARTTLS's `<failure/>`.
@@ -154,6 +158,7 @@ impl ElementClass {
             Self::StreamError(ErrorClass::SeeOtherHost),
             Self::StreamError(ErrorClass::Other),
             Self::StartTls,
+            Self::MalformedStartTls,
             Self::Proceed,
             Self::TlsFailure,
             Self::Auth,
@@ -198,10 +203,11 @@ pub fn classify(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> Elem
         namespace if namespace == kind.content_ns() => classify_content(element, kind, awaited),
         ns::STREAM => classify_stream(element),
         ns::TLS => match StartTls::read(element) {
-            Some(StartTls::Request) => ElementClass::StartTls,
-            Some(StartTls::Proceed) => ElementClass::Proceed,
-            Some(StartTls::Failure) => ElementClass::TlsFailure,
-            None => ElementClass::Other,
+            Some(Ok(StartTls::Request)) => ElementClass::StartTls,
+            Some(Ok(StartTls::Proceed)) => ElementClass::Proceed,
+            Some(Ok(StartTls::Failure)) => ElementClass::TlsFailure,
+            Some(Err(Malformed(StartTls::Request))) => ElementClass::MalformedStartTls,
+            Some(Err(Malformed(_))) | None => ElementClass::Other,
         },
         ns::SASL => match element.name() {
             "auth" => ElementClass::Auth,

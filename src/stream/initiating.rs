@@ -14,6 +14,8 @@
 //! * STARTTLS is asked for whether or not it is offered (RFC 7590 3.1): an
 //!   attacker who strips the offer gains nothing, and nothing but
 //!   `<starttls/>` leaves before TLS.
+//! * A `<proceed/>` with content is no `<proceed/>`, but an element out of its
+//!   turn: TLS is not begun.
 //! * A server that is not verified by `<success/>` gets a closing tag and no
 //!   further word.
 //! * A stanza before the stream is established is `<not-authorized/>` from
@@ -24,13 +26,13 @@
 
 mod servers;
 
-use super::closing::{
-    Closing, delivered, ends_the_stream, interrupted, is_proof, is_stanza, leave,
-};
+use super::closing::{Closing, delivered, ends_the_stream, interrupted, is_proof, leave};
+use super::policy::{Conflict, Dialback, Policy, Security};
 use super::table::{
-    Act, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local, NegotiationFailure,
-    Output, OwnHeader, Policy, Resource, Sasl, Security, Tell, act, tell,
+    Act, Cause, Failure, Inbound, Input, Leg, NegotiationFailure, Output, OwnHeader, Resource,
+    Sasl, Tell, act, tell,
 };
+use super::tls_negotiation::{self, AfterTls, Next};
 use super::{
     BindError, Condition, ElementClass, FeaturesClass, Kind, Offer, OpeningClass, VersionClass,
 };
@@ -71,18 +73,6 @@ pub enum InitiatingPhase {
     Established,
     /// The stream is being closed.
     Closing(Closing),
-}
-
-/// What follows the TLS handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AfterTls {
-    /// The stream header.
-    Negotiate,
-    /// The stream error the application gave meanwhile: no XML may be sent
-    /// before the handshake is complete (5.4.3.1).
-    Fail,
-    /// The `<reset/>` the application asked for meanwhile.
-    Reset,
 }
 
 /// Where the SASL exchange stands (6.4).
@@ -147,42 +137,8 @@ impl Initiating {
                 (P::Closing(closing), output)
             }
 
-            // A component has no features, hence no STARTTLS (XEP-0114).
-            (P::Idle, Input::Begin)
-                if (policy.kind, policy.security) == (Kind::Component, Security::StartTls) =>
-            {
-                end(Act::EndTransport(Cause::Internal))
-            }
-            (P::Idle, Input::Begin) => match policy.security {
-                Security::DirectTls => (P::TlsHandshake(AfterTls::Negotiate), act(Act::StartTls)),
-                Security::StartTls | Security::Plaintext => open(Leg::Plain),
-            },
-            (P::Idle, Input::Local(_)) => end(Act::EndTransport(Cause::Closed)),
-
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Secured) => open(Leg::Secured),
-            (P::TlsHandshake(AfterTls::Fail), Input::Secured) => {
-                late_failure(Failure::Application, Inbound::Discard)
-            }
-            (P::TlsHandshake(AfterTls::Reset), Input::Secured) => {
-                late_failure(Failure::Reset, Inbound::Discard)
-            }
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Fail)) => {
-                (P::TlsHandshake(AfterTls::Fail), Output::NOTHING)
-            }
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Reset(_))) => {
-                (P::TlsHandshake(AfterTls::Reset), Output::NOTHING)
-            }
-            // The first wish counts.
-            (P::TlsHandshake(_), Input::Local(Local::Fail | Local::Reset(_))) => {
-                (self.phase, Output::NOTHING)
-            }
-            // 5.4.3.2: no XML, whatever goes wrong here.
-            (P::TlsHandshake(_), Input::Local(Local::Close)) => {
-                end(Act::EndTransport(Cause::Closed))
-            }
-            (P::TlsHandshake(_), Input::Expired) => end(Act::EndTransport(Cause::Timeout)),
-            // No XML flows here, in neither direction: the driver's defects.
-            (P::Idle | P::TlsHandshake(_), _) => end(Act::EndTransport(Cause::Internal)),
+            (P::Idle, input) => before_xml(tls_negotiation::begin(policy, input)),
+            (P::TlsHandshake(after), input) => before_xml(after.step(input)),
 
             (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(_)))
                 if policy.kind == Kind::Component =>
@@ -362,33 +318,20 @@ fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output) {
             return (phase, delivered(class));
         }
     }
-    if let Some((closing, output)) = interrupted(OwnHeader::Sent, input) {
-        return (P::Closing(closing), output);
-    }
-    match input {
-        Input::Element(class) => fail(match is_stanza(class) {
-            true => Condition::NotAuthorized,
-            false => Condition::UnsupportedStanzaType,
-        }),
-        Input::Footer => (
-            P::Closing(Closing::Done),
-            act(Act::CloseStream(Cause::Negotiation(
-                NegotiationFailure::PeerClosed,
-            ))),
-        ),
-        Input::Expired => (
-            P::Closing(Closing::AwaitFooter(Inbound::Discard)),
-            act(Act::Fail(OwnHeader::Sent, Failure::Timeout)),
-        ),
-        // 11.7: white space is tolerated in the middle of negotiation.
-        Input::Keepalive => (phase, Output::NOTHING),
-        // The driver's defects: never taken for progress.
-        _ => end(Act::EndTransport(Cause::Internal)),
+    match interrupted(OwnHeader::Sent, Failure::Timeout, input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
     }
 }
 
-fn open(leg: Leg) -> (InitiatingPhase, Output) {
-    (InitiatingPhase::AwaitHeader(leg), act(Act::OpenStream(leg)))
+/// The initiating entity speaks first.
+fn before_xml(next: Next) -> (InitiatingPhase, Output) {
+    use InitiatingPhase as P;
+    match next {
+        Next::Handshake(after, output) => (P::TlsHandshake(after), output),
+        Next::Open(leg) => (P::AwaitHeader(leg), act(Act::OpenStream(leg))),
+        Next::Closing(closing, output) => (P::Closing(closing), output),
+    }
 }
 
 fn established() -> (InitiatingPhase, Output) {
@@ -409,14 +352,6 @@ fn fail(condition: Condition) -> (InitiatingPhase, Output) {
     (
         InitiatingPhase::Closing(Closing::AwaitFooter(Inbound::Discard)),
         act(Act::Fail(OwnHeader::Sent, Failure::Condition(condition))),
-    )
-}
-
-/// A failure that had to wait for the handshake: the own header comes first.
-fn late_failure(failure: Failure, inbound: Inbound) -> (InitiatingPhase, Output) {
-    (
-        InitiatingPhase::Closing(Closing::AwaitFooter(inbound)),
-        act(Act::Fail(OwnHeader::Missing, failure)),
     )
 }
 

@@ -7,7 +7,8 @@
 //! finite class for the tables.
 //!
 //! The tables: [`Initiating`] and [`Receiving`], with the inputs and orders they
-//! share ([`Input`], [`Act`], [`Tell`]) and the end they share ([`Closing`]).
+//! share ([`Input`], [`Act`], [`Tell`]), the beginning they share (up to TLS,
+//! [`AfterTls`]) and the end they share ([`Closing`]).
 //! What they do, input by input, is written out in the module `tables` of this
 //! documentation.
 
@@ -23,6 +24,7 @@ pub mod header;
 mod initiating;
 pub mod lang;
 pub mod ns;
+mod policy;
 mod put;
 mod receiving;
 pub mod sasl;
@@ -30,6 +32,7 @@ pub mod starttls;
 mod table;
 #[cfg(test)]
 mod testing;
+mod tls_negotiation;
 
 /// The state tables, written out.
 #[cfg(doc)]
@@ -44,11 +47,13 @@ pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, cla
 pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
 pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
-pub use initiating::{AfterTls, Exchange, Initiating, InitiatingPhase, LegacySession};
+pub use initiating::{Exchange, Initiating, InitiatingPhase, LegacySession};
+pub use policy::{Conflict, Dialback, Policy, Security};
 pub use receiving::{Receiving, ReceivingPhase, Turn};
 pub use sasl::{SaslElement, SaslFailure};
 pub use starttls::StartTls;
 pub use table::{
-    Act, BindRefusal, Cause, Conflict, Dialback, Failure, Inbound, Input, Leg, Local,
-    NegotiationFailure, Output, OwnHeader, Pair, Policy, Resource, Sasl, Security, Tell, Verdict,
+    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
+    OwnHeader, Pair, Resource, Sasl, Tell, Verdict,
 };
+pub use tls_negotiation::AfterTls;

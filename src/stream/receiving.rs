@@ -17,8 +17,8 @@
 //! * A stanza before the stream is established is `<not-authorized/>`
 //!   (4.9.3.12); another element out of its turn is
 //!   `<unsupported-stanza-type/>` (4.9.3.24).
-//! * `<starttls/>` where it was not offered gets `<failure/>` and the closing
-//!   tag (5.4.2.2).
+//! * `<starttls/>` where it was not offered, or with content, gets `<failure/>`
+//!   and the closing tag (5.4.2.2).
 //! * The legacy session of RFC 3921 is answered, and means nothing.
 //! * Where the application, or our own mechanism, takes too long the error is
 //!   `<internal-server-error/>` (4.9.3.8).
@@ -27,14 +27,13 @@
 
 mod servers;
 
-use super::closing::{
-    Closing, delivered, ends_the_stream, failed, interrupted, is_proof, is_stanza, leave,
-};
-use super::initiating::AfterTls;
+use super::closing::{Closing, delivered, ends_the_stream, failed, interrupted, is_proof, leave};
+use super::policy::{Policy, Security};
 use super::table::{
-    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
-    OwnHeader, Policy, Sasl, Security, Tell, Verdict, act, tell,
+    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Output, OwnHeader, Sasl, Tell, Verdict,
+    act, tell,
 };
+use super::tls_negotiation::{self, AfterTls, Next};
 use super::{Condition, ElementClass, Kind, OpeningClass, VersionClass};
 
 /// The negotiator of a receiving entity: a server.
@@ -127,46 +126,8 @@ impl Receiving {
                 (P::Closing(closing), output)
             }
 
-            // A component has no features, hence no STARTTLS (XEP-0114).
-            (P::Idle, Input::Begin)
-                if (policy.kind, policy.security) == (Kind::Component, Security::StartTls) =>
-            {
-                end(Act::EndTransport(Cause::Internal))
-            }
-            (P::Idle, Input::Begin) => match policy.security {
-                Security::DirectTls => (P::TlsHandshake(AfterTls::Negotiate), act(Act::StartTls)),
-                Security::StartTls | Security::Plaintext => {
-                    (P::AwaitHeader(Leg::Plain), Output::NOTHING)
-                }
-            },
-            (P::Idle, Input::Local(_)) => end(Act::EndTransport(Cause::Closed)),
-
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Secured) => {
-                (P::AwaitHeader(Leg::Secured), Output::NOTHING)
-            }
-            (P::TlsHandshake(AfterTls::Fail), Input::Secured) => {
-                failure(OwnHeader::Missing, Failure::Application)
-            }
-            (P::TlsHandshake(AfterTls::Reset), Input::Secured) => {
-                failure(OwnHeader::Missing, Failure::Reset)
-            }
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Fail)) => {
-                (P::TlsHandshake(AfterTls::Fail), Output::NOTHING)
-            }
-            (P::TlsHandshake(AfterTls::Negotiate), Input::Local(Local::Reset(_))) => {
-                (P::TlsHandshake(AfterTls::Reset), Output::NOTHING)
-            }
-            // The first wish counts.
-            (P::TlsHandshake(_), Input::Local(Local::Fail | Local::Reset(_))) => {
-                (self.phase, Output::NOTHING)
-            }
-            // 5.4.3.2: no XML, whatever goes wrong here.
-            (P::TlsHandshake(_), Input::Local(Local::Close)) => {
-                end(Act::EndTransport(Cause::Closed))
-            }
-            (P::TlsHandshake(_), Input::Expired) => end(Act::EndTransport(Cause::Timeout)),
-            // No XML flows here, in neither direction: the driver's defects.
-            (P::Idle | P::TlsHandshake(_), _) => end(Act::EndTransport(Cause::Internal)),
+            (P::Idle, input) => before_xml(tls_negotiation::begin(policy, input)),
+            (P::TlsHandshake(after), input) => before_xml(after.step(input)),
 
             (P::AwaitHeader(_), Input::Header(OpeningClass::Valid(VersionClass::Legacy)))
                 if policy.kind != Kind::Component =>
@@ -202,7 +163,11 @@ impl Receiving {
             {
                 (P::TlsHandshake(AfterTls::Negotiate), act(Act::Proceed))
             }
-            (P::Negotiating(..), Input::Element(E::StartTls)) => (
+            // 5.4.2.2: malformed, not offered, or not offered any more.
+            (
+                P::Negotiating(..) | P::Established | P::AwaitBind(_),
+                Input::Element(E::StartTls | E::MalformedStartTls),
+            ) => (
                 P::Closing(Closing::AwaitFooter(Inbound::Discard)),
                 act(Act::RefuseTls),
             ),
@@ -275,11 +240,6 @@ impl Receiving {
                 P::Established,
                 act(Act::SendBindError(BindRefusal::AlreadyBound)),
             ),
-            // 5.4.2.2: not offered any more.
-            (P::Established | P::AwaitBind(_), Input::Element(E::StartTls)) => (
-                P::Closing(Closing::AwaitFooter(Inbound::Discard)),
-                act(Act::RefuseTls),
-            ),
             // 4.4: the application may finish before the own tag goes out.
             (P::Established, Input::Footer) => (
                 P::Closing(Closing::PeerClosed),
@@ -294,6 +254,16 @@ impl Receiving {
             }
             (phase, input) => common(phase, input),
         }
+    }
+}
+
+/// The initiating entity speaks first.
+fn before_xml(next: Next) -> (ReceivingPhase, Output) {
+    use ReceivingPhase as P;
+    match next {
+        Next::Handshake(after, output) => (P::TlsHandshake(after), output),
+        Next::Open(leg) => (P::AwaitHeader(leg), Output::NOTHING),
+        Next::Closing(closing, output) => (P::Closing(closing), output),
     }
 }
 
@@ -361,28 +331,9 @@ fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output) {
         P::AwaitHeader(_) | P::AwaitHost(_) => OwnHeader::Missing,
         _ => OwnHeader::Sent,
     };
-    if let Some((closing, output)) = interrupted(header, input) {
-        return (P::Closing(closing), output);
-    }
-    match input {
-        Input::Element(class) => failure(
-            header,
-            Failure::Condition(match is_stanza(class) {
-                true => Condition::NotAuthorized,
-                false => Condition::UnsupportedStanzaType,
-            }),
-        ),
-        Input::Footer => (
-            P::Closing(Closing::Done),
-            act(Act::CloseStream(Cause::Negotiation(
-                NegotiationFailure::PeerClosed,
-            ))),
-        ),
-        Input::Expired => failure(header, overdue(phase)),
-        // 11.7: white space is tolerated in the middle of negotiation.
-        Input::Keepalive => (phase, Output::NOTHING),
-        // The driver's defects: never taken for progress.
-        _ => end(Act::EndTransport(Cause::Internal)),
+    match interrupted(header, overdue(phase), input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
     }
 }
 

@@ -2,8 +2,14 @@
 //!
 //! TLS begins right behind the `>` of `<proceed/>` (5.4.2.3): nothing may be
 //! written after it, nor any white space before it (5.3.3).
+//!
+//! The RFC names a malformed command as a cause of failure (5.4.2.2) without
+//! saying what one is. Here it is one with child elements or text inside:
+//! `<starttls/>` and `<proceed/>` are empty. `<required/>`, too, belongs to the
+//! feature alone (5.4.1). White space, and attributes that nobody knows (11.4),
+//! are ignored.
 
-use super::ns;
+use super::{ns, put};
 use crate::xml::Element;
 
 /// An element of the STARTTLS namespace. The feature of the same name is part
@@ -14,20 +20,36 @@ pub enum StartTls {
     Request,
     /// `<proceed/>`: TLS begins (5.4.2.3).
     Proceed,
-    /// `<failure/>`: the stream and the connection end (5.4.2.2). Not for
-    /// failures of TLS itself (5.4.3.2).
+    /// `<failure/>`: the stream and the connection end (5.4.2.2), whatever
+    /// else it says. Not for failures of TLS itself (5.4.3.2).
     Failure,
 }
 
+/// A `<starttls/>` or `<proceed/>` with child elements or text inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("a STARTTLS command with content")]
+pub struct Malformed(
+    /// What it would be without.
+    pub StartTls,
+);
+
 impl StartTls {
-    /// Recognises the element; attributes and content do not matter.
+    /// Recognises the element; `None` if it is none of the three. Attributes
+    /// do not matter.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is `<starttls/>` or `<proceed/>`, and not empty.
     #[must_use]
-    pub fn read(element: &Element<'_>) -> Option<Self> {
-        match (element.name(), element.ns()) {
-            ("starttls", ns::TLS) => Some(Self::Request),
-            ("proceed", ns::TLS) => Some(Self::Proceed),
-            ("failure", ns::TLS) => Some(Self::Failure),
-            _ => None,
+    pub fn read(element: &Element<'_>) -> Option<Result<Self, Malformed>> {
+        let command = match (element.name(), element.ns()) {
+            ("starttls", ns::TLS) => Self::Request,
+            ("proceed", ns::TLS) => Self::Proceed,
+            ("failure", ns::TLS) => return Some(Ok(Self::Failure)),
+            _ => return None,
+        };
+        match is_empty(element) {
+            true => Some(Ok(command)),
+            false => Some(Err(Malformed(command))),
         }
     }
 
@@ -42,9 +64,15 @@ impl StartTls {
     }
 }
 
+fn is_empty(element: &Element<'_>) -> bool {
+    element.children().next().is_none() && put::trim(&element.text()).is_empty()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::StartTls;
+    use alloc::format;
+
+    use super::{Malformed, StartTls};
     use crate::stream::testing::element;
 
     #[test]
@@ -52,9 +80,55 @@ mod tests {
         for tls in [StartTls::Request, StartTls::Proceed, StartTls::Failure] {
             assert_eq!(
                 element(tls.as_xml(), |read| StartTls::read(&read)),
-                Some(tls)
+                Some(Ok(tls))
             );
         }
+    }
+
+    #[test]
+    fn a_command_with_content_is_malformed() {
+        let read = |name: &str, content: &str| {
+            let xml = format!("<{name} xmlns='urn:ietf:params:xml:ns:xmpp-tls'>{content}</{name}>");
+            element(&xml, |read| StartTls::read(&read))
+        };
+        for content in [
+            "<required/>",
+            "<a xmlns='u'/>",
+            "x",
+            " x ",
+            "\u{a0}",
+            "&#48;",
+        ] {
+            for (name, tls) in [
+                ("starttls", StartTls::Request),
+                ("proceed", StartTls::Proceed),
+            ] {
+                let malformed = Some(Err(Malformed(tls)));
+                assert_eq!(read(name, content), malformed, "{name} {content}");
+            }
+            // It is a failure anyway.
+            assert_eq!(read("failure", content), Some(Ok(StartTls::Failure)));
+            assert_eq!(read("other", content), None);
+        }
+        for empty in ["", " \t\r\n", "&#x20;", "<![CDATA[]]>", "<![CDATA[\n]]> "] {
+            assert_eq!(
+                read("starttls", empty),
+                Some(Ok(StartTls::Request)),
+                "{empty}"
+            );
+            assert_eq!(
+                read("proceed", empty),
+                Some(Ok(StartTls::Proceed)),
+                "{empty}"
+            );
+        }
+    }
+
+    #[test]
+    fn foreign_attributes_of_a_command_are_ignored() {
+        let xml = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls' xmlns:a='u' a:b='c' d='e'/>";
+        let read = element(xml, |read| StartTls::read(&read));
+        assert_eq!(read, Some(Ok(StartTls::Request)));
     }
 
     #[test]
@@ -62,7 +136,7 @@ mod tests {
         let read = |xml| element(xml, |read| StartTls::read(&read));
         assert_eq!(
             read("<t:proceed xmlns:t='urn:ietf:params:xml:ns:xmpp-tls'> </t:proceed>"),
-            Some(StartTls::Proceed)
+            Some(Ok(StartTls::Proceed))
         );
         assert_eq!(read("<proceed xmlns='urn:example'/>"), None);
         assert_eq!(

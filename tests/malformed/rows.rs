@@ -278,7 +278,7 @@ pub(crate) fn bad_hosts() -> Vec<Row> {
 
 /// Acceptable elements, at a time when they are not.
 #[rustfmt::skip]
-pub(crate) const OUT_OF_TURN: [(&str, &[At], &str, Condition); 27] = [
+pub(crate) const OUT_OF_TURN: [(&str, &[At], &str, Condition); 30] = [
     // To a server
     ("responder", &[At::Opened, At::Sasl, At::Binding], "<message/>", NotAuthorized),
     ("responder", &[At::Opened, At::Sasl, At::Binding], "<presence/>", NotAuthorized),
@@ -292,6 +292,7 @@ pub(crate) const OUT_OF_TURN: [(&str, &[At], &str, Condition); 27] = [
     ("responder", &[At::Opened, At::Sasl, At::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
     ("responder", &[At::Opened, At::Sasl, At::Binding], "<stream:features/>", UnsupportedStanzaType),
     ("responder", &[At::Sasl], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("responder", &[At::Sasl], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</starttls>", UnsupportedStanzaType),
     ("responder", &[At::Binding], "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>", UnsupportedStanzaType),
     ("responder", &[At::Opened, At::Sasl, At::Binding], "<enable xmlns='urn:xmpp:sm:3'/>", UnsupportedStanzaType),
     // To a client
@@ -300,6 +301,8 @@ pub(crate) const OUT_OF_TURN: [(&str, &[At], &str, Condition); 27] = [
     ("initiator", &[At::Opened, At::Sasl, At::Binding], "<iq type='result' id='other'/>", NotAuthorized),
     ("initiator", &[At::Opened], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
     ("initiator", &[At::Sasl, At::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</proceed>", UnsupportedStanzaType),
+    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>", UnsupportedStanzaType),
     ("initiator", &[At::Opened, At::Binding], "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
     ("initiator", &[At::Opened, At::Binding], "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
     ("initiator", &[At::Opened, At::Binding], "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
@@ -308,4 +311,16 @@ pub(crate) const OUT_OF_TURN: [(&str, &[At], &str, Condition); 27] = [
     ("initiator", &[At::Sasl, At::Binding], "<stream:features/>", UnsupportedStanzaType),
     ("initiator", &[At::Opened, At::Sasl, At::Binding], "<enabled xmlns='urn:xmpp:sm:3'/>", UnsupportedStanzaType),
     ("initiator", &[At::Binding], "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>not a jid</jid></bind></iq>", ImproperAddressing),
+];
+
+/// What a client cannot take for the answer to `<starttls/>`.
+#[rustfmt::skip]
+pub(crate) const NO_PROCEED: [(&str, Condition); 7] = [
+    ("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</proceed>", UnsupportedStanzaType),
+    ("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></proceed>", UnsupportedStanzaType),
+    ("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("<proceed/>", UnsupportedStanzaType),
+    ("<message/>", NotAuthorized),
 ];

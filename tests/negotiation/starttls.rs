@@ -66,6 +66,101 @@ fn rfc6120_5_4_2_2_4_starttls_that_was_not_offered_fails() {
 }
 
 #[test]
+fn rfc6120_5_4_2_2_3_malformed_starttls_fails() {
+    let phases = [
+        (Via::StartTls(TLS13), At::BeforeTls),
+        // Nor where it was not offered.
+        (Via::Plain, At::Opened),
+        (Via::StartTls(TLS13), At::Opened),
+        (Via::StartTls(TLS13), At::Established),
+    ];
+    for (via, at) in phases {
+        for content in CONTENTS {
+            for chunk in [usize::MAX, 1] {
+                let mut hand = responder_at(via, at);
+                hand.chunk = chunk;
+                let events = hand.side.events.len();
+                hand.say(filled("starttls", content));
+                let about = format!("{via:?} {at:?} {content:?} {chunk}");
+                assert_eq!(hand.said(), [FAILURE, FOOTER].concat(), "{about}");
+                // What follows is not heeded, a good one least of all.
+                hand.say([STARTTLS, "<message/>"].concat());
+                assert_eq!(hand.said(), "", "{about}");
+                assert_eq!(hand.told_since(events), [""; 0], "{about}");
+                hand.part();
+                assert_eq!(
+                    hand.end(),
+                    ("starttls-refused", Manner::Graceful),
+                    "{about}"
+                );
+            }
+        }
+    }
+}
+
+/// 6120-5.3.3-1 forbids white space around the elements, not in them.
+#[test]
+fn starttls_may_be_written_at_length_and_with_foreign_attributes() {
+    for content in BLANKS {
+        for chunk in [usize::MAX, 1] {
+            let mut hand = responder_at(Via::StartTls(TLS13), At::BeforeTls);
+            hand.chunk = chunk;
+            hand.say(filled("starttls", content));
+            assert_eq!(hand.said(), PROCEED, "{content:?} {chunk}");
+            let mut hand = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
+            hand.chunk = chunk;
+            hand.say(filled("proceed", content));
+            // A record of the handshake: ClientHello.
+            assert_eq!(hand.raw_said()[0], 22, "{content:?} {chunk}");
+        }
+    }
+}
+
+/// With content it is not what was waited for: no TLS is begun, and nothing
+/// that stands in it or behind it acts.
+#[test]
+fn a_proceed_with_content_does_not_begin_tls() {
+    let refused = "<stream:error><unsupported-stanza-type \
+                   xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
+    for content in CONTENTS {
+        for behind in ["", PROCEED, OFFER_ANONYMOUS, "\u{16}\u{3}\u{3}"] {
+            for chunk in [usize::MAX, 1] {
+                let mut hand = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
+                hand.chunk = chunk;
+                let events = hand.side.events.len();
+                hand.say([&filled("proceed", content), behind].concat());
+                let about = format!("{content:?} {behind:?} {chunk}");
+                assert_eq!(hand.said(), refused, "{about}");
+                assert!(hand.side.machine.tls().is_none(), "{about}");
+                assert_eq!(hand.told_since(events), [""; 0], "{about}");
+                hand.run_out();
+                assert_eq!(hand.said(), "", "{about}");
+                assert_eq!(hand.end(), ("stream-error", Manner::Graceful), "{about}");
+            }
+        }
+    }
+}
+
+/// What makes a command malformed.
+const CONTENTS: [&str; 6] = [
+    "<required/>",
+    "<x xmlns='u'/>",
+    "now",
+    " . ",
+    "&#48;",
+    "<![CDATA[<]]>",
+];
+
+/// What does not.
+const BLANKS: [&str; 5] = ["", " ", "\r\n\t", "&#x20;", "<![CDATA[ ]]>"];
+
+/// An element of STARTTLS with that inside, and attributes nobody knows.
+fn filled(name: &str, content: &str) -> String {
+    let tls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+    format!("<{name} {tls} xmlns:a='u' a:required='true' version='2'>{content}</{name}>")
+}
+
+#[test]
 fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
     let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096)).build();
     let config = ResponderConfig::server(&FIXED)

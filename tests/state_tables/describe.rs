@@ -132,6 +132,7 @@ fn family(input: Input) -> (u8, &'static str) {
         Input::Element(element) => match element {
             E::Features(_) => (4, "features"),
             E::StartTls => (5, "`<starttls/>`"),
+            E::MalformedStartTls => (40, "`<starttls/>` with content"),
             E::Proceed => (6, "`<proceed/>`"),
             E::TlsFailure => (7, "STARTTLS `<failure/>`"),
             E::Auth => (8, "`<auth/>`"),

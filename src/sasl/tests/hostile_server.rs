@@ -327,6 +327,11 @@ fn calls_out_of_sequence_fail() {
         assert_eq!(failure(&server.provide(account(Hash::Sha1))), ours);
         assert_eq!(failure(&server.response(None)), peers);
     }
+    // Asked for the message, and none came. ANONYMOUS needs none.
+    for mut server in servers().into_iter().take(3) {
+        assert!(matches!(server.response(None), ServerStep::Challenge(_)));
+        assert_eq!(failure(&server.response(None)), peers);
+    }
     let messages: [&[u8]; 4] = [b"n,,n=user,r=abc", b"\0user\0pencil", b"", b""];
     for (mut server, message) in servers().into_iter().zip(messages) {
         let step = server.response(Some(message));

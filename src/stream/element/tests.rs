@@ -361,11 +361,25 @@ fn xep0220_2_dialback_is_told_by_what_it_says_and_between_servers_alone() {
 }
 
 #[test]
+fn starttls_commands_with_content_are_told_apart() {
+    for (name, expected) in [
+        ("starttls", ElementClass::MalformedStartTls),
+        ("proceed", ElementClass::Other),
+        ("failure", ElementClass::TlsFailure),
+    ] {
+        let tls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+        let xml = format!("<{name} {tls}><required/></{name}>");
+        assert_eq!(class(C2S, &xml), expected, "{xml}");
+        assert_eq!(class(S2S, &xml), expected, "{xml}");
+    }
+}
+
+#[test]
 fn every_class_is_listed_once() {
     let all: Vec<_> = ElementClass::all().collect();
     let distinct: BTreeSet<String> = all.iter().map(|class| format!("{class:?}")).collect();
     assert_eq!(all.len(), distinct.len());
-    assert_eq!(all.len(), 28 + 5 + 6 + 72);
+    assert_eq!(all.len(), 29 + 5 + 6 + 72);
 }
 
 proptest! {
@@ -378,7 +392,7 @@ proptest! {
         server in any::<bool>(),
         name in proptest::sample::select(&[
             "message", "iq", "presence", "stream", "features", "error", "auth", "failure",
-            "starttls", "x",
+            "starttls", "proceed", "x",
         ][..]),
         namespace in proptest::sample::select(&[
             "", "jabber:client", "jabber:server", "http://etherx.jabber.org/streams",

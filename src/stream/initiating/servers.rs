@@ -9,7 +9,8 @@
 //! A pair that is refused, or not decided, ends the stream, since this side
 //! asks for one pair only.
 
-use super::super::table::{Act, Cause, Dialback, Policy, Tell, tell};
+use super::super::policy::{Dialback, Policy};
+use super::super::table::{Act, Cause, Tell, tell};
 use super::super::{Condition, ElementClass, PairAnswer};
 use super::{InitiatingPhase, Output, close, established, fail};
 

@@ -15,7 +15,8 @@
 //!   the application: `remote-connection-failed` (RFC 6120 4.9.3.15).
 
 use super::super::closing::is_proof;
-use super::super::table::{Act, Inbound, Input, Leg, Pair, Policy, Tell, act, tell};
+use super::super::policy::Policy;
+use super::super::table::{Act, Inbound, Input, Leg, Pair, Tell, act, tell};
 use super::super::{Closing, Condition, DialbackError, ElementClass};
 use super::{Output, ReceivingPhase, fail};
 

@@ -1,0 +1,116 @@
+//! Where the two sides of a mechanism stand whose only message comes from the
+//! initiating side (PLAIN, EXTERNAL, ANONYMOUS): what may happen when, and what
+//! is out of turn. Whatever is out of turn ends the exchange.
+
+use super::{Condition, Error, Outcome, Question, Secret, ServerStep, Step};
+
+/// The initiating side. `M` is what the message is made of.
+#[derive(Debug)]
+pub(super) enum ClientTurn<M> {
+    Start(M),
+    Sent,
+    Over,
+}
+
+impl<M> ClientTurn<M> {
+    /// The message, as initial response.
+    pub(super) fn initial(
+        &mut self,
+        message: impl FnOnce(M) -> Result<Secret, Error>,
+    ) -> Result<Option<Secret>, Error> {
+        match self.take() {
+            Self::Start(parts) => {
+                let message = message(parts)?;
+                *self = Self::Sent;
+                Ok(Some(message))
+            }
+            Self::Sent | Self::Over => Err(Error::OutOfSequence),
+        }
+    }
+
+    /// There is nothing to be asked.
+    pub(super) fn challenge(&mut self) -> Result<Step, Error> {
+        match self.take() {
+            Self::Sent => Err(Error::Unexpected),
+            Self::Start(_) | Self::Over => Err(Error::OutOfSequence),
+        }
+    }
+
+    /// There is nothing to be computed.
+    pub(super) fn work(&mut self) -> Result<Step, Error> {
+        *self = Self::Over;
+        Err(Error::OutOfSequence)
+    }
+
+    /// `<success/>`, without additional data.
+    pub(super) fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+        match self.take() {
+            Self::Sent => no_data(data),
+            Self::Start(_) | Self::Over => Err(Error::OutOfSequence),
+        }
+    }
+
+    const fn take(&mut self) -> Self {
+        core::mem::replace(self, Self::Over)
+    }
+}
+
+/// The end of a mechanism that has no additional data with success.
+pub(super) fn no_data(data: Option<&[u8]>) -> Result<Outcome, Error> {
+    match data {
+        None | Some([]) => Ok(Outcome::server_unproven()),
+        Some(_) => Err(Error::Unexpected),
+    }
+}
+
+/// The receiving side. `W` is what is kept of the message while the
+/// application, or a derivation, is waited for.
+#[derive(Debug)]
+pub(super) enum AcceptorTurn<W> {
+    Start,
+    /// `<auth/>` had no initial response: an empty challenge went out (RFC
+    /// 6120 section 6.3.10).
+    Prompted,
+    Waiting(W),
+    Over,
+}
+
+impl<W> AcceptorTurn<W> {
+    /// The message, from which `read` makes the question for the application.
+    pub(super) fn response(
+        &mut self,
+        data: Option<&[u8]>,
+        read: impl FnOnce(&[u8]) -> Result<(W, Question), Condition>,
+    ) -> ServerStep {
+        match (core::mem::replace(self, Self::Over), data) {
+            (Self::Start, None) => {
+                *self = Self::Prompted;
+                ServerStep::Challenge(Secret::default())
+            }
+            (Self::Start | Self::Prompted, Some(data)) => match read(data) {
+                Ok((waiting, question)) => {
+                    *self = Self::Waiting(waiting);
+                    ServerStep::Ask(question)
+                }
+                Err(condition) => ServerStep::Failure(condition),
+            },
+            (Self::Prompted, None) | (Self::Waiting(_) | Self::Over, _) => {
+                ServerStep::Failure(Condition::MalformedRequest)
+            }
+        }
+    }
+
+    /// What was waiting, and is not any more.
+    pub(super) fn resume(&mut self) -> Option<W> {
+        match core::mem::replace(self, Self::Over) {
+            Self::Waiting(waiting) => Some(waiting),
+            Self::Start | Self::Prompted | Self::Over => None,
+        }
+    }
+
+    /// There is nothing to be computed, or to be answered: our own mistake.
+    pub(super) fn out_of_turn(&mut self) -> ServerStep {
+        *self = Self::Over;
+        ServerStep::Failure(Condition::TemporaryAuthFailure)
+    }
+}
