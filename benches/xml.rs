@@ -29,13 +29,9 @@ fn stream() -> String {
 fn feed(stream: &[u8], chunk: usize, mut each: impl FnMut(Element<'_>)) {
     let mut framer = Framer::new(FrameLimits::default());
     for mut part in stream.chunks(chunk) {
-        while !part.is_empty() {
-            let taken = framer.push(part);
-            part = part.get(taken..).unwrap_or_default();
-            while framer.poll().is_ok_and(|found| found.is_some()) {
-                if let Some(Frame::Element(stanza)) = framer.frame() {
-                    each(stanza.as_element());
-                }
+        while framer.feed(&mut part).is_ok_and(|found| found.is_some()) {
+            if let Some(Frame::Element(stanza)) = framer.frame() {
+                each(stanza.as_element());
             }
         }
     }

@@ -1,9 +1,9 @@
 //! XML as streams use it: framing, validation, views, writing (RFC 6120 sections 4.1, 4.3.3, 4.8 and 11; XML 1.0 fifth
 //! edition; Namespaces in XML 1.0 third edition).
 //!
-//! [`Framer`] takes bytes as they come and yields whole, validated frames: the stream header, first-level elements as
-//! [`Stanza`] views, white space keepalives, the closing tag. [`Checker`] holds outbound text to the same rules,
-//! [`mod@write`] escapes, [`Stanza::rewrite`] readdresses.
+//! [`Framer`] takes bytes as they come ([`Framer::feed`]) and yields whole, validated frames: the stream header,
+//! first-level elements as [`Stanza`] views, white space keepalives, the closing tag. [`Checker`] holds outbound text to
+//! the same rules, [`mod@write`] escapes, [`Stanza::rewrite`] readdresses.
 //!
 //! # What is refused
 //!
