@@ -227,6 +227,34 @@ fn rewriting_an_element_that_stands_alone_keeps_it_standing_alone() {
 }
 
 #[test]
+fn an_element_of_the_xml_namespace_is_no_content_and_keeps_its_prefix() {
+    for text in ["<xml:c\t/>", "<xml:c><a xmlns='u'/><xml:d/></xml:c>"] {
+        let stanza = StanzaBuf::parse(text).unwrap();
+        for ns in [None, Some("jabber:server")] {
+            let mut out = String::new();
+            let rewrite = stanza.as_stanza().rewrite();
+            let rewrite = ns.into_iter().fold(rewrite, |r, ns| r.content_ns(ns));
+            rewrite.write(&mut out).unwrap();
+            let read = StanzaBuf::parse(&out).unwrap();
+            assert_eq!(
+                xml::tree(stanza.as_stanza().as_element()),
+                xml::tree(read.as_stanza().as_element())
+            );
+        }
+    }
+    let mut out = String::new();
+    for reserved in [xmpp_stream::xml::XML_NS, "http://www.w3.org/2000/xmlns/"] {
+        let stanza = StanzaBuf::parse("<a/>").unwrap();
+        let rewrite = stanza.as_stanza().rewrite().content_ns(reserved);
+        assert_eq!(
+            rewrite.write(&mut out),
+            Err(RewriteError::ReservedNamespace)
+        );
+        assert_eq!(out, "");
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_refused_before_writing() {
     let stanza = parse("<a/>");
     let mut out = String::new();

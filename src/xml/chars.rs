@@ -269,19 +269,18 @@ mod tests {
 
     #[test]
     fn control_characters_are_seen_at_every_place_in_text_of_every_length() {
-        for length in 1..200 {
-            for at in 0..length {
-                for (byte, expected) in [
-                    (b'x', Ok(Controls::None)),
-                    (b'\t', Ok(Controls::Lines)),
-                    (b'\n', Ok(Controls::Lines)),
-                    (b'\r', Ok(Controls::Returns)),
-                    (0x1F, Err(at)),
+        for around in ["x", "\u{e9}", "\u{FE0F}", " \u{20AC}"] {
+            for (before, behind) in (0..150).flat_map(|n| (0..n).map(move |i| (i, n - i))) {
+                for (c, expected) in [
+                    (' ', Ok(Controls::None)),
+                    ('\t', Ok(Controls::Lines)),
+                    ('\n', Ok(Controls::Lines)),
+                    ('\r', Ok(Controls::Returns)),
+                    ('\u{1F}', Err(before * around.len())),
+                    ('\u{FFFF}', Err(before * around.len())),
                 ] {
-                    let mut text = alloc::vec![b'x'; length];
-                    text[at] = byte;
-                    let text = core::str::from_utf8(&text).unwrap_or_default();
-                    assert_eq!(characters(text), expected, "{byte} at {at} of {length}");
+                    let text = [around.repeat(before), c.into(), around.repeat(behind)].concat();
+                    assert_eq!(characters(&text), expected, "{c:?} at {before} of {text:?}");
                 }
             }
         }

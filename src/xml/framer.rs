@@ -1,5 +1,6 @@
 //! From bytes to frames: the stream header, first-level elements, keepalives, the closing tag.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -8,7 +9,7 @@ use super::frame::{Frame, FrameKind};
 use super::input::Input;
 use super::limits::FrameLimits;
 use super::names::Scope;
-use super::quiet::Quiet;
+use super::quiet::{self, Quiet};
 use super::reader::{Found, Reader, Stage};
 use super::toplevel;
 
@@ -63,7 +64,7 @@ impl Framer {
     /// nothing, and while [`unread`](Self::unread) is empty; 0 only while frames wait to be polled.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.input.capacity(self.read())
+        self.input.capacity()
     }
 
     /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
@@ -84,7 +85,7 @@ impl Framer {
     /// [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
         self.quiet.pause();
-        self.input.window(self.read())
+        self.input.window()
     }
 
     /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
@@ -170,7 +171,18 @@ impl Framer {
 
     #[inline(never)]
     fn store(&mut self, bytes: &[u8]) -> usize {
-        self.input.push(self.read(), bytes)
+        if self.quiet.is_paused() && self.input.is_lull() && bytes.len() <= quiet::FEW {
+            self.input.put(bytes);
+            return bytes.len();
+        }
+        // Otherwise all bytes become text at once, the quiet ones too.
+        self.quiet = Quiet::default();
+        let length = self.input.length();
+        let taken = self.input.push(self.found(), bytes);
+        if self.input.length() > length {
+            self.supply = Supply::Unread;
+        }
+        taken
     }
 
     #[inline(never)] // Its frame would make the short way long.
@@ -222,14 +234,14 @@ impl Framer {
     /// The bytes behind the current frame, not yet looked at; without a current frame, what was pushed since the last
     /// poll.
     #[must_use]
-    pub fn unread(&self) -> &[u8] {
-        self.input.behind(self.read())
+    pub fn unread(&self) -> Cow<'_, [u8]> {
+        self.input.unread(self.found())
     }
 
     /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays readable.
     pub fn take_unread(&mut self) -> Vec<u8> {
         self.quiet = Quiet::default();
-        self.input.take_behind(self.read())
+        self.input.take_unread(self.found())
     }
 
     /// Expects a new stream header (RFC 6120 section 4.3.3): the header, its namespaces, the current or unfinished
@@ -237,7 +249,7 @@ impl Framer {
     /// again.
     pub fn restart(&mut self) {
         self.quiet = Quiet::default();
-        self.input.restart(self.read());
+        self.input.restart(self.found());
         self.current = None;
         self.supply = Supply::Unread;
         self.reader.restart();
@@ -287,10 +299,8 @@ impl Framer {
         })
     }
 
-    /// How much was looked at: the current frame, or, if there is none, all of the text and what waits behind it.
-    fn read(&self) -> usize {
-        self.current
-            .map_or(self.input.looked_at(), |(_, length)| length)
+    fn found(&self) -> Option<usize> {
+        self.current.map(|(_, length)| length)
     }
 }
 

@@ -1,9 +1,11 @@
-//! Buffers: bytes as they came, and the validated text the framer reads.
+//! Buffers: the validated text the framer reads, and bytes that are not part of it yet.
 //!
-//! What arrives is kept twice for a short time. `raw` holds it as bytes, so that what stands behind a frame can be
-//! handed over untouched (to TLS, which is not UTF-8). `text` holds the part that was validated: each byte is checked
-//! once, in long runs, and everything behind works on `str` slices without checking again.
+//! Bytes that come when everything before them was read are checked in long runs and appended to `text`: that is the only
+//! time they are copied. Everything behind works on `str` slices without checking again. What cannot be appended waits in
+//! `raw`: bytes that come while others are still to be read, the start of a character, quiet bytes, and what is no UTF-8
+//! at all, which belongs to the layer that comes next (TLS) or is a fault.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -19,61 +21,86 @@ const RAW_BYTES: usize = 16_384 + quiet::MOST + 64;
 
 /// See the module documentation.
 pub(crate) struct Input {
-    /// `filled` bytes received and not yet done with. What is longer is room for [`Input::window`].
-    raw: Vec<u8>,
-    filled: usize,
-    /// How many of them were validated and copied: they are the end of `text`.
-    copied: usize,
-    /// How many of them, at the end, were not looked at. The others were copied, or are quiet or the start of a character.
-    arrived: usize,
-    /// How many of them may be quiet.
-    room: usize,
     text: String,
     /// Where the current frame starts in `text`.
     start: usize,
     /// Where it starts in the stream.
     position: u64,
-    /// What is wrong with the bytes behind `text`.
-    wrong: Option<FaultKind>,
-    /// Whether `text` may hold control characters.
+    /// How much of the text was looked at, from `start` on, if no frame was found in it.
+    looked_at: usize,
+    /// Whether the text may hold control characters.
     controls: Controls,
+    /// The first `filled` bytes stand behind the text. What is longer is room.
+    raw: Vec<u8>,
+    filled: usize,
+    /// How many of them, at the end, were not looked at. The others are quiet, or the start of a character.
+    arrived: usize,
+    /// How many of them may be quiet.
+    room: usize,
+    /// What is wrong with the bytes behind the text.
+    wrong: Option<FaultKind>,
 }
 
 impl Default for Input {
     fn default() -> Self {
         Self {
-            raw: Vec::new(),
-            filled: 0,
-            copied: 0,
-            arrived: 0,
-            room: 0,
             text: String::new(),
             start: 0,
             position: 0,
-            wrong: None,
+            looked_at: 0,
             controls: Controls::None,
+            raw: Vec::new(),
+            filled: 0,
+            arrived: 0,
+            room: 0,
+            wrong: None,
         }
     }
 }
 
+/// Where a frame was found, its length.
+pub(crate) type FoundLength = Option<usize>;
+
 impl Input {
-    /// How much there is room for, when the first `n` bytes of the current frame were read.
-    pub(crate) fn capacity(&self, n: usize) -> usize {
-        if self.is_settled(n) {
-            RAW_BYTES
-        } else {
-            RAW_BYTES.saturating_sub(self.filled)
-        }
+    /// How much there is room for.
+    pub(crate) fn capacity(&self) -> usize {
+        RAW_BYTES.saturating_sub(self.filled)
     }
 
-    pub(crate) fn push(&mut self, n: usize, bytes: &[u8]) -> usize {
-        self.settle(n);
-        let taken = bytes.len().min(RAW_BYTES.saturating_sub(self.filled));
-        let bytes = bytes.get(..taken).unwrap_or_default();
-        let end = self.filled + taken;
+    /// Takes as many bytes as there is room for; as text, if all before them was looked at.
+    pub(crate) fn push(&mut self, found: FoundLength, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.capacity());
+        let mut bytes = bytes.get(..taken).unwrap_or_default();
+        if self.has_unread(found) {
+            self.put(bytes);
+            return taken;
+        }
+        if self.filled > 0 {
+            // They end a character that was cut.
+            let is_inside = |b: &&u8| matches!(b, 0x80..=0xBF);
+            let inside = bytes.iter().take(3).take_while(is_inside).count();
+            let (end, rest) = bytes.split_at(inside);
+            self.put(end);
+            self.refill();
+            bytes = rest;
+        } else {
+            self.forget();
+        }
+        self.looked_at = self.length();
+        let taken_in = match self.filled {
+            0 => self.append(bytes),
+            _ => 0,
+        };
+        self.put(bytes.get(taken_in..).unwrap_or_default());
+        taken
+    }
+
+    /// Takes bytes as they are. There must be room.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
         if self.raw.len() == RAW_BYTES {
             self.raw.truncate(self.filled.max(quiet::MOST));
         }
+        let end = self.filled + bytes.len();
         if let Some(room) = self.raw.get_mut(self.filled..end) {
             room.copy_from_slice(bytes);
         } else {
@@ -81,8 +108,7 @@ impl Input {
             self.raw.extend_from_slice(bytes);
         }
         self.filled = end;
-        self.arrived += taken;
-        taken
+        self.arrived += bytes.len();
     }
 
     /// Whether [`store`](Self::store) has room, which [`lull`](Self::lull) made.
@@ -100,8 +126,7 @@ impl Input {
         }
     }
 
-    pub(crate) fn window(&mut self, n: usize) -> &mut [u8] {
-        self.settle(n);
+    pub(crate) fn window(&mut self) -> &mut [u8] {
         self.raw.resize(RAW_BYTES.max(self.filled), 0);
         self.raw.get_mut(self.filled..).unwrap_or_default()
     }
@@ -136,45 +161,48 @@ impl Input {
     pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         self.position += n as u64;
+        self.looked_at = self.looked_at.saturating_sub(n);
     }
 
-    /// Validates what has arrived since. `false`: nothing new. Only to be called when all of the text was read and
-    /// holds no whole frame: from here on `unread` cannot tell what stood behind a place in it.
+    /// Makes text of what has arrived since. `false`: nothing new. Only to be called when all of the text was read and
+    /// holds no whole frame.
     #[inline]
     pub(crate) fn refill(&mut self) -> bool {
-        if self.copied < self.filled {
-            return self.take_in();
-        }
-        self.filled = 0;
-        self.copied = 0;
-        self.arrived = 0;
-        false
+        self.filled > 0 && self.wrong.is_none() && self.take_in()
     }
 
     fn take_in(&mut self) -> bool {
+        self.forget();
+        let raw = core::mem::take(&mut self.raw);
+        let n = self.append(raw.get(..self.filled).unwrap_or_default());
+        self.raw = raw;
+        if n < self.filled {
+            self.raw.copy_within(n..self.filled, 0);
+        }
+        self.filled -= n;
+        self.arrived = self.filled;
+        self.looked_at = self.length();
+        n > 0
+    }
+
+    /// Validates bytes and makes text of the first ones, as many as it returns.
+    fn append(&mut self, bytes: &[u8]) -> usize {
+        let valid = chars::validate(bytes);
+        self.text.push_str(valid.text);
+        self.wrong = valid.wrong;
+        self.controls = self.controls.max(valid.controls);
+        valid.text.len()
+    }
+
+    /// Forgets the text of earlier frames. What stands behind it is moved once at most: its frame then starts at 0.
+    fn forget(&mut self) {
         if self.start > 0 {
-            // Each byte is moved once at most: the frame it belongs to then starts at 0.
             self.text.drain(..self.start);
             self.start = 0;
         }
         if self.text.is_empty() {
             self.controls = Controls::None;
         }
-        if self.copied > 0 {
-            self.raw.copy_within(self.copied..self.filled, 0);
-            self.filled -= self.copied;
-            self.copied = 0;
-        }
-        self.arrived = self.filled;
-        if self.wrong.is_some() {
-            return false;
-        }
-        let valid = chars::validate(self.raw.get(..self.filled).unwrap_or_default());
-        self.text.push_str(valid.text);
-        self.copied = valid.text.len();
-        self.wrong = valid.wrong;
-        self.controls = self.controls.max(valid.controls);
-        self.copied > 0
     }
 
     /// After [`refill`](Self::refill) found nothing: makes room for at most `room` quiet bytes. `false`: none may come.
@@ -202,21 +230,17 @@ impl Input {
         self.arrived += n;
     }
 
-    /// What was not looked at.
+    /// What was not looked at of the bytes behind the text.
     pub(crate) fn arrived(&self) -> &[u8] {
         self.raw
             .get(self.filled.saturating_sub(self.arrived)..self.filled)
             .unwrap_or_default()
     }
 
-    /// Takes note that all bytes were looked at.
+    /// Takes note that everything was looked at.
     pub(crate) fn look(&mut self) {
         self.arrived = 0;
-    }
-
-    /// How much of the frame was looked at: text, and what waits behind it.
-    pub(crate) fn looked_at(&self) -> usize {
-        self.length() + self.filled.saturating_sub(self.copied + self.arrived)
+        self.looked_at = self.length();
     }
 
     /// What is wrong with the bytes behind the text, relative to the start of the frame.
@@ -226,71 +250,78 @@ impl Input {
 
     /// The byte behind the text.
     pub(crate) fn next(&self) -> Option<u8> {
-        let rest = self.raw.get(self.copied..self.filled)?;
+        let rest = self.raw.get(..self.filled)?;
         rest.first().copied()
     }
 
-    /// The bytes behind the first `n` of the current frame.
-    pub(crate) fn behind(&self, n: usize) -> &[u8] {
-        self.raw
-            .get(self.raw_index(n)..self.filled)
-            .unwrap_or_default()
+    /// Whether there is anything behind the frame that was found, or that was not looked at.
+    pub(crate) fn has_unread(&self, found: FoundLength) -> bool {
+        let (text, raw) = self.unread_parts(found);
+        !text.is_empty() || !raw.is_empty()
     }
 
-    /// Forgets everything but the bytes behind the first `n` of the current frame; positions start anew.
-    pub(crate) fn restart(&mut self, n: usize) {
-        let kept = Vec::from(self.behind(n));
+    /// What stands behind the frame that was found, or, if there is none, what was not looked at.
+    pub(crate) fn unread(&self, found: FoundLength) -> Cow<'_, [u8]> {
+        match self.unread_parts(found) {
+            (text, []) => Cow::Borrowed(text),
+            ([], raw) => Cow::Borrowed(raw),
+            (text, raw) => Cow::Owned([text, raw].concat()),
+        }
+    }
+
+    fn unread_parts(&self, found: FoundLength) -> (&[u8], &[u8]) {
+        let text = self.text().as_bytes();
+        match found {
+            Some(length) => (
+                text.get(length..).unwrap_or_default(),
+                self.raw.get(..self.filled).unwrap_or_default(),
+            ),
+            None => (
+                text.get(self.looked_at..).unwrap_or_default(),
+                self.arrived(),
+            ),
+        }
+    }
+
+    /// Forgets everything but what is unread; positions start anew.
+    pub(crate) fn restart(&mut self, found: FoundLength) {
+        let kept = self.take_unread(found);
         self.raw.zeroize();
-        self.raw.extend_from_slice(&kept);
-        self.filled = kept.len();
-        self.copied = 0;
-        self.arrived = kept.len();
         self.text.zeroize();
-        self.start = 0;
-        self.position = 0;
-        self.wrong = None;
+        *self = Self {
+            text: core::mem::take(&mut self.text),
+            filled: kept.len(),
+            arrived: kept.len(),
+            raw: kept,
+            ..Self::default()
+        };
     }
 
-    /// Moves out the bytes behind the first `n` of the current frame, which stays readable.
-    pub(crate) fn take_behind(&mut self, n: usize) -> Vec<u8> {
-        let taken = Vec::from(self.behind(n));
-        let kept = self.raw_index(n).min(self.filled);
-        self.raw.truncate(kept);
+    /// Moves out what is unread. A frame that was found stays readable.
+    pub(crate) fn take_unread(&mut self, found: FoundLength) -> Vec<u8> {
+        let taken = self.unread(found).into_owned();
+        let kept = match found {
+            Some(_) => 0,
+            None => self.filled.saturating_sub(self.arrived),
+        };
         self.filled = kept;
         self.arrived = 0;
-        self.copied = self.copied.min(kept);
-        self.text.truncate(self.start + n);
+        self.text
+            .truncate(self.start + found.unwrap_or(self.looked_at));
         self.wrong = None;
         taken
     }
 
     /// Gives back memory that is not in use.
     pub(crate) fn shrink(&mut self) {
+        self.forget();
         self.raw.truncate(self.filled);
         self.raw.shrink_to_fit();
         self.text.shrink_to_fit();
     }
 
     pub(crate) fn held(&self) -> usize {
-        self.length() + self.filled.saturating_sub(self.copied)
-    }
-
-    /// Where nothing is left behind the first `n` bytes of the current frame, what `raw` holds stands in `text`.
-    fn settle(&mut self, n: usize) {
-        if self.is_settled(n) {
-            self.filled = 0;
-            self.copied = 0;
-        }
-    }
-
-    /// Whether all of `raw` stands in `text` and nothing is left behind the first `n` bytes of the current frame.
-    fn is_settled(&self, n: usize) -> bool {
-        self.copied == self.filled && self.behind(n).is_empty()
-    }
-
-    /// `raw[..copied]` is the end of `text`. A frame ends within it, or it would have been found before.
-    fn raw_index(&self, n: usize) -> usize {
-        (self.start + n + self.copied).saturating_sub(self.text.len())
+        self.length() + self.filled
     }
 }
 

@@ -27,8 +27,8 @@
 //!
 //! # How it works
 //!
-//! Bytes are validated once, in runs as long as they come, as UTF-8 and as XML characters; from there on everything is a
-//! `str`. A tag is read when it is whole, on xmlparser's `Stream`, with short ways for what nearly all tags consist of;
+//! Bytes are validated once, in runs as long as they come, as UTF-8 and as XML characters, and copied once, to the text of
+//! the frames; from there on everything is a `str`. A tag is read when it is whole, on xmlparser's `Stream`, with short ways for what nearly all tags consist of;
 //! text is skipped with memchr. What was read goes to a tape of nodes, attributes and namespaces, which the views read:
 //! nothing is tokenised twice, and in steady state nothing is allocated. The cost is linear in the bytes, in chunks of any
 //! size. Bytes that come one by one wait, up to 512 of them, as long as they can complete nothing and are known to be

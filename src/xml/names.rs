@@ -274,7 +274,7 @@ impl Resolver {
         };
         let name = tape.binding_uri(&binding, start.text);
         let empty = name.is_empty();
-        let reserved = name == XML || name == XMLNS;
+        let reserved = is_reserved(name);
         self.now.declared += 1;
         if self.now.declared as usize + start.scope.len() > usize::from(start.limits.namespaces) {
             return Err(FaultKind::Limit(LimitKind::Namespaces).at(at));
@@ -389,4 +389,9 @@ pub(crate) fn borrowed_declarations(tape: &Tape, node: u32) -> Vec<Namespace> {
         }
     }
     found
+}
+
+/// Whether only the prefix `xml`, or nothing at all, may be bound to it (Namespaces in XML 1.0 section 3).
+pub(crate) fn is_reserved(namespace: &str) -> bool {
+    namespace == XML || namespace == XMLNS
 }

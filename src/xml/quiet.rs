@@ -12,7 +12,7 @@
 pub(crate) const MOST: usize = 512;
 
 /// Of how many bytes it pays to look at each.
-const FEW: usize = 8;
+pub(crate) const FEW: usize = 8;
 
 /// Where reading has come to, as far as it must be known to tell quiet bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
@@ -96,6 +96,10 @@ impl Quiet {
         if self.lasts() {
             self.paused = core::mem::take(&mut self.place);
         }
+    }
+
+    pub(crate) fn is_paused(self) -> bool {
+        self.paused != Place::Loud
     }
 
     /// Goes on behind a pause, if there was one.

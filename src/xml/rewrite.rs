@@ -36,6 +36,10 @@ pub enum RewriteError {
     /// An address or namespace has a character XML cannot carry. Nothing was written.
     #[error("{0}")]
     Unwritable(Unwritable),
+    /// The content namespace asked for is one that can be no default namespace (Namespaces in XML 1.0 section 3). Nothing
+    /// was written.
+    #[error("no default namespace can be that of `xml` or `xmlns`")]
+    ReservedNamespace,
     /// The writer refused; some of the stanza may have been written.
     #[error("the writer failed")]
     Writer,
@@ -131,14 +135,19 @@ impl<'a> Rewrite<'a> {
     ///
     /// # Errors
     ///
-    /// [`RewriteError::Unwritable`] before anything is written, [`RewriteError::Writer`] if `out` fails.
+    /// [`RewriteError::Unwritable`] and [`RewriteError::ReservedNamespace`] before anything is written,
+    /// [`RewriteError::Writer`] if `out` fails.
     pub fn write(&self, out: &mut dyn fmt::Write) -> Result<(), RewriteError> {
         let (text, _, scope, _) = self.stanza.parts();
         let inherited = scope.get("");
-        // An element that stands alone says itself what its content namespace is.
-        let old = inherited.unwrap_or(self.stanza.ns());
+        // An element that stands alone says itself what its content namespace is; that of `xml` can be none.
+        let own = Some(self.stanza.ns()).filter(|ns| !names::is_reserved(ns));
+        let old = inherited.or(own).unwrap_or_default();
         let new = self.content_ns.unwrap_or(old);
         let _ = write::escape_attr(new)?;
+        if names::is_reserved(new) {
+            return Err(RewriteError::ReservedNamespace);
+        }
         let pass = Pass {
             stanza: self.stanza,
             text,
