@@ -17,8 +17,8 @@ use proptest::prelude::*;
 use xml::{HEADER, tree};
 use xmpp_stream::xml::write::{escape_attr, escape_text};
 use xmpp_stream::xml::{
-    Checker, Content, FaultKind as K, Frame, FrameKind, FrameLimits, Framer, RewriteError, Scope,
-    StanzaBuf, XML_NS,
+    Checker, Content, FaultKind as K, Frame, FrameKind, FrameLimits, Framer, LimitKind,
+    RewriteError, Scope, StanzaBuf, XML_NS,
 };
 
 const STANZA: &str = "<message from='a@b/c' to=\"d\" xml:lang='en' x:y='1' xmlns:x='urn:x'>\
@@ -50,6 +50,9 @@ fn a_stanza_shows_what_was_sent() {
     assert_eq!(stanza.attr("xmlns"), None, "declarations are no attributes");
     assert_eq!(stanza.attr_ns("urn:x", "y").as_deref(), Some("1"));
     assert_eq!(stanza.attr_ns(XML_NS, "lang").as_deref(), Some("en"));
+    assert_eq!(stanza.attr_ns(XML_NS, "y"), None);
+    assert_eq!(stanza.attr_ns("urn:x", "lang"), None);
+    assert_eq!(stanza.attr_ns("", "to").as_deref(), Some("d"));
     let names: Vec<_> = stanza.attrs().map(|a| (a.prefix(), a.name())).collect();
     assert_eq!(
         names,
@@ -60,7 +63,16 @@ fn a_stanza_shows_what_was_sent() {
             (Some("x"), "y")
         ]
     );
-    assert_eq!(stanza.children().count(), 3);
+    let children: Vec<_> = stanza.children().map(|e| (e.prefix(), e.name())).collect();
+    assert_eq!(children.len(), 3);
+    assert_eq!(
+        children
+            .iter()
+            .filter(|(prefix, _)| *prefix == Some("x"))
+            .count(),
+        STANZA.matches("<x:").count()
+    );
+    assert_eq!(stanza.prefix(), None);
     assert_eq!(stanza.nodes().count(), 4);
     assert_eq!(stanza.text(), "tail");
     let body = stanza.child("body", "jabber:client").unwrap();
@@ -107,6 +119,8 @@ fn debug_shows_no_content() {
         "{shown}"
     );
     assert!(shown.contains("auth"), "{shown}");
+    let checker = Checker::new(FrameLimits::default(), "jabber:client", &[]);
+    assert!(format!("{checker:?}").contains("jabber:client"));
     let mut framer = Framer::new(FrameLimits::default());
     framer.push(HEADER.as_bytes());
     framer.push(b"<auth>c2VjcmV0</auth>");
@@ -308,6 +322,15 @@ fn rfc6120_11_1_only_one_whole_element_can_be_sent() {
             .expect("the checker can be used again");
     }
     assert_eq!(checker.check("<a/>").unwrap().ns(), "jabber:client");
+    let mut limits = FrameLimits::default();
+    limits.frame_bytes = 100;
+    let mut checker = Checker::new(limits, "jabber:client", &[]);
+    for length in 99..200 {
+        let text = format!("<a>{}</a>", "x".repeat(length - 7));
+        let fault = checker.check(&text).err().map(|f| (f.kind, f.position));
+        let limit = (K::Limit(LimitKind::FrameBytes), 100);
+        assert_eq!(fault, (length > 100).then_some(limit), "{length}");
+    }
 }
 
 #[test]

@@ -169,9 +169,9 @@ fn forbidden(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-/// Where the first byte below U+0020 stands.
-pub(crate) fn first_control(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|&b| b < 0x20)
+/// Whether there is a byte below U+0020.
+pub(crate) fn has_control(bytes: &[u8]) -> bool {
+    bytes.iter().any(|&b| b < 0x20)
 }
 
 /// memchr for short haystacks too, where a call costs more than a look.

@@ -301,7 +301,7 @@ impl<'a> Iterator for Nodes<'a> {
         let index = self.next;
         Some(match tape.nodes.get(index as usize)? {
             Node::Element(node) => {
-                self.next = node.next.max(index + 1);
+                self.next = node.next;
                 Content::Element(Element::new(text, tape, scope, index))
             }
             Node::Text(node) => {

@@ -212,8 +212,7 @@ fn digest(name: Name, text: &str) -> u32 {
 }
 
 fn has_control(controls: Controls, bytes: &[u8], start: usize, end: usize) -> bool {
-    controls != Controls::None
-        && chars::first_control(bytes.get(start..end).unwrap_or_default()).is_some()
+    controls != Controls::None && chars::has_control(bytes.get(start..end).unwrap_or_default())
 }
 
 fn role(name: Name, text: &str) -> Role {
