@@ -165,9 +165,10 @@ fn rfc6120_6_4_6_1_who_acts_for_another_says_one_of_the_two() {
 fn names_with_an_at_are_addresses() {
     for (name, served) in [("alice@localhost", true), ("alice@corp.example", false)] {
         let mut hand = responder(TLS);
-        hand.side.app = Box::new(move |machine, _| match machine.decision() {
-            Some(Decision::Password(password)) => password.accept(name.into()),
-            _ => {}
+        hand.side.app = Box::new(move |machine, _| {
+            if let Some(Decision::Password(password)) = machine.decision() {
+                password.accept(name.into());
+            }
         });
         let from = [None, Some("alice@localhost"), Some("alice@localhost")];
         let said = log_in(&mut hand, &plain("alice", "secret"), from);
