@@ -49,6 +49,7 @@ pub struct Limits {
     reserve_bytes: usize,
     phase_timeout: Duration,
     negotiation_timeout: Duration,
+    verify_timeout: Duration,
     write_stall_timeout: Duration,
     closing_timeout: Duration,
     linger: Duration,
@@ -99,6 +100,7 @@ impl Limits {
             reserve_bytes: 16 * 1024,
             phase_timeout: Duration::from_secs(30),
             negotiation_timeout: Duration::from_secs(120),
+            verify_timeout: Duration::from_secs(20),
             write_stall_timeout: Duration::from_secs(60),
             closing_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(2),
@@ -300,8 +302,9 @@ impl Limits {
 
     /// Between servers (XEP-0220): domain pairs that are verified on a stream,
     /// and questions of the peer's that wait for the application's answer,
-    /// together; and questions of ours that wait for the peer's. Before any
-    /// pair is verified no more than four questions wait. Default 64.
+    /// together; and questions of ours that the peer has not answered, in time
+    /// or not. Before any pair is verified no more than four questions wait.
+    /// Default 64.
     #[must_use]
     pub const fn requests(&self) -> u16 {
         self.requests

@@ -1,5 +1,7 @@
 //! What the fuzz targets share: feeding a framer, and a form in which results of different parsers can be compared.
 
+pub mod machines;
+
 use std::fmt::Write as _;
 
 use xmpp_stream::xml::{Content, Element, Fault, Frame, FrameLimits, Framer};

@@ -63,6 +63,8 @@ pub struct HostConfig {
     /// What answers `<db:verify/>`.
     pub(crate) dialback: Option<DialbackSecret>,
     pub(crate) component: Option<ComponentSecret>,
+    /// A client's `from` has to be the address of whom SASL found.
+    pub(crate) compares_from: bool,
 }
 
 /// Builds a [`ResponderConfig`]. `For` says who connects: [`Client`]s,
@@ -201,6 +203,7 @@ impl HostConfig {
             trust: None,
             dialback: None,
             component: None,
+            compares_from: true,
         })
     }
 
@@ -224,6 +227,25 @@ impl HostBuilder<Client> {
     /// shown a verified certificate, PLAIN under TLS.
     pub fn mechanisms(mut self, mechanisms: MechanismSet) -> Self {
         self.host.mechanisms = mechanisms;
+        self
+    }
+
+    /// A client may say in the `from` of its header that it is somebody else
+    /// than SASL found. The application decides what to make of that: it is told
+    /// `from` ([`StreamOpened`](crate::event::StreamOpened)) before it is asked
+    /// who somebody is.
+    ///
+    /// Without this word the two are compared wherever TLS protects the header,
+    /// and the stream ends with `<invalid-from/>` if they differ: in the place
+    /// of `<success/>`, or at the header behind it (RFC 6120 6.4.6, 4.9.3.9).
+    /// `from` has to be the name the application answered with, read as the
+    /// local part of an address of this host or, with an `@` in it, as a bare
+    /// address; or the authorization identity, if the client gave one. So this
+    /// word is for applications whose user names are something else, and for
+    /// those that assign addresses: by what a certificate says, or for
+    /// ANONYMOUS to clients that say they are somebody.
+    pub fn from_may_differ(mut self) -> Self {
+        self.host.compares_from = false;
         self
     }
 

@@ -256,5 +256,6 @@ fn bare(domain: &Jid) -> HostConfig {
         trust: None,
         dialback: None,
         component: None,
+        compares_from: false,
     }
 }

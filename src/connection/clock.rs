@@ -64,6 +64,7 @@ impl Link {
             self.clock.negotiation,
             self.clock.stall.map(|(_, at)| at),
             self.usage.as_ref().and_then(Usage::deadline),
+            self.federation.deadline(),
         ]
         .into_iter()
         .flatten()

@@ -119,6 +119,9 @@ impl<N: Negotiation> Connection<N> {
             News::Federation(FederationNews::Request(index)) => {
                 Event::Request(self.link.federation.request(index)?)
             }
+            News::Federation(FederationNews::Verdict) => {
+                Event::KeyVerdict(self.link.federation.verdict()?)
+            }
             News::Table(tell) => match tell {
                 Tell::Nothing => return None,
                 Tell::StreamOpened => Event::StreamOpened(StreamOpened(&self.link.peer)),
@@ -179,7 +182,7 @@ impl<N: Negotiation> Connection<N> {
             }
         }
         if matches!(position.stage, Stage::Federating | Stage::Established) {
-            if let Some(news) = self.link.federation.news() {
+            if let Some(news) = self.link.federation.news(self.link.clock.now) {
                 return Turn::News(News::Federation(news));
             }
             if let Some(input) = self.link.federation.answered() {
@@ -232,17 +235,19 @@ impl<N: Negotiation> Connection<N> {
             Some(_) if waiting => Turn::Idle,
             Some(kind) => {
                 self.link.found = None;
-                let input = self.classify(kind);
-                self.feed(input)
+                match self.classify(kind) {
+                    Some(input) => self.feed(input),
+                    None => Turn::Again,
+                }
             }
             None => self.pull(budget),
         }
     }
 
-    /// What the frame just found is to the table.
-    fn classify(&mut self, kind: FrameKind) -> Input {
+    /// What the frame just found is to the table, if anything.
+    fn classify(&mut self, kind: FrameKind) -> Option<Input> {
         let protected = self.link.tls_info().is_some();
-        match (kind, self.link.framer.frame()) {
+        Some(match (kind, self.link.framer.frame()) {
             (FrameKind::Header, Some(Frame::Header(header))) => {
                 let peer = &mut self.link.peer;
                 Input::Header(N::opened(&mut self.side, peer, &header, protected))
@@ -250,14 +255,14 @@ impl<N: Negotiation> Connection<N> {
             (FrameKind::Element, Some(Frame::Element(element))) => {
                 let kind = N::common(&self.side).kind;
                 let class = stream::classify(&element, kind, N::awaited(&self.side));
-                Input::Element(self.link.federation.admit(&element, class))
+                Input::Element(self.link.federation.admit(&element, class)?)
             }
             (FrameKind::Footer, _) => {
                 self.link.peer_footer = true;
                 Input::Footer
             }
             _ => Input::Keepalive,
-        }
+        })
     }
 
     /// One TLS record.

@@ -8,18 +8,21 @@
 //! Nothing that answers a question is believed unless the question was asked
 //! here, with these addresses and this id (XEP-0220 3.1).
 
+mod verifications;
 mod wire;
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use self::verifications::{Reply, Verifications};
 use crate::event::{
     DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
 };
 use crate::jid::Jid;
-use crate::stream::dialback::{DialbackContent, DialbackElement, DialbackVerdict};
+use crate::stream::dialback::{DialbackElement, DialbackVerdict};
 use crate::stream::{Condition, ElementClass, Input, Pair};
+use crate::time::Instant;
 use crate::xml::Element;
 
 /// How many questions of a peer that has proved nothing may wait.
@@ -41,10 +44,7 @@ pub(super) struct Federation {
     settled: Option<Settled>,
     /// The pair that we have asked for.
     asked: Option<(Jid, Jid)>,
-    /// What we have asked authoritative servers.
-    verifications: Vec<Verification>,
-    /// The last answer to one.
-    verdict: Option<KeyVerdict>,
+    verifications: Verifications,
 }
 
 /// What decides about addresses.
@@ -84,13 +84,6 @@ struct Settled {
     verdict: DialbackVerdict,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Verification {
-    from: Jid,
-    to: Jid,
-    id: String,
-}
-
 /// Why a request cannot be answered so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -108,6 +101,7 @@ pub enum AnswerError {
 pub(super) enum FederationNews {
     Pair(usize),
     Request(usize),
+    Verdict,
 }
 
 impl Federation {
@@ -121,8 +115,7 @@ impl Federation {
             last_id: 0,
             settled: None,
             asked: None,
-            verifications: Vec::new(),
-            verdict: None,
+            verifications: Verifications::NONE,
         }
     }
 
@@ -134,19 +127,28 @@ impl Federation {
         }
     }
 
-    /// The class of an element of the peer's, given who it is.
-    pub(super) fn admit(&mut self, element: &Element<'_>, class: ElementClass) -> ElementClass {
+    /// The class of an element of the peer's, given who it is; `None` for one
+    /// that comes too late to mean anything.
+    pub(super) fn admit(
+        &mut self,
+        element: &Element<'_>,
+        class: ElementClass,
+    ) -> Option<ElementClass> {
         use ElementClass as E;
         let asked_for = match class {
             E::DialbackResult(_) => self.is_result(element),
-            E::DialbackVerified => self.note_verdict(element),
-            E::Stanza(_) => return self.admit_stanza(element).map_or(class, E::Bad),
+            E::DialbackVerified => match self.verifications.answered(element) {
+                Reply::InTime => true,
+                Reply::TooLate => return None,
+                Reply::Unasked => false,
+            },
+            E::Stanza(_) => return Some(self.admit_stanza(element).map_or(class, E::Bad)),
             _ => true,
         };
-        match asked_for {
+        Some(match asked_for {
             true => class,
             false => E::Bad(Condition::InvalidFrom),
-        }
+        })
     }
 
     /// Whether the application may send this element.
@@ -218,11 +220,19 @@ impl Federation {
         self.pairs.len() + self.questions.len() < most
     }
 
+    /// The next time something of this is too late.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.verifications.deadline()
+    }
+
     /// What the application has not heard yet, once.
-    pub(super) fn news(&mut self) -> Option<FederationNews> {
+    pub(super) fn news(&mut self, now: Instant) -> Option<FederationNews> {
         if self.told < self.pairs.len() {
             self.told += 1;
             return Some(FederationNews::Pair(self.told - 1));
+        }
+        if self.verifications.miss(now) {
+            return Some(FederationNews::Verdict);
         }
         let new = |question: &Question| matches!(question.state, State::Unannounced);
         let index = self.questions.iter().position(new)?;
@@ -239,7 +249,7 @@ impl Federation {
     }
 
     pub(super) const fn verdict(&self) -> Option<&KeyVerdict> {
-        self.verdict.as_ref()
+        self.verifications.verdict()
     }
 
     /// An answer of the application's that the table has to be told.
@@ -348,32 +358,6 @@ impl Federation {
             (Some(Ok(answer)), Some((from, to))) => answer.from == *to && answer.to == *from,
             _ => false,
         }
-    }
-
-    /// Whether it answers a question of ours, which it then does once.
-    fn note_verdict(&mut self, element: &Element<'_>) -> bool {
-        let Some(Ok(DialbackElement {
-            from,
-            to,
-            content: DialbackContent::Verified { id, verdict },
-        })) = DialbackElement::read(element)
-        else {
-            return false;
-        };
-        let asked = |question: &Verification| {
-            question.from == to && question.to == from && question.id == id
-        };
-        let Some(index) = self.verifications.iter().position(asked) else {
-            return false;
-        };
-        let Verification { from, to, id } = self.verifications.remove(index);
-        self.verdict = Some(KeyVerdict {
-            from,
-            to,
-            stream_id: id,
-            verdict,
-        });
-        true
     }
 
     fn find(&mut self, id: RequestId) -> Option<usize> {

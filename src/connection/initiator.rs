@@ -291,14 +291,18 @@ impl InitiatorSide {
         link.say(|out| self.header(protected, out));
     }
 
-    /// RFC 6120 4.7: a client's `from` only once the stream is protected; a
-    /// server's, which is no secret and which the peer may need before, always;
-    /// a component's never (XEP-0114).
+    /// RFC 6120 4.7.1: a client's `from` only once the stream is protected, and
+    /// not if the server is to say who it is (XEP-0175); a server's, which is no
+    /// secret and which the peer may need before, always; a component's never
+    /// (XEP-0114).
     fn header(&self, protected: bool, out: &mut String) {
         let account = &self.config.account;
         let from = account.bare();
         let says_from = match self.config.kind {
-            Kind::ClientToServer => protected && account.local().is_some(),
+            Kind::ClientToServer => {
+                let anonymous = matches!(self.config.credentials(), Some(Credentials::Anonymous));
+                protected && account.local().is_some() && !anonymous
+            }
             Kind::ServerToServer => true,
             Kind::Component => false,
         };

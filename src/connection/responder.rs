@@ -156,7 +156,11 @@ impl Role for Receiving {
         let lang = opened.lang.as_deref().map(ToOwned::to_owned);
         side.answer = Some(Answer { to, version, lang });
         peer.note(&opened);
-        side.opened_by_server(&opened, protected)
+        match side.config.kind {
+            Kind::ClientToServer => side.opened_by_client(&opened, protected),
+            Kind::ServerToServer => side.opened_by_server(&opened, protected),
+            Kind::Component => opened.class,
+        }
     }
 
     fn awaited(_: &ResponderSide) -> Awaited<'_> {

@@ -130,15 +130,18 @@ impl<'a> Session<'a> {
     /// `from`: is this the key you made for the stream `stream_id`, on which I
     /// received it (XEP-0220 2.1.2)? [`Event::KeyVerdict`] has the answer.
     ///
-    /// There is no deadline: a server that does not answer is the application's
-    /// to give up.
+    /// If there is none within [`Limits::verify_timeout`], the event comes with
+    /// [`DialbackError::RemoteServerTimeout`], and an answer that comes after
+    /// all is dropped. If the stream ends before either, there is no event.
     ///
     /// # Errors
-    /// [`SendError::NotHere`]; [`SendError::Full`], also if
-    /// [`Limits::requests`](crate::limits::Limits::requests) questions wait.
-    /// Nothing was queued.
+    /// [`SendError::NotHere`]; [`SendError::Full`], also if the peer has left
+    /// [`Limits::requests`] questions unanswered. Nothing was queued.
     ///
     /// [`Event::KeyVerdict`]: crate::Event::KeyVerdict
+    /// [`Limits::verify_timeout`]: crate::limits::Limits::verify_timeout
+    /// [`Limits::requests`]: crate::limits::Limits::requests
+    /// [`DialbackError::RemoteServerTimeout`]: crate::stream::DialbackError::RemoteServerTimeout
     pub fn verify(
         &mut self,
         from: &Jid,

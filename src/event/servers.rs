@@ -173,8 +173,8 @@ impl KeyVerdict {
         &self.stream_id
     }
 
-    /// The answer. An error counts as none: whoever waits for it is to get one
-    /// too (2.4).
+    /// The answer. An error counts as none, and stands for none that came in
+    /// time: whoever waits for it is to get one too (2.4).
     #[must_use]
     pub const fn verdict(&self) -> DialbackVerdict {
         self.verdict

@@ -85,6 +85,25 @@ impl Limits {
         Ok(self)
     }
 
+    /// Between servers (XEP-0220): how long the answer to a
+    /// [`verify`](crate::Session::verify) of ours may take. Default 20 s: less
+    /// than a [phase](Self::phase_timeout), so that the server that waits for
+    /// the verdict on its key can still be told that there is none.
+    #[must_use]
+    pub const fn verify_timeout(&self) -> Duration {
+        self.verify_timeout
+    }
+
+    /// Sets [`verify_timeout`](Self::verify_timeout): 1 s to 10 min.
+    ///
+    /// # Errors
+    ///
+    /// A value outside that range.
+    pub fn with_verify_timeout(mut self, timeout: Duration) -> Result<Self, LimitsError> {
+        self.verify_timeout = time_within("verify-timeout", timeout, 1_000, 600_000)?;
+        Ok(self)
+    }
+
     /// How long TCP may take nothing while something waits to be sent. Default
     /// 60 s.
     #[must_use]

@@ -14,7 +14,7 @@ type Set = fn(Limits, u64) -> Result<Limits, LimitsError>;
 type Get = fn(&Limits) -> u64;
 
 /// Every limit with its range, as its docs state it.
-const ALL: [(&str, Set, Get, u64, u64); 19] = [
+const ALL: [(&str, Set, Get, u64, u64); 20] = [
     (
         "frame-bytes-before-auth",
         |l, n| l.with_frame_bytes_before_auth(size(n)),
@@ -105,6 +105,13 @@ const ALL: [(&str, Set, Get, u64, u64); 19] = [
         |l| millis(l.negotiation_timeout()),
         1_000,
         3_600_000,
+    ),
+    (
+        "verify-timeout",
+        |l, n| l.with_verify_timeout(Duration::from_millis(n)),
+        |l| millis(l.verify_timeout()),
+        1_000,
+        600_000,
     ),
     (
         "write-stall-timeout",
@@ -222,7 +229,7 @@ fn presets_are_the_documented_defaults() {
         let values = ALL.map(|row| row.2(&preset));
         let mut expected = [
             10_000, 0, 4_096, 64, 64, 4_096, 256, 32, 32_768, 65_536, 16_384, 30_000, 120_000,
-            60_000, 5_000, 2_000, 3, 5, 64,
+            20_000, 60_000, 5_000, 2_000, 3, 5, 64,
         ];
         expected[1] = preset.stanza_bytes() as u64;
         expected[5] = u64::from(preset.elements());

@@ -20,6 +20,8 @@
 //! * `<starttls/>` where it was not offered, or with content, gets `<failure/>`
 //!   and the closing tag (5.4.2.2).
 //! * The legacy session of RFC 3921 is answered, and means nothing.
+//! * Who is authenticated as somebody else than its protected header says gets
+//!   `<invalid-from/>` (4.9.3.9) and no `<success/>` (6.4.6).
 //! * Where the application, or our own mechanism, takes too long the error is
 //!   `<internal-server-error/>` (4.9.3.8).
 //! * A header before version 1.0 is `<unsupported-version/>` (4.7.5): such a
@@ -296,6 +298,8 @@ fn authenticating(
             P::AwaitHeader(Leg::Authenticated),
             tell(Tell::Authenticated, Act::SendSuccess),
         ),
+        // 6.4.6
+        (Turn::Own, Input::Sasl(Sasl::Mismatch)) => fail(Condition::InvalidFrom),
         (Turn::Own, Input::Sasl(Sasl::Failed | Sasl::Exhausted | Sasl::Dialback)) => {
             refused(leg, used, Act::SendFailure)
         }

@@ -54,6 +54,9 @@ pub enum Sasl {
     Done,
     /// This attempt failed.
     Failed,
+    /// Authenticated, as somebody else than the peer's header says it is
+    /// (6.4.6); receiving entity only.
+    Mismatch,
     /// No (further) mechanism is acceptable; initiating entity only.
     Exhausted,
     /// No (further) mechanism is acceptable, and the peer has Server Dialback;

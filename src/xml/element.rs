@@ -164,7 +164,8 @@ impl<'a> Element<'a> {
     }
 
     /// The element with the namespace declarations it inherits and uses, so that it parses alone with the same names:
-    /// what to give to an XML library. Borrowed if it inherits nothing.
+    /// what to give to an XML library. Borrowed if it inherits nothing. An `xml:lang` of the stream header, which stands
+    /// for stanzas without one (RFC 6120 4.7.4 and 8.1.5), is not written in.
     #[must_use]
     pub fn standalone(&self) -> Cow<'a, str> {
         let missing = names::borrowed_declarations(self.tape, self.index);

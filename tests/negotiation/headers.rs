@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustls::crypto::{GetRandomFailed, SecureRandom};
 use xmpp_stream::Responder;
-use xmpp_stream::config::ResponderConfig;
+use xmpp_stream::config::{Credentials, ResponderConfig};
 use xmpp_stream::time::Instant;
 
 use crate::common::hand::Hand;
@@ -181,7 +181,9 @@ fn without_randomness_there_is_no_stream() {
 
 #[test]
 fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
-    let mut hand = initiator(Via::StartTls(TLS13));
+    let mut hand = initiator_with(Via::StartTls(TLS13), |config| {
+        config.credentials(Credentials::External { authzid: None })
+    });
     let first = hand.said();
     // 6120-11.5-1, 6120-4.7.2-1, 6120-4.7.5-1, 6120-4.7.4-2, 6120-4.7.3-4
     assert!(first.starts_with("<?xml version='1.0'?><stream:stream "));
@@ -202,13 +204,27 @@ fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
     assert_eq!(attribute(&second, "from"), Some("alice@localhost"));
 
     hand.say(SERVER_HEADER);
-    hand.say(OFFER_ANONYMOUS);
+    hand.say(OFFER_ANONYMOUS.replace("ANONYMOUS", "EXTERNAL"));
     hand.said();
     hand.say(SUCCESS);
     let third = hand.said();
     // 6120-6.4.6-3
     assert!(third.starts_with("<?xml version='1.0'?><stream:stream "));
     assert_eq!(third.matches('<').count(), 2);
+    assert_eq!(attribute(&third, "from"), Some("alice@localhost"));
+}
+
+/// Who is given a name does not know it (XEP-0175).
+#[test]
+fn rfc6120_4_7_1_2_a_client_without_an_account_says_no_from() {
+    let mut hand = initiator(Via::DirectTls(TLS13));
+    hand.secure(peer_server(TLS13));
+    for text in [SERVER_HEADER, OFFER_ANONYMOUS, SUCCESS] {
+        hand.say(text);
+    }
+    let said = hand.said();
+    assert_eq!(said.matches("<stream:stream ").count(), 2, "{said}");
+    assert!(!said.contains("from="), "{said}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! SASL (RFC 6120 6).
 
 mod client;
+mod correlation;
 mod server;
 
 use base64::Engine as _;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::{ClientConnection, ServerConnection};
-use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::config::{Credentials, HostConfig, ResponderConfig};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
 use xmpp_stream::time::Instant;
@@ -12,7 +12,7 @@ use xmpp_stream::{Manner, Responder};
 use crate::common::hand::Hand;
 use crate::common::lead::{
     At, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS,
-    Via, initiator, initiator_at, peer_server, responder, responder_at,
+    Via, initiator, initiator_at, initiator_with, peer_server, responder, responder_at,
 };
 use crate::common::pair::{FIXED, decide};
 use crate::common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, name, pki};
@@ -351,7 +351,9 @@ fn xep0368_direct_tls_names_its_protocol_and_host() {
         let setup = Setup::new(Crypto::Ring, version);
         let mut config = pki().server(&setup, Leaf::Valid);
         config.alpn_protocols = vec![b"h2".to_vec(), b"xmpp-client".to_vec()];
-        let mut hand = initiator(Via::DirectTls(version));
+        let mut hand = initiator_with(Via::DirectTls(version), |config| {
+            config.credentials(Credentials::External { authzid: None })
+        });
         hand.secure(ServerConnection::new(Arc::new(config)).unwrap());
         let tls = hand.side.machine.tls().unwrap();
         assert_eq!(tls.alpn(), Some(&b"xmpp-client"[..]));

@@ -309,19 +309,6 @@ fn xep0220_2_5_a_domain_that_is_not_served_here_is_no_question() {
     assert!(bare.side.machine.session().is_some());
 }
 
-/// A question nobody answers does not keep a stream that nothing is verified
-/// on (RFC 6120 4.9.3.15).
-#[test]
-fn rfc6120_4_9_3_15_1_an_unanswered_question_ends_in_remote_connection_failed() {
-    let mut bare = Bare::open();
-    bare.say("<db:result from='capulet.example' to='montague.example'>k</db:result>");
-    let deadline = bare.side.wait.unwrap().deadline.unwrap();
-    bare.side.drive(deadline);
-    let said = bare.said();
-    assert!(said.contains("<remote-connection-failed"), "{said}");
-    assert!(said.ends_with("</stream:stream>"));
-}
-
 #[test]
 fn a_stream_on_which_dialback_goes_on_can_be_ended() {
     let proofs = (Proofs::Dialback, Proofs::Dialback);

@@ -18,5 +18,6 @@ mod endings;
 mod external;
 mod peer;
 mod stanzas;
+mod unanswered;
 mod unsolicited;
 mod world;

@@ -12,7 +12,7 @@ use crate::common::pki::{TLS12, TLS13};
 use crate::peer::{MECHANISMS, SUCCESS, answer, hear, secured_initiator};
 use crate::world::{
     Bare, CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, host,
-    initiator, responder, secured, told,
+    initiator, responder, secured, secured_by, told,
 };
 
 /// Montague, with the pair of Capulet verified.
@@ -183,6 +183,40 @@ fn rfc6120_4_5_3_a_stanza_from_the_receiving_server_is_refused() {
     assert!(!told(&side).iter().any(|line| line.starts_with("stanza")));
     finish(&mut side);
     assert_eq!(error_of(&side), Some(Condition::InvalidFrom));
+}
+
+/// Not offered, not accepted, not asked for. What a stream carries in the other
+/// direction the two tests above say.
+#[test]
+fn xep0288_order_there_are_no_bidirectional_streams() {
+    let bidi = "<bidi xmlns='urn:xmpp:bidi'/>";
+    let proofs = (Proofs::Both, Proofs::Both);
+    for version in [TLS12, TLS13] {
+        let mut pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
+        let mut peer = secured_by(&mut pair, version);
+        let mut hear = |text: &str| {
+            let side = &mut pair.responder;
+            side.feed(&peer.seal(DATA, text.as_bytes()), START);
+            side.drive(START);
+            let said = peer.open(&side.take(usize::MAX)).into_iter();
+            let said = said.flat_map(|(_, text)| text).collect();
+            String::from_utf8(said).unwrap()
+        };
+        let offer = hear(HEADER);
+        assert!(offer.contains("<mechanism>EXTERNAL") && offer.contains(":dialback'"));
+        assert!(!offer.contains("bidi"), "{offer}");
+        let refusal = hear(bidi);
+        assert!(refusal.contains("<unsupported-stanza-type"), "{refusal}");
+    }
+    let mut side = answered(MONTAGUE, CAPULET);
+    side.take(usize::MAX);
+    let offer = "<stream:features><bidi xmlns='urn:xmpp:features:bidi'/>\
+                 <dialback xmlns='urn:xmpp:features:dialback'/></stream:features>";
+    side.feed(offer.as_bytes(), START);
+    side.drive(START);
+    let said = String::from_utf8(side.take(usize::MAX)).unwrap();
+    assert!(said.starts_with("<db:result "), "{said}");
+    assert!(!said.contains("bidi"), "{said}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::common::rng::Rng;
 use crate::world::{Bare, CAPULET, HEADER, MONTAGUE, Proofs, START, initiator, jid, secret, told};
 
 /// The stream error a machine has ended its stream with.
-fn error_of<N: Negotiation>(side: &mut Side<N>) -> Condition {
+pub fn error_of<N: Negotiation>(side: &mut Side<N>) -> Condition {
     side.machine.receive_eof();
     for _ in 0..3 {
         side.drive(START);
@@ -61,7 +61,7 @@ fn a_receiving_server_believes_no_answer_whoever_it_names() {
 }
 
 /// An initiating server without TLS that is fed by hand.
-fn sender(config: Arc<InitiatorConfig>) -> (Side<Initiating>, String) {
+pub fn sender(config: Arc<InitiatorConfig>) -> (Side<Initiating>, String) {
     let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
     side.drive(START);
     side.take(usize::MAX);
@@ -75,7 +75,7 @@ fn sender(config: Arc<InitiatorConfig>) -> (Side<Initiating>, String) {
     (side, said)
 }
 
-fn asking() -> Side<Initiating> {
+pub fn asking() -> Side<Initiating> {
     let (side, said) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
     let key = secret(CAPULET).key(&jid(MONTAGUE), &jid(CAPULET), "D60000229F");
     assert_eq!(

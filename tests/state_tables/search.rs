@@ -52,6 +52,7 @@ pub(crate) fn alphabet() -> Vec<Input> {
         Input::Sasl(Sasl::Send),
         Input::Sasl(Sasl::Done),
         Input::Sasl(Sasl::Failed),
+        Input::Sasl(Sasl::Mismatch),
         Input::Sasl(Sasl::Exhausted),
         Input::Sasl(Sasl::Dialback),
         Input::Pair(Pair::Accept),

@@ -1,8 +1,6 @@
 //! What federation has said on the wire, and reads from it.
 
-use alloc::borrow::ToOwned;
-
-use super::{AnswerError, Scope, Settled, State, Verification};
+use super::{AnswerError, Scope, Settled, State};
 use crate::close::AuthenticationFailure;
 use crate::connection::link::Link;
 use crate::dialback::DialbackKey;
@@ -57,11 +55,8 @@ impl Link {
 
     /// It was asked about.
     pub(in crate::connection) fn asked_about(&mut self, from: &Jid, to: &Jid, id: &str) {
-        self.federation.verifications.push(Verification {
-            from: from.domain_only(),
-            to: to.domain_only(),
-            id: id.to_owned(),
-        });
+        let due = self.clock.now + self.limits.verify_timeout();
+        self.federation.verifications.ask(from, to, id, due);
     }
 
     /// The question of dialback that was just read.

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use super::ResponderSide;
 use crate::connection::gate::{Gate, Question};
 use crate::connection::link::Link;
+use crate::jid::Jid;
 use crate::sasl::{self, Advertisement, Channel, MechanismSet, Secret, ServerStep};
-use crate::stream::{self, Input, Kind, SaslElement};
+use crate::stream::{self, Condition, Input, Kind, Opened, OpeningClass, SaslElement};
 use crate::tls;
 use crate::xml::Frame;
 
@@ -129,6 +130,13 @@ impl ResponderSide {
                 self.reply = Some(data);
                 Some(Input::Sasl(stream::Sasl::Send))
             }
+            ServerStep::Success { identity, .. }
+                if link.tls_info().is_some()
+                    && self.is_other(&identity, link.peer.from.as_ref()) =>
+            {
+                self.mechanism = None;
+                Some(Input::Sasl(stream::Sasl::Mismatch))
+            }
             ServerStep::Success { identity, data } => {
                 self.mechanism = None;
                 self.reply = data;
@@ -142,4 +150,40 @@ impl ResponderSide {
             }
         }
     }
+
+    /// 4.7.1, 6.4.6: a client that has been authenticated does not say that it
+    /// is somebody else.
+    pub(super) fn opened_by_client(&self, opened: &Opened<'_>, protected: bool) -> OpeningClass {
+        match (opened.class, &self.identity, &opened.from) {
+            (OpeningClass::Valid(_), Some(identity), Ok(from))
+                if protected && self.is_other(identity, from.as_ref()) =>
+            {
+                OpeningClass::Bad(Condition::InvalidFrom)
+            }
+            (class, _, _) => class,
+        }
+    }
+
+    /// Whether a client's `from` is neither whom SASL found nor for whom that
+    /// one acts. Who has said nothing has said nothing wrong.
+    fn is_other(&self, identity: &sasl::Identity, from: Option<&Jid>) -> bool {
+        let (Some(host), Some(from), Kind::ClientToServer) = (&self.host, from, self.config.kind)
+        else {
+            return false;
+        };
+        let from = from.bare();
+        let is = |name| address(name, host.domain()).as_ref() == Some(&from);
+        host.compares_from && !is(&identity.authcid) && !identity.authzid.as_deref().is_some_and(is)
+    }
+}
+
+/// A name of SASL as a bare address: an authorization identity is one (6.3.8),
+/// an authentication identity is that or a local part (6.3.7).
+fn address(name: &str, domain: &str) -> Option<Jid> {
+    match name.contains('@') {
+        true => Jid::parse(name),
+        false => Jid::from_parts(Some(name), domain, None),
+    }
+    .ok()
+    .map(|jid| jid.bare())
 }

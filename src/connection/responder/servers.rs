@@ -23,9 +23,6 @@ impl ResponderSide {
     /// 4.7.1: under TLS a server says who it is; and once a certificate has
     /// proved that, it does not say otherwise.
     pub(super) fn opened_by_server(&self, opened: &Opened<'_>, protected: bool) -> OpeningClass {
-        if self.config.kind != Kind::ServerToServer {
-            return opened.class;
-        }
         let proved = match (&self.certified, &self.identity) {
             (Some(certified), Some(_)) => Some(&certified.domain),
             _ => None,
