@@ -247,7 +247,10 @@ fn an_element_of_the_xml_namespace_is_no_content_and_keeps_its_prefix() {
         for ns in [None, Some("jabber:server")] {
             let mut out = String::new();
             let rewrite = stanza.as_stanza().rewrite();
-            let rewrite = ns.into_iter().fold(rewrite, |r, ns| r.content_ns(ns));
+            let rewrite = match ns {
+                Some(ns) => rewrite.content_ns(ns),
+                None => rewrite,
+            };
             rewrite.write(&mut out).unwrap();
             let read = StanzaBuf::parse(&out).unwrap();
             assert_eq!(
