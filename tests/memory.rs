@@ -24,6 +24,7 @@ use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::xml::{FrameKind, FrameLimits, Framer};
 use xmpp_stream::{Action, CloseTcp, Event, Initiator, Responder};
 
 #[global_allocator]
@@ -37,6 +38,32 @@ fn memory_stays_within_the_bound_whatever_peer_and_application_do() {
     what_anyone_sends();
     what_the_application_sends();
     what_other_servers_ask();
+    what_a_framer_gives_back();
+}
+
+fn what_a_framer_gives_back() {
+    let mut limits = FrameLimits::default();
+    limits.frame_bytes = 2_000_000;
+    let stream = format!("<s><a>{}</a><b>", "x<y/>".repeat(200));
+    let long = format!("<s><a>{}</a><b>", "x".repeat(1_000_000));
+    let before = HEAP.current_usage();
+    let mut framer = Framer::new(limits);
+    for (stream, least) in [(&stream, 5_000), (&long, 1_000_000)] {
+        framer.restart();
+        let mut rest = stream.as_bytes();
+        while framer.feed(&mut rest).unwrap().is_some() {}
+        let used = HEAP.current_usage() - before;
+        framer.shrink();
+        let left = HEAP.current_usage() - before;
+        assert!(used > least && left < 1_000, "{used} -> {left}");
+        let mut rest = &b"</b>"[..];
+        let found = framer.feed(&mut rest);
+        assert_eq!(
+            found,
+            Ok(Some(FrameKind::Element)),
+            "what was begun is kept"
+        );
+    }
 }
 
 fn what_an_authenticated_peer_sends() {

@@ -568,6 +568,49 @@ fn every_way_to_put_bytes_in_goes_on_where_the_last_one_stopped() {
 }
 
 #[test]
+fn chunks_of_any_size_are_fed_to_their_end() {
+    // More than is stored at once: of one frame, and of many that wait to be polled.
+    let long = format!("<a>{}</a>", "x".repeat(100_000));
+    for (stanza, count) in [(long, 1), ("<a/>".repeat(30_000), 30_000)] {
+        let stream = format!("{HEADER}{stanza}");
+        let mut rest = stream.as_bytes();
+        let mut framer = Framer::new(FrameLimits::default());
+        let mut frames = 0;
+        while framer.feed(&mut rest).unwrap().is_some() {
+            frames += 1;
+        }
+        assert_eq!((frames, rest.len()), (1 + count, 0));
+    }
+}
+
+#[test]
+fn new_limits_hold_from_the_next_frame_on() {
+    let mut tight = FrameLimits::default();
+    tight.frame_bytes = 20;
+    let stanza = format!("<a>{}</a>", "x".repeat(30));
+    for chunk in [1, 7, 1000] {
+        let mut framer = Framer::new(FrameLimits::default());
+        framer.push(HEADER.as_bytes());
+        assert_eq!(drain(&mut framer, &mut 0), None);
+        framer.push(b"<a>");
+        assert_eq!(drain(&mut framer, &mut 0), None);
+        framer.set_limits(tight);
+        let mut frames = 0;
+        for part in stanza.as_bytes()[3..].chunks(chunk) {
+            assert_eq!(feed(&mut framer, part, &mut frames), None);
+        }
+        assert_eq!(frames, 1, "it had begun before");
+        let mut fault = None;
+        for part in stanza.as_bytes().chunks(chunk) {
+            fault = fault.or(feed(&mut framer, part, &mut frames));
+        }
+        let at = (HEADER.len() + stanza.len() + 20) as u64;
+        let expected = Fault::kind_at(K::Limit(LimitKind::FrameBytes), at);
+        assert_eq!(fault.map(|f| (f.kind, f.position)), Some(expected));
+    }
+}
+
+#[test]
 fn every_limit_is_enforced_and_is_a_policy_violation() {
     let mut limits = FrameLimits::default();
     limits.frame_bytes = 1000;

@@ -92,6 +92,54 @@ fn a_stanza_shows_what_was_sent() {
 }
 
 #[test]
+fn a_header_shows_what_was_sent() {
+    let sent = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client' \
+        from='a@b' to=\"c&amp;d\" xml:lang='en' s:x='1' version='1.0'>";
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(sent.as_bytes());
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    let Some(Frame::Header(header)) = framer.frame() else {
+        panic!("no header");
+    };
+    assert_eq!((header.prefix(), header.name()), (Some("s"), "stream"));
+    assert_eq!(header.ns(), "http://etherx.jabber.org/streams");
+    assert_eq!(header.content_ns(), Some("jabber:client"));
+    assert_eq!(header.attr("to").as_deref(), Some("c&d"));
+    assert_eq!(header.attr("x"), None, "it has a prefix");
+    assert_eq!(header.attr_ns(XML_NS, "lang").as_deref(), Some("en"));
+    assert_eq!(header.attr_ns(XML_NS, "from"), None);
+    let names: Vec<_> = header.attrs().map(|a| a.name()).collect();
+    assert_eq!(names, ["from", "to", "lang", "x", "version"]);
+    let namespaces: Vec<_> = header.namespaces().collect();
+    assert_eq!(
+        namespaces,
+        [
+            ("s", "http://etherx.jabber.org/streams"),
+            ("", "jabber:client")
+        ]
+    );
+    assert_eq!(header.as_str(), sent);
+    let shown = format!("{header:?}");
+    assert!(
+        shown.contains("stream") && !shown.contains("a@b"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_header_without_content_namespace_has_none() {
+    for (sent, prefix) in [("<s:a xmlns:s='u' xmlns=''>", Some("s")), ("<a>", None)] {
+        let mut framer = Framer::new(FrameLimits::default());
+        framer.push(sent.as_bytes());
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+        let Some(Frame::Header(header)) = framer.frame() else {
+            panic!("no header");
+        };
+        assert_eq!((header.prefix(), header.content_ns()), (prefix, None));
+    }
+}
+
+#[test]
 fn values_are_borrowed_where_nothing_has_to_be_changed() {
     let stanza = parse("<a b='c > d' e='f&amp;' g='h\ti'>text\nline</a>");
     let stanza = stanza.as_stanza();
@@ -118,14 +166,27 @@ fn debug_shows_no_content() {
         !shown.contains("c2Vj") && !shown.contains("PLAIN"),
         "{shown}"
     );
-    assert!(shown.contains("auth"), "{shown}");
+    for name in [
+        "Element",
+        "Stanza",
+        "Text",
+        "Attribute",
+        "auth",
+        "mechanism",
+    ] {
+        assert!(shown.contains(name), "{name}: {shown}");
+    }
     let checker = Checker::new(FrameLimits::default(), "jabber:client", &[]);
     assert!(format!("{checker:?}").contains("jabber:client"));
     let mut framer = Framer::new(FrameLimits::default());
     framer.push(HEADER.as_bytes());
     framer.push(b"<auth>c2VjcmV0</auth>");
     while framer.poll().unwrap() != Some(FrameKind::Element) {}
-    assert!(!format!("{framer:?}{:?}", framer.frame()).contains("c2Vj"));
+    let shown = format!("{framer:?}{:?}", framer.frame());
+    assert!(
+        shown.contains("Framer") && !shown.contains("c2Vj"),
+        "{shown}"
+    );
 }
 
 #[test]
