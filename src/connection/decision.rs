@@ -137,7 +137,9 @@ impl PasswordDecision<'_> {
         }
     }
 
-    /// It is; `authcid` is the user's prepared name.
+    /// It is; `authcid` is the user's prepared name, to which a protected
+    /// `from` has to be equal unless it
+    /// [may differ](crate::config::HostBuilder::from_may_differ).
     pub fn accept(self, authcid: String) {
         self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
     }
@@ -191,7 +193,9 @@ impl ScramDecision<'_> {
         }
     }
 
-    /// These are they; `authcid` is the user's prepared name.
+    /// These are they; `authcid` is the user's prepared name, to which a
+    /// protected `from` has to be equal unless it
+    /// [may differ](crate::config::HostBuilder::from_may_differ).
     pub fn keys(self, authcid: String, keys: ScramKeys) {
         self.0.answer(Verdict::Sasl(Answer::keys(authcid, keys)));
     }
