@@ -38,16 +38,30 @@ fn memory_stays_within_the_bound_whatever_peer_and_application_do() {
     what_anyone_sends();
     what_the_application_sends();
     what_other_servers_ask();
-    what_a_framer_gives_back();
+    what_a_framer_keeps();
 }
 
-fn what_a_framer_gives_back() {
+fn what_a_framer_keeps() {
     let mut limits = FrameLimits::default();
     limits.frame_bytes = 2_000_000;
     let stream = format!("<s><a>{}</a><b>", "x<y/>".repeat(200));
     let long = format!("<s><a>{}</a><b>", "x".repeat(1_000_000));
     let before = HEAP.current_usage();
     let mut framer = Framer::new(limits);
+    // What comes while nothing waits is kept once, and no longer than the next poll.
+    let mut chunk = &long.as_bytes()[..16_000];
+    while framer.feed(&mut chunk).unwrap().is_some() {}
+    let used = HEAP.current_usage() - before;
+    assert!(used < 20_000, "{used}");
+    for _ in 0..100 {
+        let mut stanzas = &b"</a><a>"[..];
+        assert_eq!(framer.feed(&mut stanzas), Ok(Some(FrameKind::Element)));
+        assert_eq!(framer.feed(&mut stanzas), Ok(None));
+        let mut text = &long.as_bytes()[10..10_000];
+        assert_eq!(framer.feed(&mut text), Ok(None));
+    }
+    let used = HEAP.current_usage() - before;
+    assert!(used < 40_000, "{used}");
     for (stream, least) in [(&stream, 5_000), (&long, 1_000_000)] {
         framer.restart();
         let mut rest = stream.as_bytes();

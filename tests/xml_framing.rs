@@ -854,10 +854,21 @@ fn one_tls_record_always_fits_when_nothing_is_found() {
         assert!(framer.capacity() >= 16_384);
         assert!(framer.is_partial());
     }
+    // Behind any number of bytes that wait, and an unfinished character.
+    for _ in 0..1500 {
+        for byte in ["x", "\u{1F600}"].concat().bytes() {
+            assert_eq!(framer.feed(&mut &[byte][..]), Ok(None));
+            assert!(framer.capacity() >= 16_384);
+            assert!(framer.capacity() < 20_000);
+        }
+    }
+    assert_eq!(framer.push(&[b'x'; 16_384]), 16_384);
+    assert_eq!(framer.poll(), Ok(None));
     let window = framer.window();
     assert!(window.len() >= 16_384);
     window[..4].copy_from_slice(b"</a>");
     framer.pushed(4);
+    assert_eq!(*framer.unread(), *b"</a>");
     assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
     assert!(!framer.is_partial());
     // Full means full, and says so.

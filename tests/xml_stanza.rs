@@ -137,6 +137,12 @@ fn a_header_without_content_namespace_has_none() {
         };
         assert_eq!((header.prefix(), header.content_ns()), (prefix, None));
     }
+    let mut framer = Framer::new(FrameLimits::default());
+    let sent = format!("<s:a xmlns:xml='{XML_NS}' xmlns='' xmlns:s='u'>");
+    framer.push(sent.as_bytes());
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+    assert_eq!(framer.scope().iter().collect::<Vec<_>>(), [("s", "u")]);
+    assert_eq!(format!("{:?}", framer.scope()), "{\"s\": \"u\"}");
 }
 
 #[test]
