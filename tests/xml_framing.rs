@@ -251,6 +251,7 @@ const ACCEPTED: &[(&str, usize)] = &[
     ("<message ></message\t\r\n >", 1),
     ("<message\n\tfrom\r=\n'a'\t to = \"b\" />", 1),
     ("<a b='\"' c=\"'\" d='>' e='/>'/>", 1),
+    ("<a from='' prom='' b='' xmlns:b='u' xmlns:c='u' b:d='' xml:d=''/>", 1),
     (
         "<a>&amp;&lt;&gt;&apos;&quot;&#65;&#x41;&#x10FFFF;&#9;</a>",
         1,
@@ -437,6 +438,35 @@ fn byte_by_byte_every_frame_and_fault_shows_with_the_byte_that_brings_it_about()
                 if fault.is_some() {
                     break;
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn behind_a_chunk_of_any_length_bytes_are_judged_as_early_as_ever() {
+    let limits = FrameLimits::default();
+    let short = streams()
+        .into_iter()
+        .filter(|s| s.len() < HEADER.len() + 60);
+    for stream in short.filter(|s| s.starts_with(HEADER.as_bytes())) {
+        let expected: Vec<_> = (0..=stream.len())
+            .map(|end| {
+                let (mut framer, mut frames) = (Framer::new(limits), 0);
+                let fault = feed(&mut framer, &stream[..end], &mut frames);
+                (frames, fault)
+            })
+            .collect();
+        for chunk in HEADER.len()..stream.len() {
+            let (mut framer, mut frames) = (Framer::new(limits), 0);
+            let mut fault = feed(&mut framer, &stream[..chunk], &mut frames);
+            for end in chunk + 1..=stream.len() {
+                if fault.is_some() {
+                    break;
+                }
+                fault = feed(&mut framer, &stream[end - 1..end], &mut frames);
+                let shown = || String::from_utf8_lossy(&stream[..end]).into_owned();
+                assert_eq!((frames, fault), expected[end], "{chunk}: {}", shown());
             }
         }
     }

@@ -146,6 +146,48 @@ fn a_header_without_content_namespace_has_none() {
 }
 
 #[test]
+fn stanzas_are_equal_that_are_the_same_alone() {
+    let scope = scope();
+    let limits = FrameLimits::default();
+    let inherits = StanzaBuf::parse_in("<a><b/></a>", &scope, limits).unwrap();
+    let alone = StanzaBuf::parse("<a xmlns='jabber:client'><b/></a>").unwrap();
+    let other = StanzaBuf::parse("<a><b/></a>").unwrap();
+    assert_eq!(inherits, alone);
+    assert_eq!(inherits, inherits.clone());
+    assert_ne!(inherits, other);
+    let shown = format!("{:?}", StanzaBuf::parse("<a>secret</a>").unwrap());
+    assert!(
+        shown.contains("StanzaBuf") && !shown.contains("secret"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn shrinking_keeps_the_frame_that_is_shown_and_the_one_that_has_begun() {
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(HEADER.as_bytes());
+    while framer.poll().unwrap().is_some() {}
+    framer.push(b"<a b='c'><d/></a><e>");
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    for _ in 0..2 {
+        let Some(Frame::Element(stanza)) = framer.frame() else {
+            panic!("no element");
+        };
+        assert_eq!(stanza.attr("b").as_deref(), Some("c"));
+        assert_eq!(stanza.children().count(), 1);
+        framer.shrink();
+    }
+    assert_eq!(framer.poll(), Ok(None));
+    framer.shrink();
+    framer.push(b"<f/></e>");
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    let Some(Frame::Element(stanza)) = framer.frame() else {
+        panic!("no element");
+    };
+    assert_eq!((stanza.name(), stanza.children().count()), ("e", 1));
+}
+
+#[test]
 fn values_are_borrowed_where_nothing_has_to_be_changed() {
     let stanza = parse("<a b='c > d' e='f&amp;' g='h\ti'>text\nline</a>");
     let stanza = stanza.as_stanza();

@@ -324,9 +324,9 @@ fn same(start: &Starting<'_>, tape: &Tape, a: &AttributeNode, b: &AttributeNode)
     if a.digest == b.digest && a.name.qualified(start.text) == b.name.qualified(start.text) {
         return true;
     }
-    let prefixed = |node: &AttributeNode| node.role == Role::Plain && node.name.prefix != 0;
-    prefixed(a)
-        && prefixed(b)
+    // Declarations are in no namespace, and are caught above.
+    a.name.prefix != 0
+        && b.name.prefix != 0
         && a.name.local(start.text) == b.name.local(start.text)
         && tape.uri(a.namespace, start.text, start.scope)
             == tape.uri(b.namespace, start.text, start.scope)

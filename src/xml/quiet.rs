@@ -297,6 +297,64 @@ mod tests {
     }
 
     #[test]
+    fn what_completes_nothing_is_quiet() {
+        for (place, bytes, behind) in [
+            (Place::Between, "<message", Place::StartTag),
+            (Place::Between, "<_", Place::StartTag),
+            (Place::Opening, "Zz to='a b", Place::Single),
+            (Place::Content, " text\r\n", Place::Text),
+            (Place::Content, "<x:body", Place::StartTag),
+            (Place::Content, "\u{e9}", Place::Text),
+            (Place::Text, "t & ", Place::Loud),
+            (Place::Text, "t &amp", Place::Reference),
+            (Place::Text, "&#x1F6", Place::Reference),
+            (Place::Content, "&lt", Place::Reference),
+            (Place::Text, "\u{1F600}\t]]</b ", Place::EndTag),
+            (Place::Markup, "/a:b \n", Place::EndTag),
+            (Place::StartTag, " a='\"\u{20ac}' b=\"'&lt;>", Place::Double),
+            (Place::StartTag, " a = 'b>'/", Place::StartTag),
+            (Place::Double, "\u{FFFD}\u{10FFFF}\"", Place::StartTag),
+            (Place::Cdata, "a&b]] >", Place::Loud),
+            (Place::Cdata, "a&b]", Place::Cdata),
+        ] {
+            let mut quiet = Quiet::new(place);
+            let taken = bytes.bytes().all(|b| quiet.takes(b));
+            assert_eq!(
+                (taken, quiet.place),
+                (behind != Place::Loud, behind),
+                "{bytes}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reference_is_quiet_for_fifteen_bytes() {
+        let mut quiet = Quiet::new(Place::Text);
+        for _ in 0..2 {
+            quiet.place = Place::Text;
+            let taken = b"&12345678901234567".iter();
+            assert_eq!(taken.take_while(|b| quiet.takes(**b)).count(), 15);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_looked_at_interrupt() {
+        let mut quiet = Quiet::new(Place::Text);
+        assert!(quiet.lasts() && !quiet.is_paused());
+        quiet.pause();
+        assert!(!quiet.lasts() && quiet.is_paused() && !quiet.takes(b'x'));
+        let mut few = quiet;
+        assert!(few.resumes() && few.take_all(b"12345678") && !few.is_paused());
+        let mut many = quiet;
+        assert!(many.resumes() && !many.take_all(b"123456789"));
+        let mut loud = quiet;
+        assert!(loud.resumes() && !loud.take_all(b"1>2"));
+        let mut never = Quiet::default();
+        never.pause();
+        assert!(!never.is_paused() && !never.resumes());
+    }
+
+    #[test]
     fn nothing_invalid_is_quiet() {
         // The bytes at which the rules for what may follow change, and their neighbours.
         let edges = [
