@@ -251,7 +251,10 @@ const ACCEPTED: &[(&str, usize)] = &[
     ("<message ></message\t\r\n >", 1),
     ("<message\n\tfrom\r=\n'a'\t to = \"b\" />", 1),
     ("<a b='\"' c=\"'\" d='>' e='/>'/>", 1),
-    ("<a from='' prom='' b='' xmlns:b='u' xmlns:c='u' b:d='' xml:d=''/>", 1),
+    (
+        "<a from='' prom='' b='' xmlns:b='u' xmlns:c='u' b:d='' xml:d=''/>",
+        1,
+    ),
     (
         "<a>&amp;&lt;&gt;&apos;&quot;&#65;&#x41;&#x10FFFF;&#9;</a>",
         1,

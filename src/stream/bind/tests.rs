@@ -162,6 +162,7 @@ fn rfc6120_7_6_2_and_7_7_2_errors_are_written_as_shown() {
 
 #[test]
 fn rfc6120_7_6_2_other_errors_are_other() {
+    assert_eq!(BindError::Conflict.to_string(), "conflict");
     for error in [
         "",
         "<error/>",

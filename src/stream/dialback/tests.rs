@@ -1,6 +1,7 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use alloc::string::ToString;
 
 use super::{
     DialbackContent, DialbackElement, DialbackError, DialbackVerdict, MAX_ID_BYTES, write_request,
@@ -91,6 +92,11 @@ fn xep0220_2_1_what_is_written_is_read() {
 
 #[test]
 fn xep0220_2_5_an_error_names_its_condition() {
+    for error in DialbackError::ALL {
+        let shown = DialbackVerdict::Error(error).to_string();
+        assert_eq!(shown, format!("error: {}", error.as_str()));
+    }
+    assert_eq!(DialbackVerdict::Valid.to_string(), "valid");
     let (from, to) = PAIR;
     let mut out = String::new();
     let verdict = DialbackVerdict::Error(DialbackError::ItemNotFound);

@@ -42,6 +42,10 @@ fn rfc6120_4_9_3_19_2_see_other_host_is_never_written_without_a_host() {
     let error = StreamError::new(Condition::SeeOtherHost);
     assert_eq!(error.condition(), Condition::UndefinedCondition);
     assert!(!written(&error).contains("see-other-host"));
+    let host = OtherHost::new("h.example", Some(9222)).unwrap();
+    let error = StreamError::see_other_host(host.clone());
+    assert_eq!(error.other_host(), Some(&host));
+    assert!(written(&error).contains(">h.example:9222</see-other-host>"));
 }
 
 #[test]
@@ -207,6 +211,16 @@ fn application_conditions_are_checked() {
         error().with_application(&long),
         Err(ApplicationError::TooLong)
     );
+    let (most, more) = (
+        "a".repeat(MAX_APPLICATION_BYTES - 19),
+        "a".repeat(MAX_APPLICATION_BYTES - 18),
+    );
+    let fits = |text| {
+        error()
+            .with_application(&format!("<a xmlns='u:x'>{text}</a>"))
+            .is_ok()
+    };
+    assert!(fits(most) && !fits(more));
 }
 
 #[test]
