@@ -195,6 +195,13 @@ fn values_are_borrowed_where_nothing_has_to_be_changed() {
     assert_eq!(stanza.attr("e").as_deref(), Some("f&"));
     assert_eq!(stanza.attr("g").as_deref(), Some("h i"));
     assert!(matches!(stanza.text(), Cow::Borrowed("text\nline")));
+    for (text, nodes) in [
+        ("<a><![CDATA[]]></a>", 0),
+        ("<a>x<![CDATA[]]>y</a>", 2),
+        ("<a><![CDATA[x]]><b/></a>", 2),
+    ] {
+        assert_eq!(parse(text).as_stanza().nodes().count(), nodes, "{text}");
+    }
     let escaped = parse("<a>&gt;<b/>x\ry</a>");
     assert_eq!(escaped.as_stanza().text(), ">x\ny");
 }

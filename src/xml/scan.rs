@@ -117,12 +117,12 @@ impl Assembler {
     /// Where reading stands when it used up `length` bytes of text.
     pub(crate) fn place(&self, length: usize) -> Place {
         match self.at {
-            At::Content if self.position == length => Place::Content,
+            At::Content => Place::Content,
             At::Text { .. } if self.position == length => Place::Text,
             At::Markup if self.position + 1 == length => Place::Markup,
             At::StartTag(scan) => scan.place(length),
             At::EndTag(scan) => scan.place(length),
-            At::Cdata { .. } if self.position == length => Place::Cdata,
+            At::Cdata { .. } => Place::Cdata,
             _ => Place::Loud,
         }
     }
