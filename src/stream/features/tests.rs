@@ -270,6 +270,11 @@ fn written_features_look_as_the_rfc_shows_them() {
 
 #[test]
 fn rfc6120_4_3_2_2_further_features_need_a_namespace_of_their_own() {
+    let further = "<x xmlns='u:x'><y/></x>";
+    assert_eq!(
+        FeatureXml::new(further).map(|f| String::from(f.as_str())),
+        Ok(further.into())
+    );
     for (xml, reason) in [
         ("", FeatureError::NotOneElement),
         ("<a xmlns='u:x'/><b/>", FeatureError::NotOneElement),

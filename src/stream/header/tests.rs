@@ -32,6 +32,14 @@ fn client(attributes: &str) -> OpeningClass {
     )
 }
 
+/// XEP-0368 section 4; components have no direct TLS of their own.
+#[test]
+fn the_application_protocol_is_the_one_registered_for_the_kind() {
+    assert_eq!(Kind::ClientToServer.alpn(), Some(&b"xmpp-client"[..]));
+    assert_eq!(Kind::ServerToServer.alpn(), Some(&b"xmpp-server"[..]));
+    assert_eq!(Kind::Component.alpn(), None);
+}
+
 #[test]
 fn rfc6120_4_7_2_1_initial_header_is_written_with_to_version_and_language_without_id() {
     assert_eq!(
