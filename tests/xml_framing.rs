@@ -22,6 +22,7 @@ const REFUSED: &[(&str, K, u64)] = &[
     ("<!ENTITY a 'b'>", K::Doctype, 0),
     ("<a>&foo;</a>", K::EntityReference, 3),
     ("<a b='&foo;'/>", K::EntityReference, 6),
+    ("<a b='x&amp;yz&foo;'/>", K::EntityReference, 14),
     ("<a>&AMP;</a>", K::EntityReference, 3),
     // XML declarations stand first or nowhere.
     ("<?xml version='1.0'?>", K::MisplacedDeclaration, 0),
@@ -155,6 +156,9 @@ const REFUSED_FIRST: &[(&[u8], K, u64)] = &[
         0,
     ),
     (b"<?xml version='2.0'?>", K::MalformedDeclaration, 0),
+    (b"<?xml version='1.'?>", K::MalformedDeclaration, 0),
+    (b"<?xml version='1.x'?>", K::MalformedDeclaration, 0),
+    (b"<?xml version='1.0a'?>", K::MalformedDeclaration, 0),
     (b"<?xml?>", K::MalformedDeclaration, 0),
     (b"<?xml version='1.0'>", K::MalformedDeclaration, 0),
     (

@@ -146,6 +146,15 @@ fn a_header_without_content_namespace_has_none() {
 }
 
 #[test]
+fn a_name_as_long_as_xmlns_declares_nothing() {
+    let stanza = parse("<a place='1' abcde:f='2' xmlns:abcde='u' xmlns='v' class='3'/>");
+    let stanza = stanza.as_stanza();
+    let attributes: Vec<_> = stanza.attrs().map(|a| (a.ns(), a.name())).collect();
+    assert_eq!(attributes, [("", "place"), ("u", "f"), ("", "class")]);
+    assert_eq!(stanza.ns(), "v");
+}
+
+#[test]
 fn stanzas_are_equal_that_are_the_same_alone() {
     let scope = scope();
     let limits = FrameLimits::default();
