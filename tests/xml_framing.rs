@@ -11,6 +11,7 @@ use xmpp_stream::xml::{
 
 /// What must be refused inside a stream: behind the header, the kind and the place within the input.
 const REFUSED: &[(&str, K, u64)] = &[
+    ("<<", K::Syntax, 0),
     // Restricted by RFC 6120 11.1, at every level.
     ("<a><!-- c --></a>", K::Comment, 3),
     ("<!-- c -->", K::Comment, 0),

@@ -230,16 +230,20 @@ fn debug_shows_no_content() {
         !shown.contains("c2Vj") && !shown.contains("PLAIN"),
         "{shown}"
     );
-    for name in [
-        "Element",
-        "Stanza",
-        "Text",
-        "Attribute",
-        "auth",
-        "mechanism",
+    for kind in [
+        "Rewrite {",
+        "Element {",
+        "Stanza {",
+        "StanzaBuf {",
+        "Text {",
+        "Attribute {",
     ] {
-        assert!(shown.contains(name), "{name}: {shown}");
+        assert!(shown.contains(kind), "{kind}: {shown}");
     }
+    assert!(
+        shown.contains("auth") && shown.contains("mechanism"),
+        "{shown}"
+    );
     let checker = Checker::new(FrameLimits::default(), "jabber:client", &[]);
     assert!(format!("{checker:?}").contains("jabber:client"));
     let mut framer = Framer::new(FrameLimits::default());

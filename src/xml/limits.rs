@@ -54,3 +54,21 @@ impl FrameLimits {
         usize::from(self.name_bytes).max(16)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FrameLimits;
+
+    #[test]
+    fn offsets_fit_their_32_bits() {
+        let most = FrameLimits {
+            frame_bytes: usize::MAX,
+            header_bytes: usize::MAX,
+            ..FrameLimits::default()
+        };
+        let clamped = most.clamped();
+        for bytes in [clamped.frame_bytes, clamped.header_bytes] {
+            assert_eq!(bytes, 0x7FFF_FFFF);
+        }
+    }
+}

@@ -174,7 +174,6 @@ const fn ascii(place: Place, byte: u8) -> Place {
         (Place::Between, b'<') => Place::Opening,
         (Place::Opening | Place::Markup, b'A'..=b'Z' | b'a'..=b'z' | b'_') => Place::StartTag,
         (Place::Markup, b'/') => Place::EndTag,
-        (Place::Between | Place::Opening | Place::Markup, _) => Place::Loud,
         (Place::Text, b'<') => Place::Markup,
         (Place::Text, b'&') => Place::Reference,
         (Place::Text, b'>') => Place::Loud,
