@@ -401,6 +401,28 @@ fn an_element_of_the_xml_namespace_is_no_content_and_keeps_its_prefix() {
 }
 
 #[test]
+fn what_is_written_survives_tags_quotes_and_normalisation() {
+    let text = "<&>\"' \t\n\rx";
+    let escaped = escape_text(text).unwrap();
+    assert_eq!(escaped.to_string(), "&lt;&amp;&gt;\"' \t\n&#13;x");
+    let value = escape_attr(text).unwrap();
+    assert_eq!(
+        value.to_string(),
+        "&lt;&amp;&gt;&quot;&apos; &#9;&#10;&#13;x"
+    );
+    let stanza = parse(&format!("<a b='{value}' c=\"{value}\">{escaped}</a>"));
+    let stanza = stanza.as_stanza();
+    assert_eq!(stanza.attr("b").as_deref(), Some(text));
+    assert_eq!(stanza.attr("c").as_deref(), Some(text));
+    assert_eq!(stanza.text(), text);
+    let shown = format!("{:?}", escape_text("secret").unwrap());
+    assert!(
+        shown.contains("Escaped") && !shown.contains("secret"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn what_cannot_be_written_is_refused_before_writing() {
     let stanza = parse("<a/>");
     let mut out = String::new();
