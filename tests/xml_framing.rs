@@ -606,6 +606,51 @@ fn every_way_to_put_bytes_in_goes_on_where_the_last_one_stopped() {
 }
 
 #[test]
+fn no_more_than_a_window_is_taken_before_it_is_read() {
+    // Whatever was text at once, and whatever waits, a restart keeps it all.
+    let stanzas = "<a/>".repeat(4000);
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(HEADER.as_bytes());
+    while framer.poll().unwrap().is_some() {}
+    framer.push(stanzas.as_bytes());
+    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+    for restarts in 0..3 {
+        while framer.capacity() > 0 {
+            let room = framer.capacity();
+            let taken = framer.push(stanzas.as_bytes());
+            assert_eq!(taken, room.min(stanzas.len()));
+            let room = framer.window().len();
+            assert_eq!(room, framer.capacity());
+            framer.pushed(room.min(1));
+        }
+        assert!(framer.window().is_empty());
+        assert_eq!(framer.push(b"<"), 0, "nor a single byte");
+        assert!(
+            framer.has_unread() && framer.unread().len() <= 17 * 1024,
+            "{restarts}"
+        );
+        framer.restart();
+    }
+    // Where single bytes would have been quiet.
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(format!("{HEADER}<a>").as_bytes());
+    while framer.poll().unwrap().is_some() {}
+    let text = "x".repeat(framer.capacity());
+    assert_eq!(framer.push(text.as_bytes()), text.len());
+    assert_eq!((framer.capacity(), framer.push(b"x")), (0, 0));
+    // Nor behind a fault, when nothing is read any more.
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push(b"<<");
+    assert!(framer.poll().is_err());
+    let mut taken = 0;
+    while framer.capacity() > 0 {
+        taken += framer.push(stanzas.as_bytes());
+        assert!(framer.poll().is_err());
+    }
+    assert!(taken <= 17 * 1024, "{taken}");
+}
+
+#[test]
 fn chunks_of_any_size_are_fed_to_their_end() {
     // More than is stored at once: of one frame, and of many that wait to be polled.
     let long = format!("<a>{}</a>", "x".repeat(100_000));

@@ -215,7 +215,7 @@ impl<N: Negotiation> Connection<N> {
     /// there is none: a renegotiation attempt is seen at once.
     fn read(&mut self, hold: Hold, budget: &mut Budget) -> Turn {
         let waiting = match hold {
-            Hold::Text if self.link.framer.unread().is_empty() => return self.pull(budget),
+            Hold::Text if !self.link.framer.has_unread() => return self.pull(budget),
             Hold::Text => return Turn::Idle,
             Hold::Frames => true,
             Hold::Nothing => false,

@@ -29,7 +29,7 @@ pub(super) fn element_behind<T>(
     let mut framer = fed(&bytes);
     assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)), "{opening}");
     assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)), "{xml}");
-    assert!(framer.unread().is_empty(), "more than one element: {xml}");
+    assert!(!framer.has_unread(), "more than one element: {xml}");
     match framer.frame() {
         Some(Frame::Element(stanza)) => read(*stanza),
         other => panic!("{other:?}"),

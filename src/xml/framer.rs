@@ -15,9 +15,9 @@ use super::toplevel;
 
 /// Cuts the bytes of a stream into frames and validates them (RFC 6120 sections 4, 11).
 ///
-/// Bytes go in with [`push`](Self::push) or through [`window`](Self::window), which only store. [`poll`](Self::poll)
-/// finds the next frame, [`frame`](Self::frame) shows it. The same bytes give the same frames and the same fault,
-/// however they were split.
+/// Bytes go in with [`push`](Self::push) or through [`window`](Self::window), which look for nothing.
+/// [`poll`](Self::poll) finds the next frame, [`frame`](Self::frame) shows it; [`feed`](Self::feed) is both in one. The
+/// same bytes give the same frames and the same fault, however they were split.
 ///
 /// It holds at most the larger of [`FrameLimits::frame_bytes`] and [`FrameLimits::header_bytes`] plus two windows of 17
 /// KiB, and what the tape of one element takes, which the other limits bound. Its buffers are overwritten when it is
@@ -64,15 +64,15 @@ impl Framer {
     /// nothing, and while [`unread`](Self::unread) is empty; 0 only while frames wait to be polled.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.input.capacity()
+        self.input.capacity(self.found())
     }
 
-    /// Stores bytes and returns how many: the first [`capacity`](Self::capacity) ones.
+    /// Takes bytes and returns how many: the first [`capacity`](Self::capacity) ones.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         self.quiet.pause();
         match bytes {
-            [byte] if self.input.has_room() => {
+            [byte] if self.supply == Supply::Exhausted && self.input.has_room() => {
                 self.input.store(*byte);
                 self.input.arrive(1);
                 1
@@ -85,13 +85,13 @@ impl Framer {
     /// [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
         self.quiet.pause();
-        self.input.window()
+        self.input.window(self.found())
     }
 
     /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
     pub fn pushed(&mut self, n: usize) {
         self.quiet.pause();
-        self.input.pushed(n);
+        self.input.pushed(self.found(), n);
     }
 
     /// Releases the frame found before and finds the next. `None`: more bytes are needed.
@@ -196,6 +196,7 @@ impl Framer {
         self.advance().map_err(|flaw| {
             let fault = flaw.from(self.input.position());
             self.reader.fail(fault);
+            self.input.look();
             fault
         })
     }
@@ -232,10 +233,16 @@ impl Framer {
     }
 
     /// The bytes behind the current frame, not yet looked at; without a current frame, what was pushed since the last
-    /// poll.
+    /// poll. Copied where they lie in two places, which [`has_unread`](Self::has_unread) spares.
     #[must_use]
     pub fn unread(&self) -> Cow<'_, [u8]> {
         self.input.unread(self.found())
+    }
+
+    /// Whether there are any [`unread`](Self::unread) bytes.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.input.has_unread(self.found())
     }
 
     /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays readable.

@@ -62,14 +62,15 @@ impl Default for Input {
 pub(crate) type FoundLength = Option<usize>;
 
 impl Input {
-    /// How much there is room for.
-    pub(crate) fn capacity(&self) -> usize {
-        RAW_BYTES.saturating_sub(self.filled)
+    /// How much there is room for: what is unread, text or not, is one window at most.
+    pub(crate) fn capacity(&self, found: FoundLength) -> usize {
+        let (text, _) = self.unread_parts(found);
+        RAW_BYTES.saturating_sub(self.filled + text.len())
     }
 
     /// Takes as many bytes as there is room for; as text, if all before them was looked at.
     pub(crate) fn push(&mut self, found: FoundLength, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.capacity());
+        let taken = bytes.len().min(self.capacity(found));
         let mut bytes = bytes.get(..taken).unwrap_or_default();
         if self.has_unread(found) {
             self.put(bytes);
@@ -111,7 +112,7 @@ impl Input {
         self.arrived += bytes.len();
     }
 
-    /// Whether [`store`](Self::store) has room, which [`lull`](Self::lull) made.
+    /// Whether [`store`](Self::store) has room, which [`lull`](Self::lull) made. To be believed while no text is unread.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.filled < self.raw.len()
@@ -126,13 +127,14 @@ impl Input {
         }
     }
 
-    pub(crate) fn window(&mut self) -> &mut [u8] {
-        self.raw.resize(RAW_BYTES.max(self.filled), 0);
+    pub(crate) fn window(&mut self, found: FoundLength) -> &mut [u8] {
+        self.raw.resize(self.filled + self.capacity(found), 0);
         self.raw.get_mut(self.filled..).unwrap_or_default()
     }
 
-    pub(crate) fn pushed(&mut self, n: usize) {
-        let n = n.min(self.raw.len().saturating_sub(self.filled));
+    pub(crate) fn pushed(&mut self, found: FoundLength, n: usize) {
+        let room = self.raw.len().saturating_sub(self.filled);
+        let n = n.min(room).min(self.capacity(found));
         self.filled += n;
         self.arrived += n;
     }

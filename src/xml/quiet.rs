@@ -98,6 +98,7 @@ impl Quiet {
         }
     }
 
+    #[inline]
     pub(crate) fn is_paused(self) -> bool {
         self.paused != Place::Loud
     }

@@ -137,7 +137,7 @@ impl ResponderSide {
     /// 5.4.2.3, 5.4.3.1: nothing may stand between `<starttls/>` and the
     /// handshake.
     pub(super) fn proceed(&mut self, link: &mut Link) {
-        if !link.framer.unread().is_empty() {
+        if link.framer.has_unread() {
             link.finish(CloseReason::PlaintextAfterStarttls, Manner::Abort);
             return;
         }
