@@ -74,14 +74,8 @@ impl App<Receiving> for Client {
         None
     }
 
-    fn idle(&mut self, machine: &mut Responder) -> bool {
-        match (self.reset.take(), machine.session()) {
-            (Some(cause), Some(session)) => {
-                session.reset(cause);
-                true
-            }
-            _ => false,
-        }
+    fn take_reset(&mut self) -> Option<Cause> {
+        self.reset.take()
     }
 
     fn wants_mail(&self) -> bool {

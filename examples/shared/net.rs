@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+use xmpp_stream::reset::Cause;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Connection, Event, Manner, Negotiation, Wait};
 
@@ -26,10 +27,9 @@ pub trait App<N: Negotiation> {
     /// wants to act again, whatever happens.
     fn act(&mut self, machine: &mut Connection<N>, now: Instant) -> Option<Instant>;
 
-    /// Everything received so far has been told. `true`: the machine was
-    /// called, poll it again before sleeping.
-    fn idle(&mut self, _machine: &mut Connection<N>) -> bool {
-        false
+    /// A stream reset that is due once everything received has been told.
+    fn take_reset(&mut self) -> Option<Cause> {
+        None
     }
 
     /// Whether mail can be taken now.
@@ -54,7 +54,8 @@ pub async fn drive<N: Negotiation, A: App<N>>(
         match machine.poll(now) {
             Action::Event(event) => app.event(&event, now),
             Action::Wait(mut wait) => {
-                if app.idle(&mut machine) {
+                if let (Some(cause), Some(session)) = (app.take_reset(), machine.session()) {
+                    session.reset(cause);
                     continue;
                 }
                 wait.deadline = [wait.deadline, until].into_iter().flatten().min();

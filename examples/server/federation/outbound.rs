@@ -206,14 +206,8 @@ impl App<Initiating> for Link {
         None
     }
 
-    fn idle(&mut self, machine: &mut Initiator) -> bool {
-        match (self.reset.take(), machine.session()) {
-            (Some(cause), Some(session)) => {
-                session.reset(cause);
-                true
-            }
-            _ => false,
-        }
+    fn take_reset(&mut self) -> Option<Cause> {
+        self.reset.take()
     }
 
     fn wants_mail(&self) -> bool {
