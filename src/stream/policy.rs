@@ -1,10 +1,10 @@
-//! What the state tables are told before a stream begins (sections are RFC 6120's).
+//! The settings of a stream that the state tables know; fixed before the stream begins.
 
-use super::{Kind, Leg};
+use super::{Kind, StreamLevel};
 
 /// What a stream is and how it is protected; fixed before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
+pub struct StreamPolicy {
     /// Client-to-server, server-to-server or component.
     pub kind: Kind,
     /// Where TLS comes from.
@@ -12,18 +12,18 @@ pub struct Policy {
     /// How many SASL attempts there are (6.4.5).
     pub sasl_attempts: u8,
     /// What an initiating entity does when its resource is taken (7.7.2.3).
-    pub conflict: Conflict,
+    pub conflict: ConflictPolicy,
     /// Whether a server may prove its domain by dialback.
-    pub dialback: Dialback,
+    pub dialback: DialbackPolicy,
 }
 
-impl Policy {
-    /// Whether a domain pair may be proved by dialback, where `leg` stands: in
+impl StreamPolicy {
+    /// Whether a domain pair may be proved by dialback, where `level` stands: in
     /// the place of SASL.
-    pub(super) fn has_dialback(self, leg: Leg) -> bool {
+    pub(super) fn has_dialback(self, level: StreamLevel) -> bool {
         self.kind == Kind::ServerToServer
-            && self.dialback == Dialback::Allowed
-            && leg == self.security.sasl_leg()
+            && self.dialback == DialbackPolicy::Allowed
+            && level == self.security.sasl_level()
     }
 }
 
@@ -39,18 +39,18 @@ pub enum Security {
 }
 
 impl Security {
-    /// The leg whose features carry SASL.
-    pub(super) const fn sasl_leg(self) -> Leg {
+    /// The level whose features carry SASL.
+    pub(super) const fn sasl_level(self) -> StreamLevel {
         match self {
-            Self::StartTls | Self::DirectTls => Leg::Secured,
-            Self::Plaintext => Leg::Plain,
+            Self::StartTls | Self::DirectTls => StreamLevel::Secured,
+            Self::Plaintext => StreamLevel::Plain,
         }
     }
 }
 
 /// What an initiating entity does when its resource is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Conflict {
+pub enum ConflictPolicy {
     /// Ask for a resource of the server's choice, once.
     #[default]
     Generate,
@@ -60,7 +60,7 @@ pub enum Conflict {
 
 /// What Server Dialback is for (XEP-0220); only between servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Dialback {
+pub enum DialbackPolicy {
     /// Nothing.
     #[default]
     Refused,
