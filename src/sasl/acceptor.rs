@@ -11,9 +11,9 @@ use super::{
 
 /// The receiving side of one SASL exchange (RFC 4422 section 3).
 ///
-/// After [`ServerStep::Ask`] the next call is [`provide`](Self::provide),
-/// after [`ServerStep::Working`] it is [`work`](Self::work), after
-/// [`ServerStep::Challenge`] it is [`response`](Self::response). A response
+/// After [`AcceptorStep::Ask`] the next call is [`provide`](Self::provide),
+/// after [`AcceptorStep::Working`] it is [`work`](Self::work), after
+/// [`AcceptorStep::Challenge`] it is [`response`](Self::response). A response
 /// out of turn fails with `malformed-request`, any other call out of turn or
 /// an answer that does not fit the question with `temporary-auth-failure`.
 /// A failure is final: whatever is called after it fails too.
@@ -23,21 +23,21 @@ pub trait Acceptor: Send + fmt::Debug {
 
     /// Takes the decoded data of `<auth/>` (`None`: it had none, not even `=`)
     /// or of a `<response/>` (always `Some`).
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep;
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep;
 
-    /// Does one bounded slice of the work that [`ServerStep::Working`]
+    /// Does one bounded slice of the work that [`AcceptorStep::Working`]
     /// announced.
-    fn work(&mut self) -> ServerStep;
+    fn work(&mut self) -> AcceptorStep;
 
-    /// Takes the application's answer to [`ServerStep::Ask`].
-    fn provide(&mut self, answer: Answer) -> ServerStep;
+    /// Takes the application's answer to [`AcceptorStep::Ask`].
+    fn provide(&mut self, answer: Answer) -> AcceptorStep;
 }
 
 /// What an [`Acceptor`] wants next. Exhaustive on purpose, like
 /// [`Step`](super::Step).
 #[must_use]
 #[derive(Debug)]
-pub enum ServerStep {
+pub enum AcceptorStep {
     /// Send this in a `<challenge/>`.
     Challenge(Secret),
     /// Ask the application, then call [`Acceptor::provide`].
@@ -292,31 +292,31 @@ impl Account {
         proven: bool,
         authzid: Option<String>,
         data: Option<Secret>,
-    ) -> ServerStep {
+    ) -> AcceptorStep {
         match (proven, self.refuse) {
-            (true, None) => ServerStep::Success {
+            (true, None) => AcceptorStep::Success {
                 identity: Identity {
                     authcid: self.authcid,
                     authzid,
                 },
                 data,
             },
-            (true, Some(condition)) => ServerStep::Failure(condition),
-            (false, _) => ServerStep::Failure(Condition::NotAuthorized),
+            (true, Some(condition)) => AcceptorStep::Failure(condition),
+            (false, _) => AcceptorStep::Failure(Condition::NotAuthorized),
         }
     }
 }
 
 /// The answer to a question that keys do not answer (EXTERNAL, ANONYMOUS).
-pub(super) fn accept_or_fail(answer: Answer, authzid: Option<String>) -> ServerStep {
+pub(super) fn accept_or_fail(answer: Answer, authzid: Option<String>) -> AcceptorStep {
     match answer {
-        Answer::Accept { authcid } => ServerStep::Success {
+        Answer::Accept { authcid } => AcceptorStep::Success {
             identity: Identity { authcid, authzid },
             data: None,
         },
-        Answer::Reject(condition) => ServerStep::Failure(condition),
-        Answer::UnknownUser { .. } => ServerStep::Failure(Condition::NotAuthorized),
-        Answer::Keys { .. } => ServerStep::Failure(Condition::TemporaryAuthFailure),
+        Answer::Reject(condition) => AcceptorStep::Failure(condition),
+        Answer::UnknownUser { .. } => AcceptorStep::Failure(Condition::NotAuthorized),
+        Answer::Keys { .. } => AcceptorStep::Failure(Condition::TemporaryAuthFailure),
     }
 }
 

@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, Answer, Condition, Error, Mechanism, MechanismName, Outcome, Question, Secret,
-    ServerStep, Step,
+    Acceptor, AcceptorStep, Answer, Condition, Error, Mechanism, MechanismName, Outcome, Question,
+    Secret, Step,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -111,7 +111,7 @@ impl Acceptor for AnonymousAcceptor {
         MechanismName::Anonymous.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         let trace = data.unwrap_or_default();
         self.turn
             .response(Some(trace), |trace| match core::str::from_utf8(trace) {
@@ -123,11 +123,11 @@ impl Acceptor for AnonymousAcceptor {
             })
     }
 
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         self.turn.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: Answer) -> AcceptorStep {
         match self.turn.resume() {
             Some(()) => accept_or_fail(answer, None),
             None => self.turn.out_of_turn(),

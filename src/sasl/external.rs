@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, Answer, Authzid, Error, Mechanism, MechanismName, Outcome, Question, Secret,
-    ServerStep, Step,
+    Acceptor, AcceptorStep, Answer, Authzid, Error, Mechanism, MechanismName, Outcome, Question,
+    Secret, Step,
     acceptor::{accept_or_fail, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
 };
@@ -94,18 +94,18 @@ impl Acceptor for ExternalAcceptor {
         MechanismName::External.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         self.turn.response(data, |data| {
             let authzid = read_authzid(data)?;
             Ok((authzid.clone(), Question::External { authzid }))
         })
     }
 
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         self.turn.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: Answer) -> AcceptorStep {
         match self.turn.resume() {
             Some(authzid) => accept_or_fail(answer, authzid),
             None => self.turn.out_of_turn(),

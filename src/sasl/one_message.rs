@@ -2,7 +2,7 @@
 //! initiating side (PLAIN, EXTERNAL, ANONYMOUS): what may happen when, and what
 //! is out of turn. Whatever is out of turn ends the exchange.
 
-use super::{Condition, Error, Outcome, Question, Secret, ServerStep, Step};
+use super::{AcceptorStep, Condition, Error, Outcome, Question, Secret, Step};
 
 /// The initiating side. `M` is what the message is made of.
 #[derive(Debug)]
@@ -81,21 +81,21 @@ impl<W> AcceptorTurn<W> {
         &mut self,
         data: Option<&[u8]>,
         read: impl FnOnce(&[u8]) -> Result<(W, Question), Condition>,
-    ) -> ServerStep {
+    ) -> AcceptorStep {
         match (core::mem::replace(self, Self::Over), data) {
             (Self::Start, None) => {
                 *self = Self::Prompted;
-                ServerStep::Challenge(Secret::default())
+                AcceptorStep::Challenge(Secret::default())
             }
             (Self::Start | Self::Prompted, Some(data)) => match read(data) {
                 Ok((waiting, question)) => {
                     *self = Self::Waiting(waiting);
-                    ServerStep::Ask(question)
+                    AcceptorStep::Ask(question)
                 }
-                Err(condition) => ServerStep::Failure(condition),
+                Err(condition) => AcceptorStep::Failure(condition),
             },
             (Self::Prompted, None) | (Self::Waiting(_) | Self::Over, _) => {
-                ServerStep::Failure(Condition::MalformedRequest)
+                AcceptorStep::Failure(Condition::MalformedRequest)
             }
         }
     }
@@ -109,8 +109,8 @@ impl<W> AcceptorTurn<W> {
     }
 
     /// There is nothing to be computed, or to be answered: our own mistake.
-    pub(super) fn out_of_turn(&mut self) -> ServerStep {
+    pub(super) fn out_of_turn(&mut self) -> AcceptorStep {
         *self = Self::Over;
-        ServerStep::Failure(Condition::TemporaryAuthFailure)
+        AcceptorStep::Failure(Condition::TemporaryAuthFailure)
     }
 }

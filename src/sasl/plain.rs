@@ -8,9 +8,9 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptor, Answer, Authzid, Condition, Decoy, Error, Identity, MAX_MESSAGE, MAX_PASSWORD,
-    MAX_USERNAME, Mechanism, MechanismName, Outcome, Password, Question, SLICE, Secret, ServerStep,
-    Step, Username,
+    Acceptor, AcceptorStep, Answer, Authzid, Condition, Decoy, Error, Identity, MAX_MESSAGE,
+    MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, Outcome, Password, Question, SLICE,
+    Secret, Step, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
@@ -126,16 +126,16 @@ impl Acceptor for PlainAcceptor {
         MechanismName::Plain.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         self.turn.response(data, read)
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: Answer) -> AcceptorStep {
         let Some(Waiting::Answer { password, authzid }) = self.turn.resume() else {
             return self.turn.out_of_turn();
         };
         if let Answer::Accept { authcid } = answer {
-            return ServerStep::Success {
+            return AcceptorStep::Success {
                 identity: Identity { authcid, authzid },
                 data: None,
             };
@@ -147,13 +147,13 @@ impl Acceptor for PlainAcceptor {
                     account,
                     authzid,
                 });
-                ServerStep::Working
+                AcceptorStep::Working
             }
-            Err(condition) => ServerStep::Failure(condition),
+            Err(condition) => AcceptorStep::Failure(condition),
         }
     }
 
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         let Some(Waiting::Derivation {
             mut derivation,
             account,
@@ -168,7 +168,7 @@ impl Acceptor for PlainAcceptor {
                 account,
                 authzid,
             });
-            return ServerStep::Working;
+            return AcceptorStep::Working;
         };
         let proven = account.keys.fits(&salted);
         account.conclude(proven, authzid, None)

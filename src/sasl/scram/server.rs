@@ -10,7 +10,7 @@ use super::{
     message::{ClientFinal, ClientFirst, Flag, encode},
 };
 use crate::sasl::{
-    Acceptor, Answer, ChannelBindingData, Condition, MechanismName, Question, Secret, ServerStep,
+    Acceptor, AcceptorStep, Answer, ChannelBindingData, Condition, MechanismName, Question, Secret,
     acceptor::Account,
 };
 
@@ -84,7 +84,7 @@ impl ScramAcceptor {
         }
     }
 
-    fn client_first(&mut self, data: &[u8]) -> Result<ServerStep, Condition> {
+    fn client_first(&mut self, data: &[u8]) -> Result<AcceptorStep, Condition> {
         let message = ClientFirst::parse(data).map_err(|_| Condition::MalformedRequest)?;
         let mut binding = message.header.as_bytes().to_vec();
         binding.extend_from_slice(self.binding_data(&message.flag)?);
@@ -99,7 +99,7 @@ impl ScramAcceptor {
             authzid: message.authzid,
             binding,
         });
-        Ok(ServerStep::Ask(question))
+        Ok(AcceptorStep::Ask(question))
     }
 
     /// The `cbind-data` that goes with the client's flag, if it may say that.
@@ -120,7 +120,7 @@ impl ScramAcceptor {
         }
     }
 
-    fn server_first(&mut self, first: First, answer: Answer) -> Result<ServerStep, Condition> {
+    fn server_first(&mut self, first: First, answer: Answer) -> Result<AcceptorStep, Condition> {
         let account = Account::from_answer(answer, &self.decoy, self.hash)?;
         if account.keys.hash() != self.hash {
             return Err(Condition::TemporaryAuthFailure);
@@ -138,7 +138,7 @@ impl ScramAcceptor {
             nonce,
             server_first,
         };
-        Ok(ServerStep::Challenge(challenge))
+        Ok(AcceptorStep::Challenge(challenge))
     }
 }
 
@@ -152,11 +152,11 @@ impl Acceptor for ScramAcceptor {
         }
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         let step = match (core::mem::replace(&mut self.phase, Phase::Over), data) {
             (Phase::Start, None) => {
                 self.phase = Phase::Prompted;
-                Ok(ServerStep::Challenge(Secret::default()))
+                Ok(AcceptorStep::Challenge(Secret::default()))
             }
             (Phase::Start | Phase::Prompted, Some(data)) => self.client_first(data),
             (
@@ -171,23 +171,23 @@ impl Acceptor for ScramAcceptor {
             (Phase::Prompted | Phase::Challenged { .. }, None)
             | (Phase::Asked(_) | Phase::Over, _) => Err(Condition::MalformedRequest),
         };
-        step.unwrap_or_else(ServerStep::Failure)
+        step.unwrap_or_else(AcceptorStep::Failure)
     }
 
     /// There is never any: the client does the deriving.
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         self.phase = Phase::Over;
-        ServerStep::Failure(Condition::TemporaryAuthFailure)
+        AcceptorStep::Failure(Condition::TemporaryAuthFailure)
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: Answer) -> AcceptorStep {
         match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Asked(first) => self.server_first(first, answer),
             Phase::Start | Phase::Prompted | Phase::Challenged { .. } | Phase::Over => {
                 Err(Condition::TemporaryAuthFailure)
             }
         }
-        .unwrap_or_else(ServerStep::Failure)
+        .unwrap_or_else(AcceptorStep::Failure)
     }
 }
 
@@ -197,7 +197,7 @@ fn client_final(
     account: Account,
     nonce: &str,
     server_first: &str,
-) -> Result<ServerStep, Condition> {
+) -> Result<AcceptorStep, Condition> {
     let message = ClientFinal::parse(data).map_err(|_| Condition::MalformedRequest)?;
     let auth_message = format!("{},{server_first},{}", first.bare, message.without_proof);
     let proven = message.nonce == nonce

@@ -54,9 +54,9 @@ fn respond(mechanism: &mut dyn Mechanism, step: Step) -> Secret {
 }
 
 /// The step after as much work as it takes.
-fn settle(acceptor: &mut dyn Acceptor, step: ServerStep) -> ServerStep {
+fn settle(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
     let mut step = step;
-    while matches!(step, ServerStep::Working) {
+    while matches!(step, AcceptorStep::Working) {
         step = acceptor.work();
     }
     step
@@ -86,7 +86,7 @@ fn run(client: &mut dyn Mechanism, server: &mut dyn Acceptor, answer: &Answer, f
     let mut step = match form {
         Form::Short => server.response(initial.as_ref().map(Secret::as_bytes)),
         Form::Long => match server.response(None) {
-            ServerStep::Challenge(empty) => {
+            AcceptorStep::Challenge(empty) => {
                 assert!(empty.is_empty());
                 server.response(Some(initial.unwrap().as_bytes()))
             }
@@ -95,17 +95,17 @@ fn run(client: &mut dyn Mechanism, server: &mut dyn Acceptor, answer: &Answer, f
     };
     loop {
         step = match step {
-            ServerStep::Working => server.work(),
-            ServerStep::Ask(_) => server.provide(answer.clone()),
-            ServerStep::Challenge(data) => match client.challenge(data.as_bytes()) {
+            AcceptorStep::Working => server.work(),
+            AcceptorStep::Ask(_) => server.provide(answer.clone()),
+            AcceptorStep::Challenge(data) => match client.challenge(data.as_bytes()) {
                 Ok(next) => {
                     let response = respond(client, next);
                     server.response(Some(response.as_bytes()))
                 }
                 Err(error) => return End::ClientError(error),
             },
-            ServerStep::Failure(condition) => return End::Failure(condition),
-            ServerStep::Success { identity, data } => {
+            AcceptorStep::Failure(condition) => return End::Failure(condition),
+            AcceptorStep::Success { identity, data } => {
                 let data = match (form, data) {
                     (Form::Long, Some(data)) => {
                         let step = client.challenge(data.as_bytes()).unwrap();

@@ -121,10 +121,10 @@ fn rfc5802_5_1_cached_keys_save_the_derivation() {
         let mut client = scram(hash, Credentials::keys(keys), ClientBinding::Unsupported);
         let mut server = scram_server(hash, AcceptorBinding::Absent);
         let first = client.initial().unwrap().unwrap();
-        let ServerStep::Ask(_) = server.response(Some(first.as_bytes())) else {
+        let AcceptorStep::Ask(_) = server.response(Some(first.as_bytes())) else {
             panic!("no question");
         };
-        let ServerStep::Challenge(challenge) = server.provide(account(hash)) else {
+        let AcceptorStep::Challenge(challenge) = server.provide(account(hash)) else {
             panic!("no challenge");
         };
         let Step::Respond(response) = client.challenge(challenge.as_bytes()).unwrap() else {
@@ -132,7 +132,7 @@ fn rfc5802_5_1_cached_keys_save_the_derivation() {
         };
         assert!(matches!(
             server.response(Some(response.as_bytes())),
-            ServerStep::Success { .. }
+            AcceptorStep::Success { .. }
         ));
     }
 }
@@ -174,15 +174,15 @@ fn failed_scram(answer: &Answer) -> (String, Condition) {
     let mut client = with_password(Hash::Sha256, "wrong");
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Absent);
     let first = client.initial().unwrap().unwrap();
-    let ServerStep::Ask(_) = server.response(Some(first.as_bytes())) else {
+    let AcceptorStep::Ask(_) = server.response(Some(first.as_bytes())) else {
         panic!("no question");
     };
-    let ServerStep::Challenge(challenge) = server.provide(answer.clone()) else {
+    let AcceptorStep::Challenge(challenge) = server.provide(answer.clone()) else {
         panic!("no challenge");
     };
     let step = client.challenge(challenge.as_bytes()).unwrap();
     let response = respond(&mut client, step);
-    let ServerStep::Failure(condition) = server.response(Some(response.as_bytes())) else {
+    let AcceptorStep::Failure(condition) = server.response(Some(response.as_bytes())) else {
         panic!("let in");
     };
     (text(&challenge), condition)
@@ -237,7 +237,7 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
         let mut server = scram_server(Hash::Sha1, AcceptorBinding::Absent);
         let first = client.initial().unwrap().unwrap();
         match server.response(Some(first.as_bytes())) {
-            ServerStep::Ask(Question::ScramKeys {
+            AcceptorStep::Ask(Question::ScramKeys {
                 username, authzid, ..
             }) => {
                 assert_eq!(username, name);
@@ -245,13 +245,13 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
             }
             step => panic!("{name}: {step:?}"),
         }
-        let ServerStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
+        let AcceptorStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
             panic!("no challenge");
         };
         let step = client.challenge(challenge.as_bytes()).unwrap();
         let response = respond(&mut client, step);
         match server.response(Some(response.as_bytes())) {
-            ServerStep::Success { identity, .. } => {
+            AcceptorStep::Success { identity, .. } => {
                 assert_eq!(identity.authzid.as_deref(), Some(name));
             }
             step => panic!("{name}: {step:?}"),
@@ -288,7 +288,7 @@ fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
         let mut server = PlainAcceptor::new(decoy());
         let initial = client.initial().unwrap().unwrap();
         assert_eq!(initial.as_bytes(), b"\0user\0wrong");
-        let ServerStep::Ask(Question::Password { authcid, .. }) =
+        let AcceptorStep::Ask(Question::Password { authcid, .. }) =
             server.response(Some(initial.as_bytes()))
         else {
             panic!("no question");
@@ -296,12 +296,12 @@ fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
         assert_eq!(authcid, "user");
         let mut step = server.provide(answer);
         let mut slices = 0;
-        while matches!(step, ServerStep::Working) {
+        while matches!(step, AcceptorStep::Working) {
             slices += 1;
             step = server.work();
         }
         match step {
-            ServerStep::Failure(condition) => (slices, condition),
+            AcceptorStep::Failure(condition) => (slices, condition),
             step => panic!("{step:?}"),
         }
     };
@@ -332,10 +332,10 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
             // RFC 6120 section 6.4.2: present and empty, hence `=`.
             assert_eq!(text(&client.initial().unwrap().unwrap()), sent);
             if let Form::Long = form {
-                assert!(matches!(server.response(None), ServerStep::Challenge(_)));
+                assert!(matches!(server.response(None), AcceptorStep::Challenge(_)));
             }
             match server.response(Some(sent.as_bytes())) {
-                ServerStep::Ask(Question::External { authzid }) => {
+                AcceptorStep::Ask(Question::External { authzid }) => {
                     assert_eq!(authzid.as_deref(), asked);
                 }
                 step => panic!("{step:?}"),
@@ -343,7 +343,7 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
             match server.provide(Answer::Accept {
                 authcid: "certificate".into(),
             }) {
-                ServerStep::Success {
+                AcceptorStep::Success {
                     identity,
                     data: None,
                 } => {
@@ -356,12 +356,12 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
         }
     }
     let mut server = ExternalAcceptor::new();
-    let ServerStep::Ask(_) = server.response(Some(b"")) else {
+    let AcceptorStep::Ask(_) = server.response(Some(b"")) else {
         panic!("no question");
     };
     assert!(matches!(
         server.provide(Answer::Reject(Condition::InvalidAuthzid)),
-        ServerStep::Failure(Condition::InvalidAuthzid)
+        AcceptorStep::Failure(Condition::InvalidAuthzid)
     ));
 }
 
@@ -374,10 +374,13 @@ fn xep0175_anonymous_needs_no_message() {
     let mut server = AnonymousAcceptor::new();
     assert_eq!(client.initial(), Ok(None));
     match server.response(None) {
-        ServerStep::Ask(Question::Anonymous { trace: None }) => {}
+        AcceptorStep::Ask(Question::Anonymous { trace: None }) => {}
         step => panic!("{step:?}"),
     }
-    assert!(matches!(server.provide(answer), ServerStep::Success { .. }));
+    assert!(matches!(
+        server.provide(answer),
+        AcceptorStep::Success { .. }
+    ));
     assert!(client.success(None).is_ok());
 
     // A server that asks for the message anyway.
@@ -388,7 +391,7 @@ fn xep0175_anonymous_needs_no_message() {
 
     let mut server = AnonymousAcceptor::new();
     match server.response(Some(b"sirhc")) {
-        ServerStep::Ask(Question::Anonymous { trace }) => {
+        AcceptorStep::Ask(Question::Anonymous { trace }) => {
             assert_eq!(trace.as_deref(), Some("sirhc"));
         }
         step => panic!("{step:?}"),

@@ -102,11 +102,11 @@ proptest! {
             }
             for data in &messages {
                 let mut step = server.response(Some(data));
-                if matches!(step, ServerStep::Ask(_)) {
+                if matches!(step, AcceptorStep::Ask(_)) {
                     step = server.provide(Answer::UnknownUser { authcid: "user".into() });
                 }
                 let step = settle(server.as_mut(), step);
-                let success = matches!(step, ServerStep::Success { .. });
+                let success = matches!(step, AcceptorStep::Success { .. });
                 prop_assert!(!success, "{:?}", server);
             }
         }
@@ -125,7 +125,7 @@ proptest! {
         let first = client.initial().unwrap().unwrap();
         let mut server = ScramAcceptor::new(Hash::Sha1, AcceptorBinding::Absent, decoy(), [2; 18]);
         match server.response(Some(first.as_bytes())) {
-            ServerStep::Ask(Question::ScramKeys { username, .. }) => prop_assert_eq!(username, name),
+            AcceptorStep::Ask(Question::ScramKeys { username, .. }) => prop_assert_eq!(username, name),
             step => prop_assert!(false, "{:?}", step),
         }
     }
@@ -158,17 +158,17 @@ proptest! {
         };
         let attempt = || {
             let first = pass(&client.initial().unwrap().unwrap());
-            let ServerStep::Ask(_) = server.response(Some(&first)) else {
+            let AcceptorStep::Ask(_) = server.response(Some(&first)) else {
                 return false;
             };
-            let ServerStep::Challenge(challenge) = server.provide(answer) else {
+            let AcceptorStep::Challenge(challenge) = server.provide(answer) else {
                 return false;
             };
             let Ok(step) = client.challenge(&pass(&challenge)) else {
                 return false;
             };
             let response = pass(&respond(&mut client, step));
-            let ServerStep::Success { data: Some(data), .. } = server.response(Some(&response))
+            let AcceptorStep::Success { data: Some(data), .. } = server.response(Some(&response))
             else {
                 return false;
             };

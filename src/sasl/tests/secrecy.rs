@@ -57,7 +57,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     let step = server.response(first.as_ref().map(Secret::as_bytes));
     check(&step);
     check(&server);
-    let ServerStep::Challenge(challenge) = server.provide(answer.clone()) else {
+    let AcceptorStep::Challenge(challenge) = server.provide(answer.clone()) else {
         panic!("no challenge");
     };
     check(&server);
@@ -69,7 +69,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     let step = server.response(Some(response.as_bytes()));
     check(&step);
     check(&server);
-    let ServerStep::Success { data, .. } = step else {
+    let AcceptorStep::Success { data, .. } = step else {
         panic!("no success");
     };
     let outcome = client.success(data.as_ref().map(Secret::as_bytes)).unwrap();

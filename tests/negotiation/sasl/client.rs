@@ -159,11 +159,11 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
     let mut step = sasl::Acceptor::response(&mut acceptor, Some(first.as_bytes()));
     let final_message = loop {
         step = match step {
-            sasl::ServerStep::Ask(_) => sasl::Acceptor::provide(
+            sasl::AcceptorStep::Ask(_) => sasl::Acceptor::provide(
                 &mut acceptor,
                 sasl::Answer::keys("alice".into(), crate::common::pair::keys(Hash::Sha256)),
             ),
-            sasl::ServerStep::Challenge(data) => {
+            sasl::AcceptorStep::Challenge(data) => {
                 let data = STANDARD.encode(data.as_bytes());
                 hand.say(format!(
                     "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</challenge>"
@@ -171,9 +171,9 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
                 let answer = decoded(&hand.said(), "response");
                 sasl::Acceptor::response(&mut acceptor, Some(answer.as_bytes()))
             }
-            sasl::ServerStep::Working => sasl::Acceptor::work(&mut acceptor),
-            sasl::ServerStep::Success { data, .. } => break data.unwrap(),
-            sasl::ServerStep::Failure(condition) => panic!("{condition:?}"),
+            sasl::AcceptorStep::Working => sasl::Acceptor::work(&mut acceptor),
+            sasl::AcceptorStep::Success { data, .. } => break data.unwrap(),
+            sasl::AcceptorStep::Failure(condition) => panic!("{condition:?}"),
         };
     };
     let data = STANDARD.encode(final_message.as_bytes());
