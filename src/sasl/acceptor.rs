@@ -34,7 +34,7 @@ pub trait Acceptor: Send + fmt::Debug {
 }
 
 /// What an [`Acceptor`] wants next. Exhaustive on purpose, like
-/// [`Step`](super::Step).
+/// [`MechanismStep`](super::MechanismStep).
 #[must_use]
 #[derive(Debug)]
 pub enum AcceptorStep {

@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Condition, Error, Mechanism, MechanismName, Outcome, Question,
-    Secret, Step,
+    Acceptor, AcceptorStep, Answer, Condition, Error, Mechanism, MechanismName, MechanismStep,
+    Outcome, Question, Secret,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -59,18 +59,18 @@ impl Mechanism for AnonymousClient {
         }
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, Error> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent if data.is_empty() => {
                 self.phase = ClientPhase::Answered;
-                Ok(Step::Respond(Secret::default()))
+                Ok(MechanismStep::Respond(Secret::default()))
             }
             ClientPhase::Sent | ClientPhase::Answered => Err(Error::Unexpected),
             ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, Error> {
         self.phase = ClientPhase::Over;
         Err(Error::OutOfSequence)
     }

@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Authzid, Error, Mechanism, MechanismName, Outcome, Question,
-    Secret, Step,
+    Acceptor, AcceptorStep, Answer, Authzid, Error, Mechanism, MechanismName, MechanismStep,
+    Outcome, Question, Secret,
     acceptor::{accept_or_fail, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
 };
@@ -53,11 +53,11 @@ impl Mechanism for ExternalClient {
         self.turn.initial(|()| Ok(authzid.as_bytes().into()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, Error> {
         self.turn.challenge()
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, Error> {
         self.turn.work()
     }
 

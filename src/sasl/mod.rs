@@ -52,10 +52,10 @@
 //!     step = match step {
 //!         AcceptorStep::Challenge(data) => {
 //!             let mut next = client.challenge(data.as_bytes())?;
-//!             while next == Step::Working {
+//!             while next == MechanismStep::Working {
 //!                 next = client.work()?;
 //!             }
-//!             let Step::Respond(data) = next else { unreachable!() };
+//!             let MechanismStep::Respond(data) = next else { unreachable!() };
 //!             server.response(Some(data.as_bytes()))
 //!         }
 //!         AcceptorStep::Ask(Question::ScramKeys { username, .. }) if username == "juliet" => {
@@ -111,6 +111,7 @@ pub use secret::Secret;
 pub use select::{BindingFlag, Choice, Downgrade, Means, Offer, Refusal, select};
 
 // The old names, until the last file that uses them is rewritten.
+pub(crate) use self::MechanismStep as Step;
 pub(crate) use acceptor::AcceptorStep as ServerStep;
 
 /// The longest message of a mechanism, in octets: sent or received.
@@ -120,7 +121,7 @@ pub const MAX_MESSAGE: usize = 8192;
 ///
 /// The calls come in this order: [`initial`](Self::initial) once,
 /// [`challenge`](Self::challenge) for each `<challenge/>`,
-/// [`work`](Self::work) as long as the last answer was [`Step::Working`], and
+/// [`work`](Self::work) as long as the last answer was [`MechanismStep::Working`], and
 /// [`success`](Self::success) for `<success/>`. Any other order is an `Err`,
 /// never a panic. After an `Err` the exchange is over and every further call
 /// is one too.
@@ -140,13 +141,13 @@ pub trait Mechanism: Send + fmt::Debug {
     ///
     /// # Errors
     /// Whatever is wrong with the message, or [`Error::OutOfSequence`].
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error>;
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, Error>;
 
-    /// Does one bounded slice of the work that [`Step::Working`] announced.
+    /// Does one bounded slice of the work that [`MechanismStep::Working`] announced.
     ///
     /// # Errors
     /// [`Error::OutOfSequence`] if there is none.
-    fn work(&mut self) -> Result<Step, Error>;
+    fn work(&mut self) -> Result<MechanismStep, Error>;
 
     /// Takes the decoded additional data of `<success/>`, if it had any.
     ///
@@ -164,7 +165,7 @@ pub trait Mechanism: Send + fmt::Debug {
 /// step has to be a compile error in whoever drives it.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum MechanismStep {
     /// Send this in a `<response/>`.
     Respond(Secret),
     /// Call [`Mechanism::work`].

@@ -2,7 +2,7 @@
 //! initiating side (PLAIN, EXTERNAL, ANONYMOUS): what may happen when, and what
 //! is out of turn. Whatever is out of turn ends the exchange.
 
-use super::{AcceptorStep, Condition, Error, Outcome, Question, Secret, Step};
+use super::{AcceptorStep, Condition, Error, MechanismStep, Outcome, Question, Secret};
 
 /// The initiating side. `M` is what the message is made of.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl<M> ClientTurn<M> {
     }
 
     /// There is nothing to be asked.
-    pub(super) fn challenge(&mut self) -> Result<Step, Error> {
+    pub(super) fn challenge(&mut self) -> Result<MechanismStep, Error> {
         match self.take() {
             Self::Sent => Err(Error::Unexpected),
             Self::Start(_) | Self::Over => Err(Error::OutOfSequence),
@@ -37,7 +37,7 @@ impl<M> ClientTurn<M> {
     }
 
     /// There is nothing to be computed.
-    pub(super) fn work(&mut self) -> Result<Step, Error> {
+    pub(super) fn work(&mut self) -> Result<MechanismStep, Error> {
         *self = Self::Over;
         Err(Error::OutOfSequence)
     }

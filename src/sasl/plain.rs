@@ -9,8 +9,8 @@ use core::fmt;
 
 use super::{
     Acceptor, AcceptorStep, Answer, Authzid, Condition, Decoy, Error, Identity, MAX_MESSAGE,
-    MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, Outcome, Password, Question, SLICE,
-    Secret, Step, Username,
+    MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep, Outcome, Password,
+    Question, SLICE, Secret, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
@@ -58,11 +58,11 @@ impl Mechanism for PlainClient {
             .initial(|password| message(authzid, username, password.as_bytes()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, Error> {
         self.turn.challenge()
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, Error> {
         self.turn.work()
     }
 

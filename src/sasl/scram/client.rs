@@ -10,8 +10,8 @@ use super::{
     message::{ServerFirst, encode, escape, parse_server_final},
 };
 use crate::sasl::{
-    Authzid, ChannelBindingData, Error, MAX_MESSAGE, Mechanism, MechanismName, Outcome, Password,
-    Secret, Step, Username,
+    Authzid, ChannelBindingData, Error, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep,
+    Outcome, Password, Secret, Username,
 };
 
 /// The initiating side of one SCRAM exchange.
@@ -209,7 +209,7 @@ impl ScramClient {
         credentials: Credentials,
         header: String,
         bare: &str,
-    ) -> Result<Step, Error> {
+    ) -> Result<MechanismStep, Error> {
         let first = ServerFirst::parse(data)?;
         match first.nonce.strip_prefix(&self.nonce) {
             Some(added) if !added.is_empty() => {}
@@ -246,13 +246,13 @@ impl ScramClient {
                     iterations: first.iterations,
                     transcript,
                 };
-                Ok(Step::Working)
+                Ok(MechanismStep::Working)
             }
             (None, None) => Err(Error::NoPassword),
         }
     }
 
-    fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> Step {
+    fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> MechanismStep {
         let auth_message = transcript.auth_message.as_bytes();
         let proof = Zeroizing::new(encode(keys.proof(auth_message).as_bytes()));
         // In one piece: growing would leave the proof behind.
@@ -261,7 +261,7 @@ impl ScramClient {
             server_signature: keys.server_signature(auth_message),
             keys,
         };
-        Step::Respond(message.into_bytes().into())
+        MechanismStep::Respond(message.into_bytes().into())
     }
 }
 
@@ -293,7 +293,7 @@ impl Mechanism for ScramClient {
         Ok(Some(message.into_bytes().into()))
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, Error> {
         match self.take_phase() {
             Phase::FirstSent {
                 credentials,
@@ -306,14 +306,14 @@ impl Mechanism for ScramClient {
             } => {
                 verify_server(data, &server_signature)?;
                 self.phase = Phase::Verified(keys);
-                Ok(Step::Respond(Secret::default()))
+                Ok(MechanismStep::Respond(Secret::default()))
             }
             Phase::Verified(_) => Err(Error::Unexpected),
             Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(Error::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, Error> {
         let Phase::Deriving {
             mut derivation,
             salt,
@@ -330,7 +330,7 @@ impl Mechanism for ScramClient {
                 iterations,
                 transcript,
             };
-            return Ok(Step::Working);
+            return Ok(MechanismStep::Working);
         };
         let keys = ClientKeys::from_salted(self.hash, salt, iterations, &salted);
         Ok(self.client_final(keys, &transcript))

@@ -115,7 +115,10 @@ fn rfc5802_5_1_client_refuses_malformed_server_first_messages() {
         format!("r={NONCE}x,s=QSXC,i=600000"),
         format!("r={NONCE}x,s=QSXC,i=4096,x=1,Y=a=b,z=\u{e4}"),
     ] {
-        assert_eq!(started().challenge(good.as_bytes()), Ok(Step::Working));
+        assert_eq!(
+            started().challenge(good.as_bytes()),
+            Ok(MechanismStep::Working)
+        );
     }
 }
 
@@ -139,7 +142,7 @@ fn the_derivation_is_done_in_slices() {
     let first = format!("r={NONCE}x,s=QSXC,i=100000");
     let mut step = client.challenge(first.as_bytes()).unwrap();
     let mut slices = 0;
-    while step == Step::Working {
+    while step == MechanismStep::Working {
         step = client.work().unwrap();
         slices += 1;
     }
@@ -210,7 +213,7 @@ fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
         let mut client = proven();
         assert_eq!(
             client.challenge(RIGHT),
-            Ok(Step::Respond(Secret::default()))
+            Ok(MechanismStep::Respond(Secret::default()))
         );
         assert_eq!(client.success(data).is_ok(), good, "{data:?}");
     }
@@ -219,7 +222,10 @@ fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
     for mut early in [started(), {
         let mut client = started();
         let first = format!("r={NONCE}x,s=QSXC,i=4096");
-        assert_eq!(client.challenge(first.as_bytes()), Ok(Step::Working));
+        assert_eq!(
+            client.challenge(first.as_bytes()),
+            Ok(MechanismStep::Working)
+        );
         client
     }] {
         assert_eq!(

@@ -43,12 +43,12 @@ fn text(secret: &Secret) -> String {
 }
 
 /// The response after as much work as it takes.
-fn respond(mechanism: &mut dyn Mechanism, step: Step) -> Secret {
+fn respond(mechanism: &mut dyn Mechanism, step: MechanismStep) -> Secret {
     let mut step = step;
     loop {
         match step {
-            Step::Respond(data) => return data,
-            Step::Working => step = mechanism.work().unwrap(),
+            MechanismStep::Respond(data) => return data,
+            MechanismStep::Working => step = mechanism.work().unwrap(),
         }
     }
 }

@@ -127,7 +127,8 @@ fn rfc5802_5_1_cached_keys_save_the_derivation() {
         let AcceptorStep::Challenge(challenge) = server.provide(account(hash)) else {
             panic!("no challenge");
         };
-        let Step::Respond(response) = client.challenge(challenge.as_bytes()).unwrap() else {
+        let MechanismStep::Respond(response) = client.challenge(challenge.as_bytes()).unwrap()
+        else {
             panic!("the keys were derived anew");
         };
         assert!(matches!(
@@ -386,7 +387,10 @@ fn xep0175_anonymous_needs_no_message() {
     // A server that asks for the message anyway.
     let mut client = AnonymousClient::new();
     assert_eq!(client.initial(), Ok(None));
-    assert_eq!(client.challenge(b""), Ok(Step::Respond(Secret::default())));
+    assert_eq!(
+        client.challenge(b""),
+        Ok(MechanismStep::Respond(Secret::default()))
+    );
     assert!(client.success(Some(b"")).is_ok());
 
     let mut server = AnonymousAcceptor::new();

@@ -75,7 +75,7 @@ impl Vector {
         };
         assert_eq!(text(&challenge), self.server_first);
         let step = client.challenge(challenge.as_bytes()).unwrap();
-        assert_eq!(step, Step::Working);
+        assert_eq!(step, MechanismStep::Working);
         let response = respond(&mut client, step);
         assert_eq!(text(&response), self.client_final);
         let AcceptorStep::Success {
