@@ -208,7 +208,8 @@ impl Client {
 fn authzid(question: &Question) -> Option<&str> {
     match question {
         Question::Sasl(
-            sasl::Question::Password { authzid, .. } | sasl::Question::ScramKeys { authzid, .. },
+            sasl::CredentialQuery::Password { authzid, .. }
+            | sasl::CredentialQuery::ScramKeys { authzid, .. },
         ) => authzid.as_deref(),
         _ => None,
     }

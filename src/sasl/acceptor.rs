@@ -41,7 +41,7 @@ pub enum AcceptorStep {
     /// Send this in a `<challenge/>`.
     Challenge(Secret),
     /// Ask the application, then call [`Acceptor::provide`].
-    Ask(Question),
+    Ask(CredentialQuery),
     /// Call [`Acceptor::work`].
     Working,
     /// The peer is authenticated: send `<success/>`.
@@ -71,7 +71,7 @@ pub struct Identity {
 /// before looking them up.
 #[non_exhaustive]
 #[derive(Debug)]
-pub enum Question {
+pub enum CredentialQuery {
     /// PLAIN: is this the password of this user? Answer with
     /// [`Answer::Keys`] to have it compared with stored SCRAM keys, or compare
     /// it yourself and answer [`Answer::Accept`] or
@@ -107,7 +107,7 @@ pub enum Question {
     },
 }
 
-/// The application's answer to a [`Question`].
+/// The application's answer to a [`CredentialQuery`].
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Answer {

@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Condition, Error, Mechanism, MechanismName, MechanismStep,
-    Outcome, Question, Secret,
+    Acceptor, AcceptorStep, Answer, Condition, CredentialQuery, Error, Mechanism, MechanismName,
+    MechanismStep, Outcome, Secret,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -117,7 +117,7 @@ impl Acceptor for AnonymousAcceptor {
             .response(Some(trace), |trace| match core::str::from_utf8(trace) {
                 Ok(trace) if is_trace(trace) => {
                     let trace = (!trace.is_empty()).then(|| trace.into());
-                    Ok(((), Question::Anonymous { trace }))
+                    Ok(((), CredentialQuery::Anonymous { trace }))
                 }
                 Ok(_) | Err(_) => Err(Condition::MalformedRequest),
             })

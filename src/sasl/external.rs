@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Authzid, Error, Mechanism, MechanismName, MechanismStep,
-    Outcome, Question, Secret,
+    Acceptor, AcceptorStep, Answer, Authzid, CredentialQuery, Error, Mechanism, MechanismName,
+    MechanismStep, Outcome, Secret,
     acceptor::{accept_or_fail, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
 };
@@ -97,7 +97,7 @@ impl Acceptor for ExternalAcceptor {
     fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         self.turn.response(data, |data| {
             let authzid = read_authzid(data)?;
-            Ok((authzid.clone(), Question::External { authzid }))
+            Ok((authzid.clone(), CredentialQuery::External { authzid }))
         })
     }
 

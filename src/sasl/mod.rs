@@ -58,7 +58,7 @@
 //!             let MechanismStep::Respond(data) = next else { unreachable!() };
 //!             server.response(Some(data.as_bytes()))
 //!         }
-//!         AcceptorStep::Ask(Question::ScramKeys { username, .. }) if username == "juliet" => {
+//!         AcceptorStep::Ask(CredentialQuery::ScramKeys { username, .. }) if username == "juliet" => {
 //!             server.provide(Answer::keys(username, keys.clone()))
 //!         }
 //!         AcceptorStep::Ask(_) => server.provide(Answer::Reject(Condition::NotAuthorized)),
@@ -92,7 +92,9 @@ mod tests;
 
 use core::fmt;
 
-pub use acceptor::{Acceptor, AcceptorStep, Advertisement, Answer, Channel, Identity, Question};
+pub use acceptor::{
+    Acceptor, AcceptorStep, Advertisement, Answer, Channel, CredentialQuery, Identity,
+};
 pub use anonymous::{AnonymousAcceptor, AnonymousClient};
 pub use binding::{ChannelBindingData, ChannelBindingKind};
 pub use condition::Condition;
@@ -113,6 +115,7 @@ pub use select::{BindingFlag, Choice, Downgrade, Means, Offer, Refusal, select};
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use self::MechanismStep as Step;
 pub(crate) use acceptor::AcceptorStep as ServerStep;
+pub(crate) use acceptor::CredentialQuery as Question;
 
 /// The longest message of a mechanism, in octets: sent or received.
 pub const MAX_MESSAGE: usize = 8192;

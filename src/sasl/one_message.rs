@@ -2,7 +2,7 @@
 //! initiating side (PLAIN, EXTERNAL, ANONYMOUS): what may happen when, and what
 //! is out of turn. Whatever is out of turn ends the exchange.
 
-use super::{AcceptorStep, Condition, Error, MechanismStep, Outcome, Question, Secret};
+use super::{AcceptorStep, Condition, CredentialQuery, Error, MechanismStep, Outcome, Secret};
 
 /// The initiating side. `M` is what the message is made of.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl<W> AcceptorTurn<W> {
     pub(super) fn response(
         &mut self,
         data: Option<&[u8]>,
-        read: impl FnOnce(&[u8]) -> Result<(W, Question), Condition>,
+        read: impl FnOnce(&[u8]) -> Result<(W, CredentialQuery), Condition>,
     ) -> AcceptorStep {
         match (core::mem::replace(self, Self::Over), data) {
             (Self::Start, None) => {

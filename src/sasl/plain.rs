@@ -8,9 +8,9 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Authzid, Condition, Decoy, Error, Identity, MAX_MESSAGE,
-    MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep, Outcome, Password,
-    Question, SLICE, Secret, Username,
+    Acceptor, AcceptorStep, Answer, Authzid, Condition, CredentialQuery, Decoy, Error, Identity,
+    MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep, Outcome,
+    Password, SLICE, Secret, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
@@ -190,7 +190,7 @@ impl fmt::Debug for PlainAcceptor {
     }
 }
 
-fn read(data: &[u8]) -> Result<(Waiting, Question), Condition> {
+fn read(data: &[u8]) -> Result<(Waiting, CredentialQuery), Condition> {
     let message = Message::parse(data)?;
     let authzid = read_authzid(message.authzid)?;
     let user = text(message.user, MAX_USERNAME)?;
@@ -199,7 +199,7 @@ fn read(data: &[u8]) -> Result<(Waiting, Question), Condition> {
         password: password.as_bytes().into(),
         authzid: authzid.clone(),
     };
-    let question = Question::Password {
+    let question = CredentialQuery::Password {
         authcid: user.into(),
         password: password.as_bytes().into(),
         authzid,

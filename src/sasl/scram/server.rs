@@ -10,8 +10,8 @@ use super::{
     message::{ClientFinal, ClientFirst, Flag, encode},
 };
 use crate::sasl::{
-    Acceptor, AcceptorStep, Answer, ChannelBindingData, Condition, MechanismName, Question, Secret,
-    acceptor::Account,
+    Acceptor, AcceptorStep, Answer, ChannelBindingData, Condition, CredentialQuery, MechanismName,
+    Secret, acceptor::Account,
 };
 
 /// The receiving side of one SCRAM exchange.
@@ -88,7 +88,7 @@ impl ScramAcceptor {
         let message = ClientFirst::parse(data).map_err(|_| Condition::MalformedRequest)?;
         let mut binding = message.header.as_bytes().to_vec();
         binding.extend_from_slice(self.binding_data(&message.flag)?);
-        let question = Question::ScramKeys {
+        let question = CredentialQuery::ScramKeys {
             username: message.username,
             authzid: message.authzid.clone(),
             hash: self.hash,

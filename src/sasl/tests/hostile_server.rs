@@ -277,7 +277,7 @@ fn rfc4616_2_server_refuses_malformed_messages() {
     let message = format!("{part}\0{part}\0{part}");
     let mut server = PlainAcceptor::new(decoy());
     match server.response(Some(message.as_bytes())) {
-        AcceptorStep::Ask(Question::Password {
+        AcceptorStep::Ask(CredentialQuery::Password {
             authcid,
             password,
             authzid,

@@ -238,7 +238,7 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
         let mut server = scram_server(Hash::Sha1, AcceptorBinding::Absent);
         let first = client.initial().unwrap().unwrap();
         match server.response(Some(first.as_bytes())) {
-            AcceptorStep::Ask(Question::ScramKeys {
+            AcceptorStep::Ask(CredentialQuery::ScramKeys {
                 username, authzid, ..
             }) => {
                 assert_eq!(username, name);
@@ -289,7 +289,7 @@ fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
         let mut server = PlainAcceptor::new(decoy());
         let initial = client.initial().unwrap().unwrap();
         assert_eq!(initial.as_bytes(), b"\0user\0wrong");
-        let AcceptorStep::Ask(Question::Password { authcid, .. }) =
+        let AcceptorStep::Ask(CredentialQuery::Password { authcid, .. }) =
             server.response(Some(initial.as_bytes()))
         else {
             panic!("no question");
@@ -336,7 +336,7 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
                 assert!(matches!(server.response(None), AcceptorStep::Challenge(_)));
             }
             match server.response(Some(sent.as_bytes())) {
-                AcceptorStep::Ask(Question::External { authzid }) => {
+                AcceptorStep::Ask(CredentialQuery::External { authzid }) => {
                     assert_eq!(authzid.as_deref(), asked);
                 }
                 step => panic!("{step:?}"),
@@ -375,7 +375,7 @@ fn xep0175_anonymous_needs_no_message() {
     let mut server = AnonymousAcceptor::new();
     assert_eq!(client.initial(), Ok(None));
     match server.response(None) {
-        AcceptorStep::Ask(Question::Anonymous { trace: None }) => {}
+        AcceptorStep::Ask(CredentialQuery::Anonymous { trace: None }) => {}
         step => panic!("{step:?}"),
     }
     assert!(matches!(
@@ -395,7 +395,7 @@ fn xep0175_anonymous_needs_no_message() {
 
     let mut server = AnonymousAcceptor::new();
     match server.response(Some(b"sirhc")) {
-        AcceptorStep::Ask(Question::Anonymous { trace }) => {
+        AcceptorStep::Ask(CredentialQuery::Anonymous { trace }) => {
             assert_eq!(trace.as_deref(), Some("sirhc"));
         }
         step => panic!("{step:?}"),

@@ -125,7 +125,7 @@ proptest! {
         let first = client.initial().unwrap().unwrap();
         let mut server = ScramAcceptor::new(Hash::Sha1, AcceptorBinding::Absent, decoy(), [2; 18]);
         match server.response(Some(first.as_bytes())) {
-            AcceptorStep::Ask(Question::ScramKeys { username, .. }) => prop_assert_eq!(username, name),
+            AcceptorStep::Ask(CredentialQuery::ScramKeys { username, .. }) => prop_assert_eq!(username, name),
             step => prop_assert!(false, "{:?}", step),
         }
     }

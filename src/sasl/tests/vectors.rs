@@ -62,7 +62,7 @@ impl Vector {
 
         let first = client.initial().unwrap().unwrap();
         assert_eq!(text(&first), self.client_first);
-        let AcceptorStep::Ask(Question::ScramKeys { username, hash, .. }) =
+        let AcceptorStep::Ask(CredentialQuery::ScramKeys { username, hash, .. }) =
             server.response(Some(first.as_bytes()))
         else {
             panic!("no question");
