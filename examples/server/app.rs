@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xmpp_stream::connection::BindDecision;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::Cause;
-use xmpp_stream::sasl::{self, Answer, Hash};
+use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
 use xmpp_stream::stream::{BindError, Condition, Receiving, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
@@ -145,13 +145,13 @@ impl Client {
             },
             Decision::Scram(scram) => match Server::account(scram.username()) {
                 Some(name) if !fits(&name) => {
-                    scram.answer(Answer::Reject(sasl::Condition::InvalidAuthzid));
+                    scram.answer(CredentialAnswer::Reject(sasl::Condition::InvalidAuthzid));
                 }
                 Some(name) => match self.server.keys(&name, scram.hash()).cloned() {
                     Some(keys) => scram.keys(name, keys),
                     None => scram.unknown_user(name),
                 },
-                None => scram.answer(Answer::Reject(sasl::Condition::NotAuthorized)),
+                None => scram.answer(CredentialAnswer::Reject(sasl::Condition::NotAuthorized)),
             },
             Decision::External(external) => match self.certified(external.authzid()) {
                 Ok(name) => external.accept(name),

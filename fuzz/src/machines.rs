@@ -381,7 +381,7 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script:
                 scram.keys("alice".into(), keys);
             }
             1 => scram.unknown_user("alice".into()),
-            _ => scram.answer(sasl::Answer::Reject(no)),
+            _ => scram.answer(sasl::CredentialAnswer::Reject(no)),
         },
         Decision::External(external) if choice == 0 => external.accept("alice".into()),
         Decision::External(external) => external.reject(no),

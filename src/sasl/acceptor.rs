@@ -30,7 +30,7 @@ pub trait Acceptor: Send + fmt::Debug {
     fn work(&mut self) -> AcceptorStep;
 
     /// Takes the application's answer to [`AcceptorStep::Ask`].
-    fn provide(&mut self, answer: Answer) -> AcceptorStep;
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep;
 }
 
 /// What an [`Acceptor`] wants next. Exhaustive on purpose, like
@@ -59,7 +59,7 @@ pub enum AcceptorStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The authentication identity, in the form the application gave in its
-    /// [`Answer`].
+    /// [`CredentialAnswer`].
     pub authcid: String,
     /// The authorization identity as the peer sent it; the application has
     /// agreed to it. An empty one counts as none (RFC 6120 section 6.3.8).
@@ -73,8 +73,8 @@ pub struct Identity {
 #[derive(Debug)]
 pub enum CredentialQuery {
     /// PLAIN: is this the password of this user? Answer with
-    /// [`Answer::Keys`] to have it compared with stored SCRAM keys, or compare
-    /// it yourself and answer [`Answer::Accept`] or
+    /// [`CredentialAnswer::Keys`] to have it compared with stored SCRAM keys, or compare
+    /// it yourself and answer [`CredentialAnswer::Accept`] or
     /// `Reject(NotAuthorized)`.
     Password {
         /// The user.
@@ -110,7 +110,7 @@ pub enum CredentialQuery {
 /// The application's answer to a [`CredentialQuery`].
 #[non_exhaustive]
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum CredentialAnswer {
     /// PLAIN, EXTERNAL, ANONYMOUS: let the peer in, also as the `authzid` it
     /// asked for.
     Accept {
@@ -136,12 +136,12 @@ pub enum Answer {
         authcid: String,
     },
     /// Fail at once with this condition. To tell of one user but not of
-    /// another would give away who exists: see [`Answer::Keys`]'s `refuse`.
+    /// another would give away who exists: see [`CredentialAnswer::Keys`]'s `refuse`.
     Reject(Condition),
 }
 
-impl Answer {
-    /// [`Answer::Keys`] with nothing to refuse.
+impl CredentialAnswer {
+    /// [`CredentialAnswer::Keys`] with nothing to refuse.
     #[must_use]
     pub const fn keys(authcid: String, keys: ScramKeys) -> Self {
         Self::Keys {
@@ -262,12 +262,12 @@ pub(super) struct Account {
 impl Account {
     /// Reads `answer` as the answer to a question about a user.
     pub(super) fn from_answer(
-        answer: Answer,
+        answer: CredentialAnswer,
         decoy: &Decoy,
         hash: Hash,
     ) -> Result<Self, Condition> {
         match answer {
-            Answer::Keys {
+            CredentialAnswer::Keys {
                 authcid,
                 keys,
                 refuse,
@@ -276,13 +276,13 @@ impl Account {
                 keys,
                 refuse,
             }),
-            Answer::UnknownUser { authcid } => Ok(Self {
+            CredentialAnswer::UnknownUser { authcid } => Ok(Self {
                 keys: decoy.keys(&authcid, hash),
                 authcid,
                 refuse: Some(Condition::NotAuthorized),
             }),
-            Answer::Reject(condition) => Err(condition),
-            Answer::Accept { .. } => Err(Condition::TemporaryAuthFailure),
+            CredentialAnswer::Reject(condition) => Err(condition),
+            CredentialAnswer::Accept { .. } => Err(Condition::TemporaryAuthFailure),
         }
     }
 
@@ -308,15 +308,15 @@ impl Account {
 }
 
 /// The answer to a question that keys do not answer (EXTERNAL, ANONYMOUS).
-pub(super) fn accept_or_fail(answer: Answer, authzid: Option<String>) -> AcceptorStep {
+pub(super) fn accept_or_fail(answer: CredentialAnswer, authzid: Option<String>) -> AcceptorStep {
     match answer {
-        Answer::Accept { authcid } => AcceptorStep::Success {
+        CredentialAnswer::Accept { authcid } => AcceptorStep::Success {
             identity: Identity { authcid, authzid },
             data: None,
         },
-        Answer::Reject(condition) => AcceptorStep::Failure(condition),
-        Answer::UnknownUser { .. } => AcceptorStep::Failure(Condition::NotAuthorized),
-        Answer::Keys { .. } => AcceptorStep::Failure(Condition::TemporaryAuthFailure),
+        CredentialAnswer::Reject(condition) => AcceptorStep::Failure(condition),
+        CredentialAnswer::UnknownUser { .. } => AcceptorStep::Failure(Condition::NotAuthorized),
+        CredentialAnswer::Keys { .. } => AcceptorStep::Failure(Condition::TemporaryAuthFailure),
     }
 }
 

@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Condition, CredentialQuery, Error, Mechanism, MechanismName,
-    MechanismStep, Outcome, Secret,
+    Acceptor, AcceptorStep, Condition, CredentialAnswer, CredentialQuery, Error, Mechanism,
+    MechanismName, MechanismStep, Outcome, Secret,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -127,7 +127,7 @@ impl Acceptor for AnonymousAcceptor {
         self.turn.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> AcceptorStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         match self.turn.resume() {
             Some(()) => accept_or_fail(answer, None),
             None => self.turn.out_of_turn(),

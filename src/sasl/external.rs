@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Authzid, CredentialQuery, Error, Mechanism, MechanismName,
-    MechanismStep, Outcome, Secret,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Error, Mechanism,
+    MechanismName, MechanismStep, Outcome, Secret,
     acceptor::{accept_or_fail, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
 };
@@ -105,7 +105,7 @@ impl Acceptor for ExternalAcceptor {
         self.turn.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> AcceptorStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         match self.turn.resume() {
             Some(authzid) => accept_or_fail(answer, authzid),
             None => self.turn.out_of_turn(),

@@ -59,9 +59,9 @@
 //!             server.response(Some(data.as_bytes()))
 //!         }
 //!         AcceptorStep::Ask(CredentialQuery::ScramKeys { username, .. }) if username == "juliet" => {
-//!             server.provide(Answer::keys(username, keys.clone()))
+//!             server.provide(CredentialAnswer::keys(username, keys.clone()))
 //!         }
-//!         AcceptorStep::Ask(_) => server.provide(Answer::Reject(Condition::NotAuthorized)),
+//!         AcceptorStep::Ask(_) => server.provide(CredentialAnswer::Reject(Condition::NotAuthorized)),
 //!         AcceptorStep::Working => server.work(),
 //!         AcceptorStep::Success { identity, data } => break (identity, data),
 //!         AcceptorStep::Failure(condition) => return Err(condition.as_str().into()),
@@ -93,7 +93,7 @@ mod tests;
 use core::fmt;
 
 pub use acceptor::{
-    Acceptor, AcceptorStep, Advertisement, Answer, Channel, CredentialQuery, Identity,
+    Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
 };
 pub use anonymous::{AnonymousAcceptor, AnonymousClient};
 pub use binding::{ChannelBindingData, ChannelBindingKind};
@@ -115,6 +115,7 @@ pub use select::{BindingFlag, Choice, Downgrade, Means, Offer, Refusal, select};
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use self::MechanismStep as Step;
 pub(crate) use acceptor::AcceptorStep as ServerStep;
+pub(crate) use acceptor::CredentialAnswer as Answer;
 pub(crate) use acceptor::CredentialQuery as Question;
 
 /// The longest message of a mechanism, in octets: sent or received.

@@ -8,9 +8,9 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptor, AcceptorStep, Answer, Authzid, Condition, CredentialQuery, Decoy, Error, Identity,
-    MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep, Outcome,
-    Password, SLICE, Secret, Username,
+    Acceptor, AcceptorStep, Authzid, Condition, CredentialAnswer, CredentialQuery, Decoy, Error,
+    Identity, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep,
+    Outcome, Password, SLICE, Secret, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
@@ -130,11 +130,11 @@ impl Acceptor for PlainAcceptor {
         self.turn.response(data, read)
     }
 
-    fn provide(&mut self, answer: Answer) -> AcceptorStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         let Some(Waiting::Answer { password, authzid }) = self.turn.resume() else {
             return self.turn.out_of_turn();
         };
-        if let Answer::Accept { authcid } = answer {
+        if let CredentialAnswer::Accept { authcid } = answer {
             return AcceptorStep::Success {
                 identity: Identity { authcid, authzid },
                 data: None,

@@ -10,8 +10,8 @@ use super::{
     message::{ClientFinal, ClientFirst, Flag, encode},
 };
 use crate::sasl::{
-    Acceptor, AcceptorStep, Answer, ChannelBindingData, Condition, CredentialQuery, MechanismName,
-    Secret, acceptor::Account,
+    Acceptor, AcceptorStep, ChannelBindingData, Condition, CredentialAnswer, CredentialQuery,
+    MechanismName, Secret, acceptor::Account,
 };
 
 /// The receiving side of one SCRAM exchange.
@@ -120,7 +120,11 @@ impl ScramAcceptor {
         }
     }
 
-    fn server_first(&mut self, first: First, answer: Answer) -> Result<AcceptorStep, Condition> {
+    fn server_first(
+        &mut self,
+        first: First,
+        answer: CredentialAnswer,
+    ) -> Result<AcceptorStep, Condition> {
         let account = Account::from_answer(answer, &self.decoy, self.hash)?;
         if account.keys.hash() != self.hash {
             return Err(Condition::TemporaryAuthFailure);
@@ -180,7 +184,7 @@ impl Acceptor for ScramAcceptor {
         AcceptorStep::Failure(Condition::TemporaryAuthFailure)
     }
 
-    fn provide(&mut self, answer: Answer) -> AcceptorStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Asked(first) => self.server_first(first, answer),
             Phase::Start | Phase::Prompted | Phase::Challenged { .. } | Phase::Over => {

@@ -344,7 +344,7 @@ fn calls_out_of_sequence_fail() {
 
 #[test]
 fn an_answer_that_does_not_fit_the_question_is_our_failure() {
-    let accept = || Answer::Accept {
+    let accept = || CredentialAnswer::Accept {
         authcid: "user".into(),
     };
     let asked = || {

@@ -13,9 +13,9 @@ use alloc::{borrow::ToOwned, string::String};
 use super::*;
 
 /// Keys of the account `user`, whose password is `pencil`.
-fn account(hash: Hash) -> Answer {
+fn account(hash: Hash) -> CredentialAnswer {
     let keys = ScramKeys::derive(hash, &pencil(), b"sixteen octets..", 4096).unwrap();
-    Answer::keys("user".to_owned(), keys)
+    CredentialAnswer::keys("user".to_owned(), keys)
 }
 
 fn pencil() -> Password {
@@ -80,7 +80,12 @@ enum Form {
 }
 
 /// Runs a whole exchange; the application gives `answer` whatever is asked.
-fn run(client: &mut dyn Mechanism, server: &mut dyn Acceptor, answer: &Answer, form: Form) -> End {
+fn run(
+    client: &mut dyn Mechanism,
+    server: &mut dyn Acceptor,
+    answer: &CredentialAnswer,
+    form: Form,
+) -> End {
     assert_eq!(client.name(), server.name());
     let initial = client.initial().unwrap();
     let mut step = match form {

@@ -171,7 +171,7 @@ fn rfc5802_5_1_cached_keys_that_do_not_fit_give_way_to_the_password() {
 
 /// What a peer sees of an exchange that fails: the challenge's salt and count,
 /// the end, and how much work it took.
-fn failed_scram(answer: &Answer) -> (String, Condition) {
+fn failed_scram(answer: &CredentialAnswer) -> (String, Condition) {
     let mut client = with_password(Hash::Sha256, "wrong");
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Absent);
     let first = client.initial().unwrap().unwrap();
@@ -191,7 +191,7 @@ fn failed_scram(answer: &Answer) -> (String, Condition) {
 
 #[test]
 fn an_unknown_user_looks_like_a_wrong_password() {
-    let unknown = |name: &str| Answer::UnknownUser {
+    let unknown = |name: &str| CredentialAnswer::UnknownUser {
         authcid: name.into(),
     };
     let (known, condition) = failed_scram(&account(Hash::Sha256));
@@ -207,10 +207,10 @@ fn an_unknown_user_looks_like_a_wrong_password() {
 
 #[test]
 fn a_disabled_account_is_told_only_to_who_knows_the_password() {
-    let Answer::Keys { authcid, keys, .. } = account(Hash::Sha256) else {
+    let CredentialAnswer::Keys { authcid, keys, .. } = account(Hash::Sha256) else {
         unreachable!();
     };
-    let answer = Answer::Keys {
+    let answer = CredentialAnswer::Keys {
         authcid,
         keys,
         refuse: Some(Condition::AccountDisabled),
@@ -262,7 +262,7 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
 
 #[test]
 fn plain_works_however_the_password_is_checked() {
-    let accept = Answer::Accept {
+    let accept = CredentialAnswer::Accept {
         authcid: "user".into(),
     };
     for form in FORMS {
@@ -284,7 +284,7 @@ fn plain_works_however_the_password_is_checked() {
 
 #[test]
 fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
-    let course = |answer: Answer| {
+    let course = |answer: CredentialAnswer| {
         let mut client = PlainClient::new(user(), Password::ascii("wrong").unwrap());
         let mut server = PlainAcceptor::new(decoy());
         let initial = client.initial().unwrap().unwrap();
@@ -308,11 +308,11 @@ fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
     };
     let expected = (4095u32.div_ceil(SLICE), Condition::NotAuthorized);
     assert_eq!(course(account(Hash::Sha256)), expected);
-    let unknown = Answer::UnknownUser {
+    let unknown = CredentialAnswer::UnknownUser {
         authcid: "user".into(),
     };
     assert_eq!(course(unknown), expected);
-    let rejected = course(Answer::Reject(Condition::NotAuthorized));
+    let rejected = course(CredentialAnswer::Reject(Condition::NotAuthorized));
     assert_eq!(rejected, (0, Condition::NotAuthorized));
 }
 
@@ -341,7 +341,7 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
                 }
                 step => panic!("{step:?}"),
             }
-            match server.provide(Answer::Accept {
+            match server.provide(CredentialAnswer::Accept {
                 authcid: "certificate".into(),
             }) {
                 AcceptorStep::Success {
@@ -361,14 +361,14 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
         panic!("no question");
     };
     assert!(matches!(
-        server.provide(Answer::Reject(Condition::InvalidAuthzid)),
+        server.provide(CredentialAnswer::Reject(Condition::InvalidAuthzid)),
         AcceptorStep::Failure(Condition::InvalidAuthzid)
     ));
 }
 
 #[test]
 fn xep0175_anonymous_needs_no_message() {
-    let answer = Answer::Accept {
+    let answer = CredentialAnswer::Accept {
         authcid: "user".into(),
     };
     let mut client = AnonymousClient::new();

@@ -103,7 +103,7 @@ proptest! {
             for data in &messages {
                 let mut step = server.response(Some(data));
                 if matches!(step, AcceptorStep::Ask(_)) {
-                    step = server.provide(Answer::UnknownUser { authcid: "user".into() });
+                    step = server.provide(CredentialAnswer::UnknownUser { authcid: "user".into() });
                 }
                 let step = settle(server.as_mut(), step);
                 let success = matches!(step, AcceptorStep::Success { .. });

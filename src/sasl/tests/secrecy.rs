@@ -31,7 +31,7 @@ fn check(what: &dyn fmt::Debug) {
 #[test]
 fn secrets_are_absent_from_debug_in_every_phase() {
     let keys = ScramKeys::derive(Hash::Sha256, &password(), b"salt", 4096).unwrap();
-    let answer = Answer::keys("user".into(), keys.clone());
+    let answer = CredentialAnswer::keys("user".into(), keys.clone());
     check(&password());
     check(&keys);
     check(&answer);

@@ -69,7 +69,8 @@ impl Vector {
         };
         assert_eq!((username.as_str(), hash), (self.username, self.hash));
         let keys = ScramKeys::derive(self.hash, &password, self.salt, self.iterations).unwrap();
-        let AcceptorStep::Challenge(challenge) = server.provide(Answer::keys(username, keys))
+        let AcceptorStep::Challenge(challenge) =
+            server.provide(CredentialAnswer::keys(username, keys))
         else {
             panic!("no challenge");
         };

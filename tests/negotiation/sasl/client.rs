@@ -161,7 +161,10 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
         step = match step {
             sasl::AcceptorStep::Ask(_) => sasl::Acceptor::provide(
                 &mut acceptor,
-                sasl::Answer::keys("alice".into(), crate::common::pair::keys(Hash::Sha256)),
+                sasl::CredentialAnswer::keys(
+                    "alice".into(),
+                    crate::common::pair::keys(Hash::Sha256),
+                ),
             ),
             sasl::AcceptorStep::Challenge(data) => {
                 let data = STANDARD.encode(data.as_bytes());
