@@ -365,7 +365,7 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script:
     let Some(decision) = machine.decision() else {
         return;
     };
-    let no = sasl::Condition::NotAuthorized;
+    let no = sasl::SaslCondition::NotAuthorized;
     match decision {
         _ if choice == 3 => {}
         Decision::Host(host) if choice == 2 => host.refuse(StreamError::new(Condition::HostGone)),

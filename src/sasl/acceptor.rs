@@ -4,9 +4,9 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Condition, Decoy, ExternalAcceptor,
-    Hash, MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, ScramAcceptor, ScramKeys,
-    Secret, password::check_prepared,
+    AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Decoy, ExternalAcceptor, Hash,
+    MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, SaslCondition, ScramAcceptor,
+    ScramKeys, Secret, password::check_prepared,
 };
 
 /// The receiving side of one SASL exchange (RFC 4422 section 3).
@@ -52,7 +52,7 @@ pub enum AcceptorStep {
         data: Option<Secret>,
     },
     /// Send `<failure/>` with this condition.
-    Failure(Condition),
+    Failure(SaslCondition),
 }
 
 /// Who has been authenticated.
@@ -126,7 +126,7 @@ pub enum CredentialAnswer {
         /// Fail with this even if the proof is right: the account is disabled,
         /// the `authzid` is not open to this user. Only who knows the password
         /// learns it.
-        refuse: Option<Condition>,
+        refuse: Option<SaslCondition>,
     },
     /// SCRAM, PLAIN: there is no such user. The exchange goes on as it would
     /// with a wrong password and ends in `not-authorized`.
@@ -137,7 +137,7 @@ pub enum CredentialAnswer {
     },
     /// Fail at once with this condition. To tell of one user but not of
     /// another would give away who exists: see [`CredentialAnswer::Keys`]'s `refuse`.
-    Reject(Condition),
+    Reject(SaslCondition),
 }
 
 impl CredentialAnswer {
@@ -227,10 +227,10 @@ impl Advertisement {
         mechanism: &str,
         decoy: &Decoy,
         nonce: [u8; 18],
-    ) -> Result<Box<dyn Acceptor>, Condition> {
+    ) -> Result<Box<dyn Acceptor>, SaslCondition> {
         let name = MechanismName::from_name(mechanism)
             .filter(|name| self.mechanisms.contains(*name))
-            .ok_or(Condition::InvalidMechanism)?;
+            .ok_or(SaslCondition::InvalidMechanism)?;
         let decoy = decoy.clone();
         Ok(match name {
             MechanismName::External => Box::new(ExternalAcceptor::new()),
@@ -256,7 +256,7 @@ impl Advertisement {
 pub(super) struct Account {
     pub(super) authcid: String,
     pub(super) keys: ScramKeys,
-    refuse: Option<Condition>,
+    refuse: Option<SaslCondition>,
 }
 
 impl Account {
@@ -265,7 +265,7 @@ impl Account {
         answer: CredentialAnswer,
         decoy: &Decoy,
         hash: Hash,
-    ) -> Result<Self, Condition> {
+    ) -> Result<Self, SaslCondition> {
         match answer {
             CredentialAnswer::Keys {
                 authcid,
@@ -279,10 +279,10 @@ impl Account {
             CredentialAnswer::UnknownUser { authcid } => Ok(Self {
                 keys: decoy.keys(&authcid, hash),
                 authcid,
-                refuse: Some(Condition::NotAuthorized),
+                refuse: Some(SaslCondition::NotAuthorized),
             }),
             CredentialAnswer::Reject(condition) => Err(condition),
-            CredentialAnswer::Accept { .. } => Err(Condition::TemporaryAuthFailure),
+            CredentialAnswer::Accept { .. } => Err(SaslCondition::TemporaryAuthFailure),
         }
     }
 
@@ -302,7 +302,7 @@ impl Account {
                 data,
             },
             (true, Some(condition)) => AcceptorStep::Failure(condition),
-            (false, _) => AcceptorStep::Failure(Condition::NotAuthorized),
+            (false, _) => AcceptorStep::Failure(SaslCondition::NotAuthorized),
         }
     }
 }
@@ -315,18 +315,18 @@ pub(super) fn accept_or_fail(answer: CredentialAnswer, authzid: Option<String>) 
             data: None,
         },
         CredentialAnswer::Reject(condition) => AcceptorStep::Failure(condition),
-        CredentialAnswer::UnknownUser { .. } => AcceptorStep::Failure(Condition::NotAuthorized),
-        CredentialAnswer::Keys { .. } => AcceptorStep::Failure(Condition::TemporaryAuthFailure),
+        CredentialAnswer::UnknownUser { .. } => AcceptorStep::Failure(SaslCondition::NotAuthorized),
+        CredentialAnswer::Keys { .. } => AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure),
     }
 }
 
 /// Reads an authorization identity; an empty one is none (RFC 6120 section
 /// 6.3.8).
-pub(super) fn read_authzid(octets: &[u8]) -> Result<Option<String>, Condition> {
+pub(super) fn read_authzid(octets: &[u8]) -> Result<Option<String>, SaslCondition> {
     if octets.is_empty() {
         return Ok(None);
     }
-    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
-    check_prepared(text, MAX_AUTHZID).map_err(|_| Condition::MalformedRequest)?;
+    let text = core::str::from_utf8(octets).map_err(|_| SaslCondition::MalformedRequest)?;
+    check_prepared(text, MAX_AUTHZID).map_err(|_| SaslCondition::MalformedRequest)?;
     Ok(Some(text.into()))
 }

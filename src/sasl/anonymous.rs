@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, AcceptorStep, Condition, CredentialAnswer, CredentialQuery, Error, Mechanism,
-    MechanismName, MechanismStep, Outcome, Secret,
+    Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, Error, Mechanism, MechanismName,
+    MechanismStep, Outcome, SaslCondition, Secret,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -119,7 +119,7 @@ impl Acceptor for AnonymousAcceptor {
                     let trace = (!trace.is_empty()).then(|| trace.into());
                     Ok(((), CredentialQuery::Anonymous { trace }))
                 }
-                Ok(_) | Err(_) => Err(Condition::MalformedRequest),
+                Ok(_) | Err(_) => Err(SaslCondition::MalformedRequest),
             })
     }
 

@@ -61,7 +61,7 @@
 //!         AcceptorStep::Ask(CredentialQuery::ScramKeys { username, .. }) if username == "juliet" => {
 //!             server.provide(CredentialAnswer::keys(username, keys.clone()))
 //!         }
-//!         AcceptorStep::Ask(_) => server.provide(CredentialAnswer::Reject(Condition::NotAuthorized)),
+//!         AcceptorStep::Ask(_) => server.provide(CredentialAnswer::Reject(SaslCondition::NotAuthorized)),
 //!         AcceptorStep::Working => server.work(),
 //!         AcceptorStep::Success { identity, data } => break (identity, data),
 //!         AcceptorStep::Failure(condition) => return Err(condition.as_str().into()),
@@ -97,7 +97,7 @@ pub use acceptor::{
 };
 pub use anonymous::{AnonymousAcceptor, AnonymousClient};
 pub use binding::{ChannelBindingData, ChannelBindingKind};
-pub use condition::Condition;
+pub use condition::SaslCondition;
 pub use external::{ExternalAcceptor, ExternalClient};
 pub use name::{MechanismName, MechanismSet};
 pub use password::{
@@ -117,6 +117,7 @@ pub(crate) use self::MechanismStep as Step;
 pub(crate) use acceptor::AcceptorStep as ServerStep;
 pub(crate) use acceptor::CredentialAnswer as Answer;
 pub(crate) use acceptor::CredentialQuery as Question;
+pub(crate) use condition::SaslCondition as Condition;
 
 /// The longest message of a mechanism, in octets: sent or received.
 pub const MAX_MESSAGE: usize = 8192;

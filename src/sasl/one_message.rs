@@ -2,7 +2,7 @@
 //! initiating side (PLAIN, EXTERNAL, ANONYMOUS): what may happen when, and what
 //! is out of turn. Whatever is out of turn ends the exchange.
 
-use super::{AcceptorStep, Condition, CredentialQuery, Error, MechanismStep, Outcome, Secret};
+use super::{AcceptorStep, CredentialQuery, Error, MechanismStep, Outcome, SaslCondition, Secret};
 
 /// The initiating side. `M` is what the message is made of.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl<W> AcceptorTurn<W> {
     pub(super) fn response(
         &mut self,
         data: Option<&[u8]>,
-        read: impl FnOnce(&[u8]) -> Result<(W, CredentialQuery), Condition>,
+        read: impl FnOnce(&[u8]) -> Result<(W, CredentialQuery), SaslCondition>,
     ) -> AcceptorStep {
         match (core::mem::replace(self, Self::Over), data) {
             (Self::Start, None) => {
@@ -95,7 +95,7 @@ impl<W> AcceptorTurn<W> {
                 Err(condition) => AcceptorStep::Failure(condition),
             },
             (Self::Prompted, None) | (Self::Waiting(_) | Self::Over, _) => {
-                AcceptorStep::Failure(Condition::MalformedRequest)
+                AcceptorStep::Failure(SaslCondition::MalformedRequest)
             }
         }
     }
@@ -111,6 +111,6 @@ impl<W> AcceptorTurn<W> {
     /// There is nothing to be computed, or to be answered: our own mistake.
     pub(super) fn out_of_turn(&mut self) -> AcceptorStep {
         *self = Self::Over;
-        AcceptorStep::Failure(Condition::TemporaryAuthFailure)
+        AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure)
     }
 }

@@ -8,9 +8,9 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptor, AcceptorStep, Authzid, Condition, CredentialAnswer, CredentialQuery, Decoy, Error,
-    Identity, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep,
-    Outcome, Password, SLICE, Secret, Username,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Error, Identity,
+    MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep, Outcome,
+    Password, SLICE, SaslCondition, Secret, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
@@ -190,7 +190,7 @@ impl fmt::Debug for PlainAcceptor {
     }
 }
 
-fn read(data: &[u8]) -> Result<(Waiting, CredentialQuery), Condition> {
+fn read(data: &[u8]) -> Result<(Waiting, CredentialQuery), SaslCondition> {
     let message = Message::parse(data)?;
     let authzid = read_authzid(message.authzid)?;
     let user = text(message.user, MAX_USERNAME)?;
@@ -214,9 +214,9 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn parse(data: &'a [u8]) -> Result<Self, Condition> {
+    fn parse(data: &'a [u8]) -> Result<Self, SaslCondition> {
         if data.len() > MAX_MESSAGE {
-            return Err(Condition::MalformedRequest);
+            return Err(SaslCondition::MalformedRequest);
         }
         let mut parts = data.split(|octet| *octet == 0);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -225,13 +225,13 @@ impl<'a> Message<'a> {
                 user,
                 password,
             }),
-            _ => Err(Condition::MalformedRequest),
+            _ => Err(SaslCondition::MalformedRequest),
         }
     }
 }
 
-fn text(octets: &[u8], limit: usize) -> Result<&str, Condition> {
-    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
-    check_prepared(text, limit).map_err(|_| Condition::MalformedRequest)?;
+fn text(octets: &[u8], limit: usize) -> Result<&str, SaslCondition> {
+    let text = core::str::from_utf8(octets).map_err(|_| SaslCondition::MalformedRequest)?;
+    check_prepared(text, limit).map_err(|_| SaslCondition::MalformedRequest)?;
     Ok(text)
 }

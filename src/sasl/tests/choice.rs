@@ -296,7 +296,7 @@ fn a_mechanism_that_was_not_offered_is_refused() {
                 }
                 Err(condition) => {
                     assert_eq!(name, absent);
-                    assert_eq!(condition, Condition::InvalidMechanism);
+                    assert_eq!(condition, SaslCondition::InvalidMechanism);
                 }
             }
         }
@@ -328,7 +328,7 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
         .unwrap();
     let answer = account(Hash::Sha256);
     match run(&mut client, acceptor.as_mut(), &answer, Form::Short) {
-        End::Failure(condition) => assert_eq!(condition, Condition::NotAuthorized),
+        End::Failure(condition) => assert_eq!(condition, SaslCondition::NotAuthorized),
         end => panic!("{end:?}"),
     }
 }

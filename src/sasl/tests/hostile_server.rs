@@ -8,7 +8,7 @@ fn server(binding: AcceptorBinding) -> ScramAcceptor {
     ScramAcceptor::with_nonce(Hash::Sha1, binding, decoy(), "srv".into())
 }
 
-fn failure(step: &AcceptorStep) -> Option<Condition> {
+fn failure(step: &AcceptorStep) -> Option<SaslCondition> {
     match step {
         AcceptorStep::Failure(condition) => Some(*condition),
         _ => None,
@@ -67,7 +67,7 @@ fn rfc5802_7_server_refuses_malformed_client_first_messages() {
         let condition = failure(&server.response(Some(message.as_bytes())));
         assert_eq!(
             condition,
-            Some(Condition::MalformedRequest),
+            Some(SaslCondition::MalformedRequest),
             "{message:.80}"
         );
         assert!(failure(&server.provide(account(Hash::Sha1))).is_some());
@@ -76,7 +76,7 @@ fn rfc5802_7_server_refuses_malformed_client_first_messages() {
     let mut broken = server(AcceptorBinding::Absent);
     assert_eq!(
         failure(&broken.response(Some(b"n,,n=\xff,r=abc"))),
-        Some(Condition::MalformedRequest)
+        Some(SaslCondition::MalformedRequest)
     );
     for good in ["n,,n=user,r=abc", "y,,n=user,r=abc,x=1,Y=a=b"] {
         let mut server = server(AcceptorBinding::Absent);
@@ -88,8 +88,8 @@ fn rfc5802_7_server_refuses_malformed_client_first_messages() {
 #[test]
 fn rfc5802_6_the_flag_must_fit_mechanism_and_offer() {
     use AcceptorBinding::{Absent, Offered, Used};
-    let malformed = Some(Condition::MalformedRequest);
-    let denied = Some(Condition::NotAuthorized);
+    let malformed = Some(SaslCondition::MalformedRequest);
+    let denied = Some(SaslCondition::NotAuthorized);
     let used = || Used([exporter()].into());
     for (binding, flag, expected) in [
         (Absent, "n", None),
@@ -144,8 +144,8 @@ fn rfc5802_5_1_server_refuses_wrong_client_final_messages() {
         server.response(Some(right.as_bytes())),
         AcceptorStep::Success { .. }
     ));
-    let malformed = Condition::MalformedRequest;
-    let denied = Condition::NotAuthorized;
+    let malformed = SaslCondition::MalformedRequest;
+    let denied = SaslCondition::NotAuthorized;
     let (start, proof) = right.rsplit_once(",p=").unwrap();
     let octets = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, proof).unwrap();
     let proof_of = |octets: &[u8]| {
@@ -235,7 +235,11 @@ fn rfc5802_5_1_a_right_proof_of_another_exchange_is_refused() {
         if right {
             assert!(matches!(step, AcceptorStep::Success { .. }), "{start}");
         } else {
-            assert_eq!(failure(&step), Some(Condition::NotAuthorized), "{start}");
+            assert_eq!(
+                failure(&step),
+                Some(SaslCondition::NotAuthorized),
+                "{start}"
+            );
         }
     }
 }
@@ -267,7 +271,7 @@ fn rfc4616_2_server_refuses_malformed_messages() {
         let mut server = PlainAcceptor::new(decoy());
         assert_eq!(
             failure(&server.response(Some(message))),
-            Some(Condition::MalformedRequest),
+            Some(SaslCondition::MalformedRequest),
             "{:?}",
             message.get(..40)
         );
@@ -296,13 +300,13 @@ fn external_and_anonymous_refuse_malformed_messages() {
     for message in [&b"\0"[..], b"a\0b", b"\xff", &long] {
         assert_eq!(
             failure(&ExternalAcceptor::new().response(Some(message))),
-            Some(Condition::MalformedRequest)
+            Some(SaslCondition::MalformedRequest)
         );
     }
     for message in [&b"\0"[..], b"a\nb", b"\xff", &[b'x'; 256]] {
         assert_eq!(
             failure(&AnonymousAcceptor::new().response(Some(message))),
-            Some(Condition::MalformedRequest)
+            Some(SaslCondition::MalformedRequest)
         );
     }
 }
@@ -317,8 +321,8 @@ fn calls_out_of_sequence_fail() {
             Box::new(AnonymousAcceptor::new()),
         ]
     };
-    let ours = Some(Condition::TemporaryAuthFailure);
-    let peers = Some(Condition::MalformedRequest);
+    let ours = Some(SaslCondition::TemporaryAuthFailure);
+    let peers = Some(SaslCondition::MalformedRequest);
     for mut server in servers() {
         assert_eq!(failure(&server.work()), ours);
         assert_eq!(failure(&server.response(Some(b""))), peers);
@@ -353,7 +357,7 @@ fn an_answer_that_does_not_fit_the_question_is_our_failure() {
         assert!(matches!(step, AcceptorStep::Ask(_)));
         server
     };
-    let ours = Some(Condition::TemporaryAuthFailure);
+    let ours = Some(SaslCondition::TemporaryAuthFailure);
     assert_eq!(failure(&asked().provide(accept())), ours);
     assert_eq!(failure(&asked().provide(account(Hash::Sha256))), ours);
     let mut external = ExternalAcceptor::new();

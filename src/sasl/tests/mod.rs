@@ -66,7 +66,7 @@ fn settle(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
 #[derive(Debug)]
 enum End {
     Success(Identity, Outcome),
-    Failure(Condition),
+    Failure(SaslCondition),
     ClientError(Error),
 }
 

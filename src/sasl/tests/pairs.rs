@@ -67,13 +67,13 @@ fn rfc5802_6_a_binding_that_does_not_match_fails() {
         (
             ClientBinding::Bound(exporter()),
             AcceptorBinding::Used([other].into()),
-            Condition::NotAuthorized,
+            SaslCondition::NotAuthorized,
         ),
         // The server has not advertised this kind.
         (
             ClientBinding::Bound(exporter()),
             AcceptorBinding::Used([end_point()].into()),
-            Condition::NotAuthorized,
+            SaslCondition::NotAuthorized,
         ),
     ] {
         let mut client = scram(Hash::Sha256, Credentials::password(pencil()), client);
@@ -96,7 +96,7 @@ fn rfc5802_6_flag_y_fails_where_plus_was_advertised() {
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Offered);
     let answer = account(Hash::Sha256);
     match run(&mut client, &mut server, &answer, Form::Short) {
-        End::Failure(condition) => assert_eq!(condition, Condition::NotAuthorized),
+        End::Failure(condition) => assert_eq!(condition, SaslCondition::NotAuthorized),
         end => panic!("{end:?}"),
     }
 }
@@ -171,7 +171,7 @@ fn rfc5802_5_1_cached_keys_that_do_not_fit_give_way_to_the_password() {
 
 /// What a peer sees of an exchange that fails: the challenge's salt and count,
 /// the end, and how much work it took.
-fn failed_scram(answer: &CredentialAnswer) -> (String, Condition) {
+fn failed_scram(answer: &CredentialAnswer) -> (String, SaslCondition) {
     let mut client = with_password(Hash::Sha256, "wrong");
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Absent);
     let first = client.initial().unwrap().unwrap();
@@ -195,9 +195,9 @@ fn an_unknown_user_looks_like_a_wrong_password() {
         authcid: name.into(),
     };
     let (known, condition) = failed_scram(&account(Hash::Sha256));
-    assert_eq!(condition, Condition::NotAuthorized);
+    assert_eq!(condition, SaslCondition::NotAuthorized);
     let (unknown_once, condition) = failed_scram(&unknown("ghost"));
-    assert_eq!(condition, Condition::NotAuthorized);
+    assert_eq!(condition, SaslCondition::NotAuthorized);
     let (unknown_again, _) = failed_scram(&unknown("ghost"));
     let (unknown_other, _) = failed_scram(&unknown("spook"));
     assert_eq!(known.len(), unknown_once.len());
@@ -213,13 +213,13 @@ fn a_disabled_account_is_told_only_to_who_knows_the_password() {
     let answer = CredentialAnswer::Keys {
         authcid,
         keys,
-        refuse: Some(Condition::AccountDisabled),
+        refuse: Some(SaslCondition::AccountDisabled),
     };
-    assert_eq!(failed_scram(&answer).1, Condition::NotAuthorized);
+    assert_eq!(failed_scram(&answer).1, SaslCondition::NotAuthorized);
     let mut client = with_password(Hash::Sha256, "pencil");
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Absent);
     match run(&mut client, &mut server, &answer, Form::Short) {
-        End::Failure(condition) => assert_eq!(condition, Condition::AccountDisabled),
+        End::Failure(condition) => assert_eq!(condition, SaslCondition::AccountDisabled),
         end => panic!("{end:?}"),
     }
 }
@@ -306,14 +306,14 @@ fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
             step => panic!("{step:?}"),
         }
     };
-    let expected = (4095u32.div_ceil(SLICE), Condition::NotAuthorized);
+    let expected = (4095u32.div_ceil(SLICE), SaslCondition::NotAuthorized);
     assert_eq!(course(account(Hash::Sha256)), expected);
     let unknown = CredentialAnswer::UnknownUser {
         authcid: "user".into(),
     };
     assert_eq!(course(unknown), expected);
-    let rejected = course(CredentialAnswer::Reject(Condition::NotAuthorized));
-    assert_eq!(rejected, (0, Condition::NotAuthorized));
+    let rejected = course(CredentialAnswer::Reject(SaslCondition::NotAuthorized));
+    assert_eq!(rejected, (0, SaslCondition::NotAuthorized));
 }
 
 #[test]
@@ -361,8 +361,8 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
         panic!("no question");
     };
     assert!(matches!(
-        server.provide(CredentialAnswer::Reject(Condition::InvalidAuthzid)),
-        AcceptorStep::Failure(Condition::InvalidAuthzid)
+        server.provide(CredentialAnswer::Reject(SaslCondition::InvalidAuthzid)),
+        AcceptorStep::Failure(SaslCondition::InvalidAuthzid)
     ));
 }
 

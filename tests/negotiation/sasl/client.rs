@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xmpp_stream::close::AuthenticationFailure;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{self, Condition, Hash, Password, Username};
+use xmpp_stream::sasl::{self, Hash, Password, SaslCondition, Username};
 use xmpp_stream::stream::Initiating;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, Verification};
@@ -205,7 +205,7 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
     hand.say(failure("invalid-mechanism"));
     assert_eq!(hand.said(), FOOTER);
     hand.part();
-    let refused = AuthenticationFailure::Refused(Condition::InvalidMechanism);
+    let refused = AuthenticationFailure::Refused(SaslCondition::InvalidMechanism);
     assert_eq!(*refused_with(&hand), refused);
 }
 
@@ -247,12 +247,15 @@ fn a_binding_that_was_not_announced_is_given_up_once_and_only_for_scram() {
 #[test]
 fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
     for (name, condition) in [
-        ("not-authorized", Condition::NotAuthorized),
-        ("credentials-expired", Condition::CredentialsExpired),
-        ("account-disabled", Condition::AccountDisabled),
-        ("temporary-auth-failure", Condition::TemporaryAuthFailure),
+        ("not-authorized", SaslCondition::NotAuthorized),
+        ("credentials-expired", SaslCondition::CredentialsExpired),
+        ("account-disabled", SaslCondition::AccountDisabled),
+        (
+            "temporary-auth-failure",
+            SaslCondition::TemporaryAuthFailure,
+        ),
         // 6120-6.5-1
-        ("hello", Condition::NotAuthorized),
+        ("hello", SaslCondition::NotAuthorized),
     ] {
         let mut hand = alice(TLS);
         hand.say(offer(&["SCRAM-SHA-256", "PLAIN"]));
