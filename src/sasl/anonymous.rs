@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, Error, Mechanism, MechanismName,
-    MechanismStep, Outcome, SaslCondition, Secret,
+    Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, Mechanism, MechanismName,
+    MechanismStep, Outcome, SaslCondition, SaslError, Secret,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -47,38 +47,38 @@ impl Mechanism for AnonymousClient {
         MechanismName::Anonymous.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Start => {
                 self.phase = ClientPhase::Sent;
                 Ok(None)
             }
             ClientPhase::Sent | ClientPhase::Answered | ClientPhase::Over => {
-                Err(Error::OutOfSequence)
+                Err(SaslError::OutOfSequence)
             }
         }
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent if data.is_empty() => {
                 self.phase = ClientPhase::Answered;
                 Ok(MechanismStep::Respond(Secret::default()))
             }
-            ClientPhase::Sent | ClientPhase::Answered => Err(Error::Unexpected),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+            ClientPhase::Sent | ClientPhase::Answered => Err(SaslError::Unexpected),
+            ClientPhase::Start | ClientPhase::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<MechanismStep, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         self.phase = ClientPhase::Over;
-        Err(Error::OutOfSequence)
+        Err(SaslError::OutOfSequence)
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent | ClientPhase::Answered => no_data(data),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+            ClientPhase::Start | ClientPhase::Over => Err(SaslError::OutOfSequence),
         }
     }
 }

@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Error, Mechanism,
-    MechanismName, MechanismStep, Outcome, Secret,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Mechanism, MechanismName,
+    MechanismStep, Outcome, SaslError, Secret,
     acceptor::{accept_or_fail, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
 };
@@ -48,20 +48,20 @@ impl Mechanism for ExternalClient {
         MechanismName::External.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
         self.turn.initial(|()| Ok(authzid.as_bytes().into()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, Error> {
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, SaslError> {
         self.turn.challenge()
     }
 
-    fn work(&mut self) -> Result<MechanismStep, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         self.turn.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
         self.turn.success(data)
     }
 }

@@ -114,6 +114,7 @@ pub use select::{BindingFlag, Choice, Downgrade, Means, Offer, Refusal, select};
 
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use self::MechanismStep as Step;
+pub(crate) use self::SaslError as Error;
 pub(crate) use acceptor::AcceptorStep as ServerStep;
 pub(crate) use acceptor::CredentialAnswer as Answer;
 pub(crate) use acceptor::CredentialQuery as Question;
@@ -138,21 +139,21 @@ pub trait Mechanism: Send + fmt::Debug {
     /// `<auth/>` stays empty. `Some` of nothing: an empty one, written `=`.
     ///
     /// # Errors
-    /// [`Error::OutOfSequence`] if called twice; [`Error::TooLong`] if names
+    /// [`SaslError::OutOfSequence`] if called twice; [`SaslError::TooLong`] if names
     /// make the message too long.
-    fn initial(&mut self) -> Result<Option<Secret>, Error>;
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError>;
 
     /// Takes the decoded data of a `<challenge/>`.
     ///
     /// # Errors
-    /// Whatever is wrong with the message, or [`Error::OutOfSequence`].
-    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, Error>;
+    /// Whatever is wrong with the message, or [`SaslError::OutOfSequence`].
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError>;
 
     /// Does one bounded slice of the work that [`MechanismStep::Working`] announced.
     ///
     /// # Errors
-    /// [`Error::OutOfSequence`] if there is none.
-    fn work(&mut self) -> Result<MechanismStep, Error>;
+    /// [`SaslError::OutOfSequence`] if there is none.
+    fn work(&mut self) -> Result<MechanismStep, SaslError>;
 
     /// Takes the decoded additional data of `<success/>`, if it had any.
     ///
@@ -162,8 +163,8 @@ pub trait Mechanism: Send + fmt::Debug {
     /// (RFC 6120 section 6.3.10).
     ///
     /// # Errors
-    /// [`Error::ServerNotVerified`] above all; [`Error::OutOfSequence`].
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error>;
+    /// [`SaslError::ServerNotVerified`] above all; [`SaslError::OutOfSequence`].
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError>;
 }
 
 /// What a [`Mechanism`] wants next. Exhaustive on purpose: a further kind of
@@ -237,7 +238,7 @@ impl Outcome {
 /// Why an exchange failed on the initiating side.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum SaslError {
     /// The caller's mistake: this call is not allowed now, or the exchange is
     /// over.
     #[error("the call is out of sequence")]

@@ -8,9 +8,9 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Error, Identity,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Identity,
     MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep, Outcome,
-    Password, SLICE, SaslCondition, Secret, Username,
+    Password, SLICE, SaslCondition, SaslError, Secret, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
@@ -51,30 +51,30 @@ impl Mechanism for PlainClient {
         MechanismName::Plain.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
         let username = self.username.as_str();
         self.turn
             .initial(|password| message(authzid, username, password.as_bytes()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, Error> {
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, SaslError> {
         self.turn.challenge()
     }
 
-    fn work(&mut self) -> Result<MechanismStep, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         self.turn.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
         self.turn.success(data)
     }
 }
 
-fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, Error> {
+fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, SaslError> {
     let length = authzid.len() + 1 + username.len() + 1 + password.len();
     if length > MAX_MESSAGE {
-        return Err(Error::TooLong);
+        return Err(SaslError::TooLong);
     }
     // Exactly as long as needed: growing would leave the password behind.
     let mut message = Vec::with_capacity(length);

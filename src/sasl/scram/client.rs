@@ -10,8 +10,8 @@ use super::{
     message::{ServerFirst, encode, escape, parse_server_final},
 };
 use crate::sasl::{
-    Authzid, ChannelBindingData, Error, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep,
-    Outcome, Password, Secret, Username,
+    Authzid, ChannelBindingData, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep, Outcome,
+    Password, SaslError, Secret, Username,
 };
 
 /// The initiating side of one SCRAM exchange.
@@ -58,7 +58,7 @@ impl Credentials {
     }
 
     /// Keys kept from an earlier exchange, and no password: the exchange fails
-    /// with [`Error::NoPassword`] if the server changed salt, count or hash.
+    /// with [`SaslError::NoPassword`] if the server changed salt, count or hash.
     #[must_use]
     pub const fn keys(keys: ClientKeys) -> Self {
         Self {
@@ -209,14 +209,14 @@ impl ScramClient {
         credentials: Credentials,
         header: String,
         bare: &str,
-    ) -> Result<MechanismStep, Error> {
+    ) -> Result<MechanismStep, SaslError> {
         let first = ServerFirst::parse(data)?;
         match first.nonce.strip_prefix(&self.nonce) {
             Some(added) if !added.is_empty() => {}
-            _ => return Err(Error::Nonce),
+            _ => return Err(SaslError::Nonce),
         }
         if !self.bounds.contains(first.iterations) {
-            return Err(Error::Iterations {
+            return Err(SaslError::Iterations {
                 count: first.iterations,
             });
         }
@@ -248,7 +248,7 @@ impl ScramClient {
                 };
                 Ok(MechanismStep::Working)
             }
-            (None, None) => Err(Error::NoPassword),
+            (None, None) => Err(SaslError::NoPassword),
         }
     }
 
@@ -275,15 +275,15 @@ impl Mechanism for ScramClient {
         }
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let Phase::Start(credentials) = self.take_phase() else {
-            return Err(Error::OutOfSequence);
+            return Err(SaslError::OutOfSequence);
         };
         let header = self.header();
         let bare = format!("n={},r={}", escape(self.username.as_str()), self.nonce);
         let message = format!("{header}{bare}");
         if message.len() > MAX_MESSAGE {
-            return Err(Error::TooLong);
+            return Err(SaslError::TooLong);
         }
         self.phase = Phase::FirstSent {
             credentials,
@@ -293,7 +293,7 @@ impl Mechanism for ScramClient {
         Ok(Some(message.into_bytes().into()))
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match self.take_phase() {
             Phase::FirstSent {
                 credentials,
@@ -308,12 +308,12 @@ impl Mechanism for ScramClient {
                 self.phase = Phase::Verified(keys);
                 Ok(MechanismStep::Respond(Secret::default()))
             }
-            Phase::Verified(_) => Err(Error::Unexpected),
-            Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(Error::OutOfSequence),
+            Phase::Verified(_) => Err(SaslError::Unexpected),
+            Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<MechanismStep, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         let Phase::Deriving {
             mut derivation,
             salt,
@@ -321,7 +321,7 @@ impl Mechanism for ScramClient {
             transcript,
         } = self.take_phase()
         else {
-            return Err(Error::OutOfSequence);
+            return Err(SaslError::OutOfSequence);
         };
         let Some(salted) = derivation.advance(SLICE) else {
             self.phase = Phase::Deriving {
@@ -336,7 +336,7 @@ impl Mechanism for ScramClient {
         Ok(self.client_final(keys, &transcript))
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
         match (self.take_phase(), data) {
             (
                 Phase::FinalSent {
@@ -351,11 +351,11 @@ impl Mechanism for ScramClient {
             (Phase::Verified(keys), None | Some([])) => {
                 Ok(Outcome::server_verified().with_keys(keys))
             }
-            (Phase::Verified(_), Some(_)) => Err(Error::Unexpected),
+            (Phase::Verified(_), Some(_)) => Err(SaslError::Unexpected),
             // The server may say so whenever it likes; it proved nothing.
             (Phase::FirstSent { .. } | Phase::Deriving { .. }, _)
-            | (Phase::FinalSent { .. }, None) => Err(Error::ServerNotVerified),
-            (Phase::Start(_) | Phase::Over, _) => Err(Error::OutOfSequence),
+            | (Phase::FinalSent { .. }, None) => Err(SaslError::ServerNotVerified),
+            (Phase::Start(_) | Phase::Over, _) => Err(SaslError::OutOfSequence),
         }
     }
 }
@@ -385,11 +385,11 @@ impl fmt::Debug for ScramClient {
 }
 
 /// Reads the server's final message; constant time as far as its content goes.
-fn verify_server(data: &[u8], expected: &Secret) -> Result<(), Error> {
-    let signature = parse_server_final(data)?.map_err(Error::Server)?;
+fn verify_server(data: &[u8], expected: &Secret) -> Result<(), SaslError> {
+    let signature = parse_server_final(data)?.map_err(SaslError::Server)?;
     if Secret::new(signature) == *expected {
         Ok(())
     } else {
-        Err(Error::ServerNotVerified)
+        Err(SaslError::ServerNotVerified)
     }
 }

@@ -67,7 +67,7 @@ fn settle(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
 enum End {
     Success(Identity, Outcome),
     Failure(SaslCondition),
-    ClientError(Error),
+    ClientError(SaslError),
 }
 
 /// How the two sides talk, of what RFC 6120 section 6.3.10 allows.

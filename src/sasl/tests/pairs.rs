@@ -163,7 +163,7 @@ fn rfc5802_5_1_cached_keys_that_do_not_fit_give_way_to_the_password() {
         let outcome = expect_user(run(Credentials::password(pencil()).with_keys(stale.clone())));
         assert_ne!(outcome.into_client_keys(), Some(stale.clone()));
         match run(Credentials::keys(stale)) {
-            End::ClientError(error) => assert_eq!(error, Error::NoPassword),
+            End::ClientError(error) => assert_eq!(error, SaslError::NoPassword),
             end => panic!("{end:?}"),
         }
     }
