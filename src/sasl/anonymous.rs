@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, Mechanism, MechanismName,
-    MechanismStep, Outcome, SaslCondition, SaslError, Secret,
+    Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
+    MechanismName, MechanismStep, SaslCondition, SaslError, Secret,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -75,7 +75,7 @@ impl Mechanism for AnonymousClient {
         Err(SaslError::OutOfSequence)
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent | ClientPhase::Answered => no_data(data),
             ClientPhase::Start | ClientPhase::Over => Err(SaslError::OutOfSequence),

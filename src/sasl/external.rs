@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Mechanism, MechanismName,
-    MechanismStep, Outcome, SaslError, Secret,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
+    MechanismName, MechanismStep, SaslError, Secret,
     acceptor::{accept_or_fail, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
 };
@@ -61,7 +61,7 @@ impl Mechanism for ExternalClient {
         self.turn.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         self.turn.success(data)
     }
 }

@@ -157,14 +157,14 @@ pub trait Mechanism: Send + fmt::Debug {
 
     /// Takes the decoded additional data of `<success/>`, if it had any.
     ///
-    /// Nothing else makes an [`Outcome`], so nobody gets past a success
+    /// Nothing else makes an [`LoginResult`], so nobody gets past a success
     /// without it. Where a mechanism authenticates the server (SCRAM), `Ok`
     /// means that the server was verified, here or in an earlier challenge
     /// (RFC 6120 section 6.3.10).
     ///
     /// # Errors
     /// [`SaslError::ServerNotVerified`] above all; [`SaslError::OutOfSequence`].
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError>;
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError>;
 }
 
 /// What a [`Mechanism`] wants next. Exhaustive on purpose: a further kind of
@@ -181,7 +181,7 @@ pub enum MechanismStep {
 /// The end of a successful exchange, and what it proved about the server.
 #[must_use]
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct LoginResult {
     server: ServerProof,
     keys: Option<ClientKeys>,
 }
@@ -197,7 +197,7 @@ pub enum ServerProof {
     None,
 }
 
-impl Outcome {
+impl LoginResult {
     /// For mechanisms that have verified the server.
     pub const fn server_verified() -> Self {
         Self {

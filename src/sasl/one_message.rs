@@ -3,7 +3,7 @@
 //! is out of turn. Whatever is out of turn ends the exchange.
 
 use super::{
-    AcceptorStep, CredentialQuery, MechanismStep, Outcome, SaslCondition, SaslError, Secret,
+    AcceptorStep, CredentialQuery, LoginResult, MechanismStep, SaslCondition, SaslError, Secret,
 };
 
 /// The initiating side. `M` is what the message is made of.
@@ -45,7 +45,7 @@ impl<M> ClientTurn<M> {
     }
 
     /// `<success/>`, without additional data.
-    pub(super) fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
+    pub(super) fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match self.take() {
             Self::Sent => no_data(data),
             Self::Start(_) | Self::Over => Err(SaslError::OutOfSequence),
@@ -58,9 +58,9 @@ impl<M> ClientTurn<M> {
 }
 
 /// The end of a mechanism that has no additional data with success.
-pub(super) fn no_data(data: Option<&[u8]>) -> Result<Outcome, SaslError> {
+pub(super) fn no_data(data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
     match data {
-        None | Some([]) => Ok(Outcome::server_unproven()),
+        None | Some([]) => Ok(LoginResult::server_unproven()),
         Some(_) => Err(SaslError::Unexpected),
     }
 }

@@ -9,7 +9,7 @@ use core::fmt;
 
 use super::{
     Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Identity,
-    MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep, Outcome,
+    LoginResult, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep,
     Password, SLICE, SaslCondition, SaslError, Secret, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
@@ -66,7 +66,7 @@ impl Mechanism for PlainClient {
         self.turn.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         self.turn.success(data)
     }
 }

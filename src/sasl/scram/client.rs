@@ -10,13 +10,13 @@ use super::{
     message::{ServerFirst, encode, escape, parse_server_final},
 };
 use crate::sasl::{
-    Authzid, ChannelBindingData, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep, Outcome,
+    Authzid, ChannelBindingData, LoginResult, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep,
     Password, SaslError, Secret, Username,
 };
 
 /// The initiating side of one SCRAM exchange.
 ///
-/// The keys that worked come with the [`Outcome`], for the next time.
+/// The keys that worked come with the [`LoginResult`], for the next time.
 pub struct ScramClient {
     hash: Hash,
     username: Username,
@@ -336,7 +336,7 @@ impl Mechanism for ScramClient {
         Ok(self.client_final(keys, &transcript))
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, SaslError> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match (self.take_phase(), data) {
             (
                 Phase::FinalSent {
@@ -346,10 +346,10 @@ impl Mechanism for ScramClient {
                 Some(data),
             ) => {
                 verify_server(data, &server_signature)?;
-                Ok(Outcome::server_verified().with_keys(keys))
+                Ok(LoginResult::server_verified().with_keys(keys))
             }
             (Phase::Verified(keys), None | Some([])) => {
-                Ok(Outcome::server_verified().with_keys(keys))
+                Ok(LoginResult::server_verified().with_keys(keys))
             }
             (Phase::Verified(_), Some(_)) => Err(SaslError::Unexpected),
             // The server may say so whenever it likes; it proved nothing.

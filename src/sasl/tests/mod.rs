@@ -65,7 +65,7 @@ fn settle(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
 /// How an exchange between two sides of this module ended.
 #[derive(Debug)]
 enum End {
-    Success(Identity, Outcome),
+    Success(Identity, LoginResult),
     Failure(SaslCondition),
     ClientError(SaslError),
 }

@@ -22,7 +22,7 @@ fn with_password(hash: Hash, password: &str) -> ScramClient {
     )
 }
 
-fn expect_user(end: End) -> Outcome {
+fn expect_user(end: End) -> LoginResult {
     match end {
         End::Success(identity, outcome) => {
             assert_eq!(identity.authcid, "user");
