@@ -36,7 +36,7 @@
 //! let allowed = MechanismSet::EMPTY.with_scram(Hash::Sha256);
 //! let offered = Advertisement::new(allowed, Channel::Encrypted, Vec::new());
 //!
-//! let offer = Offer::new(offered.mechanisms().iter().map(MechanismName::as_str));
+//! let offer = MechanismOffer::new(offered.mechanisms().iter().map(MechanismName::as_str));
 //! let choice = select(offer, Means::new().verified().password(), Policy::new())?;
 //! assert_eq!(choice.mechanism().as_str(), "SCRAM-SHA-256");
 //!
@@ -110,7 +110,7 @@ pub use scram::{
     KeysError, SLICE, ScramAcceptor, ScramClient, ScramError, ScramKeys,
 };
 pub use secret::Secret;
-pub use select::{BindingFlag, Choice, Downgrade, Means, Offer, Refusal, select};
+pub use select::{BindingFlag, Choice, Downgrade, Means, MechanismOffer, Refusal, select};
 
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use self::MechanismStep as Step;
@@ -119,6 +119,7 @@ pub(crate) use acceptor::AcceptorStep as ServerStep;
 pub(crate) use acceptor::CredentialAnswer as Answer;
 pub(crate) use acceptor::CredentialQuery as Question;
 pub(crate) use condition::SaslCondition as Condition;
+pub(crate) use select::MechanismOffer as Offer;
 
 /// The longest message of a mechanism, in octets: sent or received.
 pub const MAX_MESSAGE: usize = 8192;

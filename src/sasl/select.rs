@@ -32,7 +32,7 @@ use super::{
 /// # Errors
 /// [`Refusal`]: nothing suits, or the offer smells of tampering. Either way no
 /// mechanism may be used.
-pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refusal> {
+pub fn select(offer: MechanismOffer, means: Means, policy: Policy) -> Result<Choice, Refusal> {
     let usable = offer
         .mechanisms
         .intersection(means.mechanisms)
@@ -64,7 +64,7 @@ pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refu
 
 /// The table of [`select`], row by row.
 fn binding(
-    offer: Offer,
+    offer: MechanismOffer,
     means: Means,
     policy: Policy,
     candidates: MechanismSet,
@@ -105,13 +105,13 @@ fn needs_password(mechanism: MechanismName) -> bool {
 
 /// What the server offers on this stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Offer {
+pub struct MechanismOffer {
     mechanisms: MechanismSet,
     plus: bool,
     announced: Option<BindingSet>,
 }
 
-impl Offer {
+impl MechanismOffer {
     /// From the names in `<mechanisms/>`. Unknown ones are passed over, but an
     /// unknown `SCRAM-*-PLUS` still tells that the server supports channel
     /// binding.

@@ -23,7 +23,7 @@ fn verified() -> Means {
     Means::new().verified()
 }
 
-fn chosen(offer: Offer, means: Means, policy: Policy) -> Result<&'static str, Refusal> {
+fn chosen(offer: MechanismOffer, means: Means, policy: Policy) -> Result<&'static str, Refusal> {
     select(offer, means, policy).map(|choice| choice.mechanism().as_str())
 }
 
@@ -43,7 +43,7 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
         for rotation in 0..names.len() {
             names.rotate_left(1);
             let policy = Policy::new().allow_plain();
-            let choice = chosen(Offer::new(names.iter().copied()), means, policy);
+            let choice = chosen(MechanismOffer::new(names.iter().copied()), means, policy);
             assert_eq!(choice, Ok(expected[0]), "{rotation} {names:?}");
         }
         names.retain(|name| *name != expected[0]);
@@ -55,7 +55,11 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
 fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
     let means = verified().password();
     assert_eq!(
-        chosen(Offer::new(["PLAIN", "SCRAM-SHA-1"]), means, Policy::new()),
+        chosen(
+            MechanismOffer::new(["PLAIN", "SCRAM-SHA-1"]),
+            means,
+            Policy::new()
+        ),
         Ok("SCRAM-SHA-1")
     );
     for (names, means) in [
@@ -68,13 +72,17 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
         ),
         (&[], verified().password()),
     ] {
-        let choice = chosen(Offer::new(names.iter().copied()), means, Policy::new());
+        let choice = chosen(
+            MechanismOffer::new(names.iter().copied()),
+            means,
+            Policy::new(),
+        );
         assert_eq!(choice, Err(Refusal::NoMechanism), "{names:?}");
     }
     let strong = Policy::new().allow_plain().minimum(Hash::Sha256);
     assert_eq!(
         chosen(
-            Offer::new(["SCRAM-SHA-1", "PLAIN"]),
+            MechanismOffer::new(["SCRAM-SHA-1", "PLAIN"]),
             verified().password(),
             strong
         ),
@@ -87,25 +95,25 @@ fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
     let means = Means::new().password().certificate();
     let policy = Policy::new().allow_plain();
     for name in ["PLAIN", "SCRAM-SHA-512", "EXTERNAL"] {
-        let choice = chosen(Offer::new([name]), means, policy);
+        let choice = chosen(MechanismOffer::new([name]), means, policy);
         assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
         assert_eq!(
-            chosen(Offer::new([name]), means.verified(), policy),
+            chosen(MechanismOffer::new([name]), means.verified(), policy),
             Ok(name)
         );
     }
     let scram = policy.dangerous_scram_to_unverified();
     assert_eq!(
-        chosen(Offer::new(["PLAIN", "SCRAM-SHA-1"]), means, scram),
+        chosen(MechanismOffer::new(["PLAIN", "SCRAM-SHA-1"]), means, scram),
         Ok("SCRAM-SHA-1")
     );
     for name in ["PLAIN", "EXTERNAL"] {
-        let choice = chosen(Offer::new([name]), means, scram);
+        let choice = chosen(MechanismOffer::new([name]), means, scram);
         assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
     }
     assert_eq!(
         chosen(
-            Offer::new(["ANONYMOUS"]),
+            MechanismOffer::new(["ANONYMOUS"]),
             Means::new().anonymous(),
             Policy::new()
         ),
@@ -166,7 +174,7 @@ fn xep0440_channel_binding_rules() {
         (FOREIGN_PLUS, None, both, no_mechanism),
     ];
     for (names, announced, ours, expected) in table {
-        let offer = Offer::new(names.iter().copied());
+        let offer = MechanismOffer::new(names.iter().copied());
         let offer = match announced {
             Some(bindings) => offer.announcing(bindings.iter().copied()),
             None => offer,
@@ -212,7 +220,7 @@ fn xep0440_channel_binding_rules() {
 fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
     let bare = MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha1));
     let choice = select(
-        Offer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]),
+        MechanismOffer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]),
         verified().password().binding(EXPORTER),
         Policy::new().allow(bare),
     )
@@ -226,7 +234,8 @@ fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
 #[test]
 fn a_suspected_downgrade_ends_the_attempt() {
     let means = verified().password().anonymous().binding(EXPORTER);
-    let offer = Offer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
+    let offer =
+        MechanismOffer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
     assert_eq!(
         chosen(offer, means, Policy::new()),
         Err(Refusal::Downgrade(Downgrade::PlusStripped))
@@ -240,7 +249,12 @@ fn a_suspected_downgrade_ends_the_attempt() {
 #[test]
 fn a_choice_finds_its_binding_data() {
     let means = verified().password().binding(END_POINT).binding(EXPORTER);
-    let choice = select(Offer::new(["SCRAM-SHA-1-PLUS"]), means, Policy::new()).unwrap();
+    let choice = select(
+        MechanismOffer::new(["SCRAM-SHA-1-PLUS"]),
+        means,
+        Policy::new(),
+    )
+    .unwrap();
     assert_eq!(
         choice.client_binding(&[end_point(), exporter()]),
         Some(ClientBinding::Bound(exporter()))
@@ -313,7 +327,7 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
         [exporter()].into(),
     );
     // Somebody takes out -PLUS and the announcement.
-    let seen = Offer::new(["SCRAM-SHA-256"]);
+    let seen = MechanismOffer::new(["SCRAM-SHA-256"]);
     let means = verified().password().binding(EXPORTER);
     let choice = select(seen, means, Policy::new()).unwrap();
     let mut client = ScramClient::new(
