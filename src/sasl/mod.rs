@@ -40,7 +40,7 @@
 //! let choice = select(offer, Means::new().verified().password(), Policy::new())?;
 //! assert_eq!(choice.mechanism().as_str(), "SCRAM-SHA-256");
 //!
-//! let credentials = Credentials::password(Password::ascii("pencil")?);
+//! let credentials = ScramCredentials::password(Password::ascii("pencil")?);
 //! let binding = choice.client_binding(&[]).ok_or("no such binding")?;
 //! let user = Username::ascii("juliet")?;
 //! let mut client = ScramClient::new(Hash::Sha256, user, credentials, binding, [1; 18]);
@@ -106,8 +106,8 @@ pub use password::{
 pub use plain::{PlainAcceptor, PlainClient};
 pub use policy::{BindingUse, Policy};
 pub use scram::{
-    AcceptorBinding, ClientBinding, ClientKeys, Credentials, Decoy, Hash, IterationBounds,
-    KeysError, SLICE, ScramAcceptor, ScramClient, ScramError, ScramKeys,
+    AcceptorBinding, ClientBinding, ClientKeys, Decoy, Hash, IterationBounds, KeysError, SLICE,
+    ScramAcceptor, ScramClient, ScramCredentials, ScramError, ScramKeys,
 };
 pub use secret::Secret;
 pub use select::{BindingFlag, Choice, Downgrade, Means, MechanismOffer, Refusal, select};
@@ -119,6 +119,7 @@ pub(crate) use acceptor::AcceptorStep as ServerStep;
 pub(crate) use acceptor::CredentialAnswer as Answer;
 pub(crate) use acceptor::CredentialQuery as Question;
 pub(crate) use condition::SaslCondition as Condition;
+pub(crate) use scram::ScramCredentials as Credentials;
 pub(crate) use select::MechanismOffer as Offer;
 
 /// The longest message of a mechanism, in octets: sent or received.

@@ -42,12 +42,12 @@ pub enum ClientBinding {
 
 /// What the client proves itself with.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub struct ScramCredentials {
     password: Option<Password>,
     keys: Option<ClientKeys>,
 }
 
-impl Credentials {
+impl ScramCredentials {
     /// A password.
     #[must_use]
     pub const fn password(password: Password) -> Self {
@@ -118,9 +118,9 @@ impl Default for IterationBounds {
 }
 
 enum Phase {
-    Start(Credentials),
+    Start(ScramCredentials),
     FirstSent {
-        credentials: Credentials,
+        credentials: ScramCredentials,
         header: String,
         bare: String,
     },
@@ -152,7 +152,7 @@ impl ScramClient {
     pub fn new(
         hash: Hash,
         username: Username,
-        credentials: Credentials,
+        credentials: ScramCredentials,
         binding: ClientBinding,
         nonce: [u8; 18],
     ) -> Self {
@@ -177,7 +177,7 @@ impl ScramClient {
     pub(in crate::sasl) fn with_nonce(
         hash: Hash,
         username: Username,
-        credentials: Credentials,
+        credentials: ScramCredentials,
         binding: ClientBinding,
         nonce: String,
     ) -> Self {
@@ -206,7 +206,7 @@ impl ScramClient {
     fn server_first(
         &mut self,
         data: &[u8],
-        credentials: Credentials,
+        credentials: ScramCredentials,
         header: String,
         bare: &str,
     ) -> Result<MechanismStep, SaslError> {

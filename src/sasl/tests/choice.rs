@@ -333,7 +333,7 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
     let mut client = ScramClient::new(
         Hash::Sha256,
         user(),
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         choice.client_binding(&[exporter()]).unwrap(),
         [1; 18],
     );

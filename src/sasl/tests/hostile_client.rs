@@ -10,7 +10,7 @@ fn client() -> ScramClient {
     ScramClient::with_nonce(
         Hash::Sha1,
         user(),
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         ClientBinding::Unsupported,
         NONCE.into(),
     )

@@ -121,7 +121,7 @@ fn challenged() -> (ScramAcceptor, String) {
     let mut client = ScramClient::new(
         Hash::Sha1,
         user(),
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         ClientBinding::Unsupported,
         [1; 18],
     );

@@ -5,7 +5,7 @@ use super::*;
 const HASHES: [Hash; 3] = [Hash::Sha1, Hash::Sha256, Hash::Sha512];
 const FORMS: [Form; 2] = [Form::Short, Form::Long];
 
-fn scram(hash: Hash, credentials: Credentials, binding: ClientBinding) -> ScramClient {
+fn scram(hash: Hash, credentials: ScramCredentials, binding: ClientBinding) -> ScramClient {
     ScramClient::new(hash, user(), credentials, binding, [1; 18])
 }
 
@@ -17,7 +17,7 @@ fn with_password(hash: Hash, password: &str) -> ScramClient {
     let password = Password::ascii(password).unwrap();
     scram(
         hash,
-        Credentials::password(password),
+        ScramCredentials::password(password),
         ClientBinding::Unsupported,
     )
 }
@@ -50,7 +50,7 @@ fn rfc6120_13_8_1_scram_works_with_every_hash_binding_and_form() {
                     AcceptorBinding::Used([end_point(), exporter()].into()),
                 ),
             ] {
-                let mut client = scram(hash, Credentials::password(pencil()), client);
+                let mut client = scram(hash, ScramCredentials::password(pencil()), client);
                 let mut server = scram_server(hash, server);
                 let end = run(&mut client, &mut server, &account(hash), form);
                 assert_eq!(expect_user(end).server(), ServerProof::Verified);
@@ -76,7 +76,7 @@ fn rfc5802_6_a_binding_that_does_not_match_fails() {
             SaslCondition::NotAuthorized,
         ),
     ] {
-        let mut client = scram(Hash::Sha256, Credentials::password(pencil()), client);
+        let mut client = scram(Hash::Sha256, ScramCredentials::password(pencil()), client);
         let mut server = scram_server(Hash::Sha256, server);
         let answer = account(Hash::Sha256);
         match run(&mut client, &mut server, &answer, Form::Short) {
@@ -90,7 +90,7 @@ fn rfc5802_6_a_binding_that_does_not_match_fails() {
 fn rfc5802_6_flag_y_fails_where_plus_was_advertised() {
     let mut client = scram(
         Hash::Sha256,
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         ClientBinding::NotOffered,
     );
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Offered);
@@ -118,7 +118,11 @@ fn rfc5802_5_1_cached_keys_save_the_derivation() {
             keys.server_key(),
         )
         .unwrap();
-        let mut client = scram(hash, Credentials::keys(keys), ClientBinding::Unsupported);
+        let mut client = scram(
+            hash,
+            ScramCredentials::keys(keys),
+            ClientBinding::Unsupported,
+        );
         let mut server = scram_server(hash, AcceptorBinding::Absent);
         let first = client.initial().unwrap().unwrap();
         let AcceptorStep::Ask(_) = server.response(Some(first.as_bytes())) else {
@@ -160,9 +164,11 @@ fn rfc5802_5_1_cached_keys_that_do_not_fit_give_way_to_the_password() {
                 Form::Short,
             )
         };
-        let outcome = expect_user(run(Credentials::password(pencil()).with_keys(stale.clone())));
+        let outcome = expect_user(run(
+            ScramCredentials::password(pencil()).with_keys(stale.clone())
+        ));
         assert_ne!(outcome.into_client_keys(), Some(stale.clone()));
-        match run(Credentials::keys(stale)) {
+        match run(ScramCredentials::keys(stale)) {
             End::ClientError(error) => assert_eq!(error, SaslError::NoPassword),
             end => panic!("{end:?}"),
         }
@@ -230,7 +236,7 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
         let mut client = ScramClient::new(
             Hash::Sha1,
             Username::prepared(name).unwrap(),
-            Credentials::password(pencil()),
+            ScramCredentials::password(pencil()),
             ClientBinding::Unsupported,
             [1; 18],
         )

@@ -9,7 +9,7 @@ use super::*;
 
 fn clients() -> [Box<dyn Mechanism>; 5] {
     let scram = |binding| {
-        let credentials = Credentials::password(pencil());
+        let credentials = ScramCredentials::password(pencil());
         Box::new(ScramClient::with_nonce(
             Hash::Sha256,
             user(),
@@ -118,7 +118,7 @@ proptest! {
         let mut client = ScramClient::new(
             Hash::Sha1,
             Username::prepared(&name).unwrap(),
-            Credentials::password(pencil()),
+            ScramCredentials::password(pencil()),
             ClientBinding::NotOffered,
             [1; 18],
         );
@@ -141,7 +141,7 @@ proptest! {
         let mut client = ScramClient::new(
             Hash::Sha1,
             user(),
-            Credentials::password(pencil()),
+            ScramCredentials::password(pencil()),
             ClientBinding::Unsupported,
             [1; 18],
         );

@@ -35,7 +35,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     check(&password());
     check(&keys);
     check(&answer);
-    check(&Credentials::password(password()));
+    check(&ScramCredentials::password(password()));
     check(&decoy());
     check(&exporter());
     check(&AcceptorBinding::Absent);
@@ -43,7 +43,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     let mut client = ScramClient::new(
         Hash::Sha256,
         user(),
-        Credentials::password(password()),
+        ScramCredentials::password(password()),
         ClientBinding::Bound(exporter()),
         [1; 18],
     );

@@ -49,7 +49,7 @@ impl Vector {
         let mut client = ScramClient::with_nonce(
             self.hash,
             Username::ascii(self.username).unwrap(),
-            Credentials::password(password.clone()),
+            ScramCredentials::password(password.clone()),
             self.binding,
             self.client_nonce.into(),
         );
