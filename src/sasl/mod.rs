@@ -37,7 +37,7 @@
 //! let offered = Advertisement::new(allowed, Channel::Encrypted, Vec::new());
 //!
 //! let offer = MechanismOffer::new(offered.mechanisms().iter().map(MechanismName::as_str));
-//! let choice = select(offer, Means::new().verified().password(), Policy::new())?;
+//! let choice = select(offer, Means::new().verified().password(), MechanismPolicy::new())?;
 //! assert_eq!(choice.mechanism().as_str(), "SCRAM-SHA-256");
 //!
 //! let credentials = ScramCredentials::password(Password::ascii("pencil")?);
@@ -104,7 +104,7 @@ pub use password::{
     Authzid, MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME, Password, PrepareError, Username,
 };
 pub use plain::{PlainAcceptor, PlainClient};
-pub use policy::{BindingUse, Policy};
+pub use policy::{BindingUse, MechanismPolicy};
 pub use scram::{
     AcceptorBinding, ClientBinding, ClientKeys, Decoy, Hash, IterationBounds, KeysError, SLICE,
     ScramAcceptor, ScramClient, ScramCredentials, ScramError, ScramKeys,
@@ -119,6 +119,7 @@ pub(crate) use acceptor::AcceptorStep as ServerStep;
 pub(crate) use acceptor::CredentialAnswer as Answer;
 pub(crate) use acceptor::CredentialQuery as Question;
 pub(crate) use condition::SaslCondition as Condition;
+pub(crate) use policy::MechanismPolicy as Policy;
 pub(crate) use scram::ScramCredentials as Credentials;
 pub(crate) use select::MechanismOffer as Offer;
 

@@ -6,7 +6,7 @@
 
 use super::{
     BindingUse, ChannelBindingData, ChannelBindingKind, ClientBinding, Hash, MechanismName,
-    MechanismSet, Policy,
+    MechanismPolicy, MechanismSet,
 };
 
 /// Chooses the mechanism for what is offered, given what we have and allow.
@@ -32,7 +32,11 @@ use super::{
 /// # Errors
 /// [`Refusal`]: nothing suits, or the offer smells of tampering. Either way no
 /// mechanism may be used.
-pub fn select(offer: MechanismOffer, means: Means, policy: Policy) -> Result<Choice, Refusal> {
+pub fn select(
+    offer: MechanismOffer,
+    means: Means,
+    policy: MechanismPolicy,
+) -> Result<Choice, Refusal> {
     let usable = offer
         .mechanisms
         .intersection(means.mechanisms)
@@ -66,7 +70,7 @@ pub fn select(offer: MechanismOffer, means: Means, policy: Policy) -> Result<Cho
 fn binding(
     offer: MechanismOffer,
     means: Means,
-    policy: Policy,
+    policy: MechanismPolicy,
     candidates: MechanismSet,
 ) -> Result<BindingFlag, Refusal> {
     let supported =

@@ -23,7 +23,11 @@ fn verified() -> Means {
     Means::new().verified()
 }
 
-fn chosen(offer: MechanismOffer, means: Means, policy: Policy) -> Result<&'static str, Refusal> {
+fn chosen(
+    offer: MechanismOffer,
+    means: Means,
+    policy: MechanismPolicy,
+) -> Result<&'static str, Refusal> {
     select(offer, means, policy).map(|choice| choice.mechanism().as_str())
 }
 
@@ -42,7 +46,7 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
     while !names.is_empty() {
         for rotation in 0..names.len() {
             names.rotate_left(1);
-            let policy = Policy::new().allow_plain();
+            let policy = MechanismPolicy::new().allow_plain();
             let choice = chosen(MechanismOffer::new(names.iter().copied()), means, policy);
             assert_eq!(choice, Ok(expected[0]), "{rotation} {names:?}");
         }
@@ -58,7 +62,7 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
         chosen(
             MechanismOffer::new(["PLAIN", "SCRAM-SHA-1"]),
             means,
-            Policy::new()
+            MechanismPolicy::new()
         ),
         Ok("SCRAM-SHA-1")
     );
@@ -75,11 +79,11 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
         let choice = chosen(
             MechanismOffer::new(names.iter().copied()),
             means,
-            Policy::new(),
+            MechanismPolicy::new(),
         );
         assert_eq!(choice, Err(Refusal::NoMechanism), "{names:?}");
     }
-    let strong = Policy::new().allow_plain().minimum(Hash::Sha256);
+    let strong = MechanismPolicy::new().allow_plain().minimum(Hash::Sha256);
     assert_eq!(
         chosen(
             MechanismOffer::new(["SCRAM-SHA-1", "PLAIN"]),
@@ -93,7 +97,7 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
 #[test]
 fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
     let means = Means::new().password().certificate();
-    let policy = Policy::new().allow_plain();
+    let policy = MechanismPolicy::new().allow_plain();
     for name in ["PLAIN", "SCRAM-SHA-512", "EXTERNAL"] {
         let choice = chosen(MechanismOffer::new([name]), means, policy);
         assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
@@ -115,7 +119,7 @@ fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
         chosen(
             MechanismOffer::new(["ANONYMOUS"]),
             Means::new().anonymous(),
-            Policy::new()
+            MechanismPolicy::new()
         ),
         Ok("ANONYMOUS")
     );
@@ -183,7 +187,7 @@ fn xep0440_channel_binding_rules() {
             .iter()
             .fold(verified().password(), |means, kind| means.binding(*kind));
         let row = (names, announced, ours);
-        let policy = Policy::new().allow_plain();
+        let policy = MechanismPolicy::new().allow_plain();
         let choice = select(offer, means, policy);
         assert_eq!(choice.map(Choice::flag), expected, "{row:?}");
         let mechanism = match expected {
@@ -222,7 +226,7 @@ fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
     let choice = select(
         MechanismOffer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]),
         verified().password().binding(EXPORTER),
-        Policy::new().allow(bare),
+        MechanismPolicy::new().allow(bare),
     )
     .unwrap();
     assert_eq!(choice.mechanism(), MechanismName::Scram(Hash::Sha1));
@@ -237,11 +241,11 @@ fn a_suspected_downgrade_ends_the_attempt() {
     let offer =
         MechanismOffer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
     assert_eq!(
-        chosen(offer, means, Policy::new()),
+        chosen(offer, means, MechanismPolicy::new()),
         Err(Refusal::Downgrade(Downgrade::PlusStripped))
     );
     assert_eq!(
-        chosen(offer, means.certificate(), Policy::new()),
+        chosen(offer, means.certificate(), MechanismPolicy::new()),
         Ok("EXTERNAL")
     );
 }
@@ -252,7 +256,7 @@ fn a_choice_finds_its_binding_data() {
     let choice = select(
         MechanismOffer::new(["SCRAM-SHA-1-PLUS"]),
         means,
-        Policy::new(),
+        MechanismPolicy::new(),
     )
     .unwrap();
     assert_eq!(
@@ -329,7 +333,7 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
     // Somebody takes out -PLUS and the announcement.
     let seen = MechanismOffer::new(["SCRAM-SHA-256"]);
     let means = verified().password().binding(EXPORTER);
-    let choice = select(seen, means, Policy::new()).unwrap();
+    let choice = select(seen, means, MechanismPolicy::new()).unwrap();
     let mut client = ScramClient::new(
         Hash::Sha256,
         user(),

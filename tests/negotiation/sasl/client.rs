@@ -28,8 +28,8 @@ fn alice(via: Via) -> Hand<Initiating> {
     hand
 }
 
-fn policy(via: Via) -> sasl::Policy {
-    let policy = sasl::Policy::new().allow_plain();
+fn policy(via: Via) -> sasl::MechanismPolicy {
+    let policy = sasl::MechanismPolicy::new().allow_plain();
     match via {
         Via::Plain => policy.dangerous_scram_to_unverified(),
         _ => policy,
