@@ -110,7 +110,7 @@ pub use scram::{
     ScramAcceptor, ScramClient, ScramCredentials, ScramError, ScramKeys,
 };
 pub use secret::Secret;
-pub use select::{BindingFlag, Choice, Downgrade, Means, MechanismOffer, Refusal, select};
+pub use select::{BindingFlag, Choice, Downgrade, Means, MechanismOffer, SelectError, select};
 
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use self::MechanismStep as Step;
@@ -122,6 +122,7 @@ pub(crate) use condition::SaslCondition as Condition;
 pub(crate) use policy::MechanismPolicy as Policy;
 pub(crate) use scram::ScramCredentials as Credentials;
 pub(crate) use select::MechanismOffer as Offer;
+pub(crate) use select::SelectError as Refusal;
 
 /// The longest message of a mechanism, in octets: sent or received.
 pub const MAX_MESSAGE: usize = 8192;

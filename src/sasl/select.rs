@@ -30,13 +30,13 @@ use super::{
 /// profit. [`BindingUse`] can relax or tighten this.
 ///
 /// # Errors
-/// [`Refusal`]: nothing suits, or the offer smells of tampering. Either way no
+/// [`SelectError`]: nothing suits, or the offer smells of tampering. Either way no
 /// mechanism may be used.
 pub fn select(
     offer: MechanismOffer,
     means: Means,
     policy: MechanismPolicy,
-) -> Result<Choice, Refusal> {
+) -> Result<Choice, SelectError> {
     let usable = offer
         .mechanisms
         .intersection(means.mechanisms)
@@ -60,9 +60,9 @@ pub fn select(
         .find(|mechanism| bound || !matches!(mechanism, MechanismName::ScramPlus(_)))
         .map(|mechanism| Choice { mechanism, flag })
         .ok_or(if candidates.is_empty() && !usable.is_empty() {
-            Refusal::NotVerified
+            SelectError::NotVerified
         } else {
-            Refusal::NoMechanism
+            SelectError::NoMechanism
         })
 }
 
@@ -72,7 +72,7 @@ fn binding(
     means: Means,
     policy: MechanismPolicy,
     candidates: MechanismSet,
-) -> Result<BindingFlag, Refusal> {
+) -> Result<BindingFlag, SelectError> {
     let supported =
         !means.bindings.is_empty() && means.mechanisms.intersection(policy.allowed()).has_plus();
     let relaxed = policy.binding == BindingUse::DangerousIfPossible;
@@ -83,18 +83,18 @@ fn binding(
             match common.preferred() {
                 Some(kind) if candidates.has_plus() => BindingFlag::Bound(kind),
                 _ if relaxed => BindingFlag::Unsupported,
-                Some(_) => return Err(Refusal::Downgrade(Downgrade::NoCommonMechanism)),
-                None => return Err(Refusal::Downgrade(Downgrade::NoCommonBinding)),
+                Some(_) => return Err(SelectError::Downgrade(Downgrade::NoCommonMechanism)),
+                None => return Err(SelectError::Downgrade(Downgrade::NoCommonBinding)),
             }
         }
         (true, false, Some(_)) if !relaxed => {
-            return Err(Refusal::Downgrade(Downgrade::PlusStripped));
+            return Err(SelectError::Downgrade(Downgrade::PlusStripped));
         }
         (true, false, _) => BindingFlag::NotOffered,
     };
     match (policy.binding, flag) {
         (BindingUse::Required, BindingFlag::Unsupported | BindingFlag::NotOffered) => {
-            Err(Refusal::BindingRequired)
+            Err(SelectError::BindingRequired)
         }
         _ => Ok(flag),
     }
@@ -273,7 +273,7 @@ impl Choice {
 /// Why no mechanism may be used.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refusal {
+pub enum SelectError {
     /// Nothing offered is both allowed and possible.
     #[error("the server offers no mechanism that is allowed and possible")]
     NoMechanism,

@@ -27,7 +27,7 @@ fn chosen(
     offer: MechanismOffer,
     means: Means,
     policy: MechanismPolicy,
-) -> Result<&'static str, Refusal> {
+) -> Result<&'static str, SelectError> {
     select(offer, means, policy).map(|choice| choice.mechanism().as_str())
 }
 
@@ -81,7 +81,7 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
             means,
             MechanismPolicy::new(),
         );
-        assert_eq!(choice, Err(Refusal::NoMechanism), "{names:?}");
+        assert_eq!(choice, Err(SelectError::NoMechanism), "{names:?}");
     }
     let strong = MechanismPolicy::new().allow_plain().minimum(Hash::Sha256);
     assert_eq!(
@@ -90,7 +90,7 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
             verified().password(),
             strong
         ),
-        Err(Refusal::NoMechanism)
+        Err(SelectError::NoMechanism)
     );
 }
 
@@ -100,7 +100,7 @@ fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
     let policy = MechanismPolicy::new().allow_plain();
     for name in ["PLAIN", "SCRAM-SHA-512", "EXTERNAL"] {
         let choice = chosen(MechanismOffer::new([name]), means, policy);
-        assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
+        assert_eq!(choice, Err(SelectError::NotVerified), "{name}");
         assert_eq!(
             chosen(MechanismOffer::new([name]), means.verified(), policy),
             Ok(name)
@@ -113,7 +113,7 @@ fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
     );
     for name in ["PLAIN", "EXTERNAL"] {
         let choice = chosen(MechanismOffer::new([name]), means, scram);
-        assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
+        assert_eq!(choice, Err(SelectError::NotVerified), "{name}");
     }
     assert_eq!(
         chosen(
@@ -134,9 +134,9 @@ fn xep0440_channel_binding_rules() {
     const BARE: &[&str] = &["SCRAM-SHA-256", "PLAIN"];
     const FOREIGN_PLUS: &[&str] = &["SCRAM-SHA3-512-PLUS", "SCRAM-SHA-256", "PLAIN"];
     let both = &[EXPORTER, END_POINT][..];
-    let no_common = Err(Refusal::Downgrade(Downgrade::NoCommonBinding));
-    let stripped = Err(Refusal::Downgrade(Downgrade::PlusStripped));
-    let no_mechanism = Err(Refusal::Downgrade(Downgrade::NoCommonMechanism));
+    let no_common = Err(SelectError::Downgrade(Downgrade::NoCommonBinding));
+    let stripped = Err(SelectError::Downgrade(Downgrade::PlusStripped));
+    let no_mechanism = Err(SelectError::Downgrade(Downgrade::NoCommonMechanism));
 
     let table: [(&[&str], Announced, &[ChannelBindingKind], _); 15] = [
         // No binding on this side: `n`, whatever is offered (rule 2).
@@ -200,7 +200,7 @@ fn xep0440_channel_binding_rules() {
         let required = select(offer, means, policy.binding(BindingUse::Required));
         match expected {
             Ok(Unsupported | NotOffered) => {
-                assert_eq!(required, Err(Refusal::BindingRequired), "{row:?}");
+                assert_eq!(required, Err(SelectError::BindingRequired), "{row:?}");
             }
             _ => assert_eq!(required, choice, "{row:?}"),
         }
@@ -242,7 +242,7 @@ fn a_suspected_downgrade_ends_the_attempt() {
         MechanismOffer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
     assert_eq!(
         chosen(offer, means, MechanismPolicy::new()),
-        Err(Refusal::Downgrade(Downgrade::PlusStripped))
+        Err(SelectError::Downgrade(Downgrade::PlusStripped))
     );
     assert_eq!(
         chosen(offer, means.certificate(), MechanismPolicy::new()),
