@@ -37,7 +37,7 @@
 //! let offered = Advertisement::new(allowed, Channel::Encrypted, Vec::new());
 //!
 //! let offer = MechanismOffer::new(offered.mechanisms().iter().map(MechanismName::as_str));
-//! let choice = select(offer, Means::new().verified().password(), MechanismPolicy::new())?;
+//! let choice = select(offer, Capabilities::new().verified().password(), MechanismPolicy::new())?;
 //! assert_eq!(choice.mechanism().as_str(), "SCRAM-SHA-256");
 //!
 //! let credentials = ScramCredentials::password(Password::ascii("pencil")?);
@@ -110,7 +110,9 @@ pub use scram::{
     ScramAcceptor, ScramClient, ScramCredentials, ScramError, ScramKeys,
 };
 pub use secret::Secret;
-pub use select::{BindingFlag, Choice, Downgrade, Means, MechanismOffer, SelectError, select};
+pub use select::{
+    BindingFlag, Capabilities, Choice, Downgrade, MechanismOffer, SelectError, select,
+};
 
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use self::MechanismStep as Step;
@@ -121,6 +123,7 @@ pub(crate) use acceptor::CredentialQuery as Question;
 pub(crate) use condition::SaslCondition as Condition;
 pub(crate) use policy::MechanismPolicy as Policy;
 pub(crate) use scram::ScramCredentials as Credentials;
+pub(crate) use select::Capabilities as Means;
 pub(crate) use select::MechanismOffer as Offer;
 pub(crate) use select::SelectError as Refusal;
 

@@ -29,7 +29,7 @@ pub enum BindingUse {
 }
 
 impl MechanismPolicy {
-    /// EXTERNAL, SCRAM with all hashes, and ANONYMOUS (of which [`Means`](super::Means) says
+    /// EXTERNAL, SCRAM with all hashes, and ANONYMOUS (of which [`Capabilities`](super::Capabilities) says
     /// what there is); no PLAIN.
     #[must_use]
     pub const fn new() -> Self {

@@ -34,7 +34,7 @@ use super::{
 /// mechanism may be used.
 pub fn select(
     offer: MechanismOffer,
-    means: Means,
+    means: Capabilities,
     policy: MechanismPolicy,
 ) -> Result<Choice, SelectError> {
     let usable = offer
@@ -69,7 +69,7 @@ pub fn select(
 /// The table of [`select`], row by row.
 fn binding(
     offer: MechanismOffer,
-    means: Means,
+    means: Capabilities,
     policy: MechanismPolicy,
     candidates: MechanismSet,
 ) -> Result<BindingFlag, SelectError> {
@@ -153,13 +153,13 @@ impl MechanismOffer {
 
 /// What this session has to authenticate with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Means {
+pub struct Capabilities {
     mechanisms: MechanismSet,
     verified: bool,
     bindings: BindingSet,
 }
 
-impl Means {
+impl Capabilities {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -255,7 +255,7 @@ impl Choice {
 
     /// What a [`ScramClient`](super::ScramClient) wants to know, with the data
     /// from this session's `bindings`. `None` if the chosen kind is not among
-    /// them: then [`Means`] was told what is not so.
+    /// them: then [`Capabilities`] was told what is not so.
     #[must_use]
     pub fn client_binding(self, bindings: &[ChannelBindingData]) -> Option<ClientBinding> {
         match self.flag {

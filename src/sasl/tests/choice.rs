@@ -19,13 +19,13 @@ const ALL: [&str; 9] = [
     "EXTERNAL",
 ];
 
-fn verified() -> Means {
-    Means::new().verified()
+fn verified() -> Capabilities {
+    Capabilities::new().verified()
 }
 
 fn chosen(
     offer: MechanismOffer,
-    means: Means,
+    means: Capabilities,
     policy: MechanismPolicy,
 ) -> Result<&'static str, SelectError> {
     select(offer, means, policy).map(|choice| choice.mechanism().as_str())
@@ -96,7 +96,7 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
 
 #[test]
 fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
-    let means = Means::new().password().certificate();
+    let means = Capabilities::new().password().certificate();
     let policy = MechanismPolicy::new().allow_plain();
     for name in ["PLAIN", "SCRAM-SHA-512", "EXTERNAL"] {
         let choice = chosen(MechanismOffer::new([name]), means, policy);
@@ -118,7 +118,7 @@ fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
     assert_eq!(
         chosen(
             MechanismOffer::new(["ANONYMOUS"]),
-            Means::new().anonymous(),
+            Capabilities::new().anonymous(),
             MechanismPolicy::new()
         ),
         Ok("ANONYMOUS")
