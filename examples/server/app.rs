@@ -32,7 +32,7 @@ pub struct Client {
     /// A stream error to end with.
     ending: Option<Condition>,
     /// A reset that is due once everything received is answered.
-    reset: Option<Cause>,
+    reset: Option<ResetCause>,
 }
 
 impl App<Receiving> for Client {
@@ -74,7 +74,7 @@ impl App<Receiving> for Client {
         None
     }
 
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         self.reset.take()
     }
 

@@ -327,8 +327,8 @@ impl<N: Negotiation> Player<'_, N> {
             }
             14 => {
                 session.reset(match script & 4 {
-                    0 => Cause::KeyRefresh,
-                    _ => Cause::CertificateRevoked,
+                    0 => ResetCause::KeyRefresh,
+                    _ => ResetCause::CertificateRevoked,
                 });
                 return;
             }

@@ -8,7 +8,7 @@ use rustls::ProtocolVersion;
 use rustls::client::Resumption as Store;
 use rustls::crypto::ring::Ticketer;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::reset::{Cause, Connect, Ended, Outcome, Plan, Planner, PlannerConfig, Side};
+use xmpp_stream::reset::{Connect, Ended, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, HandshakeKind, ServerTls};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Responder};
@@ -93,13 +93,13 @@ impl Life {
                 .machine
                 .session()
                 .unwrap()
-                .reset(Cause::KeyRefresh),
+                .reset(ResetCause::KeyRefresh),
             End::ResetByPeer => pair
                 .responder
                 .machine
                 .session()
                 .unwrap()
-                .reset(Cause::KeyRefresh),
+                .reset(ResetCause::KeyRefresh),
         }
         pair.finish();
         let close = pair.initiator.close.expect("closed");
@@ -108,7 +108,7 @@ impl Life {
                 assert_eq!(*by == Side::Us, end == End::ResetByUs);
                 Ended::Reset {
                     by: *by,
-                    cause: cause.unwrap_or(Cause::Other),
+                    cause: cause.unwrap_or(ResetCause::Other),
                 }
             }
             CloseReason::Transport(_) => Ended::Lost,
@@ -219,7 +219,7 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
             End::Loss => Outcome::Closed(Ended::Lost),
             _ => Outcome::Closed(Ended::Reset {
                 by: Side::Us,
-                cause: Cause::KeyRefresh,
+                cause: ResetCause::KeyRefresh,
             }),
         };
         let (mut old, tickets) = late_tickets(&life);

@@ -41,7 +41,7 @@ pub use draw::stagger;
 pub use outcome::{Complaint, Ended, Outcome, Side};
 pub use plan::{Connect, GiveUp, Plan, Resumption, Target, TicketEpoch};
 
-use super::Cause;
+use super::ResetCause;
 use crate::time::Instant;
 
 /// Plans the next connection to one peer.
@@ -62,7 +62,7 @@ pub struct Planner {
     redirects: u32,
     epoch: TicketEpoch,
     /// The reset after which nothing was established yet.
-    after_reset: Option<Cause>,
+    after_reset: Option<ResetCause>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -158,7 +158,7 @@ impl Planner {
         }
     }
 
-    fn reset(&mut self, now: Instant, cause: Cause) -> Plan {
+    fn reset(&mut self, now: Instant, cause: ResetCause) -> Plan {
         // Whatever is planned now: the old context is void.
         self.epoch = self.epoch.next();
         self.after_reset = Some(cause);

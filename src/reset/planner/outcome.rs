@@ -1,6 +1,6 @@
 //! What a planner is told: how connections fare and end.
 
-use crate::reset::Cause;
+use crate::reset::ResetCause;
 
 /// What became of a connection, or of the attempt to make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub enum Ended {
     Reset {
         /// Who sent `<reset/>`.
         by: Side,
-        /// Why; [`Cause::Other`] for a reset by the peer.
-        cause: Cause,
+        /// Why; [`ResetCause::Other`] for a reset by the peer.
+        cause: ResetCause,
     },
     /// The peer sent another stream error.
     StreamError(Complaint),

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use crate::{reset::Cause, time::Instant};
+use crate::{reset::ResetCause, time::Instant};
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ pub struct Connect {
     /// Stream management (XEP-0198) may resume its session once the new stream
     /// is authenticated: that is no TLS resumption. A token (XEP-0484) is a new
     /// authentication and allowed by the letter; after a cause that
-    /// [discards what is in flight](Cause::discards_in_flight) it should not
+    /// [discards what is in flight](ResetCause::discards_in_flight) it should not
     /// be used.
-    pub after_reset: Option<Cause>,
+    pub after_reset: Option<ResetCause>,
     /// Where to connect.
     pub target: Target,
 }

@@ -73,7 +73,7 @@ fn at(seconds: u64) -> Instant {
 const LOST: Outcome = Outcome::Closed(Ended::Lost);
 const RESET: Outcome = Outcome::Closed(Ended::Reset {
     by: Side::Peer,
-    cause: Cause::Other,
+    cause: ResetCause::Other,
 });
 const CONFLICT: Outcome = Outcome::Closed(Ended::StreamError(Complaint::Conflict));
 const REDIRECT: Outcome = Outcome::Closed(Ended::StreamError(Complaint::SeeOtherHost));
@@ -139,7 +139,7 @@ fn rfc6120_3_3_3_resumption_is_allowed_after_a_loss_and_forbidden_after_a_reset(
     let _ = planner.next(at(200), Outcome::Established);
     let after_reset = connect(planner.next(at(300), RESET));
     assert_eq!(after_reset.resumption, Resumption::Forbidden);
-    assert_eq!(after_reset.after_reset, Some(Cause::Other));
+    assert_eq!(after_reset.after_reset, Some(ResetCause::Other));
 }
 
 #[test]
@@ -174,11 +174,11 @@ fn rfc6120_4_9_3_16_2_our_own_reset_voids_tickets_too_and_the_cause_is_kept() {
         at(100),
         Outcome::Closed(Ended::Reset {
             by: Side::Us,
-            cause: Cause::CertificateRevoked,
+            cause: ResetCause::CertificateRevoked,
         }),
     ));
     assert_eq!(plan.resumption, Resumption::Forbidden);
-    assert_eq!(plan.after_reset, Some(Cause::CertificateRevoked));
+    assert_eq!(plan.after_reset, Some(ResetCause::CertificateRevoked));
     assert_eq!(plan.epoch, planner.epoch());
 }
 
