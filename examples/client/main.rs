@@ -42,7 +42,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::reset::{
-    Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
+    Complaint, Disconnect, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
 };
 use xmpp_stream::time::StdClock;
 use xmpp_stream::{CloseTcp, Initiator};
@@ -152,11 +152,11 @@ fn passes(outcome: Outcome) -> bool {
         outcome,
         Outcome::ConnectFailed
             | Outcome::Closed(
-                Ended::Reset { .. }
-                    | Ended::Lost
-                    | Ended::Closed { by: Side::Peer }
-                    | Ended::AuthenticationUnavailable
-                    | Ended::StreamError(Complaint::Unavailable)
+                Disconnect::Reset { .. }
+                    | Disconnect::Lost
+                    | Disconnect::Closed { by: Side::Peer }
+                    | Disconnect::AuthenticationUnavailable
+                    | Disconnect::StreamError(Complaint::Unavailable)
             )
     )
 }

@@ -22,10 +22,11 @@ mod usage;
 
 pub use cause::ResetCause;
 pub use planner::{
-    Complaint, Connect, Ended, GiveUp, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
-    Target, TicketEpoch, stagger,
+    Complaint, Connect, Disconnect, GiveUp, Outcome, Plan, Planner, PlannerConfig, Resumption,
+    Side, Target, TicketEpoch, stagger,
 };
 pub use usage::{KeyUsage, Usage, UsagePolicy};
 
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use cause::ResetCause as Cause;
+pub(crate) use planner::Disconnect as Ended;

@@ -8,7 +8,9 @@ use rustls::ProtocolVersion;
 use rustls::client::Resumption as Store;
 use rustls::crypto::ring::Ticketer;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::reset::{Connect, Ended, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side};
+use xmpp_stream::reset::{
+    Connect, Disconnect, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side,
+};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, HandshakeKind, ServerTls};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Responder};
@@ -106,12 +108,12 @@ impl Life {
         let ended = match close.reason() {
             CloseReason::Reset { by, cause } => {
                 assert_eq!(*by == Side::Us, end == End::ResetByUs);
-                Ended::Reset {
+                Disconnect::Reset {
                     by: *by,
                     cause: cause.unwrap_or(ResetCause::Other),
                 }
             }
-            CloseReason::Transport(_) => Ended::Lost,
+            CloseReason::Transport(_) => Disconnect::Lost,
             other => panic!("{other}"),
         };
         self.plan(Outcome::Closed(ended), pair.now);
@@ -216,8 +218,8 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
         tls.server.send_tls13_tickets = 4;
         let mut life = Life::new(&tls);
         let planned = match end {
-            End::Loss => Outcome::Closed(Ended::Lost),
-            _ => Outcome::Closed(Ended::Reset {
+            End::Loss => Outcome::Closed(Disconnect::Lost),
+            _ => Outcome::Closed(Disconnect::Reset {
                 by: Side::Us,
                 cause: ResetCause::KeyRefresh,
             }),

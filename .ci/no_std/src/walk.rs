@@ -10,7 +10,7 @@ use rustls::{
 use xmpp_stream::{
     limits::Limits,
     reset::{
-        ResetCause, Ended, KeyUsage, Outcome, Plan, Planner, PlannerConfig, Resumption, Side, Usage,
+        ResetCause, Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, Resumption, Side, Usage,
         UsagePolicy,
     },
     time::Instant,
@@ -48,7 +48,7 @@ fn usage() -> Option<()> {
 
 fn plan(provider: &CryptoProvider) -> Option<()> {
     let mut planner = Planner::new(PlannerConfig::new(), provider.secure_random);
-    let ended = Ended::Reset {
+    let ended = Disconnect::Reset {
         by: Side::Peer,
         cause: ResetCause::Other,
     };

@@ -38,7 +38,7 @@ use core::time::Duration;
 use rustls::crypto::SecureRandom;
 
 pub use draw::stagger;
-pub use outcome::{Complaint, Ended, Outcome, Side};
+pub use outcome::{Complaint, Disconnect, Outcome, Side};
 pub use plan::{Connect, GiveUp, Plan, Resumption, Target, TicketEpoch};
 
 use super::ResetCause;
@@ -118,41 +118,41 @@ impl Planner {
         self.epoch
     }
 
-    fn closed(&mut self, now: Instant, ended: Ended) -> Plan {
+    fn closed(&mut self, now: Instant, ended: Disconnect) -> Plan {
         let link = core::mem::replace(&mut self.link, Link::Down);
         let settled = match link {
             Link::Down => false,
             Link::Up { since } => now.saturating_duration_since(since) >= self.config.settled_after,
         };
         // A peer that renegotiates does so however long the stream stood.
-        if settled && ended != Ended::TlsRenegotiation {
+        if settled && ended != Disconnect::TlsRenegotiation {
             self.ceiling = None;
             self.resets = 0;
             self.redirects = 0;
         }
         match (ended, link) {
-            (Ended::Closed { by: Side::Us } | Ended::LocalAbort, _) => {
+            (Disconnect::Closed { by: Side::Us } | Disconnect::LocalAbort, _) => {
                 Plan::GiveUp(GiveUp::Requested)
             }
-            (Ended::AuthenticationFailed, _) => Plan::GiveUp(GiveUp::AuthenticationFailed),
-            (Ended::StreamError(Complaint::Conflict), Link::Up { .. }) => {
+            (Disconnect::AuthenticationFailed, _) => Plan::GiveUp(GiveUp::AuthenticationFailed),
+            (Disconnect::StreamError(Complaint::Conflict), Link::Up { .. }) => {
                 Plan::GiveUp(GiveUp::Conflict)
             }
-            (Ended::Reset { cause, .. }, _) => self.reset(now, cause),
-            (Ended::StreamError(Complaint::SeeOtherHost), _) => self.redirect(now),
+            (Disconnect::Reset { cause, .. }, _) => self.reset(now, cause),
+            (Disconnect::StreamError(Complaint::SeeOtherHost), _) => self.redirect(now),
             // A conflict on a stream that was never established can have been
             // written by anyone on the path; it delays, and does not silence.
-            (Ended::StreamError(Complaint::Conflict), Link::Down)
+            (Disconnect::StreamError(Complaint::Conflict), Link::Down)
             | (
-                Ended::Closed { by: Side::Peer }
-                | Ended::Lost
-                | Ended::AuthenticationUnavailable
-                | Ended::NegotiationFailed
-                | Ended::ProtocolViolation
-                | Ended::TlsFailed
-                | Ended::TlsRenegotiation
-                | Ended::Internal
-                | Ended::StreamError(Complaint::Refused | Complaint::Unavailable),
+                Disconnect::Closed { by: Side::Peer }
+                | Disconnect::Lost
+                | Disconnect::AuthenticationUnavailable
+                | Disconnect::NegotiationFailed
+                | Disconnect::ProtocolViolation
+                | Disconnect::TlsFailed
+                | Disconnect::TlsRenegotiation
+                | Disconnect::Internal
+                | Disconnect::StreamError(Complaint::Refused | Complaint::Unavailable),
                 _,
             ) => self.connect(now, self.config.first_delay, Target::Original),
         }

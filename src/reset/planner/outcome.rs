@@ -11,13 +11,13 @@ pub enum Outcome {
     /// No connection came about: no address, refused, timed out.
     ConnectFailed,
     /// There was a connection, and it has ended, in whatever phase.
-    Closed(Ended),
+    Closed(Disconnect),
 }
 
 /// How a connection ended, as far as it matters for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ended {
+pub enum Disconnect {
     /// The stream was closed in order and without an error (RFC 6120 4.4).
     Closed {
         /// Who closed first.
@@ -67,7 +67,7 @@ pub enum Side {
 }
 
 /// What kind of stream error the peer sent (RFC 6120 4.9.3), by what it means
-/// for the next attempt. `<reset/>` is [`Ended::Reset`].
+/// for the next attempt. `<reset/>` is [`Disconnect::Reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Complaint {

@@ -70,13 +70,13 @@ fn at(seconds: u64) -> Instant {
     Instant::from_millis(seconds * 1_000)
 }
 
-const LOST: Outcome = Outcome::Closed(Ended::Lost);
-const RESET: Outcome = Outcome::Closed(Ended::Reset {
+const LOST: Outcome = Outcome::Closed(Disconnect::Lost);
+const RESET: Outcome = Outcome::Closed(Disconnect::Reset {
     by: Side::Peer,
     cause: ResetCause::Other,
 });
-const CONFLICT: Outcome = Outcome::Closed(Ended::StreamError(Complaint::Conflict));
-const REDIRECT: Outcome = Outcome::Closed(Ended::StreamError(Complaint::SeeOtherHost));
+const CONFLICT: Outcome = Outcome::Closed(Disconnect::StreamError(Complaint::Conflict));
+const REDIRECT: Outcome = Outcome::Closed(Disconnect::StreamError(Complaint::SeeOtherHost));
 
 #[track_caller]
 fn connect(plan: Plan) -> Connect {
@@ -153,7 +153,7 @@ fn rfc6120_4_9_3_16_2_no_ticket_of_the_old_context_comes_back_at_a_later_reconne
     for outcome in [
         Outcome::ConnectFailed,
         LOST,
-        Outcome::Closed(Ended::TlsFailed),
+        Outcome::Closed(Disconnect::TlsFailed),
     ] {
         let again = connect(planner.next(at(200), outcome));
         assert_eq!(again.resumption, Resumption::Forbidden, "{outcome:?}");
@@ -172,7 +172,7 @@ fn rfc6120_4_9_3_16_2_our_own_reset_voids_tickets_too_and_the_cause_is_kept() {
     let _ = planner.next(at(0), Outcome::Established);
     let plan = connect(planner.next(
         at(100),
-        Outcome::Closed(Ended::Reset {
+        Outcome::Closed(Disconnect::Reset {
             by: Side::Us,
             cause: ResetCause::CertificateRevoked,
         }),
@@ -253,7 +253,7 @@ fn rfc6120_5_3_5_a_renegotiating_peer_is_visited_ever_rarer_however_long_it_wait
     let mut seen = Vec::new();
     for _ in 0..6 {
         let _ = planner.next(at(0), Outcome::Established);
-        let plan = planner.next(at(9_999), Outcome::Closed(Ended::TlsRenegotiation));
+        let plan = planner.next(at(9_999), Outcome::Closed(Disconnect::TlsRenegotiation));
         seen.push(connect(plan).delay.as_secs());
     }
     assert_eq!(seen, [60, 120, 240, 480, 600, 600]);
@@ -262,10 +262,16 @@ fn rfc6120_5_3_5_a_renegotiating_peer_is_visited_ever_rarer_however_long_it_wait
 #[test]
 fn what_would_only_repeat_itself_is_given_up() {
     for (ended, reason) in [
-        (Ended::Closed { by: Side::Us }, GiveUp::Requested),
-        (Ended::LocalAbort, GiveUp::Requested),
-        (Ended::AuthenticationFailed, GiveUp::AuthenticationFailed),
-        (Ended::StreamError(Complaint::Conflict), GiveUp::Conflict),
+        (Disconnect::Closed { by: Side::Us }, GiveUp::Requested),
+        (Disconnect::LocalAbort, GiveUp::Requested),
+        (
+            Disconnect::AuthenticationFailed,
+            GiveUp::AuthenticationFailed,
+        ),
+        (
+            Disconnect::StreamError(Complaint::Conflict),
+            GiveUp::Conflict,
+        ),
     ] {
         let mut planner = planner(seeded(5));
         let _ = planner.next(at(0), Outcome::Established);
@@ -277,18 +283,18 @@ fn what_would_only_repeat_itself_is_given_up() {
 #[test]
 fn what_may_pass_is_tried_again_at_the_pace_of_a_loss() {
     for ended in [
-        Ended::Closed { by: Side::Peer },
-        Ended::Lost,
-        Ended::AuthenticationUnavailable,
-        Ended::NegotiationFailed,
-        Ended::ProtocolViolation,
-        Ended::TlsFailed,
-        Ended::TlsRenegotiation,
-        Ended::Internal,
-        Ended::StreamError(Complaint::Refused),
-        Ended::StreamError(Complaint::Unavailable),
+        Disconnect::Closed { by: Side::Peer },
+        Disconnect::Lost,
+        Disconnect::AuthenticationUnavailable,
+        Disconnect::NegotiationFailed,
+        Disconnect::ProtocolViolation,
+        Disconnect::TlsFailed,
+        Disconnect::TlsRenegotiation,
+        Disconnect::Internal,
+        Disconnect::StreamError(Complaint::Refused),
+        Disconnect::StreamError(Complaint::Unavailable),
         // Before anything is established: not to be believed.
-        Ended::StreamError(Complaint::Conflict),
+        Disconnect::StreamError(Complaint::Conflict),
     ] {
         let outcomes = [Outcome::Closed(ended); 3];
         let seen = delays(&mut planner(&HIGHEST), outcomes);

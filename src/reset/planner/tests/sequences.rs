@@ -15,9 +15,9 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         3 => Just(RESET),
         1 => Just(REDIRECT),
         1 => Just(CONFLICT),
-        1 => Just(Outcome::Closed(Ended::TlsRenegotiation)),
-        1 => Just(Outcome::Closed(Ended::AuthenticationFailed)),
-        1 => Just(Outcome::Closed(Ended::Closed { by: Side::Us })),
+        1 => Just(Outcome::Closed(Disconnect::TlsRenegotiation)),
+        1 => Just(Outcome::Closed(Disconnect::AuthenticationFailed)),
+        1 => Just(Outcome::Closed(Disconnect::Closed { by: Side::Us })),
     ]
 }
 
