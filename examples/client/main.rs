@@ -42,7 +42,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::reset::{
-    Complaint, Disconnect, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
+    Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Resumption, Side,
 };
 use xmpp_stream::time::StdClock;
 use xmpp_stream::{CloseTcp, Initiator};
@@ -156,7 +156,7 @@ fn passes(outcome: Outcome) -> bool {
                     | Disconnect::Lost
                     | Disconnect::Closed { by: Side::Peer }
                     | Disconnect::AuthenticationUnavailable
-                    | Disconnect::StreamError(Complaint::Unavailable)
+                    | Disconnect::StreamError(PeerError::Unavailable)
             )
     )
 }

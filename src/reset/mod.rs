@@ -22,7 +22,7 @@ mod usage;
 
 pub use cause::ResetCause;
 pub use planner::{
-    Complaint, Connect, Disconnect, GiveUp, Outcome, Plan, Planner, PlannerConfig, Resumption,
+    Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig, Resumption,
     Side, Target, TicketEpoch, stagger,
 };
 pub use usage::{KeyUsage, Usage, UsagePolicy};
@@ -30,3 +30,4 @@ pub use usage::{KeyUsage, Usage, UsagePolicy};
 // The old names, until the last file that uses them is rewritten.
 pub(crate) use cause::ResetCause as Cause;
 pub(crate) use planner::Disconnect as Ended;
+pub(crate) use planner::PeerError as Complaint;

@@ -38,7 +38,7 @@ use core::time::Duration;
 use rustls::crypto::SecureRandom;
 
 pub use draw::stagger;
-pub use outcome::{Complaint, Disconnect, Outcome, Side};
+pub use outcome::{Disconnect, Outcome, PeerError, Side};
 pub use plan::{Connect, GiveUp, Plan, Resumption, Target, TicketEpoch};
 
 use super::ResetCause;
@@ -135,14 +135,14 @@ impl Planner {
                 Plan::GiveUp(GiveUp::Requested)
             }
             (Disconnect::AuthenticationFailed, _) => Plan::GiveUp(GiveUp::AuthenticationFailed),
-            (Disconnect::StreamError(Complaint::Conflict), Link::Up { .. }) => {
+            (Disconnect::StreamError(PeerError::Conflict), Link::Up { .. }) => {
                 Plan::GiveUp(GiveUp::Conflict)
             }
             (Disconnect::Reset { cause, .. }, _) => self.reset(now, cause),
-            (Disconnect::StreamError(Complaint::SeeOtherHost), _) => self.redirect(now),
+            (Disconnect::StreamError(PeerError::SeeOtherHost), _) => self.redirect(now),
             // A conflict on a stream that was never established can have been
             // written by anyone on the path; it delays, and does not silence.
-            (Disconnect::StreamError(Complaint::Conflict), Link::Down)
+            (Disconnect::StreamError(PeerError::Conflict), Link::Down)
             | (
                 Disconnect::Closed { by: Side::Peer }
                 | Disconnect::Lost
@@ -152,7 +152,7 @@ impl Planner {
                 | Disconnect::TlsFailed
                 | Disconnect::TlsRenegotiation
                 | Disconnect::Internal
-                | Disconnect::StreamError(Complaint::Refused | Complaint::Unavailable),
+                | Disconnect::StreamError(PeerError::Refused | PeerError::Unavailable),
                 _,
             ) => self.connect(now, self.config.first_delay, Target::Original),
         }

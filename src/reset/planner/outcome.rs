@@ -31,7 +31,7 @@ pub enum Disconnect {
         cause: ResetCause,
     },
     /// The peer sent another stream error.
-    StreamError(Complaint),
+    StreamError(PeerError),
     /// The connection broke: FIN or RST without a closing tag, a truncated TLS
     /// connection, a deadline that passed.
     Lost,
@@ -70,7 +70,7 @@ pub enum Side {
 /// for the next attempt. `<reset/>` is [`Disconnect::Reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Complaint {
+pub enum PeerError {
     /// `<conflict/>`: another stream took this one's place. Coming back would
     /// throw out the other, which would come back, too. (Believed of an
     /// established stream only.)

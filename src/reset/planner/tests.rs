@@ -75,8 +75,8 @@ const RESET: Outcome = Outcome::Closed(Disconnect::Reset {
     by: Side::Peer,
     cause: ResetCause::Other,
 });
-const CONFLICT: Outcome = Outcome::Closed(Disconnect::StreamError(Complaint::Conflict));
-const REDIRECT: Outcome = Outcome::Closed(Disconnect::StreamError(Complaint::SeeOtherHost));
+const CONFLICT: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::Conflict));
+const REDIRECT: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::SeeOtherHost));
 
 #[track_caller]
 fn connect(plan: Plan) -> Connect {
@@ -269,7 +269,7 @@ fn what_would_only_repeat_itself_is_given_up() {
             GiveUp::AuthenticationFailed,
         ),
         (
-            Disconnect::StreamError(Complaint::Conflict),
+            Disconnect::StreamError(PeerError::Conflict),
             GiveUp::Conflict,
         ),
     ] {
@@ -291,10 +291,10 @@ fn what_may_pass_is_tried_again_at_the_pace_of_a_loss() {
         Disconnect::TlsFailed,
         Disconnect::TlsRenegotiation,
         Disconnect::Internal,
-        Disconnect::StreamError(Complaint::Refused),
-        Disconnect::StreamError(Complaint::Unavailable),
+        Disconnect::StreamError(PeerError::Refused),
+        Disconnect::StreamError(PeerError::Unavailable),
         // Before anything is established: not to be believed.
-        Disconnect::StreamError(Complaint::Conflict),
+        Disconnect::StreamError(PeerError::Conflict),
     ] {
         let outcomes = [Outcome::Closed(ended); 3];
         let seen = delays(&mut planner(&HIGHEST), outcomes);
