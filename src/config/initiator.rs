@@ -14,7 +14,7 @@ use super::credentials::Credentials;
 use super::servers::{Client, Proof};
 use crate::jid::Jid;
 use crate::limits::Limits;
-use crate::reset::{Connect, Resumption as Planned, TicketEpoch, UsagePolicy};
+use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
 use crate::sasl::{self, Password, Username};
 use crate::stream::{Conflict, Kind, Policy, Security, lang::is_language_tag};
 use crate::tls::{ClientTls, Resumption};
@@ -101,8 +101,8 @@ impl InitiatorConfig {
     pub fn again(&self, plan: &Connect) -> Arc<Self> {
         let mut next = self.clone();
         next.resumption = match plan.resumption {
-            Planned::Allowed => Resumption::Allowed,
-            Planned::Forbidden => Resumption::Forbidden,
+            TlsResumption::Allowed => Resumption::Allowed,
+            TlsResumption::Forbidden => Resumption::Forbidden,
         };
         if plan.epoch != self.epoch {
             next.epoch = plan.epoch;

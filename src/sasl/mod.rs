@@ -121,7 +121,6 @@ pub(crate) use acceptor::AcceptorStep as ServerStep;
 pub(crate) use acceptor::CredentialAnswer as Answer;
 pub(crate) use acceptor::CredentialQuery as Question;
 pub(crate) use condition::SaslCondition as Condition;
-pub(crate) use policy::MechanismPolicy as Policy;
 pub(crate) use scram::ScramCredentials as Credentials;
 pub(crate) use select::Capabilities as Means;
 pub(crate) use select::MechanismOffer as Offer;

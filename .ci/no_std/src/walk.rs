@@ -10,7 +10,7 @@ use rustls::{
 use xmpp_stream::{
     limits::Limits,
     reset::{
-        ResetCause, Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, Resumption, Side, Usage,
+        ResetCause, Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, TlsResumption, Side, Usage,
         UsagePolicy,
     },
     time::Instant,
@@ -56,6 +56,6 @@ fn plan(provider: &CryptoProvider) -> Option<()> {
     else {
         return None;
     };
-    (connect.resumption == Resumption::Forbidden && connect.delay <= Duration::from_secs(5))
+    (connect.resumption == TlsResumption::Forbidden && connect.delay <= Duration::from_secs(5))
         .then_some(())
 }

@@ -22,7 +22,7 @@
 //!
 //! 3.3 recommends TLS session resumption for reconnecting, 4.9.3.16 rules it
 //! out after a reset. [`Connect::resumption`] is therefore
-//! [`Resumption::Forbidden`] until a connection has been established anew.
+//! [`TlsResumption::Forbidden`] until a connection has been established anew.
 //! Tickets of the old context can still be around then, also some that arrived
 //! late; so each reset begins a new [`TicketEpoch`], and a ticket store serves
 //! one epoch only.
@@ -39,7 +39,7 @@ use rustls::crypto::SecureRandom;
 
 pub use draw::stagger;
 pub use outcome::{Disconnect, Outcome, PeerError, Side};
-pub use plan::{Connect, GiveUp, Plan, Resumption, Target, TicketEpoch};
+pub use plan::{Connect, GiveUp, Plan, Target, TicketEpoch, TlsResumption};
 
 use super::ResetCause;
 use crate::time::Instant;
@@ -197,8 +197,8 @@ impl Planner {
             at: now + delay,
             delay,
             resumption: match self.after_reset {
-                None => Resumption::Allowed,
-                Some(_) => Resumption::Forbidden,
+                None => TlsResumption::Allowed,
+                Some(_) => TlsResumption::Forbidden,
             },
             epoch: self.epoch,
             after_reset: self.after_reset,

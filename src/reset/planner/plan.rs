@@ -27,7 +27,7 @@ pub struct Connect {
     pub delay: Duration,
     /// Whether the TLS handshake may resume a session. If not, no session id,
     /// ticket, PSK or early data may be offered (RFC 6120 4.9.3.16).
-    pub resumption: Resumption,
+    pub resumption: TlsResumption,
     /// The epoch the connection belongs to. Tickets are taken from and put
     /// into this epoch's store alone; stores of earlier epochs are dropped,
     /// and a ticket that arrives on a connection of an earlier epoch goes with
@@ -49,7 +49,7 @@ pub struct Connect {
 
 /// Whether TLS session resumption may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resumption {
+pub enum TlsResumption {
     /// Recommended, with tickets of this epoch (RFC 6120 3.3).
     Allowed,
     /// Ruled out (RFC 6120 4.9.3.16).

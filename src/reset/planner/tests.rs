@@ -134,11 +134,11 @@ fn rfc6120_3_3_3_resumption_is_allowed_after_a_loss_and_forbidden_after_a_reset(
     let mut planner = planner(seeded(1));
     let _ = planner.next(at(0), Outcome::Established);
     let after_loss = connect(planner.next(at(100), LOST));
-    assert_eq!(after_loss.resumption, Resumption::Allowed);
+    assert_eq!(after_loss.resumption, TlsResumption::Allowed);
     assert_eq!(after_loss.after_reset, None);
     let _ = planner.next(at(200), Outcome::Established);
     let after_reset = connect(planner.next(at(300), RESET));
-    assert_eq!(after_reset.resumption, Resumption::Forbidden);
+    assert_eq!(after_reset.resumption, TlsResumption::Forbidden);
     assert_eq!(after_reset.after_reset, Some(ResetCause::Other));
 }
 
@@ -156,13 +156,13 @@ fn rfc6120_4_9_3_16_2_no_ticket_of_the_old_context_comes_back_at_a_later_reconne
         Outcome::Closed(Disconnect::TlsFailed),
     ] {
         let again = connect(planner.next(at(200), outcome));
-        assert_eq!(again.resumption, Resumption::Forbidden, "{outcome:?}");
+        assert_eq!(again.resumption, TlsResumption::Forbidden, "{outcome:?}");
         assert_eq!(again.epoch, reset.epoch);
     }
     // Established anew, then lost: the new context's tickets, never the old's.
     let _ = planner.next(at(300), Outcome::Established);
     let later = connect(planner.next(at(400), LOST));
-    assert_eq!(later.resumption, Resumption::Allowed);
+    assert_eq!(later.resumption, TlsResumption::Allowed);
     assert_eq!(later.epoch, reset.epoch);
 }
 
@@ -177,7 +177,7 @@ fn rfc6120_4_9_3_16_2_our_own_reset_voids_tickets_too_and_the_cause_is_kept() {
             cause: ResetCause::CertificateRevoked,
         }),
     ));
-    assert_eq!(plan.resumption, Resumption::Forbidden);
+    assert_eq!(plan.resumption, TlsResumption::Forbidden);
     assert_eq!(plan.after_reset, Some(ResetCause::CertificateRevoked));
     assert_eq!(plan.epoch, planner.epoch());
 }
@@ -191,7 +191,7 @@ fn the_epoch_grows_even_if_the_reset_ends_in_giving_up() {
     );
     assert_eq!(planner.epoch().number(), 1);
     let plan = connect(planner.next(at(0), Outcome::ConnectFailed));
-    assert_eq!(plan.resumption, Resumption::Forbidden);
+    assert_eq!(plan.resumption, TlsResumption::Forbidden);
 }
 
 #[test]

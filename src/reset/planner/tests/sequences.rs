@@ -86,7 +86,7 @@ proptest! {
             prop_assert_eq!(connect.at, now + connect.delay);
             prop_assert!(connect.delay <= config.max_delay);
             prop_assert_eq!(connect.epoch, planner.epoch());
-            prop_assert_eq!(connect.resumption == Resumption::Allowed, fresh_context);
+            prop_assert_eq!(connect.resumption == TlsResumption::Allowed, fresh_context);
             prop_assert_eq!(connect.after_reset.is_none(), fresh_context);
             if let Some(last) = last_in_streak {
                 prop_assert!(connect.delay >= last.min(config.max_delay / 2));
