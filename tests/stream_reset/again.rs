@@ -79,7 +79,7 @@ impl Life {
         assert!(pair.initiator.machine.session().is_some());
         assert_eq!(
             self.planner.next(self.now, Outcome::Established),
-            Plan::Stay
+            Plan::Keep
         );
         (kind(&pair), pair)
     }
@@ -225,7 +225,7 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
             }),
         };
         let (mut old, tickets) = late_tickets(&life);
-        assert_eq!(life.planner.next(START, Outcome::Established), Plan::Stay);
+        assert_eq!(life.planner.next(START, Outcome::Established), Plan::Keep);
         life.plan(planned, START);
         old.feed(&tickets, START);
         old.drive(START);

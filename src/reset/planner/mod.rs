@@ -102,7 +102,7 @@ impl Planner {
             Outcome::Established => {
                 self.link = Link::Up { since: now };
                 self.after_reset = None;
-                Plan::Stay
+                Plan::Keep
             }
             Outcome::ConnectFailed => {
                 self.link = Link::Down;

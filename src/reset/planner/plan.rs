@@ -10,7 +10,7 @@ use crate::{reset::ResetCause, time::Instant};
 #[non_exhaustive]
 pub enum Plan {
     /// Nothing: the connection is up.
-    Stay,
+    Keep,
     /// Connect again, as described.
     Connect(Connect),
     /// Do not connect again without being told to.

@@ -97,7 +97,7 @@ fn delays(planner: &mut Planner, outcomes: impl IntoIterator<Item = Outcome>) ->
 fn rfc6120_3_3_1_first_delay_is_unpredictable_within_a_minute() {
     let first = |random| {
         let mut planner = planner(random);
-        assert_eq!(planner.next(at(0), Outcome::Established), Plan::Stay);
+        assert_eq!(planner.next(at(0), Outcome::Established), Plan::Keep);
         let plan = connect(planner.next(at(3_600), LOST));
         assert_eq!(plan.at, at(3_600) + plan.delay);
         plan.delay

@@ -81,7 +81,7 @@ proptest! {
             }
             let plan = planner.next(now, outcome);
             prop_assert_eq!(planner.epoch().number(), resets_seen);
-            prop_assert_eq!(plan == Plan::Stay, outcome == Outcome::Established);
+            prop_assert_eq!(plan == Plan::Keep, outcome == Outcome::Established);
             let Plan::Connect(connect) = plan else { continue };
             prop_assert_eq!(connect.at, now + connect.delay);
             prop_assert!(connect.delay <= config.max_delay);
