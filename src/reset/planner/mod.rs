@@ -13,7 +13,7 @@
 //! after a reset or redirect, where the peer is there and waits: 3.3 speaks of
 //! servers gone *unexpectedly*, and 4.3.5 puts the staggering of resets on
 //! their sender. Until a connection has stood long enough
-//! ([`PlannerConfig::settled_after`]), each further end doubles the ceiling up
+//! ([`PlannerConfig::stable_after`]), each further end doubles the ceiling up
 //! to [`PlannerConfig::max_delay`], and the delay is drawn from its upper
 //! half: delays never shrink while nothing works, and a peer that always
 //! resets is visited exponentially rarer.
@@ -122,7 +122,7 @@ impl Planner {
         let link = core::mem::replace(&mut self.link, Link::Down);
         let settled = match link {
             Link::Down => false,
-            Link::Up { since } => now.saturating_duration_since(since) >= self.config.settled_after,
+            Link::Up { since } => now.saturating_duration_since(since) >= self.config.stable_after,
         };
         // A peer that renegotiates does so however long the stream stood.
         if settled && ended != Disconnect::TlsRenegotiation {
@@ -218,7 +218,7 @@ pub struct PlannerConfig {
     first_delay: Duration,
     reset_delay: Duration,
     max_delay: Duration,
-    settled_after: Duration,
+    stable_after: Duration,
     max_resets: u32,
     max_redirects: u8,
 }
@@ -230,7 +230,7 @@ impl PlannerConfig {
             first_delay: Duration::from_secs(60),
             reset_delay: Duration::from_secs(5),
             max_delay: Duration::from_secs(600),
-            settled_after: Duration::from_secs(60),
+            stable_after: Duration::from_secs(60),
             max_resets: 10,
             max_redirects: 5,
         }
@@ -271,15 +271,15 @@ impl PlannerConfig {
 
     /// How long a connection must stay established for what happened before
     /// it to be forgotten; default 60 s.
-    pub const fn settled_after(self, settled_after: Duration) -> Self {
+    pub const fn stable_after(self, stable_after: Duration) -> Self {
         Self {
-            settled_after,
+            stable_after,
             ..self
         }
     }
 
     /// How many resets in a row, none of them after an established time of
-    /// [`settled_after`](Self::settled_after), are followed by another attempt;
+    /// [`stable_after`](Self::stable_after), are followed by another attempt;
     /// default 10. The next one gives up ([`GiveUp::TooManyResets`]).
     pub const fn max_resets(self, max_resets: u32) -> Self {
         Self { max_resets, ..self }

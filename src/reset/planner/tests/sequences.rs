@@ -36,7 +36,7 @@ fn any_config() -> impl Strategy<Value = PlannerConfig> {
                 .first_delay(first)
                 .reset_delay(reset)
                 .max_delay(max)
-                .settled_after(settled)
+                .stable_after(settled)
                 .max_resets(resets)
                 .max_redirects(redirects)
         })
@@ -74,7 +74,7 @@ proptest! {
                     up_since = Some(now);
                 }
                 _ => if let Some(since) = up_since.take() {
-                    if now.saturating_duration_since(since) >= config.settled_after {
+                    if now.saturating_duration_since(since) >= config.stable_after {
                         last_in_streak = None;
                     }
                 }
