@@ -42,7 +42,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::reset::{
-    Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
+    Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, TlsResumption,
 };
 use xmpp_stream::time::StdClock;
 use xmpp_stream::{CloseTcp, Initiator};
@@ -115,7 +115,7 @@ impl Client {
                 "reconnect",
                 &json!({
                     "delay_ms": u64::try_from(plan.delay.as_millis()).unwrap_or(u64::MAX),
-                    "tls_resumption": plan.resumption == Resumption::Allowed,
+                    "tls_resumption": plan.resumption == TlsResumption::Allowed,
                 }),
             );
             sleep(plan.delay).await;
@@ -152,11 +152,11 @@ fn passes(outcome: Outcome) -> bool {
         outcome,
         Outcome::ConnectFailed
             | Outcome::Closed(
-                Ended::Reset { .. }
-                    | Ended::Lost
-                    | Ended::Closed { by: Side::Peer }
-                    | Ended::AuthenticationUnavailable
-                    | Ended::StreamError(Complaint::Unavailable)
+                Disconnect::Reset { .. }
+                    | Disconnect::Lost
+                    | Disconnect::Closed { by: Side::Peer }
+                    | Disconnect::AuthenticationUnavailable
+                    | Disconnect::StreamError(PeerError::Unavailable)
             )
     )
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::reset::{
-    Cause, Connect, Outcome as Fate, Plan, Planner, PlannerConfig, Resumption,
+    Connect, Outcome as Fate, Plan, Planner, PlannerConfig, ResetCause, TlsResumption,
 };
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::time::Instant;
@@ -32,7 +32,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
     check(first.ended("transport"), "both sides have lost TCP")?;
     let plan = first.report(&mut planner)?;
     check(
-        plan.resumption == Resumption::Allowed,
+        plan.resumption == TlsResumption::Allowed,
         "the planner allows TLS resumption after a loss",
     )?;
 
@@ -46,7 +46,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
     second.message(2)?;
     trace("server", "resets the stream: fresh keys are wanted");
     if let Some(session) = second.server.machine.session() {
-        session.reset(Cause::KeyRefresh);
+        session.reset(ResetCause::KeyRefresh);
     }
     second.settle();
     check(
@@ -55,7 +55,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
     )?;
     let plan = second.report(&mut planner)?;
     check(
-        plan.resumption == Resumption::Forbidden,
+        plan.resumption == TlsResumption::Forbidden,
         "the planner forbids TLS resumption after a reset",
     )?;
 

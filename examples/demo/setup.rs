@@ -99,8 +99,8 @@ impl Setup {
             }
             Decision::Anonymous(anonymous) => anonymous.accept("somebody".to_owned()),
             Decision::Bind(bind) => grant(bind),
-            Decision::Password(plain) => plain.reject(sasl::Condition::NotAuthorized),
-            Decision::External(external) => external.reject(sasl::Condition::NotAuthorized),
+            Decision::Password(plain) => plain.reject(sasl::SaslCondition::NotAuthorized),
+            Decision::External(external) => external.reject(sasl::SaslCondition::NotAuthorized),
             // Not asked: there is a single host.
             _ => {}
         }

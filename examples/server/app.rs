@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xmpp_stream::connection::BindDecision;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::Cause;
-use xmpp_stream::sasl::{self, Answer, Hash};
+use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
 use xmpp_stream::stream::{BindError, Condition, Receiving, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
@@ -32,7 +32,7 @@ pub struct Client {
     /// A stream error to end with.
     ending: Option<Condition>,
     /// A reset that is due once everything received is answered.
-    reset: Option<Cause>,
+    reset: Option<ResetCause>,
 }
 
 impl App<Receiving> for Client {
@@ -74,7 +74,7 @@ impl App<Receiving> for Client {
         None
     }
 
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         self.reset.take()
     }
 
@@ -136,22 +136,24 @@ impl Client {
         };
         match decision {
             Decision::Password(plain) => match Server::account(plain.authcid()) {
-                Some(name) if !fits(&name) => plain.reject(sasl::Condition::InvalidAuthzid),
+                Some(name) if !fits(&name) => plain.reject(sasl::SaslCondition::InvalidAuthzid),
                 Some(name) => match self.server.keys(&name, Hash::Sha256).cloned() {
                     Some(keys) => plain.keys(name, keys),
                     None => plain.unknown_user(name),
                 },
-                None => plain.reject(sasl::Condition::NotAuthorized),
+                None => plain.reject(sasl::SaslCondition::NotAuthorized),
             },
             Decision::Scram(scram) => match Server::account(scram.username()) {
                 Some(name) if !fits(&name) => {
-                    scram.answer(Answer::Reject(sasl::Condition::InvalidAuthzid));
+                    scram.answer(CredentialAnswer::Reject(
+                        sasl::SaslCondition::InvalidAuthzid,
+                    ));
                 }
                 Some(name) => match self.server.keys(&name, scram.hash()).cloned() {
                     Some(keys) => scram.keys(name, keys),
                     None => scram.unknown_user(name),
                 },
-                None => scram.answer(Answer::Reject(sasl::Condition::NotAuthorized)),
+                None => scram.answer(CredentialAnswer::Reject(sasl::SaslCondition::NotAuthorized)),
             },
             Decision::External(external) => match self.certified(external.authzid()) {
                 Ok(name) => external.accept(name),
@@ -159,7 +161,7 @@ impl Client {
             },
             Decision::Anonymous(anonymous) => match self.server.random_name() {
                 Some(name) => anonymous.accept(name),
-                None => anonymous.reject(sasl::Condition::TemporaryAuthFailure),
+                None => anonymous.reject(sasl::SaslCondition::TemporaryAuthFailure),
             },
             Decision::Bind(bind) => self.bind(bind),
             // There is one host, so nobody asks; and nothing else is known.
@@ -168,21 +170,21 @@ impl Client {
     }
 
     /// The account the certificate speaks for (XEP-0178 2.4).
-    fn certified(&self, authzid: Option<&str>) -> Result<String, sasl::Condition> {
+    fn certified(&self, authzid: Option<&str>) -> Result<String, sasl::SaslCondition> {
         let mut ours = self.certified.iter().filter(|jid| self.is_ours(jid));
         let jid = match (authzid.map(Jid::parse), ours.next()) {
-            (_, None) => return Err(sasl::Condition::NotAuthorized),
+            (_, None) => return Err(sasl::SaslCondition::NotAuthorized),
             (Some(Ok(wanted)), Some(_)) => self
                 .certified
                 .iter()
                 .find(|jid| self.is_ours(jid) && **jid == wanted)
-                .ok_or(sasl::Condition::InvalidAuthzid)?,
+                .ok_or(sasl::SaslCondition::InvalidAuthzid)?,
             (None, Some(only)) if ours.next().is_none() => only,
-            _ => return Err(sasl::Condition::InvalidAuthzid),
+            _ => return Err(sasl::SaslCondition::InvalidAuthzid),
         };
         jid.local()
             .map(str::to_owned)
-            .ok_or(sasl::Condition::NotAuthorized)
+            .ok_or(sasl::SaslCondition::NotAuthorized)
     }
 
     /// The resource asked for, or one of ours.
@@ -208,7 +210,8 @@ impl Client {
 fn authzid(question: &Question) -> Option<&str> {
     match question {
         Question::Sasl(
-            sasl::Question::Password { authzid, .. } | sasl::Question::ScramKeys { authzid, .. },
+            sasl::CredentialQuery::Password { authzid, .. }
+            | sasl::CredentialQuery::ScramKeys { authzid, .. },
         ) => authzid.as_deref(),
         _ => None,
     }

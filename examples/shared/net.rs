@@ -28,7 +28,7 @@ pub trait App<N: Negotiation> {
     fn act(&mut self, machine: &mut Connection<N>, now: Instant) -> Option<Instant>;
 
     /// A stream reset that is due once everything received has been told.
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         None
     }
 

@@ -327,8 +327,8 @@ impl<N: Negotiation> Player<'_, N> {
             }
             14 => {
                 session.reset(match script & 4 {
-                    0 => Cause::KeyRefresh,
-                    _ => Cause::CertificateRevoked,
+                    0 => ResetCause::KeyRefresh,
+                    _ => ResetCause::CertificateRevoked,
                 });
                 return;
             }
@@ -365,7 +365,7 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script:
     let Some(decision) = machine.decision() else {
         return;
     };
-    let no = sasl::Condition::NotAuthorized;
+    let no = sasl::SaslCondition::NotAuthorized;
     match decision {
         _ if choice == 3 => {}
         Decision::Host(host) if choice == 2 => host.refuse(StreamError::new(Condition::HostGone)),
@@ -381,7 +381,7 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script:
                 scram.keys("alice".into(), keys);
             }
             1 => scram.unknown_user("alice".into()),
-            _ => scram.answer(sasl::Answer::Reject(no)),
+            _ => scram.answer(sasl::CredentialAnswer::Reject(no)),
         },
         Decision::External(external) if choice == 0 => external.accept("alice".into()),
         Decision::External(external) => external.reject(no),

@@ -14,7 +14,7 @@ use super::credentials::Credentials;
 use super::servers::{Client, Proof};
 use crate::jid::Jid;
 use crate::limits::Limits;
-use crate::reset::{Connect, Resumption as Planned, TicketEpoch, UsagePolicy};
+use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
 use crate::sasl::{self, Password, Username};
 use crate::stream::{Conflict, Kind, Policy, Security, lang::is_language_tag};
 use crate::tls::{ClientTls, Resumption};
@@ -33,7 +33,7 @@ pub struct InitiatorConfig {
     pub(crate) epoch: TicketEpoch,
     pub(crate) fresh_store: fn() -> SessionStore,
     pub(crate) proof: Proof,
-    pub(crate) sasl: sasl::Policy,
+    pub(crate) sasl: sasl::MechanismPolicy,
     pub(crate) iterations: sasl::IterationBounds,
     pub(crate) conflict: Conflict,
     pub(crate) lang: String,
@@ -76,7 +76,7 @@ pub struct InitiatorBuilder<State, For = Client> {
     security: InitiatorSecurity,
     fresh_store: fn() -> SessionStore,
     pub(super) proof: Option<Proof>,
-    sasl: sasl::Policy,
+    sasl: sasl::MechanismPolicy,
     iterations: sasl::IterationBounds,
     conflict: Conflict,
     lang: String,
@@ -101,8 +101,8 @@ impl InitiatorConfig {
     pub fn again(&self, plan: &Connect) -> Arc<Self> {
         let mut next = self.clone();
         next.resumption = match plan.resumption {
-            Planned::Allowed => Resumption::Allowed,
-            Planned::Forbidden => Resumption::Forbidden,
+            TlsResumption::Allowed => Resumption::Allowed,
+            TlsResumption::Forbidden => Resumption::Forbidden,
         };
         if plan.epoch != self.epoch {
             next.epoch = plan.epoch;
@@ -160,7 +160,7 @@ impl<For> InitiatorBuilder<Undecided, For> {
             security: InitiatorSecurity::DangerousPlaintext,
             fresh_store: SessionStore::disabled,
             proof: None,
-            sasl: sasl::Policy::new(),
+            sasl: sasl::MechanismPolicy::new(),
             iterations: sasl::IterationBounds::default(),
             conflict: Conflict::default(),
             lang: "en".to_string(),
@@ -238,8 +238,8 @@ impl InitiatorBuilder<Chosen, Client> {
         self
     }
 
-    /// Which mechanisms may be used; see [`sasl::Policy`] for the default.
-    pub fn sasl(mut self, policy: sasl::Policy) -> Self {
+    /// Which mechanisms may be used; see [`sasl::MechanismPolicy`] for the default.
+    pub fn sasl(mut self, policy: sasl::MechanismPolicy) -> Self {
         self.sasl = policy;
         self
     }

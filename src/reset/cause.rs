@@ -11,7 +11,7 @@ use core::fmt;
 /// [`Other`](Self::Other).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum ResetCause {
     /// There are new, typically security-critical, features to offer
     /// (RFC 6120 4.3.5, 4.9.3.16).
     NewFeatures,
@@ -31,7 +31,7 @@ pub enum Cause {
     Other,
 }
 
-impl Cause {
+impl ResetCause {
     /// Whether stanzas that arrive after the decision to reset are dropped.
     ///
     /// RFC 6120 4.4 lets a closing entity go on processing what the peer had
@@ -61,7 +61,7 @@ impl Cause {
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for ResetCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -75,12 +75,12 @@ mod tests {
     #[test]
     fn only_a_lost_identity_discards_what_is_in_flight() {
         let discarding = [
-            Cause::NewFeatures,
-            Cause::KeyRefresh,
-            Cause::SequenceLimit,
-            Cause::CertificateExpired,
-            Cause::CertificateRevoked,
-            Cause::Other,
+            ResetCause::NewFeatures,
+            ResetCause::KeyRefresh,
+            ResetCause::SequenceLimit,
+            ResetCause::CertificateExpired,
+            ResetCause::CertificateRevoked,
+            ResetCause::Other,
         ]
         .map(|cause| (cause.to_string(), cause.discards_in_flight()));
         assert_eq!(

@@ -6,7 +6,7 @@
 //! this for fresh keys and for exhausted sequence numbers, 13.7.2.3 for
 //! certificates that expired or were revoked, 4.3.5 for new features).
 //!
-//! * [`Cause`] says why.
+//! * [`ResetCause`] says why.
 //! * [`Usage`] meters the keys of a live connection and says when.
 //! * [`Planner`] says when to connect again after any end of a connection
 //!   (3.3), and that nothing of the old TLS context may be used after a reset.
@@ -20,9 +20,14 @@ mod cause;
 mod planner;
 mod usage;
 
-pub use cause::Cause;
+pub use cause::ResetCause;
 pub use planner::{
-    Complaint, Connect, Ended, GiveUp, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
-    Target, TicketEpoch, stagger,
+    Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, Target,
+    TicketEpoch, TlsResumption, stagger,
 };
 pub use usage::{KeyUsage, Usage, UsagePolicy};
+
+// The old names, until the last file that uses them is rewritten.
+pub(crate) use cause::ResetCause as Cause;
+pub(crate) use planner::Disconnect as Ended;
+pub(crate) use planner::PeerError as Complaint;

@@ -28,7 +28,7 @@ mod tests;
 
 use core::time::Duration;
 
-use super::Cause;
+use super::ResetCause;
 use crate::time::Instant;
 
 /// Says when the stream on one connection should be reset.
@@ -40,7 +40,7 @@ use crate::time::Instant;
 pub struct Usage {
     policy: UsagePolicy,
     since: Instant,
-    advised: Option<Cause>,
+    advised: Option<ResetCause>,
 }
 
 impl Usage {
@@ -58,8 +58,8 @@ impl Usage {
     ///
     /// Advice is given once. Only a more serious cause is told again
     /// (certificate expiry over the sequence limit over a key refresh), because
-    /// it changes what a reset does ([`Cause::discards_in_flight`]).
-    pub fn check(&mut self, now: Instant, keys: &KeyUsage) -> Option<Cause> {
+    /// it changes what a reset does ([`ResetCause::discards_in_flight`]).
+    pub fn check(&mut self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
         let due = self.due(now, keys)?;
         if gravity(Some(due)) <= gravity(self.advised) {
             return None;
@@ -73,8 +73,11 @@ impl Usage {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         [
-            (Cause::CertificateExpired, self.policy.certificate_expires),
-            (Cause::KeyRefresh, self.refresh_at()),
+            (
+                ResetCause::CertificateExpired,
+                self.policy.certificate_expires,
+            ),
+            (ResetCause::KeyRefresh, self.refresh_at()),
         ]
         .into_iter()
         .filter(|(cause, _)| gravity(Some(*cause)) > gravity(self.advised))
@@ -98,14 +101,14 @@ impl Usage {
             .saturating_sub(self.policy.reserve_records)
     }
 
-    fn due(&self, now: Instant, keys: &KeyUsage) -> Option<Cause> {
+    fn due(&self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
         let come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if come(self.policy.certificate_expires) {
-            Some(Cause::CertificateExpired)
+            Some(ResetCause::CertificateExpired)
         } else if self.records_run_out(keys) {
-            Some(Cause::SequenceLimit)
+            Some(ResetCause::SequenceLimit)
         } else if come(self.refresh_at()) || self.wants_fresh_keys(keys) {
-            Some(Cause::KeyRefresh)
+            Some(ResetCause::KeyRefresh)
         } else {
             None
         }
@@ -258,11 +261,11 @@ const fn usable(limit: u64) -> u64 {
 }
 
 /// Orders advice: a graver cause is worth telling after a lighter one.
-const fn gravity(cause: Option<Cause>) -> u8 {
+const fn gravity(cause: Option<ResetCause>) -> u8 {
     match cause {
         None => 0,
-        Some(Cause::NewFeatures | Cause::KeyRefresh | Cause::Other) => 1,
-        Some(Cause::SequenceLimit) => 2,
-        Some(Cause::CertificateExpired | Cause::CertificateRevoked) => 3,
+        Some(ResetCause::NewFeatures | ResetCause::KeyRefresh | ResetCause::Other) => 1,
+        Some(ResetCause::SequenceLimit) => 2,
+        Some(ResetCause::CertificateExpired | ResetCause::CertificateRevoked) => 3,
     }
 }

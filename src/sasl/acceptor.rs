@@ -4,16 +4,16 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Condition, Decoy, ExternalAcceptor,
-    Hash, MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, ScramAcceptor, ScramKeys,
-    Secret, password::check_prepared,
+    AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Decoy, ExternalAcceptor, Hash,
+    MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, SaslCondition, ScramAcceptor,
+    ScramKeys, Secret, password::check_prepared,
 };
 
 /// The receiving side of one SASL exchange (RFC 4422 section 3).
 ///
-/// After [`ServerStep::Ask`] the next call is [`provide`](Self::provide),
-/// after [`ServerStep::Working`] it is [`work`](Self::work), after
-/// [`ServerStep::Challenge`] it is [`response`](Self::response). A response
+/// After [`AcceptorStep::Ask`] the next call is [`provide`](Self::provide),
+/// after [`AcceptorStep::Working`] it is [`work`](Self::work), after
+/// [`AcceptorStep::Challenge`] it is [`response`](Self::response). A response
 /// out of turn fails with `malformed-request`, any other call out of turn or
 /// an answer that does not fit the question with `temporary-auth-failure`.
 /// A failure is final: whatever is called after it fails too.
@@ -23,25 +23,25 @@ pub trait Acceptor: Send + fmt::Debug {
 
     /// Takes the decoded data of `<auth/>` (`None`: it had none, not even `=`)
     /// or of a `<response/>` (always `Some`).
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep;
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep;
 
-    /// Does one bounded slice of the work that [`ServerStep::Working`]
+    /// Does one bounded slice of the work that [`AcceptorStep::Working`]
     /// announced.
-    fn work(&mut self) -> ServerStep;
+    fn work(&mut self) -> AcceptorStep;
 
-    /// Takes the application's answer to [`ServerStep::Ask`].
-    fn provide(&mut self, answer: Answer) -> ServerStep;
+    /// Takes the application's answer to [`AcceptorStep::Ask`].
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep;
 }
 
 /// What an [`Acceptor`] wants next. Exhaustive on purpose, like
-/// [`Step`](super::Step).
+/// [`MechanismStep`](super::MechanismStep).
 #[must_use]
 #[derive(Debug)]
-pub enum ServerStep {
+pub enum AcceptorStep {
     /// Send this in a `<challenge/>`.
     Challenge(Secret),
     /// Ask the application, then call [`Acceptor::provide`].
-    Ask(Question),
+    Ask(CredentialQuery),
     /// Call [`Acceptor::work`].
     Working,
     /// The peer is authenticated: send `<success/>`.
@@ -52,14 +52,14 @@ pub enum ServerStep {
         data: Option<Secret>,
     },
     /// Send `<failure/>` with this condition.
-    Failure(Condition),
+    Failure(SaslCondition),
 }
 
 /// Who has been authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The authentication identity, in the form the application gave in its
-    /// [`Answer`].
+    /// [`CredentialAnswer`].
     pub authcid: String,
     /// The authorization identity as the peer sent it; the application has
     /// agreed to it. An empty one counts as none (RFC 6120 section 6.3.8).
@@ -71,10 +71,10 @@ pub struct Identity {
 /// before looking them up.
 #[non_exhaustive]
 #[derive(Debug)]
-pub enum Question {
+pub enum CredentialQuery {
     /// PLAIN: is this the password of this user? Answer with
-    /// [`Answer::Keys`] to have it compared with stored SCRAM keys, or compare
-    /// it yourself and answer [`Answer::Accept`] or
+    /// [`CredentialAnswer::Keys`] to have it compared with stored SCRAM keys, or compare
+    /// it yourself and answer [`CredentialAnswer::Accept`] or
     /// `Reject(NotAuthorized)`.
     Password {
         /// The user.
@@ -107,10 +107,10 @@ pub enum Question {
     },
 }
 
-/// The application's answer to a [`Question`].
+/// The application's answer to a [`CredentialQuery`].
 #[non_exhaustive]
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum CredentialAnswer {
     /// PLAIN, EXTERNAL, ANONYMOUS: let the peer in, also as the `authzid` it
     /// asked for.
     Accept {
@@ -126,7 +126,7 @@ pub enum Answer {
         /// Fail with this even if the proof is right: the account is disabled,
         /// the `authzid` is not open to this user. Only who knows the password
         /// learns it.
-        refuse: Option<Condition>,
+        refuse: Option<SaslCondition>,
     },
     /// SCRAM, PLAIN: there is no such user. The exchange goes on as it would
     /// with a wrong password and ends in `not-authorized`.
@@ -136,12 +136,12 @@ pub enum Answer {
         authcid: String,
     },
     /// Fail at once with this condition. To tell of one user but not of
-    /// another would give away who exists: see [`Answer::Keys`]'s `refuse`.
-    Reject(Condition),
+    /// another would give away who exists: see [`CredentialAnswer::Keys`]'s `refuse`.
+    Reject(SaslCondition),
 }
 
-impl Answer {
-    /// [`Answer::Keys`] with nothing to refuse.
+impl CredentialAnswer {
+    /// [`CredentialAnswer::Keys`] with nothing to refuse.
     #[must_use]
     pub const fn keys(authcid: String, keys: ScramKeys) -> Self {
         Self::Keys {
@@ -227,10 +227,10 @@ impl Advertisement {
         mechanism: &str,
         decoy: &Decoy,
         nonce: [u8; 18],
-    ) -> Result<Box<dyn Acceptor>, Condition> {
+    ) -> Result<Box<dyn Acceptor>, SaslCondition> {
         let name = MechanismName::from_name(mechanism)
             .filter(|name| self.mechanisms.contains(*name))
-            .ok_or(Condition::InvalidMechanism)?;
+            .ok_or(SaslCondition::InvalidMechanism)?;
         let decoy = decoy.clone();
         Ok(match name {
             MechanismName::External => Box::new(ExternalAcceptor::new()),
@@ -256,18 +256,18 @@ impl Advertisement {
 pub(super) struct Account {
     pub(super) authcid: String,
     pub(super) keys: ScramKeys,
-    refuse: Option<Condition>,
+    refuse: Option<SaslCondition>,
 }
 
 impl Account {
     /// Reads `answer` as the answer to a question about a user.
     pub(super) fn from_answer(
-        answer: Answer,
+        answer: CredentialAnswer,
         decoy: &Decoy,
         hash: Hash,
-    ) -> Result<Self, Condition> {
+    ) -> Result<Self, SaslCondition> {
         match answer {
-            Answer::Keys {
+            CredentialAnswer::Keys {
                 authcid,
                 keys,
                 refuse,
@@ -276,13 +276,13 @@ impl Account {
                 keys,
                 refuse,
             }),
-            Answer::UnknownUser { authcid } => Ok(Self {
+            CredentialAnswer::UnknownUser { authcid } => Ok(Self {
                 keys: decoy.keys(&authcid, hash),
                 authcid,
-                refuse: Some(Condition::NotAuthorized),
+                refuse: Some(SaslCondition::NotAuthorized),
             }),
-            Answer::Reject(condition) => Err(condition),
-            Answer::Accept { .. } => Err(Condition::TemporaryAuthFailure),
+            CredentialAnswer::Reject(condition) => Err(condition),
+            CredentialAnswer::Accept { .. } => Err(SaslCondition::TemporaryAuthFailure),
         }
     }
 
@@ -292,41 +292,41 @@ impl Account {
         proven: bool,
         authzid: Option<String>,
         data: Option<Secret>,
-    ) -> ServerStep {
+    ) -> AcceptorStep {
         match (proven, self.refuse) {
-            (true, None) => ServerStep::Success {
+            (true, None) => AcceptorStep::Success {
                 identity: Identity {
                     authcid: self.authcid,
                     authzid,
                 },
                 data,
             },
-            (true, Some(condition)) => ServerStep::Failure(condition),
-            (false, _) => ServerStep::Failure(Condition::NotAuthorized),
+            (true, Some(condition)) => AcceptorStep::Failure(condition),
+            (false, _) => AcceptorStep::Failure(SaslCondition::NotAuthorized),
         }
     }
 }
 
 /// The answer to a question that keys do not answer (EXTERNAL, ANONYMOUS).
-pub(super) fn accept_or_fail(answer: Answer, authzid: Option<String>) -> ServerStep {
+pub(super) fn accept_or_fail(answer: CredentialAnswer, authzid: Option<String>) -> AcceptorStep {
     match answer {
-        Answer::Accept { authcid } => ServerStep::Success {
+        CredentialAnswer::Accept { authcid } => AcceptorStep::Success {
             identity: Identity { authcid, authzid },
             data: None,
         },
-        Answer::Reject(condition) => ServerStep::Failure(condition),
-        Answer::UnknownUser { .. } => ServerStep::Failure(Condition::NotAuthorized),
-        Answer::Keys { .. } => ServerStep::Failure(Condition::TemporaryAuthFailure),
+        CredentialAnswer::Reject(condition) => AcceptorStep::Failure(condition),
+        CredentialAnswer::UnknownUser { .. } => AcceptorStep::Failure(SaslCondition::NotAuthorized),
+        CredentialAnswer::Keys { .. } => AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure),
     }
 }
 
 /// Reads an authorization identity; an empty one is none (RFC 6120 section
 /// 6.3.8).
-pub(super) fn read_authzid(octets: &[u8]) -> Result<Option<String>, Condition> {
+pub(super) fn read_authzid(octets: &[u8]) -> Result<Option<String>, SaslCondition> {
     if octets.is_empty() {
         return Ok(None);
     }
-    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
-    check_prepared(text, MAX_AUTHZID).map_err(|_| Condition::MalformedRequest)?;
+    let text = core::str::from_utf8(octets).map_err(|_| SaslCondition::MalformedRequest)?;
+    check_prepared(text, MAX_AUTHZID).map_err(|_| SaslCondition::MalformedRequest)?;
     Ok(Some(text.into()))
 }

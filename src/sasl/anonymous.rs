@@ -1,8 +1,8 @@
 //! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
 
 use super::{
-    Acceptor, Answer, Condition, Error, Mechanism, MechanismName, Outcome, Question, Secret,
-    ServerStep, Step,
+    Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
+    MechanismName, MechanismStep, SaslCondition, SaslError, Secret,
     acceptor::accept_or_fail,
     one_message::{AcceptorTurn, no_data},
 };
@@ -47,38 +47,38 @@ impl Mechanism for AnonymousClient {
         MechanismName::Anonymous.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Start => {
                 self.phase = ClientPhase::Sent;
                 Ok(None)
             }
             ClientPhase::Sent | ClientPhase::Answered | ClientPhase::Over => {
-                Err(Error::OutOfSequence)
+                Err(SaslError::OutOfSequence)
             }
         }
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent if data.is_empty() => {
                 self.phase = ClientPhase::Answered;
-                Ok(Step::Respond(Secret::default()))
+                Ok(MechanismStep::Respond(Secret::default()))
             }
-            ClientPhase::Sent | ClientPhase::Answered => Err(Error::Unexpected),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+            ClientPhase::Sent | ClientPhase::Answered => Err(SaslError::Unexpected),
+            ClientPhase::Start | ClientPhase::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         self.phase = ClientPhase::Over;
-        Err(Error::OutOfSequence)
+        Err(SaslError::OutOfSequence)
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent | ClientPhase::Answered => no_data(data),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+            ClientPhase::Start | ClientPhase::Over => Err(SaslError::OutOfSequence),
         }
     }
 }
@@ -111,23 +111,23 @@ impl Acceptor for AnonymousAcceptor {
         MechanismName::Anonymous.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         let trace = data.unwrap_or_default();
         self.turn
             .response(Some(trace), |trace| match core::str::from_utf8(trace) {
                 Ok(trace) if is_trace(trace) => {
                     let trace = (!trace.is_empty()).then(|| trace.into());
-                    Ok(((), Question::Anonymous { trace }))
+                    Ok(((), CredentialQuery::Anonymous { trace }))
                 }
-                Ok(_) | Err(_) => Err(Condition::MalformedRequest),
+                Ok(_) | Err(_) => Err(SaslCondition::MalformedRequest),
             })
     }
 
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         self.turn.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         match self.turn.resume() {
             Some(()) => accept_or_fail(answer, None),
             None => self.turn.out_of_turn(),

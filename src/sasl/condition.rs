@@ -7,7 +7,7 @@ use core::fmt;
 /// The order is that of the RFC.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Condition {
+pub enum SaslCondition {
     /// The initiating entity sent `<abort/>` (6.5.1).
     Aborted,
     /// The account is disabled for now (6.5.2).
@@ -35,7 +35,7 @@ pub enum Condition {
     TemporaryAuthFailure,
 }
 
-impl Condition {
+impl SaslCondition {
     /// All conditions, in the order of the RFC.
     pub const ALL: [Self; 11] = [
         Self::Aborted,
@@ -80,7 +80,7 @@ impl Condition {
     }
 }
 
-impl fmt::Display for Condition {
+impl fmt::Display for SaslCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -92,11 +92,14 @@ mod tests {
 
     #[test]
     fn rfc6120_6_5_every_condition_is_understood_and_unknown_is_not_authorized() {
-        for condition in Condition::ALL {
-            assert_eq!(Condition::from_name(condition.as_str()), condition);
+        for condition in SaslCondition::ALL {
+            assert_eq!(SaslCondition::from_name(condition.as_str()), condition);
         }
         for unknown in ["", "Aborted", "bad-protocol", "not-authorized "] {
-            assert_eq!(Condition::from_name(unknown), Condition::NotAuthorized);
+            assert_eq!(
+                SaslCondition::from_name(unknown),
+                SaslCondition::NotAuthorized
+            );
         }
     }
 }

@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use super::{
-    Acceptor, Answer, Authzid, Error, Mechanism, MechanismName, Outcome, Question, Secret,
-    ServerStep, Step,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
+    MechanismName, MechanismStep, SaslError, Secret,
     acceptor::{accept_or_fail, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
 };
@@ -48,20 +48,20 @@ impl Mechanism for ExternalClient {
         MechanismName::External.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
         self.turn.initial(|()| Ok(authzid.as_bytes().into()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, SaslError> {
         self.turn.challenge()
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         self.turn.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         self.turn.success(data)
     }
 }
@@ -94,18 +94,18 @@ impl Acceptor for ExternalAcceptor {
         MechanismName::External.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         self.turn.response(data, |data| {
             let authzid = read_authzid(data)?;
-            Ok((authzid.clone(), Question::External { authzid }))
+            Ok((authzid.clone(), CredentialQuery::External { authzid }))
         })
     }
 
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         self.turn.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         match self.turn.resume() {
             Some(authzid) => accept_or_fail(answer, authzid),
             None => self.turn.out_of_turn(),

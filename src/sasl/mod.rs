@@ -36,11 +36,11 @@
 //! let allowed = MechanismSet::EMPTY.with_scram(Hash::Sha256);
 //! let offered = Advertisement::new(allowed, Channel::Encrypted, Vec::new());
 //!
-//! let offer = Offer::new(offered.mechanisms().iter().map(MechanismName::as_str));
-//! let choice = select(offer, Means::new().verified().password(), Policy::new())?;
+//! let offer = MechanismOffer::new(offered.mechanisms().iter().map(MechanismName::as_str));
+//! let choice = select(offer, Capabilities::new().verified().password(), MechanismPolicy::new())?;
 //! assert_eq!(choice.mechanism().as_str(), "SCRAM-SHA-256");
 //!
-//! let credentials = Credentials::password(Password::ascii("pencil")?);
+//! let credentials = ScramCredentials::password(Password::ascii("pencil")?);
 //! let binding = choice.client_binding(&[]).ok_or("no such binding")?;
 //! let user = Username::ascii("juliet")?;
 //! let mut client = ScramClient::new(Hash::Sha256, user, credentials, binding, [1; 18]);
@@ -50,21 +50,21 @@
 //! let mut step = server.response(client.initial()?.as_ref().map(Secret::as_bytes));
 //! let (identity, data) = loop {
 //!     step = match step {
-//!         ServerStep::Challenge(data) => {
+//!         AcceptorStep::Challenge(data) => {
 //!             let mut next = client.challenge(data.as_bytes())?;
-//!             while next == Step::Working {
+//!             while next == MechanismStep::Working {
 //!                 next = client.work()?;
 //!             }
-//!             let Step::Respond(data) = next else { unreachable!() };
+//!             let MechanismStep::Respond(data) = next else { unreachable!() };
 //!             server.response(Some(data.as_bytes()))
 //!         }
-//!         ServerStep::Ask(Question::ScramKeys { username, .. }) if username == "juliet" => {
-//!             server.provide(Answer::keys(username, keys.clone()))
+//!         AcceptorStep::Ask(CredentialQuery::ScramKeys { username, .. }) if username == "juliet" => {
+//!             server.provide(CredentialAnswer::keys(username, keys.clone()))
 //!         }
-//!         ServerStep::Ask(_) => server.provide(Answer::Reject(Condition::NotAuthorized)),
-//!         ServerStep::Working => server.work(),
-//!         ServerStep::Success { identity, data } => break (identity, data),
-//!         ServerStep::Failure(condition) => return Err(condition.as_str().into()),
+//!         AcceptorStep::Ask(_) => server.provide(CredentialAnswer::Reject(SaslCondition::NotAuthorized)),
+//!         AcceptorStep::Working => server.work(),
+//!         AcceptorStep::Success { identity, data } => break (identity, data),
+//!         AcceptorStep::Failure(condition) => return Err(condition.as_str().into()),
 //!     };
 //! };
 //! assert_eq!(identity.authcid, "juliet");
@@ -92,23 +92,39 @@ mod tests;
 
 use core::fmt;
 
-pub use acceptor::{Acceptor, Advertisement, Answer, Channel, Identity, Question, ServerStep};
+pub use acceptor::{
+    Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
+};
 pub use anonymous::{AnonymousAcceptor, AnonymousClient};
 pub use binding::{ChannelBindingData, ChannelBindingKind};
-pub use condition::Condition;
+pub use condition::SaslCondition;
 pub use external::{ExternalAcceptor, ExternalClient};
 pub use name::{MechanismName, MechanismSet};
 pub use password::{
     Authzid, MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME, Password, PrepareError, Username,
 };
 pub use plain::{PlainAcceptor, PlainClient};
-pub use policy::{BindingUse, Policy};
+pub use policy::{BindingUse, MechanismPolicy};
 pub use scram::{
-    AcceptorBinding, ClientBinding, ClientKeys, Credentials, Decoy, Hash, IterationBounds,
-    KeysError, SLICE, ScramAcceptor, ScramClient, ScramError, ScramKeys,
+    AcceptorBinding, ClientBinding, ClientKeys, Decoy, Hash, IterationBounds, KeysError, SLICE,
+    ScramAcceptor, ScramClient, ScramCredentials, ScramError, ScramKeys,
 };
 pub use secret::Secret;
-pub use select::{BindingFlag, Choice, Downgrade, Means, Offer, Refusal, select};
+pub use select::{
+    BindingFlag, Capabilities, Choice, Downgrade, MechanismOffer, SelectError, select,
+};
+
+// The old names, until the last file that uses them is rewritten.
+pub(crate) use self::MechanismStep as Step;
+pub(crate) use self::SaslError as Error;
+pub(crate) use acceptor::AcceptorStep as ServerStep;
+pub(crate) use acceptor::CredentialAnswer as Answer;
+pub(crate) use acceptor::CredentialQuery as Question;
+pub(crate) use condition::SaslCondition as Condition;
+pub(crate) use scram::ScramCredentials as Credentials;
+pub(crate) use select::Capabilities as Means;
+pub(crate) use select::MechanismOffer as Offer;
+pub(crate) use select::SelectError as Refusal;
 
 /// The longest message of a mechanism, in octets: sent or received.
 pub const MAX_MESSAGE: usize = 8192;
@@ -117,7 +133,7 @@ pub const MAX_MESSAGE: usize = 8192;
 ///
 /// The calls come in this order: [`initial`](Self::initial) once,
 /// [`challenge`](Self::challenge) for each `<challenge/>`,
-/// [`work`](Self::work) as long as the last answer was [`Step::Working`], and
+/// [`work`](Self::work) as long as the last answer was [`MechanismStep::Working`], and
 /// [`success`](Self::success) for `<success/>`. Any other order is an `Err`,
 /// never a panic. After an `Err` the exchange is over and every further call
 /// is one too.
@@ -129,39 +145,39 @@ pub trait Mechanism: Send + fmt::Debug {
     /// `<auth/>` stays empty. `Some` of nothing: an empty one, written `=`.
     ///
     /// # Errors
-    /// [`Error::OutOfSequence`] if called twice; [`Error::TooLong`] if names
+    /// [`SaslError::OutOfSequence`] if called twice; [`SaslError::TooLong`] if names
     /// make the message too long.
-    fn initial(&mut self) -> Result<Option<Secret>, Error>;
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError>;
 
     /// Takes the decoded data of a `<challenge/>`.
     ///
     /// # Errors
-    /// Whatever is wrong with the message, or [`Error::OutOfSequence`].
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error>;
+    /// Whatever is wrong with the message, or [`SaslError::OutOfSequence`].
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError>;
 
-    /// Does one bounded slice of the work that [`Step::Working`] announced.
+    /// Does one bounded slice of the work that [`MechanismStep::Working`] announced.
     ///
     /// # Errors
-    /// [`Error::OutOfSequence`] if there is none.
-    fn work(&mut self) -> Result<Step, Error>;
+    /// [`SaslError::OutOfSequence`] if there is none.
+    fn work(&mut self) -> Result<MechanismStep, SaslError>;
 
     /// Takes the decoded additional data of `<success/>`, if it had any.
     ///
-    /// Nothing else makes an [`Outcome`], so nobody gets past a success
+    /// Nothing else makes an [`LoginResult`], so nobody gets past a success
     /// without it. Where a mechanism authenticates the server (SCRAM), `Ok`
     /// means that the server was verified, here or in an earlier challenge
     /// (RFC 6120 section 6.3.10).
     ///
     /// # Errors
-    /// [`Error::ServerNotVerified`] above all; [`Error::OutOfSequence`].
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error>;
+    /// [`SaslError::ServerNotVerified`] above all; [`SaslError::OutOfSequence`].
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError>;
 }
 
 /// What a [`Mechanism`] wants next. Exhaustive on purpose: a further kind of
 /// step has to be a compile error in whoever drives it.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum MechanismStep {
     /// Send this in a `<response/>`.
     Respond(Secret),
     /// Call [`Mechanism::work`].
@@ -171,7 +187,7 @@ pub enum Step {
 /// The end of a successful exchange, and what it proved about the server.
 #[must_use]
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct LoginResult {
     server: ServerProof,
     keys: Option<ClientKeys>,
 }
@@ -187,7 +203,7 @@ pub enum ServerProof {
     None,
 }
 
-impl Outcome {
+impl LoginResult {
     /// For mechanisms that have verified the server.
     pub const fn server_verified() -> Self {
         Self {
@@ -228,7 +244,7 @@ impl Outcome {
 /// Why an exchange failed on the initiating side.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum SaslError {
     /// The caller's mistake: this call is not allowed now, or the exchange is
     /// over.
     #[error("the call is out of sequence")]

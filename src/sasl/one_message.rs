@@ -2,7 +2,9 @@
 //! initiating side (PLAIN, EXTERNAL, ANONYMOUS): what may happen when, and what
 //! is out of turn. Whatever is out of turn ends the exchange.
 
-use super::{Condition, Error, Outcome, Question, Secret, ServerStep, Step};
+use super::{
+    AcceptorStep, CredentialQuery, LoginResult, MechanismStep, SaslCondition, SaslError, Secret,
+};
 
 /// The initiating side. `M` is what the message is made of.
 #[derive(Debug)]
@@ -16,37 +18,37 @@ impl<M> ClientTurn<M> {
     /// The message, as initial response.
     pub(super) fn initial(
         &mut self,
-        message: impl FnOnce(M) -> Result<Secret, Error>,
-    ) -> Result<Option<Secret>, Error> {
+        message: impl FnOnce(M) -> Result<Secret, SaslError>,
+    ) -> Result<Option<Secret>, SaslError> {
         match self.take() {
             Self::Start(parts) => {
                 let message = message(parts)?;
                 *self = Self::Sent;
                 Ok(Some(message))
             }
-            Self::Sent | Self::Over => Err(Error::OutOfSequence),
+            Self::Sent | Self::Over => Err(SaslError::OutOfSequence),
         }
     }
 
     /// There is nothing to be asked.
-    pub(super) fn challenge(&mut self) -> Result<Step, Error> {
+    pub(super) fn challenge(&mut self) -> Result<MechanismStep, SaslError> {
         match self.take() {
-            Self::Sent => Err(Error::Unexpected),
-            Self::Start(_) | Self::Over => Err(Error::OutOfSequence),
+            Self::Sent => Err(SaslError::Unexpected),
+            Self::Start(_) | Self::Over => Err(SaslError::OutOfSequence),
         }
     }
 
     /// There is nothing to be computed.
-    pub(super) fn work(&mut self) -> Result<Step, Error> {
+    pub(super) fn work(&mut self) -> Result<MechanismStep, SaslError> {
         *self = Self::Over;
-        Err(Error::OutOfSequence)
+        Err(SaslError::OutOfSequence)
     }
 
     /// `<success/>`, without additional data.
-    pub(super) fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    pub(super) fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match self.take() {
             Self::Sent => no_data(data),
-            Self::Start(_) | Self::Over => Err(Error::OutOfSequence),
+            Self::Start(_) | Self::Over => Err(SaslError::OutOfSequence),
         }
     }
 
@@ -56,10 +58,10 @@ impl<M> ClientTurn<M> {
 }
 
 /// The end of a mechanism that has no additional data with success.
-pub(super) fn no_data(data: Option<&[u8]>) -> Result<Outcome, Error> {
+pub(super) fn no_data(data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
     match data {
-        None | Some([]) => Ok(Outcome::server_unproven()),
-        Some(_) => Err(Error::Unexpected),
+        None | Some([]) => Ok(LoginResult::server_unproven()),
+        Some(_) => Err(SaslError::Unexpected),
     }
 }
 
@@ -80,22 +82,22 @@ impl<W> AcceptorTurn<W> {
     pub(super) fn response(
         &mut self,
         data: Option<&[u8]>,
-        read: impl FnOnce(&[u8]) -> Result<(W, Question), Condition>,
-    ) -> ServerStep {
+        read: impl FnOnce(&[u8]) -> Result<(W, CredentialQuery), SaslCondition>,
+    ) -> AcceptorStep {
         match (core::mem::replace(self, Self::Over), data) {
             (Self::Start, None) => {
                 *self = Self::Prompted;
-                ServerStep::Challenge(Secret::default())
+                AcceptorStep::Challenge(Secret::default())
             }
             (Self::Start | Self::Prompted, Some(data)) => match read(data) {
                 Ok((waiting, question)) => {
                     *self = Self::Waiting(waiting);
-                    ServerStep::Ask(question)
+                    AcceptorStep::Ask(question)
                 }
-                Err(condition) => ServerStep::Failure(condition),
+                Err(condition) => AcceptorStep::Failure(condition),
             },
             (Self::Prompted, None) | (Self::Waiting(_) | Self::Over, _) => {
-                ServerStep::Failure(Condition::MalformedRequest)
+                AcceptorStep::Failure(SaslCondition::MalformedRequest)
             }
         }
     }
@@ -109,8 +111,8 @@ impl<W> AcceptorTurn<W> {
     }
 
     /// There is nothing to be computed, or to be answered: our own mistake.
-    pub(super) fn out_of_turn(&mut self) -> ServerStep {
+    pub(super) fn out_of_turn(&mut self) -> AcceptorStep {
         *self = Self::Over;
-        ServerStep::Failure(Condition::TemporaryAuthFailure)
+        AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure)
     }
 }

@@ -8,9 +8,9 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptor, Answer, Authzid, Condition, Decoy, Error, Identity, MAX_MESSAGE, MAX_PASSWORD,
-    MAX_USERNAME, Mechanism, MechanismName, Outcome, Password, Question, SLICE, Secret, ServerStep,
-    Step, Username,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Identity,
+    LoginResult, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep,
+    Password, SLICE, SaslCondition, SaslError, Secret, Username,
     acceptor::{Account, read_authzid},
     one_message::{AcceptorTurn, ClientTurn},
     password::check_prepared,
@@ -51,30 +51,30 @@ impl Mechanism for PlainClient {
         MechanismName::Plain.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
         let username = self.username.as_str();
         self.turn
             .initial(|password| message(authzid, username, password.as_bytes()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, SaslError> {
         self.turn.challenge()
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         self.turn.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         self.turn.success(data)
     }
 }
 
-fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, Error> {
+fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, SaslError> {
     let length = authzid.len() + 1 + username.len() + 1 + password.len();
     if length > MAX_MESSAGE {
-        return Err(Error::TooLong);
+        return Err(SaslError::TooLong);
     }
     // Exactly as long as needed: growing would leave the password behind.
     let mut message = Vec::with_capacity(length);
@@ -126,16 +126,16 @@ impl Acceptor for PlainAcceptor {
         MechanismName::Plain.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         self.turn.response(data, read)
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         let Some(Waiting::Answer { password, authzid }) = self.turn.resume() else {
             return self.turn.out_of_turn();
         };
-        if let Answer::Accept { authcid } = answer {
-            return ServerStep::Success {
+        if let CredentialAnswer::Accept { authcid } = answer {
+            return AcceptorStep::Success {
                 identity: Identity { authcid, authzid },
                 data: None,
             };
@@ -147,13 +147,13 @@ impl Acceptor for PlainAcceptor {
                     account,
                     authzid,
                 });
-                ServerStep::Working
+                AcceptorStep::Working
             }
-            Err(condition) => ServerStep::Failure(condition),
+            Err(condition) => AcceptorStep::Failure(condition),
         }
     }
 
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         let Some(Waiting::Derivation {
             mut derivation,
             account,
@@ -168,7 +168,7 @@ impl Acceptor for PlainAcceptor {
                 account,
                 authzid,
             });
-            return ServerStep::Working;
+            return AcceptorStep::Working;
         };
         let proven = account.keys.fits(&salted);
         account.conclude(proven, authzid, None)
@@ -190,7 +190,7 @@ impl fmt::Debug for PlainAcceptor {
     }
 }
 
-fn read(data: &[u8]) -> Result<(Waiting, Question), Condition> {
+fn read(data: &[u8]) -> Result<(Waiting, CredentialQuery), SaslCondition> {
     let message = Message::parse(data)?;
     let authzid = read_authzid(message.authzid)?;
     let user = text(message.user, MAX_USERNAME)?;
@@ -199,7 +199,7 @@ fn read(data: &[u8]) -> Result<(Waiting, Question), Condition> {
         password: password.as_bytes().into(),
         authzid: authzid.clone(),
     };
-    let question = Question::Password {
+    let question = CredentialQuery::Password {
         authcid: user.into(),
         password: password.as_bytes().into(),
         authzid,
@@ -214,9 +214,9 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn parse(data: &'a [u8]) -> Result<Self, Condition> {
+    fn parse(data: &'a [u8]) -> Result<Self, SaslCondition> {
         if data.len() > MAX_MESSAGE {
-            return Err(Condition::MalformedRequest);
+            return Err(SaslCondition::MalformedRequest);
         }
         let mut parts = data.split(|octet| *octet == 0);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -225,13 +225,13 @@ impl<'a> Message<'a> {
                 user,
                 password,
             }),
-            _ => Err(Condition::MalformedRequest),
+            _ => Err(SaslCondition::MalformedRequest),
         }
     }
 }
 
-fn text(octets: &[u8], limit: usize) -> Result<&str, Condition> {
-    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
-    check_prepared(text, limit).map_err(|_| Condition::MalformedRequest)?;
+fn text(octets: &[u8], limit: usize) -> Result<&str, SaslCondition> {
+    let text = core::str::from_utf8(octets).map_err(|_| SaslCondition::MalformedRequest)?;
+    check_prepared(text, limit).map_err(|_| SaslCondition::MalformedRequest)?;
     Ok(text)
 }

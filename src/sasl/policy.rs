@@ -5,7 +5,7 @@ use super::{Hash, MechanismName, MechanismSet};
 
 /// What may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
+pub struct MechanismPolicy {
     allowed: MechanismSet,
     pub(super) binding: BindingUse,
     unverified: Unverified,
@@ -28,8 +28,8 @@ pub enum BindingUse {
     DangerousIfPossible,
 }
 
-impl Policy {
-    /// EXTERNAL, SCRAM with all hashes, and ANONYMOUS (of which [`Means`](super::Means) says
+impl MechanismPolicy {
+    /// EXTERNAL, SCRAM with all hashes, and ANONYMOUS (of which [`Capabilities`](super::Capabilities) says
     /// what there is); no PLAIN.
     #[must_use]
     pub const fn new() -> Self {
@@ -113,7 +113,7 @@ enum Unverified {
     Scram,
 }
 
-impl Default for Policy {
+impl Default for MechanismPolicy {
     fn default() -> Self {
         Self::new()
     }

@@ -6,7 +6,7 @@
 
 use super::{
     BindingUse, ChannelBindingData, ChannelBindingKind, ClientBinding, Hash, MechanismName,
-    MechanismSet, Policy,
+    MechanismPolicy, MechanismSet,
 };
 
 /// Chooses the mechanism for what is offered, given what we have and allow.
@@ -30,9 +30,13 @@ use super::{
 /// profit. [`BindingUse`] can relax or tighten this.
 ///
 /// # Errors
-/// [`Refusal`]: nothing suits, or the offer smells of tampering. Either way no
+/// [`SelectError`]: nothing suits, or the offer smells of tampering. Either way no
 /// mechanism may be used.
-pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refusal> {
+pub fn select(
+    offer: MechanismOffer,
+    means: Capabilities,
+    policy: MechanismPolicy,
+) -> Result<Choice, SelectError> {
     let usable = offer
         .mechanisms
         .intersection(means.mechanisms)
@@ -56,19 +60,19 @@ pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refu
         .find(|mechanism| bound || !matches!(mechanism, MechanismName::ScramPlus(_)))
         .map(|mechanism| Choice { mechanism, flag })
         .ok_or(if candidates.is_empty() && !usable.is_empty() {
-            Refusal::NotVerified
+            SelectError::NotVerified
         } else {
-            Refusal::NoMechanism
+            SelectError::NoMechanism
         })
 }
 
 /// The table of [`select`], row by row.
 fn binding(
-    offer: Offer,
-    means: Means,
-    policy: Policy,
+    offer: MechanismOffer,
+    means: Capabilities,
+    policy: MechanismPolicy,
     candidates: MechanismSet,
-) -> Result<BindingFlag, Refusal> {
+) -> Result<BindingFlag, SelectError> {
     let supported =
         !means.bindings.is_empty() && means.mechanisms.intersection(policy.allowed()).has_plus();
     let relaxed = policy.binding == BindingUse::DangerousIfPossible;
@@ -79,18 +83,18 @@ fn binding(
             match common.preferred() {
                 Some(kind) if candidates.has_plus() => BindingFlag::Bound(kind),
                 _ if relaxed => BindingFlag::Unsupported,
-                Some(_) => return Err(Refusal::Downgrade(Downgrade::NoCommonMechanism)),
-                None => return Err(Refusal::Downgrade(Downgrade::NoCommonBinding)),
+                Some(_) => return Err(SelectError::Downgrade(Downgrade::NoCommonMechanism)),
+                None => return Err(SelectError::Downgrade(Downgrade::NoCommonBinding)),
             }
         }
         (true, false, Some(_)) if !relaxed => {
-            return Err(Refusal::Downgrade(Downgrade::PlusStripped));
+            return Err(SelectError::Downgrade(Downgrade::PlusStripped));
         }
         (true, false, _) => BindingFlag::NotOffered,
     };
     match (policy.binding, flag) {
         (BindingUse::Required, BindingFlag::Unsupported | BindingFlag::NotOffered) => {
-            Err(Refusal::BindingRequired)
+            Err(SelectError::BindingRequired)
         }
         _ => Ok(flag),
     }
@@ -105,13 +109,13 @@ fn needs_password(mechanism: MechanismName) -> bool {
 
 /// What the server offers on this stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Offer {
+pub struct MechanismOffer {
     mechanisms: MechanismSet,
     plus: bool,
     announced: Option<BindingSet>,
 }
 
-impl Offer {
+impl MechanismOffer {
     /// From the names in `<mechanisms/>`. Unknown ones are passed over, but an
     /// unknown `SCRAM-*-PLUS` still tells that the server supports channel
     /// binding.
@@ -149,13 +153,13 @@ impl Offer {
 
 /// What this session has to authenticate with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Means {
+pub struct Capabilities {
     mechanisms: MechanismSet,
     verified: bool,
     bindings: BindingSet,
 }
 
-impl Means {
+impl Capabilities {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -251,7 +255,7 @@ impl Choice {
 
     /// What a [`ScramClient`](super::ScramClient) wants to know, with the data
     /// from this session's `bindings`. `None` if the chosen kind is not among
-    /// them: then [`Means`] was told what is not so.
+    /// them: then [`Capabilities`] was told what is not so.
     #[must_use]
     pub fn client_binding(self, bindings: &[ChannelBindingData]) -> Option<ClientBinding> {
         match self.flag {
@@ -269,7 +273,7 @@ impl Choice {
 /// Why no mechanism may be used.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refusal {
+pub enum SelectError {
     /// Nothing offered is both allowed and possible.
     #[error("the server offers no mechanism that is allowed and possible")]
     NoMechanism,

@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::{ns, put};
-use crate::sasl::{Condition, Secret};
+use crate::sasl::{SaslCondition, Secret};
 use crate::xml::Element;
 
 /// The longest text of a `<failure/>` that is kept or written, in bytes.
@@ -61,16 +61,16 @@ impl<'a> SaslElement<'a> {
     /// The failure condition to answer with (6.5): `incorrect-encoding` if the
     /// base64 is wrong, `invalid-mechanism` if `<auth/>` names none, and
     /// `malformed-request` for anything else that is none of the above.
-    pub fn read(element: &Element<'a>) -> Result<Self, Condition> {
+    pub fn read(element: &Element<'a>) -> Result<Self, SaslCondition> {
         if element.ns() != ns::SASL {
-            return Err(Condition::MalformedRequest);
+            return Err(SaslCondition::MalformedRequest);
         }
         match element.name() {
             "auth" => Ok(Self::Auth {
                 mechanism: element
                     .attr("mechanism")
                     .filter(|name| is_mechanism_name(name))
-                    .ok_or(Condition::InvalidMechanism)?,
+                    .ok_or(SaslCondition::InvalidMechanism)?,
                 data: data(element)?,
             }),
             "challenge" => Ok(Self::Challenge(data_or_empty(element)?)),
@@ -78,7 +78,7 @@ impl<'a> SaslElement<'a> {
             "abort" => Ok(Self::Abort),
             "success" => Ok(Self::Success(data(element)?)),
             "failure" => Ok(Self::Failure(SaslFailure::read(element))),
-            _ => Err(Condition::MalformedRequest),
+            _ => Err(SaslCondition::MalformedRequest),
         }
     }
 }
@@ -88,7 +88,7 @@ impl<'a> SaslElement<'a> {
 #[non_exhaustive]
 pub struct SaslFailure {
     /// The condition; `not-authorized` if it is unknown or missing.
-    pub condition: Condition,
+    pub condition: SaslCondition,
     /// The name of a condition that is not one of the RFC's, cut to 64 bytes.
     pub unknown_name: Option<String>,
     /// A text for people, cut to [`MAX_TEXT_BYTES`].
@@ -101,7 +101,7 @@ impl SaslFailure {
             .children()
             .find(|child| child.ns() == ns::SASL && child.name() != "text")
             .map_or("", |child| child.name());
-        let condition = Condition::from_name(name);
+        let condition = SaslCondition::from_name(name);
         Self {
             condition,
             unknown_name: (!name.is_empty() && name != condition.as_str())
@@ -140,7 +140,7 @@ pub fn write_success(out: &mut String, data: Option<&[u8]>) {
 
 /// Appends `<failure/>`, its text, if any, marked as English and cut to
 /// [`MAX_TEXT_BYTES`].
-pub fn write_failure(out: &mut String, condition: Condition, text: Option<&str>) {
+pub fn write_failure(out: &mut String, condition: SaslCondition, text: Option<&str>) {
     out.push_str("<failure");
     put::attribute(out, "xmlns", ns::SASL);
     out.push_str("><");
@@ -204,13 +204,13 @@ fn write_element(out: &mut String, name: &str, attribute: &str, data: Data<'_>) 
     out.push('>');
 }
 
-fn data_or_empty(element: &Element<'_>) -> Result<Secret, Condition> {
+fn data_or_empty(element: &Element<'_>) -> Result<Secret, SaslCondition> {
     Ok(data(element)?.unwrap_or_else(|| Secret::new(vec![])))
 }
 
-fn data(element: &Element<'_>) -> Result<Option<Secret>, Condition> {
+fn data(element: &Element<'_>) -> Result<Option<Secret>, SaslCondition> {
     if element.children().next().is_some() {
-        return Err(Condition::MalformedRequest);
+        return Err(SaslCondition::MalformedRequest);
     }
     match element.text() {
         Cow::Borrowed(text) => decode(text),
@@ -219,7 +219,7 @@ fn data(element: &Element<'_>) -> Result<Option<Secret>, Condition> {
     }
 }
 
-fn decode(text: &str) -> Result<Option<Secret>, Condition> {
+fn decode(text: &str) -> Result<Option<Secret>, SaslCondition> {
     match text {
         "" => return Ok(None),
         "=" => return Ok(Some(Secret::new(vec![]))),
@@ -228,7 +228,7 @@ fn decode(text: &str) -> Result<Option<Secret>, Condition> {
     let mut octets = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
     let length = STANDARD
         .decode_slice(text, &mut octets)
-        .map_err(|_| Condition::IncorrectEncoding)?;
+        .map_err(|_| SaslCondition::IncorrectEncoding)?;
     octets.truncate(length);
     Ok(Some(Secret::new(core::mem::take(&mut *octets))))
 }

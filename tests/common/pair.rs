@@ -217,7 +217,7 @@ pub fn decide<N: Negotiation>(machine: &mut Connection<N>) {
             if password.authcid() == "alice" && password.password() == b"secret" {
                 password.accept("alice".into());
             } else {
-                password.reject(sasl::Condition::NotAuthorized);
+                password.reject(sasl::SaslCondition::NotAuthorized);
             }
         }
         Decision::Scram(scram) => {

@@ -39,7 +39,7 @@ pub enum Does {
     /// The same, and closes at this stanza.
     Close(usize),
     /// The same, and resets at this stanza.
-    Reset(usize, Cause),
+    Reset(usize, ResetCause),
     /// The same, and ends the stream with an error.
     Fail(usize),
     /// The same, and aborts.
@@ -190,7 +190,7 @@ fn wishes(one: &str, both: &str, three: &str) -> Vec<Scene> {
     use Ending::{Fin, Silence};
     let more = [both, three, FOOTER];
     let reset = |cause| Does::Reset(1, cause);
-    let lost = reset(Cause::CertificateExpired);
+    let lost = reset(ResetCause::CertificateExpired);
     vec![
         scene("farewell", Does::Farewell, &more, Fin, ("closed", 3)),
         scene("we close", Does::Close(1), &more, Fin, ("closed", 3)),
@@ -203,7 +203,7 @@ fn wishes(one: &str, both: &str, three: &str) -> Vec<Scene> {
         ),
         scene(
             "we reset",
-            reset(Cause::KeyRefresh),
+            reset(ResetCause::KeyRefresh),
             &more,
             Fin,
             ("reset", 3),

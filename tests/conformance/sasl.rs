@@ -7,7 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConnection;
 use xmpp_stream::config::{ConfigError, Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{Authzid, MechanismName, MechanismSet, Password, Policy, Username};
+use xmpp_stream::sasl::{
+    Authzid, MechanismName, MechanismPolicy, MechanismSet, Password, Username,
+};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
@@ -169,7 +171,7 @@ fn config(authzid: Option<&str>) -> Result<Arc<InitiatorConfig>, ConfigError> {
     InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap())
         .starttls(ClientTls::new(Arc::new(pki().client(&setup))))
         .credentials(alice(authzid))
-        .sasl(Policy::new().allow_plain())
+        .sasl(MechanismPolicy::new().allow_plain())
         .build()
 }
 

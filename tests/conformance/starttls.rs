@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::ClientConnection;
 use xmpp_stream::config::{HostConfig, ResponderConfig};
-use xmpp_stream::reset::{Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Target};
+use xmpp_stream::reset::{Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Target};
 use xmpp_stream::sasl::Decoy;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
@@ -205,7 +205,7 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
         let setup = Setup::new(Crypto::Ring, TLS13);
         let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
         let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
-        let redirected = Ended::StreamError(Complaint::SeeOtherHost);
+        let redirected = Disconnect::StreamError(PeerError::SeeOtherHost);
         let now = Instant::from_millis(0);
         let Plan::Connect(plan) = planner.next(now, Outcome::Closed(redirected)) else {
             panic!("no connection");

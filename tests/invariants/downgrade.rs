@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ProtocolVersion;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
-use xmpp_stream::sasl::{Password, Policy, Username};
+use xmpp_stream::sasl::{MechanismPolicy, Password, Username};
 use xmpp_stream::stream::Initiating;
 use xmpp_stream::tls::{ClientTls, Verification};
 use xmpp_stream::{Initiator, Responder};
@@ -64,8 +64,10 @@ fn machine(setting: Setting, tls: &TlsPair) -> Initiator {
     };
     let policy = match setting {
         // SCRAM in plaintext is what the setting allows, and keeps secret.
-        Setting::Plaintext => Policy::new().allow_plain().dangerous_scram_to_unverified(),
-        _ => Policy::new().allow_plain(),
+        Setting::Plaintext => MechanismPolicy::new()
+            .allow_plain()
+            .dangerous_scram_to_unverified(),
+        _ => MechanismPolicy::new().allow_plain(),
     };
     let config = builder
         .credentials(Credentials::Password {

@@ -63,8 +63,8 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
             if let Some(mut session) = machine.session() {
                 match rng.below(40) {
                     0 if rng.below(8) == 0 => session.close(),
-                    1 if rng.below(8) == 0 => session.reset(Cause::CertificateRevoked),
-                    2 if rng.below(8) == 0 => session.reset(Cause::KeyRefresh),
+                    1 if rng.below(8) == 0 => session.reset(ResetCause::CertificateRevoked),
+                    2 if rng.below(8) == 0 => session.reset(ResetCause::KeyRefresh),
                     3..=6 => drop(session.keepalive()),
                     7..=12 => drop(session.send(WORDS[rng.below(WORDS.len())])),
                     _ => drop(session.send(&message(rng.below(99)))),

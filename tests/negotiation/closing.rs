@@ -1,6 +1,6 @@
 //! Closing a stream (RFC 6120 4.4), and white space on an open one (4.6.1).
 
-use xmpp_stream::reset::{Cause, Side};
+use xmpp_stream::reset::{ResetCause, Side};
 use xmpp_stream::stream::{Condition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Initiator, Manner, Negotiation, Responder};
@@ -110,7 +110,7 @@ fn the_answer_to_a_closing_tag_may_be_an_error() {
                 Manner::Graceful,
             ),
             (
-                |machine| machine.session().unwrap().reset(Cause::KeyRefresh),
+                |machine| machine.session().unwrap().reset(ResetCause::KeyRefresh),
                 "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>",
                 "reset",
@@ -212,11 +212,11 @@ fn behind_an_error_of_ours_nothing_is_delivered() {
 fn behind_a_reset_of_ours_the_cause_decides() {
     fn scene<N: Negotiation>(make: fn(Via, At) -> Hand<N>) {
         for (cause, delivered) in [
-            (Cause::NewFeatures, 1),
-            (Cause::KeyRefresh, 1),
-            (Cause::SequenceLimit, 1),
-            (Cause::CertificateExpired, 0),
-            (Cause::CertificateRevoked, 0),
+            (ResetCause::NewFeatures, 1),
+            (ResetCause::KeyRefresh, 1),
+            (ResetCause::SequenceLimit, 1),
+            (ResetCause::CertificateExpired, 0),
+            (ResetCause::CertificateRevoked, 0),
         ] {
             let mut hand = make(Via::Plain, At::Established);
             let events = hand.side.events.len();

@@ -3,7 +3,7 @@
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest};
-use xmpp_stream::reset::{Ended, Outcome};
+use xmpp_stream::reset::{Disconnect, Outcome};
 use xmpp_stream::stream::{DialbackError, DialbackVerdict};
 use xmpp_stream::{AnswerError, EventBuf, Negotiation, SendError};
 
@@ -151,7 +151,7 @@ fn xep0220_2_2_1_an_invalid_key_ends_the_stream_while_nothing_else_is_verified()
     assert_eq!(close.reason().to_string(), "dialback: invalid");
     assert_eq!(
         Outcome::from(&close),
-        Outcome::Closed(Ended::AuthenticationFailed)
+        Outcome::Closed(Disconnect::AuthenticationFailed)
     );
 }
 
@@ -172,7 +172,7 @@ fn xep0220_2_5_an_error_leaves_the_stream_to_the_initiating_server() {
     assert_eq!(reason, "dialback: error: remote-server-timeout");
     assert_eq!(
         Outcome::from(&close),
-        Outcome::Closed(Ended::AuthenticationUnavailable)
+        Outcome::Closed(Disconnect::AuthenticationUnavailable)
     );
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::client::Resumption as Store;
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::event::DialbackAnswer;
-use xmpp_stream::reset::{Cause, Outcome, Plan, Planner, PlannerConfig};
+use xmpp_stream::reset::{Outcome, Plan, Planner, PlannerConfig, ResetCause};
 use xmpp_stream::tls::HandshakeKind;
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, Negotiation, Responder};
 
@@ -186,13 +186,13 @@ fn rfc6120_4_9_3_16_1_behind_a_reset_everything_is_proved_anew() {
                         .machine
                         .session()
                         .unwrap()
-                        .reset(Cause::KeyRefresh),
+                        .reset(ResetCause::KeyRefresh),
                     _ => pair
                         .responder
                         .machine
                         .session()
                         .unwrap()
-                        .reset(Cause::KeyRefresh),
+                        .reset(ResetCause::KeyRefresh),
                 }
                 pair.finish();
                 assert_eq!(

@@ -8,7 +8,9 @@ use rustls::ProtocolVersion;
 use rustls::client::Resumption as Store;
 use rustls::crypto::ring::Ticketer;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::reset::{Cause, Connect, Ended, Outcome, Plan, Planner, PlannerConfig, Side};
+use xmpp_stream::reset::{
+    Connect, Disconnect, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side,
+};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, HandshakeKind, ServerTls};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Responder};
@@ -77,7 +79,7 @@ impl Life {
         assert!(pair.initiator.machine.session().is_some());
         assert_eq!(
             self.planner.next(self.now, Outcome::Established),
-            Plan::Stay
+            Plan::Keep
         );
         (kind(&pair), pair)
     }
@@ -93,25 +95,25 @@ impl Life {
                 .machine
                 .session()
                 .unwrap()
-                .reset(Cause::KeyRefresh),
+                .reset(ResetCause::KeyRefresh),
             End::ResetByPeer => pair
                 .responder
                 .machine
                 .session()
                 .unwrap()
-                .reset(Cause::KeyRefresh),
+                .reset(ResetCause::KeyRefresh),
         }
         pair.finish();
         let close = pair.initiator.close.expect("closed");
         let ended = match close.reason() {
             CloseReason::Reset { by, cause } => {
                 assert_eq!(*by == Side::Us, end == End::ResetByUs);
-                Ended::Reset {
+                Disconnect::Reset {
                     by: *by,
-                    cause: cause.unwrap_or(Cause::Other),
+                    cause: cause.unwrap_or(ResetCause::Other),
                 }
             }
-            CloseReason::Transport(_) => Ended::Lost,
+            CloseReason::Transport(_) => Disconnect::Lost,
             other => panic!("{other}"),
         };
         self.plan(Outcome::Closed(ended), pair.now);
@@ -216,14 +218,14 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
         tls.server.send_tls13_tickets = 4;
         let mut life = Life::new(&tls);
         let planned = match end {
-            End::Loss => Outcome::Closed(Ended::Lost),
-            _ => Outcome::Closed(Ended::Reset {
+            End::Loss => Outcome::Closed(Disconnect::Lost),
+            _ => Outcome::Closed(Disconnect::Reset {
                 by: Side::Us,
-                cause: Cause::KeyRefresh,
+                cause: ResetCause::KeyRefresh,
             }),
         };
         let (mut old, tickets) = late_tickets(&life);
-        assert_eq!(life.planner.next(START, Outcome::Established), Plan::Stay);
+        assert_eq!(life.planner.next(START, Outcome::Established), Plan::Keep);
         life.plan(planned, START);
         old.feed(&tickets, START);
         old.drive(START);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::crypto::CipherSuiteCommon;
 use rustls::{SupportedCipherSuite, Tls12CipherSuite};
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::reset::{Cause, Side, UsagePolicy};
+use xmpp_stream::reset::{ResetCause, Side, UsagePolicy};
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{
@@ -120,7 +120,7 @@ fn expect_reset<N: Metered>(stream: &mut Honest<N>, sent: usize) {
     let close = stream.side.close.clone().expect("closed");
     let by_us = CloseReason::Reset {
         by: Side::Us,
-        cause: Some(Cause::SequenceLimit),
+        cause: Some(ResetCause::SequenceLimit),
     };
     assert_eq!(*close.reason(), by_us);
 }
@@ -153,7 +153,7 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
                     let counter = count.clone();
                     stream.side.app = Box::new(move |machine, event| {
                         answer(machine, None);
-                        if matches!(event, EventBuf::ResetAdvised(Cause::SequenceLimit)) {
+                        if matches!(event, EventBuf::ResetAdvised(ResetCause::SequenceLimit)) {
                             let mut sent = counter.get();
                             flood(machine, &mut sent);
                             counter.set(sent);

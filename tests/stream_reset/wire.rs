@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustls::ProtocolVersion;
-use xmpp_stream::reset::{Cause, Side};
+use xmpp_stream::reset::{ResetCause, Side};
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{CloseReason, Manner};
 
@@ -15,13 +15,13 @@ use crate::common::scenes::{FOOTER, Say, message, text};
 pub const RESET: &str = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
     </stream:error></stream:stream>";
 
-const CAUSES: [Cause; 6] = [
-    Cause::NewFeatures,
-    Cause::KeyRefresh,
-    Cause::SequenceLimit,
-    Cause::CertificateExpired,
-    Cause::CertificateRevoked,
-    Cause::Other,
+const CAUSES: [ResetCause; 6] = [
+    ResetCause::NewFeatures,
+    ResetCause::KeyRefresh,
+    ResetCause::SequenceLimit,
+    ResetCause::CertificateExpired,
+    ResetCause::CertificateRevoked,
+    ResetCause::Other,
 ];
 
 fn rig<N: Subject>(version: ProtocolVersion) -> Rig<N> {
@@ -42,7 +42,7 @@ fn data(text: &str) -> (u8, Vec<u8>) {
     (DATA, text.as_bytes().to_vec())
 }
 
-fn reset<N: Subject>(rig: &mut Rig<N>, cause: Cause) {
+fn reset<N: Subject>(rig: &mut Rig<N>, cause: ResetCause) {
     let mut session = rig.side.machine.session().unwrap();
     session.send(&message(5)).unwrap();
     session.reset(cause);
@@ -85,7 +85,7 @@ fn rfc6120_4_4_a_peer_that_does_not_answer_the_reset_is_not_waited_for_long() {
     fn both<N: Subject>() {
         for version in [V12, V13] {
             let mut rig = rig::<N>(version);
-            reset(&mut rig, Cause::KeyRefresh);
+            reset(&mut rig, ResetCause::KeyRefresh);
             let began = rig.now;
             let mut sent = Vec::new();
             while rig.side.close.is_none() {
@@ -140,7 +140,7 @@ fn resets_that_cross_end_the_stream_once() {
     fn both<N: Subject>() {
         for version in [V12, V13] {
             let mut rig = rig::<N>(version);
-            reset(&mut rig, Cause::KeyRefresh);
+            reset(&mut rig, ResetCause::KeyRefresh);
             say(&mut rig, &text(RESET));
             assert_eq!(rig.read_out(), [notify()]);
             rig.side.machine.receive_eof();
@@ -168,7 +168,10 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
                 assert_eq!(taken, bytes.len());
                 rig.side.drive(rig.now);
                 say(&mut rig, &text(&message(2)));
-                let lost = matches!(cause, Cause::CertificateExpired | Cause::CertificateRevoked);
+                let lost = matches!(
+                    cause,
+                    ResetCause::CertificateExpired | ResetCause::CertificateRevoked
+                );
                 let expected = if lost {
                     vec![]
                 } else {
@@ -204,7 +207,7 @@ fn rfc6120_4_9_3_16_the_same_in_plaintext_without_the_alerts() {
         }
         let mut session = side.machine.session().unwrap();
         session.send(&message(5)).unwrap();
-        session.reset(Cause::KeyRefresh);
+        session.reset(ResetCause::KeyRefresh);
         assert_eq!(tell(&mut side, ""), message(5) + RESET);
         assert_eq!(tell(&mut side, &message(6)), "");
         assert_eq!(

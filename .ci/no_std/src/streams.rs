@@ -12,7 +12,7 @@ use xmpp_stream::{
     Action, Connection, Decision, Event, Initiator, Negotiation, Responder,
     config::{HostConfig, InitiatorConfig, ResponderConfig},
     jid::Jid,
-    reset::Cause,
+    reset::ResetCause,
     sasl::{Decoy, Password, ScramKeys, Username},
     time::Instant,
     tls::{ClientTls, ServerTls},
@@ -52,7 +52,7 @@ pub fn conversation(provider: &Arc<CryptoProvider>, protection: Protection) -> O
         }
         if progress.messages == 1 {
             if let Some(session) = server.session() {
-                session.reset(Cause::KeyRefresh);
+                session.reset(ResetCause::KeyRefresh);
             }
         }
         carry(&mut client, &mut server);

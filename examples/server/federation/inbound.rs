@@ -53,7 +53,7 @@ struct Peer {
     sender: Sender<Answer>,
     answers: VecDeque<(RequestId, DialbackVerdict)>,
     ending: Option<Condition>,
-    reset: Option<Cause>,
+    reset: Option<ResetCause>,
     lines: Lines,
 }
 
@@ -95,7 +95,7 @@ impl App<Receiving> for Peer {
         None
     }
 
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         self.reset.take()
     }
 

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::event::{DialbackQuestion, DialbackRequest};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::reset::{Cause, Outcome, Plan, Planner, PlannerConfig};
+use xmpp_stream::reset::{Outcome, Plan, Planner, PlannerConfig, ResetCause};
 use xmpp_stream::stream::{Condition, Initiating, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{CloseTcp, Event, Initiator, SendError};
@@ -94,7 +94,7 @@ struct Link {
     /// Questions that wait for their answer.
     asked: Vec<(DialbackRequest, Sender<Answer>)>,
     state: State,
-    reset: Option<Cause>,
+    reset: Option<ResetCause>,
     lines: Lines,
 }
 
@@ -206,7 +206,7 @@ impl App<Initiating> for Link {
         None
     }
 
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         self.reset.take()
     }
 

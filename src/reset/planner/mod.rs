@@ -13,7 +13,7 @@
 //! after a reset or redirect, where the peer is there and waits: 3.3 speaks of
 //! servers gone *unexpectedly*, and 4.3.5 puts the staggering of resets on
 //! their sender. Until a connection has stood long enough
-//! ([`PlannerConfig::settled_after`]), each further end doubles the ceiling up
+//! ([`PlannerConfig::stable_after`]), each further end doubles the ceiling up
 //! to [`PlannerConfig::max_delay`], and the delay is drawn from its upper
 //! half: delays never shrink while nothing works, and a peer that always
 //! resets is visited exponentially rarer.
@@ -22,7 +22,7 @@
 //!
 //! 3.3 recommends TLS session resumption for reconnecting, 4.9.3.16 rules it
 //! out after a reset. [`Connect::resumption`] is therefore
-//! [`Resumption::Forbidden`] until a connection has been established anew.
+//! [`TlsResumption::Forbidden`] until a connection has been established anew.
 //! Tickets of the old context can still be around then, also some that arrived
 //! late; so each reset begins a new [`TicketEpoch`], and a ticket store serves
 //! one epoch only.
@@ -38,10 +38,10 @@ use core::time::Duration;
 use rustls::crypto::SecureRandom;
 
 pub use draw::stagger;
-pub use outcome::{Complaint, Ended, Outcome, Side};
-pub use plan::{Connect, GiveUp, Plan, Resumption, Target, TicketEpoch};
+pub use outcome::{Disconnect, Outcome, PeerError, Side};
+pub use plan::{Connect, GiveUp, Plan, Target, TicketEpoch, TlsResumption};
 
-use super::Cause;
+use super::ResetCause;
 use crate::time::Instant;
 
 /// Plans the next connection to one peer.
@@ -62,7 +62,7 @@ pub struct Planner {
     redirects: u32,
     epoch: TicketEpoch,
     /// The reset after which nothing was established yet.
-    after_reset: Option<Cause>,
+    after_reset: Option<ResetCause>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +102,7 @@ impl Planner {
             Outcome::Established => {
                 self.link = Link::Up { since: now };
                 self.after_reset = None;
-                Plan::Stay
+                Plan::Keep
             }
             Outcome::ConnectFailed => {
                 self.link = Link::Down;
@@ -118,47 +118,47 @@ impl Planner {
         self.epoch
     }
 
-    fn closed(&mut self, now: Instant, ended: Ended) -> Plan {
+    fn closed(&mut self, now: Instant, ended: Disconnect) -> Plan {
         let link = core::mem::replace(&mut self.link, Link::Down);
         let settled = match link {
             Link::Down => false,
-            Link::Up { since } => now.saturating_duration_since(since) >= self.config.settled_after,
+            Link::Up { since } => now.saturating_duration_since(since) >= self.config.stable_after,
         };
         // A peer that renegotiates does so however long the stream stood.
-        if settled && ended != Ended::TlsRenegotiation {
+        if settled && ended != Disconnect::TlsRenegotiation {
             self.ceiling = None;
             self.resets = 0;
             self.redirects = 0;
         }
         match (ended, link) {
-            (Ended::Closed { by: Side::Us } | Ended::LocalAbort, _) => {
+            (Disconnect::Closed { by: Side::Us } | Disconnect::LocalAbort, _) => {
                 Plan::GiveUp(GiveUp::Requested)
             }
-            (Ended::AuthenticationFailed, _) => Plan::GiveUp(GiveUp::AuthenticationFailed),
-            (Ended::StreamError(Complaint::Conflict), Link::Up { .. }) => {
+            (Disconnect::AuthenticationFailed, _) => Plan::GiveUp(GiveUp::AuthenticationFailed),
+            (Disconnect::StreamError(PeerError::Conflict), Link::Up { .. }) => {
                 Plan::GiveUp(GiveUp::Conflict)
             }
-            (Ended::Reset { cause, .. }, _) => self.reset(now, cause),
-            (Ended::StreamError(Complaint::SeeOtherHost), _) => self.redirect(now),
+            (Disconnect::Reset { cause, .. }, _) => self.reset(now, cause),
+            (Disconnect::StreamError(PeerError::SeeOtherHost), _) => self.redirect(now),
             // A conflict on a stream that was never established can have been
             // written by anyone on the path; it delays, and does not silence.
-            (Ended::StreamError(Complaint::Conflict), Link::Down)
+            (Disconnect::StreamError(PeerError::Conflict), Link::Down)
             | (
-                Ended::Closed { by: Side::Peer }
-                | Ended::Lost
-                | Ended::AuthenticationUnavailable
-                | Ended::NegotiationFailed
-                | Ended::ProtocolViolation
-                | Ended::TlsFailed
-                | Ended::TlsRenegotiation
-                | Ended::Internal
-                | Ended::StreamError(Complaint::Refused | Complaint::Unavailable),
+                Disconnect::Closed { by: Side::Peer }
+                | Disconnect::Lost
+                | Disconnect::AuthenticationUnavailable
+                | Disconnect::NegotiationFailed
+                | Disconnect::ProtocolViolation
+                | Disconnect::TlsFailed
+                | Disconnect::TlsRenegotiation
+                | Disconnect::Internal
+                | Disconnect::StreamError(PeerError::Refused | PeerError::Unavailable),
                 _,
             ) => self.connect(now, self.config.first_delay, Target::Original),
         }
     }
 
-    fn reset(&mut self, now: Instant, cause: Cause) -> Plan {
+    fn reset(&mut self, now: Instant, cause: ResetCause) -> Plan {
         // Whatever is planned now: the old context is void.
         self.epoch = self.epoch.next();
         self.after_reset = Some(cause);
@@ -197,8 +197,8 @@ impl Planner {
             at: now + delay,
             delay,
             resumption: match self.after_reset {
-                None => Resumption::Allowed,
-                Some(_) => Resumption::Forbidden,
+                None => TlsResumption::Allowed,
+                Some(_) => TlsResumption::Forbidden,
             },
             epoch: self.epoch,
             after_reset: self.after_reset,
@@ -218,7 +218,7 @@ pub struct PlannerConfig {
     first_delay: Duration,
     reset_delay: Duration,
     max_delay: Duration,
-    settled_after: Duration,
+    stable_after: Duration,
     max_resets: u32,
     max_redirects: u8,
 }
@@ -230,7 +230,7 @@ impl PlannerConfig {
             first_delay: Duration::from_secs(60),
             reset_delay: Duration::from_secs(5),
             max_delay: Duration::from_secs(600),
-            settled_after: Duration::from_secs(60),
+            stable_after: Duration::from_secs(60),
             max_resets: 10,
             max_redirects: 5,
         }
@@ -271,15 +271,15 @@ impl PlannerConfig {
 
     /// How long a connection must stay established for what happened before
     /// it to be forgotten; default 60 s.
-    pub const fn settled_after(self, settled_after: Duration) -> Self {
+    pub const fn stable_after(self, stable_after: Duration) -> Self {
         Self {
-            settled_after,
+            stable_after,
             ..self
         }
     }
 
     /// How many resets in a row, none of them after an established time of
-    /// [`settled_after`](Self::settled_after), are followed by another attempt;
+    /// [`stable_after`](Self::stable_after), are followed by another attempt;
     /// default 10. The next one gives up ([`GiveUp::TooManyResets`]).
     pub const fn max_resets(self, max_resets: u32) -> Self {
         Self { max_resets, ..self }

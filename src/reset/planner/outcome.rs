@@ -1,6 +1,6 @@
 //! What a planner is told: how connections fare and end.
 
-use crate::reset::Cause;
+use crate::reset::ResetCause;
 
 /// What became of a connection, or of the attempt to make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,13 +11,13 @@ pub enum Outcome {
     /// No connection came about: no address, refused, timed out.
     ConnectFailed,
     /// There was a connection, and it has ended, in whatever phase.
-    Closed(Ended),
+    Closed(Disconnect),
 }
 
 /// How a connection ended, as far as it matters for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ended {
+pub enum Disconnect {
     /// The stream was closed in order and without an error (RFC 6120 4.4).
     Closed {
         /// Who closed first.
@@ -27,11 +27,11 @@ pub enum Ended {
     Reset {
         /// Who sent `<reset/>`.
         by: Side,
-        /// Why; [`Cause::Other`] for a reset by the peer.
-        cause: Cause,
+        /// Why; [`ResetCause::Other`] for a reset by the peer.
+        cause: ResetCause,
     },
     /// The peer sent another stream error.
-    StreamError(Complaint),
+    StreamError(PeerError),
     /// The connection broke: FIN or RST without a closing tag, a truncated TLS
     /// connection, a deadline that passed.
     Lost,
@@ -67,10 +67,10 @@ pub enum Side {
 }
 
 /// What kind of stream error the peer sent (RFC 6120 4.9.3), by what it means
-/// for the next attempt. `<reset/>` is [`Ended::Reset`].
+/// for the next attempt. `<reset/>` is [`Disconnect::Reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Complaint {
+pub enum PeerError {
     /// `<conflict/>`: another stream took this one's place. Coming back would
     /// throw out the other, which would come back, too. (Believed of an
     /// established stream only.)

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use crate::{reset::Cause, time::Instant};
+use crate::{reset::ResetCause, time::Instant};
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ use crate::{reset::Cause, time::Instant};
 #[non_exhaustive]
 pub enum Plan {
     /// Nothing: the connection is up.
-    Stay,
+    Keep,
     /// Connect again, as described.
     Connect(Connect),
     /// Do not connect again without being told to.
@@ -27,7 +27,7 @@ pub struct Connect {
     pub delay: Duration,
     /// Whether the TLS handshake may resume a session. If not, no session id,
     /// ticket, PSK or early data may be offered (RFC 6120 4.9.3.16).
-    pub resumption: Resumption,
+    pub resumption: TlsResumption,
     /// The epoch the connection belongs to. Tickets are taken from and put
     /// into this epoch's store alone; stores of earlier epochs are dropped,
     /// and a ticket that arrives on a connection of an earlier epoch goes with
@@ -40,16 +40,16 @@ pub struct Connect {
     /// Stream management (XEP-0198) may resume its session once the new stream
     /// is authenticated: that is no TLS resumption. A token (XEP-0484) is a new
     /// authentication and allowed by the letter; after a cause that
-    /// [discards what is in flight](Cause::discards_in_flight) it should not
+    /// [discards what is in flight](ResetCause::discards_in_flight) it should not
     /// be used.
-    pub after_reset: Option<Cause>,
+    pub after_reset: Option<ResetCause>,
     /// Where to connect.
     pub target: Target,
 }
 
 /// Whether TLS session resumption may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resumption {
+pub enum TlsResumption {
     /// Recommended, with tickets of this epoch (RFC 6120 3.3).
     Allowed,
     /// Ruled out (RFC 6120 4.9.3.16).

@@ -70,13 +70,13 @@ fn at(seconds: u64) -> Instant {
     Instant::from_millis(seconds * 1_000)
 }
 
-const LOST: Outcome = Outcome::Closed(Ended::Lost);
-const RESET: Outcome = Outcome::Closed(Ended::Reset {
+const LOST: Outcome = Outcome::Closed(Disconnect::Lost);
+const RESET: Outcome = Outcome::Closed(Disconnect::Reset {
     by: Side::Peer,
-    cause: Cause::Other,
+    cause: ResetCause::Other,
 });
-const CONFLICT: Outcome = Outcome::Closed(Ended::StreamError(Complaint::Conflict));
-const REDIRECT: Outcome = Outcome::Closed(Ended::StreamError(Complaint::SeeOtherHost));
+const CONFLICT: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::Conflict));
+const REDIRECT: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::SeeOtherHost));
 
 #[track_caller]
 fn connect(plan: Plan) -> Connect {
@@ -97,7 +97,7 @@ fn delays(planner: &mut Planner, outcomes: impl IntoIterator<Item = Outcome>) ->
 fn rfc6120_3_3_1_first_delay_is_unpredictable_within_a_minute() {
     let first = |random| {
         let mut planner = planner(random);
-        assert_eq!(planner.next(at(0), Outcome::Established), Plan::Stay);
+        assert_eq!(planner.next(at(0), Outcome::Established), Plan::Keep);
         let plan = connect(planner.next(at(3_600), LOST));
         assert_eq!(plan.at, at(3_600) + plan.delay);
         plan.delay
@@ -134,12 +134,12 @@ fn rfc6120_3_3_3_resumption_is_allowed_after_a_loss_and_forbidden_after_a_reset(
     let mut planner = planner(seeded(1));
     let _ = planner.next(at(0), Outcome::Established);
     let after_loss = connect(planner.next(at(100), LOST));
-    assert_eq!(after_loss.resumption, Resumption::Allowed);
+    assert_eq!(after_loss.resumption, TlsResumption::Allowed);
     assert_eq!(after_loss.after_reset, None);
     let _ = planner.next(at(200), Outcome::Established);
     let after_reset = connect(planner.next(at(300), RESET));
-    assert_eq!(after_reset.resumption, Resumption::Forbidden);
-    assert_eq!(after_reset.after_reset, Some(Cause::Other));
+    assert_eq!(after_reset.resumption, TlsResumption::Forbidden);
+    assert_eq!(after_reset.after_reset, Some(ResetCause::Other));
 }
 
 #[test]
@@ -153,16 +153,16 @@ fn rfc6120_4_9_3_16_2_no_ticket_of_the_old_context_comes_back_at_a_later_reconne
     for outcome in [
         Outcome::ConnectFailed,
         LOST,
-        Outcome::Closed(Ended::TlsFailed),
+        Outcome::Closed(Disconnect::TlsFailed),
     ] {
         let again = connect(planner.next(at(200), outcome));
-        assert_eq!(again.resumption, Resumption::Forbidden, "{outcome:?}");
+        assert_eq!(again.resumption, TlsResumption::Forbidden, "{outcome:?}");
         assert_eq!(again.epoch, reset.epoch);
     }
     // Established anew, then lost: the new context's tickets, never the old's.
     let _ = planner.next(at(300), Outcome::Established);
     let later = connect(planner.next(at(400), LOST));
-    assert_eq!(later.resumption, Resumption::Allowed);
+    assert_eq!(later.resumption, TlsResumption::Allowed);
     assert_eq!(later.epoch, reset.epoch);
 }
 
@@ -172,13 +172,13 @@ fn rfc6120_4_9_3_16_2_our_own_reset_voids_tickets_too_and_the_cause_is_kept() {
     let _ = planner.next(at(0), Outcome::Established);
     let plan = connect(planner.next(
         at(100),
-        Outcome::Closed(Ended::Reset {
+        Outcome::Closed(Disconnect::Reset {
             by: Side::Us,
-            cause: Cause::CertificateRevoked,
+            cause: ResetCause::CertificateRevoked,
         }),
     ));
-    assert_eq!(plan.resumption, Resumption::Forbidden);
-    assert_eq!(plan.after_reset, Some(Cause::CertificateRevoked));
+    assert_eq!(plan.resumption, TlsResumption::Forbidden);
+    assert_eq!(plan.after_reset, Some(ResetCause::CertificateRevoked));
     assert_eq!(plan.epoch, planner.epoch());
 }
 
@@ -191,7 +191,7 @@ fn the_epoch_grows_even_if_the_reset_ends_in_giving_up() {
     );
     assert_eq!(planner.epoch().number(), 1);
     let plan = connect(planner.next(at(0), Outcome::ConnectFailed));
-    assert_eq!(plan.resumption, Resumption::Forbidden);
+    assert_eq!(plan.resumption, TlsResumption::Forbidden);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn rfc6120_5_3_5_a_renegotiating_peer_is_visited_ever_rarer_however_long_it_wait
     let mut seen = Vec::new();
     for _ in 0..6 {
         let _ = planner.next(at(0), Outcome::Established);
-        let plan = planner.next(at(9_999), Outcome::Closed(Ended::TlsRenegotiation));
+        let plan = planner.next(at(9_999), Outcome::Closed(Disconnect::TlsRenegotiation));
         seen.push(connect(plan).delay.as_secs());
     }
     assert_eq!(seen, [60, 120, 240, 480, 600, 600]);
@@ -262,10 +262,16 @@ fn rfc6120_5_3_5_a_renegotiating_peer_is_visited_ever_rarer_however_long_it_wait
 #[test]
 fn what_would_only_repeat_itself_is_given_up() {
     for (ended, reason) in [
-        (Ended::Closed { by: Side::Us }, GiveUp::Requested),
-        (Ended::LocalAbort, GiveUp::Requested),
-        (Ended::AuthenticationFailed, GiveUp::AuthenticationFailed),
-        (Ended::StreamError(Complaint::Conflict), GiveUp::Conflict),
+        (Disconnect::Closed { by: Side::Us }, GiveUp::Requested),
+        (Disconnect::LocalAbort, GiveUp::Requested),
+        (
+            Disconnect::AuthenticationFailed,
+            GiveUp::AuthenticationFailed,
+        ),
+        (
+            Disconnect::StreamError(PeerError::Conflict),
+            GiveUp::Conflict,
+        ),
     ] {
         let mut planner = planner(seeded(5));
         let _ = planner.next(at(0), Outcome::Established);
@@ -277,18 +283,18 @@ fn what_would_only_repeat_itself_is_given_up() {
 #[test]
 fn what_may_pass_is_tried_again_at_the_pace_of_a_loss() {
     for ended in [
-        Ended::Closed { by: Side::Peer },
-        Ended::Lost,
-        Ended::AuthenticationUnavailable,
-        Ended::NegotiationFailed,
-        Ended::ProtocolViolation,
-        Ended::TlsFailed,
-        Ended::TlsRenegotiation,
-        Ended::Internal,
-        Ended::StreamError(Complaint::Refused),
-        Ended::StreamError(Complaint::Unavailable),
+        Disconnect::Closed { by: Side::Peer },
+        Disconnect::Lost,
+        Disconnect::AuthenticationUnavailable,
+        Disconnect::NegotiationFailed,
+        Disconnect::ProtocolViolation,
+        Disconnect::TlsFailed,
+        Disconnect::TlsRenegotiation,
+        Disconnect::Internal,
+        Disconnect::StreamError(PeerError::Refused),
+        Disconnect::StreamError(PeerError::Unavailable),
         // Before anything is established: not to be believed.
-        Ended::StreamError(Complaint::Conflict),
+        Disconnect::StreamError(PeerError::Conflict),
     ] {
         let outcomes = [Outcome::Closed(ended); 3];
         let seen = delays(&mut planner(&HIGHEST), outcomes);

@@ -10,13 +10,13 @@ use super::{
     message::{ServerFirst, encode, escape, parse_server_final},
 };
 use crate::sasl::{
-    Authzid, ChannelBindingData, Error, MAX_MESSAGE, Mechanism, MechanismName, Outcome, Password,
-    Secret, Step, Username,
+    Authzid, ChannelBindingData, LoginResult, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep,
+    Password, SaslError, Secret, Username,
 };
 
 /// The initiating side of one SCRAM exchange.
 ///
-/// The keys that worked come with the [`Outcome`], for the next time.
+/// The keys that worked come with the [`LoginResult`], for the next time.
 pub struct ScramClient {
     hash: Hash,
     username: Username,
@@ -42,12 +42,12 @@ pub enum ClientBinding {
 
 /// What the client proves itself with.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub struct ScramCredentials {
     password: Option<Password>,
     keys: Option<ClientKeys>,
 }
 
-impl Credentials {
+impl ScramCredentials {
     /// A password.
     #[must_use]
     pub const fn password(password: Password) -> Self {
@@ -58,7 +58,7 @@ impl Credentials {
     }
 
     /// Keys kept from an earlier exchange, and no password: the exchange fails
-    /// with [`Error::NoPassword`] if the server changed salt, count or hash.
+    /// with [`SaslError::NoPassword`] if the server changed salt, count or hash.
     #[must_use]
     pub const fn keys(keys: ClientKeys) -> Self {
         Self {
@@ -118,9 +118,9 @@ impl Default for IterationBounds {
 }
 
 enum Phase {
-    Start(Credentials),
+    Start(ScramCredentials),
     FirstSent {
-        credentials: Credentials,
+        credentials: ScramCredentials,
         header: String,
         bare: String,
     },
@@ -152,7 +152,7 @@ impl ScramClient {
     pub fn new(
         hash: Hash,
         username: Username,
-        credentials: Credentials,
+        credentials: ScramCredentials,
         binding: ClientBinding,
         nonce: [u8; 18],
     ) -> Self {
@@ -177,7 +177,7 @@ impl ScramClient {
     pub(in crate::sasl) fn with_nonce(
         hash: Hash,
         username: Username,
-        credentials: Credentials,
+        credentials: ScramCredentials,
         binding: ClientBinding,
         nonce: String,
     ) -> Self {
@@ -206,17 +206,17 @@ impl ScramClient {
     fn server_first(
         &mut self,
         data: &[u8],
-        credentials: Credentials,
+        credentials: ScramCredentials,
         header: String,
         bare: &str,
-    ) -> Result<Step, Error> {
+    ) -> Result<MechanismStep, SaslError> {
         let first = ServerFirst::parse(data)?;
         match first.nonce.strip_prefix(&self.nonce) {
             Some(added) if !added.is_empty() => {}
-            _ => return Err(Error::Nonce),
+            _ => return Err(SaslError::Nonce),
         }
         if !self.bounds.contains(first.iterations) {
-            return Err(Error::Iterations {
+            return Err(SaslError::Iterations {
                 count: first.iterations,
             });
         }
@@ -246,13 +246,13 @@ impl ScramClient {
                     iterations: first.iterations,
                     transcript,
                 };
-                Ok(Step::Working)
+                Ok(MechanismStep::Working)
             }
-            (None, None) => Err(Error::NoPassword),
+            (None, None) => Err(SaslError::NoPassword),
         }
     }
 
-    fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> Step {
+    fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> MechanismStep {
         let auth_message = transcript.auth_message.as_bytes();
         let proof = Zeroizing::new(encode(keys.proof(auth_message).as_bytes()));
         // In one piece: growing would leave the proof behind.
@@ -261,7 +261,7 @@ impl ScramClient {
             server_signature: keys.server_signature(auth_message),
             keys,
         };
-        Step::Respond(message.into_bytes().into())
+        MechanismStep::Respond(message.into_bytes().into())
     }
 }
 
@@ -275,15 +275,15 @@ impl Mechanism for ScramClient {
         }
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let Phase::Start(credentials) = self.take_phase() else {
-            return Err(Error::OutOfSequence);
+            return Err(SaslError::OutOfSequence);
         };
         let header = self.header();
         let bare = format!("n={},r={}", escape(self.username.as_str()), self.nonce);
         let message = format!("{header}{bare}");
         if message.len() > MAX_MESSAGE {
-            return Err(Error::TooLong);
+            return Err(SaslError::TooLong);
         }
         self.phase = Phase::FirstSent {
             credentials,
@@ -293,7 +293,7 @@ impl Mechanism for ScramClient {
         Ok(Some(message.into_bytes().into()))
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match self.take_phase() {
             Phase::FirstSent {
                 credentials,
@@ -306,14 +306,14 @@ impl Mechanism for ScramClient {
             } => {
                 verify_server(data, &server_signature)?;
                 self.phase = Phase::Verified(keys);
-                Ok(Step::Respond(Secret::default()))
+                Ok(MechanismStep::Respond(Secret::default()))
             }
-            Phase::Verified(_) => Err(Error::Unexpected),
-            Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(Error::OutOfSequence),
+            Phase::Verified(_) => Err(SaslError::Unexpected),
+            Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         let Phase::Deriving {
             mut derivation,
             salt,
@@ -321,7 +321,7 @@ impl Mechanism for ScramClient {
             transcript,
         } = self.take_phase()
         else {
-            return Err(Error::OutOfSequence);
+            return Err(SaslError::OutOfSequence);
         };
         let Some(salted) = derivation.advance(SLICE) else {
             self.phase = Phase::Deriving {
@@ -330,13 +330,13 @@ impl Mechanism for ScramClient {
                 iterations,
                 transcript,
             };
-            return Ok(Step::Working);
+            return Ok(MechanismStep::Working);
         };
         let keys = ClientKeys::from_salted(self.hash, salt, iterations, &salted);
         Ok(self.client_final(keys, &transcript))
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match (self.take_phase(), data) {
             (
                 Phase::FinalSent {
@@ -346,16 +346,16 @@ impl Mechanism for ScramClient {
                 Some(data),
             ) => {
                 verify_server(data, &server_signature)?;
-                Ok(Outcome::server_verified().with_keys(keys))
+                Ok(LoginResult::server_verified().with_keys(keys))
             }
             (Phase::Verified(keys), None | Some([])) => {
-                Ok(Outcome::server_verified().with_keys(keys))
+                Ok(LoginResult::server_verified().with_keys(keys))
             }
-            (Phase::Verified(_), Some(_)) => Err(Error::Unexpected),
+            (Phase::Verified(_), Some(_)) => Err(SaslError::Unexpected),
             // The server may say so whenever it likes; it proved nothing.
             (Phase::FirstSent { .. } | Phase::Deriving { .. }, _)
-            | (Phase::FinalSent { .. }, None) => Err(Error::ServerNotVerified),
-            (Phase::Start(_) | Phase::Over, _) => Err(Error::OutOfSequence),
+            | (Phase::FinalSent { .. }, None) => Err(SaslError::ServerNotVerified),
+            (Phase::Start(_) | Phase::Over, _) => Err(SaslError::OutOfSequence),
         }
     }
 }
@@ -385,11 +385,11 @@ impl fmt::Debug for ScramClient {
 }
 
 /// Reads the server's final message; constant time as far as its content goes.
-fn verify_server(data: &[u8], expected: &Secret) -> Result<(), Error> {
-    let signature = parse_server_final(data)?.map_err(Error::Server)?;
+fn verify_server(data: &[u8], expected: &Secret) -> Result<(), SaslError> {
+    let signature = parse_server_final(data)?.map_err(SaslError::Server)?;
     if Secret::new(signature) == *expected {
         Ok(())
     } else {
-        Err(Error::ServerNotVerified)
+        Err(SaslError::ServerNotVerified)
     }
 }

@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{MAX_SALT, ScramError};
 use crate::sasl::{
-    Error, MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, Secret, password::check_prepared,
+    MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, SaslError, Secret, password::check_prepared,
 };
 
 /// The most octets of a nonce, both sides' parts together.
@@ -39,20 +39,20 @@ pub(super) enum Flag<'a> {
 }
 
 impl<'a> ClientFirst<'a> {
-    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, SaslError> {
         let message = text(data)?;
-        let (flag, rest) = message.split_once(',').ok_or(Error::Malformed)?;
-        let (authzid, bare) = rest.split_once(',').ok_or(Error::Malformed)?;
+        let (flag, rest) = message.split_once(',').ok_or(SaslError::Malformed)?;
+        let (authzid, bare) = rest.split_once(',').ok_or(SaslError::Malformed)?;
         let flag = match (flag, flag.strip_prefix("p=")) {
             ("n", _) => Flag::No,
             ("y", _) => Flag::Yes,
             (_, Some(name)) if is_binding_name(name) => Flag::Bound(name),
-            _ => return Err(Error::Malformed),
+            _ => return Err(SaslError::Malformed),
         };
         let authzid = match (authzid, authzid.strip_prefix("a=")) {
             ("", _) => None,
             (_, Some(name)) => Some(unescape(name, MAX_AUTHZID)?),
-            _ => return Err(Error::Malformed),
+            _ => return Err(SaslError::Malformed),
         };
         let mut attributes = Attributes::new(bare);
         let username = unescape(attributes.take(b'n')?, MAX_USERNAME)?;
@@ -60,7 +60,7 @@ impl<'a> ClientFirst<'a> {
         attributes.extensions()?;
         let (header, _) = message
             .split_at_checked(message.len() - bare.len())
-            .ok_or(Error::Malformed)?;
+            .ok_or(SaslError::Malformed)?;
         Ok(Self {
             flag,
             authzid,
@@ -82,7 +82,7 @@ pub(super) struct ServerFirst<'a> {
 }
 
 impl<'a> ServerFirst<'a> {
-    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, SaslError> {
         let message = text(data)?;
         let mut attributes = Attributes::new(message);
         let nonce = nonce(attributes.take(b'r')?)?;
@@ -90,7 +90,7 @@ impl<'a> ServerFirst<'a> {
         let iterations = positive(attributes.take(b'i')?)?;
         attributes.extensions()?;
         if salt.len() > MAX_SALT {
-            return Err(Error::TooLong);
+            return Err(SaslError::TooLong);
         }
         Ok(Self {
             nonce,
@@ -113,9 +113,9 @@ pub(super) struct ClientFinal<'a> {
 }
 
 impl<'a> ClientFinal<'a> {
-    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, SaslError> {
         // The proof comes last, behind any extensions.
-        let (without_proof, proof) = text(data)?.rsplit_once(",p=").ok_or(Error::Malformed)?;
+        let (without_proof, proof) = text(data)?.rsplit_once(",p=").ok_or(SaslError::Malformed)?;
         let mut attributes = Attributes::new(without_proof);
         let binding = decode(attributes.take(b'c')?)?;
         let nonce = nonce(attributes.take(b'r')?)?;
@@ -130,12 +130,12 @@ impl<'a> ClientFinal<'a> {
 }
 
 /// `server-final-message`: the server's signature, or its error.
-pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramError>, Error> {
+pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramError>, SaslError> {
     let mut attributes = Attributes::new(text(data)?);
     let verdict = match attributes.next()? {
         Some((b'v', value)) => Ok(decode(value)?),
         Some((b'e', value)) => Err(ScramError::from_value(value)),
-        _ => return Err(Error::Malformed),
+        _ => return Err(SaslError::Malformed),
     };
     attributes.extensions()?;
     Ok(verdict)
@@ -164,7 +164,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// The next attribute, whatever its name.
-    fn next(&mut self) -> Result<Option<(u8, &'a str)>, Error> {
+    fn next(&mut self) -> Result<Option<(u8, &'a str)>, SaslError> {
         let Some(rest) = self.rest else {
             return Ok(None);
         };
@@ -175,60 +175,60 @@ impl<'a> Attributes<'a> {
         self.rest = rest;
         match attribute.split_once('=') {
             Some((name, value)) if !value.is_empty() => match name.as_bytes() {
-                [b'm'] => Err(Error::UnknownExtension),
+                [b'm'] => Err(SaslError::UnknownExtension),
                 [name] if name.is_ascii_alphabetic() => Ok(Some((*name, value))),
-                _ => Err(Error::Malformed),
+                _ => Err(SaslError::Malformed),
             },
-            _ => Err(Error::Malformed),
+            _ => Err(SaslError::Malformed),
         }
     }
 
     /// The value of the next attribute, which must be called `name`.
-    fn take(&mut self, name: u8) -> Result<&'a str, Error> {
+    fn take(&mut self, name: u8) -> Result<&'a str, SaslError> {
         match self.next()? {
             Some((found, value)) if found == name => Ok(value),
-            _ => Err(Error::Malformed),
+            _ => Err(SaslError::Malformed),
         }
     }
 
     /// The rest: optional extensions, which nobody here understands.
-    fn extensions(mut self) -> Result<(), Error> {
+    fn extensions(mut self) -> Result<(), SaslError> {
         while let Some((name, _)) = self.next()? {
             if DEFINED.contains(&name) {
-                return Err(Error::Malformed);
+                return Err(SaslError::Malformed);
             }
         }
         Ok(())
     }
 }
 
-fn text(data: &[u8]) -> Result<&str, Error> {
+fn text(data: &[u8]) -> Result<&str, SaslError> {
     if data.len() > MAX_MESSAGE {
-        return Err(Error::TooLong);
+        return Err(SaslError::TooLong);
     }
     match core::str::from_utf8(data) {
         Ok(text) if !text.contains('\0') => Ok(text),
-        Ok(_) | Err(_) => Err(Error::Malformed),
+        Ok(_) | Err(_) => Err(SaslError::Malformed),
     }
 }
 
-fn nonce(value: &str) -> Result<&str, Error> {
+fn nonce(value: &str) -> Result<&str, SaslError> {
     if value.len() > MAX_NONCE {
-        return Err(Error::TooLong);
+        return Err(SaslError::TooLong);
     }
     // A comma cannot be left in a value.
     if value.bytes().all(|octet| matches!(octet, b'!'..=b'~')) {
         Ok(value)
     } else {
-        Err(Error::Malformed)
+        Err(SaslError::Malformed)
     }
 }
 
 /// `posit-number`; what does not fit is as good as `u32::MAX`.
-fn positive(value: &str) -> Result<u32, Error> {
+fn positive(value: &str) -> Result<u32, SaslError> {
     let digits = value.bytes().all(|octet| octet.is_ascii_digit());
     if !digits || value.starts_with('0') {
-        return Err(Error::Malformed);
+        return Err(SaslError::Malformed);
     }
     Ok(value.parse().unwrap_or(u32::MAX))
 }
@@ -241,7 +241,7 @@ fn is_binding_name(name: &str) -> bool {
 }
 
 /// Undoes [`escape`]; any other use of `=` is an error (RFC 5802 section 5.1).
-fn unescape(name: &str, limit: usize) -> Result<String, Error> {
+fn unescape(name: &str, limit: usize) -> Result<String, SaslError> {
     let mut parts = name.split('=');
     let mut plain = String::from(parts.next().unwrap_or_default());
     for part in parts {
@@ -254,17 +254,17 @@ fn unescape(name: &str, limit: usize) -> Result<String, Error> {
                 plain.push('=');
                 plain.push_str(rest);
             }
-            (None, None) => return Err(Error::Malformed),
+            (None, None) => return Err(SaslError::Malformed),
         }
     }
-    check_prepared(&plain, limit).map_err(|_| Error::Malformed)?;
+    check_prepared(&plain, limit).map_err(|_| SaslError::Malformed)?;
     Ok(plain)
 }
 
 /// `base64`, but not of nothing: no attribute's value may be empty.
-fn decode(value: &str) -> Result<Vec<u8>, Error> {
+fn decode(value: &str) -> Result<Vec<u8>, SaslError> {
     match STANDARD.decode(value) {
         Ok(octets) if !octets.is_empty() => Ok(octets),
-        Ok(_) | Err(_) => Err(Error::Malformed),
+        Ok(_) | Err(_) => Err(SaslError::Malformed),
     }
 }

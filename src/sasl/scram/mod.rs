@@ -27,7 +27,7 @@ mod server;
 
 use core::fmt;
 
-pub use client::{ClientBinding, Credentials, IterationBounds, ScramClient};
+pub use client::{ClientBinding, IterationBounds, ScramClient, ScramCredentials};
 pub(super) use kdf::Derivation;
 pub use keys::{ClientKeys, Decoy, KeysError, ScramKeys};
 pub use server::{AcceptorBinding, ScramAcceptor};

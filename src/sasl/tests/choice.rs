@@ -19,11 +19,15 @@ const ALL: [&str; 9] = [
     "EXTERNAL",
 ];
 
-fn verified() -> Means {
-    Means::new().verified()
+fn verified() -> Capabilities {
+    Capabilities::new().verified()
 }
 
-fn chosen(offer: Offer, means: Means, policy: Policy) -> Result<&'static str, Refusal> {
+fn chosen(
+    offer: MechanismOffer,
+    means: Capabilities,
+    policy: MechanismPolicy,
+) -> Result<&'static str, SelectError> {
     select(offer, means, policy).map(|choice| choice.mechanism().as_str())
 }
 
@@ -42,8 +46,8 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
     while !names.is_empty() {
         for rotation in 0..names.len() {
             names.rotate_left(1);
-            let policy = Policy::new().allow_plain();
-            let choice = chosen(Offer::new(names.iter().copied()), means, policy);
+            let policy = MechanismPolicy::new().allow_plain();
+            let choice = chosen(MechanismOffer::new(names.iter().copied()), means, policy);
             assert_eq!(choice, Ok(expected[0]), "{rotation} {names:?}");
         }
         names.retain(|name| *name != expected[0]);
@@ -55,7 +59,11 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
 fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
     let means = verified().password();
     assert_eq!(
-        chosen(Offer::new(["PLAIN", "SCRAM-SHA-1"]), means, Policy::new()),
+        chosen(
+            MechanismOffer::new(["PLAIN", "SCRAM-SHA-1"]),
+            means,
+            MechanismPolicy::new()
+        ),
         Ok("SCRAM-SHA-1")
     );
     for (names, means) in [
@@ -68,46 +76,50 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
         ),
         (&[], verified().password()),
     ] {
-        let choice = chosen(Offer::new(names.iter().copied()), means, Policy::new());
-        assert_eq!(choice, Err(Refusal::NoMechanism), "{names:?}");
+        let choice = chosen(
+            MechanismOffer::new(names.iter().copied()),
+            means,
+            MechanismPolicy::new(),
+        );
+        assert_eq!(choice, Err(SelectError::NoMechanism), "{names:?}");
     }
-    let strong = Policy::new().allow_plain().minimum(Hash::Sha256);
+    let strong = MechanismPolicy::new().allow_plain().minimum(Hash::Sha256);
     assert_eq!(
         chosen(
-            Offer::new(["SCRAM-SHA-1", "PLAIN"]),
+            MechanismOffer::new(["SCRAM-SHA-1", "PLAIN"]),
             verified().password(),
             strong
         ),
-        Err(Refusal::NoMechanism)
+        Err(SelectError::NoMechanism)
     );
 }
 
 #[test]
 fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
-    let means = Means::new().password().certificate();
-    let policy = Policy::new().allow_plain();
+    let means = Capabilities::new().password().certificate();
+    let policy = MechanismPolicy::new().allow_plain();
     for name in ["PLAIN", "SCRAM-SHA-512", "EXTERNAL"] {
-        let choice = chosen(Offer::new([name]), means, policy);
-        assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
+        let choice = chosen(MechanismOffer::new([name]), means, policy);
+        assert_eq!(choice, Err(SelectError::NotVerified), "{name}");
         assert_eq!(
-            chosen(Offer::new([name]), means.verified(), policy),
+            chosen(MechanismOffer::new([name]), means.verified(), policy),
             Ok(name)
         );
     }
     let scram = policy.dangerous_scram_to_unverified();
     assert_eq!(
-        chosen(Offer::new(["PLAIN", "SCRAM-SHA-1"]), means, scram),
+        chosen(MechanismOffer::new(["PLAIN", "SCRAM-SHA-1"]), means, scram),
         Ok("SCRAM-SHA-1")
     );
     for name in ["PLAIN", "EXTERNAL"] {
-        let choice = chosen(Offer::new([name]), means, scram);
-        assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
+        let choice = chosen(MechanismOffer::new([name]), means, scram);
+        assert_eq!(choice, Err(SelectError::NotVerified), "{name}");
     }
     assert_eq!(
         chosen(
-            Offer::new(["ANONYMOUS"]),
-            Means::new().anonymous(),
-            Policy::new()
+            MechanismOffer::new(["ANONYMOUS"]),
+            Capabilities::new().anonymous(),
+            MechanismPolicy::new()
         ),
         Ok("ANONYMOUS")
     );
@@ -122,9 +134,9 @@ fn xep0440_channel_binding_rules() {
     const BARE: &[&str] = &["SCRAM-SHA-256", "PLAIN"];
     const FOREIGN_PLUS: &[&str] = &["SCRAM-SHA3-512-PLUS", "SCRAM-SHA-256", "PLAIN"];
     let both = &[EXPORTER, END_POINT][..];
-    let no_common = Err(Refusal::Downgrade(Downgrade::NoCommonBinding));
-    let stripped = Err(Refusal::Downgrade(Downgrade::PlusStripped));
-    let no_mechanism = Err(Refusal::Downgrade(Downgrade::NoCommonMechanism));
+    let no_common = Err(SelectError::Downgrade(Downgrade::NoCommonBinding));
+    let stripped = Err(SelectError::Downgrade(Downgrade::PlusStripped));
+    let no_mechanism = Err(SelectError::Downgrade(Downgrade::NoCommonMechanism));
 
     let table: [(&[&str], Announced, &[ChannelBindingKind], _); 15] = [
         // No binding on this side: `n`, whatever is offered (rule 2).
@@ -166,7 +178,7 @@ fn xep0440_channel_binding_rules() {
         (FOREIGN_PLUS, None, both, no_mechanism),
     ];
     for (names, announced, ours, expected) in table {
-        let offer = Offer::new(names.iter().copied());
+        let offer = MechanismOffer::new(names.iter().copied());
         let offer = match announced {
             Some(bindings) => offer.announcing(bindings.iter().copied()),
             None => offer,
@@ -175,7 +187,7 @@ fn xep0440_channel_binding_rules() {
             .iter()
             .fold(verified().password(), |means, kind| means.binding(*kind));
         let row = (names, announced, ours);
-        let policy = Policy::new().allow_plain();
+        let policy = MechanismPolicy::new().allow_plain();
         let choice = select(offer, means, policy);
         assert_eq!(choice.map(Choice::flag), expected, "{row:?}");
         let mechanism = match expected {
@@ -188,7 +200,7 @@ fn xep0440_channel_binding_rules() {
         let required = select(offer, means, policy.binding(BindingUse::Required));
         match expected {
             Ok(Unsupported | NotOffered) => {
-                assert_eq!(required, Err(Refusal::BindingRequired), "{row:?}");
+                assert_eq!(required, Err(SelectError::BindingRequired), "{row:?}");
             }
             _ => assert_eq!(required, choice, "{row:?}"),
         }
@@ -212,9 +224,9 @@ fn xep0440_channel_binding_rules() {
 fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
     let bare = MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha1));
     let choice = select(
-        Offer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]),
+        MechanismOffer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]),
         verified().password().binding(EXPORTER),
-        Policy::new().allow(bare),
+        MechanismPolicy::new().allow(bare),
     )
     .unwrap();
     assert_eq!(choice.mechanism(), MechanismName::Scram(Hash::Sha1));
@@ -226,13 +238,14 @@ fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
 #[test]
 fn a_suspected_downgrade_ends_the_attempt() {
     let means = verified().password().anonymous().binding(EXPORTER);
-    let offer = Offer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
+    let offer =
+        MechanismOffer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
     assert_eq!(
-        chosen(offer, means, Policy::new()),
-        Err(Refusal::Downgrade(Downgrade::PlusStripped))
+        chosen(offer, means, MechanismPolicy::new()),
+        Err(SelectError::Downgrade(Downgrade::PlusStripped))
     );
     assert_eq!(
-        chosen(offer, means.certificate(), Policy::new()),
+        chosen(offer, means.certificate(), MechanismPolicy::new()),
         Ok("EXTERNAL")
     );
 }
@@ -240,7 +253,12 @@ fn a_suspected_downgrade_ends_the_attempt() {
 #[test]
 fn a_choice_finds_its_binding_data() {
     let means = verified().password().binding(END_POINT).binding(EXPORTER);
-    let choice = select(Offer::new(["SCRAM-SHA-1-PLUS"]), means, Policy::new()).unwrap();
+    let choice = select(
+        MechanismOffer::new(["SCRAM-SHA-1-PLUS"]),
+        means,
+        MechanismPolicy::new(),
+    )
+    .unwrap();
     assert_eq!(
         choice.client_binding(&[end_point(), exporter()]),
         Some(ClientBinding::Bound(exporter()))
@@ -296,7 +314,7 @@ fn a_mechanism_that_was_not_offered_is_refused() {
                 }
                 Err(condition) => {
                     assert_eq!(name, absent);
-                    assert_eq!(condition, Condition::InvalidMechanism);
+                    assert_eq!(condition, SaslCondition::InvalidMechanism);
                 }
             }
         }
@@ -313,13 +331,13 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
         [exporter()].into(),
     );
     // Somebody takes out -PLUS and the announcement.
-    let seen = Offer::new(["SCRAM-SHA-256"]);
+    let seen = MechanismOffer::new(["SCRAM-SHA-256"]);
     let means = verified().password().binding(EXPORTER);
-    let choice = select(seen, means, Policy::new()).unwrap();
+    let choice = select(seen, means, MechanismPolicy::new()).unwrap();
     let mut client = ScramClient::new(
         Hash::Sha256,
         user(),
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         choice.client_binding(&[exporter()]).unwrap(),
         [1; 18],
     );
@@ -328,7 +346,7 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
         .unwrap();
     let answer = account(Hash::Sha256);
     match run(&mut client, acceptor.as_mut(), &answer, Form::Short) {
-        End::Failure(condition) => assert_eq!(condition, Condition::NotAuthorized),
+        End::Failure(condition) => assert_eq!(condition, SaslCondition::NotAuthorized),
         end => panic!("{end:?}"),
     }
 }

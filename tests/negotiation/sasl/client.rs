@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xmpp_stream::close::AuthenticationFailure;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{self, Condition, Hash, Password, Username};
+use xmpp_stream::sasl::{self, Hash, Password, SaslCondition, Username};
 use xmpp_stream::stream::Initiating;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, Verification};
@@ -28,8 +28,8 @@ fn alice(via: Via) -> Hand<Initiating> {
     hand
 }
 
-fn policy(via: Via) -> sasl::Policy {
-    let policy = sasl::Policy::new().allow_plain();
+fn policy(via: Via) -> sasl::MechanismPolicy {
+    let policy = sasl::MechanismPolicy::new().allow_plain();
     match via {
         Via::Plain => policy.dangerous_scram_to_unverified(),
         _ => policy,
@@ -159,11 +159,14 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
     let mut step = sasl::Acceptor::response(&mut acceptor, Some(first.as_bytes()));
     let final_message = loop {
         step = match step {
-            sasl::ServerStep::Ask(_) => sasl::Acceptor::provide(
+            sasl::AcceptorStep::Ask(_) => sasl::Acceptor::provide(
                 &mut acceptor,
-                sasl::Answer::keys("alice".into(), crate::common::pair::keys(Hash::Sha256)),
+                sasl::CredentialAnswer::keys(
+                    "alice".into(),
+                    crate::common::pair::keys(Hash::Sha256),
+                ),
             ),
-            sasl::ServerStep::Challenge(data) => {
+            sasl::AcceptorStep::Challenge(data) => {
                 let data = STANDARD.encode(data.as_bytes());
                 hand.say(format!(
                     "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</challenge>"
@@ -171,9 +174,9 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
                 let answer = decoded(&hand.said(), "response");
                 sasl::Acceptor::response(&mut acceptor, Some(answer.as_bytes()))
             }
-            sasl::ServerStep::Working => sasl::Acceptor::work(&mut acceptor),
-            sasl::ServerStep::Success { data, .. } => break data.unwrap(),
-            sasl::ServerStep::Failure(condition) => panic!("{condition:?}"),
+            sasl::AcceptorStep::Working => sasl::Acceptor::work(&mut acceptor),
+            sasl::AcceptorStep::Success { data, .. } => break data.unwrap(),
+            sasl::AcceptorStep::Failure(condition) => panic!("{condition:?}"),
         };
     };
     let data = STANDARD.encode(final_message.as_bytes());
@@ -202,7 +205,7 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
     hand.say(failure("invalid-mechanism"));
     assert_eq!(hand.said(), FOOTER);
     hand.part();
-    let refused = AuthenticationFailure::Refused(Condition::InvalidMechanism);
+    let refused = AuthenticationFailure::Refused(SaslCondition::InvalidMechanism);
     assert_eq!(*refused_with(&hand), refused);
 }
 
@@ -244,12 +247,15 @@ fn a_binding_that_was_not_announced_is_given_up_once_and_only_for_scram() {
 #[test]
 fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
     for (name, condition) in [
-        ("not-authorized", Condition::NotAuthorized),
-        ("credentials-expired", Condition::CredentialsExpired),
-        ("account-disabled", Condition::AccountDisabled),
-        ("temporary-auth-failure", Condition::TemporaryAuthFailure),
+        ("not-authorized", SaslCondition::NotAuthorized),
+        ("credentials-expired", SaslCondition::CredentialsExpired),
+        ("account-disabled", SaslCondition::AccountDisabled),
+        (
+            "temporary-auth-failure",
+            SaslCondition::TemporaryAuthFailure,
+        ),
         // 6120-6.5-1
-        ("hello", Condition::NotAuthorized),
+        ("hello", SaslCondition::NotAuthorized),
     ] {
         let mut hand = alice(TLS);
         hand.say(offer(&["SCRAM-SHA-256", "PLAIN"]));

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use xmpp_stream::sasl::{Condition, Hash, MechanismName, MechanismSet};
+use xmpp_stream::sasl::{Hash, MechanismName, MechanismSet, SaslCondition};
 use xmpp_stream::stream::Receiving;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner};
@@ -204,11 +204,14 @@ fn rfc6120_6_6_1_the_namespaces_of_the_stream_before_are_gone() {
 #[test]
 fn rfc6120_6_5_2_1_the_application_names_the_condition() {
     for (condition, name) in [
-        (Condition::AccountDisabled, "account-disabled"),
-        (Condition::CredentialsExpired, "credentials-expired"),
-        (Condition::TemporaryAuthFailure, "temporary-auth-failure"),
-        (Condition::InvalidAuthzid, "invalid-authzid"),
-        (Condition::MechanismTooWeak, "mechanism-too-weak"),
+        (SaslCondition::AccountDisabled, "account-disabled"),
+        (SaslCondition::CredentialsExpired, "credentials-expired"),
+        (
+            SaslCondition::TemporaryAuthFailure,
+            "temporary-auth-failure",
+        ),
+        (SaslCondition::InvalidAuthzid, "invalid-authzid"),
+        (SaslCondition::MechanismTooWeak, "mechanism-too-weak"),
     ] {
         let mut hand = responder_at(TLS, At::Opened);
         hand.side.app = Box::new(move |machine, _| {

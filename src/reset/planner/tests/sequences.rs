@@ -15,9 +15,9 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         3 => Just(RESET),
         1 => Just(REDIRECT),
         1 => Just(CONFLICT),
-        1 => Just(Outcome::Closed(Ended::TlsRenegotiation)),
-        1 => Just(Outcome::Closed(Ended::AuthenticationFailed)),
-        1 => Just(Outcome::Closed(Ended::Closed { by: Side::Us })),
+        1 => Just(Outcome::Closed(Disconnect::TlsRenegotiation)),
+        1 => Just(Outcome::Closed(Disconnect::AuthenticationFailed)),
+        1 => Just(Outcome::Closed(Disconnect::Closed { by: Side::Us })),
     ]
 }
 
@@ -36,7 +36,7 @@ fn any_config() -> impl Strategy<Value = PlannerConfig> {
                 .first_delay(first)
                 .reset_delay(reset)
                 .max_delay(max)
-                .settled_after(settled)
+                .stable_after(settled)
                 .max_resets(resets)
                 .max_redirects(redirects)
         })
@@ -74,19 +74,19 @@ proptest! {
                     up_since = Some(now);
                 }
                 _ => if let Some(since) = up_since.take() {
-                    if now.saturating_duration_since(since) >= config.settled_after {
+                    if now.saturating_duration_since(since) >= config.stable_after {
                         last_in_streak = None;
                     }
                 }
             }
             let plan = planner.next(now, outcome);
             prop_assert_eq!(planner.epoch().number(), resets_seen);
-            prop_assert_eq!(plan == Plan::Stay, outcome == Outcome::Established);
+            prop_assert_eq!(plan == Plan::Keep, outcome == Outcome::Established);
             let Plan::Connect(connect) = plan else { continue };
             prop_assert_eq!(connect.at, now + connect.delay);
             prop_assert!(connect.delay <= config.max_delay);
             prop_assert_eq!(connect.epoch, planner.epoch());
-            prop_assert_eq!(connect.resumption == Resumption::Allowed, fresh_context);
+            prop_assert_eq!(connect.resumption == TlsResumption::Allowed, fresh_context);
             prop_assert_eq!(connect.after_reset.is_none(), fresh_context);
             if let Some(last) = last_in_streak {
                 prop_assert!(connect.delay >= last.min(config.max_delay / 2));
