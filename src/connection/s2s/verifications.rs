@@ -1,8 +1,8 @@
-//! What we have asked authoritative servers, and what they say (XEP-0220
+//! The keys that this side has asked authoritative servers about, and their answers (XEP-0220
 //! 2.1.2).
 //!
-//! An answer that is missed was asked for all the same: when it comes, it is no
-//! offence, and nothing new. So the question is kept for it, and counts.
+//! An answer that arrives after its deadline was asked for all the same: it is no offence, and has
+//! no effect. Because of that the question is kept until it arrives, and counts.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -10,12 +10,11 @@ use alloc::vec::Vec;
 
 use crate::event::KeyVerdict;
 use crate::jid::Jid;
-use crate::stream::DialbackError;
 use crate::stream::dialback::{DialbackContent, DialbackElement, DialbackVerdict};
+use crate::stream::{DialbackCondition, FirstLevelElement};
 use crate::time::Instant;
-use crate::xml::Element;
 
-/// See the module.
+/// The questions without an answer, and the last answer.
 #[derive(Debug)]
 pub(super) struct Verifications {
     unanswered: Vec<Verification>,
@@ -25,11 +24,11 @@ pub(super) struct Verifications {
 
 /// What an answer is.
 pub(super) enum Reply {
-    /// News.
+    /// It answers a question in time.
     InTime,
-    /// The application was told that there was none.
+    /// The application was told before that there was none.
     TooLate,
-    /// To no question of ours.
+    /// It answers no question of this side.
     Unasked,
 }
 
@@ -43,8 +42,9 @@ struct Verification {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    /// Until then it is in time.
+    /// It is in time until then.
     Due(Instant),
+    /// It did not arrive in time.
     Missed,
 }
 
@@ -54,7 +54,7 @@ impl Verifications {
         verdict: None,
     };
 
-    /// A question was sent, and is to be answered until then.
+    /// Records a question that was sent, and whose answer is due at `due`.
     pub(super) fn ask(&mut self, from: &Jid, to: &Jid, id: &str, due: Instant) {
         self.unanswered.push(Verification {
             from: from.domain_only(),
@@ -64,12 +64,12 @@ impl Verifications {
         });
     }
 
-    /// How many questions have no answer yet.
+    /// How many questions have no answer.
     pub(super) fn len(&self) -> usize {
         self.unanswered.len()
     }
 
-    /// The next time an answer is too late.
+    /// The next time at which an answer is overdue.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = |question: &Verification| match question.answer {
             Answer::Due(at) => Some(at),
@@ -78,18 +78,18 @@ impl Verifications {
         self.unanswered.iter().filter_map(due).min()
     }
 
-    /// Takes an answer, which answers one question, once.
-    pub(super) fn answered(&mut self, element: &Element<'_>) -> Reply {
-        let Some(Ok(DialbackElement {
+    /// Takes an answer. It answers one question, once.
+    pub(super) fn answer(&mut self, element: &FirstLevelElement<'_>) -> Reply {
+        let Some(DialbackElement {
             from,
             to,
             content: DialbackContent::Verified { id, verdict },
-        })) = DialbackElement::read(element)
+        }) = element.dialback()
         else {
             return Reply::Unasked;
         };
         let asked = |question: &Verification| {
-            question.from == to && question.to == from && question.id == id
+            question.from == *to && question.to == *from && question.id == *id
         };
         // A question that was asked again has the same answer.
         let due = |question: &Verification| asked(question) && question.answer != Answer::Missed;
@@ -101,19 +101,19 @@ impl Verifications {
         if question.answer == Answer::Missed {
             return Reply::TooLate;
         }
-        self.verdict = Some(question.with(verdict));
+        self.verdict = Some(question.with(*verdict));
         Reply::InTime
     }
 
-    /// Gives up one answer that is too late by now, if there is one.
-    pub(super) fn miss(&mut self, now: Instant) -> bool {
-        let late =
+    /// Gives up one answer that is overdue, if there is one.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        let overdue =
             |question: &&mut Verification| matches!(question.answer, Answer::Due(at) if at <= now);
-        let Some(question) = self.unanswered.iter_mut().find(late) else {
+        let Some(question) = self.unanswered.iter_mut().find(overdue) else {
             return false;
         };
         question.answer = Answer::Missed;
-        let none = DialbackVerdict::Error(DialbackError::RemoteServerTimeout);
+        let none = DialbackVerdict::Error(DialbackCondition::RemoteServerTimeout);
         self.verdict = Some(question.with(none));
         true
     }
@@ -122,7 +122,7 @@ impl Verifications {
         self.verdict.as_ref()
     }
 
-    /// Nobody waits any more.
+    /// Drops every question.
     pub(super) fn clear(&mut self) {
         self.unanswered.clear();
     }
