@@ -8,7 +8,7 @@ use super::gate::{Gate, Question, Verdict};
 use crate::config::HostConfig;
 use crate::jid::Jid;
 use crate::sasl::{self, Answer, Hash, ScramKeys};
-use crate::stream::{BindError, StreamError};
+use crate::stream::{BindCondition as BindError, StreamError};
 
 /// The open gate; answering consumes it. A handle that is dropped leaves the
 /// gate open.

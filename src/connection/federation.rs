@@ -21,7 +21,7 @@ use crate::event::{
 };
 use crate::jid::Jid;
 use crate::stream::dialback::{DialbackElement, DialbackVerdict};
-use crate::stream::{Condition, ElementClass, Input, Pair};
+use crate::stream::{ElementClass, Input, Pair, StreamCondition as Condition};
 use crate::time::Instant;
 use crate::xml::Element;
 

@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 use crate::config::HostConfig;
 use crate::jid::Jid;
 use crate::sasl::{self, Answer};
-use crate::stream::{BindError, StreamError};
+use crate::stream::{BindCondition as BindError, StreamError};
 
 /// What is asked.
 #[derive(Debug)]

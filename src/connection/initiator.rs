@@ -17,8 +17,8 @@ use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::sasl::{self, Mechanism, MechanismSet, Secret};
 use crate::stream::{
-    self, Act, Awaited, HeaderOut, Initiating, InitiatingPhase, Input, Kind, Leg, Opened,
-    OpeningClass, Output, Resource, SaslElement, StartTls, bind,
+    self, Act, Awaited, HeaderClass as OpeningClass, HeaderOut, Initiating, InitiatingPhase, Input,
+    Kind, Leg, Output, ParsedHeader as Opened, Resource, SaslElement, StartTls, bind,
 };
 use crate::time::Instant;
 use crate::tls;

@@ -16,7 +16,7 @@ use crate::close::{CloseReason, CloseTcp};
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::{Cause, KeyUsage, Usage, UsagePolicy};
-use crate::stream::{Kind, Opened};
+use crate::stream::{Kind, ParsedHeader as Opened};
 use crate::stream::{StreamError, Version};
 use crate::time::Instant;
 use crate::xml::{self, Checker, FrameKind, Framer};

@@ -10,7 +10,8 @@ use super::transport::Opening;
 use crate::close::{CloseReason, InternalError, Manner};
 use crate::reset::Side;
 use crate::stream::{
-    Act, Cause, Condition, Failure, Input, OwnHeader, StreamError, Tell, header::CLOSING_TAG,
+    Act, Cause, Failure, Input, OwnHeader, StreamCondition as Condition, StreamError, Tell,
+    header::CLOSING_TAG,
 };
 use crate::xml::{Fault, FaultClass, Frame};
 

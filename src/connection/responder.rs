@@ -22,9 +22,9 @@ use crate::jid::Jid;
 use crate::reset::UsagePolicy;
 use crate::sasl::{self, Acceptor, Identity, Secret};
 use crate::stream::{
-    self, Act, Awaited, BindError, BindRefusal, BindRequest, Input, Kind, Leg, Opened,
-    OpeningClass, Output, Receiving, ReceivingPhase, Security, StartTls, StreamError, Version,
-    bind, handshake, header::CLOSING_TAG,
+    self, Act, Awaited, BindCondition as BindError, BindRefusal, BindRequest,
+    HeaderClass as OpeningClass, Input, Kind, Leg, Output, ParsedHeader as Opened, Receiving,
+    ReceivingPhase, Security, StartTls, StreamError, Version, bind, handshake, header::CLOSING_TAG,
 };
 use crate::time::Instant;
 use crate::tls;

@@ -9,7 +9,9 @@ use crate::close::{CloseReason, Phase};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::reset::{Cause, UsagePolicy};
-use crate::stream::{Act, Awaited, Closing, Input, Kind, OpeningClass, Output, StreamError};
+use crate::stream::{
+    Act, Awaited, Closing, HeaderClass as OpeningClass, Input, Kind, Output, StreamError,
+};
 use crate::time::Instant;
 use crate::tls;
 use crate::xml::Header;

@@ -11,7 +11,7 @@ use crate::event::{DialbackAnswer, RequestId};
 use crate::jid::Jid;
 use crate::reset::Cause;
 use crate::stream::dialback::{MAX_ID_BYTES, write_verify};
-use crate::stream::{Awaited, Condition, ElementClass, classify, ns};
+use crate::stream::{Awaited, ElementClass, StreamCondition as Condition, classify, ns};
 use crate::xml;
 
 /// The established stream, or one between servers on which dialback goes on;
@@ -141,7 +141,7 @@ impl<'a> Session<'a> {
     /// [`Event::KeyVerdict`]: crate::Event::KeyVerdict
     /// [`Limits::verify_timeout`]: crate::limits::Limits::verify_timeout
     /// [`Limits::requests`]: crate::limits::Limits::requests
-    /// [`DialbackError::RemoteServerTimeout`]: crate::stream::DialbackError::RemoteServerTimeout
+    /// [`DialbackError::RemoteServerTimeout`]: crate::stream::DialbackCondition::RemoteServerTimeout
     pub fn verify(
         &mut self,
         from: &Jid,

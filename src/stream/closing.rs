@@ -10,7 +10,7 @@ use super::table::{
     Act, Cause, Failure, Inbound, Input, Local, NegotiationFailure, Output, OwnHeader, Tell, act,
     tell,
 };
-use super::{Condition, ElementClass, OpeningClass};
+use super::{ElementClass, HeaderClass as OpeningClass, StreamCondition as Condition};
 
 /// Phases of the end, in both roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

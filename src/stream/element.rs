@@ -15,8 +15,8 @@
 
 use super::starttls::Malformed;
 use super::{
-    BindError, Condition, DialbackContent, DialbackElement, DialbackVerdict, Features,
-    FeaturesClass, Kind, StartTls, StreamError, bind, ns,
+    BindCondition as BindError, DialbackContent, DialbackElement, DialbackVerdict, Features,
+    FeaturesClass, Kind, StartTls, StreamCondition as Condition, StreamError, bind, ns,
 };
 use crate::jid::Jid;
 use crate::xml::Element;

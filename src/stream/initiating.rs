@@ -34,7 +34,8 @@ use super::table::{
 };
 use super::tls_negotiation::{self, AfterTls, Next};
 use super::{
-    BindError, Condition, ElementClass, FeaturesClass, Kind, Offer, OpeningClass, VersionClass,
+    BindCondition as BindError, ElementClass, FeatureOffer as Offer, FeaturesClass,
+    HeaderClass as OpeningClass, Kind, StreamCondition as Condition, VersionClass,
 };
 
 /// The negotiator of an initiating entity: a client, or a server that opens a

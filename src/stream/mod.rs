@@ -39,14 +39,14 @@ mod tls_negotiation;
 #[doc = include_str!("tables.md")]
 pub mod tables {}
 
-pub use bind::{BindError, BindRequest};
+pub use bind::{BindCondition, BindRequest};
 pub use closing::Closing;
-pub use condition::Condition;
-pub use dialback::{DialbackContent, DialbackElement, DialbackError, DialbackVerdict};
+pub use condition::StreamCondition;
+pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict};
 pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
-pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
-pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
-pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
+pub use error::{ApplicationCondition, OtherHost, OtherHostError, StreamError};
+pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
+pub use header::{HeaderClass, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
 pub use initiating::{Exchange, Initiating, InitiatingPhase, LegacySession};
 pub use policy::{Conflict, Dialback, Policy, Security};
 pub use receiving::{Receiving, ReceivingPhase, Turn};

@@ -36,7 +36,9 @@ use super::table::{
     act, tell,
 };
 use super::tls_negotiation::{self, AfterTls, Next};
-use super::{Condition, ElementClass, Kind, OpeningClass, VersionClass};
+use super::{
+    ElementClass, HeaderClass as OpeningClass, Kind, StreamCondition as Condition, VersionClass,
+};
 
 /// The negotiator of a receiving entity: a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,10 @@
 //! whoever drives it. That keeps the state space small enough to be searched
 //! exhaustively, which the tests do.
 
-use super::{Condition, DialbackError, ElementClass, OpeningClass};
+use super::{
+    DialbackCondition as DialbackError, ElementClass, HeaderClass as OpeningClass,
+    StreamCondition as Condition,
+};
 
 /// What a negotiator is told, one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

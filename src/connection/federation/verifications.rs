@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use crate::event::KeyVerdict;
 use crate::jid::Jid;
-use crate::stream::DialbackError;
+use crate::stream::DialbackCondition as DialbackError;
 use crate::stream::dialback::{DialbackContent, DialbackElement, DialbackVerdict};
 use crate::time::Instant;
 use crate::xml::Element;

@@ -6,7 +6,7 @@ use crate::connection::link::Link;
 use crate::dialback::DialbackKey;
 use crate::event::{DialbackAnswer, DialbackQuestion, DialbackRequest, Proven, RequestId};
 use crate::jid::Jid;
-use crate::stream::DialbackError;
+use crate::stream::DialbackCondition as DialbackError;
 use crate::stream::dialback::{self, DialbackContent, DialbackElement, DialbackVerdict};
 use crate::xml::Frame;
 

@@ -7,7 +7,10 @@ use crate::config::{InitiatorSecurity, KeySource, Proof};
 use crate::connection::link::Link;
 use crate::event::{DialbackQuestion, Proven};
 use crate::jid::Jid;
-use crate::stream::{Condition, Features, Kind, Opened, OpeningClass, Sasl, handshake, ns};
+use crate::stream::{
+    Features, HeaderClass as OpeningClass, Kind, ParsedHeader as Opened, Sasl,
+    StreamCondition as Condition, handshake, ns,
+};
 use crate::tls;
 use crate::tls::identity::Purpose;
 use crate::xml::{Frame, Header};

@@ -7,7 +7,10 @@ use crate::connection::gate::{Gate, Question};
 use crate::connection::link::Link;
 use crate::jid::Jid;
 use crate::sasl::{self, Advertisement, Channel, MechanismSet, Secret, ServerStep};
-use crate::stream::{self, Condition, Input, Kind, Opened, OpeningClass, SaslElement};
+use crate::stream::{
+    self, HeaderClass as OpeningClass, Input, Kind, ParsedHeader as Opened, SaslElement,
+    StreamCondition as Condition,
+};
 use crate::tls;
 use crate::xml::Frame;
 

@@ -17,8 +17,9 @@ use crate::hex::hex;
 use crate::jid::Jid;
 use crate::sasl::MechanismName;
 use crate::stream::{
-    self, Condition, Dialback, FeaturesOut, HeaderOut, Input, Kind, Leg, Offer, Receiving,
-    StartTls, StreamError, Version, features::write_features, header::CLOSING_TAG,
+    self, Dialback, FeatureOffer as Offer, FeaturesOut, HeaderOut, Input, Kind, Leg, Receiving,
+    StartTls, StreamCondition as Condition, StreamError, Version, features::write_features,
+    header::CLOSING_TAG,
 };
 use crate::tls;
 

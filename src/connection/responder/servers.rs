@@ -12,8 +12,9 @@ use crate::event::{DialbackQuestion, Proven};
 use crate::jid::Jid;
 use crate::sasl::{self, Answer};
 use crate::stream::{
-    Condition, Dialback, DialbackContent, DialbackElement, DialbackError, DialbackVerdict, Input,
-    Kind, Opened, OpeningClass, Verdict, handshake, header::CLOSING_TAG,
+    Dialback, DialbackCondition as DialbackError, DialbackContent, DialbackElement,
+    DialbackVerdict, HeaderClass as OpeningClass, Input, Kind, ParsedHeader as Opened,
+    StreamCondition as Condition, Verdict, handshake, header::CLOSING_TAG,
 };
 use crate::tls;
 use crate::tls::identity::Purpose;

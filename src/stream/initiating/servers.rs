@@ -11,7 +11,7 @@
 
 use super::super::policy::{Dialback, Policy};
 use super::super::table::{Act, Cause, Tell, tell};
-use super::super::{Condition, ElementClass, PairAnswer};
+use super::super::{ElementClass, PairAnswer, StreamCondition as Condition};
 use super::{InitiatingPhase, Output, close, established, fail};
 
 /// An element of dialback while [`Federating`](InitiatingPhase::Federating) or

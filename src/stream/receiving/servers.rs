@@ -17,7 +17,9 @@
 use super::super::closing::is_proof;
 use super::super::policy::Policy;
 use super::super::table::{Act, Inbound, Input, Leg, Pair, Tell, act, tell};
-use super::super::{Closing, Condition, DialbackError, ElementClass};
+use super::super::{
+    Closing, DialbackCondition as DialbackError, ElementClass, StreamCondition as Condition,
+};
 use super::{Output, ReceivingPhase, fail};
 
 /// Whether the input is dialback's.
