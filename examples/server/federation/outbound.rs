@@ -72,7 +72,7 @@ async fn hold(server: Arc<Server>, mut link: Link, mut mailbox: Receiver<Letter>
             (planner.next(clock.now(), outcome), unsaid, worked)
         {
             sleep(plan.delay).await;
-            initiating = Some(config.again(&plan));
+            initiating = Some(config.for_reconnect(&plan));
         }
         link.ended(&server);
     }
