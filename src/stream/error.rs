@@ -97,16 +97,16 @@ impl StreamError {
     /// namespace of its own, standing alone.
     ///
     /// # Errors
-    /// [`ApplicationCondition`], if it is not one well-formed element, has no
+    /// [`ApplicationConditionError`], if it is not one well-formed element, has no
     /// namespace or one that is taken, or is longer than
     /// [`MAX_APPLICATION_BYTES`].
-    pub fn with_application(mut self, xml: &str) -> Result<Self, ApplicationCondition> {
+    pub fn with_application(mut self, xml: &str) -> Result<Self, ApplicationConditionError> {
         if xml.len() > MAX_APPLICATION_BYTES {
-            return Err(ApplicationCondition::TooLong);
+            return Err(ApplicationConditionError::TooLong);
         }
-        let element = StanzaBuf::parse(xml).map_err(|_| ApplicationCondition::NotOneElement)?;
+        let element = StanzaBuf::parse(xml).map_err(|_| ApplicationConditionError::NotOneElement)?;
         if is_reserved(element.as_stanza().ns()) {
-            return Err(ApplicationCondition::Namespace);
+            return Err(ApplicationConditionError::Namespace);
         }
         self.application = Some(xml.into());
         Ok(self)
@@ -356,7 +356,7 @@ pub struct OtherHostError;
 /// Why an element cannot be an application-specific condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ApplicationCondition {
+pub enum ApplicationConditionError {
     /// Not exactly one well-formed element.
     #[error("not exactly one well-formed XML element")]
     NotOneElement,

@@ -44,7 +44,7 @@ pub use closing::Closing;
 pub use condition::StreamCondition;
 pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict};
 pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
-pub use error::{ApplicationCondition, OtherHost, OtherHostError, StreamError};
+pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
 pub use header::{HeaderClass, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
 pub use initiating::{Exchange, Initiating, InitiatingPhase, LegacySession};

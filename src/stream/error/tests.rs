@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{
-    ApplicationCondition, MAX_APPLICATION_BYTES, MAX_TEXT_BYTES, OtherHost, OtherHostError,
+    ApplicationConditionError, MAX_APPLICATION_BYTES, MAX_TEXT_BYTES, OtherHost, OtherHostError,
     StreamError,
 };
 use crate::stream::testing::element;
@@ -193,20 +193,20 @@ fn rfc6120_4_9_2_5_inherited_namespaces_are_added_to_the_application_condition()
 fn application_conditions_are_checked() {
     let error = || StreamError::new(StreamCondition::UndefinedCondition);
     for (xml, reason) in [
-        ("", ApplicationCondition::NotOneElement),
-        ("text", ApplicationCondition::NotOneElement),
-        ("<a xmlns='u:x'>", ApplicationCondition::NotOneElement),
-        ("<a xmlns='u:x'/><b/>", ApplicationCondition::NotOneElement),
-        ("</stream:error>", ApplicationCondition::NotOneElement),
-        ("<x:a/>", ApplicationCondition::NotOneElement),
-        ("<a/>", ApplicationCondition::Namespace),
+        ("", ApplicationConditionError::NotOneElement),
+        ("text", ApplicationConditionError::NotOneElement),
+        ("<a xmlns='u:x'>", ApplicationConditionError::NotOneElement),
+        ("<a xmlns='u:x'/><b/>", ApplicationConditionError::NotOneElement),
+        ("</stream:error>", ApplicationConditionError::NotOneElement),
+        ("<x:a/>", ApplicationConditionError::NotOneElement),
+        ("<a/>", ApplicationConditionError::Namespace),
         (
             "<reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>",
-            ApplicationCondition::Namespace,
+            ApplicationConditionError::Namespace,
         ),
         (
             "<message xmlns='jabber:client'/>",
-            ApplicationCondition::Namespace,
+            ApplicationConditionError::Namespace,
         ),
     ] {
         assert_eq!(error().with_application(xml), Err(reason), "{xml}");
@@ -214,7 +214,7 @@ fn application_conditions_are_checked() {
     let long = format!("<a xmlns='u:x'>{}</a>", "a".repeat(MAX_APPLICATION_BYTES));
     assert_eq!(
         error().with_application(&long),
-        Err(ApplicationCondition::TooLong)
+        Err(ApplicationConditionError::TooLong)
     );
     let (most, more) = (
         "a".repeat(MAX_APPLICATION_BYTES - 19),
