@@ -11,7 +11,9 @@
 use crate::close::{AuthenticationFailure, CloseReason, CloseTcp};
 use crate::reset::{Cause, Complaint, Ended, Outcome, Side};
 use crate::sasl;
-use crate::stream::{Condition, DialbackError, DialbackVerdict, StreamError};
+use crate::stream::{
+    DialbackCondition as DialbackError, DialbackVerdict, StreamCondition as Condition, StreamError,
+};
 
 /// [`Outcome::Closed`] with what matters of the reason.
 impl From<&CloseTcp> for Outcome {

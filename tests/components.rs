@@ -9,7 +9,7 @@ use common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
 use xmpp_stream::component::ComponentSecret;
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::{Condition, Initiating, Receiving};
+use xmpp_stream::stream::{Initiating, Receiving, StreamCondition};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
@@ -51,7 +51,7 @@ fn told<N: Negotiation>(side: &Side<N>) -> Vec<String> {
     side.events.iter().map(tell).collect()
 }
 
-fn error_of<N: Negotiation>(side: &Side<N>) -> Condition {
+fn error_of<N: Negotiation>(side: &Side<N>) -> StreamCondition {
     match side.close.as_ref().map(|close| close.reason().clone()) {
         Some(CloseReason::StreamError { error, .. }) => error.condition(),
         other => panic!("{other:?}"),
@@ -101,8 +101,8 @@ fn xep0114_3_a_wrong_secret_is_not_authorized() {
         ["stream-opened", "stream-error not-authorized"]
     );
     assert_eq!(told(&pair.responder), ["stream-opened"]);
-    assert_eq!(error_of(&pair.initiator), Condition::NotAuthorized);
-    assert_eq!(error_of(&pair.responder), Condition::NotAuthorized);
+    assert_eq!(error_of(&pair.initiator), StreamCondition::NotAuthorized);
+    assert_eq!(error_of(&pair.responder), StreamCondition::NotAuthorized);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use common::hand::Hand;
 use common::lead::{At, Via, initiator_at, responder_at};
 use common::pki::TLS13;
 use malformed::rows::{NO_PROCEED, OUT_OF_TURN, bad_content, bad_headers, bad_hosts};
-use xmpp_stream::stream::Condition::{self, HostUnknown, PolicyViolation};
+use xmpp_stream::stream::StreamCondition::{self, HostUnknown, PolicyViolation};
 use xmpp_stream::{Manner, Negotiation};
 
 #[test]
@@ -171,7 +171,12 @@ fn is_element(input: &[u8]) -> bool {
 }
 
 /// Feeds it whole and byte by byte, and looks at the answer.
-fn refused<N: Negotiation>(hand: impl Fn() -> Hand<N>, at: At, input: &[u8], condition: Condition) {
+fn refused<N: Negotiation>(
+    hand: impl Fn() -> Hand<N>,
+    at: At,
+    input: &[u8],
+    condition: StreamCondition,
+) {
     let whole = answer(hand(), usize::MAX, input);
     let bytes = answer(hand(), 1, input);
     let about = format!("{at:?}: {}", show(input));

@@ -119,7 +119,7 @@ impl Client {
                 }),
             );
             sleep(plan.delay).await;
-            self.config = self.config.again(&plan);
+            self.config = self.config.for_reconnect(&plan);
         }
     }
 

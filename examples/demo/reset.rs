@@ -40,7 +40,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
         "-- the second connection, {} ms later",
         plan.delay.as_millis()
     );
-    let client = client.again(&plan);
+    let client = client.for_reconnect(&plan);
     let mut second = Pipe::open(setup, &client, &server, plan.at);
     second.expect(HandshakeKind::Resumed)?;
     second.message(2)?;
@@ -63,7 +63,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
         "-- the third connection, {} ms later",
         plan.delay.as_millis()
     );
-    let client = client.again(&plan);
+    let client = client.for_reconnect(&plan);
     let mut third = Pipe::open(setup, &client, &server, plan.at);
     third.expect(HandshakeKind::Full)?;
     third.message(3)?;

@@ -10,7 +10,7 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{
     self, Decoy, Hash, MechanismName, MechanismSet, Password, ScramKeys, Username,
 };
-use xmpp_stream::stream::BindError;
+use xmpp_stream::stream::BindCondition;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 
 use crate::pki::{Pki, provider};
@@ -111,6 +111,6 @@ fn grant(bind: BindDecision<'_>) {
     let local = bind.identity().map(|identity| identity.authcid.as_str());
     match Jid::from_parts(local, DOMAIN, Some(bind.resource().unwrap_or("orchard"))) {
         Ok(jid) => bind.accept(jid).expect("it has all its parts"),
-        Err(_) => bind.refuse(BindError::BadRequest),
+        Err(_) => bind.refuse(BindCondition::BadRequest),
     }
 }

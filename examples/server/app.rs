@@ -7,7 +7,7 @@ use xmpp_stream::connection::BindDecision;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::Cause;
 use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
-use xmpp_stream::stream::{BindError, Condition, Receiving, StreamError};
+use xmpp_stream::stream::{BindCondition, StreamCondition, Receiving, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
 
@@ -30,7 +30,7 @@ pub struct Client {
     jid: Option<Jid>,
     outgoing: VecDeque<String>,
     /// A stream error to end with.
-    ending: Option<Condition>,
+    ending: Option<StreamCondition>,
     /// A reset that is due once everything received is answered.
     reset: Option<ResetCause>,
 }
@@ -53,11 +53,11 @@ impl App<Receiving> for Client {
                 match stanzas::handle(stanza, jid, &self.server) {
                     Outcome::Nothing => {}
                     Outcome::Reply(reply) => self.outgoing.push_back(reply),
-                    Outcome::InvalidFrom => self.ending = Some(Condition::InvalidFrom),
+                    Outcome::InvalidFrom => self.ending = Some(StreamCondition::InvalidFrom),
                 }
             }
             // RFC 6120 4.9.3.24: nothing but stanzas is understood here.
-            Event::Element(_) => self.ending = Some(Condition::UnsupportedStanzaType),
+            Event::Element(_) => self.ending = Some(StreamCondition::UnsupportedStanzaType),
             Event::ResetAdvised(cause) => self.reset = Some(*cause),
             _ => {}
         }
@@ -85,8 +85,8 @@ impl App<Receiving> for Client {
     fn mail(&mut self, mail: Mail) {
         match mail {
             Mail::Stanza(stanza) => self.outgoing.push_back(stanza),
-            Mail::Replaced => self.ending = Some(Condition::Conflict),
-            Mail::Stop => self.ending = Some(Condition::SystemShutdown),
+            Mail::Replaced => self.ending = Some(StreamCondition::Conflict),
+            Mail::Stop => self.ending = Some(StreamCondition::SystemShutdown),
         }
     }
 }
@@ -115,7 +115,7 @@ impl Client {
             match session.send(stanza) {
                 Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
                 Err(SendError::Full { .. }) if self.outgoing.len() > BACKLOG => {
-                    self.ending = Some(Condition::ResourceConstraint);
+                    self.ending = Some(StreamCondition::ResourceConstraint);
                     return;
                 }
                 Err(SendError::Full { .. }) => return,
@@ -197,7 +197,7 @@ impl Client {
                 let bound = bind.accept(jid);
                 debug_assert_eq!(bound, Ok(()), "it has all its parts");
             }
-            _ => bind.refuse(BindError::BadRequest),
+            _ => bind.refuse(BindCondition::BadRequest),
         }
     }
 

@@ -56,11 +56,11 @@ pub enum InitiatorSecurity {
 
 /// Typestate: the protection of the stream is undecided.
 #[derive(Clone, Copy, Debug)]
-pub enum Undecided {}
+pub enum WantsSecurity {}
 
 /// Typestate: the protection of the stream is chosen.
 #[derive(Clone, Copy, Debug)]
-pub enum Chosen {}
+pub enum HasSecurity {}
 
 /// Builds an [`InitiatorConfig`]; see the [module](super). `For` says what
 /// initiates: a [`Client`], a [`Server`](super::Server) or a
@@ -89,7 +89,7 @@ pub struct InitiatorBuilder<State, For = Client> {
 impl InitiatorConfig {
     /// A client of the account `jid`: its domain is whom to talk to and whose
     /// certificate is expected, its resource, if any, is asked for.
-    pub fn client(jid: &Jid) -> InitiatorBuilder<Undecided> {
+    pub fn client(jid: &Jid) -> InitiatorBuilder<WantsSecurity> {
         InitiatorBuilder::new(Kind::ClientToServer, jid.clone(), jid.domain())
     }
 
@@ -98,7 +98,7 @@ impl InitiatorConfig {
     /// fresh store takes their place, for this connection and all later ones
     /// (RFC 6120 4.9.3.16). Derive each config from the one before.
     #[must_use]
-    pub fn again(&self, plan: &Connect) -> Arc<Self> {
+    pub fn for_reconnect(&self, plan: &Connect) -> Arc<Self> {
         let mut next = self.clone();
         next.resumption = match plan.resumption {
             TlsResumption::Allowed => Resumption::Allowed,
@@ -150,7 +150,7 @@ impl InitiatorConfig {
     }
 }
 
-impl<For> InitiatorBuilder<Undecided, For> {
+impl<For> InitiatorBuilder<WantsSecurity, For> {
     pub(super) fn new(kind: Kind, account: Jid, peer: &str) -> Self {
         Self {
             kind,
@@ -176,7 +176,7 @@ impl<For> InitiatorBuilder<Undecided, For> {
 
     /// TLS from the first byte, with ALPN `xmpp-client` or `xmpp-server`
     /// (XEP-0368); a component's has none.
-    pub fn direct_tls(self, tls: ClientTls) -> InitiatorBuilder<Chosen, For> {
+    pub fn direct_tls(self, tls: ClientTls) -> InitiatorBuilder<HasSecurity, For> {
         self.secured(InitiatorSecurity::DirectTls(tls))
     }
 
@@ -187,13 +187,13 @@ impl<For> InitiatorBuilder<Undecided, For> {
     pub fn dangerous_plaintext(
         mut self,
         random: &'static dyn SecureRandom,
-    ) -> InitiatorBuilder<Chosen, For> {
+    ) -> InitiatorBuilder<HasSecurity, For> {
         self.random = Some(random);
         self.sasl = self.sasl.dangerous_scram_to_unverified();
         self.secured(InitiatorSecurity::DangerousPlaintext)
     }
 
-    pub(super) fn secured(self, security: InitiatorSecurity) -> InitiatorBuilder<Chosen, For> {
+    pub(super) fn secured(self, security: InitiatorSecurity) -> InitiatorBuilder<HasSecurity, For> {
         InitiatorBuilder {
             kind: self.kind,
             account: self.account,
@@ -214,14 +214,14 @@ impl<For> InitiatorBuilder<Undecided, For> {
     }
 }
 
-impl InitiatorBuilder<Undecided, Client> {
+impl InitiatorBuilder<WantsSecurity, Client> {
     /// TLS by STARTTLS, without which nothing but the header is said.
-    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<Chosen, Client> {
+    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<HasSecurity, Client> {
         self.secured(InitiatorSecurity::StartTls(tls))
     }
 }
 
-impl InitiatorBuilder<Chosen, Client> {
+impl InitiatorBuilder<HasSecurity, Client> {
     /// Logs in with a password.
     pub fn password(self, username: Username, password: Password) -> Self {
         self.credentials(Credentials::Password {
@@ -257,7 +257,7 @@ impl InitiatorBuilder<Chosen, Client> {
     }
 }
 
-impl<For> InitiatorBuilder<Chosen, For> {
+impl<For> InitiatorBuilder<HasSecurity, For> {
     /// `xml:lang` of the stream (RFC 6120 4.7.4); default `en`. What is no
     /// language tag is passed over.
     pub fn lang(mut self, lang: &str) -> Self {

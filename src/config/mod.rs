@@ -52,7 +52,9 @@ mod responder;
 mod servers;
 
 pub use credentials::Credentials;
-pub use initiator::{Chosen, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, Undecided};
+pub use initiator::{
+    HasSecurity, InitiatorBuilder, InitiatorConfig, InitiatorSecurity, WantsSecurity,
+};
 pub use responder::{
     HostBuilder, HostConfig, ResponderBuilder, ResponderConfig, ResponderSecurity,
 };

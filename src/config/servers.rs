@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use rustls::crypto::SecureRandom;
 
 use super::{
-    Chosen, Credentials, HostBuilder, HostConfig, InitiatorBuilder, InitiatorConfig,
-    InitiatorSecurity, ResponderBuilder, ResponderConfig, ResponderSecurity, Undecided,
+    Credentials, HasSecurity, HostBuilder, HostConfig, InitiatorBuilder, InitiatorConfig,
+    InitiatorSecurity, ResponderBuilder, ResponderConfig, ResponderSecurity, WantsSecurity,
 };
 use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
@@ -39,24 +39,24 @@ pub enum Component {}
 impl InitiatorConfig {
     /// A server of the domain `own` that opens a stream to the domain `peer`,
     /// to send stanzas from the one to the other. Only the domainparts count.
-    pub fn server(own: &Jid, peer: &Jid) -> InitiatorBuilder<Undecided, Server> {
+    pub fn server(own: &Jid, peer: &Jid) -> InitiatorBuilder<WantsSecurity, Server> {
         InitiatorBuilder::new(Kind::ServerToServer, own.domain_only(), peer.domain())
     }
 
     /// An external component with the address `domain` (XEP-0114).
-    pub fn component(domain: &Jid) -> InitiatorBuilder<Undecided, Component> {
+    pub fn component(domain: &Jid) -> InitiatorBuilder<WantsSecurity, Component> {
         InitiatorBuilder::new(Kind::Component, domain.domain_only(), domain.domain())
     }
 }
 
-impl InitiatorBuilder<Undecided, Server> {
+impl InitiatorBuilder<WantsSecurity, Server> {
     /// TLS by STARTTLS, without which nothing but the header is said.
-    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<Chosen, Server> {
+    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<HasSecurity, Server> {
         self.secured(InitiatorSecurity::StartTls(tls))
     }
 }
 
-impl InitiatorBuilder<Chosen, Server> {
+impl InitiatorBuilder<HasSecurity, Server> {
     /// Proves the own domain with the TLS config's client certificate, by SASL
     /// EXTERNAL (XEP-0178), if the peer offers that and its own certificate is
     /// good for its domain by `trust`.
@@ -98,7 +98,7 @@ impl InitiatorBuilder<Chosen, Server> {
     }
 }
 
-impl InitiatorBuilder<Chosen, Component> {
+impl InitiatorBuilder<HasSecurity, Component> {
     /// The secret shared with the server.
     pub fn secret(mut self, secret: ComponentSecret) -> Self {
         self.proof = Some(Proof::Component(secret));

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use crate::dialback::DialbackKey;
 use crate::jid::Jid;
-use crate::stream::{DialbackError, DialbackVerdict};
+use crate::stream::{DialbackCondition as DialbackError, DialbackVerdict};
 
 /// A domain pair is verified: the initiating server may send stanzas `from` the
 /// one `to` the other.

@@ -52,7 +52,7 @@ impl<'a> BindRequest<'a> {
 /// and 7.7.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum BindError {
+pub enum BindCondition {
     /// The resource asked for cannot be processed (7.7.2.1).
     BadRequest,
     /// It is in use (7.7.2.2).
@@ -66,7 +66,7 @@ pub enum BindError {
     Other,
 }
 
-impl BindError {
+impl BindCondition {
     /// Every value.
     pub const ALL: [Self; 5] = [
         Self::BadRequest,
@@ -116,7 +116,7 @@ impl BindError {
     }
 }
 
-impl core::fmt::Display for BindError {
+impl core::fmt::Display for BindCondition {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.as_str())
     }
@@ -167,7 +167,7 @@ pub fn write_result(out: &mut String, id: &str, jid: &Jid) {
 }
 
 /// Appends the answer that no resource is bound; the stream goes on.
-pub fn write_error(out: &mut String, id: &str, error: BindError) {
+pub fn write_error(out: &mut String, id: &str, error: BindCondition) {
     open_iq(out, "error", id);
     out.push_str("<error");
     put::attribute(out, "type", error.error_type());

@@ -5,7 +5,7 @@ use crate::xml::FaultClass;
 /// A stream error condition (RFC 6120 section 4.9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Condition {
+pub enum StreamCondition {
     /// XML that cannot be processed; where a more specific condition applies
     /// that one is sent (4.9.3.1).
     BadFormat,
@@ -63,7 +63,7 @@ pub enum Condition {
     UnsupportedVersion,
 }
 
-impl Condition {
+impl StreamCondition {
     /// Every condition, in the order of the RFC.
     pub const ALL: [Self; 25] = [
         Self::BadFormat,
@@ -141,7 +141,7 @@ impl Condition {
     }
 }
 
-impl core::fmt::Display for Condition {
+impl core::fmt::Display for StreamCondition {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.as_str())
     }
@@ -149,7 +149,7 @@ impl core::fmt::Display for Condition {
 
 /// What the sender of faulty XML is told (RFC 6120 sections 11.1 to 11.6,
 /// 13.12).
-impl From<FaultClass> for Condition {
+impl From<FaultClass> for StreamCondition {
     fn from(class: FaultClass) -> Self {
         match class {
             FaultClass::NotWellFormed => Self::NotWellFormed,
@@ -164,14 +164,14 @@ impl From<FaultClass> for Condition {
 
 #[cfg(test)]
 mod tests {
-    use super::Condition;
+    use super::StreamCondition;
 
     #[test]
     fn rfc6120_4_9_3_all_25_conditions_read_back() {
-        for (index, condition) in Condition::ALL.into_iter().enumerate() {
-            assert_eq!(Condition::from_name(condition.as_str()), condition);
+        for (index, condition) in StreamCondition::ALL.into_iter().enumerate() {
+            assert_eq!(StreamCondition::from_name(condition.as_str()), condition);
             // Alphabetical in the RFC, so a swapped or doubled entry shows.
-            if let Some(next) = Condition::ALL.get(index + 1) {
+            if let Some(next) = StreamCondition::ALL.get(index + 1) {
                 assert!(condition.as_str() < next.as_str(), "{condition} < {next}");
             }
         }
@@ -180,15 +180,18 @@ mod tests {
     #[test]
     fn rfc6120_4_9_2_2_unknown_condition_is_undefined_condition() {
         for name in ["", "foo", "Reset", "reset ", "text"] {
-            assert_eq!(Condition::from_name(name), Condition::UndefinedCondition);
+            assert_eq!(
+                StreamCondition::from_name(name),
+                StreamCondition::UndefinedCondition
+            );
         }
     }
 
     #[test]
     fn rfc6120_4_9_3_13_1_old_name_is_recognised() {
         assert_eq!(
-            Condition::from_name("xml-not-well-formed"),
-            Condition::NotWellFormed
+            StreamCondition::from_name("xml-not-well-formed"),
+            StreamCondition::NotWellFormed
         );
     }
 }

@@ -12,12 +12,12 @@
 //! space around a key is dropped, as the XEP's examples have line breaks there.
 //!
 //! The error inside a dialback error is read whatever namespace of ours it is
-//! in; one that is not understood is [`DialbackError::Other`].
+//! in; one that is not understood is [`DialbackCondition::Other`].
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use super::{Condition, ns, put};
+use super::{StreamCondition, ns, put};
 use crate::dialback::DialbackKey;
 use crate::jid::Jid;
 use crate::xml::Element;
@@ -72,14 +72,14 @@ pub enum DialbackVerdict {
     /// It is not.
     Invalid,
     /// There is no answer, for another reason (2.4).
-    Error(DialbackError),
+    Error(DialbackCondition),
 }
 
 /// Why there is no answer (XEP-0220 2.5), as stanza error conditions (RFC
 /// 6120 8.3.3; `remote-connection-failed` is dialback's own).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum DialbackError {
+pub enum DialbackCondition {
     /// The domain in `to` is not hosted here.
     ItemNotFound,
     /// No connection to the authoritative server.
@@ -108,7 +108,7 @@ impl<'a> DialbackElement<'a> {
     ///
     /// # Errors
     /// The stream error that refuses it; see the [module](self).
-    pub fn read(element: &Element<'a>) -> Option<Result<Self, Condition>> {
+    pub fn read(element: &Element<'a>) -> Option<Result<Self, StreamCondition>> {
         match (element.name(), element.ns()) {
             ("result", ns::DIALBACK) => Some(Self::with(element, result)),
             ("verify", ns::DIALBACK) => Some(Self::with(element, verify)),
@@ -118,8 +118,8 @@ impl<'a> DialbackElement<'a> {
 
     fn with(
         element: &Element<'a>,
-        content: fn(&Element<'a>) -> Result<DialbackContent<'a>, Condition>,
-    ) -> Result<Self, Condition> {
+        content: fn(&Element<'a>) -> Result<DialbackContent<'a>, StreamCondition>,
+    ) -> Result<Self, StreamCondition> {
         Ok(Self {
             from: domain(element, "from")?,
             to: domain(element, "to")?,
@@ -149,7 +149,7 @@ impl core::fmt::Display for DialbackVerdict {
     }
 }
 
-impl DialbackError {
+impl DialbackCondition {
     /// Every value.
     pub const ALL: [Self; 10] = [
         Self::ItemNotFound,
@@ -209,7 +209,7 @@ impl DialbackError {
     }
 }
 
-impl core::fmt::Display for DialbackError {
+impl core::fmt::Display for DialbackCondition {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.as_str())
     }
@@ -274,18 +274,18 @@ fn write(
     }
 }
 
-fn result<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, Condition> {
+fn result<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
     Ok(match verdict(element)? {
         None => DialbackContent::Request { key: key(element)? },
         Some(verdict) => DialbackContent::Result(verdict),
     })
 }
 
-fn verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, Condition> {
+fn verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
     let id = element
         .attr("id")
         .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
-        .ok_or(Condition::BadFormat)?;
+        .ok_or(StreamCondition::BadFormat)?;
     Ok(match verdict(element)? {
         None => DialbackContent::Verify {
             id,
@@ -295,26 +295,26 @@ fn verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, Condition> {
     })
 }
 
-fn verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, Condition> {
+fn verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, StreamCondition> {
     Ok(match element.attr("type").as_deref() {
         None => None,
         Some("valid") => Some(DialbackVerdict::Valid),
         Some("invalid") => Some(DialbackVerdict::Invalid),
-        Some("error") => Some(DialbackVerdict::Error(DialbackError::read(element))),
-        Some(_) => return Err(Condition::BadFormat),
+        Some("error") => Some(DialbackVerdict::Error(DialbackCondition::read(element))),
+        Some(_) => return Err(StreamCondition::BadFormat),
     })
 }
 
-fn key(element: &Element<'_>) -> Result<DialbackKey, Condition> {
-    DialbackKey::new(put::trim(&element.text())).ok_or(Condition::BadFormat)
+fn key(element: &Element<'_>) -> Result<DialbackKey, StreamCondition> {
+    DialbackKey::new(put::trim(&element.text())).ok_or(StreamCondition::BadFormat)
 }
 
-fn domain(element: &Element<'_>, name: &str) -> Result<Jid, Condition> {
+fn domain(element: &Element<'_>, name: &str) -> Result<Jid, StreamCondition> {
     element
         .attr(name)
         .and_then(|address| Jid::parse(&address).ok())
         .filter(Jid::is_domain)
-        .ok_or(Condition::ImproperAddressing)
+        .ok_or(StreamCondition::ImproperAddressing)
 }
 
 #[cfg(test)]

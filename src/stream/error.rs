@@ -13,7 +13,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 use core::str::FromStr;
 
-use super::{Condition, ns, put};
+use super::{StreamCondition, ns, put};
 use crate::jid::Jid;
 use crate::xml::{Element, StanzaBuf};
 
@@ -34,7 +34,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// accompany it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamError {
-    condition: Condition,
+    condition: StreamCondition,
     unknown_name: Option<String>,
     other_host: Option<OtherHost>,
     text: Option<Text>,
@@ -51,14 +51,14 @@ impl StreamError {
     /// An error of that condition and nothing else.
     ///
     /// `see-other-host` must name a host (4.9.3.19), so
-    /// [`Condition::SeeOtherHost`] becomes `undefined-condition` here: see
+    /// [`StreamCondition::SeeOtherHost`] becomes `undefined-condition` here: see
     /// [`see_other_host`](Self::see_other_host). An `undefined-condition` is
     /// to be sent only together with an application-specific one (4.9.3.21):
     /// see [`with_application`](Self::with_application).
     #[must_use]
-    pub fn new(condition: Condition) -> Self {
+    pub fn new(condition: StreamCondition) -> Self {
         let condition = match condition {
-            Condition::SeeOtherHost => Condition::UndefinedCondition,
+            StreamCondition::SeeOtherHost => StreamCondition::UndefinedCondition,
             other => other,
         };
         Self::bare(condition)
@@ -70,7 +70,7 @@ impl StreamError {
     pub fn see_other_host(host: OtherHost) -> Self {
         Self {
             other_host: Some(host),
-            ..Self::bare(Condition::SeeOtherHost)
+            ..Self::bare(StreamCondition::SeeOtherHost)
         }
     }
 
@@ -97,16 +97,16 @@ impl StreamError {
     /// namespace of its own, standing alone.
     ///
     /// # Errors
-    /// [`ApplicationError`], if it is not one well-formed element, has no
+    /// [`ApplicationConditionError`], if it is not one well-formed element, has no
     /// namespace or one that is taken, or is longer than
     /// [`MAX_APPLICATION_BYTES`].
-    pub fn with_application(mut self, xml: &str) -> Result<Self, ApplicationError> {
+    pub fn with_application(mut self, xml: &str) -> Result<Self, ApplicationConditionError> {
         if xml.len() > MAX_APPLICATION_BYTES {
-            return Err(ApplicationError::TooLong);
+            return Err(ApplicationConditionError::TooLong);
         }
-        let element = StanzaBuf::parse(xml).map_err(|_| ApplicationError::NotOneElement)?;
+        let element = StanzaBuf::parse(xml).map_err(|_| ApplicationConditionError::NotOneElement)?;
         if is_reserved(element.as_stanza().ns()) {
-            return Err(ApplicationError::Namespace);
+            return Err(ApplicationConditionError::Namespace);
         }
         self.application = Some(xml.into());
         Ok(self)
@@ -118,15 +118,15 @@ impl StreamError {
     /// application-specific one.
     #[must_use]
     pub fn parse(error: &Element<'_>) -> Self {
-        let mut read = Self::bare(Condition::UndefinedCondition);
+        let mut read = Self::bare(StreamCondition::UndefinedCondition);
         let mut conditions = error
             .children()
             .filter(|child| child.ns() == ns::STREAM_ERRORS && child.name() != "text");
         if let Some(child) = conditions.next() {
-            read.condition = Condition::from_name(child.name());
+            read.condition = StreamCondition::from_name(child.name());
             match read.condition {
-                Condition::SeeOtherHost => read.other_host = child.text().parse().ok(),
-                Condition::UndefinedCondition if child.name() != read.condition.as_str() => {
+                StreamCondition::SeeOtherHost => read.other_host = child.text().parse().ok(),
+                StreamCondition::UndefinedCondition if child.name() != read.condition.as_str() => {
                     read.unknown_name = Some(put::bounded(child.name(), MAX_NAME_BYTES));
                 }
                 _ => {}
@@ -183,7 +183,7 @@ impl StreamError {
 
     /// The condition.
     #[must_use]
-    pub fn condition(&self) -> Condition {
+    pub fn condition(&self) -> StreamCondition {
         self.condition
     }
 
@@ -221,7 +221,7 @@ impl StreamError {
         self.application.as_deref()
     }
 
-    fn bare(condition: Condition) -> Self {
+    fn bare(condition: StreamCondition) -> Self {
         Self {
             condition,
             unknown_name: None,
@@ -232,8 +232,8 @@ impl StreamError {
     }
 }
 
-impl From<Condition> for StreamError {
-    fn from(condition: Condition) -> Self {
+impl From<StreamCondition> for StreamError {
+    fn from(condition: StreamCondition) -> Self {
         Self::new(condition)
     }
 }
@@ -356,7 +356,7 @@ pub struct OtherHostError;
 /// Why an element cannot be an application-specific condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ApplicationError {
+pub enum ApplicationConditionError {
     /// Not exactly one well-formed element.
     #[error("not exactly one well-formed XML element")]
     NotOneElement,

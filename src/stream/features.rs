@@ -15,7 +15,7 @@ use crate::xml::{Element, StanzaBuf};
 
 /// Whether something is offered, and whether it must be taken up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Offer {
+pub enum FeatureOffer {
     /// Not there.
     #[default]
     Absent,
@@ -31,14 +31,14 @@ pub enum Offer {
 pub struct FeaturesClass {
     /// STARTTLS. Required if it says so, and also if it is the only feature
     /// (RFC 6120 section 5.3.1).
-    pub starttls: Offer,
+    pub starttls: FeatureOffer,
     /// A list of SASL mechanisms is there, be it empty; always mandatory
     /// (6.3.1).
     pub sasl: bool,
     /// Resource binding is there; always mandatory (7.3.1).
     pub bind: bool,
     /// The session of RFC 3921: required unless marked `<optional/>`.
-    pub session: Offer,
+    pub session: FeatureOffer,
     /// Some feature not known here is mandatory (4.9.3.23).
     pub unknown_required: bool,
 }
@@ -46,7 +46,11 @@ pub struct FeaturesClass {
 impl FeaturesClass {
     /// Every value there is, for exhaustive checks of state tables.
     pub fn all() -> impl Iterator<Item = Self> {
-        const OFFERS: [Offer; 3] = [Offer::Absent, Offer::Offered, Offer::Required];
+        const OFFERS: [FeatureOffer; 3] = [
+            FeatureOffer::Absent,
+            FeatureOffer::Offered,
+            FeatureOffer::Required,
+        ];
         (0..8u8).flat_map(|bits| {
             OFFERS.into_iter().flat_map(move |starttls| {
                 OFFERS.into_iter().map(move |session| Self {
@@ -88,16 +92,16 @@ impl<'a> Features<'a> {
             session: self.session(),
             unknown_required: self
                 .unknown()
-                .any(|feature| is_required(&feature) == Offer::Required),
+                .any(|feature| is_required(&feature) == FeatureOffer::Required),
         }
     }
 
     /// STARTTLS (RFC 6120 section 5.3.1).
     #[must_use]
-    pub fn starttls(&self) -> Offer {
+    pub fn starttls(&self) -> FeatureOffer {
         match self.0.child("starttls", ns::TLS) {
-            None => Offer::Absent,
-            Some(_) if self.features().count() == 1 => Offer::Required,
+            None => FeatureOffer::Absent,
+            Some(_) if self.features().count() == 1 => FeatureOffer::Required,
             Some(starttls) => is_required(&starttls),
         }
     }
@@ -141,11 +145,13 @@ impl<'a> Features<'a> {
     /// The session of RFC 3921. Servers of today offer it for old clients'
     /// sake, marked `<optional/>`.
     #[must_use]
-    pub fn session(&self) -> Offer {
+    pub fn session(&self) -> FeatureOffer {
         match self.0.child("session", ns::SESSION) {
-            None => Offer::Absent,
-            Some(session) if session.child("optional", ns::SESSION).is_some() => Offer::Offered,
-            Some(_) => Offer::Required,
+            None => FeatureOffer::Absent,
+            Some(session) if session.child("optional", ns::SESSION).is_some() => {
+                FeatureOffer::Offered
+            }
+            Some(_) => FeatureOffer::Required,
         }
     }
 
@@ -171,7 +177,7 @@ impl<'a> Features<'a> {
 pub struct FeaturesOut<'a> {
     /// STARTTLS. While it is required nothing else should be offered (RFC
     /// 6120 section 5.3.1).
-    pub starttls: Offer,
+    pub starttls: FeatureOffer,
     /// SASL mechanisms in order of preference; none leaves the list out.
     pub mechanisms: &'a [&'a str],
     /// The channel bindings supported (XEP-0440); none leaves the list out.
@@ -189,13 +195,13 @@ pub struct FeaturesOut<'a> {
 /// Appends `<stream:features>..</stream:features>`.
 pub fn write_features(out: &mut String, features: &FeaturesOut<'_>) {
     out.push_str("<stream:features>");
-    if features.starttls != Offer::Absent {
+    if features.starttls != FeatureOffer::Absent {
         empty_element(
             out,
             "starttls",
             ns::TLS,
             match features.starttls {
-                Offer::Required => "required",
+                FeatureOffer::Required => "required",
                 _ => "",
             },
         );
@@ -297,10 +303,10 @@ fn empty_element(out: &mut String, name: &str, namespace: &str, child: &str) {
     }
 }
 
-fn is_required(feature: &Element<'_>) -> Offer {
+fn is_required(feature: &Element<'_>) -> FeatureOffer {
     match feature.child("required", feature.ns()) {
-        Some(_) => Offer::Required,
-        None => Offer::Offered,
+        Some(_) => FeatureOffer::Required,
+        None => FeatureOffer::Offered,
     }
 }
 

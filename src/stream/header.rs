@@ -20,7 +20,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
-use super::{Condition, lang, ns, put};
+use super::{StreamCondition, lang, ns, put};
 use crate::jid::{Jid, JidError};
 use crate::xml::Header;
 
@@ -173,7 +173,7 @@ impl<'a> HeaderOut<'a> {
 
     /// The header a receiving entity answers with. `id` has at least 128 bits
     /// nobody can foretell and is new for each header (4.7.3); `to` and
-    /// `version` follow from the initial header: see [`Opened::answer`].
+    /// `version` follow from the initial header: see [`ParsedHeader::answer`].
     #[must_use]
     pub const fn response(kind: Kind, from: &'a str, id: &'a str, lang: &'a str) -> Self {
         Self {
@@ -226,25 +226,25 @@ pub enum VersionClass {
 
 /// A peer's header as a state table sees it: finite, and without texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OpeningClass {
+pub enum HeaderClass {
     /// Acceptable as a header; whether host and addresses suit is decided
     /// elsewhere.
     Valid(VersionClass),
     /// To be refused with this stream error.
-    Bad(Condition),
+    Bad(StreamCondition),
 }
 
-impl OpeningClass {
-    /// Every value [`Opened::read`] can yield, and `invalid-from` for a header
+impl HeaderClass {
+    /// Every value [`ParsedHeader::read`] can yield, and `invalid-from` for a header
     /// that names another peer than the one expected.
     pub const ALL: [Self; 7] = [
         Self::Valid(VersionClass::Current),
         Self::Valid(VersionClass::Legacy),
-        Self::Bad(Condition::InvalidNamespace),
-        Self::Bad(Condition::BadFormat),
-        Self::Bad(Condition::UnsupportedVersion),
-        Self::Bad(Condition::ImproperAddressing),
-        Self::Bad(Condition::InvalidFrom),
+        Self::Bad(StreamCondition::InvalidNamespace),
+        Self::Bad(StreamCondition::BadFormat),
+        Self::Bad(StreamCondition::UnsupportedVersion),
+        Self::Bad(StreamCondition::ImproperAddressing),
+        Self::Bad(StreamCondition::InvalidFrom),
     ];
 }
 
@@ -252,10 +252,10 @@ impl OpeningClass {
 /// and no more (RFC 6120 section 4.3.6).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Opened<'a> {
+pub struct ParsedHeader<'a> {
     /// The verdict. The other fields hold what could be read also of a header
     /// that is to be refused, as its answer still needs it (4.9.1.2).
-    pub class: OpeningClass,
+    pub class: HeaderClass,
     /// `from`: absent or empty, an address, or none.
     pub from: Result<Option<Jid>, JidError>,
     /// `to`, in the same way.
@@ -272,7 +272,7 @@ pub struct Opened<'a> {
     answer: Option<Version>,
 }
 
-impl<'a> Opened<'a> {
+impl<'a> ParsedHeader<'a> {
     /// Reads and judges the header of a stream of that kind; `role` is our
     /// own, so that `Receiving` reads initial headers.
     #[must_use]
@@ -284,16 +284,16 @@ impl<'a> Opened<'a> {
             Some(text) => Version::parse(&text),
         };
         let class = match version {
-            _ if header.ns() != ns::STREAM => OpeningClass::Bad(Condition::InvalidNamespace),
-            _ if header.name() != "stream" => OpeningClass::Bad(Condition::BadFormat),
+            _ if header.ns() != ns::STREAM => HeaderClass::Bad(StreamCondition::InvalidNamespace),
+            _ if header.name() != "stream" => HeaderClass::Bad(StreamCondition::BadFormat),
             _ if !is_content_ns(header.content_ns(), kind) => {
-                OpeningClass::Bad(Condition::InvalidNamespace)
+                HeaderClass::Bad(StreamCondition::InvalidNamespace)
             }
-            None => OpeningClass::Bad(Condition::UnsupportedVersion),
+            None => HeaderClass::Bad(StreamCondition::UnsupportedVersion),
             _ if !addresses_fit(&from, &to, kind, role) => {
-                OpeningClass::Bad(Condition::ImproperAddressing)
+                HeaderClass::Bad(StreamCondition::ImproperAddressing)
             }
-            Some(version) => OpeningClass::Valid(version.class()),
+            Some(version) => HeaderClass::Valid(version.class()),
         };
         Self {
             class,

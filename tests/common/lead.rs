@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::{ClientConnection, ServerConnection};
 use xmpp_stream::config::{
-    Chosen, Credentials, HostConfig, InitiatorBuilder, InitiatorConfig, ResponderConfig,
+    Credentials, HasSecurity, HostConfig, InitiatorBuilder, InitiatorConfig, ResponderConfig,
 };
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
@@ -64,7 +64,7 @@ pub fn initiator(via: Via) -> Hand<Initiating> {
 
 pub fn initiator_with(
     via: Via,
-    adjust: impl FnOnce(InitiatorBuilder<Chosen>) -> InitiatorBuilder<Chosen>,
+    adjust: impl FnOnce(InitiatorBuilder<HasSecurity>) -> InitiatorBuilder<HasSecurity>,
 ) -> Hand<Initiating> {
     let builder = InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap());
     let tls = |version| ClientTls::new(Arc::new(pki().client(&setup(version))));

@@ -352,7 +352,7 @@ impl<N: Subject> Player<N> {
             // None of these is heard any more.
             self.machine.receive_eof();
             self.machine.fail(xmpp_stream::stream::StreamError::new(
-                xmpp_stream::stream::Condition::Conflict,
+                xmpp_stream::stream::StreamCondition::Conflict,
             ));
             self.machine.abort();
             self.machine.transport_failed();

@@ -2,7 +2,7 @@
 //! same scenes in either role, in plaintext and under TLS.
 
 use xmpp_stream::reset::Cause;
-use xmpp_stream::stream::{Condition, StreamError};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::{Connection, EventBuf, Negotiation};
 
 use super::bench::Carrier;
@@ -102,7 +102,7 @@ fn act<N: Negotiation>(
         Does::Close(at) if at == *told => machine.session().unwrap().close(),
         Does::Reset(at, cause) if at == *told => machine.session().unwrap().reset(cause),
         Does::Fail(at) if at == *told => {
-            machine.fail(StreamError::new(Condition::PolicyViolation));
+            machine.fail(StreamError::new(StreamCondition::PolicyViolation));
         }
         Does::Abort(at) if at == *told => machine.abort(),
         _ => {}

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rustls::crypto::SecureRandom;
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::BindError;
+use xmpp_stream::stream::BindCondition;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Responder};
 
@@ -89,7 +89,7 @@ fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
         let app = move |machine: &mut Responder| match machine.decision() {
             Some(Decision::Bind(bind)) if log.borrow().is_empty() => {
                 log.borrow_mut().push(bind.generated().to_string());
-                bind.refuse(BindError::Conflict);
+                bind.refuse(BindCondition::Conflict);
             }
             Some(Decision::Bind(bind)) => {
                 let resource = bind.generated().to_string();

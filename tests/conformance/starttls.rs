@@ -211,7 +211,7 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
             panic!("no connection");
         };
         assert_eq!(plan.target, Target::Redirect);
-        let initiator = Initiator::new(first.again(&plan), now);
+        let initiator = Initiator::new(first.for_reconnect(&plan), now);
         let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
         let mut pair = Pair::new(initiator, Responder::new(server(Some(tls)), now));
         pair.settle();

@@ -1,7 +1,7 @@
 //! Streams (RFC 6120 4): restarts, what may be said when, headers, errors.
 
 use xmpp_stream::config::{HostConfig, ResponderConfig};
-use xmpp_stream::stream::{Condition, Initiating, OtherHost, Receiving, StreamError};
+use xmpp_stream::stream::{Initiating, OtherHost, Receiving, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
@@ -145,18 +145,18 @@ fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
         for (element, condition) in [
             (
                 "<message xmlns='jabber:server'/>",
-                Condition::InvalidNamespace,
+                StreamCondition::InvalidNamespace,
             ),
             (
                 "<s:message xmlns:s='jabber:server'/>",
-                Condition::InvalidNamespace,
+                StreamCondition::InvalidNamespace,
             ),
-            ("<message xmlns=''/>", Condition::InvalidNamespace),
+            ("<message xmlns=''/>", StreamCondition::InvalidNamespace),
             (
                 "<c:message xmlns:c='jabber:client'/>",
-                Condition::BadNamespacePrefix,
+                StreamCondition::BadNamespacePrefix,
             ),
-            ("<massage/>", Condition::UnsupportedStanzaType),
+            ("<massage/>", StreamCondition::UnsupportedStanzaType),
         ] {
             let sent = hand.side.machine.session().unwrap().send(element);
             assert_eq!(sent, Err(SendError::Refused(condition)), "{element}");
@@ -295,8 +295,8 @@ fn refusing(error: StreamError) -> Hand<Receiving> {
 fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
     let elsewhere = OtherHost::new("other.example", Some(9222)).unwrap();
     for error in [
-        StreamError::new(Condition::HostGone),
-        StreamError::new(Condition::HostUnknown),
+        StreamError::new(StreamCondition::HostGone),
+        StreamError::new(StreamCondition::HostUnknown),
         StreamError::see_other_host(elsewhere),
     ] {
         let condition = error.condition();
@@ -336,6 +336,6 @@ fn rfc6120_4_9_2_4_the_text_of_an_error_means_nothing() {
     let CloseReason::StreamError { error, .. } = hand.close().reason() else {
         panic!("{:?}", hand.close());
     };
-    assert_eq!(error.condition(), Condition::Conflict);
+    assert_eq!(error.condition(), StreamCondition::Conflict);
     assert!(error.other_host().is_none());
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use xmpp_stream::stream::{Condition, Initiating, Receiving, StreamError};
+use xmpp_stream::stream::{Initiating, Receiving, StreamCondition, StreamError};
 use xmpp_stream::{Action, Connection, Manner, Wait};
 
 use crate::common::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13};
@@ -299,7 +299,7 @@ fn an_error_before_the_handshake_is_told_behind_it() {
         for version in [V12, V13] {
             let tls = TlsPair::new(version).without_tickets();
             let mut machine = N::machine(Carrier::DirectTls(version), &tls, None);
-            machine.fail(StreamError::new(Condition::SystemShutdown));
+            machine.fail(StreamError::new(StreamCondition::SystemShutdown));
             let rig = Rig::<N>::with(machine, &tls, 1);
             let text = String::from_utf8(rig.text.clone()).unwrap();
             let mut rig = rig;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use xmpp_stream::reset::Cause;
-use xmpp_stream::stream::{Condition, Initiating, Receiving, StreamError};
+use xmpp_stream::stream::{Initiating, Receiving, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, Negotiation};
 
@@ -73,7 +73,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
         }
         17 if rng.below(60) == 0 => machine.receive_eof(),
         18 if rng.below(200) == 0 => machine.transport_failed(),
-        19 if rng.below(200) == 0 => machine.fail(StreamError::new(Condition::Conflict)),
+        19 if rng.below(200) == 0 => machine.fail(StreamError::new(StreamCondition::Conflict)),
         20 if rng.below(400) == 0 => machine.abort(),
         21 => drop(format!("{machine:?}")),
         _ => {}

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::{BindError, Conflict, Initiating, Receiving};
+use xmpp_stream::stream::{BindCondition, Conflict, Initiating, Receiving};
 use xmpp_stream::{CloseReason, Decision, Manner};
 
 use crate::common::hand::Hand;
@@ -28,7 +28,7 @@ fn bind_error(id: &str, condition: &str) -> String {
 }
 
 /// A server that binds as the closure says.
-fn server(decide: impl Fn(&str) -> Result<Jid, BindError> + 'static) -> Hand<Receiving> {
+fn server(decide: impl Fn(&str) -> Result<Jid, BindCondition> + 'static) -> Hand<Receiving> {
     let mut hand = responder_at(Via::Plain, At::Binding);
     hand.side.app = Box::new(move |machine, _| {
         if let Some(Decision::Bind(bind)) = machine.decision() {
@@ -223,11 +223,15 @@ fn rfc6120_7_6_1_1_the_result_has_the_full_jid() {
 #[test]
 fn rfc6120_7_6_2_the_stream_survives_a_refusal() {
     for (error, name, kind) in [
-        (BindError::Conflict, "conflict", "modify"),
-        (BindError::BadRequest, "bad-request", "modify"),
-        (BindError::NotAllowed, "not-allowed", "cancel"),
-        (BindError::ResourceConstraint, "resource-constraint", "wait"),
-        (BindError::Other, "internal-server-error", "cancel"),
+        (BindCondition::Conflict, "conflict", "modify"),
+        (BindCondition::BadRequest, "bad-request", "modify"),
+        (BindCondition::NotAllowed, "not-allowed", "cancel"),
+        (
+            BindCondition::ResourceConstraint,
+            "resource-constraint",
+            "wait",
+        ),
+        (BindCondition::Other, "internal-server-error", "cancel"),
     ] {
         let mut hand = server(move |resource| match resource {
             "taken" => Err(error),
@@ -253,7 +257,7 @@ fn rfc6120_7_7_3_2_after_five_refusals_the_stream_ends() {
     let count = asked.clone();
     let mut hand = server(move |_| {
         count.set(count.get() + 1);
-        Err(BindError::Conflict)
+        Err(BindCondition::Conflict)
     });
     for _ in 0..5 {
         hand.say(bind("1", "taken"));

@@ -1,7 +1,7 @@
 //! Closing a stream (RFC 6120 4.4), and white space on an open one (4.6.1).
 
 use xmpp_stream::reset::{ResetCause, Side};
-use xmpp_stream::stream::{Condition, StreamError};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Initiator, Manner, Negotiation, Responder};
 
@@ -103,7 +103,7 @@ fn the_answer_to_a_closing_tag_may_be_an_error() {
     fn scene<N: Negotiation>(via: Via, make: fn(Via, At) -> Hand<N>) {
         let acts: [(Act<N>, &str, &str, Manner); 4] = [
             (
-                |machine| machine.fail(StreamError::new(Condition::Conflict)),
+                |machine| machine.fail(StreamError::new(StreamCondition::Conflict)),
                 "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>",
                 "stream-error",
@@ -197,7 +197,7 @@ fn behind_an_error_of_ours_nothing_is_delivered() {
         let events = hand.side.events.len();
         hand.side
             .machine
-            .fail(StreamError::new(Condition::PolicyViolation));
+            .fail(StreamError::new(StreamCondition::PolicyViolation));
         hand.pump();
         hand.say(MESSAGE);
         hand.part();
@@ -326,7 +326,7 @@ fn rfc6120_4_6_1_3_white_space_is_heard_and_said() {
 /// Before the first poll, too: header, error, closing tag.
 #[test]
 fn a_machine_can_be_failed_before_it_did_anything() {
-    let error = || StreamError::new(Condition::SystemShutdown);
+    let error = || StreamError::new(StreamCondition::SystemShutdown);
     let now = Instant::from_millis(0);
     let mut machine = Responder::new(responder_config(Via::Plain, host(Via::Plain)), now);
     machine.fail(error());
@@ -374,7 +374,7 @@ fn the_end_is_the_end() {
         assert_eq!(machine.receive(MESSAGE.as_bytes()), 0);
         machine.receive_eof();
         machine.transport_failed();
-        machine.fail(StreamError::new(Condition::Conflict));
+        machine.fail(StreamError::new(StreamCondition::Conflict));
         machine.abort();
         let before = hand.close().clone();
         hand.now = Instant::from_millis(u64::MAX);

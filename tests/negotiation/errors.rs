@@ -2,7 +2,7 @@
 //! 4.9).
 
 use xmpp_stream::reset::Side;
-use xmpp_stream::stream::{Condition, OtherHost, StreamError};
+use xmpp_stream::stream::{OtherHost, StreamCondition, StreamError};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
 use crate::common::hand::Hand;
@@ -21,9 +21,9 @@ const OPEN: [At; 6] = [
     At::Established,
 ];
 
-fn error(condition: Condition) -> StreamError {
+fn error(condition: StreamCondition) -> StreamError {
     match condition {
-        Condition::SeeOtherHost => {
+        StreamCondition::SeeOtherHost => {
             StreamError::see_other_host(OtherHost::new("other.example", Some(9222)).unwrap())
         }
         condition => StreamError::new(condition),
@@ -38,7 +38,7 @@ fn written(error: &StreamError) -> String {
 
 /// The application fails the stream: `header` says whether the own header has
 /// to come first.
-fn fails<N: Negotiation>(mut hand: Hand<N>, condition: Condition, header: bool, about: &str) {
+fn fails<N: Negotiation>(mut hand: Hand<N>, condition: StreamCondition, header: bool, about: &str) {
     let events = hand.side.events.len();
     hand.side.machine.fail(error(condition));
     // In one write: one poll, one window.
@@ -70,7 +70,7 @@ fn fails<N: Negotiation>(mut hand: Hand<N>, condition: Condition, header: bool, 
     assert_eq!(hand.told_since(events), [""; 0], "{about}");
     assert_eq!(hand.end().1, Manner::Graceful, "{about}");
     match hand.close().reason() {
-        CloseReason::Reset { by: Side::Us, .. } => assert_eq!(condition, Condition::Reset),
+        CloseReason::Reset { by: Side::Us, .. } => assert_eq!(condition, StreamCondition::Reset),
         CloseReason::StreamError {
             by: Side::Us,
             error,
@@ -84,7 +84,7 @@ fn fails<N: Negotiation>(mut hand: Hand<N>, condition: Condition, header: bool, 
 #[test]
 fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
     for at in OPEN {
-        for condition in Condition::ALL {
+        for condition in StreamCondition::ALL {
             let header = at.awaits_header();
             fails(
                 responder_at(Via::Plain, at),
@@ -98,7 +98,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
         let hand = responder_at(Via::StartTls(TLS13), at);
         fails(
             hand,
-            Condition::SystemShutdown,
+            StreamCondition::SystemShutdown,
             at.awaits_header(),
             &format!("TLS {at:?}"),
         );
@@ -108,7 +108,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
 #[test]
 fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
     for at in OPEN {
-        for condition in Condition::ALL {
+        for condition in StreamCondition::ALL {
             let mut hand = initiator_at(Via::Plain, at);
             hand.said();
             fails(hand, condition, false, &format!("{at:?}"));
@@ -118,7 +118,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
         let hand = initiator_at(Via::StartTls(TLS13), at);
         fails(
             hand,
-            Condition::SystemShutdown,
+            StreamCondition::SystemShutdown,
             false,
             &format!("TLS {at:?}"),
         );
@@ -137,7 +137,9 @@ fn an_error_does_not_wait_for_a_decision() {
         hand.side.app = Box::new(|_, _| {});
         hand.say(opening);
         assert_eq!(hand.side.told().last().unwrap(), "decision");
-        hand.side.machine.fail(error(Condition::SystemShutdown));
+        hand.side
+            .machine
+            .fail(error(StreamCondition::SystemShutdown));
         hand.pump();
         assert!(hand.said().contains("<system-shutdown "));
         assert!(hand.side.machine.decision().is_none());
@@ -156,10 +158,12 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
         hand.said();
         hand.say(STARTTLS);
         assert_eq!(hand.said(), PROCEED);
-        hand.side.machine.fail(error(Condition::SystemShutdown));
+        hand.side
+            .machine
+            .fail(error(StreamCondition::SystemShutdown));
         // The first one counts.
         hand.pump();
-        hand.side.machine.fail(error(Condition::Conflict));
+        hand.side.machine.fail(error(StreamCondition::Conflict));
         hand.pump();
         assert_eq!(hand.said(), "");
         hand.secure(peer_client(version));
@@ -169,13 +173,21 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
             "{said}"
         );
         assert!(
-            said.ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
+            said.ends_with(
+                &[
+                    written(&error(StreamCondition::SystemShutdown)),
+                    FOOTER.into()
+                ]
+                .concat()
+            )
         );
         hand.part();
         assert_eq!(hand.end(), ("stream-error", Manner::Graceful));
 
         let mut hand = initiator(Via::DirectTls(version));
-        hand.side.machine.fail(error(Condition::SystemShutdown));
+        hand.side
+            .machine
+            .fail(error(StreamCondition::SystemShutdown));
         hand.secure(peer_server(version));
         let said = hand.said();
         assert!(
@@ -183,7 +195,13 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
             "{said}"
         );
         assert!(
-            said.ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
+            said.ends_with(
+                &[
+                    written(&error(StreamCondition::SystemShutdown)),
+                    FOOTER.into()
+                ]
+                .concat()
+            )
         );
         hand.part();
         assert_eq!(hand.end(), ("stream-error", Manner::Graceful));
@@ -191,7 +209,7 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
 }
 
 /// The peer sends an error: an event, our closing tag, the end.
-fn receives<N: Negotiation>(mut hand: Hand<N>, xml: &str, condition: Condition, about: &str) {
+fn receives<N: Negotiation>(mut hand: Hand<N>, xml: &str, condition: StreamCondition, about: &str) {
     let events = hand.side.events.len();
     hand.say([xml, FOOTER].concat());
     let about = format!("{about} {condition}");
@@ -208,7 +226,7 @@ fn receives<N: Negotiation>(mut hand: Hand<N>, xml: &str, condition: Condition, 
             by: Side::Peer,
             cause: None,
         } => {
-            assert_eq!(condition, Condition::Reset);
+            assert_eq!(condition, StreamCondition::Reset);
         }
         CloseReason::StreamError {
             by: Side::Peer,
@@ -223,7 +241,7 @@ fn receives<N: Negotiation>(mut hand: Hand<N>, xml: &str, condition: Condition, 
 #[test]
 fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
     for at in OPEN {
-        for condition in Condition::ALL {
+        for condition in StreamCondition::ALL {
             let mut xml = written(&error(condition));
             let about = format!("{at:?}");
             if at.awaits_header() {
@@ -236,7 +254,7 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
             }
         }
     }
-    for condition in [Condition::Reset, Condition::SystemShutdown] {
+    for condition in [StreamCondition::Reset, StreamCondition::SystemShutdown] {
         let xml = written(&error(condition));
         let before = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
         receives(before, &xml, condition, "awaiting <proceed/>");
@@ -250,14 +268,14 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
 /// The server closes TCP behind its error, without a closing tag.
 #[test]
 fn an_error_stays_the_reason_when_the_transport_ends() {
-    for condition in [Condition::Conflict, Condition::Reset] {
+    for condition in [StreamCondition::Conflict, StreamCondition::Reset] {
         for end in [Hand::fin, Hand::rst] {
             let mut hand = initiator_at(Via::Plain, At::Established);
             hand.say(written(&error(condition)));
             end(&mut hand);
             hand.run_out();
             let code = match condition {
-                Condition::Reset => "reset",
+                StreamCondition::Reset => "reset",
                 _ => "stream-error",
             };
             assert_eq!(hand.end().0, code);
@@ -304,7 +322,7 @@ fn rfc6120_4_9_2_2_an_unknown_condition_is_undefined() {
     let CloseReason::StreamError { error, .. } = hand.close().reason() else {
         panic!("{:?}", hand.close());
     };
-    assert_eq!(error.condition(), Condition::UndefinedCondition);
+    assert_eq!(error.condition(), StreamCondition::UndefinedCondition);
     assert_eq!(error.unknown_name(), Some("hello"));
     assert_eq!((error.text(), error.lang()), (Some("why"), Some("en")));
     assert!(error.application().unwrap().contains("urn:example"));

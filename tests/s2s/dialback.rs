@@ -4,7 +4,7 @@ use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest};
 use xmpp_stream::reset::{Disconnect, Outcome};
-use xmpp_stream::stream::{DialbackError, DialbackVerdict};
+use xmpp_stream::stream::{DialbackCondition, DialbackVerdict};
 use xmpp_stream::{AnswerError, EventBuf, Negotiation, SendError};
 
 use crate::common::pair::{FIXED, Pair, Side};
@@ -162,7 +162,7 @@ fn xep0220_2_5_an_error_leaves_the_stream_to_the_initiating_server() {
     let mut pair = capulet_to_montague(TLS13, SELF_MADE, proofs);
     pair.settle();
     let request = only_request(&pair.responder);
-    let error = DialbackAnswer::Error(DialbackError::RemoteServerTimeout);
+    let error = DialbackAnswer::Error(DialbackCondition::RemoteServerTimeout);
     answer(&mut pair.responder, &request, error);
     pair.responder.drive(pair.now);
     assert!(pair.responder.machine.session().is_some());

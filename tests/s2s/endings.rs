@@ -203,7 +203,7 @@ fn rfc6120_4_9_3_16_1_behind_a_reset_everything_is_proved_anew() {
                 assert!(heard.iter().any(|line| line.starts_with("stanza")));
                 let close = pair.initiator.machine.take_close().unwrap();
                 config = match planner.next(START, (&close).into()) {
-                    Plan::Connect(plan) => config.again(&plan),
+                    Plan::Connect(plan) => config.for_reconnect(&plan),
                     other => panic!("{other:?}"),
                 };
             }

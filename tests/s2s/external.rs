@@ -1,7 +1,7 @@
 //! SASL EXTERNAL between servers (XEP-0178 3).
 
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
-use xmpp_stream::stream::Condition;
+use xmpp_stream::stream::StreamCondition;
 use xmpp_stream::{CloseReason, EventBuf};
 
 use crate::common::hostile_tls::DATA;
@@ -81,7 +81,7 @@ fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_fr
             let mut pair = capulet_to_montague(version, certificate, proofs);
             pair.finish();
             assert_eq!(told(&pair.responder), ["tls"], "{certificate:?}");
-            assert_refused(&pair, Condition::PolicyViolation);
+            assert_refused(&pair, StreamCondition::PolicyViolation);
         }
     }
 }
@@ -200,7 +200,7 @@ fn rfc6120_4_3_6_7_a_server_cannot_call_itself_another_behind_sasl() {
     let proofs = (Proofs::External, Proofs::Both);
     let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
     lie_behind_sasl(&mut pair);
-    assert_refused(&pair, Condition::InvalidFrom);
+    assert_refused(&pair, StreamCondition::InvalidFrom);
     let told = told(&pair.responder);
     assert_eq!(told, ["tls", "authenticated EXTERNAL capulet.example"]);
 }
@@ -279,7 +279,7 @@ fn offers_external(pair: &Pair) -> bool {
     offers[1].contains("<mechanism>EXTERNAL</mechanism>")
 }
 
-fn assert_refused(pair: &Pair, condition: Condition) {
+fn assert_refused(pair: &Pair, condition: StreamCondition) {
     let close = pair.responder.close.as_ref().unwrap();
     match close.reason() {
         CloseReason::StreamError { error, .. } => assert_eq!(error.condition(), condition),

@@ -3,7 +3,7 @@
 
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::event::DialbackAnswer;
-use xmpp_stream::stream::{Condition, Initiating};
+use xmpp_stream::stream::{Initiating, StreamCondition};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use crate::common::hostile_tls::DATA;
@@ -29,7 +29,7 @@ fn federated() -> Bare {
     bare
 }
 
-fn error_of<N: Negotiation>(side: &Side<N>) -> Option<Condition> {
+fn error_of<N: Negotiation>(side: &Side<N>) -> Option<StreamCondition> {
     match side.close.as_ref()?.reason() {
         CloseReason::StreamError { error, .. } => Some(error.condition()),
         other => panic!("{other:?}"),
@@ -46,7 +46,7 @@ fn finish<N: Negotiation>(side: &mut Side<N>) {
 
 #[test]
 fn rfc6120_8_1_2_2_2_stanzas_are_taken_for_verified_pairs_alone() {
-    use Condition::{HostUnknown, ImproperAddressing, InvalidFrom};
+    use StreamCondition::{HostUnknown, ImproperAddressing, InvalidFrom};
     let montague = |from: &str| format!("from='{from}' to='montague.example'");
     for (addresses, refused) in [
         (montague("capulet.example"), None),
@@ -101,7 +101,7 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
             bare.say(before);
             bare.say(&format!("<message from='{from}' to='montague.example'/>"));
             finish(&mut bare.side);
-            assert_eq!(error_of(&bare.side), Some(Condition::NotAuthorized));
+            assert_eq!(error_of(&bare.side), Some(StreamCondition::NotAuthorized));
         }
     }
 }
@@ -182,7 +182,7 @@ fn rfc6120_4_5_3_a_stanza_from_the_receiving_server_is_refused() {
     assert!(told(&side).contains(&"established".to_string()));
     assert!(!told(&side).iter().any(|line| line.starts_with("stanza")));
     finish(&mut side);
-    assert_eq!(error_of(&side), Some(Condition::InvalidFrom));
+    assert_eq!(error_of(&side), Some(StreamCondition::InvalidFrom));
 }
 
 /// Not offered, not accepted, not asked for. What a stream carries in the other
@@ -225,16 +225,16 @@ fn rfc6120_4_7_2_4_the_answer_comes_from_and_goes_to_whom_it_should() {
         (MONTAGUE, CAPULET, None),
         // Nothing of it is authentic here, and some leave it out.
         ("", "", None),
-        ("evil.example", CAPULET, Some(Condition::InvalidFrom)),
+        ("evil.example", CAPULET, Some(StreamCondition::InvalidFrom)),
         (
             MONTAGUE,
             "evil.example",
-            Some(Condition::ImproperAddressing),
+            Some(StreamCondition::ImproperAddressing),
         ),
         (
             "u@montague.example",
             CAPULET,
-            Some(Condition::ImproperAddressing),
+            Some(StreamCondition::ImproperAddressing),
         ),
     ] {
         let mut side = answered(from, to);
@@ -263,7 +263,7 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     let record = peer.seal(DATA, nameless.as_bytes());
     pair.responder.feed(&record, START);
     finish(&mut pair.responder);
-    let refused = Some(Condition::ImproperAddressing);
+    let refused = Some(StreamCondition::ImproperAddressing);
     assert_eq!(error_of(&pair.responder), refused);
 
     // Ours, behind SASL.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Condition, Initiating};
+use xmpp_stream::stream::{Initiating, StreamCondition};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{EventBuf, SendError};
 
@@ -108,7 +108,7 @@ fn an_answer_that_comes_too_late_is_neither_news_nor_an_offence() {
     assert!(side.close.is_none() && side.machine.session().is_some());
     // One question, one answer.
     side.feed(verdict("1").as_bytes(), at(20_002));
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut side), StreamCondition::InvalidFrom);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_question_that_is_asked_again_is_answered_by_whichever_answer_comes_first() 
         assert_eq!(told(&side), [NO_ANSWER, answered]);
     }
     side.feed(verdict("1").as_bytes(), at(20_002));
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut side), StreamCondition::InvalidFrom);
 }
 
 /// Who never answers is not asked for ever.

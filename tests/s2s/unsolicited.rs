@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::reset::Side as Author;
-use xmpp_stream::stream::{Condition, Initiating};
+use xmpp_stream::stream::{Initiating, StreamCondition};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, SendError};
 
 use crate::common::pair::{FIXED, Side};
@@ -14,7 +14,7 @@ use crate::common::rng::Rng;
 use crate::world::{Bare, CAPULET, HEADER, MONTAGUE, Proofs, START, initiator, jid, secret, told};
 
 /// The stream error a machine has ended its stream with.
-pub fn error_of<N: Negotiation>(side: &mut Side<N>) -> Condition {
+pub fn error_of<N: Negotiation>(side: &mut Side<N>) -> StreamCondition {
     side.machine.receive_eof();
     for _ in 0..3 {
         side.drive(START);
@@ -54,7 +54,11 @@ fn a_receiving_server_believes_no_answer_whoever_it_names() {
                     !told.iter().any(|line| line.starts_with("pair")),
                     "{answer}"
                 );
-                assert_eq!(error_of(&mut bare.side), Condition::InvalidFrom, "{answer}");
+                assert_eq!(
+                    error_of(&mut bare.side),
+                    StreamCondition::InvalidFrom,
+                    "{answer}"
+                );
             }
         }
     }
@@ -97,7 +101,11 @@ fn an_initiating_server_believes_only_the_answer_to_its_question() {
         let mut side = asking();
         side.feed(answer.as_bytes(), START);
         assert_eq!(told(&side), Vec::<String>::new(), "{answer}");
-        assert_eq!(error_of(&mut side), Condition::InvalidFrom, "{answer}");
+        assert_eq!(
+            error_of(&mut side),
+            StreamCondition::InvalidFrom,
+            "{answer}"
+        );
     }
     // Nor twice over.
     let mut side = asking();
@@ -105,7 +113,7 @@ fn an_initiating_server_believes_only_the_answer_to_its_question() {
     side.feed(valid.as_bytes(), START);
     assert!(told(&side).contains(&"established".to_string()));
     side.feed(valid.as_bytes(), START);
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut side), StreamCondition::InvalidFrom);
 }
 
 /// The key has not been sent yet: nothing was asked.
@@ -120,7 +128,7 @@ fn an_answer_before_the_application_has_made_the_key_is_refused() {
     assert_eq!(said, "");
     let valid = format!("<db:result {SWAPPED} type='valid'/>");
     side.feed(valid.as_bytes(), START);
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut side), StreamCondition::InvalidFrom);
 }
 
 #[test]
@@ -140,7 +148,11 @@ fn a_verdict_on_a_key_is_believed_once_and_only_if_it_was_asked_for() {
         verify(&mut side);
         side.feed(answer.as_bytes(), START);
         assert_eq!(told(&side), Vec::<String>::new());
-        assert_eq!(error_of(&mut side), Condition::InvalidFrom, "{answer}");
+        assert_eq!(
+            error_of(&mut side),
+            StreamCondition::InvalidFrom,
+            "{answer}"
+        );
     }
     let mut side = asking();
     verify(&mut side);
@@ -152,7 +164,7 @@ fn a_verdict_on_a_key_is_believed_once_and_only_if_it_was_asked_for() {
     let mut session = side.machine.session().unwrap();
     assert_eq!(session.send(&stanza), Err(SendError::Addresses));
     side.feed(valid.as_bytes(), START);
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut side), StreamCondition::InvalidFrom);
 }
 
 /// Without XEP-0288 questions come on a connection of the peer's own.
@@ -164,7 +176,7 @@ fn questions_to_an_initiating_server_are_refused() {
     ] {
         let mut side = asking();
         side.feed(question.as_bytes(), START);
-        let condition = Condition::UnsupportedStanzaType;
+        let condition = StreamCondition::UnsupportedStanzaType;
         assert_eq!(error_of(&mut side), condition, "{question}");
     }
 }
@@ -236,7 +248,7 @@ fn whatever_a_stranger_says_nothing_is_verified_by_it() {
 
 #[test]
 fn what_dialback_cannot_mean_is_refused() {
-    use Condition::{BadFormat, ImproperAddressing};
+    use StreamCondition::{BadFormat, ImproperAddressing};
     for (element, condition) in [
         (
             "<db:result from='capulet.example'>k</db:result>",

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use xmpp_stream::stream::{
-    Act, BindError, ElementClass, Failure, FeaturesClass, Input, Offer, OpeningClass, Output, Tell,
-    VersionClass,
+    Act, BindCondition, ElementClass, Failure, FeatureOffer, FeaturesClass, HeaderClass, Input,
+    Output, Tell, VersionClass,
 };
 
 use super::search::Phase;
@@ -65,7 +65,7 @@ pub(crate) fn output(input: Input, output: Output) -> String {
             let named = match input {
                 Input::Fault(named)
                 | Input::Element(ElementClass::Bad(named))
-                | Input::Header(OpeningClass::Bad(named)) => Some(named),
+                | Input::Header(HeaderClass::Bad(named)) => Some(named),
                 _ => None,
             };
             match named == Some(condition) {
@@ -127,7 +127,7 @@ fn family(input: Input) -> (u8, &'static str) {
     match input {
         Input::Begin => (0, "the transport is connected"),
         Input::Secured => (1, "the TLS handshake is complete"),
-        Input::Header(OpeningClass::Valid(_)) => (2, "acceptable header"),
+        Input::Header(HeaderClass::Valid(_)) => (2, "acceptable header"),
         Input::Header(_) => (3, "unacceptable header"),
         Input::Element(element) => match element {
             E::Features(_) => (4, "features"),
@@ -174,8 +174,8 @@ fn family(input: Input) -> (u8, &'static str) {
 
 fn member(input: Input) -> String {
     match input {
-        Input::Header(OpeningClass::Valid(VersionClass::Current)) => "header".into(),
-        Input::Header(OpeningClass::Valid(VersionClass::Legacy)) => {
+        Input::Header(HeaderClass::Valid(VersionClass::Current)) => "header".into(),
+        Input::Header(HeaderClass::Valid(VersionClass::Legacy)) => {
             "header below version 1.0".into()
         }
         Input::Sasl(sasl) => format!("mechanism: {sasl:?}"),
@@ -185,7 +185,7 @@ fn member(input: Input) -> String {
             format!("`<db:result/>`: {answer:?}")
         }
         Input::Local(local) => format!("application: {local:?}"),
-        Input::Element(ElementClass::BindError(BindError::Conflict)) => "`conflict`".into(),
+        Input::Element(ElementClass::BindError(BindCondition::Conflict)) => "`conflict`".into(),
         other => format!("`{other:?}`"),
     }
 }
@@ -214,13 +214,19 @@ fn features(members: &[Input]) -> String {
     flag("another mandatory one", |features| {
         features.unknown_required
     });
-    let sessions: Vec<_> = [Offer::Absent, Offer::Offered, Offer::Required]
-        .into_iter()
-        .filter(|offer| all.iter().any(|features| features.session == *offer))
-        .collect();
+    let sessions: Vec<_> = [
+        FeatureOffer::Absent,
+        FeatureOffer::Offered,
+        FeatureOffer::Required,
+    ]
+    .into_iter()
+    .filter(|offer| all.iter().any(|features| features.session == *offer))
+    .collect();
     match sessions.as_slice() {
-        [Offer::Required] => said.push("with a mandatory session".into()),
-        [Offer::Absent, Offer::Offered] => said.push("without a mandatory session".into()),
+        [FeatureOffer::Required] => said.push("with a mandatory session".into()),
+        [FeatureOffer::Absent, FeatureOffer::Offered] => {
+            said.push("without a mandatory session".into())
+        }
         all => assert_eq!(all.len(), 3),
     }
     // Any offer of STARTTLS.

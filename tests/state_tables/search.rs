@@ -4,9 +4,9 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
 use xmpp_stream::stream::{
-    Act, Closing, Condition, Conflict, Dialback, ElementClass, Inbound, Initiating,
-    InitiatingPhase, Input, Kind, Local, OpeningClass, Output, OwnHeader, Pair, PairAnswer, Policy,
-    Receiving, ReceivingPhase, Sasl, Security, Tell, Turn, Verdict,
+    Act, Closing, Conflict, Dialback, ElementClass, HeaderClass, Inbound, Initiating,
+    InitiatingPhase, Input, Kind, Local, Output, OwnHeader, Pair, PairAnswer, Policy, Receiving,
+    ReceivingPhase, Sasl, Security, StreamCondition, Tell, Turn, Verdict,
 };
 
 pub(crate) const KINDS: [Kind; 3] = [Kind::ClientToServer, Kind::ServerToServer, Kind::Component];
@@ -66,9 +66,9 @@ pub(crate) fn alphabet() -> Vec<Input> {
         Input::Local(Local::Reset(Inbound::Deliver)),
         Input::Local(Local::Reset(Inbound::Discard)),
     ];
-    inputs.extend(OpeningClass::ALL.map(Input::Header));
+    inputs.extend(HeaderClass::ALL.map(Input::Header));
     inputs.extend(ElementClass::all().map(Input::Element));
-    inputs.extend(Condition::ALL.map(Input::Fault));
+    inputs.extend(StreamCondition::ALL.map(Input::Fault));
     inputs
 }
 

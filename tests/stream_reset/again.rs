@@ -127,7 +127,7 @@ impl Life {
     }
 
     fn follow(&mut self, connect: &Connect) {
-        self.config = self.config.again(connect);
+        self.config = self.config.for_reconnect(connect);
         self.now = connect.at;
     }
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Sender};
 use xmpp_stream::event::{DialbackQuestion, RequestId};
 use xmpp_stream::reset::Cause;
-use xmpp_stream::stream::{Condition, DialbackVerdict, Receiving, StreamError};
+use xmpp_stream::stream::{StreamCondition, DialbackVerdict, Receiving, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Event, Responder};
 
@@ -52,7 +52,7 @@ struct Peer {
     /// Our own mailbox, for answers.
     sender: Sender<Answer>,
     answers: VecDeque<(RequestId, DialbackVerdict)>,
-    ending: Option<Condition>,
+    ending: Option<StreamCondition>,
     reset: Option<ResetCause>,
     lines: Lines,
 }
@@ -75,7 +75,7 @@ impl App<Receiving> for Peer {
                     post(&self.server, &to, Letter::Stanza(parcel));
                 }
             }
-            Event::Element(_) => self.ending = Some(Condition::UnsupportedStanzaType),
+            Event::Element(_) => self.ending = Some(StreamCondition::UnsupportedStanzaType),
             Event::ResetAdvised(cause) => self.reset = Some(*cause),
             _ => {}
         }
@@ -106,7 +106,7 @@ impl App<Receiving> for Peer {
     fn mail(&mut self, answer: Answer) {
         match answer {
             Answer::Key(id, verdict) => self.answers.push_back((id, verdict)),
-            Answer::Stop => self.ending = Some(Condition::SystemShutdown),
+            Answer::Stop => self.ending = Some(StreamCondition::SystemShutdown),
         }
     }
 }

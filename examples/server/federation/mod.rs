@@ -20,7 +20,7 @@ use xmpp_stream::dialback::DialbackSecret;
 use xmpp_stream::event::{DialbackRequest, RequestId};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::UsagePolicy;
-use xmpp_stream::stream::{DialbackError, DialbackVerdict};
+use xmpp_stream::stream::{DialbackCondition, DialbackVerdict};
 use xmpp_stream::tls::ClientTls;
 use xmpp_stream::tls::identity::Trust;
 use xmpp_stream::xml::write::escape_attr;
@@ -178,7 +178,7 @@ fn give_back(server: &Arc<Server>, letter: Letter) {
     match letter {
         Letter::Stanza(parcel) => parcel.bounce(server),
         Letter::Verify(request, asker) => {
-            let timeout = DialbackVerdict::Error(DialbackError::RemoteConnectionFailed);
+            let timeout = DialbackVerdict::Error(DialbackCondition::RemoteConnectionFailed);
             let _ = asker.try_send(Answer::Key(request.id(), timeout));
         }
         Letter::Stop => {}

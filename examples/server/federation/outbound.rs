@@ -12,7 +12,7 @@ use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::event::{DialbackQuestion, DialbackRequest};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::{Outcome, Plan, Planner, PlannerConfig, ResetCause};
-use xmpp_stream::stream::{Condition, Initiating, StreamError};
+use xmpp_stream::stream::{StreamCondition, Initiating, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{CloseTcp, Event, Initiator, SendError};
 
@@ -72,7 +72,7 @@ async fn hold(server: Arc<Server>, mut link: Link, mut mailbox: Receiver<Letter>
             (planner.next(clock.now(), outcome), unsaid, worked)
         {
             sleep(plan.delay).await;
-            initiating = Some(config.again(&plan));
+            initiating = Some(config.for_reconnect(&plan));
         }
         link.ended(&server);
     }
@@ -173,7 +173,7 @@ impl App<Initiating> for Link {
 
     fn act(&mut self, machine: &mut Initiator, _: Instant) -> Option<Instant> {
         if self.state == State::Stopping {
-            machine.fail(StreamError::new(Condition::SystemShutdown));
+            machine.fail(StreamError::new(StreamCondition::SystemShutdown));
             return None;
         }
         let mut session = machine.session()?;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{
-    BindError, BindRequest, MAX_ID_BYTES, read_result, read_session_request, write_error,
+    BindCondition, BindRequest, MAX_ID_BYTES, read_result, read_session_request, write_error,
     write_request, write_result, write_session_request, write_session_result,
 };
 use crate::jid::Jid;
@@ -140,29 +140,29 @@ fn rfc6120_7_6_1_1_only_a_full_address_is_a_result() {
 #[test]
 fn rfc6120_7_6_2_and_7_7_2_errors_are_written_as_shown() {
     assert_eq!(
-        written(|out| write_error(out, "wy2xa82b4", BindError::Conflict)),
+        written(|out| write_error(out, "wy2xa82b4", BindCondition::Conflict)),
         "<iq type='error' id='wy2xa82b4'><error type='modify'>\
          <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
     );
     let types = [
-        (BindError::BadRequest, "modify"),
-        (BindError::Conflict, "modify"),
-        (BindError::NotAllowed, "cancel"),
-        (BindError::ResourceConstraint, "wait"),
+        (BindCondition::BadRequest, "modify"),
+        (BindCondition::Conflict, "modify"),
+        (BindCondition::NotAllowed, "cancel"),
+        (BindCondition::ResourceConstraint, "wait"),
     ];
     for (error, kind) in types {
         let xml = written(|out| write_error(out, "a", error));
         assert!(xml.contains(&format!("<error type='{kind}'>")), "{xml}");
     }
-    for error in BindError::ALL {
+    for error in BindCondition::ALL {
         let xml = written(|out| write_error(out, "a", error));
-        assert_eq!(element(&xml, |iq| BindError::read(&iq)), error);
+        assert_eq!(element(&xml, |iq| BindCondition::read(&iq)), error);
     }
 }
 
 #[test]
 fn rfc6120_7_6_2_other_errors_are_other() {
-    assert_eq!(BindError::Conflict.to_string(), "conflict");
+    assert_eq!(BindCondition::Conflict.to_string(), "conflict");
     for error in [
         "",
         "<error/>",
@@ -171,14 +171,17 @@ fn rfc6120_7_6_2_other_errors_are_other() {
         "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>",
     ] {
         let xml = format!("<iq type='error' id='a'>{error}</iq>");
-        assert_eq!(element(&xml, |iq| BindError::read(&iq)), BindError::Other);
+        assert_eq!(
+            element(&xml, |iq| BindCondition::read(&iq)),
+            BindCondition::Other
+        );
     }
     let with_text = "<iq type='error' id='a'><error>\
          <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>t</text>\
          <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
     assert_eq!(
-        element(with_text, |iq| BindError::read(&iq)),
-        BindError::Conflict
+        element(with_text, |iq| BindCondition::read(&iq)),
+        BindCondition::Conflict
     );
 }
 

@@ -4,13 +4,13 @@ use alloc::string::{String, ToString};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
+use super::{HeaderClass, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
 use crate::jid::Jid;
 use crate::stream::testing::header;
-use crate::stream::{Condition, ns};
+use crate::stream::{StreamCondition, ns};
 
-const CURRENT: OpeningClass = OpeningClass::Valid(VersionClass::Current);
-const LEGACY: OpeningClass = OpeningClass::Valid(VersionClass::Legacy);
+const CURRENT: HeaderClass = HeaderClass::Valid(VersionClass::Current);
+const LEGACY: HeaderClass = HeaderClass::Valid(VersionClass::Legacy);
 const STREAMS: &str = "http://etherx.jabber.org/streams";
 
 fn written(out: &HeaderOut<'_>) -> String {
@@ -19,12 +19,12 @@ fn written(out: &HeaderOut<'_>) -> String {
     text
 }
 
-fn class(xml: &str, kind: Kind, role: Role) -> OpeningClass {
-    header(xml, |header| Opened::read(&header, kind, role).class)
+fn class(xml: &str, kind: Kind, role: Role) -> HeaderClass {
+    header(xml, |header| ParsedHeader::read(&header, kind, role).class)
 }
 
 /// The class of a client's header with these attributes.
-fn client(attributes: &str) -> OpeningClass {
+fn client(attributes: &str) -> HeaderClass {
     class(
         &format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' {attributes}>"),
         Kind::ClientToServer,
@@ -139,7 +139,7 @@ fn rfc6120_4_7_5_8_no_version_means_0_9() {
     for bad in ["", "one", "1"] {
         assert_eq!(
             client(&format!("version='{bad}'")),
-            OpeningClass::Bad(Condition::UnsupportedVersion)
+            HeaderClass::Bad(StreamCondition::UnsupportedVersion)
         );
     }
 }
@@ -157,7 +157,7 @@ fn rfc6120_4_7_5_2_and_9_the_answer_names_the_lower_version_or_none() {
         let xml =
             format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' {attributes}>");
         header(&xml, |header| {
-            let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+            let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
             let version = opened.answer().1.map(|version| version.to_string());
             assert_eq!(version.as_deref(), answer, "{attributes}");
         });
@@ -176,7 +176,7 @@ fn rfc6120_4_7_2_2_the_answer_goes_to_the_bare_address_given() {
         let xml =
             format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' {attributes}>");
         header(&xml, |header| {
-            let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+            let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
             let to = opened.answer().0;
             assert_eq!(to.as_ref().map(Jid::as_str), answer, "{attributes}");
         });
@@ -201,7 +201,7 @@ fn rfc6120_4_8_1_1_any_prefix_for_the_stream_namespace() {
 
 #[test]
 fn rfc6120_4_8_1_2_wrong_stream_namespace_is_invalid_namespace() {
-    let invalid = OpeningClass::Bad(Condition::InvalidNamespace);
+    let invalid = HeaderClass::Bad(StreamCondition::InvalidNamespace);
     for xml in [
         "<stream:stream xmlns='jabber:client' xmlns:stream='http://wrong.namespace.example.org/'>",
         "<stream>",
@@ -218,7 +218,7 @@ fn a_root_that_is_not_stream_is_bad_format() {
     let xml = format!("<stream:features xmlns='jabber:client' xmlns:stream='{STREAMS}'>");
     assert_eq!(
         class(&xml, Kind::ClientToServer, Role::Receiving),
-        OpeningClass::Bad(Condition::BadFormat)
+        HeaderClass::Bad(StreamCondition::BadFormat)
     );
 }
 
@@ -238,7 +238,7 @@ fn rfc6120_4_8_2_2_content_namespace_is_the_one_of_the_kind() {
             if fits {
                 CURRENT
             } else {
-                OpeningClass::Bad(Condition::InvalidNamespace)
+                HeaderClass::Bad(StreamCondition::InvalidNamespace)
             }
         };
         for role in [Role::Initiating, Role::Receiving] {
@@ -256,7 +256,7 @@ fn rfc6120_4_8_2_2_content_namespace_is_the_one_of_the_kind() {
 
 #[test]
 fn rfc7622_3_header_addresses_that_are_none_are_improper_addressing() {
-    let improper = OpeningClass::Bad(Condition::ImproperAddressing);
+    let improper = HeaderClass::Bad(StreamCondition::ImproperAddressing);
     let read = |attributes: &str, kind: Kind, role| {
         let content = kind.content_ns();
         class(
@@ -304,7 +304,7 @@ fn rfc6120_4_7_1_6_headers_without_addresses_are_accepted() {
 fn rfc6120_4_7_3_5_id_of_an_initial_header_is_ignored() {
     let xml = format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' id='x'>");
     header(&xml, |header| {
-        let id = |role| Opened::read(&header, Kind::ClientToServer, role).id;
+        let id = |role| ParsedHeader::read(&header, Kind::ClientToServer, role).id;
         assert_eq!(id(Role::Receiving), None);
         assert_eq!(id(Role::Initiating).as_deref(), Some("x"));
     });
@@ -317,7 +317,7 @@ fn rfc6120_4_7_1_attributes_with_a_prefix_are_others() {
          stream:version='x' lang='fr' xml:lang='de-CH'>"
     );
     header(&xml, |header| {
-        let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+        let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
         assert_eq!(opened.class, LEGACY);
         assert_eq!(opened.to, Ok(None));
         assert_eq!(opened.lang.as_deref(), Some("de-CH"));
@@ -329,7 +329,7 @@ fn rfc6120_4_7_4_1_what_is_no_language_tag_is_ignored() {
     let xml =
         format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' xml:lang='en us'>");
     header(&xml, |header| {
-        let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+        let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
         assert_eq!((opened.class, opened.lang), (LEGACY, None));
     });
 }
@@ -345,7 +345,7 @@ fn every_class_read_is_in_the_list_of_classes() {
                             "<s:{name} xmlns:s='{namespace}' xmlns='{content}' {version} {to}>"
                         );
                         let class = class(&xml, Kind::ClientToServer, Role::Receiving);
-                        assert!(OpeningClass::ALL.contains(&class), "{class:?}");
+                        assert!(HeaderClass::ALL.contains(&class), "{class:?}");
                     }
                 }
             }
@@ -377,9 +377,9 @@ proptest! {
         };
         let xml = written(&out);
         header(&xml, |header| {
-            let opened = Opened::read(&header, kind, Role::Initiating);
+            let opened = ParsedHeader::read(&header, kind, Role::Initiating);
             let expected = out.version.unwrap_or(Version::LEGACY);
-            prop_assert_eq!(opened.class, OpeningClass::Valid(expected.class()));
+            prop_assert_eq!(opened.class, HeaderClass::Valid(expected.class()));
             prop_assert_eq!(opened.version, expected);
             prop_assert_eq!(opened.id.as_deref(), Some(id.as_str()));
             prop_assert_eq!(opened.lang.as_deref(), Some("en"));
