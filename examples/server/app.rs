@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use xmpp_stream::connection::BindDecision;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::reset::Cause;
+use xmpp_stream::reset::ResetCause;
 use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
 use xmpp_stream::stream::{BindCondition, StreamCondition, Receiving, StreamError};
 use xmpp_stream::time::Instant;

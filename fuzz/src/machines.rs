@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest, EventBuf};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::reset::Cause;
+use xmpp_stream::reset::ResetCause;
 use xmpp_stream::stream::{BindCondition, StreamCondition, DialbackCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::xml::StanzaBuf;

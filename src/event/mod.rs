@@ -21,19 +21,20 @@
 //! Events borrow from the connection until the next call; [`Event::to_owned`]
 //! keeps one.
 
-mod servers;
+mod question;
+mod s2s;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-use crate::connection::{PeerHeader, Question};
 use crate::jid::Jid;
 use crate::reset::Cause;
-use crate::stream::{Features, StreamError, Version};
+use crate::stream::{Features, PeerHeader, StreamError, Version};
 use crate::tls::TlsInfo;
 use crate::xml::{Stanza, StanzaBuf};
 
-pub use servers::{
+pub use question::Question;
+pub use s2s::{
     DialbackAnswer, DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
 };
 
@@ -84,31 +85,31 @@ impl<'a> StreamOpened<'a> {
     /// `id`: from a receiving entity (4.7.3).
     #[must_use]
     pub fn id(&self) -> Option<&'a str> {
-        self.0.id.as_deref()
+        self.0.id()
     }
 
     /// `from` (4.7.1).
     #[must_use]
     pub fn from(&self) -> Option<&'a Jid> {
-        self.0.from.as_ref()
+        self.0.from()
     }
 
     /// `to` (4.7.2).
     #[must_use]
     pub fn to(&self) -> Option<&'a Jid> {
-        self.0.to.as_ref()
+        self.0.to()
     }
 
     /// `xml:lang` (4.7.4).
     #[must_use]
     pub fn lang(&self) -> Option<&'a str> {
-        self.0.lang.as_deref()
+        self.0.lang()
     }
 
     /// `version` (4.7.5); 0.9 where it is missing.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.0.version
+        self.0.version()
     }
 }
 

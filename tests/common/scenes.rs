@@ -1,7 +1,7 @@
 //! What a peer says in a scene, and what our application does meanwhile. The
 //! same scenes in either role, in plaintext and under TLS.
 
-use xmpp_stream::reset::Cause;
+use xmpp_stream::reset::ResetCause;
 use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::{Connection, EventBuf, Negotiation};
 

@@ -230,7 +230,7 @@ fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
                 assert_eq!(password.authzid(), told);
                 match told {
                     None => password.accept("alice".into()),
-                    Some(_) => password.reject(xmpp_stream::sasl::Condition::InvalidAuthzid),
+                    Some(_) => password.reject(xmpp_stream::sasl::SaslCondition::InvalidAuthzid),
                 }
             }
         });

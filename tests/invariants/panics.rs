@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use xmpp_stream::reset::Cause;
+use xmpp_stream::reset::ResetCause;
 use xmpp_stream::stream::{Initiating, Receiving, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, Negotiation};

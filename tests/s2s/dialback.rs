@@ -317,7 +317,7 @@ fn a_stream_on_which_dialback_goes_on_can_be_ended() {
         |pair| pair.responder.machine.session().unwrap().close(),
         |pair| {
             let session = pair.responder.machine.session().unwrap();
-            session.reset(xmpp_stream::reset::Cause::KeyRefresh);
+            session.reset(xmpp_stream::reset::ResetCause::KeyRefresh);
         },
     ];
     for (end, codes) in end.into_iter().zip([

@@ -10,8 +10,8 @@ use rustls::{
 use xmpp_stream::{
     limits::Limits,
     reset::{
-        ResetCause, Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, TlsResumption, Side, Usage,
-        UsagePolicy,
+        Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side,
+        TlsResumption, Usage, UsagePolicy,
     },
     time::Instant,
 };

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Sender};
 use xmpp_stream::event::{DialbackQuestion, RequestId};
-use xmpp_stream::reset::Cause;
+use xmpp_stream::reset::ResetCause;
 use xmpp_stream::stream::{StreamCondition, DialbackVerdict, Receiving, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Event, Responder};
