@@ -138,7 +138,6 @@ pub mod component;
 pub mod config;
 pub mod connection;
 pub mod dialback;
-mod ended;
 pub mod event;
 mod hex;
 pub mod jid;
@@ -153,10 +152,9 @@ pub mod xml;
 pub use action::{Action, Wait};
 pub use close::{CloseReason, CloseTcp, Manner};
 pub use connection::{
-    AnswerError, Connection, Decision, Initiator, Negotiation, Question, Responder, SendError,
-    Session, Ticket,
+    AnswerError, Connection, Decision, Initiator, Negotiation, Responder, SendError, Session, Ticket,
 };
-pub use event::{Event, EventBuf};
+pub use event::{Event, EventBuf, Question};
 
 /// The README's example is compiled, too.
 #[cfg(doctest)]

@@ -9,7 +9,8 @@ use common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
 use xmpp_stream::component::ComponentSecret;
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::{Initiating, Receiving, StreamCondition};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::{StreamCondition};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
@@ -136,7 +137,7 @@ fn tls_from_the_first_byte_with_the_server_s_own_name() {
 }
 
 /// A server fed by hand, behind the header.
-fn listening() -> (Side<Receiving>, String) {
+fn listening() -> (Side<ResponderRole>, String) {
     let mut side = Side::new(Responder::new(server(), START), Box::new(|_, _| {}));
     let header = "<stream:stream xmlns='jabber:component:accept' \
         xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit'>";
@@ -268,7 +269,7 @@ fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
 fn a_component_waits_for_the_answer() {
     let header = "<stream:stream xmlns='jabber:component:accept' id='3BF96D32' \
         xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
-    let mut side: Side<Initiating> = Side::new(
+    let mut side: Side<InitiatorRole> = Side::new(
         Initiator::new(component("right"), START),
         Box::new(|_, _| {}),
     );

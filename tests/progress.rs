@@ -21,7 +21,7 @@ use common::pair::{Pair, Side, client, server};
 use common::play::{Pace, Player, Stage};
 use common::scenes::{Does, Ending, Say, Scene};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{Action, Initiator, Negotiation, Responder};
 
 #[global_allocator]
@@ -45,8 +45,8 @@ fn the_cost_is_linear_and_the_work_of_a_poll_bounded() {
         Carrier::DirectTls(V12),
         Carrier::DirectTls(V13),
     ] {
-        linear::<Initiating>(carrier);
-        linear::<Receiving>(carrier);
+        linear::<InitiatorRole>(carrier);
+        linear::<ResponderRole>(carrier);
     }
     a_poll_tells_one_event();
     a_poll_takes_one_handshake_record();
@@ -180,7 +180,7 @@ fn established<N: Subject>(carrier: Carrier) -> Player<N> {
 
 /// The stretch of polls in which nothing comes in is as long as there is work.
 fn a_poll_tells_one_event() {
-    let mut player = established::<Receiving>(Carrier::Plain);
+    let mut player = established::<ResponderRole>(Carrier::Plain);
     let stanzas = "<message/>".repeat(1_000);
     assert_eq!(player.machine.receive(stanzas.as_bytes()), stanzas.len());
     let mut events = 0;

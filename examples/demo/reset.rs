@@ -6,7 +6,7 @@ use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::reset::{
     Connect, Outcome as Fate, Plan, Planner, PlannerConfig, ResetCause, TlsResumption,
 };
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{HandshakeKind, TlsInfo};
 use xmpp_stream::{CloseTcp, Initiator, Manner, Responder};
@@ -79,8 +79,8 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
 
 /// A client and a server, and TCP between them.
 struct Pipe<'a> {
-    client: Side<'a, Initiating>,
-    server: Side<'a, Receiving>,
+    client: Side<'a, InitiatorRole>,
+    server: Side<'a, ResponderRole>,
     now: Instant,
 }
 

@@ -108,7 +108,7 @@ impl Setup {
 }
 
 fn grant(bind: BindDecision<'_>) {
-    let local = bind.identity().map(|identity| identity.authcid.as_str());
+    let local = Some(bind.identity().authcid.as_str());
     match Jid::from_parts(local, DOMAIN, Some(bind.resource().unwrap_or("orchard"))) {
         Ok(jid) => bind.accept(jid).expect("it has all its parts"),
         Err(_) => bind.refuse(BindCondition::BadRequest),

@@ -7,7 +7,8 @@ use xmpp_stream::connection::BindDecision;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::ResetCause;
 use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
-use xmpp_stream::stream::{BindCondition, StreamCondition, Receiving, StreamError};
+use xmpp_stream::connection::{ResponderRole};
+use xmpp_stream::stream::{BindCondition, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
 
@@ -35,7 +36,7 @@ pub struct Client {
     reset: Option<ResetCause>,
 }
 
-impl App<Receiving> for Client {
+impl App<ResponderRole> for Client {
     type Mail = Mail;
 
     fn event(&mut self, event: &Event<'_>, _: Instant) {
@@ -106,7 +107,7 @@ impl Client {
     }
 
     /// Sends what fits. A client that asks and does not read is cut off.
-    fn send(&mut self, machine: &mut Connection<Receiving>) {
+    fn send(&mut self, machine: &mut Connection<ResponderRole>) {
         let Some(mut session) = machine.session() else {
             self.outgoing.clear();
             return;
@@ -190,7 +191,7 @@ impl Client {
     /// The resource asked for, or one of ours.
     fn bind(&self, bind: BindDecision<'_>) {
         let resource = bind.resource().unwrap_or(bind.generated());
-        let local = bind.identity().map(|identity| identity.authcid.as_str());
+        let local = Some(bind.identity().authcid.as_str());
         let jid = Jid::from_parts(local, &self.server.domain, Some(resource));
         match jid {
             Ok(jid) if jid.local().is_some() => {

@@ -16,7 +16,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
 use crate::sasl::{self, Password, Username};
-use crate::stream::{Conflict, Kind, Policy, Security, lang::is_language_tag};
+use crate::stream::{ConflictPolicy, Kind, StreamPolicy, Security, lang::is_language_tag};
 use crate::tls::{ClientTls, Resumption};
 
 /// What an [`Initiator`](crate::Initiator) is made from.
@@ -35,7 +35,7 @@ pub struct InitiatorConfig {
     pub(crate) proof: Proof,
     pub(crate) sasl: sasl::MechanismPolicy,
     pub(crate) iterations: sasl::IterationBounds,
-    pub(crate) conflict: Conflict,
+    pub(crate) conflict: ConflictPolicy,
     pub(crate) lang: String,
     pub(crate) limits: Limits,
     pub(crate) usage: UsagePolicy,
@@ -78,7 +78,7 @@ pub struct InitiatorBuilder<State, For = Client> {
     pub(super) proof: Option<Proof>,
     sasl: sasl::MechanismPolicy,
     iterations: sasl::IterationBounds,
-    conflict: Conflict,
+    conflict: ConflictPolicy,
     lang: String,
     limits: Limits,
     usage: Option<UsagePolicy>,
@@ -126,8 +126,8 @@ impl InitiatorConfig {
         &self.account
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        Policy {
+    pub(crate) fn policy(&self) -> StreamPolicy {
+        StreamPolicy {
             kind: self.kind,
             security: match self.security {
                 InitiatorSecurity::StartTls(_) => Security::StartTls,
@@ -162,7 +162,7 @@ impl<For> InitiatorBuilder<WantsSecurity, For> {
             proof: None,
             sasl: sasl::MechanismPolicy::new(),
             iterations: sasl::IterationBounds::default(),
-            conflict: Conflict::default(),
+            conflict: ConflictPolicy::default(),
             lang: "en".to_string(),
             limits: match kind {
                 Kind::ClientToServer => Limits::client(),
@@ -251,7 +251,7 @@ impl InitiatorBuilder<HasSecurity, Client> {
     }
 
     /// What happens when the resource is taken (RFC 6120 7.7.2.2).
-    pub fn conflict(mut self, conflict: Conflict) -> Self {
+    pub fn conflict(mut self, conflict: ConflictPolicy) -> Self {
         self.conflict = conflict;
         self
     }

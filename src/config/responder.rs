@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::reset::UsagePolicy;
 use crate::sasl::{Decoy, MechanismSet};
 use crate::stream::{
-    Conflict, Dialback, FeatureXml, Kind, Policy, Security, lang::is_language_tag,
+    ConflictPolicy, DialbackPolicy, FeatureXml, Kind, StreamPolicy, Security, lang::is_language_tag,
 };
 use crate::tls::ServerTls;
 use crate::tls::identity::Trust;
@@ -31,7 +31,7 @@ pub struct ResponderConfig {
     pub(crate) lang: String,
     /// Until the host is known.
     pub(crate) limits: Limits,
-    pub(crate) dialback: Dialback,
+    pub(crate) dialback: DialbackPolicy,
     pub(crate) random: &'static dyn SecureRandom,
 }
 
@@ -77,7 +77,7 @@ pub struct ResponderBuilder<For = Client> {
     host: Option<Arc<HostConfig>>,
     lang: String,
     limits: Limits,
-    pub(super) dialback: Dialback,
+    pub(super) dialback: DialbackPolicy,
     connects: PhantomData<For>,
 }
 
@@ -97,8 +97,8 @@ impl ResponderConfig {
         ResponderBuilder::new(Kind::ClientToServer, random)
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        Policy {
+    pub(crate) fn policy(&self) -> StreamPolicy {
+        StreamPolicy {
             kind: self.kind,
             security: match self.security {
                 ResponderSecurity::StartTls => Security::StartTls,
@@ -106,7 +106,7 @@ impl ResponderConfig {
                 ResponderSecurity::DangerousPlaintext => Security::Plaintext,
             },
             sasl_attempts: self.limits.sasl_attempts(),
-            conflict: Conflict::default(),
+            conflict: ConflictPolicy::default(),
             dialback: self.dialback,
         }
     }
@@ -123,7 +123,7 @@ impl<For> ResponderBuilder<For> {
                 Kind::ClientToServer => Limits::server(),
                 Kind::ServerToServer | Kind::Component => Limits::server_to_server(),
             },
-            dialback: Dialback::Refused,
+            dialback: DialbackPolicy::Refused,
             connects: PhantomData,
         }
     }

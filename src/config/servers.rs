@@ -20,7 +20,7 @@ use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::sasl::{Authzid, Decoy, MechanismName, MechanismSet};
-use crate::stream::{Dialback, Kind};
+use crate::stream::{DialbackPolicy, Kind};
 use crate::tls::ClientTls;
 use crate::tls::identity::Trust;
 
@@ -133,7 +133,7 @@ impl ResponderBuilder<Server> {
     /// certificate: each domain pair they ask for is an
     /// [`Event::Request`](crate::Event::Request).
     pub fn dialback(mut self) -> Self {
-        self.dialback = Dialback::Allowed;
+        self.dialback = DialbackPolicy::Allowed;
         self
     }
 
@@ -211,13 +211,13 @@ impl Proof {
         }
     }
 
-    pub(super) fn dialback(&self) -> Dialback {
+    pub(super) fn dialback(&self) -> DialbackPolicy {
         match self {
-            Self::Client(_) | Self::Component(_) => Dialback::Refused,
+            Self::Client(_) | Self::Component(_) => DialbackPolicy::Refused,
             Self::Server(server) => match server.keys {
-                KeySource::None => Dialback::Refused,
-                KeySource::Secret(_) | KeySource::Application => Dialback::Allowed,
-                KeySource::VerifyOnly => Dialback::VerifyOnly,
+                KeySource::None => DialbackPolicy::Refused,
+                KeySource::Secret(_) | KeySource::Application => DialbackPolicy::Allowed,
+                KeySource::VerifyOnly => DialbackPolicy::VerifyOnly,
             },
         }
     }

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::transport::Transport;
-use crate::xml::{Element, Fault, Frame, FrameKind, FrameLimits, Framer};
+use crate::xml::{Fault, Frame, FrameKind, FrameLimits, Framer, Stanza};
 
 /// The inbound direction of a connection.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Inbound {
     }
 
     /// The same, if it is an element.
-    pub(super) fn element(&self) -> Option<Element<'_>> {
+    pub(super) fn element(&self) -> Option<Stanza<'_>> {
         match self.frame() {
             Some(Frame::Element(element)) => Some(element),
             _ => None,

@@ -455,7 +455,7 @@ impl<R: Negotiation> Connection<R> {
                 advance.run(role, Input::Header(class), None)
             }
             Some(Frame::Element(element)) => {
-                let element = FirstLevelElement::read(element, kind, role.awaited());
+                let element = FirstLevelElement::read(*element, kind, role.awaited());
                 let class = match &mut advance.cx.s2s {
                     None => Some(element.class()),
                     Some(s2s) => s2s.filter_inbound(&element),
@@ -740,7 +740,7 @@ impl<R: Negotiation> Connection<R> {
             Notice::Nothing => return None,
             Notice::TlsEstablished => Event::TlsEstablished(self.transport.tls_info()?),
             Notice::StreamOpened => Event::StreamOpened(StreamOpened(&self.peer)),
-            Notice::Features => Event::Features(Features::read(self.inbound.element()?)?),
+            Notice::Features => Event::Features(Features::read(*self.inbound.element()?)?),
             Notice::Authenticated => Event::Authenticated(self.role.authenticated()),
             Notice::Established => Event::Established(Established { jid: self.role.bound() }),
             Notice::Stanza => Event::Stanza(self.inbound.element()?),

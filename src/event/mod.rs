@@ -28,7 +28,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 use crate::jid::Jid;
-use crate::reset::Cause;
+use crate::reset::ResetCause;
 use crate::stream::{Features, PeerHeader, StreamError, Version};
 use crate::tls::TlsInfo;
 use crate::xml::{Stanza, StanzaBuf};
@@ -61,9 +61,9 @@ pub enum Event<'a> {
     /// One byte of white space between first-level elements (4.6.1).
     Keepalive,
     /// The stream wants a reset. With
-    /// [`SequenceLimit`](Cause::SequenceLimit) the machine sends it by itself
+    /// [`SequenceLimit`](ResetCause::SequenceLimit) the machine sends it by itself
     /// if the application does not; the others are advice.
-    ResetAdvised(Cause),
+    ResetAdvised(ResetCause),
     /// The peer sent a stream error (4.9); the end follows.
     StreamError(&'a StreamError),
     /// A domain pair is verified (XEP-0178, XEP-0220): stanzas may be sent from
@@ -189,7 +189,7 @@ pub enum EventBuf {
     /// See [`Event::Keepalive`].
     Keepalive,
     /// See [`Event::ResetAdvised`].
-    ResetAdvised(Cause),
+    ResetAdvised(ResetCause),
     /// See [`Event::StreamError`].
     StreamError(StreamError),
     /// See [`Event::PairVerified`].

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use crate::dialback::DialbackKey;
 use crate::jid::Jid;
-use crate::stream::{DialbackCondition as DialbackError, DialbackVerdict};
+use crate::stream::{DialbackCondition, DialbackVerdict};
 
 /// A domain pair is verified: the initiating server may send stanzas `from` the
 /// one `to` the other.
@@ -130,7 +130,7 @@ pub enum DialbackAnswer {
     /// It is not. While no pair is verified this ends the stream.
     Invalid,
     /// There is no answer (2.4). The stream goes on.
-    Error(DialbackError),
+    Error(DialbackCondition),
     /// The key to [`DialbackQuestion::MakeKey`].
     Key(DialbackKey),
 }

@@ -27,7 +27,3 @@ pub use planner::{
 };
 pub use usage::{KeyUsage, Usage, UsagePolicy};
 
-// The old names, until the last file that uses them is rewritten.
-pub(crate) use cause::ResetCause as Cause;
-pub(crate) use planner::Disconnect as Ended;
-pub(crate) use planner::PeerError as Complaint;

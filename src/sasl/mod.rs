@@ -114,17 +114,6 @@ pub use select::{
     BindingFlag, Capabilities, Choice, Downgrade, MechanismOffer, SelectError, select,
 };
 
-// The old names, until the last file that uses them is rewritten.
-pub(crate) use self::MechanismStep as Step;
-pub(crate) use self::SaslError as Error;
-pub(crate) use acceptor::AcceptorStep as ServerStep;
-pub(crate) use acceptor::CredentialAnswer as Answer;
-pub(crate) use acceptor::CredentialQuery as Question;
-pub(crate) use condition::SaslCondition as Condition;
-pub(crate) use scram::ScramCredentials as Credentials;
-pub(crate) use select::Capabilities as Means;
-pub(crate) use select::MechanismOffer as Offer;
-pub(crate) use select::SelectError as Refusal;
 
 /// The longest message of a mechanism, in octets: sent or received.
 pub const MAX_MESSAGE: usize = 8192;

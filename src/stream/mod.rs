@@ -45,7 +45,7 @@ pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, Dialback
 pub use element::{
     Awaited, Content, ElementClass, ErrorClass, FirstLevelElement, PairAnswer, StanzaKind, classify,
 };
-pub use error::{ApplicationCondition, OtherHost, OtherHostError, StreamError};
+pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
 pub use header::{HeaderClass, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
 pub use initiating::{Initiating, InitiatingPhase, LegacySession, SaslExchange};

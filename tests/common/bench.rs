@@ -9,7 +9,7 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::UsagePolicy;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Connection, Decision, Negotiation};
@@ -110,7 +110,7 @@ pub fn alice() -> Jid {
     Jid::parse("alice@localhost/desk").unwrap()
 }
 
-impl Subject for Initiating {
+impl Subject for InitiatorRole {
     const ROLE: &'static str = "initiator";
 
     fn machine(carrier: Carrier, tls: &TlsPair, limits: Option<Limits>) -> Connection<Self> {
@@ -157,7 +157,7 @@ impl Subject for Initiating {
     }
 }
 
-impl Subject for Receiving {
+impl Subject for ResponderRole {
     const ROLE: &'static str = "responder";
 
     fn machine(carrier: Carrier, tls: &TlsPair, limits: Option<Limits>) -> Connection<Self> {

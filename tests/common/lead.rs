@@ -10,7 +10,7 @@ use xmpp_stream::config::{
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Initiator, Responder};
@@ -58,14 +58,14 @@ pub fn small(limits: Limits) -> Limits {
 }
 
 /// An anonymous client.
-pub fn initiator(via: Via) -> Hand<Initiating> {
+pub fn initiator(via: Via) -> Hand<InitiatorRole> {
     initiator_with(via, |config| config)
 }
 
 pub fn initiator_with(
     via: Via,
     adjust: impl FnOnce(InitiatorBuilder<HasSecurity>) -> InitiatorBuilder<HasSecurity>,
-) -> Hand<Initiating> {
+) -> Hand<InitiatorRole> {
     let builder = InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap());
     let tls = |version| ClientTls::new(Arc::new(pki().client(&setup(version))));
     let builder = match via {
@@ -83,7 +83,7 @@ pub fn initiator_with(
 }
 
 /// A server for everybody.
-pub fn responder(via: Via) -> Hand<Receiving> {
+pub fn responder(via: Via) -> Hand<ResponderRole> {
     let config = responder_config(via, host(via));
     let machine = Responder::new(config, Instant::from_millis(0));
     Hand::new(machine, Box::new(|machine, _| decide(machine)))
@@ -175,14 +175,14 @@ impl At {
 }
 
 /// A server, led to a phase; what it said on the way is forgotten.
-pub fn responder_at(via: Via, at: At) -> Hand<Receiving> {
+pub fn responder_at(via: Via, at: At) -> Hand<ResponderRole> {
     let mut hand = responder(via);
     lead_responder(&mut hand, via, at);
     hand.said();
     hand
 }
 
-pub fn lead_responder(hand: &mut Hand<Receiving>, via: Via, at: At) {
+pub fn lead_responder(hand: &mut Hand<ResponderRole>, via: Via, at: At) {
     if at == At::Start {
         return;
     }
@@ -223,14 +223,14 @@ pub fn lead_responder(hand: &mut Hand<Receiving>, via: Via, at: At) {
 }
 
 /// A client, led to a phase; what it said on the way is forgotten.
-pub fn initiator_at(via: Via, at: At) -> Hand<Initiating> {
+pub fn initiator_at(via: Via, at: At) -> Hand<InitiatorRole> {
     let mut hand = initiator(via);
     lead_initiator(&mut hand, via, at);
     hand.said();
     hand
 }
 
-pub fn lead_initiator(hand: &mut Hand<Initiating>, via: Via, at: At) {
+pub fn lead_initiator(hand: &mut Hand<InitiatorRole>, via: Via, at: At) {
     if at == At::Start {
         return;
     }

@@ -142,8 +142,8 @@ pub fn tell(event: &EventBuf) -> String {
 
 /// An initiating and a receiving machine.
 pub struct Pair {
-    pub initiator: Side<xmpp_stream::stream::Initiating>,
-    pub responder: Side<xmpp_stream::stream::Receiving>,
+    pub initiator: Side<xmpp_stream::connection::InitiatorRole>,
+    pub responder: Side<xmpp_stream::connection::ResponderRole>,
     pub now: Instant,
     /// How many bytes TCP carries at a time.
     pub chunk: usize,
@@ -232,7 +232,7 @@ pub fn decide<N: Negotiation>(machine: &mut Connection<N>) {
         Decision::External(external) => external.accept("alice".into()),
         Decision::Anonymous(anonymous) => anonymous.accept("guest".into()),
         Decision::Bind(bind) => {
-            let local = bind.identity().unwrap().authcid.clone();
+            let local = bind.identity().authcid.clone();
             let resource = bind.resource().unwrap_or("made-up").to_string();
             bind.accept(Jid::parse(&format!("{local}@localhost/{resource}")).unwrap())
                 .unwrap();

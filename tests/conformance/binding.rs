@@ -42,7 +42,7 @@ fn rfc6120_4_3_6_3_the_address_is_made_of_whom_sasl_found_and_what_was_bound() {
             password.accept("carol".into());
         }
         Some(Decision::Bind(bind)) => {
-            let identity = bind.identity().unwrap();
+            let identity = bind.identity();
             assert_eq!(identity.authcid, "carol");
             assert_eq!(identity.authzid.as_deref(), Some("carol@localhost"));
             let resource = bind.resource().unwrap();

@@ -1,7 +1,8 @@
 //! Streams (RFC 6120 4): restarts, what may be said when, headers, errors.
 
 use xmpp_stream::config::{HostConfig, ResponderConfig};
-use xmpp_stream::stream::{Initiating, OtherHost, Receiving, StreamCondition, StreamError};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::{OtherHost, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
@@ -133,8 +134,8 @@ fn rfc6120_4_8_4_1_what_is_no_stanza_is_never_told_as_one() {
         hand.say(nested);
         assert_eq!(hand.told_since(events), [format!("stanza {nested}")]);
     }
-    scene::<Receiving>(responder_at(Via::Plain, At::Established));
-    scene::<Initiating>(initiator_at(Via::Plain, At::Established));
+    scene::<ResponderRole>(responder_at(Via::Plain, At::Established));
+    scene::<InitiatorRole>(initiator_at(Via::Plain, At::Established));
 }
 
 /// 6120-4.8.3-3, 6120-4.8.5-4, 6120-4.8.2-1: what the peer would have to refuse
@@ -168,8 +169,8 @@ fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
         hand.pump();
         assert_eq!(hand.said(), element);
     }
-    scene::<Receiving>(responder_at(Via::Plain, At::Established));
-    scene::<Initiating>(initiator_at(Via::Plain, At::Established));
+    scene::<ResponderRole>(responder_at(Via::Plain, At::Established));
+    scene::<InitiatorRole>(initiator_at(Via::Plain, At::Established));
 }
 
 /// With the stream namespace as the default one, what declares no namespace is
@@ -275,7 +276,7 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
 }
 
 /// A server of several hosts, whose application refuses all of them.
-fn refusing(error: StreamError) -> Hand<Receiving> {
+fn refusing(error: StreamError) -> Hand<ResponderRole> {
     let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
     let machine = Responder::new(config, Instant::from_millis(0));
     let mut error = Some(error);

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use xmpp_stream::stream::{Initiating, Receiving, StreamCondition, StreamError};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::{Action, Connection, Manner, Wait};
 
 use crate::common::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13};
@@ -92,8 +93,8 @@ fn an_abort_drops_what_tcp_has_not_taken() {
             assert!(player.machine.transmit().is_empty());
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -115,8 +116,8 @@ fn a_graceful_end_waits_for_tcp_to_take_everything() {
             assert_eq!(end(&player), ("closed", Manner::Graceful));
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -140,8 +141,8 @@ fn a_peer_that_takes_nothing_does_not_hold_up_the_end() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The clock of a peer that takes no bytes is older than the close; the close
@@ -164,8 +165,8 @@ fn a_write_stall_does_not_cut_the_end_short() {
             assert!(lasted >= Duration::from_secs(5), "{carrier:?}: {lasted:?}");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn sleep_once<N: Subject>(player: &mut Player<N>) {
@@ -190,8 +191,8 @@ fn a_peer_that_takes_nothing_for_a_minute_is_given_up() {
             assert_eq!(end(&player), ("timeout", Manner::Abort));
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn sleep_part<N: Subject>(player: &mut Player<N>, millis: u64) {
@@ -220,8 +221,8 @@ fn what_spoils_a_close_is_its_reason() {
             assert_eq!(rig.side.code(), "tls-truncated", "{}", N::ROLE);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn finish<N: Subject>(rig: &mut Rig<N>) {
@@ -260,8 +261,8 @@ fn tcp_s_failure_wins_over_everything() {
             failed(player.machine, "stream-error");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// While a gate is open, too, whatever waits behind it.
@@ -273,12 +274,12 @@ fn tcp_s_failure_wins_over_an_open_gate() {
             Carrier::DirectTls(V12),
             Carrier::DirectTls(V13),
         ] {
-            each::<Receiving>(carrier, &mut |stage, _| {
+            each::<ResponderRole>(carrier, &mut |stage, _| {
                 let stage = Stage {
                     hesitates: usize::MAX,
                     ..*stage
                 };
-                let mut player = stage.player::<Receiving>(Pace::Whole);
+                let mut player = stage.player::<ResponderRole>(Pace::Whole);
                 if !behind {
                     player.input.truncate(player.login_length * 2 / 5);
                 }
@@ -309,6 +310,6 @@ fn an_error_before_the_handshake_is_told_behind_it() {
             assert!(text.ends_with("</stream:stream>"), "{text}");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::reset::UsagePolicy;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Action, Connection, Initiator, Negotiation, Responder, Wait};
@@ -74,8 +74,8 @@ fn a_silent_peer_is_given_up_in_every_carrier() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn aged() -> UsagePolicy {
@@ -120,8 +120,8 @@ fn a_reset_that_would_be_due_does_not_disturb_the_end() {
     }
     for version in [V12, V13] {
         let tls = TlsPair::new(version).without_tickets();
-        check::<Initiating>(initiator(&tls), &tls);
-        check::<Receiving>(responder(&tls), &tls);
+        check::<InitiatorRole>(initiator(&tls), &tls);
+        check::<ResponderRole>(responder(&tls), &tls);
     }
 }
 
@@ -145,7 +145,7 @@ fn each_advice_to_reset_comes_at_its_time_and_once() {
     }
     for version in [V12, V13] {
         let tls = TlsPair::new(version).without_tickets();
-        check::<Initiating>(initiator(&tls), &tls);
-        check::<Receiving>(responder(&tls), &tls);
+        check::<InitiatorRole>(initiator(&tls), &tls);
+        check::<ResponderRole>(responder(&tls), &tls);
     }
 }

@@ -4,7 +4,7 @@
 
 use xmpp_stream::Wait;
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 
 use crate::close::established;
 use crate::common::bench::{Carrier, Subject, TlsPair, V12, V13};
@@ -85,8 +85,8 @@ fn a_driver_that_sleeps_as_told_never_stalls() {
             });
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The machine's own replies have a reserve. A peer that asks and does not
@@ -102,7 +102,7 @@ fn a_peer_that_does_not_read_blocks_only_itself() {
         Carrier::DirectTls(V13),
     ] {
         let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
-        let mut player = established::<Receiving>(carrier, &tls);
+        let mut player = established::<ResponderRole>(carrier, &tls);
         let requests = (0..3_000).map(|n| {
             format!(
                 "<iq type='set' id='{n}'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::ProtocolVersion;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::sasl::{MechanismPolicy, Password, Username};
-use xmpp_stream::stream::Initiating;
+use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::tls::{ClientTls, Verification};
 use xmpp_stream::{Initiator, Responder};
 
@@ -104,7 +104,7 @@ fn the_tap_finds_what_it_looks_for() {
 }
 
 /// A client in clear, and what a server says to it, whatever it answers.
-fn in_clear(setting: Setting, says: &[String]) -> (String, Side<Initiating>) {
+fn in_clear(setting: Setting, says: &[String]) -> (String, Side<InitiatorRole>) {
     let tls = TlsPair::new(V13);
     let mut side = Side::new(machine(setting, &tls), Box::new(|_, _| {}));
     side.drive(START);
@@ -227,7 +227,7 @@ fn rfc6120_13_8_3_encrypted_is_not_verified() {
             ] {
                 let tls = TlsPair::new(version).without_tickets();
                 let machine = machine(Setting::DirectTls(verification), &tls);
-                let mut stream = Honest::<Initiating>::unspoken(machine, &tls, 4096);
+                let mut stream = Honest::<InitiatorRole>::unspoken(machine, &tls, 4096);
                 stream.drain();
                 stream.say(HEADER);
                 stream.say(&features(offer));

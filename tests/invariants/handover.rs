@@ -2,7 +2,7 @@
 //! no knowledge survives a restart (RFC 6120 4.3.3, 5.4.2.3, 5.4.3.3).
 
 use xmpp_stream::Manner;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 
 use crate::common::bench::{Carrier, START, Subject, TlsPair, V12, V13, answer};
 use crate::common::pair::{App, Side};
@@ -37,8 +37,8 @@ fn texts(says: Vec<Say>) -> Vec<String> {
 fn rfc6120_5_4_2_3_what_follows_proceed_goes_to_tls_and_dies_there() {
     for version in [V12, V13] {
         for injected in INJECTED {
-            let mut side = before_tls::<Initiating>(Carrier::StartTls(version));
-            let said = texts(<Initiating as Subject>::starttls());
+            let mut side = before_tls::<InitiatorRole>(Carrier::StartTls(version));
+            let said = texts(<InitiatorRole as Subject>::starttls());
             let (proceed, before) = said.split_last().unwrap();
             for text in before {
                 side.feed(text.as_bytes(), START);
@@ -67,8 +67,8 @@ fn rfc6120_5_4_2_3_what_follows_proceed_goes_to_tls_and_dies_there() {
 fn rfc6120_5_4_3_1_bytes_between_starttls_and_proceed_end_the_connection() {
     for version in [V12, V13] {
         for injected in INJECTED {
-            let mut side = before_tls::<Receiving>(Carrier::StartTls(version));
-            let said = texts(<Receiving as Subject>::starttls());
+            let mut side = before_tls::<ResponderRole>(Carrier::StartTls(version));
+            let said = texts(<ResponderRole as Subject>::starttls());
             side.feed(said[0].as_bytes(), START);
             side.take(usize::MAX);
             let told = side.events.len();
@@ -104,8 +104,8 @@ fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
             assert_eq!(side.code(), code, "{}", N::ROLE);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// What an attacker said before TLS is forgotten: `from`, `id`, language.
@@ -114,8 +114,8 @@ fn rfc6120_5_4_3_3_what_the_header_said_before_tls_is_forgotten() {
     let forged = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
          xmlns:stream='http://etherx.jabber.org/streams' id='forged' from='attacker.example' \
          version='1.0' xml:lang='xx'>";
-    let mut side = before_tls::<Initiating>(Carrier::StartTls(V13));
-    let said = texts(<Initiating as Subject>::starttls());
+    let mut side = before_tls::<InitiatorRole>(Carrier::StartTls(V13));
+    let said = texts(<InitiatorRole as Subject>::starttls());
     for text in [forged, &said[1], &said[2]] {
         side.feed(text.as_bytes(), START);
     }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use xmpp_stream::reset::ResetCause;
-use xmpp_stream::stream::{Initiating, Receiving, StreamCondition, StreamError};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, Negotiation};
 
@@ -202,8 +203,8 @@ fn nothing_that_comes_in_clear_makes_it_panic() {
             "the calls and bytes reach too little: {ends:?}"
         );
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -251,8 +252,8 @@ fn no_authentic_record_makes_it_panic() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -291,6 +292,6 @@ fn no_broken_handshake_makes_it_panic() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

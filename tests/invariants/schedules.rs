@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::sasl::{Hash, MechanismName, MechanismSet};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::tls::ServerTls;
 use xmpp_stream::{Decision, Responder};
 
@@ -36,15 +36,15 @@ fn any_schedule_makes_the_same_sequences() {
             });
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The peer's bytes go on coming while the application looks things up.
 #[test]
 fn it_does_not_matter_how_long_the_application_hesitates() {
     for carrier in Carrier::ALL {
-        each::<Receiving>(carrier, &mut |stage, whole| {
+        each::<ResponderRole>(carrier, &mut |stage, whole| {
             for hesitates in [1, 2, 9] {
                 let stage = Stage {
                     hesitates,
@@ -57,7 +57,7 @@ fn it_does_not_matter_how_long_the_application_hesitates() {
                     Pace::Any(Rng::new(hesitates as u64)),
                 ] {
                     let said = format!("{carrier:?}, {}, {hesitates}, {pace:?}", stage.scene.name);
-                    let other = stage.play::<Receiving>(pace);
+                    let other = stage.play::<ResponderRole>(pace);
                     assert!(other.agrees_with(whole), "{said}: {other:?}{whole:?}");
                 }
             }
@@ -77,12 +77,12 @@ fn it_does_not_matter_how_long_a_password_is_compared() {
                 .single_host(host_with(None, plain))
                 .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
             let machine = Responder::new(config, START);
-            let mut rig = Rig::<Receiving>::with(machine, &tls, 4096);
+            let mut rig = Rig::<ResponderRole>::with(machine, &tls, 4096);
             rig.side.app = Box::new(|machine, _| match machine.decision() {
                 Some(Decision::Password(gate)) => gate.keys("alice".into(), keys(Hash::Sha256)),
                 _ => decide(machine),
             });
-            let mut login = <Receiving as Subject>::login();
+            let mut login = <ResponderRole as Subject>::login();
             login[1] = text(
                 "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>\
                  AGFsaWNlAHNlY3JldA==</auth>",

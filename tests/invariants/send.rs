@@ -1,7 +1,7 @@
 //! Invariant 9: `send` is all or nothing, and cannot open, close or restart
 //! the stream.
 
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{SendError, Ticket};
 
 use crate::common::bench::{Carrier, Rig, Subject, TlsPair, V12, V13};
@@ -89,7 +89,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
             let mut last: Option<Ticket> = None;
             for text in REFUSED {
                 let before = format!("{machine:?}");
-                let free = machine.session().unwrap().free();
+                let free = machine.session().unwrap().capacity();
                 let error = machine.session().unwrap().send(text).expect_err(text);
                 let expected = text.contains("etherx") && !text.contains("<stream:stream ")
                     || text.contains("xmpp-tls")
@@ -98,7 +98,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
                         .iter()
                         .any(|start| text.starts_with(start));
                 assert_eq!(error == SendError::Reserved, expected, "{text}: {error}");
-                assert_eq!(machine.session().unwrap().free(), free);
+                assert_eq!(machine.session().unwrap().capacity(), free);
                 // The checker's working memory is its own affair.
                 assert_eq!(format!("{machine:?}"), before, "{text}");
                 assert!(machine.transmit().is_empty());
@@ -110,8 +110,8 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
             }
         });
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn player_takes<N: Subject>(machine: &mut xmpp_stream::Connection<N>) {
@@ -142,7 +142,7 @@ fn a_writer_that_fails_half_way_leaves_nothing_behind() {
             });
             assert_eq!(failed, Err(SendError::Write));
             // Too much, and the writer does not care.
-            let free = session.free();
+            let free = session.capacity();
             let full = session.send_with(|out| {
                 out.write_str("<message>")?;
                 for _ in 0..free {
@@ -151,23 +151,23 @@ fn a_writer_that_fails_half_way_leaves_nothing_behind() {
                 let _ignored = out.write_str("</message>");
                 Ok(())
             });
-            assert_eq!(full, Err(SendError::Full { free }));
+            assert_eq!(full, Err(SendError::Full { capacity }));
             // To the byte.
             let exact = format!("<message>{}</message>", "x".repeat(free - 19));
             assert_eq!(exact.len(), free);
             let more = format!("<message>{}</message>", "x".repeat(free - 18));
-            assert_eq!(session.send(&more), Err(SendError::Full { free }));
+            assert_eq!(session.send(&more), Err(SendError::Full { capacity }));
             session.send(&exact).unwrap();
-            assert_eq!(session.free(), 0);
-            assert_eq!(session.send("<iq/>"), Err(SendError::Full { free: 0 }));
-            assert_eq!(session.keepalive(), Err(SendError::Full { free: 0 }));
+            assert_eq!(session.capacity(), 0);
+            assert_eq!(session.send("<iq/>"), Err(SendError::Full { capacity: 0 }));
+            assert_eq!(session.keepalive(), Err(SendError::Full { capacity: 0 }));
             stream.drain();
             let text = String::from_utf8(stream.text.clone()).unwrap();
             assert_eq!(text, format!("<message id='a'/>{exact}"));
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// Tickets are told as taken with the last byte of their record, not before.
@@ -196,8 +196,8 @@ fn a_ticket_is_flushed_with_its_last_byte() {
             assert!(rig.side.machine.transmit().is_empty());
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn pair() -> Pair {

@@ -1,7 +1,7 @@
 //! Unusual, and legal.
 
 use xmpp_stream::Manner;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 
 use crate::common::hand::Hand;
 use crate::common::lead::{SERVER_HEADER, Via, initiator, responder};
@@ -131,7 +131,7 @@ fn client_is_served(header: &str, [auth, bind, stanza, footer]: &[&str; 4]) {
             .replace("/S", &format!("/{name}"))
     };
     let outcome = |chunk| {
-        let mut hand: Hand<Receiving> = responder(Via::Plain);
+        let mut hand: Hand<ResponderRole> = responder(Via::Plain);
         hand.chunk = chunk;
         for text in [header, auth, header, bind] {
             hand.say(spell(text));
@@ -216,7 +216,7 @@ const LEGAL_SERVERS: [[&str; 6]; 5] = [
 fn legal_spellings_of_a_server_reach_establishment() {
     for [header, mechanisms, success, bind, bound, footer] in LEGAL_SERVERS {
         let outcome = |chunk| {
-            let mut hand: Hand<Initiating> = initiator(Via::Plain);
+            let mut hand: Hand<InitiatorRole> = initiator(Via::Plain);
             hand.chunk = chunk;
             for text in [header, mechanisms, success, header, bind, bound] {
                 hand.say(text);

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::{BindCondition, Conflict, Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::{BindCondition, Conflict};
 use xmpp_stream::{CloseReason, Decision, Manner};
 
 use crate::common::hand::Hand;
@@ -14,7 +15,7 @@ use crate::common::lead::{
 };
 use crate::common::pair::decide;
 
-fn client(conflict: Conflict) -> Hand<Initiating> {
+fn client(conflict: Conflict) -> Hand<InitiatorRole> {
     let mut hand = initiator_with(Via::Plain, |config| config.conflict(conflict));
     lead_initiator(&mut hand, Via::Plain, At::Binding);
     hand
@@ -28,7 +29,7 @@ fn bind_error(id: &str, condition: &str) -> String {
 }
 
 /// A server that binds as the closure says.
-fn server(decide: impl Fn(&str) -> Result<Jid, BindCondition> + 'static) -> Hand<Receiving> {
+fn server(decide: impl Fn(&str) -> Result<Jid, BindCondition> + 'static) -> Hand<ResponderRole> {
     let mut hand = responder_at(Via::Plain, At::Binding);
     hand.side.app = Box::new(move |machine, _| {
         if let Some(Decision::Bind(bind)) = machine.decision() {
@@ -52,7 +53,7 @@ fn bind(id: &str, resource: &str) -> String {
     )
 }
 
-fn ends_refused(mut hand: Hand<Initiating>) {
+fn ends_refused(mut hand: Hand<InitiatorRole>) {
     assert_eq!(hand.said(), FOOTER);
     hand.part();
     assert_eq!(hand.end(), ("negotiation-failed", Manner::Graceful));
@@ -150,7 +151,7 @@ const SESSION: &str = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
 const OPTIONAL_SESSION: &str =
     "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>";
 
-fn offered(session: &str) -> Hand<Initiating> {
+fn offered(session: &str) -> Hand<InitiatorRole> {
     let mut hand = initiator_with(Via::Plain, |config| config);
     lead_initiator(&mut hand, Via::Plain, At::Authenticated);
     hand.say(SERVER_HEADER);

@@ -19,8 +19,8 @@ const ALL: [Via; 3] = [Via::Plain, Via::StartTls(TLS12), Via::StartTls(TLS13)];
 /// Does the same with an established stream of either role, over all carriers.
 fn both(
     via: &[Via],
-    mut server: impl FnMut(Hand<xmpp_stream::stream::Receiving>),
-    mut client: impl FnMut(Hand<xmpp_stream::stream::Initiating>),
+    mut server: impl FnMut(Hand<xmpp_stream::connection::ResponderRole>),
+    mut client: impl FnMut(Hand<xmpp_stream::connection::InitiatorRole>),
 ) {
     for via in via.iter().copied() {
         server(responder_at(via, At::Established));

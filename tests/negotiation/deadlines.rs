@@ -5,7 +5,7 @@ use std::time::Duration;
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
-use xmpp_stream::stream::Receiving;
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner, Negotiation, Responder};
 
@@ -181,7 +181,7 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
 }
 
 /// A server whose application answers nothing from here on.
-fn mute(at: At) -> Hand<Receiving> {
+fn mute(at: At) -> Hand<ResponderRole> {
     let mut hand = match at {
         // The host is asked for only where there is no single one.
         At::Start => {

@@ -2,7 +2,7 @@
 //! of `connection`, row by row.
 
 use xmpp_stream::reset::Side;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
 use crate::common::hand::Hand;
@@ -206,7 +206,7 @@ fn in_negotiation_the_phase_is_told() {
         (At::Binding, "binding a resource"),
         (At::Sasl, "in SASL"),
     ] {
-        let mut hands: (Hand<Receiving>, Hand<Initiating>) =
+        let mut hands: (Hand<ResponderRole>, Hand<InitiatorRole>) =
             (responder_at(Via::Plain, at), initiator_at(Via::Plain, at));
         hands.0.fin();
         hands.1.fin();

@@ -234,7 +234,7 @@ fn rfc6120_4_7_1_2_from_is_never_sent_in_the_clear() {
     assert!(!hand.said().contains("alice@localhost"));
 }
 
-fn lead_through_plaintext(hand: &mut Hand<xmpp_stream::stream::Initiating>) {
+fn lead_through_plaintext(hand: &mut Hand<xmpp_stream::connection::InitiatorRole>) {
     for text in [SERVER_HEADER, OFFER_ANONYMOUS, SUCCESS, SERVER_HEADER] {
         hand.say(text);
     }

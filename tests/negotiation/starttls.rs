@@ -296,7 +296,7 @@ fn rfc6120_5_4_2_3_2_what_is_injected_behind_proceed_never_acts() {
 }
 
 /// One flight of a server's handshake, to a client that may be beyond it.
-fn hand_over(hand: &mut Hand<xmpp_stream::stream::Initiating>, server: ServerConnection) {
+fn hand_over(hand: &mut Hand<xmpp_stream::connection::InitiatorRole>, server: ServerConnection) {
     let mut server = rustls::Connection::from(server);
     let hello = hand.raw_said();
     let _broken = server.read_tls(&mut hello.as_slice());

@@ -4,7 +4,7 @@
 use rustls::HandshakeKind;
 use rustls::ProtocolVersion;
 use rustls::crypto::ring::{Ticketer, kx_group::SECP384R1};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 
 use crate::common::bench::{Carrier, Rig, Subject, TlsPair, V12, V13, supported};
 use crate::common::honest::Honest;
@@ -194,7 +194,7 @@ fn rfc6120_5_3_5_5_what_is_no_attempt_raises_no_alarm() {
     fn both<N: Subject>() -> usize {
         handshakes::<N>() + key_updates::<N>() + nothings::<N>()
     }
-    let passed = both::<Initiating>() + both::<Receiving>();
+    let passed = both::<InitiatorRole>() + both::<ResponderRole>();
     println!("false alarms 0/{passed}");
     assert_eq!(passed, 68);
 }

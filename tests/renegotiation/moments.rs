@@ -1,7 +1,7 @@
 //! The moments at which an attack comes, and every attack at every moment.
 
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{SendError, Session};
 
 use rustls::ProtocolVersion;
@@ -188,8 +188,8 @@ fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_at_every_moment() {
         });
         (closed, failed)
     }
-    let initiator = both::<Initiating>();
-    let responder = both::<Receiving>();
+    let initiator = both::<InitiatorRole>();
+    let responder = both::<ResponderRole>();
     let (closed, failed) = (initiator.0 + responder.0, initiator.1 + responder.1);
     println!("attempts closed {closed}, other failures told apart {failed}, none missed");
     assert_eq!((closed, failed), (836, 456));
@@ -228,11 +228,11 @@ fn rfc6120_5_3_5_5_an_attempt_right_behind_finished_is_seen() {
         }
     }
     // The attacker must be the one to finish.
-    check::<Initiating>(V12, &TlsPair::new(V12).without_tickets());
-    check::<Receiving>(V13, &TlsPair::new(V13).without_tickets());
+    check::<InitiatorRole>(V12, &TlsPair::new(V12).without_tickets());
+    check::<ResponderRole>(V13, &TlsPair::new(V13).without_tickets());
     let tls = TlsPair::new(V12);
-    Rig::<Receiving>::established_honest(&tls, V12).drain();
-    check::<Receiving>(V12, &tls);
+    Rig::<ResponderRole>::established_honest(&tls, V12).drain();
+    check::<ResponderRole>(V12, &tls);
 }
 
 /// However many frames are ahead, they are all told of, in order.
@@ -266,8 +266,8 @@ fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_behind(
             assert_eq!(told, expected);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// No `<stream:error/>`, no closing tag, no alert: everything that ever went
@@ -300,6 +300,6 @@ fn rfc6120_5_3_5_6_no_stream_error_on_renegotiation() {
             assert_eq!(out, [answer], "{}", N::ROLE);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

@@ -2,7 +2,7 @@
 
 use rustls::server::WebPkiClientVerifier;
 use xmpp_stream::Initiator;
-use xmpp_stream::stream::Initiating;
+use xmpp_stream::connection::InitiatorRole;
 
 use crate::common::bench::handshake;
 use crate::common::hostile_tls::{DATA, HostileTls};
@@ -13,7 +13,7 @@ use crate::world::{
 };
 
 /// Capulet, behind the handshake with a peer that has Montague's certificate.
-pub fn secured_initiator(version: Version, proofs: Proofs) -> (Side<Initiating>, HostileTls) {
+pub fn secured_initiator(version: Version, proofs: Proofs) -> (Side<InitiatorRole>, HostileTls) {
     let client = Certificate::Good(CAPULET).client(version);
     let config = initiator(CAPULET, MONTAGUE, Some(client), proofs);
     let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
@@ -31,7 +31,7 @@ pub fn secured_initiator(version: Version, proofs: Proofs) -> (Side<Initiating>,
 }
 
 /// What Capulet says when it is told this.
-pub fn hear(side: &mut Side<Initiating>, peer: &mut HostileTls, text: &str) -> String {
+pub fn hear(side: &mut Side<InitiatorRole>, peer: &mut HostileTls, text: &str) -> String {
     let record = peer.seal(DATA, text.as_bytes());
     side.feed(&record, START);
     side.drive(START);

@@ -3,7 +3,8 @@
 
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::event::DialbackAnswer;
-use xmpp_stream::stream::{Initiating, StreamCondition};
+use xmpp_stream::connection::{InitiatorRole};
+use xmpp_stream::stream::{StreamCondition};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use crate::common::hostile_tls::DATA;
@@ -158,7 +159,7 @@ fn rfc6120_4_5_3_stanzas_go_from_the_initiating_server_to_the_receiving_one() {
 }
 
 /// An initiating server that has got this header.
-fn answered(from: &str, to: &str) -> Side<Initiating> {
+fn answered(from: &str, to: &str) -> Side<InitiatorRole> {
     let config = initiator(CAPULET, MONTAGUE, None, Proofs::Dialback);
     let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
     side.drive(START);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Initiating, StreamCondition};
+use xmpp_stream::connection::{InitiatorRole};
+use xmpp_stream::stream::{StreamCondition};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{EventBuf, SendError};
 
@@ -22,7 +23,7 @@ fn verdict(id: &str) -> String {
 }
 
 /// Capulet, which has asked for its pair and got it.
-fn established() -> Side<Initiating> {
+fn established() -> Side<InitiatorRole> {
     let mut side = asking();
     side.feed(VALID.as_bytes(), START);
     assert!(told(&side).contains(&"established".to_string()));
@@ -40,19 +41,19 @@ fn to_ask(limits: Limits) -> Arc<InitiatorConfig> {
         .unwrap()
 }
 
-fn verify(side: &mut Side<Initiating>, id: &str) -> Result<(), SendError> {
+fn verify(side: &mut Side<InitiatorRole>, id: &str) -> Result<(), SendError> {
     let key = DialbackKey::new("key").unwrap();
     let mut session = side.machine.session().unwrap();
     session.verify(&jid(CAPULET), &jid(MONTAGUE), id, &key)
 }
 
-fn drive(side: &mut Side<Initiating>, now: Instant) {
+fn drive(side: &mut Side<InitiatorRole>, now: Instant) {
     side.drive(now);
     side.take(usize::MAX);
     side.drive(now);
 }
 
-fn deadline(side: &Side<Initiating>) -> Option<Instant> {
+fn deadline(side: &Side<InitiatorRole>) -> Option<Instant> {
     side.wait.unwrap().deadline
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::reset::Side as Author;
-use xmpp_stream::stream::{Initiating, StreamCondition};
+use xmpp_stream::connection::{InitiatorRole};
+use xmpp_stream::stream::{StreamCondition};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, SendError};
 
 use crate::common::pair::{FIXED, Side};
@@ -65,7 +66,7 @@ fn a_receiving_server_believes_no_answer_whoever_it_names() {
 }
 
 /// An initiating server without TLS that is fed by hand.
-pub fn sender(config: Arc<InitiatorConfig>) -> (Side<Initiating>, String) {
+pub fn sender(config: Arc<InitiatorConfig>) -> (Side<InitiatorRole>, String) {
     let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
     side.drive(START);
     side.take(usize::MAX);
@@ -79,7 +80,7 @@ pub fn sender(config: Arc<InitiatorConfig>) -> (Side<Initiating>, String) {
     (side, said)
 }
 
-pub fn asking() -> Side<Initiating> {
+pub fn asking() -> Side<InitiatorRole> {
     let (side, said) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
     let key = secret(CAPULET).key(&jid(MONTAGUE), &jid(CAPULET), "D60000229F");
     assert_eq!(
@@ -134,7 +135,7 @@ fn an_answer_before_the_application_has_made_the_key_is_refused() {
 #[test]
 fn a_verdict_on_a_key_is_believed_once_and_only_if_it_was_asked_for() {
     let key = DialbackKey::new("key").unwrap();
-    let verify = |side: &mut Side<Initiating>| {
+    let verify = |side: &mut Side<InitiatorRole>| {
         let mut session = side.machine.session().unwrap();
         let (own, theirs) = (jid(CAPULET), jid(MONTAGUE));
         session.verify(&own, &theirs, "417GAF25", &key).unwrap();

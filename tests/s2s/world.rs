@@ -306,7 +306,7 @@ pub fn told<N: Negotiation>(side: &Side<N>) -> Vec<String> {
 
 /// A responder without TLS that is fed by hand, and what it says.
 pub struct Bare {
-    pub side: Side<xmpp_stream::stream::Receiving>,
+    pub side: Side<xmpp_stream::connection::ResponderRole>,
 }
 
 pub const HEADER: &str = "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \

@@ -240,7 +240,7 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
     }
 }
 
-type Client = crate::common::pair::Side<xmpp_stream::stream::Initiating>;
+type Client = crate::common::pair::Side<xmpp_stream::connection::InitiatorRole>;
 
 /// A connection whose handshake is complete, and the server's tickets, which
 /// have not arrived yet.

@@ -7,7 +7,7 @@ use rustls::crypto::CipherSuiteCommon;
 use rustls::{SupportedCipherSuite, Tls12CipherSuite};
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::reset::{ResetCause, Side, UsagePolicy};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{
     CloseReason, Connection, EventBuf, Initiator, Negotiation, Responder, SendError,
@@ -55,7 +55,7 @@ trait Metered: Subject {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Connection<Self>;
 }
 
-impl Metered for Initiating {
+impl Metered for InitiatorRole {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Initiator {
         let config = InitiatorConfig::client(&alice())
             .direct_tls(ClientTls::new(Arc::new(tls.client.clone())))
@@ -68,7 +68,7 @@ impl Metered for Initiating {
     }
 }
 
-impl Metered for Receiving {
+impl Metered for ResponderRole {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Responder {
         let config = ResponderConfig::server(&FIXED)
             .single_host(host_using(policy))
@@ -95,8 +95,8 @@ fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
         };
         match session.send(&format!("<message id='{sent}'/>")) {
             Ok(_) => *sent += 1,
-            Err(SendError::Full { free }) => {
-                assert!(free < 30, "{free}");
+            Err(SendError::Full { capacity }) => {
+                assert!(capacity < 30, "{capacity}");
                 return;
             }
             Err(error) => panic!("{error}"),
@@ -181,8 +181,8 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
             });
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The peer's records count as well: rustls does not count them.
@@ -207,8 +207,8 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_receiving_keys_are_used_up() {
         assert_eq!(stanzas, said);
         expect_reset(&mut stream, 0);
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// A limit below what is kept in reserve: the stream is reset as soon as there
@@ -225,7 +225,7 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
             answer(machine, None);
             if matches!(event, EventBuf::Established(_)) {
                 let sent = machine.session().unwrap().send("<iq/>");
-                assert_eq!(sent, Err(SendError::Full { free: 0 }));
+                assert_eq!(sent, Err(SendError::Full { capacity: 0 }));
             }
         });
         stream.drain();
@@ -237,8 +237,8 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
         }
         expect_reset(&mut stream, 0);
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// TLS 1.3 changes its keys by itself and needs no reset.
@@ -260,6 +260,6 @@ fn rfc8446_5_5_keys_that_change_by_themselves_need_no_reset() {
                 .any(|told| told.starts_with("reset-advised"))
         );
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::ProtocolVersion;
 use xmpp_stream::reset::{ResetCause, Side};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{CloseReason, Manner};
 
 use crate::common::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13, answer};
@@ -76,8 +76,8 @@ fn rfc6120_4_9_3_16_error_tag_answer_close_notify_and_tcp_follow_in_this_order()
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn rfc6120_4_4_a_peer_that_does_not_answer_the_reset_is_not_waited_for_long() {
             assert_eq!(rig.side.code(), "reset");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() 
             );
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn resets_that_cross_end_the_stream_once() {
             assert_eq!(rig.side.told().last().unwrap(), "stream-error reset");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// Of a peer whose certificate no longer holds nothing more is believed.
@@ -184,8 +184,8 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -217,6 +217,6 @@ fn rfc6120_4_9_3_16_the_same_in_plaintext_without_the_alerts() {
         assert_eq!(tell(&mut side, FOOTER), "");
         assert_eq!(side.code(), "reset");
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

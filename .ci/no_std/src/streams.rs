@@ -112,7 +112,7 @@ fn decide(decision: Decision<'_>) -> Option<()> {
             scram.keys(name, keys);
         }
         Decision::Bind(bind) => {
-            let local = bind.identity()?.authcid.clone();
+            let local = bind.identity().authcid.clone();
             bind.accept(Jid::parse(&(local + "@localhost/image")).ok()?)
                 .ok()?;
         }

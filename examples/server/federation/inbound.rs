@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Sender};
 use xmpp_stream::event::{DialbackQuestion, RequestId};
 use xmpp_stream::reset::ResetCause;
-use xmpp_stream::stream::{StreamCondition, DialbackVerdict, Receiving, StreamError};
+use xmpp_stream::connection::{ResponderRole};
+use xmpp_stream::stream::{StreamCondition, DialbackVerdict, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Event, Responder};
 
@@ -57,7 +58,7 @@ struct Peer {
     lines: Lines,
 }
 
-impl App<Receiving> for Peer {
+impl App<ResponderRole> for Peer {
     type Mail = Answer;
 
     fn event(&mut self, event: &Event<'_>, _: Instant) {

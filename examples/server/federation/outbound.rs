@@ -12,7 +12,8 @@ use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::event::{DialbackQuestion, DialbackRequest};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::{Outcome, Plan, Planner, PlannerConfig, ResetCause};
-use xmpp_stream::stream::{StreamCondition, Initiating, StreamError};
+use xmpp_stream::connection::{InitiatorRole};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{CloseTcp, Event, Initiator, SendError};
 
@@ -147,7 +148,7 @@ impl Link {
     }
 }
 
-impl App<Initiating> for Link {
+impl App<InitiatorRole> for Link {
     type Mail = Letter;
 
     fn event(&mut self, event: &Event<'_>, _: Instant) {

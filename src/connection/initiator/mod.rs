@@ -140,7 +140,7 @@ impl Role for InitiatorRole {
             C::RunChallenge => return self.login.run_challenge(element, cx),
             C::SendResponse => {
                 let reply = self.login.take_reply();
-                cx.out.push_secret(|out| sasl::write_response(out, &reply));
+                cx.out.push_secret(|out| sasl::write_response(out, reply.as_bytes()));
             }
             C::VerifySuccess => return Some(Input::Sasl(self.login.verify(element, cx))),
             C::SendAbort => cx.out.push_control(|out| out.push_str(sasl::ABORT)),

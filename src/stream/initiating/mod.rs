@@ -197,7 +197,7 @@ impl Initiating {
             },
             (
                 P::Binding(ResourceChoice::Wanted, session),
-                Input::Element(ElementClass::BindError(BindCondition::ConflictPolicy)),
+                Input::Element(ElementClass::BindError(BindCondition::Conflict)),
             ) if policy.conflict == ConflictPolicy::Generate => (
                 P::Binding(ResourceChoice::Generated, session),
                 order(C::RequestBind(ResourceChoice::Generated)),
@@ -289,7 +289,7 @@ fn authenticating(
     let at = |exchange| InitiatingPhase::Authenticating(exchange, used);
     match (exchange, input) {
         (Choosing, Input::Sasl(SaslResult::Send)) => (at(AwaitReply), order(C::SendAuth)),
-        (Choosing, Input::Sasl(SaslResult::DialbackPolicy))
+        (Choosing, Input::Sasl(SaslResult::Dialback))
             if policy.has_dialback(policy.security.sasl_level()) =>
         {
             (InitiatingPhase::Federating, order(C::RequestPair))

@@ -306,7 +306,7 @@ fn authenticating(
         ),
         // 6.4.6
         (SaslTurn::Own, Input::Sasl(SaslResult::Mismatch)) => fail(StreamCondition::InvalidFrom),
-        (SaslTurn::Own, Input::Sasl(SaslResult::Failed | SaslResult::Exhausted | SaslResult::DialbackPolicy)) => {
+        (SaslTurn::Own, Input::Sasl(SaslResult::Failed | SaslResult::Exhausted | SaslResult::Dialback)) => {
             refused(level, used, C::SendFailure)
         }
         (SaslTurn::Peer, Input::Element(E::Response)) => (

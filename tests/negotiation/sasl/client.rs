@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
-use xmpp_stream::close::AuthenticationFailure;
+use xmpp_stream::close::AuthenticationReason;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{self, Hash, Password, SaslCondition, Username};
-use xmpp_stream::stream::Initiating;
+use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, Verification};
 use xmpp_stream::{CloseReason, Initiator, Manner};
@@ -21,7 +21,7 @@ use crate::common::pki::{Crypto, Setup, TLS13, pki};
 use super::{TLS, auth, decoded, failure, offer, response};
 
 /// alice with her password, who may use PLAIN.
-fn alice(via: Via) -> Hand<Initiating> {
+fn alice(via: Via) -> Hand<InitiatorRole> {
     let mut hand = initiator_with(via, |config| config.sasl(policy(via)).credentials(secret()));
     lead_initiator(&mut hand, via, At::Opened);
     hand.said();
@@ -45,7 +45,7 @@ fn secret() -> Credentials {
     }
 }
 
-fn refused_with(hand: &Hand<Initiating>) -> &AuthenticationFailure {
+fn refused_with(hand: &Hand<InitiatorRole>) -> &AuthenticationReason {
     match hand.close().reason() {
         CloseReason::AuthenticationFailed(failure) => failure,
         other => panic!("{other:?}"),
@@ -76,7 +76,7 @@ fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
     hand.part();
     assert!(matches!(
         refused_with(&hand),
-        AuthenticationFailure::NoMechanism(_)
+        AuthenticationReason::NoMechanism(_)
     ));
 
     // Encrypted, and nobody knows by whom.
@@ -129,7 +129,7 @@ fn challenge_to(client_first: &str) -> String {
 }
 
 /// A closing tag, and no new stream.
-fn unproven(hand: &mut Hand<Initiating>) {
+fn unproven(hand: &mut Hand<InitiatorRole>) {
     assert_eq!(hand.said(), FOOTER);
     hand.part();
     assert_eq!(hand.end(), ("authentication-failed", Manner::Graceful));
@@ -205,7 +205,7 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
     hand.say(failure("invalid-mechanism"));
     assert_eq!(hand.said(), FOOTER);
     hand.part();
-    let refused = AuthenticationFailure::Refused(SaslCondition::InvalidMechanism);
+    let refused = AuthenticationReason::Refused(SaslCondition::InvalidMechanism);
     assert_eq!(*refused_with(&hand), refused);
 }
 
@@ -265,7 +265,7 @@ fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
         hand.part();
         assert_eq!(
             *refused_with(&hand),
-            AuthenticationFailure::Refused(condition)
+            AuthenticationReason::Refused(condition)
         );
     }
 }
@@ -288,7 +288,7 @@ fn rfc5802_5_1_a_bad_challenge_is_aborted() {
         hand.part();
         assert!(matches!(
             refused_with(&hand),
-            AuthenticationFailure::Mechanism(_)
+            AuthenticationReason::Mechanism(_)
         ));
     }
 }
@@ -302,7 +302,7 @@ fn a_server_with_nothing_acceptable_is_left() {
         hand.part();
         assert!(matches!(
             refused_with(&hand),
-            AuthenticationFailure::NoMechanism(_)
+            AuthenticationReason::NoMechanism(_)
         ));
     }
 }

@@ -2,7 +2,7 @@
 
 use xmpp_stream::config::HostConfig;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
-use xmpp_stream::stream::Receiving;
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Responder};
 
@@ -22,7 +22,7 @@ fn header(from: Option<&str>) -> String {
 
 /// The headers before TLS, before SASL and behind it. What the server said from
 /// SASL on.
-fn log_in(hand: &mut Hand<Receiving>, auth: &str, from: [Option<&str>; 3]) -> String {
+fn log_in(hand: &mut Hand<ResponderRole>, auth: &str, from: [Option<&str>; 3]) -> String {
     hand.say(header(from[0]));
     hand.say(STARTTLS);
     hand.said();
@@ -40,13 +40,13 @@ fn log_in(hand: &mut Hand<Receiving>, auth: &str, from: [Option<&str>; 3]) -> St
 }
 
 #[track_caller]
-fn established(hand: &Hand<Receiving>) -> String {
+fn established(hand: &Hand<ResponderRole>) -> String {
     let last = hand.side.told().pop().unwrap();
     last.strip_prefix("established ").unwrap().to_string()
 }
 
 #[track_caller]
-fn is_refused(hand: &mut Hand<Receiving>, said: &str) {
+fn is_refused(hand: &mut Hand<ResponderRole>, said: &str) {
     let error = "<stream:error><invalid-from xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>";
     assert!(said.ends_with(error), "{said}");

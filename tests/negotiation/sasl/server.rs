@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use xmpp_stream::sasl::{Hash, MechanismName, MechanismSet, SaslCondition};
-use xmpp_stream::stream::Receiving;
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner};
 
@@ -137,7 +137,7 @@ fn rfc6120_6_5_10_1_an_unknown_user_is_answered_like_a_wrong_password() {
     assert_eq!(plain_answer("alice"), plain_answer("nobody"));
 
     let scram_answers = |user: &str| {
-        let mut hand: Hand<Receiving> = responder_at(TLS, At::Opened);
+        let mut hand: Hand<ResponderRole> = responder_at(TLS, At::Opened);
         let first = STANDARD.encode(format!("n,,n={user},r=0123456789abcdef"));
         hand.say(auth("SCRAM-SHA-256", &first));
         let challenge = decoded(&hand.said(), "challenge");

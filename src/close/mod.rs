@@ -19,12 +19,14 @@
 //! | [`LocalAbort`](CloseReason::LocalAbort) | `local-abort` | the application's own wish |
 //! | [`Internal`](CloseReason::Internal) | `internal` | our side: randomness, keys, configuration |
 
+mod disconnect;
+
 use core::fmt;
 use core::time::Duration;
 
-use crate::reset::{Cause, Side};
+use crate::reset::{ResetCause, Side};
 use crate::sasl;
-use crate::stream::{DialbackVerdict, NegotiationFailure, StreamError};
+use crate::stream::{DialbackVerdict, NegotiationReason, StreamError};
 use crate::tls;
 use crate::xml;
 
@@ -130,7 +132,7 @@ pub enum CloseReason {
         /// Who sent `<reset/>`.
         by: Side,
         /// Why, if this side did.
-        cause: Option<Cause>,
+        cause: Option<ResetCause>,
     },
     /// A stream error other than `<reset/>` ended the stream (4.9).
     StreamError {
@@ -147,9 +149,9 @@ pub enum CloseReason {
     /// TCP ended under TLS with neither closing tag nor close_notify.
     TlsTruncated,
     /// SASL failed (6.4.5), or the server could not prove itself.
-    AuthenticationFailed(AuthenticationFailure),
+    AuthenticationFailed(AuthenticationReason),
     /// A step we need was not offered, or was refused.
-    NegotiationFailed(NegotiationFailure),
+    NegotiationFailed(NegotiationReason),
     /// The peer's bytes are not an acceptable stream (11.1, 11.3).
     NotWellFormed(xml::Fault),
     /// The peer exceeded a limit (13.12).
@@ -167,7 +169,7 @@ pub enum CloseReason {
     /// The application called `abort`.
     LocalAbort,
     /// Our own side failed.
-    Internal(InternalError),
+    Internal(InternalReason),
 }
 
 impl CloseReason {
@@ -281,17 +283,17 @@ impl fmt::Display for Phase {
 /// What went wrong in SASL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AuthenticationFailure {
+pub enum AuthenticationReason {
     /// The peer answered `<failure/>` (RFC 6120 6.5).
     #[error("{}", .0.as_str())]
-    Refused(sasl::Condition),
+    Refused(sasl::SaslCondition),
     /// Our mechanism failed: the peer broke the mechanism's rules, or could
     /// not prove that it knows the password.
     #[error("{0}")]
-    Mechanism(sasl::Error),
+    Mechanism(sasl::SaslError),
     /// No offered mechanism is acceptable to our policy.
     #[error("{0}")]
-    NoMechanism(sasl::Refusal),
+    NoMechanism(sasl::SelectError),
     /// The domain was not verified (XEP-0220): the peer said so, or we did.
     #[error("dialback: {0}")]
     Dialback(DialbackVerdict),
@@ -300,7 +302,7 @@ pub enum AuthenticationFailure {
 /// What failed on our own side.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum InternalError {
+pub enum InternalReason {
     /// The random number generator failed.
     #[error("no randomness")]
     Randomness,

@@ -8,11 +8,11 @@
 //! # }
 //! ```
 
-use crate::close::{AuthenticationFailure, CloseReason, CloseTcp};
-use crate::reset::{Cause, Complaint, Ended, Outcome, Side};
+use crate::close::{AuthenticationReason, CloseReason, CloseTcp};
+use crate::reset::{ResetCause, PeerError, Disconnect, Outcome, Side};
 use crate::sasl;
 use crate::stream::{
-    DialbackCondition as DialbackError, DialbackVerdict, StreamCondition as Condition, StreamError,
+    DialbackCondition, DialbackVerdict, StreamCondition, StreamError,
 };
 
 /// [`Outcome::Closed`] with what matters of the reason.
@@ -23,13 +23,13 @@ impl From<&CloseTcp> for Outcome {
 }
 
 /// What matters of the reason for the next connection.
-impl From<&CloseReason> for Ended {
+impl From<&CloseReason> for Disconnect {
     fn from(reason: &CloseReason) -> Self {
         match reason {
             CloseReason::Closed { by } => Self::Closed { by: *by },
             CloseReason::Reset { by, cause } => Self::Reset {
                 by: *by,
-                cause: cause.unwrap_or(Cause::Other),
+                cause: cause.unwrap_or(ResetCause::Other),
             },
             CloseReason::StreamError { by, error } => stream_error(*by, error),
             CloseReason::TlsRenegotiation(_) => Self::TlsRenegotiation,
@@ -50,60 +50,60 @@ impl From<&CloseReason> for Ended {
     }
 }
 
-fn stream_error(by: Side, error: &StreamError) -> Ended {
+fn stream_error(by: Side, error: &StreamError) -> Disconnect {
     match (by, error.condition()) {
-        (by, Condition::Reset) => Ended::Reset {
+        (by, StreamCondition::Reset) => Disconnect::Reset {
             by,
-            cause: Cause::Other,
+            cause: ResetCause::Other,
         },
-        (Side::Us, _) => Ended::ProtocolViolation,
-        (Side::Peer, Condition::SeeOtherHost) => Ended::StreamError(match error.other_host() {
-            Some(_) => Complaint::SeeOtherHost,
+        (Side::Us, _) => Disconnect::ProtocolViolation,
+        (Side::Peer, StreamCondition::SeeOtherHost) => Disconnect::StreamError(match error.other_host() {
+            Some(_) => PeerError::SeeOtherHost,
             // Nowhere to go: what was sent is no host.
-            None => Complaint::Refused,
+            None => PeerError::Refused,
         }),
-        (Side::Peer, condition) => Ended::StreamError(complaint(condition)),
+        (Side::Peer, condition) => Disconnect::StreamError(complaint(condition)),
     }
 }
 
-fn complaint(condition: Condition) -> Complaint {
+fn complaint(condition: StreamCondition) -> PeerError {
     match condition {
-        Condition::Conflict => Complaint::Conflict,
-        Condition::ConnectionTimeout
-        | Condition::InternalServerError
-        | Condition::RemoteConnectionFailed
-        | Condition::ResourceConstraint
-        | Condition::SystemShutdown => Complaint::Unavailable,
+        StreamCondition::Conflict => PeerError::Conflict,
+        StreamCondition::ConnectionTimeout
+        | StreamCondition::InternalServerError
+        | StreamCondition::RemoteConnectionFailed
+        | StreamCondition::ResourceConstraint
+        | StreamCondition::SystemShutdown => PeerError::Unavailable,
         // Whatever else the peer says, it is about us.
-        _ => Complaint::Refused,
+        _ => PeerError::Refused,
     }
 }
 
-fn authentication(failure: &AuthenticationFailure) -> Ended {
+fn authentication(failure: &AuthenticationReason) -> Disconnect {
     match failure {
-        AuthenticationFailure::Refused(
-            sasl::Condition::TemporaryAuthFailure | sasl::Condition::Aborted,
-        ) => Ended::AuthenticationUnavailable,
-        AuthenticationFailure::Refused(_) | AuthenticationFailure::Mechanism(_) => {
-            Ended::AuthenticationFailed
+        AuthenticationReason::Refused(
+            sasl::SaslCondition::TemporaryAuthFailure | sasl::SaslCondition::Aborted,
+        ) => Disconnect::AuthenticationUnavailable,
+        AuthenticationReason::Refused(_) | AuthenticationReason::Mechanism(_) => {
+            Disconnect::AuthenticationFailed
         }
-        AuthenticationFailure::Dialback(verdict) => dialback(*verdict),
+        AuthenticationReason::Dialback(verdict) => dialback(*verdict),
         // Nothing was refused: the server offers nothing that we accept now.
-        AuthenticationFailure::NoMechanism(_) => Ended::NegotiationFailed,
+        AuthenticationReason::NoMechanism(_) => Disconnect::NegotiationFailed,
     }
 }
 
 /// An error that is about a third server may be over the next time.
-fn dialback(verdict: DialbackVerdict) -> Ended {
+fn dialback(verdict: DialbackVerdict) -> Disconnect {
     match verdict {
         DialbackVerdict::Error(
-            DialbackError::RemoteConnectionFailed
-            | DialbackError::RemoteServerNotFound
-            | DialbackError::RemoteServerTimeout
-            | DialbackError::ResourceConstraint
-            | DialbackError::Other,
-        ) => Ended::AuthenticationUnavailable,
-        _ => Ended::AuthenticationFailed,
+            DialbackCondition::RemoteConnectionFailed
+            | DialbackCondition::RemoteServerNotFound
+            | DialbackCondition::RemoteServerTimeout
+            | DialbackCondition::ResourceConstraint
+            | DialbackCondition::Other,
+        ) => Disconnect::AuthenticationUnavailable,
+        _ => Disconnect::AuthenticationFailed,
     }
 }
 
@@ -119,26 +119,26 @@ mod tests {
         let both = [Side::Us, Side::Peer];
         for by in both {
             assert_eq!(
-                Ended::from(&CloseReason::Closed { by }),
-                Ended::Closed { by }
+                Disconnect::from(&CloseReason::Closed { by }),
+                Disconnect::Closed { by }
             );
         }
         for (reason, ended) in [
-            (CloseReason::TlsTruncated, Ended::Lost),
-            (CloseReason::Timeout(Phase::Header), Ended::Lost),
-            (CloseReason::Transport(Phase::Established), Ended::Lost),
-            (CloseReason::StarttlsRefused, Ended::NegotiationFailed),
+            (CloseReason::TlsTruncated, Disconnect::Lost),
+            (CloseReason::Timeout(Phase::Header), Disconnect::Lost),
+            (CloseReason::Transport(Phase::Established), Disconnect::Lost),
+            (CloseReason::StarttlsRefused, Disconnect::NegotiationFailed),
             (
                 CloseReason::PlaintextAfterStarttls,
-                Ended::ProtocolViolation,
+                Disconnect::ProtocolViolation,
             ),
-            (CloseReason::LocalAbort, Ended::LocalAbort),
+            (CloseReason::LocalAbort, Disconnect::LocalAbort),
             (
                 CloseReason::Internal(InternalError::Randomness),
-                Ended::Internal,
+                Disconnect::Internal,
             ),
         ] {
-            assert_eq!(Ended::from(&reason), ended, "{reason:?}");
+            assert_eq!(Disconnect::from(&reason), ended, "{reason:?}");
         }
     }
 
@@ -147,24 +147,24 @@ mod tests {
         let reset = |by, cause| CloseReason::Reset { by, cause };
         let plain = |by| CloseReason::StreamError {
             by,
-            error: StreamError::new(Condition::Reset),
+            error: StreamError::new(StreamCondition::Reset),
         };
         for (reason, by, cause) in [
             (
-                reset(Side::Us, Some(Cause::KeyRefresh)),
+                reset(Side::Us, Some(ResetCause::KeyRefresh)),
                 Side::Us,
-                Cause::KeyRefresh,
+                ResetCause::KeyRefresh,
             ),
-            (reset(Side::Peer, None), Side::Peer, Cause::Other),
-            (plain(Side::Us), Side::Us, Cause::Other),
-            (plain(Side::Peer), Side::Peer, Cause::Other),
+            (reset(Side::Peer, None), Side::Peer, ResetCause::Other),
+            (plain(Side::Us), Side::Us, ResetCause::Other),
+            (plain(Side::Peer), Side::Peer, ResetCause::Other),
         ] {
-            assert_eq!(Ended::from(&reason), Ended::Reset { by, cause });
+            assert_eq!(Disconnect::from(&reason), Disconnect::Reset { by, cause });
         }
     }
 
-    fn from_peer(error: StreamError) -> Ended {
-        Ended::from(&CloseReason::StreamError {
+    fn from_peer(error: StreamError) -> Disconnect {
+        Disconnect::from(&CloseReason::StreamError {
             by: Side::Peer,
             error,
         })
@@ -172,19 +172,19 @@ mod tests {
 
     #[test]
     fn stream_errors_of_the_peer_are_sorted_by_what_they_mean_for_the_next_attempt() {
-        let sorted = |wanted: Complaint| -> Vec<&str> {
-            Condition::ALL
+        let sorted = |wanted: PeerError| -> Vec<&str> {
+            StreamCondition::ALL
                 .into_iter()
-                .filter(|condition| *condition != Condition::SeeOtherHost)
+                .filter(|condition| *condition != StreamCondition::SeeOtherHost)
                 .filter(|condition| {
-                    from_peer(StreamError::new(*condition)) == Ended::StreamError(wanted)
+                    from_peer(StreamError::new(*condition)) == Disconnect::StreamError(wanted)
                 })
-                .map(Condition::as_str)
+                .map(StreamCondition::as_str)
                 .collect()
         };
-        assert_eq!(sorted(Complaint::Conflict), ["conflict"]);
+        assert_eq!(sorted(PeerError::Conflict), ["conflict"]);
         assert_eq!(
-            sorted(Complaint::Unavailable),
+            sorted(PeerError::Unavailable),
             [
                 "connection-timeout",
                 "internal-server-error",
@@ -194,7 +194,7 @@ mod tests {
             ]
         );
         // All others but `reset` and `see-other-host`.
-        assert_eq!(sorted(Complaint::Refused).len(), 25 - 6 - 2);
+        assert_eq!(sorted(PeerError::Refused).len(), 25 - 6 - 2);
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         let host = "im2.example.com:9222".parse().unwrap();
         assert_eq!(
             from_peer(StreamError::see_other_host(host)),
-            Ended::StreamError(Complaint::SeeOtherHost)
+            Disconnect::StreamError(PeerError::SeeOtherHost)
         );
         let nowhere = StanzaBuf::parse(
             "<error xmlns='http://etherx.jabber.org/streams'>\
@@ -211,29 +211,29 @@ mod tests {
         )
         .unwrap();
         let nowhere = StreamError::parse(&nowhere.as_stanza());
-        assert_eq!(nowhere.condition(), Condition::SeeOtherHost);
-        assert_eq!(from_peer(nowhere), Ended::StreamError(Complaint::Refused));
+        assert_eq!(nowhere.condition(), StreamCondition::SeeOtherHost);
+        assert_eq!(from_peer(nowhere), Disconnect::StreamError(PeerError::Refused));
     }
 
     #[test]
     fn our_own_stream_error_is_a_violation_of_the_peers() {
         let reason = CloseReason::StreamError {
             by: Side::Us,
-            error: StreamError::new(Condition::Conflict),
+            error: StreamError::new(StreamCondition::Conflict),
         };
-        assert_eq!(Ended::from(&reason), Ended::ProtocolViolation);
+        assert_eq!(Disconnect::from(&reason), Disconnect::ProtocolViolation);
     }
 
     #[test]
     fn a_passing_authentication_failure_is_not_a_wrong_password() {
-        for condition in sasl::Condition::ALL {
-            let failure = AuthenticationFailure::Refused(condition);
+        for condition in sasl::SaslCondition::ALL {
+            let failure = AuthenticationReason::Refused(condition);
             let expected = match condition.as_str() {
-                "temporary-auth-failure" | "aborted" => Ended::AuthenticationUnavailable,
-                _ => Ended::AuthenticationFailed,
+                "temporary-auth-failure" | "aborted" => Disconnect::AuthenticationUnavailable,
+                _ => Disconnect::AuthenticationFailed,
             };
             let reason = CloseReason::AuthenticationFailed(failure);
-            assert_eq!(Ended::from(&reason), expected, "{condition:?}");
+            assert_eq!(Disconnect::from(&reason), expected, "{condition:?}");
         }
     }
 }
