@@ -194,9 +194,9 @@ fn a_poll_tells_one_event() {
 fn a_poll_takes_one_handshake_record() {
     let mut tls = TlsPair::new(V12).without_tickets();
     tls.server.max_fragment_size = Some(100);
-    let machine = Initiating::machine(Carrier::DirectTls(V12), &tls, None);
+    let machine = InitiatorRole::machine(Carrier::DirectTls(V12), &tls, None);
     let mut side = Side::new(machine, Box::new(|_, _| {}));
-    let mut peer = Initiating::peer(&tls);
+    let mut peer = InitiatorRole::peer(&tls);
     side.drive(START);
     peer.receive(&side.take(usize::MAX));
     let flight = peer.output();

@@ -110,7 +110,7 @@ fn dialback(verdict: DialbackVerdict) -> Disconnect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::close::{InternalError, Phase};
+    use crate::close::{InternalReason, Phase};
     use crate::xml::StanzaBuf;
     use alloc::vec::Vec;
 
@@ -134,7 +134,7 @@ mod tests {
             ),
             (CloseReason::LocalAbort, Disconnect::LocalAbort),
             (
-                CloseReason::Internal(InternalError::Randomness),
+                CloseReason::Internal(InternalReason::Randomness),
                 Disconnect::Internal,
             ),
         ] {

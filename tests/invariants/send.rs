@@ -151,12 +151,12 @@ fn a_writer_that_fails_half_way_leaves_nothing_behind() {
                 let _ignored = out.write_str("</message>");
                 Ok(())
             });
-            assert_eq!(full, Err(SendError::Full { capacity }));
+            assert_eq!(full, Err(SendError::Full { capacity: free }));
             // To the byte.
             let exact = format!("<message>{}</message>", "x".repeat(free - 19));
             assert_eq!(exact.len(), free);
             let more = format!("<message>{}</message>", "x".repeat(free - 18));
-            assert_eq!(session.send(&more), Err(SendError::Full { capacity }));
+            assert_eq!(session.send(&more), Err(SendError::Full { capacity: free }));
             session.send(&exact).unwrap();
             assert_eq!(session.capacity(), 0);
             assert_eq!(session.send("<iq/>"), Err(SendError::Full { capacity: 0 }));

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use xmpp_stream::jid::Jid;
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
-use xmpp_stream::stream::{BindCondition, Conflict};
+use xmpp_stream::stream::{BindCondition, ConflictPolicy};
 use xmpp_stream::{CloseReason, Decision, Manner};
 
 use crate::common::hand::Hand;
@@ -84,7 +84,7 @@ fn what_is_no_full_jid_is_not_bound() {
 
 #[test]
 fn rfc6120_7_4_3_the_configured_resource_is_asked_for() {
-    let mut hand = client(Conflict::Generate);
+    let mut hand = client(ConflictPolicy::Generate);
     assert!(hand.said().ends_with(
         "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <resource>desk</resource></bind></iq>"
@@ -100,7 +100,7 @@ fn rfc6120_7_4_3_the_configured_resource_is_asked_for() {
 
 #[test]
 fn rfc6120_7_7_2_2_1_a_conflict_is_followed_by_a_generated_resource() {
-    let mut hand = client(Conflict::Generate);
+    let mut hand = client(ConflictPolicy::Generate);
     hand.said();
     hand.say(bind_error("bind", "conflict"));
     assert_eq!(
@@ -111,7 +111,7 @@ fn rfc6120_7_7_2_2_1_a_conflict_is_followed_by_a_generated_resource() {
     assert!(hand.side.machine.session().is_some());
 
     // Once.
-    let mut hand = client(Conflict::Generate);
+    let mut hand = client(ConflictPolicy::Generate);
     hand.say(bind_error("bind", "conflict"));
     hand.said();
     hand.say(bind_error("bind-again", "conflict"));
@@ -120,7 +120,7 @@ fn rfc6120_7_7_2_2_1_a_conflict_is_followed_by_a_generated_resource() {
 
 #[test]
 fn a_client_may_give_up_on_a_conflict() {
-    let mut hand = client(Conflict::GiveUp);
+    let mut hand = client(ConflictPolicy::GiveUp);
     hand.said();
     hand.say(bind_error("bind", "conflict"));
     ends_refused(hand);
@@ -129,7 +129,7 @@ fn a_client_may_give_up_on_a_conflict() {
 #[test]
 fn rfc6120_7_6_2_any_other_refusal_ends_the_stream() {
     for condition in ["not-allowed", "resource-constraint", "bad-request", "hello"] {
-        let mut hand = client(Conflict::Generate);
+        let mut hand = client(ConflictPolicy::Generate);
         hand.said();
         hand.say(bind_error("bind", condition));
         ends_refused(hand);
@@ -139,7 +139,7 @@ fn rfc6120_7_6_2_any_other_refusal_ends_the_stream() {
 /// A late answer to the first request is none to the second.
 #[test]
 fn an_answer_is_told_by_its_id() {
-    let mut hand = client(Conflict::Generate);
+    let mut hand = client(ConflictPolicy::Generate);
     hand.say(bind_error("bind", "conflict"));
     hand.said();
     hand.say(BOUND);

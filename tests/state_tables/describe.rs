@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use xmpp_stream::stream::{
-    Act, BindCondition, ElementClass, Failure, FeatureOffer, FeaturesClass, HeaderClass, Input,
-    Output, Tell, VersionClass,
+    BindCondition, Command, ElementClass, ErrorSource, FeatureOffer, FeaturesClass, HeaderClass,
+    Input, Notice, Output, VersionClass,
 };
 
-use super::search::Phase;
+use super::search::{Phase, RoleCommand};
 
 /// The phase without its counter.
 pub(crate) fn phase(phase: Phase) -> String {
@@ -47,21 +47,22 @@ pub(crate) fn kind(input: Input) -> &'static str {
         Input::Fault(_) => "Fault",
         Input::Secured => "Secured",
         Input::Sasl(_) => "Sasl",
-        Input::Verdict(_) => "Verdict",
+        Input::Answer(_) => "Answer",
         Input::Pair(_) => "Pair",
         Input::KeyChecked => "KeyChecked",
         Input::Resume => "Resume",
         Input::Expired => "Expired",
-        Input::Local(_) => "Local",
+        Input::AppRequest(_) => "AppRequest",
+        other => panic!("{other:?}"),
     }
 }
 
-/// An order and its news. Whether an error stands behind a missing header is
+/// A command and its notice. Whether an error comes after a missing header is
 /// left out, and so is a condition that the input names.
-pub(crate) fn output(input: Input, output: Output) -> String {
-    let act = match output.act {
-        Act::Wait => String::new(),
-        Act::Fail(_, Failure::Condition(condition)) => {
+pub(crate) fn output(input: Input, output: Output<RoleCommand>) -> String {
+    let act = match output.command {
+        Command::Wait => String::new(),
+        Command::Fail(_, ErrorSource::Condition(condition)) => {
             let named = match input {
                 Input::Fault(named)
                 | Input::Element(ElementClass::Bad(named))
@@ -73,14 +74,15 @@ pub(crate) fn output(input: Input, output: Output) -> String {
                 false => format!("fail with `{condition}`"),
             }
         }
-        Act::Fail(_, Failure::Application) => "fail with the application's error".into(),
-        Act::Fail(_, Failure::Reset) => "fail with `reset`".into(),
-        Act::Fail(_, Failure::Timeout) => "fail with `connection-timeout`".into(),
-        act => format!("`{act:?}`"),
+        Command::Fail(_, ErrorSource::Application) => "fail with the application's error".into(),
+        Command::Fail(_, ErrorSource::Reset) => "fail with `reset`".into(),
+        Command::Fail(_, ErrorSource::Timeout) => "fail with `connection-timeout`".into(),
+        Command::Role(command) => format!("`{command:?}`"),
+        command => format!("`{command:?}`"),
     };
-    match (output.tell, act.as_str()) {
-        (Tell::Nothing, "") => "-".into(),
-        (Tell::Nothing, _) => act,
+    match (output.notice, act.as_str()) {
+        (Notice::Nothing, "") => "-".into(),
+        (Notice::Nothing, _) => act,
         (tell, "") => format!("tell `{tell:?}`"),
         (tell, _) => format!("{act}, tell `{tell:?}`"),
     }
@@ -163,12 +165,13 @@ fn family(input: Input) -> (u8, &'static str) {
         Input::Footer => (26, "closing tag"),
         Input::Fault(_) => (27, "fault in the bytes"),
         Input::Sasl(_) => (28, "mechanism"),
-        Input::Verdict(_) => (29, "verdict"),
+        Input::Answer(_) => (29, "answer"),
         Input::Pair(_) => (38, "domain pair"),
         Input::KeyChecked => (39, "the key was checked"),
         Input::Resume => (30, "the application has seen it"),
         Input::Expired => (31, "deadline"),
-        Input::Local(_) => (32, "application ends the stream"),
+        Input::AppRequest(_) => (32, "application ends the stream"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -179,12 +182,12 @@ fn member(input: Input) -> String {
             "header below version 1.0".into()
         }
         Input::Sasl(sasl) => format!("mechanism: {sasl:?}"),
-        Input::Verdict(verdict) => format!("verdict: {verdict:?}"),
+        Input::Answer(verdict) => format!("answer: {verdict:?}"),
         Input::Pair(pair) => format!("domain pair: {pair:?}"),
         Input::Element(ElementClass::DialbackResult(answer)) => {
             format!("`<db:result/>`: {answer:?}")
         }
-        Input::Local(local) => format!("application: {local:?}"),
+        Input::AppRequest(local) => format!("application: {local:?}"),
         Input::Element(ElementClass::BindError(BindCondition::Conflict)) => "`conflict`".into(),
         other => format!("`{other:?}`"),
     }

@@ -313,7 +313,8 @@ fn authenticating(
         ),
         // A server that cannot log in by EXTERNAL turns to dialback.
         (Aborting, Input::Element(E::SaslFailure))
-            if policy.has_dialback(policy.security.sasl_level()) =>
+            if used + 1 < policy.sasl_attempts
+                && policy.has_dialback(policy.security.sasl_level()) =>
         {
             (
                 InitiatingPhase::Authenticating(Choosing, used + 1),
