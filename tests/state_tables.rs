@@ -357,11 +357,7 @@ fn everything_that_is_bounded_can_be_reached() {
 
 #[test]
 fn xep0114_a_component_has_no_starttls() {
-    let policy = StreamPolicy {
-        kind: Kind::Component,
-        security: Security::StartTls,
-        ..policies().next().unwrap()
-    };
+    let policy = StreamPolicy::new(Kind::Component, Security::StartTls);
     let begun = (
         reach(Initiating::start(policy), &[Input::Begin]).phase(),
         reach(Receiving::start(policy), &[Input::Begin]).phase(),
@@ -412,10 +408,7 @@ fn the_inputs_that_blame_the_driver_are_these() {
 /// The first wish of the application counts.
 #[test]
 fn a_failure_that_waits_for_the_handshake_is_not_replaced() {
-    let policy = StreamPolicy {
-        security: Security::DirectTls,
-        ..policies().next().unwrap()
-    };
+    let policy = StreamPolicy::new(Kind::ClientToServer, Security::DirectTls);
     let fail = Input::AppRequest(AppRequest::Fail);
     let reset = Input::AppRequest(AppRequest::Reset(InFlight::Deliver));
     for (first, second, after) in [

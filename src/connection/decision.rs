@@ -37,7 +37,7 @@ enum State {
 
 /// The application's answer.
 #[derive(Debug)]
-pub(super) enum DecisionAnswer {
+pub enum DecisionAnswer {
     Serve(Arc<HostConfig>),
     RefuseHost(StreamError),
     Sasl(CredentialAnswer),

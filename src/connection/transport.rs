@@ -165,11 +165,6 @@ impl Transport {
     pub(super) fn would_be_truncated(&self) -> bool {
         self.tls().is_some_and(|session| !session.is_handshaking() && !session.peer_closed())
     }
-
-    /// The channel bindings of the session, the preferred one first.
-    pub(super) fn channel_bindings(&self) -> Vec<ChannelBindingData> {
-        self.tls().map(channel_bindings).unwrap_or_default()
-    }
 }
 
 /// What is known of the peer's close_notify.

@@ -2,24 +2,37 @@
 
 use super::{Kind, StreamLevel};
 
-/// What a stream is and how it is protected; fixed before it begins.
+/// What a stream is and how it is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct StreamPolicy {
     /// Client-to-server, server-to-server or component.
     pub kind: Kind,
     /// Where TLS comes from.
     pub security: Security,
-    /// How many SASL attempts there are (6.4.5).
+    /// How many SASL attempts there are (RFC 6120 6.4.5).
     pub sasl_attempts: u8,
-    /// What an initiating entity does when its resource is taken (7.7.2.3).
+    /// What an initiating entity does when its resource is taken (RFC 6120 7.7.2.3).
     pub conflict: ConflictPolicy,
     /// Whether a server may prove its domain by dialback.
     pub dialback: DialbackPolicy,
 }
 
 impl StreamPolicy {
-    /// Whether a domain pair may be proved by dialback, where `level` stands: in
-    /// the place of SASL.
+    /// A policy with three SASL attempts, a resource of the server's choice after a conflict, and
+    /// without dialback.
+    #[must_use]
+    pub const fn new(kind: Kind, security: Security) -> Self {
+        Self {
+            kind,
+            security,
+            sasl_attempts: 3,
+            conflict: ConflictPolicy::Generate,
+            dialback: DialbackPolicy::Refused,
+        }
+    }
+
+    /// Whether a domain pair may be proved by dialback on this level: where SASL stands.
     pub(super) fn has_dialback(self, level: StreamLevel) -> bool {
         self.kind == Kind::ServerToServer
             && self.dialback == DialbackPolicy::Allowed
@@ -29,12 +42,13 @@ impl StreamPolicy {
 
 /// Where the protection of a stream comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Security {
     /// STARTTLS, mandatory (RFC 6120 5).
     StartTls,
     /// TLS from the first byte (XEP-0368).
     DirectTls,
-    /// None at all.
+    /// There is no TLS.
     Plaintext,
 }
 
@@ -61,12 +75,12 @@ pub enum ConflictPolicy {
 /// What Server Dialback is for (XEP-0220); only between servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DialbackPolicy {
-    /// Nothing.
+    /// It is not used.
     #[default]
     Refused,
     /// It proves a domain where SASL EXTERNAL does not.
     Allowed,
-    /// An initiating server that asks only whether keys are genuine (2.1.2),
-    /// and wants to send nothing else.
+    /// An initiating server asks only whether keys are genuine (XEP-0220 2.1.2), and sends nothing
+    /// else.
     VerifyOnly,
 }

@@ -15,7 +15,7 @@ use crate::common::lead::{
 };
 use crate::common::pair::decide;
 
-fn client(conflict: Conflict) -> Hand<InitiatorRole> {
+fn client(conflict: ConflictPolicy) -> Hand<InitiatorRole> {
     let mut hand = initiator_with(Via::Plain, |config| config.conflict(conflict));
     lead_initiator(&mut hand, Via::Plain, At::Binding);
     hand

@@ -63,12 +63,12 @@ pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
                 .filter(move |security| kind != Kind::Component || *security != Security::StartTls);
             securities.flat_map(move |security| {
                 (2..=5).flat_map(move |sasl_attempts| {
-                    conflicts.into_iter().map(move |conflict| StreamPolicy {
-                        kind,
-                        security,
-                        sasl_attempts,
-                        conflict,
-                        dialback,
+                    conflicts.into_iter().map(move |conflict| {
+                        let mut policy = StreamPolicy::new(kind, security);
+                        policy.sasl_attempts = sasl_attempts;
+                        policy.conflict = conflict;
+                        policy.dialback = dialback;
+                        policy
                     })
                 })
             })
