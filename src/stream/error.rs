@@ -104,7 +104,8 @@ impl StreamError {
         if xml.len() > MAX_APPLICATION_BYTES {
             return Err(ApplicationConditionError::TooLong);
         }
-        let element = StanzaBuf::parse(xml).map_err(|_| ApplicationConditionError::NotOneElement)?;
+        let element =
+            StanzaBuf::parse(xml).map_err(|_| ApplicationConditionError::NotOneElement)?;
         if is_reserved(element.as_stanza().ns()) {
             return Err(ApplicationConditionError::Namespace);
         }

@@ -228,7 +228,9 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
             // 6120-4.7.4-1: this is none.
             .lang("no tag")
             .single_host(host)
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let machine = Responder::new(config, Instant::from_millis(0));
         let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
         hand.say(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
@@ -276,7 +278,10 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
 
 /// A server of several hosts, whose application refuses all of them.
 fn refusing(error: StreamError) -> Hand<Receiving> {
-    let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
+    let config = ResponderConfig::server(&FIXED)
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, Instant::from_millis(0));
     let mut error = Some(error);
     Hand::new(

@@ -196,7 +196,10 @@ fn application_conditions_are_checked() {
         ("", ApplicationConditionError::NotOneElement),
         ("text", ApplicationConditionError::NotOneElement),
         ("<a xmlns='u:x'>", ApplicationConditionError::NotOneElement),
-        ("<a xmlns='u:x'/><b/>", ApplicationConditionError::NotOneElement),
+        (
+            "<a xmlns='u:x'/><b/>",
+            ApplicationConditionError::NotOneElement,
+        ),
         ("</stream:error>", ApplicationConditionError::NotOneElement),
         ("<x:a/>", ApplicationConditionError::NotOneElement),
         ("<a/>", ApplicationConditionError::Namespace),
