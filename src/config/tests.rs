@@ -249,7 +249,7 @@ fn nothing_to_authenticate_with_is_refused_for_every_kind() {
 }
 
 #[test]
-fn rfc6120_6_3_8_a_clients_authorization_identity_is_a_bare_jid() {
+fn the_authorization_identity_of_a_client_is_a_bare_jid() {
     for (authzid, error) in [
         ("romeo@example.net", None),
         ("romeo@example.net/r", Some(ConfigError::Authzid)),

@@ -21,6 +21,7 @@ use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::reset::UsagePolicy;
 use crate::sasl::{self, Acceptor, Identity, Secret};
+use crate::stream::bind::Recipient;
 use crate::stream::{
     self, Act, Awaited, BindCondition as BindError, BindRefusal, BindRequest,
     HeaderClass as OpeningClass, Input, Kind, Leg, Output, ParsedHeader as Opened, Receiving,
@@ -222,7 +223,9 @@ impl Role for Receiving {
             Act::SendBindError(refusal) => side.refuse_bind(link, refusal),
             Act::SendSessionResult => {
                 if let Some(Frame::Element(iq)) = link.framer.frame() {
-                    let id = bind::read_session_request(&iq).unwrap_or_default();
+                    let id = bind::read_session_request(&iq, Recipient::Anyone)
+                        .and_then(Result::ok)
+                        .unwrap_or_default();
                     link.outbox.say(|out| bind::write_session_result(out, &id));
                 }
             }
@@ -335,12 +338,12 @@ impl ResponderSide {
 
     fn ask_bind(&mut self, link: &mut Link) {
         let (id, resource) = match link.framer.frame() {
-            Some(Frame::Element(iq)) => match BindRequest::read(&iq) {
-                Some(request) => (
+            Some(Frame::Element(iq)) => match BindRequest::read(&iq, Recipient::Anyone) {
+                Some(Ok(request)) => (
                     request.id.into_owned(),
                     request.resource.map(Cow::into_owned),
                 ),
-                None => (String::new(), None),
+                _ => (String::new(), None),
             },
             _ => (String::new(), None),
         };
@@ -366,9 +369,9 @@ impl ResponderSide {
             BindRefusal::Application => (self.request_id.clone(), self.refusal),
             BindRefusal::AlreadyBound => {
                 let id = match link.framer.frame() {
-                    Some(Frame::Element(iq)) => {
-                        BindRequest::read(&iq).map(|request| request.id.into_owned())
-                    }
+                    Some(Frame::Element(iq)) => BindRequest::read(&iq, Recipient::Anyone)
+                        .and_then(Result::ok)
+                        .map(|request| request.id.into_owned()),
                     _ => None,
                 };
                 (id.unwrap_or_default(), BindError::NotAllowed)

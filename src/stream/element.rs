@@ -13,6 +13,7 @@
 //! namespace are `unsupported-stanza-type` (4.9.3.24); unknown elements of any
 //! other namespace are [`ElementClass::Other`], which may be ignored (4.8.4).
 
+use super::bind::{BindRequest, Recipient};
 use super::starttls::Malformed;
 use super::{
     BindCondition as BindError, DialbackContent, DialbackElement, DialbackVerdict, Features,
@@ -277,8 +278,15 @@ fn classify_content(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> 
 fn classify_iq(iq: &Element<'_>, awaited: Awaited<'_>) -> ElementClass {
     let stanza = ElementClass::Stanza(StanzaKind::Iq);
     match (iq.attr("type").as_deref(), awaited) {
-        (Some("set"), _) if bind::BindRequest::read(iq).is_some() => ElementClass::BindRequest,
-        (Some("set"), _) if bind::read_session_request(iq).is_some() => {
+        (Some("set"), _) if matches!(BindRequest::read(iq, Recipient::Anyone), Some(Ok(_))) => {
+            ElementClass::BindRequest
+        }
+        (Some("set"), _)
+            if matches!(
+                bind::read_session_request(iq, Recipient::Anyone),
+                Some(Ok(_))
+            ) =>
+        {
             ElementClass::SessionRequest
         }
         (Some("result"), Awaited::Bind(id)) if has_id(iq, id) => match bind::read_result(iq) {

@@ -39,7 +39,7 @@ mod tls_negotiation;
 #[doc = include_str!("tables.md")]
 pub mod tables {}
 
-pub use bind::{BindCondition, BindRequest};
+pub use bind::{BindCondition, BindRequest, MalformedRequest, Recipient};
 pub use closing::Closing;
 pub use condition::StreamCondition;
 pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict};

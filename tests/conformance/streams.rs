@@ -1,6 +1,6 @@
 //! Streams (RFC 6120 4): restarts, what may be said when, headers, errors.
 
-use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::config::{ConfigError, HostConfig, ResponderConfig};
 use xmpp_stream::stream::{Initiating, OtherHost, Receiving, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
@@ -225,8 +225,6 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
         let host = HostConfig::builder("localhost", decoy).build().unwrap();
         let config = ResponderConfig::server(&FIXED)
             .lang("de-CH")
-            // 6120-4.7.4-1: this is none.
-            .lang("no tag")
             .single_host(host)
             .dangerous_plaintext()
             .build()
@@ -240,9 +238,12 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
             "{asked}: {said}"
         );
     }
-    // A client, too, sends language tags alone.
-    let mut hand = initiator_with(Via::Plain, |config| config.lang("no tag"));
+    let mut hand = initiator_with(Via::Plain, |config| config);
     assert!(hand.said().contains(" xml:lang='en' "));
+    // 6120-4.7.4-1: what is not a language tag cannot be configured.
+    let config = ResponderConfig::server(&FIXED).lang("no tag");
+    let refused = config.dangerous_plaintext().build().err();
+    assert_eq!(refused, Some(ConfigError::Lang));
 }
 
 /// What a stanza says of its language stays as it is (6120-4.7.4-7), and so do
