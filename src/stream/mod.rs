@@ -46,7 +46,9 @@ pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, Dialback
 pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
 pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
-pub use header::{HeaderClass, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
+pub use header::{
+    HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass,
+};
 pub use initiating::{Exchange, Initiating, InitiatingPhase, LegacySession};
 pub use policy::{Conflict, Dialback, Policy, Security};
 pub use receiving::{Receiving, ReceivingPhase, Turn};

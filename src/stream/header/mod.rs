@@ -1,20 +1,26 @@
-//! Stream headers: `<stream:stream ..>` written and read (RFC 6120 sections
-//! 4.7 and 4.8).
+//! Stream headers: `<stream:stream ..>` written, read and judged (RFC 6120 4.7, 4.8).
 //!
-//! Open choices, and how they were made:
-//! * Any prefix for the stream namespace is accepted, and the form without a
-//!   prefix, where the stream namespace is the default one (4.8.2, 4.8.5:
-//!   accepting only `stream` is allowed, not asked for). We write `stream`.
-//! * Further namespaces declared in a peer's header are tolerated (4.8.5 lets
-//!   one refuse them): elements are handed on with what they need declared.
-//! * An address that is no address is `improper-addressing`, also in a
-//!   header. An empty one counts as absent: servers answer with `from=''`
-//!   where no host is served (4.9.1.3).
-//! * A `version` that is not two numbers is `unsupported-version`. A higher
-//!   version is answered with ours, the lower one (4.7.5 rule 2). A response
-//!   with a version above ours breaks that rule harmlessly, and is taken for
-//!   ours.
-//! * `xml:lang` that is no language tag is ignored.
+//! These decisions were open:
+//! * Any prefix for the stream namespace is accepted, and the form without a prefix, where the stream
+//!   namespace is the default one (RFC 6120 4.8.2; accepting only `stream` is allowed by 4.8.5, not
+//!   required). We write `stream`.
+//! * Further namespaces declared in a peer's header are accepted (RFC 6120 4.8.5 allows refusing
+//!   them), because elements are handed over together with the declarations they need.
+//! * An empty address counts as absent: servers answer with `from=''` if no host is served
+//!   (RFC 6120 4.9.1.3). Text that is no address at all is `improper-addressing`.
+//! * A missing `from` or `to` is accepted on every kind of stream, with and without TLS, because the
+//!   proven identity decides and not the header (RFC 6120 4.7.1, 4.7.2).
+//! * A `version` that is not two numbers is `unsupported-version`. A higher version is answered with
+//!   ours, the lower one (RFC 6120 4.7.5, rule 2). A response with a version above ours breaks that
+//!   rule harmlessly, and is treated as ours.
+//! * An `xml:lang` that is not a language tag is ignored.
+//!
+//! Reading is total: a header that has to be refused is read as far as possible, because its answer
+//! needs it (RFC 6120 4.9.1.2), and because a peer's stream error that follows counts for more than
+//! what is wrong with the header. [`HeaderFlaw`] says which of the two an initiating entity does.
+//!
+//! This file may be changed to accept or refuse more headers. When a header may arrive, and what
+//! follows it, is decided by the state tables.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -24,8 +30,7 @@ use super::{StreamCondition, lang, ns, put};
 use crate::jid::{Jid, JidError};
 use crate::xml::Header;
 
-/// What the stream connects, and thereby its content namespace (RFC 6120
-/// section 4.8.3).
+/// Says what the stream connects, and thereby its content namespace (RFC 6120 4.8.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -33,13 +38,13 @@ pub enum Kind {
     ClientToServer,
     /// Two servers: `jabber:server`.
     ServerToServer,
-    /// An external component and its server: `jabber:component:accept`
-    /// (XEP-0114). The component initiates; headers have no version.
+    /// An external component and its server: `jabber:component:accept` (XEP-0114). The component
+    /// initiates, and headers have no version.
     Component,
 }
 
 impl Kind {
-    /// The content namespace.
+    /// Returns the content namespace.
     #[must_use]
     pub const fn content_ns(self) -> &'static str {
         match self {
@@ -49,8 +54,7 @@ impl Kind {
         }
     }
 
-    /// The application protocol of direct TLS (XEP-0368, RFC 7301); components
-    /// have none.
+    /// Returns the application protocol of direct TLS (XEP-0368, RFC 7301). Components have none.
     #[must_use]
     pub const fn alpn(self) -> Option<&'static [u8]> {
         match self {
@@ -60,9 +64,8 @@ impl Kind {
         }
     }
 
-    /// The prefixes our own headers declare, with their namespaces. The one
-    /// of dialback is the exception sections 4.8.4 and 4.8.5 make: some
-    /// servers look for it.
+    /// Returns the prefixes that our headers declare, with their namespaces. The one of dialback is
+    /// the exception of RFC 6120 4.8.4 and 4.8.5, because some servers look for it.
     #[must_use]
     pub const fn prefixes(self) -> &'static [(&'static str, &'static str)] {
         match self {
@@ -72,35 +75,33 @@ impl Kind {
     }
 }
 
-/// Which of RFC 6120's two roles *we* have.
+/// Says which of RFC 6120's two roles the local entity has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// The initiating entity: sends the initial header, reads the response.
+    /// The initiating entity sends the initial header and reads the response.
     Initiating,
-    /// The receiving entity: reads the initial header, sends the response.
+    /// The receiving entity reads the initial header and sends the response.
     Receiving,
 }
 
-/// A version of XMPP (RFC 6120 section 4.7.5); ordered as numbers, so that
-/// 2.4 is below 2.13.
+/// A version of XMPP (RFC 6120 4.7.5). Versions are ordered as numbers, so that 2.4 is below 2.13.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
-    /// Before the dot.
+    /// The number before the dot.
     pub major: u16,
-    /// Behind the dot.
+    /// The number after the dot.
     pub minor: u16,
 }
 
 impl Version {
-    /// The version of RFC 6120, and the highest we speak.
+    /// The version of RFC 6120, and the highest version supported.
     pub const XMPP_1_0: Self = Self { major: 1, minor: 0 };
 
-    /// What a header without the attribute stands for (4.7.5 rule 4).
+    /// The version that a header without the attribute stands for (RFC 6120 4.7.5, rule 4).
     pub const LEGACY: Self = Self { major: 0, minor: 9 };
 
-    /// Reads `major.minor`: digits around one dot, leading zeros ignored.
-    /// Numbers beyond 65535 are taken for 65535. `None` if it is anything
-    /// else.
+    /// Reads `major.minor`: digits around one dot, leading zeros ignored. Numbers above 65535 are
+    /// read as 65535. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;
@@ -110,13 +111,13 @@ impl Version {
         })
     }
 
-    /// The version a response header names: the lower of both (4.7.5 rule 2).
+    /// Returns the version for a response header: the lower of both (RFC 6120 4.7.5, rule 2).
     #[must_use]
     pub fn negotiate(self, offered: Self) -> Self {
         self.min(offered)
     }
 
-    /// Whether stream features, TLS and SASL are to be expected.
+    /// Returns whether stream features, TLS and SASL are to be expected.
     #[must_use]
     pub fn class(self) -> VersionClass {
         if self < Self::XMPP_1_0 {
@@ -133,29 +134,29 @@ impl fmt::Display for Version {
     }
 }
 
-/// A stream header to be sent (RFC 6120 section 4.7).
+/// Holds a stream header to be sent (RFC 6120 4.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeaderOut<'a> {
-    /// Decides the content namespace.
+    /// The kind of the stream, which decides the content namespace.
     pub kind: Kind,
-    /// Our own address; in a response that refuses an unknown host the empty
-    /// string is allowed (4.9.1.3).
+    /// The local address. In a response that refuses an unknown host it may be empty (RFC 6120
+    /// 4.9.1.3).
     pub from: Option<&'a str>,
     /// The address of the peer.
     pub to: Option<&'a str>,
-    /// The stream id: responses only (4.7.3).
+    /// The stream id, only in responses (RFC 6120 4.7.3).
     pub id: Option<&'a str>,
-    /// The default language of what we send, a language tag (4.7.4).
+    /// The default language of what is sent, a language tag (RFC 6120 4.7.4).
     pub lang: &'a str,
-    /// `None` leaves the attribute out (4.7.5 rule 4).
+    /// The version. `None` leaves the attribute out (RFC 6120 4.7.5, rule 4).
     pub version: Option<Version>,
 }
 
 impl<'a> HeaderOut<'a> {
-    /// The header an initiating entity sends: version 1.0 (none for a
-    /// component), no `id`. `from` is left out until the stream is protected
-    /// (4.7.1).
+    /// Returns the header that an initiating entity sends: version 1.0 (none for a component) and
+    /// no `id`. `from` is left out, because it is not sent before the stream is protected (RFC 6120
+    /// 4.7.1).
     #[must_use]
     pub const fn initial(kind: Kind, to: &'a str, lang: &'a str) -> Self {
         Self {
@@ -171,9 +172,11 @@ impl<'a> HeaderOut<'a> {
         }
     }
 
-    /// The header a receiving entity answers with. `id` has at least 128 bits
-    /// nobody can foretell and is new for each header (4.7.3); `to` and
-    /// `version` follow from the initial header: see [`ParsedHeader::answer`].
+    /// Returns the header that a receiving entity answers with.
+    ///
+    /// `id` has to be new for each header and to contain at least 128 bits that nobody can predict
+    /// (RFC 6120 4.7.3). `to` and `version` follow from the initial header: see
+    /// [`ParsedHeader::answer`].
     #[must_use]
     pub const fn response(kind: Kind, from: &'a str, id: &'a str, lang: &'a str) -> Self {
         Self {
@@ -186,7 +189,7 @@ impl<'a> HeaderOut<'a> {
         }
     }
 
-    /// Appends XML declaration and opening tag.
+    /// Appends the XML declaration and the opening tag.
     pub fn write(&self, out: &mut String) {
         out.push_str("<?xml version='1.0'?><stream:stream");
         put::attribute(out, "xmlns", self.kind.content_ns());
@@ -212,31 +215,31 @@ impl<'a> HeaderOut<'a> {
     }
 }
 
-/// The closing tag of our own stream (RFC 6120 section 4.4).
+/// The closing tag that we write (RFC 6120 4.4).
 pub const CLOSING_TAG: &str = "</stream:stream>";
 
-/// What a state table needs to know of the peer's version.
+/// Says what a state table needs to know of the peer's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VersionClass {
-    /// 1.0 or higher.
+    /// The version is 1.0 or higher.
     Current,
-    /// Below 1.0, or none: no features, TLS or SASL.
+    /// The version is below 1.0 or absent: there are no features, no TLS and no SASL.
     Legacy,
 }
 
-/// A peer's header as a state table sees it: finite, and without texts.
+/// Sums up a peer's header for a state table. It is finite and holds no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeaderClass {
-    /// Acceptable as a header; whether host and addresses suit is decided
-    /// elsewhere.
+    /// The header is acceptable. Whether host and addresses fit is decided elsewhere.
     Valid(VersionClass),
-    /// To be refused with this stream error.
+    /// The header has to be refused with this stream error. An initiating entity first looks at
+    /// [`ParsedHeader::flaw`].
     Bad(StreamCondition),
 }
 
 impl HeaderClass {
-    /// Every value [`ParsedHeader::read`] can yield, and `invalid-from` for a header
-    /// that names another peer than the one expected.
+    /// Every value that [`ParsedHeader::read`] can return, and `invalid-from` for a header that
+    /// names another peer than the one expected.
     pub const ALL: [Self; 7] = [
         Self::Valid(VersionClass::Current),
         Self::Valid(VersionClass::Legacy),
@@ -248,33 +251,59 @@ impl HeaderClass {
     ];
 }
 
-/// A peer's header, read. Before the stream is protected its texts are hints
-/// and no more (RFC 6120 section 4.3.6).
+/// Says why an initiating entity cannot accept a response header, and whether it can still read what
+/// follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeaderFlaw {
+    /// The document is not a stream, so nothing that follows can be understood. Refuse it at once
+    /// with this condition.
+    NotAStream(StreamCondition),
+    /// The header is the header of a stream, and a stream error that follows it can be read.
+    /// Remember this condition and look at the next element: if it is a stream error, the peer's
+    /// condition is the reason; anything else is refused with the remembered condition.
+    Unacceptable(StreamCondition),
+}
+
+impl HeaderFlaw {
+    /// Returns the condition of the stream error that refuses the header.
+    #[must_use]
+    pub const fn condition(self) -> StreamCondition {
+        match self {
+            Self::NotAStream(condition) | Self::Unacceptable(condition) => condition,
+        }
+    }
+}
+
+/// Holds a peer's header that has been read. Before the stream is protected, its texts are only hints
+/// (RFC 6120 4.3.6).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ParsedHeader<'a> {
-    /// The verdict. The other fields hold what could be read also of a header
-    /// that is to be refused, as its answer still needs it (4.9.1.2).
+    /// The judgement. The other fields hold what could be read, also if the header has to be
+    /// refused, because its answer needs them (RFC 6120 4.9.1.2).
     pub class: HeaderClass,
-    /// `from`: absent or empty, an address, or none.
+    /// `from`: `Ok(None)` if it is absent or empty, `Err` if it is not an address.
     pub from: Result<Option<Jid>, JidError>,
-    /// `to`, in the same way.
+    /// `to`, read in the same way.
     pub to: Result<Option<Jid>, JidError>,
-    /// `id` of a response, absent from very old servers; of an initial header
-    /// it is ignored (4.7.3) and `None`.
+    /// `id` of a response; very old servers leave it out. It is `None` in an initial header, whose
+    /// `id` is ignored (RFC 6120 4.7.3).
     pub id: Option<Cow<'a, str>>,
     /// `xml:lang`, if it is a language tag.
     pub lang: Option<Cow<'a, str>>,
-    /// `version`; 0.9 if absent. Meaningless if [`class`](Self::class) says
+    /// `version`, or 0.9 if it is absent. It means nothing if [`class`](Self::class) says
     /// `unsupported-version`.
     pub version: Version,
     /// The `version` of the answer.
     answer: Option<Version>,
+    /// Why an initiating entity cannot accept it.
+    flaw: Option<HeaderFlaw>,
 }
 
 impl<'a> ParsedHeader<'a> {
-    /// Reads and judges the header of a stream of that kind; `role` is our
-    /// own, so that `Receiving` reads initial headers.
+    /// Reads and judges the header of a stream of that kind. `role` is the local role, so
+    /// [`Role::Receiving`] reads initial headers.
     #[must_use]
     pub fn read(header: &Header<'a>, kind: Kind, role: Role) -> Self {
         let from = address(header.attr("from").as_deref());
@@ -283,17 +312,34 @@ impl<'a> ParsedHeader<'a> {
             None => Some(Version::LEGACY),
             Some(text) => Version::parse(&text),
         };
-        let class = match version {
-            _ if header.ns() != ns::STREAM => HeaderClass::Bad(StreamCondition::InvalidNamespace),
-            _ if header.name() != "stream" => HeaderClass::Bad(StreamCondition::BadFormat),
+        let no_stream = match (header.ns(), header.name()) {
+            (ns::STREAM, "stream") => None,
+            (ns::STREAM, _) => Some(StreamCondition::BadFormat),
+            _ => Some(StreamCondition::InvalidNamespace),
+        };
+        let class = match (no_stream, version) {
+            (Some(condition), _) => HeaderClass::Bad(condition),
             _ if !is_content_ns(header.content_ns(), kind) => {
                 HeaderClass::Bad(StreamCondition::InvalidNamespace)
             }
-            None => HeaderClass::Bad(StreamCondition::UnsupportedVersion),
+            (None, None) => HeaderClass::Bad(StreamCondition::UnsupportedVersion),
             _ if !addresses_fit(&from, &to, kind, role) => {
                 HeaderClass::Bad(StreamCondition::ImproperAddressing)
             }
-            Some(version) => HeaderClass::Valid(version.class()),
+            (None, Some(version)) => HeaderClass::Valid(version.class()),
+        };
+        let flaw = match (no_stream, class) {
+            (Some(condition), _) => Some(HeaderFlaw::NotAStream(condition)),
+            (None, HeaderClass::Bad(condition)) => Some(HeaderFlaw::Unacceptable(condition)),
+            // A server below 1.0 has no features, and so neither TLS nor SASL (RFC 6120 4.7.5).
+            (None, HeaderClass::Valid(VersionClass::Legacy))
+                if role == Role::Initiating && kind != Kind::Component =>
+            {
+                Some(HeaderFlaw::Unacceptable(
+                    StreamCondition::UnsupportedVersion,
+                ))
+            }
+            (None, HeaderClass::Valid(_)) => None,
         };
         Self {
             class,
@@ -310,12 +356,13 @@ impl<'a> ParsedHeader<'a> {
             answer: header
                 .attr("version")
                 .map(|_| Version::XMPP_1_0.negotiate(version.unwrap_or(Version::XMPP_1_0))),
+            flaw,
         }
     }
 
-    /// What the answer to this initial header says in `to` and `version`: the
-    /// bare address the peer gave for itself (4.7.2), and the lower version, or
-    /// none to a peer that named none (4.7.5).
+    /// Returns what the answer to this initial header says in `to` and `version`: the bare address
+    /// that the peer gave for itself (RFC 6120 4.7.2), and the lower version, or none to a peer that
+    /// named none (RFC 6120 4.7.5).
     #[must_use]
     pub fn answer(&self) -> (Option<Jid>, Option<Version>) {
         let to = match &self.from {
@@ -324,17 +371,47 @@ impl<'a> ParsedHeader<'a> {
         };
         (to, self.answer)
     }
+
+    /// Returns why an initiating entity cannot accept this response header, or `None` if the header
+    /// is acceptable. A receiving entity refuses by [`class`](Self::class) alone, and at once.
+    #[must_use]
+    pub const fn flaw(&self) -> Option<HeaderFlaw> {
+        self.flaw
+    }
+
+    /// Returns the flaw of a response between servers whose addresses are not the expected ones:
+    /// `invalid-from` if `from` is another domain than `peer`, `improper-addressing` if `to` is
+    /// another domain than `local`. Both are domains.
+    ///
+    /// Absent and empty addresses are accepted, with and without TLS, because the proven identity
+    /// decides (RFC 6120 4.7.1, 4.7.2). A flaw that [`flaw`](Self::flaw) reports goes before this
+    /// one.
+    #[must_use]
+    pub fn server_address_flaw(&self, peer: &str, local: &str) -> Option<HeaderFlaw> {
+        let differs = |address: &Result<Option<Jid>, JidError>, expected: &str| match address {
+            Ok(None) => false,
+            Ok(Some(address)) => address.domain() != expected,
+            Err(_) => true,
+        };
+        match (differs(&self.from, peer), differs(&self.to, local)) {
+            (true, _) => Some(StreamCondition::InvalidFrom),
+            (false, true) => Some(StreamCondition::ImproperAddressing),
+            (false, false) => None,
+        }
+        .map(HeaderFlaw::Unacceptable)
+    }
 }
 
 fn number(digits: &str) -> Option<u16> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    // Only its size can be wrong with it.
+    // Digits can only fail to parse by being too many.
     Some(digits.parse().unwrap_or(u16::MAX))
 }
 
-/// 4.8.2: declared as the default namespace, or each element names its own.
+/// The content namespace is declared as the default namespace, or each element names its namespace
+/// itself (RFC 6120 4.8.2).
 fn is_content_ns(default: Option<&str>, kind: Kind) -> bool {
     match default {
         None | Some(ns::STREAM) => true,
@@ -349,22 +426,22 @@ fn address(attribute: Option<&str>) -> Result<Option<Jid>, JidError> {
     }
 }
 
-/// 4.7.1, 4.7.2: servers are addressed by domainpart; a client by its bare
-/// address, though some write the full one.
+/// Servers are addressed by domain; a client by its bare address, though some write the full one
+/// (RFC 6120 4.7.1, 4.7.2).
 fn addresses_fit(
     from: &Result<Option<Jid>, JidError>,
     to: &Result<Option<Jid>, JidError>,
     kind: Kind,
     role: Role,
 ) -> bool {
-    let server = |address: &Result<Option<Jid>, JidError>| match address {
+    let is_server = |address: &Result<Option<Jid>, JidError>| match address {
         Ok(address) => address.as_ref().is_none_or(Jid::is_domain),
         Err(_) => false,
     };
     match (kind, role) {
-        (Kind::ServerToServer, _) => server(from) && server(to),
-        (Kind::ClientToServer | Kind::Component, Role::Receiving) => from.is_ok() && server(to),
-        (Kind::ClientToServer | Kind::Component, Role::Initiating) => server(from) && to.is_ok(),
+        (Kind::ServerToServer, _) => is_server(from) && is_server(to),
+        (Kind::ClientToServer | Kind::Component, Role::Receiving) => from.is_ok() && is_server(to),
+        (Kind::ClientToServer | Kind::Component, Role::Initiating) => is_server(from) && to.is_ok(),
     }
 }
 
