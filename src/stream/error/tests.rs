@@ -286,7 +286,7 @@ fn rfc6120_4_9_1_2_readable_behind_our_own_header() {
         let mut opening = String::new();
         HeaderOut::response(kind, "", "id", "en").write(&mut opening);
         let error = StreamError::new(StreamCondition::HostUnknown).with_text("no such host here");
-        let read = crate::stream::testing::element_behind(&opening, &written(&error), |element| {
+        let read = crate::stream::testing::element_after(&opening, &written(&error), |element| {
             StreamError::parse(&element)
         });
         assert_eq!(read, error);
