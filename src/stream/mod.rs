@@ -16,6 +16,8 @@ pub mod bind;
 mod closing;
 mod condition;
 pub mod dialback;
+#[cfg(all(test, feature = "std"))]
+mod doubling;
 pub mod element;
 pub mod error;
 pub mod features;

@@ -24,10 +24,18 @@ pub(super) use self::element_after as element_behind;
 /// Does the same after the header `opening`.
 pub(super) fn element_after<T>(opening: &str, xml: &str, read: impl FnOnce(Element<'_>) -> T) -> T {
     let bytes = format!("{opening}{xml}");
-    let mut framer = fed(&bytes);
-    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)), "{opening}");
-    assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)), "{xml}");
-    assert!(!framer.has_unread(), "more than one element: {xml}");
+    let mut framer = Framer::new(FrameLimits::default());
+    let mut unread = bytes.as_bytes();
+    assert_eq!(
+        next(&mut framer, &mut unread),
+        FrameKind::Header,
+        "{opening}"
+    );
+    assert_eq!(next(&mut framer, &mut unread), FrameKind::Element, "{xml}");
+    assert!(
+        unread.is_empty() && !framer.has_unread(),
+        "more than one element: {xml}"
+    );
     match framer.frame() {
         Some(Frame::Element(stanza)) => read(*stanza),
         other => panic!("{other:?}"),
@@ -36,20 +44,24 @@ pub(super) fn element_after<T>(opening: &str, xml: &str, read: impl FnOnce(Eleme
 
 /// Returns what `read` returns for the header `xml`.
 pub(super) fn header<T>(xml: &str, read: impl FnOnce(Header<'_>) -> T) -> T {
-    let mut framer = fed(xml);
-    assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)), "{xml}");
+    let mut framer = Framer::new(FrameLimits::default());
+    let mut unread = xml.as_bytes();
+    assert_eq!(next(&mut framer, &mut unread), FrameKind::Header, "{xml}");
     match framer.frame() {
         Some(Frame::Header(header)) => read(header),
         other => panic!("{other:?}"),
     }
 }
 
-fn fed(text: &str) -> Framer {
-    let mut framer = Framer::new(FrameLimits::default());
-    assert_eq!(
-        framer.push(text.as_bytes()),
-        text.len(),
-        "test text too long"
-    );
-    framer
+/// Feeds `unread` until the next frame is complete.
+fn next(framer: &mut Framer, unread: &mut &[u8]) -> FrameKind {
+    loop {
+        let taken = framer.push(unread);
+        *unread = &unread[taken..];
+        match framer.poll() {
+            Ok(Some(kind)) => return kind,
+            Ok(None) => assert!(!unread.is_empty(), "the text ends before the frame does"),
+            Err(fault) => panic!("{fault}"),
+        }
+    }
 }

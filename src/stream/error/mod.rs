@@ -140,7 +140,12 @@ impl StreamError {
                 text: put::bounded(&child.text(), MAX_TEXT_BYTES),
             });
         }
-        if let Some(child) = error.children().find(|child| !is_reserved(child.ns())) {
+        // The length is compared first, so that no work is spent on what is not kept.
+        if let Some(child) = error
+            .children()
+            .find(|child| !is_reserved(child.ns()))
+            .filter(|child| child.as_str().len() <= MAX_APPLICATION_BYTES)
+        {
             let standalone = child.standalone();
             if standalone.len() <= MAX_APPLICATION_BYTES {
                 read.application = Some(standalone.into_owned());
