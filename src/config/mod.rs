@@ -19,7 +19,8 @@
 //! ```
 //!
 //! ```
-//! use xmpp_stream::{config::InitiatorConfig, jid::Jid, sasl::{Password, Username}, tls::ClientTls};
+//! use xmpp_stream::config::InitiatorConfig;
+//! use xmpp_stream::{jid::Jid, sasl::{Password, Username}, tls::ClientTls};
 //! # fn config(tls: ClientTls) -> Result<(), Box<dyn std::error::Error>> {
 //! let jid = Jid::parse("juliet@im.example.com")?;
 //! let config = InitiatorConfig::client(&jid)
@@ -34,7 +35,8 @@
 //! ```
 //! use xmpp_stream::{config::InitiatorConfig, dialback::DialbackSecret, jid::Jid};
 //! use xmpp_stream::tls::{ClientTls, identity::Trust};
-//! # fn config(tls: ClientTls, trust: Trust, secret: DialbackSecret) -> Result<(), Box<dyn std::error::Error>> {
+//! # fn config(tls: ClientTls, trust: Trust, secret: DialbackSecret)
+//! #     -> Result<(), Box<dyn std::error::Error>> {
 //! let local = Jid::parse("montague.example")?;
 //! let peer = Jid::parse("capulet.example")?;
 //! let config = InitiatorConfig::server(&local, &peer)
@@ -51,8 +53,8 @@
 //! * The order in which settings are given means nothing.
 //! * Whatever weakens a stream is spelled `dangerous_*`.
 //!
-//! What may be changed here: a new setting gets a method on its builder, a field of its config, and,
-//! if it can be wrong, a variant of [`ConfigError`] that `build` returns.
+//! What may be changed here: a new setting gets a method on its builder, a field of its config,
+//! and, if it can be wrong, a variant of [`ConfigError`] that `build` returns.
 
 mod credentials;
 mod host;

@@ -1,8 +1,8 @@
-//! Doubling tests: whatever an unverified peer sends, reading it costs no more than twice as much if
-//! it is twice as long.
+//! Doubling tests: whatever an unverified peer sends, reading it costs no more than twice as much
+//! if it is twice as long.
 //!
-//! The cost is counted in steps (visited nodes and attributes, bytes looked at), so the tests do not
-//! depend on the machine. A new wire form gets a line in one of the tables.
+//! The cost is counted in steps (visited nodes and attributes, bytes looked at), so the tests do
+//! not depend on the machine. A new wire form gets a line in one of the tables.
 
 use alloc::format;
 use alloc::string::String;

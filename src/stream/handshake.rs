@@ -2,8 +2,8 @@
 //!
 //! Both sides send `<handshake/>` in the content namespace of the stream: the component with its
 //! proof, the server without content when it accepts the proof.
-//! [`ComponentSecret`](crate::component::ComponentSecret) makes and checks the proof; this file only
-//! knows its form on the wire.
+//! [`ComponentSecret`](crate::component::ComponentSecret) makes and checks the proof; this file
+//! only knows its form on the wire.
 
 use alloc::borrow::Cow;
 use alloc::string::String;

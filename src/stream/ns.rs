@@ -1,7 +1,7 @@
 //! The namespace names that this layer reads and writes (RFC 6120 14).
 //!
-//! They are fixed by their documents; a name that is wrong here is wrong on the wire, so each one is
-//! tested against a literal.
+//! They are fixed by their documents; a name that is wrong here is wrong on the wire, so each one
+//! is tested against a literal.
 
 pub use crate::xml::XML_NS as XML;
 

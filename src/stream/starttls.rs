@@ -1,12 +1,12 @@
 //! The three elements of STARTTLS, written and read (RFC 6120 5.4.2).
 //!
-//! TLS begins directly after the `>` of `<proceed/>` (RFC 6120 5.4.2.3): no byte may be written after
-//! it, and no white space before it (RFC 6120 5.3.3).
+//! TLS begins directly after the `>` of `<proceed/>` (RFC 6120 5.4.2.3): no byte may be written
+//! after it, and no white space before it (RFC 6120 5.3.3).
 //!
 //! This decision was open: RFC 6120 5.4.2.2 names a malformed command as a cause of failure without
-//! saying what one is. Here it is a `<starttls/>` or `<proceed/>` with child elements or text inside.
-//! `<required/>` belongs only to the feature (RFC 6120 5.4.1). White space and unknown attributes
-//! (RFC 6120 11.4) are ignored.
+//! saying what one is. Here it is a `<starttls/>` or `<proceed/>` with child elements or text
+//! inside. `<required/>` belongs only to the feature (RFC 6120 5.4.1). White space and unknown
+//! attributes (RFC 6120 11.4) are ignored.
 
 use super::{ns, put};
 use crate::xml::Element;

@@ -2,20 +2,20 @@
 //! grant to clients that ask for it: requests, results and errors, read and written.
 //!
 //! These decisions were open:
-//! * An answer is recognised by the `id` of its request (RFC 6120 8.1.3, [`Awaited`]). Its `from` is
-//!   not checked, because nobody but the server can send to a stream without a resource
-//!   (RFC 6120 7.1).
+//! * An answer is recognised by the `id` of its request (RFC 6120 8.1.3, [`Awaited`]). Its `from`
+//!   is not checked, because nobody but the server can send to a stream without a resource (RFC
+//!   6120 7.1).
 //! * A request is for us only if its `to` is absent or names the server or the account
 //!   ([`Recipient`]). Any other `<iq/>` is a stanza, whatever it contains.
 //! * A request that breaks the rules for `<iq/>` (RFC 6120 8.2.3) is a [`MalformedRequest`], which
 //!   is answered with `<bad-request/>` and not with a stream error.
-//! * An empty `<resource/>` asks for a generated resource, which is the repair that RFC 6120 7.7.2.1
-//!   recommends. Apart from that a resource is handed over exactly as it was received.
+//! * An empty `<resource/>` asks for a generated resource, which is the repair that RFC 6120
+//!   7.7.2.1 recommends. Apart from that a resource is handed over exactly as it was received.
 //! * If the text of `<jid/>` is not an address, the white space around it is dropped, because the
 //!   examples of RFC 6120 have line breaks there. A space at the end of a resource is part of it.
 //!
-//! This file may be changed to follow the rules of RFC 6120 7 more closely. Which request is allowed
-//! in which state is decided by the state tables.
+//! This file may be changed to follow the rules of RFC 6120 7 more closely. Which request is
+//! allowed in which state is decided by the state tables.
 //!
 //! [`Awaited`]: super::Awaited
 
@@ -58,8 +58,8 @@ pub enum Recipient<'a> {
     },
 }
 
-/// Holds the `id` of a request that breaks the rules of RFC 6120 8.2.3: it has no `id` or too long a
-/// one, another `type` than `set`, or more than one child element.
+/// Holds the `id` of a request that breaks the rules of RFC 6120 8.2.3: it has no `id` or too long
+/// a one, another `type` than `set`, or more than one child element.
 ///
 /// The request is answered by [`write_error`](Self::write_error), and the stream continues.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,17 @@
 //! The elements of Server Dialback, written and read (XEP-0220 2, 2.4, 2.5).
 //!
 //! `<db:result/>` asks for, or grants, the right to send stanzas for a domain pair. `<db:verify/>`
-//! asks whether a key is genuine, or answers that. Without a `type` both are questions, with one they
-//! are answers.
+//! asks whether a key is genuine, or answers that. Without a `type` both are questions, with one
+//! they are answers.
 //!
 //! These decisions were open:
 //! * An element without a `from` and a `to` that are bare domains is `improper-addressing`.
-//! * A `<db:verify/>` without `id`, a question without a key, and an unknown `type` are `bad-format`.
-//!   So are a key longer than [`MAX_KEY_BYTES`] and an `id` longer than [`MAX_ID_BYTES`]; XEP-0220
-//!   sets no lengths, and its keys have 64 bytes.
+//! * A `<db:verify/>` without `id`, a question without a key, and an unknown `type` are
+//!   `bad-format`. So are a key longer than [`MAX_KEY_BYTES`] and an `id` longer than
+//!   [`MAX_ID_BYTES`]; XEP-0220 sets no lengths, and its keys have 64 bytes.
 //! * White space around a key is dropped, because the examples of XEP-0220 have line breaks there.
-//! * The `<error/>` inside an answer is read in any namespace. A condition that is not understood is
-//!   [`DialbackCondition::Other`].
+//! * The `<error/>` inside an answer is read in any namespace. A condition that is not understood
+//!   is [`DialbackCondition::Other`].
 //!
 //! This file may be changed to accept or refuse more elements. Which of them is allowed in which
 //! state is decided by the state tables; keys are made in [`crate::dialback`].
@@ -112,19 +112,19 @@ impl<'a> DialbackElement<'a> {
     /// Returns the condition of the stream error that refuses the element; see the [module](self).
     pub fn read(element: &Element<'a>) -> Option<Result<Self, StreamCondition>> {
         match (element.name(), element.ns()) {
-            ("result", ns::DIALBACK) => Some(Self::with(element, result)),
-            ("verify", ns::DIALBACK) => Some(Self::with(element, verify)),
+            ("result", ns::DIALBACK) => Some(Self::read_with(element, read_result)),
+            ("verify", ns::DIALBACK) => Some(Self::read_with(element, read_verify)),
             _ => None,
         }
     }
 
-    fn with(
+    fn read_with(
         element: &Element<'a>,
         content: fn(&Element<'a>) -> Result<DialbackContent<'a>, StreamCondition>,
     ) -> Result<Self, StreamCondition> {
         Ok(Self {
-            from: domain(element, "from")?,
-            to: domain(element, "to")?,
+            from: read_domain(element, "from")?,
+            to: read_domain(element, "to")?,
             content: content(element)?,
         })
     }
@@ -276,28 +276,30 @@ fn write(
     }
 }
 
-fn result<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
-    Ok(match verdict(element)? {
-        None => DialbackContent::Request { key: key(element)? },
+fn read_result<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
+    Ok(match read_verdict(element)? {
+        None => DialbackContent::Request {
+            key: read_key(element)?,
+        },
         Some(verdict) => DialbackContent::Result(verdict),
     })
 }
 
-fn verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
+fn read_verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
     let id = element
         .attr("id")
         .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
         .ok_or(StreamCondition::BadFormat)?;
-    Ok(match verdict(element)? {
+    Ok(match read_verdict(element)? {
         None => DialbackContent::Verify {
             id,
-            key: key(element)?,
+            key: read_key(element)?,
         },
         Some(verdict) => DialbackContent::Verified { id, verdict },
     })
 }
 
-fn verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, StreamCondition> {
+fn read_verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, StreamCondition> {
     Ok(match element.attr("type").as_deref() {
         None => None,
         Some("valid") => Some(DialbackVerdict::Valid),
@@ -307,11 +309,11 @@ fn verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, StreamCondi
     })
 }
 
-fn key(element: &Element<'_>) -> Result<DialbackKey, StreamCondition> {
+fn read_key(element: &Element<'_>) -> Result<DialbackKey, StreamCondition> {
     DialbackKey::new(put::trim(&element.text())).ok_or(StreamCondition::BadFormat)
 }
 
-fn domain(element: &Element<'_>, name: &str) -> Result<Jid, StreamCondition> {
+fn read_domain(element: &Element<'_>, name: &str) -> Result<Jid, StreamCondition> {
     element
         .attr(name)
         .and_then(|address| Jid::parse(&address).ok())

@@ -1,7 +1,6 @@
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use super::{
     DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict, MAX_ID_BYTES,

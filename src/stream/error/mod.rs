@@ -1,8 +1,9 @@
 //! Stream errors: `<stream:error/>` written and read (RFC 6120 4.9).
 //!
-//! Reading never fails, because a stream error ends the stream whatever it contains: a condition that
-//! is not understood becomes `undefined-condition` (RFC 6120 4.9.2), and text beyond the bounds below
-//! is cut. Writing keeps the same bounds, and replaces characters that XML cannot carry.
+//! Reading never fails, because a stream error ends the stream whatever it contains: a condition
+//! that is not understood becomes `undefined-condition` (RFC 6120 4.9.2), and text beyond the
+//! bounds below is cut. Writing keeps the same bounds, and replaces characters that XML cannot
+//! carry.
 //!
 //! The caller writes the header that must come before (RFC 6120 4.9.1.2) and the closing tag that
 //! must follow at once (RFC 6120 4.9.1.1). The bounds may be changed here; the names of the
@@ -23,7 +24,8 @@ pub const MAX_TEXT_BYTES: usize = 1024;
 /// The longest application-specific element that is kept or written, in bytes.
 pub const MAX_APPLICATION_BYTES: usize = 4096;
 
-/// The longest language tag that is kept, in bytes (the length that RFC 5646 4.4.1 asks to support).
+/// The longest language tag that is kept, in bytes (the length that RFC 5646 4.4.1 asks to
+/// support).
 const MAX_LANG_BYTES: usize = 35;
 
 /// The longest name of an unknown condition that is kept, in bytes.
@@ -75,8 +77,8 @@ impl StreamError {
     }
 
     /// Adds a descriptive text in English, for people who read logs and not for programs (RFC 6120
-    /// 4.9.2). It is cut to [`MAX_TEXT_BYTES`], and characters that XML cannot carry are replaced by
-    /// U+FFFD.
+    /// 4.9.2). It is cut to [`MAX_TEXT_BYTES`], and characters that XML cannot carry are replaced
+    /// by U+FFFD.
     #[must_use]
     pub fn with_text(self, text: &str) -> Self {
         self.with_text_in("en", text)
@@ -114,8 +116,8 @@ impl StreamError {
 
     /// Reads a first-level `<error/>` of the stream namespace.
     ///
-    /// The condition is the first child in the namespace of stream errors that is not `<text/>`. The
-    /// application-specific condition is the first child in another namespace.
+    /// The condition is the first child in the namespace of stream errors that is not `<text/>`.
+    /// The application-specific condition is the first child in another namespace.
     #[must_use]
     pub fn parse(error: &Element<'_>) -> Self {
         let mut read = Self::bare(StreamCondition::UndefinedCondition);
@@ -154,8 +156,8 @@ impl StreamError {
         read
     }
 
-    /// Appends `<stream:error>..</stream:error>`. The prefix `stream` is declared by the header that
-    /// [`HeaderOut`](super::HeaderOut) writes.
+    /// Appends `<stream:error>..</stream:error>`. The prefix `stream` is declared by the header
+    /// that [`HeaderOut`](super::HeaderOut) writes.
     pub fn write(&self, out: &mut String) {
         out.push_str("<stream:error><");
         out.push_str(self.condition.as_str());
@@ -257,8 +259,8 @@ impl core::error::Error for StreamError {}
 
 /// Holds the host of a `<see-other-host/>` (RFC 6120 4.9.3.19).
 ///
-/// An entity that follows it keeps the `to`, the policies and the reference identity of the original
-/// attempt, and counts redirects.
+/// An entity that follows it keeps the `to`, the policies and the reference identity of the
+/// original attempt, and counts redirects.
 ///
 /// ```
 /// use xmpp_stream::stream::OtherHost;
@@ -298,7 +300,8 @@ impl OtherHost {
         &self.host
     }
 
-    /// Returns the port, if one was named. Without one the name is resolved as usual (RFC 6120 3.2).
+    /// Returns the port, if one was named. Without one the name is resolved as usual (RFC 6120
+    /// 3.2).
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port

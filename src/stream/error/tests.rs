@@ -339,7 +339,7 @@ proptest! {
 
 /// The prefix is the one our header declares, whatever the kind.
 #[test]
-fn rfc6120_4_9_1_2_readable_behind_our_own_header() {
+fn rfc6120_4_9_1_2_readable_after_our_header() {
     for kind in [Kind::ClientToServer, Kind::ServerToServer] {
         let mut opening = String::new();
         HeaderOut::response(kind, "", "id", "en").write(&mut opening);

@@ -1,13 +1,13 @@
 //! Stream features: `<stream:features/>` read and written (RFC 6120 4.3.2, 5.4.1, 6.4.1, 7.4;
 //! XEP-0440; `<session/>` of RFC 3921).
 //!
-//! A feature is *known* if this crate negotiates it. Any other feature is voluntary, unless it has a
-//! `<required/>` child in the namespace of the feature (RFC 6120 4.3.2). The order of features means
-//! nothing (RFC 6120 4.3.2). If a feature comes twice, the first one counts. Children in the stream
-//! namespace or a content namespace are ignored, because no feature can be in them.
+//! A feature is *known* if this crate negotiates it. Any other feature is voluntary, unless it has
+//! a `<required/>` child in the namespace of the feature (RFC 6120 4.3.2). The order of features
+//! means nothing (RFC 6120 4.3.2). If a feature comes twice, the first one counts. Children in the
+//! stream namespace or a content namespace are ignored, because no feature can be in them.
 //!
-//! A new feature gets a line in `is_known`, a reading method, and a field of [`FeaturesOut`]; if the
-//! state tables need it, also a field of [`FeaturesClass`].
+//! A new feature gets a line in `is_known`, a reading method, and a field of [`FeaturesOut`]; if
+//! the state tables need it, also a field of [`FeaturesClass`].
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -108,8 +108,8 @@ impl<'a> Features<'a> {
         }
     }
 
-    /// Returns the names of the SASL mechanisms offered, in the order of the peer. Text that is not a
-    /// mechanism name is ignored (RFC 6120 6.4.1).
+    /// Returns the names of the SASL mechanisms offered, in the order of the peer. Text that is not
+    /// a mechanism name is ignored (RFC 6120 6.4.1).
     pub fn mechanisms(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
         self.mechanisms_element()
             .into_iter()
@@ -131,8 +131,8 @@ impl<'a> Features<'a> {
         )
     }
 
-    /// Returns whether Server Dialback is offered, with dialback errors (XEP-0220 2.3). A server may
-    /// support dialback without offering it, and then declares its namespace in the header.
+    /// Returns whether Server Dialback is offered, with dialback errors (XEP-0220 2.3). A server
+    /// may support dialback without offering it, and then declares its namespace in the header.
     #[must_use]
     pub fn dialback(&self) -> bool {
         self.0.child("dialback", ns::DIALBACK_FEATURE).is_some()
@@ -144,8 +144,8 @@ impl<'a> Features<'a> {
         self.0.child("bind", ns::BIND).is_some()
     }
 
-    /// Returns whether the session of RFC 3921 is offered. Present servers offer it for old clients,
-    /// marked `<optional/>`.
+    /// Returns whether the session of RFC 3921 is offered. Present servers offer it for old
+    /// clients, marked `<optional/>`.
     #[must_use]
     pub fn session(&self) -> FeatureOffer {
         match self.0.child("session", ns::SESSION) {
@@ -246,8 +246,8 @@ pub fn write_features(out: &mut String, features: &FeaturesOut<'_>) {
 }
 
 /// Holds a further feature to offer: one XML element that declares every namespace it uses. Its
-/// namespace is neither the stream namespace nor a content namespace (RFC 6120 4.3.2), and it is none
-/// of the features known here.
+/// namespace is neither the stream namespace nor a content namespace (RFC 6120 4.3.2), and it is
+/// none of the features known here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureXml(String);
 

@@ -1,8 +1,7 @@
 use alloc::collections::BTreeSet;
-use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
+use alloc::{format, vec};
 
 use super::{
     FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut, write_features,

@@ -1,18 +1,18 @@
 //! Stream headers: `<stream:stream ..>` written, read and judged (RFC 6120 4.7, 4.8).
 //!
 //! These decisions were open:
-//! * Any prefix for the stream namespace is accepted, and the form without a prefix, where the stream
-//!   namespace is the default one (RFC 6120 4.8.2; accepting only `stream` is allowed by 4.8.5, not
-//!   required). We write `stream`.
+//! * Any prefix for the stream namespace is accepted, and the form without a prefix, where the
+//!   stream namespace is the default one (RFC 6120 4.8.2; accepting only `stream` is allowed by
+//!   4.8.5, not required). We write `stream`.
 //! * Further namespaces declared in a peer's header are accepted (RFC 6120 4.8.5 allows refusing
 //!   them), because elements are handed over together with the declarations they need.
 //! * An empty address counts as absent: servers answer with `from=''` if no host is served
 //!   (RFC 6120 4.9.1.3). Text that is no address at all is `improper-addressing`.
-//! * A missing `from` or `to` is accepted on every kind of stream, with and without TLS, because the
-//!   proven identity decides and not the header (RFC 6120 4.7.1, 4.7.2).
-//! * A `version` that is not two numbers is `unsupported-version`. A higher version is answered with
-//!   ours, the lower one (RFC 6120 4.7.5, rule 2). A response with a version above ours breaks that
-//!   rule harmlessly, and is treated as ours.
+//! * A missing `from` or `to` is accepted on every kind of stream, with and without TLS, because
+//!   the proven identity decides and not the header (RFC 6120 4.7.1, 4.7.2).
+//! * A `version` that is not two numbers is `unsupported-version`. A higher version is answered
+//!   with ours, the lower one (RFC 6120 4.7.5, rule 2). A response with a version above ours breaks
+//!   that rule harmlessly, and is treated as ours.
 //! * An `xml:lang` that is not a language tag is ignored.
 //!
 //! Reading is total: a header that has to be refused is read as far as possible, because its answer
@@ -251,8 +251,8 @@ impl HeaderClass {
     ];
 }
 
-/// Says why an initiating entity cannot accept a response header, and whether it can still read what
-/// follows.
+/// Says why an initiating entity cannot accept a response header, and whether it can still read
+/// what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeaderFlaw {
@@ -275,8 +275,8 @@ impl HeaderFlaw {
     }
 }
 
-/// Holds a peer's header that has been read. Before the stream is protected, its texts are only hints
-/// (RFC 6120 4.3.6).
+/// Holds a peer's header that has been read. Before the stream is protected, its texts are only
+/// hints (RFC 6120 4.3.6).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ParsedHeader<'a> {
@@ -361,8 +361,8 @@ impl<'a> ParsedHeader<'a> {
     }
 
     /// Returns what the answer to this initial header says in `to` and `version`: the bare address
-    /// that the peer gave for itself (RFC 6120 4.7.2), and the lower version, or none to a peer that
-    /// named none (RFC 6120 4.7.5).
+    /// that the peer gave for itself (RFC 6120 4.7.2), and the lower version, or none to a peer
+    /// that named none (RFC 6120 4.7.5).
     #[must_use]
     pub fn answer(&self) -> (Option<Jid>, Option<Version>) {
         let to = match &self.from {

@@ -1,5 +1,5 @@
-//! The elements of SASL, written and read: the XML and the base64 around the octets of the mechanisms
-//! in [`crate::sasl`] (RFC 6120 6.4).
+//! The elements of SASL, written and read: the XML and the base64 around the octets of the
+//! mechanisms in [`crate::sasl`] (RFC 6120 6.4).
 //!
 //! These decisions were open:
 //! * Base64 is strict (RFC 6120 6.3.5, 13.9.1): it has no white space, although examples of the RFC
@@ -58,10 +58,9 @@ pub enum SaslElement<'a> {
 impl<'a> SaslElement<'a> {
     /// Reads the element.
     ///
-    /// # Errors
-    /// Returns the failure condition to answer with (RFC 6120 6.5): `incorrect-encoding` if the
-    /// base64 is wrong, `invalid-mechanism` if `<auth/>` names no mechanism, and `malformed-request`
-    /// for any other element.
+    /// # Errors Returns the failure condition to answer with (RFC 6120 6.5): `incorrect-encoding`
+    /// if the base64 is wrong, `invalid-mechanism` if `<auth/>` names no mechanism, and
+    /// `malformed-request` for any other element.
     pub fn read(element: &Element<'a>) -> Result<Self, Condition> {
         if element.ns() != ns::SASL {
             return Err(Condition::MalformedRequest);
@@ -116,7 +115,8 @@ impl SaslFailure {
 
 /// Appends `<auth/>`. `mechanism` is the name of a mechanism that the caller implements.
 ///
-/// Like the other writers, it encodes the data directly into `out`, and the owner of `out` wipes it.
+/// Like the other writers, it encodes the data directly into `out`, and the owner of `out` wipes
+/// it.
 pub fn write_auth(out: &mut String, mechanism: &str, data: Option<&[u8]>) {
     let mut attribute = String::new();
     put::attribute(&mut attribute, "mechanism", mechanism);
@@ -154,8 +154,8 @@ pub fn write_failure(out: &mut String, condition: Condition, text: Option<&str>)
     out.push_str("</failure>");
 }
 
-/// Returns whether `name` can be the name of a SASL mechanism: 1 to 20 capital ASCII letters, digits,
-/// `-` and `_` (RFC 4422 3.1).
+/// Returns whether `name` can be the name of a SASL mechanism: 1 to 20 capital ASCII letters,
+/// digits, `-` and `_` (RFC 4422 3.1).
 #[must_use]
 pub fn is_mechanism_name(name: &str) -> bool {
     (1..=20).contains(&name.len())
