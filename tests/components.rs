@@ -35,8 +35,14 @@ fn component(text: &str) -> Arc<InitiatorConfig> {
 
 fn server() -> Arc<ResponderConfig> {
     ResponderConfig::component(&FIXED)
-        .single_host(HostConfig::component(&domain(), secret("right")).build())
+        .single_host(
+            HostConfig::component(&domain(), secret("right"))
+                .build()
+                .unwrap(),
+        )
         .dangerous_plaintext()
+        .build()
+        .unwrap()
 }
 
 fn pair(initiator: Arc<InitiatorConfig>, responder: Arc<ResponderConfig>) -> Pair {
@@ -120,10 +126,14 @@ fn tls_from_the_first_byte_with_the_server_s_own_name() {
                 .build()
                 .unwrap()
         };
-        let host = HostConfig::component(&domain(), secret("right")).build();
+        let host = HostConfig::component(&domain(), secret("right"))
+            .build()
+            .unwrap();
         let responder = ResponderConfig::component(&FIXED)
             .single_host(host)
-            .direct_tls(tls);
+            .direct_tls(tls)
+            .build()
+            .unwrap();
         let mut good = pair(initiator("localhost"), responder.clone());
         good.settle();
         assert!(told(&good.initiator).contains(&"established".to_string()));

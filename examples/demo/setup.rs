@@ -84,7 +84,7 @@ impl Setup {
             .build()
             .map_err(or_fail)?;
         let server = ResponderConfig::server(self.random).single_host(host);
-        Ok(server.starttls())
+        server.starttls().build().map_err(or_fail)
     }
 
     /// Answers the server's questions.

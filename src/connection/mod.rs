@@ -455,7 +455,12 @@ impl<R: Negotiation> Connection<R> {
                 advance.run(role, Input::Header(class), None)
             }
             Some(Frame::Element(element)) => {
-                let element = FirstLevelElement::read(*element, kind, role.awaited());
+                let element = FirstLevelElement::read(
+                    *element,
+                    kind,
+                    role.awaited(),
+                    role.recipient(),
+                );
                 let class = match &mut advance.cx.s2s {
                     None => Some(element.class()),
                     Some(s2s) => s2s.filter_inbound(&element),

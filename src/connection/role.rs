@@ -16,6 +16,7 @@ use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
+use crate::stream::bind::Recipient;
 use crate::stream::{
     Awaited, Closing, FirstLevelElement, HeaderClass, Input, Kind, Output, Security,
 };
@@ -50,6 +51,9 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
     /// The request whose answer is awaited.
     #[doc(hidden)]
     fn awaited(&self) -> Awaited<'_>;
+    /// To whom a request has to be addressed for this entity to answer it.
+    #[doc(hidden)]
+    fn recipient(&self) -> Recipient<'_>;
     /// Executes a command. `element` is the element just received, if one was. Returns what the
     /// table is told in the same step.
     #[doc(hidden)]

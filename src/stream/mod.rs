@@ -14,6 +14,8 @@ pub mod bind;
 mod closing;
 mod condition;
 pub mod dialback;
+#[cfg(all(test, feature = "std"))]
+mod doubling;
 pub mod element;
 pub mod error;
 pub mod features;
@@ -38,7 +40,7 @@ mod tls_negotiation;
 #[doc = include_str!("tables.md")]
 pub mod tables {}
 
-pub use bind::{BindCondition, BindRequest};
+pub use bind::{BindCondition, BindRequest, MalformedRequest, Recipient};
 pub use closing::Closing;
 pub use condition::StreamCondition;
 pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict};
@@ -47,7 +49,9 @@ pub use element::{
 };
 pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
-pub use header::{HeaderClass, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
+pub use header::{
+    HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass,
+};
 pub use initiating::{Initiating, InitiatingPhase, LegacySession, SaslExchange};
 pub(crate) use peer_header::PeerHeader;
 pub use policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};

@@ -164,9 +164,13 @@ impl Subject for ResponderRole {
         let tls = || ServerTls::new(Arc::new(tls.server.clone())).tickets(true);
         let builder = ResponderConfig::server(&FIXED).limits(limits.unwrap_or(Limits::server()));
         let config = match carrier {
-            Carrier::Plain => builder.dangerous_plaintext(),
-            Carrier::StartTls(_) => builder.single_host(host(Some(tls()), limits)).starttls(),
-            Carrier::DirectTls(_) => builder.direct_tls(tls()),
+            Carrier::Plain => builder.dangerous_plaintext().build().unwrap(),
+            Carrier::StartTls(_) => builder
+                .single_host(host(Some(tls()), limits))
+                .starttls()
+                .build()
+                .unwrap(),
+            Carrier::DirectTls(_) => builder.direct_tls(tls()).build().unwrap(),
         };
         Connection::new(config, START)
     }

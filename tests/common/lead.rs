@@ -92,9 +92,9 @@ pub fn responder(via: Via) -> Hand<ResponderRole> {
 pub fn responder_config(via: Via, host: Arc<HostConfig>) -> Arc<ResponderConfig> {
     let builder = ResponderConfig::server(&FIXED).single_host(host);
     match via {
-        Via::Plain => builder.dangerous_plaintext(),
-        Via::StartTls(_) => builder.starttls(),
-        Via::DirectTls(version) => builder.direct_tls(server_tls(version)),
+        Via::Plain => builder.dangerous_plaintext().build().unwrap(),
+        Via::StartTls(_) => builder.starttls().build().unwrap(),
+        Via::DirectTls(version) => builder.direct_tls(server_tls(version)).build().unwrap(),
     }
 }
 

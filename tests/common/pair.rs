@@ -293,9 +293,9 @@ pub fn server(tls: Option<ServerTls>) -> Arc<ResponderConfig> {
     let starttls = tls.is_some();
     let builder = ResponderConfig::server(&FIXED).single_host(single_host(tls));
     if starttls {
-        builder.starttls()
+        builder.starttls().build().unwrap()
     } else {
-        builder.dangerous_plaintext()
+        builder.dangerous_plaintext().build().unwrap()
     }
 }
 

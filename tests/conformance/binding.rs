@@ -82,7 +82,9 @@ fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
     for _ in 0..20 {
         let config = ResponderConfig::server(random())
             .single_host(host(Via::Plain))
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let machine = Responder::new(config, Instant::from_millis(0));
         let asked = Rc::new(RefCell::new(Vec::new()));
         let log = asked.clone();

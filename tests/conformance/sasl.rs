@@ -33,6 +33,8 @@ fn external_server(version: Version) -> Arc<ResponderConfig> {
     ResponderConfig::server(&FIXED)
         .single_host(host_with(Some(ServerTls::new(Arc::new(tls))), mechanisms))
         .starttls()
+        .build()
+        .unwrap()
 }
 
 /// What it offers to a client.

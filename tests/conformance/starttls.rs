@@ -134,7 +134,7 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
         host.tls(ServerTls::new(Arc::new(tls))).build().unwrap()
     };
     for domain in ["wrong.example", "localhost"] {
-        let config = ResponderConfig::server(&FIXED).starttls();
+        let config = ResponderConfig::server(&FIXED).starttls().build().unwrap();
         let machine = Responder::new(config, Instant::from_millis(0));
         let mut hand = Hand::new(
             machine,
@@ -172,7 +172,9 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
         let mechanisms = xmpp_stream::sasl::MechanismSet::scram();
         let config = ResponderConfig::server(&FIXED)
             .single_host(host_with(Some(tls), mechanisms))
-            .starttls();
+            .starttls()
+            .build()
+            .unwrap();
         let responder = Responder::new(config, Instant::from_millis(0));
 
         let stranger = pki().identity(Leaf::Untrusted);

@@ -1,8 +1,7 @@
 //! Streams (RFC 6120 4): restarts, what may be said when, headers, errors.
 
-use xmpp_stream::config::{HostConfig, ResponderConfig};
-use xmpp_stream::connection::{InitiatorRole, ResponderRole};
-use xmpp_stream::stream::{OtherHost, StreamCondition, StreamError};
+use xmpp_stream::config::{ConfigError, HostConfig, ResponderConfig};
+use xmpp_stream::stream::{Initiating, OtherHost, Receiving, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
@@ -134,8 +133,8 @@ fn rfc6120_4_8_4_1_what_is_no_stanza_is_never_told_as_one() {
         hand.say(nested);
         assert_eq!(hand.told_since(events), [format!("stanza {nested}")]);
     }
-    scene::<ResponderRole>(responder_at(Via::Plain, At::Established));
-    scene::<InitiatorRole>(initiator_at(Via::Plain, At::Established));
+    scene::<Receiving>(responder_at(Via::Plain, At::Established));
+    scene::<Initiating>(initiator_at(Via::Plain, At::Established));
 }
 
 /// 6120-4.8.3-3, 6120-4.8.5-4, 6120-4.8.2-1: what the peer would have to refuse
@@ -169,8 +168,8 @@ fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
         hand.pump();
         assert_eq!(hand.said(), element);
     }
-    scene::<ResponderRole>(responder_at(Via::Plain, At::Established));
-    scene::<InitiatorRole>(initiator_at(Via::Plain, At::Established));
+    scene::<Receiving>(responder_at(Via::Plain, At::Established));
+    scene::<Initiating>(initiator_at(Via::Plain, At::Established));
 }
 
 /// With the stream namespace as the default one, what declares no namespace is
@@ -226,10 +225,10 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
         let host = HostConfig::builder("localhost", decoy).build().unwrap();
         let config = ResponderConfig::server(&FIXED)
             .lang("de-CH")
-            // 6120-4.7.4-1: this is none.
-            .lang("no tag")
             .single_host(host)
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let machine = Responder::new(config, Instant::from_millis(0));
         let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
         hand.say(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
@@ -239,9 +238,12 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
             "{asked}: {said}"
         );
     }
-    // A client, too, sends language tags alone.
-    let mut hand = initiator_with(Via::Plain, |config| config.lang("no tag"));
+    let mut hand = initiator_with(Via::Plain, |config| config);
     assert!(hand.said().contains(" xml:lang='en' "));
+    // 6120-4.7.4-1: what is not a language tag cannot be configured.
+    let config = ResponderConfig::server(&FIXED).lang("no tag");
+    let refused = config.dangerous_plaintext().build().err();
+    assert_eq!(refused, Some(ConfigError::Lang));
 }
 
 /// What a stanza says of its language stays as it is (6120-4.7.4-7), and so do
@@ -276,8 +278,11 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
 }
 
 /// A server of several hosts, whose application refuses all of them.
-fn refusing(error: StreamError) -> Hand<ResponderRole> {
-    let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
+fn refusing(error: StreamError) -> Hand<Receiving> {
+    let config = ResponderConfig::server(&FIXED)
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, Instant::from_millis(0));
     let mut error = Some(error);
     Hand::new(

@@ -99,7 +99,9 @@ fn initiator(tls: &TlsPair) -> Initiator {
 fn responder(tls: &TlsPair) -> Responder {
     let config = ResponderConfig::server(&FIXED)
         .single_host(host_using(aged()))
-        .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+        .direct_tls(ServerTls::new(Arc::new(tls.server.clone())))
+        .build()
+        .unwrap();
     Responder::new(config, START)
 }
 

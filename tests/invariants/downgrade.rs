@@ -163,11 +163,21 @@ fn through_tls(version: ProtocolVersion, leaf: Leaf, starttls: bool) -> (String,
     let (setting, config) = if starttls {
         let host = host_with(Some(server), plain);
         let setting = Setting::StartTls(Verification::Config);
-        (setting, builder.single_host(host).starttls())
+        (
+            setting,
+            builder.single_host(host).starttls().build().unwrap(),
+        )
     } else {
         let host = host_with(None, plain);
         let setting = Setting::DirectTls(Verification::Config);
-        (setting, builder.single_host(host).direct_tls(server))
+        (
+            setting,
+            builder
+                .single_host(host)
+                .direct_tls(server)
+                .build()
+                .unwrap(),
+        )
     };
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
     let tap = seen.clone();

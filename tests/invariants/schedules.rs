@@ -75,7 +75,9 @@ fn it_does_not_matter_how_long_a_password_is_compared() {
         for chunk in [usize::MAX, 100, 1] {
             let config = ResponderConfig::server(&FIXED)
                 .single_host(host_with(None, plain))
-                .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+                .direct_tls(ServerTls::new(Arc::new(tls.server.clone())))
+                .build()
+                .unwrap();
             let machine = Responder::new(config, START);
             let mut rig = Rig::<ResponderRole>::with(machine, &tls, 4096);
             rig.side.app = Box::new(|machine, _| match machine.decision() {

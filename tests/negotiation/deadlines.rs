@@ -155,7 +155,9 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
         .unwrap();
     let config = ResponderConfig::server(&FIXED)
         .limits(limits)
-        .dangerous_plaintext();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, Instant::from_millis(0));
     let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
     hand.now = Instant::from_millis(29_000);
@@ -185,7 +187,10 @@ fn mute(at: At) -> Hand<ResponderRole> {
     let mut hand = match at {
         // The host is asked for only where there is no single one.
         At::Start => {
-            let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
+            let config = ResponderConfig::server(&FIXED)
+                .dangerous_plaintext()
+                .build()
+                .unwrap();
             Hand::new(
                 Responder::new(config, Instant::from_millis(0)),
                 Box::new(|_, _| {}),
@@ -352,7 +357,10 @@ fn the_deadlines_of_the_host_count() {
         .limits(limits.unwrap())
         .build()
         .unwrap();
-    let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
+    let config = ResponderConfig::server(&FIXED)
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, Instant::from_millis(0));
     let mut hand = Hand::new(
         machine,

@@ -131,7 +131,9 @@ fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
     let via = Via::StartTls(TLS13);
     let config = ResponderConfig::server(&COUNTING)
         .single_host(host(via))
-        .starttls();
+        .starttls()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, Instant::from_millis(0));
     let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
     let mut ids = Vec::new();
@@ -169,7 +171,9 @@ impl SecureRandom for Broken {
 fn without_randomness_there_is_no_stream() {
     let config = ResponderConfig::server(&Broken)
         .single_host(host(Via::Plain))
-        .dangerous_plaintext();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     for input in [CLIENT_HEADER, "nonsense"] {
         let machine = Responder::new(config.clone(), Instant::from_millis(0));
         let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));

@@ -206,14 +206,15 @@ fn keys_may_be_made_and_checked_by_the_application() {
     // The authoritative server without a secret asks its application, too.
     let host = xmpp_stream::config::HostConfig::s2s(&jid(CAPULET))
         .tls(SELF_MADE.server(TLS13))
-        .build();
+        .build()
+        .unwrap();
     let authority = ResponderConfig::s2s(&FIXED).single_host(host).dialback();
     let ask = InitiatorConfig::server(&jid(MONTAGUE), &jid(CAPULET))
         .starttls(Certificate::None.client(TLS13))
         .verify_only()
         .build()
         .unwrap();
-    let mut third = crate::world::pair(ask, authority.starttls());
+    let mut third = crate::world::pair(ask, authority.starttls().build().unwrap());
     third.settle();
     let mut session = third.initiator.machine.session().unwrap();
     session

@@ -59,7 +59,9 @@ fn xep0368_direct_tls_has_its_own_application_protocol() {
             .unwrap();
         let responder = ResponderConfig::s2s(&FIXED)
             .single_host(host(MONTAGUE, None, Proofs::External))
-            .direct_tls(server);
+            .direct_tls(server)
+            .build()
+            .unwrap();
         let mut pair = pair(initiator, responder);
         pair.settle();
         let tls = pair.responder.machine.tls().unwrap();

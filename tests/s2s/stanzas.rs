@@ -302,7 +302,9 @@ fn xep0220_id_each_stream_has_an_id_of_its_own() {
         let config = ResponderConfig::s2s(random)
             .single_host(host(MONTAGUE, None, Proofs::Dialback))
             .dialback()
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
         side.feed(HEADER.as_bytes(), START);
         let said = String::from_utf8(side.take(usize::MAX)).unwrap();

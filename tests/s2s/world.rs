@@ -166,7 +166,7 @@ pub fn host(domain: &str, tls: Option<ServerTls>, proofs: Proofs) -> Arc<HostCon
     if let Some(tls) = tls {
         host = host.tls(tls);
     }
-    host.dialback_secret(secret(domain)).build()
+    host.dialback_secret(secret(domain)).build().unwrap()
 }
 
 pub fn responder(domain: &str, tls: Option<ServerTls>, proofs: Proofs) -> Arc<ResponderConfig> {
@@ -176,8 +176,8 @@ pub fn responder(domain: &str, tls: Option<ServerTls>, proofs: Proofs) -> Arc<Re
         builder = builder.dialback();
     }
     match starttls {
-        true => builder.starttls(),
-        false => builder.dangerous_plaintext(),
+        true => builder.starttls().build().unwrap(),
+        false => builder.dangerous_plaintext().build().unwrap(),
     }
 }
 

@@ -51,7 +51,9 @@ impl Life {
             .unwrap();
         let server = ResponderConfig::server(&FIXED)
             .single_host(host(None, None))
-            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())).tickets(true));
+            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())).tickets(true))
+            .build()
+            .unwrap();
         Self {
             config,
             server,

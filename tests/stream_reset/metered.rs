@@ -72,7 +72,9 @@ impl Metered for ResponderRole {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Responder {
         let config = ResponderConfig::server(&FIXED)
             .single_host(host_using(policy))
-            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())))
+            .build()
+            .unwrap();
         Responder::new(config, START)
     }
 }

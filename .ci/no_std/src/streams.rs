@@ -149,7 +149,9 @@ fn server(provider: &Arc<CryptoProvider>, protection: Protection) -> Option<Arc<
     Some(match protection {
         Protection::None => builder
             .single_host(host.build().ok()?)
-            .dangerous_plaintext(),
+            .dangerous_plaintext()
+            .build()
+            .ok()?,
         Protection::Tls(version) => {
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KEY));
             let config = ServerConfig::builder_with_details(provider.clone(), Arc::new(BuildTime))
@@ -159,7 +161,7 @@ fn server(provider: &Arc<CryptoProvider>, protection: Protection) -> Option<Arc<
                 .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key)
                 .ok()?;
             let host = host.tls(ServerTls::new(Arc::new(config)));
-            builder.single_host(host.build().ok()?).starttls()
+            builder.single_host(host.build().ok()?).starttls().build().ok()?
         }
     })
 }

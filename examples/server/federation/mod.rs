@@ -95,7 +95,9 @@ impl Federation {
         if let Some(secret) = &secret {
             host = host.dialback_secret(secret.clone());
         }
-        let mut accepting = ResponderConfig::s2s(tls::random()).single_host(host.build());
+        let mut accepting = ResponderConfig::s2s(tls::random())
+            .single_host(host.build().map_err(bad("domain"))?)
+            .starttls();
         if secret.is_some() {
             accepting = accepting.dialback();
         }
@@ -107,7 +109,7 @@ impl Federation {
         });
         Ok(Self {
             domain,
-            accepting: accepting.starttls(),
+            accepting: accepting.build().map_err(bad("no-external"))?,
             tls: tls::s2s_client(options)?,
             trust,
             secret,

@@ -19,6 +19,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
 use crate::sasl::ClientKeys;
+use crate::stream::bind::Recipient;
 use crate::stream::{
     Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
     InitiatingPhase, Input, Kind, Output, ParsedHeader, ResourceChoice, SaslResult, StartTls,
@@ -107,19 +108,23 @@ impl Role for InitiatorRole {
             ParsedHeader::read(header, self.config.kind, crate::stream::Role::Initiating);
         cx.peer.record(&parsed);
         match self.config.kind {
-            Kind::ServerToServer => {
-                self.peer_proof.read_header(&parsed, header, cx.tls_info().is_some())
-            }
+            Kind::ServerToServer => self.peer_proof.read_header(&parsed, header),
             Kind::ClientToServer | Kind::Component => parsed.class,
         }
     }
 
     fn awaited(&self) -> Awaited<'_> {
-        match self.request {
-            IqRequest::None => Awaited::Nothing,
-            IqRequest::Bind(resource) => Awaited::Bind(bind_id(resource)),
-            IqRequest::Session => Awaited::Session(SESSION_ID),
+        match (self.request, self.table.phase()) {
+            (IqRequest::Bind(resource), _) => Awaited::Bind(bind_id(resource)),
+            (IqRequest::Session, InitiatingPhase::StartingSession) => {
+                Awaited::Session(SESSION_ID)
+            }
+            (IqRequest::None | IqRequest::Session, _) => Awaited::Nothing,
         }
+    }
+
+    fn recipient(&self) -> Recipient<'_> {
+        Recipient::Anyone
     }
 
     fn execute(

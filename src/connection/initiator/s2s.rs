@@ -37,12 +37,13 @@ impl PeerProof {
         Self { config, verified: None, dialback: PeerDialback::Unknown }
     }
 
-    /// RFC 6120 4.7.1, 4.7.2: the answer comes from the server that was addressed, and goes to us.
+    /// Reads the peer's header. Its addresses may be missing, because liberality is asked for (RFC
+    /// 6120 4.7.1, 4.7.2) and the certificate or dialback decides who the peer is, but they may not
+    /// name somebody else.
     pub(super) fn read_header(
         &mut self,
         parsed: &ParsedHeader<'_>,
         header: &Header<'_>,
-        protected: bool,
     ) -> HeaderClass {
         let declared = header.namespaces().any(|(_, name)| name == ns::DIALBACK);
         self.dialback = match declared {
@@ -51,7 +52,7 @@ impl PeerProof {
         };
         let named = |address: &Result<Option<Jid>, _>, expected: &str| match address {
             Ok(Some(address)) => address.domain() == expected,
-            Ok(None) => !protected,
+            Ok(None) => true,
             Err(_) => false,
         };
         match parsed.class {

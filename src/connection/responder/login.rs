@@ -28,6 +28,8 @@ pub(super) struct ServerLogin {
     /// The condition of the next `<failure/>`, and of the last one.
     condition: SaslCondition,
     identity: Option<Identity>,
+    /// The bare address of the authenticated client.
+    account: Option<Jid>,
 }
 
 /// What a step of the mechanism comes to.
@@ -49,12 +51,18 @@ impl ServerLogin {
             exchange: Exchange::new(),
             condition: SaslCondition::NotAuthorized,
             identity: None,
+            account: None,
         }
     }
 
     /// Who was authenticated.
     pub(super) const fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// The bare address of the authenticated client, if its name is one.
+    pub(super) const fn account(&self) -> Option<&Jid> {
+        self.account.as_ref()
     }
 
     /// The name of the mechanism that runs, or ran last.
@@ -192,6 +200,10 @@ impl ServerLogin {
             return SaslResult::Mismatch;
         }
         self.exchange.set_reply(data);
+        self.account = host.and_then(|host| {
+            let name = identity.authzid.as_deref().unwrap_or(&identity.authcid);
+            address(name, host.domain())
+        });
         self.identity = Some(identity);
         SaslResult::Done
     }

@@ -6,7 +6,7 @@ mod header;
 mod login;
 mod s2s;
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
@@ -22,6 +22,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
 use crate::sasl::SaslCondition;
+use crate::stream::bind::{MalformedRequest, Recipient};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
     Answer, Awaited, BindCondition, BindRefusal, Content, FirstLevelElement, HeaderClass, Input,
@@ -48,13 +49,17 @@ pub struct ResponderRole {
     bound: Option<Jid>,
 }
 
-/// The bind request that is being decided.
-#[derive(Debug, Default)]
-struct BindState {
-    /// The id of the request.
-    id: String,
-    /// The condition with which the application refuses it.
-    refusal: Option<BindCondition>,
+/// The bind request that is being decided, or was decided last.
+#[derive(Debug)]
+enum BindState {
+    /// There was none.
+    None,
+    /// A request with this id.
+    Asked { id: String },
+    /// A request with this id, which the application refuses.
+    Refused { id: String, condition: BindCondition },
+    /// A request that is answered with `<bad-request/>`, without asking the application.
+    Malformed(MalformedRequest<'static>),
 }
 
 impl core::fmt::Debug for ResponderRole {
@@ -82,7 +87,7 @@ impl Role for ResponderRole {
             header: ResponseHeader::new(config.clone()),
             login: ServerLogin::new(config.clone()),
             peer_proof: PeerProof::default(),
-            bind: BindState::default(),
+            bind: BindState::None,
             bound: None,
             config,
         };
@@ -124,7 +129,7 @@ impl Role for ResponderRole {
                 self.login.read_header(&parsed, protected, self.host.as_deref())
             }
             Kind::ServerToServer => {
-                self.peer_proof.read_header(&parsed, protected, self.login.identity().is_some())
+                self.peer_proof.read_header(&parsed, self.login.identity().is_some())
             }
             Kind::Component => parsed.class,
         }
@@ -132,6 +137,15 @@ impl Role for ResponderRole {
 
     fn awaited(&self) -> Awaited<'_> {
         Awaited::Nothing
+    }
+
+    fn recipient(&self) -> Recipient<'_> {
+        match &self.host {
+            Some(host) => {
+                Recipient::Server { domain: host.domain(), account: self.login.account() }
+            }
+            None => Recipient::Anyone,
+        }
     }
 
     fn execute(
@@ -177,18 +191,20 @@ impl Role for ResponderRole {
             }
             C::SendFailure => self.login.refuse(self.login.condition(), cx),
             C::SendAborted => self.login.refuse(SaslCondition::Aborted, cx),
-            C::AskBind => self.ask_bind(element, cx),
-            C::SendBindResult => match &self.bound {
-                Some(jid) => {
-                    let id = &self.bind.id;
+            C::AskBind => return self.ask_bind(element, cx),
+            C::SendBindResult => match (&self.bound, &self.bind) {
+                (Some(jid), BindState::Asked { id }) => {
                     cx.out.push_control(|out| bind::write_result(out, id, jid));
                 }
-                None => cx.defect("a bind result without an address"),
+                _ => cx.defect("a bind result without a request or an address"),
             },
             C::SendBindError(refusal) => self.refuse_bind(refusal, element, cx),
             C::SendSessionResult => match element.map(FirstLevelElement::content) {
                 Some(Content::SessionRequest(id)) => {
                     cx.out.push_control(|out| bind::write_session_result(out, id));
+                }
+                Some(Content::MalformedRequest(malformed)) => {
+                    cx.out.push_control(|out| malformed.write_error(out));
                 }
                 _ => cx.defect("a session result without its request"),
             },
@@ -255,7 +271,9 @@ impl Role for ResponderRole {
                 Some(Input::Answer(Answer::Accept))
             }
             DecisionAnswer::RefuseBind(condition) => {
-                self.bind.refusal = Some(condition);
+                if let BindState::Asked { id } = core::mem::replace(&mut self.bind, BindState::None) {
+                    self.bind = BindState::Refused { id, condition };
+                }
                 Some(Input::Answer(Answer::Refuse))
             }
         }
@@ -386,21 +404,36 @@ impl ResponderRole {
         }
     }
 
-    fn ask_bind(&mut self, element: Option<&FirstLevelElement<'_>>, cx: &mut Context<'_>) {
-        let (Some(Content::BindRequest(request)), Some(identity)) =
-            (element.map(FirstLevelElement::content), self.login.identity())
-        else {
-            return cx.defect("a decision on binding without its request or identity");
-        };
-        let Ok(generated) = random_hex(&self.config) else {
-            return cx.no_randomness();
-        };
-        self.bind.id = request.id.to_string();
-        cx.ask(Question::Bind {
-            identity: identity.clone(),
-            resource: request.resource.as_deref().map(ToOwned::to_owned),
-            generated,
-        });
+    /// Asks the application, unless the request is malformed (RFC 6120 8.2.3).
+    fn ask_bind(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        match (element.map(FirstLevelElement::content), self.login.identity()) {
+            (Some(Content::BindRequest(request)), Some(identity)) => {
+                let Ok(generated) = random_hex(&self.config) else {
+                    cx.no_randomness();
+                    return None;
+                };
+                self.bind = BindState::Asked { id: request.id.to_string() };
+                cx.ask(Question::Bind {
+                    identity: identity.clone(),
+                    resource: request.resource.as_deref().map(ToOwned::to_owned),
+                    generated,
+                });
+                None
+            }
+            (Some(Content::MalformedRequest(malformed)), _) => {
+                let id = malformed.id.as_deref().map(|id| Cow::Owned(id.to_string()));
+                self.bind = BindState::Malformed(MalformedRequest { id });
+                Some(Input::Answer(Answer::Refuse))
+            }
+            _ => {
+                cx.defect("a decision on binding without its request or identity");
+                None
+            }
+        }
     }
 
     fn refuse_bind(
@@ -409,15 +442,20 @@ impl ResponderRole {
         element: Option<&FirstLevelElement<'_>>,
         cx: &mut Context<'_>,
     ) {
-        match (refusal, element.map(FirstLevelElement::content), self.bind.refusal.take()) {
-            (BindRefusal::Application, _, Some(condition)) => {
-                let id = &self.bind.id;
-                cx.out.push_control(|out| bind::write_error(out, id, condition));
+        match (refusal, element.map(FirstLevelElement::content), &self.bind) {
+            (BindRefusal::Application, _, BindState::Refused { id, condition }) => {
+                cx.out.push_control(|out| bind::write_error(out, id, *condition));
+            }
+            (BindRefusal::Application, _, BindState::Malformed(malformed)) => {
+                cx.out.push_control(|out| malformed.write_error(out));
             }
             (BindRefusal::AlreadyBound, Some(Content::BindRequest(request)), _) => {
                 cx.out.push_control(|out| {
                     bind::write_error(out, &request.id, BindCondition::NotAllowed);
                 });
+            }
+            (BindRefusal::AlreadyBound, Some(Content::MalformedRequest(malformed)), _) => {
+                cx.out.push_control(|out| malformed.write_error(out));
             }
             _ => cx.defect("a bind error without its request or condition"),
         }

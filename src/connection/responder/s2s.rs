@@ -37,12 +37,12 @@ impl PeerProof {
         self.certified.is_some()
     }
 
-    /// RFC 6120 4.7.1: under TLS a server says who it is; and after a certificate has proved that,
-    /// it does not say otherwise. `authenticated` says whether it has.
+    /// Returns the class of the peer's header. `from` may be missing, because liberality is asked for
+    /// (RFC 6120 4.7.1) and the certificate or dialback decides who the peer is; but after a
+    /// certificate has proved that (`authenticated`), it may not name somebody else.
     pub(super) fn read_header(
         &self,
         parsed: &ParsedHeader<'_>,
-        protected: bool,
         authenticated: bool,
     ) -> HeaderClass {
         let proved = self.certified.as_ref().filter(|_| authenticated).map(|proof| &proof.domain);
@@ -50,11 +50,8 @@ impl PeerProof {
             (HeaderClass::Valid(_), _, Ok(None)) => {
                 HeaderClass::Bad(StreamCondition::ImproperAddressing)
             }
-            (HeaderClass::Valid(_), Ok(None), _) if protected => {
-                HeaderClass::Bad(StreamCondition::ImproperAddressing)
-            }
-            (HeaderClass::Valid(_), Ok(from), _)
-                if proved.is_some() && proved != from.as_ref() =>
+            (HeaderClass::Valid(_), Ok(Some(from)), _)
+                if proved.is_some_and(|proved| proved != from) =>
             {
                 HeaderClass::Bad(StreamCondition::InvalidFrom)
             }

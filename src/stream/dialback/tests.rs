@@ -1,7 +1,6 @@
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use super::{
     DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict, MAX_ID_BYTES,
@@ -176,4 +175,52 @@ fn a_key_is_not_shown() {
     assert!(!format!("{:?}", read(&xml)).contains(KEY));
     let xml = format!("<db:verify id='1' from='a.example' to='b.example'>{KEY}</db:verify>");
     assert!(!format!("{:?}", read(&xml)).contains(KEY));
+}
+
+/// Names copied from XEP-0220 2.5, types from RFC 6120 8.3.3.
+#[test]
+fn conditions_have_the_names_of_the_xep() {
+    use DialbackCondition as C;
+    let names = [
+        (C::ItemNotFound, "item-not-found", "cancel"),
+        (
+            C::RemoteConnectionFailed,
+            "remote-connection-failed",
+            "cancel",
+        ),
+        (C::RemoteServerNotFound, "remote-server-not-found", "cancel"),
+        (C::RemoteServerTimeout, "remote-server-timeout", "wait"),
+        (C::PolicyViolation, "policy-violation", "modify"),
+        (C::NotAuthorized, "not-authorized", "auth"),
+        (C::Forbidden, "forbidden", "auth"),
+        (C::NotAcceptable, "not-acceptable", "modify"),
+        (C::ResourceConstraint, "resource-constraint", "wait"),
+        (C::Other, "undefined-condition", "cancel"),
+    ];
+    assert_eq!(names.map(|(condition, ..)| condition), C::ALL);
+    for (condition, name, kind) in names {
+        let verdict = DialbackVerdict::Error(condition);
+        let xml = format!(
+            "<db:result from='capulet.example' to='montague.example' type='error'>\
+             <error type='{kind}'><{name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>\
+             </db:result>"
+        );
+        assert_eq!(read(&xml), said(DialbackContent::Result(verdict)));
+        let mut out = String::new();
+        write_result(&mut out, PAIR.0, PAIR.1, verdict);
+        assert_eq!(out, xml);
+    }
+    for (verdict, kind) in [
+        (DialbackVerdict::Valid, "valid"),
+        (DialbackVerdict::Invalid, "invalid"),
+    ] {
+        let xml = format!(
+            "<db:verify from='capulet.example' to='montague.example' id='1' type='{kind}'/>"
+        );
+        let id = Cow::Borrowed("1");
+        assert_eq!(read(&xml), said(DialbackContent::Verified { id, verdict }));
+        let mut out = String::new();
+        write_verified(&mut out, PAIR.0, PAIR.1, "1", verdict);
+        assert_eq!(out, xml);
+    }
 }

@@ -18,6 +18,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
+use super::bind::{MalformedRequest, Recipient};
 use super::starttls::Malformed;
 use super::{
     BindCondition, BindRequest, DialbackContent, DialbackElement, DialbackVerdict, Features,
@@ -216,6 +217,9 @@ pub enum Content<'a> {
     StreamError(Box<StreamError>),
     /// Of [`ElementClass::BindRequest`].
     BindRequest(BindRequest<'a>),
+    /// Of [`ElementClass::BindRequest`] or [`ElementClass::SessionRequest`]: a request that is
+    /// answered with `<bad-request/>`.
+    MalformedRequest(MalformedRequest<'a>),
     /// Of [`ElementClass::BindResult`]: the bound address.
     BindResult(Jid),
     /// Of [`ElementClass::SessionRequest`]: its `id`.
@@ -225,13 +229,19 @@ pub enum Content<'a> {
 }
 
 impl<'a> FirstLevelElement<'a> {
-    /// Reads a first-level element of a stream of that kind. Total, and for stanzas without
-    /// allocation unless an attribute is written with references.
+    /// Reads a first-level element of a stream of that kind. `recipient` says to whom a request has
+    /// to be addressed for the server itself to answer it. Total, and for stanzas without allocation
+    /// unless an attribute is written with references.
     ///
     /// Whether the element is allowed now, and to this role, is for the state table to say.
     #[must_use]
-    pub fn read(element: Element<'a>, kind: Kind, awaited: Awaited<'_>) -> Self {
-        let (class, content) = read(&element, kind, awaited);
+    pub fn read(
+        element: Element<'a>,
+        kind: Kind,
+        awaited: Awaited<'_>,
+        recipient: Recipient<'_>,
+    ) -> Self {
+        let (class, content) = read(&element, kind, awaited, recipient);
         Self { element, class, content }
     }
 
@@ -267,17 +277,18 @@ impl<'a> FirstLevelElement<'a> {
 /// [`FirstLevelElement::read`].
 #[must_use]
 pub fn classify(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> ElementClass {
-    read(element, kind, awaited).0
+    read(element, kind, awaited, Recipient::Anyone).0
 }
 
 fn read<'a>(
     element: &Element<'a>,
     kind: Kind,
     awaited: Awaited<'_>,
+    recipient: Recipient<'_>,
 ) -> (ElementClass, Content<'a>) {
     let class = match element.ns() {
         namespace if namespace == kind.content_ns() => {
-            return read_content(element, kind, awaited);
+            return read_content(element, kind, awaited, recipient);
         }
         ns::STREAM => return read_stream(element),
         ns::DIALBACK if kind == Kind::ServerToServer => return read_dialback(element),
@@ -345,10 +356,11 @@ fn read_content<'a>(
     element: &Element<'a>,
     kind: Kind,
     awaited: Awaited<'_>,
+    recipient: Recipient<'_>,
 ) -> (ElementClass, Content<'a>) {
     let class = match element.name() {
         _ if element.prefix().is_some() => ElementClass::Bad(StreamCondition::BadNamespacePrefix),
-        "iq" if kind == Kind::ClientToServer => return read_iq(element, awaited),
+        "iq" if kind == Kind::ClientToServer => return read_iq(element, awaited, recipient),
         "message" => stanza(element, kind, StanzaKind::Message),
         "presence" => stanza(element, kind, StanzaKind::Presence),
         "iq" => stanza(element, kind, StanzaKind::Iq),
@@ -368,14 +380,20 @@ fn stanza(element: &Element<'_>, kind: Kind, stanza: StanzaKind) -> ElementClass
     }
 }
 
-fn read_iq<'a>(iq: &Element<'a>, awaited: Awaited<'_>) -> (ElementClass, Content<'a>) {
+fn read_iq<'a>(
+    iq: &Element<'a>,
+    awaited: Awaited<'_>,
+    recipient: Recipient<'_>,
+) -> (ElementClass, Content<'a>) {
     let class = match (iq.attr("type").as_deref(), awaited) {
         (Some("set"), _) => {
-            if let Some(request) = BindRequest::read(iq) {
-                return (ElementClass::BindRequest, Content::BindRequest(request));
+            if let Some(request) = BindRequest::read(iq, recipient) {
+                let content = request.map_or_else(Content::MalformedRequest, Content::BindRequest);
+                return (ElementClass::BindRequest, content);
             }
-            if let Some(id) = bind::read_session_request(iq) {
-                return (ElementClass::SessionRequest, Content::SessionRequest(id));
+            if let Some(id) = bind::read_session_request(iq, recipient) {
+                let content = id.map_or_else(Content::MalformedRequest, Content::SessionRequest);
+                return (ElementClass::SessionRequest, content);
             }
             ElementClass::Stanza(StanzaKind::Iq)
         }

@@ -37,7 +37,65 @@ fn rfc6120_4_9_2_1_written_with_exactly_one_condition() {
     }
 }
 
-/// 4.9.3.19: the host is a must, so the bare condition cannot be sent.
+/// The whole element as it stands in RFC 6120 4.9.3, with names and namespaces copied from there.
+#[test]
+fn errors_look_as_the_rfc_shows_them() {
+    for (condition, name) in [
+        (StreamCondition::BadFormat, "bad-format"),
+        (StreamCondition::HostUnknown, "host-unknown"),
+        (StreamCondition::InvalidXml, "invalid-xml"),
+        (StreamCondition::NotWellFormed, "not-well-formed"),
+        (StreamCondition::Reset, "reset"),
+        (StreamCondition::SystemShutdown, "system-shutdown"),
+        (StreamCondition::UnsupportedVersion, "unsupported-version"),
+    ] {
+        let xml = format!(
+            "<stream:error><{name} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+        );
+        assert_eq!(written(&StreamError::new(condition)), xml);
+        assert_eq!(parsed(&xml), StreamError::new(condition));
+    }
+    let host = StreamError::see_other_host(OtherHost::new("h.example", Some(5222)).unwrap());
+    let xml = "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>\
+               h.example:5222</see-other-host></stream:error>";
+    assert_eq!(written(&host), xml);
+    assert_eq!(parsed(xml), host);
+    let text = StreamError::new(StreamCondition::PolicyViolation).with_text("too long");
+    let xml = "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+               <text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>too long</text>\
+               </stream:error>";
+    assert_eq!(written(&text), xml);
+    assert_eq!(parsed(xml), text);
+}
+
+/// RFC 6120 4.8.5: `error` is written with the prefix that the header declares for the stream
+/// namespace. In the content namespace it would be another element, which a peer refuses.
+#[test]
+fn errors_and_features_are_written_with_the_declared_prefix() {
+    use crate::stream::features::{FeaturesOut, write_features};
+    use crate::stream::{Awaited, ElementClass, classify, ns};
+
+    let mut features = String::new();
+    write_features(&mut features, &FeaturesOut::default());
+    let error = written(&StreamError::new(StreamCondition::Reset));
+    for kind in [Kind::ClientToServer, Kind::ServerToServer, Kind::Component] {
+        let prefix = kind.prefixes().iter().find(|(_, uri)| *uri == ns::STREAM);
+        let (prefix, _) = prefix.unwrap();
+        for (xml, name) in [(&features, "features"), (&error, "error")] {
+            assert!(xml.starts_with(&format!("<{prefix}:{name}>")), "{xml}");
+            assert!(xml.ends_with(&format!("</{prefix}:{name}>")), "{xml}");
+            assert!(!xml.contains("http://etherx.jabber.org/streams"), "{xml}");
+            let unprefixed = xml.replace(&format!("{prefix}:"), "");
+            let class = crate::stream::testing::element_of(kind, &unprefixed, |element| {
+                classify(&element, kind, Awaited::Nothing)
+            });
+            let refused = ElementClass::Bad(StreamCondition::UnsupportedStanzaType);
+            assert_eq!(class, refused, "{unprefixed}");
+        }
+    }
+}
+
+/// RFC 6120 4.9.3.19: the host is mandatory, so the condition cannot be sent without one.
 #[test]
 fn rfc6120_4_9_3_19_2_see_other_host_is_never_written_without_a_host() {
     let error = StreamError::new(StreamCondition::SeeOtherHost);
@@ -196,7 +254,10 @@ fn application_conditions_are_checked() {
         ("", ApplicationConditionError::NotOneElement),
         ("text", ApplicationConditionError::NotOneElement),
         ("<a xmlns='u:x'>", ApplicationConditionError::NotOneElement),
-        ("<a xmlns='u:x'/><b/>", ApplicationConditionError::NotOneElement),
+        (
+            "<a xmlns='u:x'/><b/>",
+            ApplicationConditionError::NotOneElement,
+        ),
         ("</stream:error>", ApplicationConditionError::NotOneElement),
         ("<x:a/>", ApplicationConditionError::NotOneElement),
         ("<a/>", ApplicationConditionError::Namespace),
@@ -278,12 +339,12 @@ proptest! {
 
 /// The prefix is the one our header declares, whatever the kind.
 #[test]
-fn rfc6120_4_9_1_2_readable_behind_our_own_header() {
+fn rfc6120_4_9_1_2_readable_after_our_header() {
     for kind in [Kind::ClientToServer, Kind::ServerToServer] {
         let mut opening = String::new();
         HeaderOut::response(kind, "", "id", "en").write(&mut opening);
         let error = StreamError::new(StreamCondition::HostUnknown).with_text("no such host here");
-        let read = crate::stream::testing::element_behind(&opening, &written(&error), |element| {
+        let read = crate::stream::testing::element_after(&opening, &written(&error), |element| {
             StreamError::parse(&element)
         });
         assert_eq!(read, error);

@@ -1,8 +1,7 @@
 use alloc::collections::BTreeSet;
-use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
+use alloc::{format, vec};
 
 use super::{
     FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut, write_features,
@@ -292,5 +291,40 @@ fn rfc6120_4_3_2_2_further_features_need_a_namespace_of_their_own() {
         (BIND, FeatureError::Known),
     ] {
         assert_eq!(FeatureXml::new(xml), Err(reason), "{xml}");
+    }
+}
+
+/// RFC 6120 4.3.2: each of the features counts in any place, also beside what is not known.
+#[test]
+fn every_feature_is_found_in_every_place() {
+    let session = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
+    let dialback = "<dialback xmlns='urn:xmpp:features:dialback'/>";
+    let bindings = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
+         <channel-binding type='tls-exporter'/></sasl-channel-binding>";
+    let required = "<c xmlns='urn:x'><required/></c>";
+    let other = "<ver xmlns='urn:y'/>";
+    let parts = [
+        STARTTLS, MECHANISMS, BIND, session, dialback, bindings, required, other,
+    ];
+    let expected = FeaturesClass {
+        starttls: FeatureOffer::Offered,
+        sasl: true,
+        bind: true,
+        session: FeatureOffer::Required,
+        unknown_required: true,
+    };
+    for first in 0..parts.len() {
+        for second in 0..parts.len() {
+            let mut moved = parts;
+            moved.swap(0, first);
+            moved.swap(1, second);
+            with(&moved.concat(), |features| {
+                assert_eq!(features.class(), expected, "{moved:?}");
+                assert!(features.dialback(), "{moved:?}");
+                assert_eq!(features.mechanisms().count(), 4, "{moved:?}");
+                let announced = features.channel_bindings().unwrap();
+                assert!(announced.eq(["tls-exporter"]), "{moved:?}");
+            });
+        }
     }
 }

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{HeaderClass, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
+use super::{HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
 use crate::jid::Jid;
 use crate::stream::testing::header;
 use crate::stream::{StreamCondition, ns};
@@ -388,5 +388,135 @@ proptest! {
             prop_assert_eq!(opened.to.map(text), Ok(to.clone()));
             Ok(())
         })?;
+    }
+}
+
+/// RFC 6120 4.7.1, 4.7.2: between servers, too, an absent address is no reason to refuse.
+#[test]
+fn headers_between_servers_without_addresses_are_accepted() {
+    for role in [Role::Initiating, Role::Receiving] {
+        for attributes in [
+            "",
+            "from='a.example'",
+            "to='b.example'",
+            "from='' to='b.example'",
+            "from='a.example' to=''",
+        ] {
+            let xml = format!(
+                "<stream:stream xmlns='jabber:server' xmlns:stream='{STREAMS}' version='1.0' \
+                 {attributes}>"
+            );
+            assert_eq!(class(&xml, Kind::ServerToServer, role), CURRENT);
+            header(&xml, |header| {
+                let read = ParsedHeader::read(&header, Kind::ServerToServer, role);
+                assert_eq!(read.flaw(), None);
+                assert_eq!(read.server_address_flaw("a.example", "b.example"), None);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_response_of_or_to_another_server_can_still_be_read_on() {
+    let invalid_from = HeaderFlaw::Unacceptable(StreamCondition::InvalidFrom);
+    let improper = HeaderFlaw::Unacceptable(StreamCondition::ImproperAddressing);
+    for (attributes, flaw) in [
+        ("from='a.example' to='b.example'", None),
+        ("from='A.example' to='B.example.'", None),
+        ("from='c.example' to='b.example'", Some(invalid_from)),
+        ("from='c.example'", Some(invalid_from)),
+        ("from='c.example' to='c.example'", Some(invalid_from)),
+        ("from='a b' to='b.example'", Some(invalid_from)),
+        ("from='a.example' to='c.example'", Some(improper)),
+        ("to='c.example'", Some(improper)),
+    ] {
+        let xml = format!(
+            "<stream:stream xmlns='jabber:server' xmlns:stream='{STREAMS}' version='1.0' \
+             {attributes}>"
+        );
+        header(&xml, |header| {
+            let read = ParsedHeader::read(&header, Kind::ServerToServer, Role::Initiating);
+            let found = read.server_address_flaw("a.example", "b.example");
+            assert_eq!(found, flaw, "{attributes}");
+        });
+    }
+}
+
+#[test]
+fn only_a_header_that_is_none_of_a_stream_is_refused_before_what_follows() {
+    let ours = "xmlns:stream='http://etherx.jabber.org/streams'";
+    let not_a_stream = |condition| Some(HeaderFlaw::NotAStream(condition));
+    let unacceptable = |condition| Some(HeaderFlaw::Unacceptable(condition));
+    for (xml, flaw) in [
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} version='1.0'>"),
+            None,
+        ),
+        (
+            "<html>".into(),
+            not_a_stream(StreamCondition::InvalidNamespace),
+        ),
+        (
+            "<stream:stream xmlns='jabber:client' xmlns:stream='u:x' version='1.0'>".into(),
+            not_a_stream(StreamCondition::InvalidNamespace),
+        ),
+        (
+            format!("<stream:error xmlns='jabber:client' {ours} version='1.0'>"),
+            not_a_stream(StreamCondition::BadFormat),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:server' {ours} version='1.0'>"),
+            unacceptable(StreamCondition::InvalidNamespace),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} version='x'>"),
+            unacceptable(StreamCondition::UnsupportedVersion),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours}>"),
+            unacceptable(StreamCondition::UnsupportedVersion),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} version='0.9'>"),
+            unacceptable(StreamCondition::UnsupportedVersion),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} from='a b' version='1.0'>"),
+            unacceptable(StreamCondition::ImproperAddressing),
+        ),
+    ] {
+        header(&xml, |header| {
+            let read = ParsedHeader::read(&header, Kind::ClientToServer, Role::Initiating);
+            assert_eq!(read.flaw(), flaw, "{xml}");
+            // The flaw and the class agree, apart from the version of a server.
+            match (read.class, flaw) {
+                (HeaderClass::Bad(condition), Some(flaw)) => {
+                    assert_eq!(condition, flaw.condition(), "{xml}");
+                }
+                (HeaderClass::Valid(VersionClass::Current), None)
+                | (HeaderClass::Valid(VersionClass::Legacy), Some(_)) => {}
+                other => panic!("{xml}: {other:?}"),
+            }
+        });
+    }
+}
+
+/// A component's headers have no version (XEP-0114), and a server answers clients of any version.
+#[test]
+fn a_missing_version_is_a_flaw_only_of_a_server() {
+    for (kind, role, is_flaw) in [
+        (Kind::ClientToServer, Role::Initiating, true),
+        (Kind::ServerToServer, Role::Initiating, true),
+        (Kind::Component, Role::Initiating, false),
+        (Kind::ClientToServer, Role::Receiving, false),
+        (Kind::ServerToServer, Role::Receiving, false),
+        (Kind::Component, Role::Receiving, false),
+    ] {
+        let content = kind.content_ns();
+        let xml = format!("<stream:stream xmlns='{content}' xmlns:stream='{STREAMS}'>");
+        header(&xml, |header| {
+            let read = ParsedHeader::read(&header, kind, role);
+            assert_eq!(read.flaw().is_some(), is_flaw, "{kind:?} {role:?}");
+        });
     }
 }

@@ -212,6 +212,37 @@ fn rfc6120_6_4_5_1_failures_are_written_and_read() {
     }
 }
 
+/// Names copied from the headings of RFC 6120 6.5.1 to 6.5.11.
+#[test]
+fn failure_conditions_have_the_names_of_the_rfc() {
+    use Condition as C;
+    let names = [
+        (C::Aborted, "aborted"),
+        (C::AccountDisabled, "account-disabled"),
+        (C::CredentialsExpired, "credentials-expired"),
+        (C::EncryptionRequired, "encryption-required"),
+        (C::IncorrectEncoding, "incorrect-encoding"),
+        (C::InvalidAuthzid, "invalid-authzid"),
+        (C::InvalidMechanism, "invalid-mechanism"),
+        (C::MalformedRequest, "malformed-request"),
+        (C::MechanismTooWeak, "mechanism-too-weak"),
+        (C::NotAuthorized, "not-authorized"),
+        (C::TemporaryAuthFailure, "temporary-auth-failure"),
+    ];
+    assert_eq!(names.map(|(condition, _)| condition), Condition::ALL);
+    for (condition, name) in names {
+        let xml = format!("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><{name}/></failure>");
+        let mut out = String::new();
+        write_failure(&mut out, condition, None);
+        assert_eq!(out, xml);
+        let read = match read(&xml) {
+            Ok(Read::Failure(failure)) => (failure.condition, failure.unknown_name),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read, (condition, None));
+    }
+}
+
 #[test]
 fn rfc6120_6_5_1_unknown_condition_is_not_authorized_and_keeps_its_name() {
     let failure =

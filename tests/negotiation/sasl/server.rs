@@ -230,7 +230,9 @@ fn only_what_the_host_offers_is_offered() {
     let host = crate::common::pair::host_with(None, only);
     let config = xmpp_stream::config::ResponderConfig::server(&FIXED)
         .single_host(host)
-        .dangerous_plaintext();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = xmpp_stream::Responder::new(config, Instant::from_millis(0));
     let mut hand = Hand::new(machine, Box::new(|_, _| {}));
     hand.say(CLIENT_HEADER);

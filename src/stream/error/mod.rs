@@ -1,12 +1,13 @@
-//! Stream errors: `<stream:error/>` written and read (RFC 6120 section 4.9).
+//! Stream errors: `<stream:error/>` written and read (RFC 6120 4.9).
 //!
-//! Reading never fails: a stream error ends the stream whatever it contains,
-//! so what cannot be understood becomes `undefined-condition` (4.9.2), and
-//! what is longer than the bounds below is cut. Writing keeps to the same
-//! bounds, and to text XML can carry.
+//! Reading never fails, because a stream error ends the stream whatever it contains: a condition
+//! that is not understood becomes `undefined-condition` (RFC 6120 4.9.2), and text beyond the
+//! bounds below is cut. Writing keeps the same bounds, and replaces characters that XML cannot
+//! carry.
 //!
-//! The closing tag that must follow at once (4.9.1.1) is the caller's
-//! business, as is the header that must come before (4.9.1.2).
+//! The caller writes the header that must come before (RFC 6120 4.9.1.2) and the closing tag that
+//! must follow at once (RFC 6120 4.9.1.1). The bounds may be changed here; the names of the
+//! conditions are in `condition.rs`.
 
 use alloc::string::String;
 use core::fmt;
@@ -23,15 +24,17 @@ pub const MAX_TEXT_BYTES: usize = 1024;
 /// The longest application-specific element that is kept or written, in bytes.
 pub const MAX_APPLICATION_BYTES: usize = 4096;
 
-/// The longest language tag that is kept, in bytes (the length RFC 5646
-/// section 4.4.1 asks to allow for).
+/// The longest language tag that is kept, in bytes (the length that RFC 5646 4.4.1 asks to
+/// support).
 const MAX_LANG_BYTES: usize = 35;
 
 /// The longest name of an unknown condition that is kept, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-/// A stream error (RFC 6120 section 4.9.2): a condition, and what may
-/// accompany it.
+/// Holds a stream error, sent or received: a condition, and what may accompany it.
+///
+/// The name is that of the element in RFC 6120 4.9. It is data on the wire that ends a stream, and
+/// not the error type of a function of this crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamError {
     condition: StreamCondition,
@@ -48,13 +51,12 @@ struct Text {
 }
 
 impl StreamError {
-    /// An error of that condition and nothing else.
+    /// Returns an error of that condition and nothing else.
     ///
-    /// `see-other-host` must name a host (4.9.3.19), so
-    /// [`StreamCondition::SeeOtherHost`] becomes `undefined-condition` here: see
-    /// [`see_other_host`](Self::see_other_host). An `undefined-condition` is
-    /// to be sent only together with an application-specific one (4.9.3.21):
-    /// see [`with_application`](Self::with_application).
+    /// `see-other-host` must name a host (RFC 6120 4.9.3.19), so [`StreamCondition::SeeOtherHost`]
+    /// becomes `undefined-condition` here: see [`see_other_host`](Self::see_other_host). An
+    /// `undefined-condition` should be sent only together with an application-specific condition
+    /// (RFC 6120 4.9.3.21): see [`with_application`](Self::with_application).
     #[must_use]
     pub fn new(condition: StreamCondition) -> Self {
         let condition = match condition {
@@ -64,8 +66,8 @@ impl StreamError {
         Self::bare(condition)
     }
 
-    /// `<see-other-host/>` with the host to turn to (4.9.3.19). It should not
-    /// be sent before the stream is protected.
+    /// Returns `<see-other-host/>` with the host to connect to. It should not be sent before the
+    /// stream is protected (RFC 6120 4.9.3.19).
     #[must_use]
     pub fn see_other_host(host: OtherHost) -> Self {
         Self {
@@ -74,16 +76,16 @@ impl StreamError {
         }
     }
 
-    /// Adds a descriptive text in English: for people who read logs, never
-    /// for programs (4.9.2). Cut to [`MAX_TEXT_BYTES`]; characters XML cannot
-    /// carry are replaced by U+FFFD.
+    /// Adds a descriptive text in English, for people who read logs and not for programs (RFC 6120
+    /// 4.9.2). It is cut to [`MAX_TEXT_BYTES`], and characters that XML cannot carry are replaced
+    /// by U+FFFD.
     #[must_use]
     pub fn with_text(self, text: &str) -> Self {
         self.with_text_in("en", text)
     }
 
-    /// The same in another language, a language tag (RFC 5646); what is no
-    /// such tag is left out.
+    /// Adds a descriptive text in the language `lang`. If `lang` is not a language tag (RFC 5646),
+    /// the text is written without one.
     #[must_use]
     pub fn with_text_in(mut self, lang: &str, text: &str) -> Self {
         self.text = Some(Text {
@@ -93,18 +95,18 @@ impl StreamError {
         self
     }
 
-    /// Adds an application-specific condition (4.9.4): one XML element in a
-    /// namespace of its own, standing alone.
+    /// Adds an application-specific condition: one XML element that declares every namespace it
+    /// uses (RFC 6120 4.9.4).
     ///
     /// # Errors
-    /// [`ApplicationConditionError`], if it is not one well-formed element, has no
-    /// namespace or one that is taken, or is longer than
-    /// [`MAX_APPLICATION_BYTES`].
+    /// Returns [`ApplicationConditionError`] if it is not one well-formed element, has no namespace
+    /// or one that is reserved, or is longer than [`MAX_APPLICATION_BYTES`].
     pub fn with_application(mut self, xml: &str) -> Result<Self, ApplicationConditionError> {
         if xml.len() > MAX_APPLICATION_BYTES {
             return Err(ApplicationConditionError::TooLong);
         }
-        let element = StanzaBuf::parse(xml).map_err(|_| ApplicationConditionError::NotOneElement)?;
+        let element =
+            StanzaBuf::parse(xml).map_err(|_| ApplicationConditionError::NotOneElement)?;
         if is_reserved(element.as_stanza().ns()) {
             return Err(ApplicationConditionError::Namespace);
         }
@@ -112,10 +114,10 @@ impl StreamError {
         Ok(self)
     }
 
-    /// Reads a first-level `<error/>` of the stream namespace. Total: the
-    /// first child of the namespace of stream errors that is not `<text/>` is
-    /// the condition, the first child of another namespace is the
-    /// application-specific one.
+    /// Reads a first-level `<error/>` of the stream namespace.
+    ///
+    /// The condition is the first child in the namespace of stream errors that is not `<text/>`.
+    /// The application-specific condition is the first child in another namespace.
     #[must_use]
     pub fn parse(error: &Element<'_>) -> Self {
         let mut read = Self::bare(StreamCondition::UndefinedCondition);
@@ -140,7 +142,12 @@ impl StreamError {
                 text: put::bounded(&child.text(), MAX_TEXT_BYTES),
             });
         }
-        if let Some(child) = error.children().find(|child| !is_reserved(child.ns())) {
+        // The length is compared first, so that no work is spent on what is not kept.
+        if let Some(child) = error
+            .children()
+            .find(|child| !is_reserved(child.ns()))
+            .filter(|child| child.as_str().len() <= MAX_APPLICATION_BYTES)
+        {
             let standalone = child.standalone();
             if standalone.len() <= MAX_APPLICATION_BYTES {
                 read.application = Some(standalone.into_owned());
@@ -149,8 +156,8 @@ impl StreamError {
         read
     }
 
-    /// Appends `<stream:error>..</stream:error>`; the prefix `stream` is the
-    /// one of our own header.
+    /// Appends `<stream:error>..</stream:error>`. The prefix `stream` is declared by the header
+    /// that [`HeaderOut`](super::HeaderOut) writes.
     pub fn write(&self, out: &mut String) {
         out.push_str("<stream:error><");
         out.push_str(self.condition.as_str());
@@ -181,41 +188,40 @@ impl StreamError {
         out.push_str("</stream:error>");
     }
 
-    /// The condition.
+    /// Returns the condition.
     #[must_use]
     pub fn condition(&self) -> StreamCondition {
         self.condition
     }
 
-    /// The name of a received condition that is not one of the RFC's (cut to
-    /// 64 bytes); the [`condition`](Self::condition) is `UndefinedCondition`
-    /// then.
+    /// Returns the name of a received condition that is not in the RFC, cut to 64 bytes. The
+    /// [`condition`](Self::condition) is `UndefinedCondition` then.
     #[must_use]
     pub fn unknown_name(&self) -> Option<&str> {
         self.unknown_name.as_deref()
     }
 
-    /// Where `see-other-host` points; `None` for other conditions, and if
-    /// what was received is no host.
+    /// Returns the host that `see-other-host` names. It is `None` for other conditions, and if the
+    /// received text is not a host.
     #[must_use]
     pub fn other_host(&self) -> Option<&OtherHost> {
         self.other_host.as_ref()
     }
 
-    /// The descriptive text: not to be interpreted by programs (4.9.2).
+    /// Returns the descriptive text. Programs must not interpret it (RFC 6120 4.9.2).
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.text.as_ref().map(|text| text.text.as_str())
     }
 
-    /// The language of the text.
+    /// Returns the language of the text.
     #[must_use]
     pub fn lang(&self) -> Option<&str> {
         self.text.as_ref()?.lang.as_deref()
     }
 
-    /// The application-specific condition, as XML that stands alone; `None`
-    /// also if it was longer than [`MAX_APPLICATION_BYTES`].
+    /// Returns the application-specific condition as XML that declares every namespace it uses. It
+    /// is `None` also if the element was longer than [`MAX_APPLICATION_BYTES`].
     #[must_use]
     pub fn application(&self) -> Option<&str> {
         self.application.as_deref()
@@ -238,7 +244,7 @@ impl From<StreamCondition> for StreamError {
     }
 }
 
-/// The condition, and the text if there is one.
+/// Shows the condition, and the text if there is one.
 impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.unknown_name().unwrap_or(self.condition.as_str()))?;
@@ -251,10 +257,10 @@ impl fmt::Display for StreamError {
 
 impl core::error::Error for StreamError {}
 
-/// The host of a `<see-other-host/>` (RFC 6120 section 4.9.3.19).
+/// Holds the host of a `<see-other-host/>` (RFC 6120 4.9.3.19).
 ///
-/// Whoever follows it keeps the `to`, the policies and the reference identity
-/// of the original attempt, and counts redirects.
+/// An entity that follows it keeps the `to`, the policies and the reference identity of the
+/// original attempt, and counts redirects.
 ///
 /// ```
 /// use xmpp_stream::stream::OtherHost;
@@ -272,12 +278,11 @@ pub struct OtherHost {
 }
 
 impl OtherHost {
-    /// A host, with or without a port. `host` is a domain name or an IP
-    /// address, an IPv6 address in square brackets.
+    /// Returns a host, with or without a port. `host` is a domain name or an IP address; an IPv6
+    /// address is in square brackets.
     ///
     /// # Errors
-    /// [`OtherHostError`], if `host` is no domainpart (RFC 7622 section 3.2)
-    /// or the port is 0.
+    /// Returns [`OtherHostError`] if `host` is not a domainpart (RFC 7622 3.2) or the port is 0.
     pub fn new(host: &str, port: Option<u16>) -> Result<Self, OtherHostError> {
         let jid = Jid::from_parts(None, host, None).map_err(|_| OtherHostError)?;
         if port == Some(0) {
@@ -289,20 +294,20 @@ impl OtherHost {
         })
     }
 
-    /// The domain name or address, an IPv6 address in its brackets.
+    /// Returns the domain name or address; an IPv6 address is in square brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, if one was named. Without one the name is resolved as usual
-    /// (RFC 6120 section 3.2).
+    /// Returns the port, if one was named. Without one the name is resolved as usual (RFC 6120
+    /// 3.2).
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The host as an IP address, if it is one and nothing needs resolving.
+    /// Returns the host as an IP address, if it is one and no name has to be resolved.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         match self.host.strip_prefix('[') {
@@ -314,8 +319,8 @@ impl OtherHost {
     }
 }
 
-/// `host`, `host:port`, `[v6]` or `[v6]:port`; white space around it is
-/// dropped, as the RFC's own example has line breaks there.
+/// Reads `host`, `host:port`, `[v6]` or `[v6]:port`. White space around it is dropped, because the
+/// example of RFC 6120 4.9.3.19 has line breaks there.
 impl FromStr for OtherHost {
     type Err = OtherHostError;
 
@@ -348,27 +353,27 @@ impl fmt::Display for OtherHost {
     }
 }
 
-/// The text is not `host` or `host:port` as RFC 6120 section 4.9.3.19 asks.
+/// Says that a text is not `host` or `host:port` as RFC 6120 4.9.3.19 asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a host or host:port")]
 pub struct OtherHostError;
 
-/// Why an element cannot be an application-specific condition.
+/// Says why an element cannot be an application-specific condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplicationConditionError {
-    /// Not exactly one well-formed element.
+    /// The text is not exactly one well-formed element.
     #[error("not exactly one well-formed XML element")]
     NotOneElement,
-    /// No namespace, or one of the stream's own.
+    /// The element has no namespace, or one that belongs to the stream.
     #[error("the element needs a namespace of its own")]
     Namespace,
-    /// Longer than [`MAX_APPLICATION_BYTES`].
+    /// The element is longer than [`MAX_APPLICATION_BYTES`].
     #[error("longer than 4096 bytes")]
     TooLong,
 }
 
-/// Namespaces that are not an application's (RFC 6120 section 4.9.4).
+/// Returns whether the namespace cannot be an application's (RFC 6120 4.9.4).
 fn is_reserved(namespace: &str) -> bool {
     matches!(
         namespace,

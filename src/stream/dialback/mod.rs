@@ -1,18 +1,22 @@
-//! Server Dialback's elements on the wire (XEP-0220 2, 2.4, 2.5).
+//! The elements of Server Dialback, written and read (XEP-0220 2, 2.4, 2.5).
 //!
-//! `<db:result/>` asks for, or grants, the right to send stanzas for a domain
-//! pair; `<db:verify/>` asks whether a key is genuine, or says so. Both are
-//! questions while they have no `type`, and answers with one.
+//! `<db:result/>` asks for, or grants, the right to send stanzas for a domain pair. `<db:verify/>`
+//! asks whether a key is genuine, or answers that. Without a `type` both are questions, with one
+//! they are answers.
 //!
-//! What is refused: an element without a `from` or `to` that is a bare domain
-//! is `improper-addressing`; a `<db:verify/>` without `id`, a question without
-//! a key, an unknown `type`, and a key or `id` beyond
-//! [`MAX_KEY_BYTES`](crate::dialback::MAX_KEY_BYTES) and [`MAX_ID_BYTES`] are
-//! `bad-format`. The XEP sets no such lengths; its keys have 64 bytes. White
-//! space around a key is dropped, as the XEP's examples have line breaks there.
+//! These decisions were open:
+//! * An element without a `from` and a `to` that are bare domains is `improper-addressing`.
+//! * A `<db:verify/>` without `id`, a question without a key, and an unknown `type` are
+//!   `bad-format`. So are a key longer than [`MAX_KEY_BYTES`] and an `id` longer than
+//!   [`MAX_ID_BYTES`]; XEP-0220 sets no lengths, and its keys have 64 bytes.
+//! * White space around a key is dropped, because the examples of XEP-0220 have line breaks there.
+//! * The `<error/>` inside an answer is read in any namespace. A condition that is not understood
+//!   is [`DialbackCondition::Other`].
 //!
-//! The error inside a dialback error is read whatever namespace of ours it is
-//! in; one that is not understood is [`DialbackCondition::Other`].
+//! This file may be changed to accept or refuse more elements. Which of them is allowed in which
+//! state is decided by the state tables; keys are made in [`crate::dialback`].
+//!
+//! [`MAX_KEY_BYTES`]: crate::dialback::MAX_KEY_BYTES
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -25,37 +29,36 @@ use crate::xml::Element;
 /// The longest `id` of a `<db:verify/>` that is read, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
 
-/// A received element of dialback.
+/// Holds a received element of dialback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DialbackElement<'a> {
-    /// `from`: a bare domain.
+    /// `from`, a bare domain.
     pub from: Jid,
-    /// `to`: a bare domain.
+    /// `to`, a bare domain.
     pub to: Jid,
-    /// What it says.
+    /// The question or the answer.
     pub content: DialbackContent<'a>,
 }
 
-/// What an element of dialback says.
+/// Says what an element of dialback asks or answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialbackContent<'a> {
-    /// `<db:result>key</db:result>`: may I send from `from` to `to`?
+    /// `<db:result>key</db:result>` asks whether the sender may send stanzas from `from` to `to`.
     Request {
         /// The key.
         key: DialbackKey,
     },
-    /// `<db:result type=''/>`: the answer, its addresses swapped.
+    /// `<db:result type=''/>` answers that. Its addresses are swapped.
     Result(DialbackVerdict),
-    /// `<db:verify id=''>key</db:verify>`: is this your key for the stream
-    /// `id`?
+    /// `<db:verify id=''>key</db:verify>` asks whether the key was made for the stream `id`.
     Verify {
         /// The id of the stream the key was received on.
         id: Cow<'a, str>,
         /// The key.
         key: DialbackKey,
     },
-    /// `<db:verify id='' type=''/>`: the answer, its addresses swapped.
+    /// `<db:verify id='' type=''/>` answers that. Its addresses are swapped.
     Verified {
         /// The id of the question.
         id: Cow<'a, str>,
@@ -64,72 +67,71 @@ pub enum DialbackContent<'a> {
     },
 }
 
-/// The answer to a question of dialback.
+/// Answers a question of dialback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DialbackVerdict {
     /// The key is genuine; the pair is verified.
     Valid,
-    /// It is not.
+    /// The key is not genuine.
     Invalid,
-    /// There is no answer, for another reason (2.4).
+    /// The question cannot be answered (XEP-0220 2.4).
     Error(DialbackCondition),
 }
 
-/// Why there is no answer (XEP-0220 2.5), as stanza error conditions (RFC
-/// 6120 8.3.3; `remote-connection-failed` is dialback's own).
+/// Says why there is no answer: a condition of XEP-0220 2.5. All are stanza error conditions of
+/// RFC 6120 8.3.3, except `remote-connection-failed`, which XEP-0220 adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DialbackCondition {
     /// The domain in `to` is not hosted here.
     ItemNotFound,
-    /// No connection to the authoritative server.
+    /// The authoritative server cannot be connected to.
     RemoteConnectionFailed,
     /// The authoritative server does not exist, or does not host the domain.
     RemoteServerNotFound,
     /// The authoritative server did not answer.
     RemoteServerTimeout,
-    /// Dialback needs TLS here.
+    /// Dialback is accepted only under TLS.
     PolicyViolation,
-    /// Only a certificate, or another proof, is accepted here.
+    /// Only a certificate or another proof is accepted.
     NotAuthorized,
-    /// The key was invalid, and the stream goes on for its other pairs.
+    /// The key was invalid, and the stream continues for its other pairs.
     Forbidden,
     /// The asserted identity could not be established.
     NotAcceptable,
-    /// No room for another pair on this stream.
+    /// The stream cannot carry another pair.
     ResourceConstraint,
-    /// Any other condition, or none. Written as `undefined-condition`.
+    /// Any other condition, or none. It is written as `undefined-condition`.
     Other,
 }
 
 impl<'a> DialbackElement<'a> {
-    /// Reads an element of the dialback namespace; `None` if its name is not
-    /// one of dialback's.
+    /// Reads an element of the dialback namespace. Returns `None` for other elements.
     ///
     /// # Errors
-    /// The stream error that refuses it; see the [module](self).
+    /// Returns the condition of the stream error that refuses the element; see the [module](self).
     pub fn read(element: &Element<'a>) -> Option<Result<Self, StreamCondition>> {
         match (element.name(), element.ns()) {
-            ("result", ns::DIALBACK) => Some(Self::with(element, result)),
-            ("verify", ns::DIALBACK) => Some(Self::with(element, verify)),
+            ("result", ns::DIALBACK) => Some(Self::read_with(element, read_result)),
+            ("verify", ns::DIALBACK) => Some(Self::read_with(element, read_verify)),
             _ => None,
         }
     }
 
-    fn with(
+    fn read_with(
         element: &Element<'a>,
         content: fn(&Element<'a>) -> Result<DialbackContent<'a>, StreamCondition>,
     ) -> Result<Self, StreamCondition> {
         Ok(Self {
-            from: domain(element, "from")?,
-            to: domain(element, "to")?,
+            from: read_domain(element, "from")?,
+            to: read_domain(element, "to")?,
             content: content(element)?,
         })
     }
 }
 
 impl DialbackVerdict {
-    /// The value of `type`.
+    /// Returns the value of `type`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -164,7 +166,7 @@ impl DialbackCondition {
         Self::Other,
     ];
 
-    /// The name of the condition.
+    /// Returns the name of the condition.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -181,7 +183,7 @@ impl DialbackCondition {
         }
     }
 
-    /// The `type` RFC 6120 8.3.3 gives the condition.
+    /// Returns the `type` that RFC 6120 8.3.3 gives the condition.
     const fn error_type(self) -> &'static str {
         match self {
             Self::ItemNotFound
@@ -215,22 +217,22 @@ impl core::fmt::Display for DialbackCondition {
     }
 }
 
-/// Appends `<db:result/>` with a key: `from` asks to send to `to` (2.1.1).
+/// Appends `<db:result/>` with a key, by which `from` asks to send to `to` (XEP-0220 2.1.1).
 pub fn write_request(out: &mut String, from: &str, to: &str, key: &DialbackKey) {
     write(out, "result", (from, to, None), Ok(key));
 }
 
-/// Appends the answer to a request; `from` is its `to` (2.2.1).
+/// Appends the answer to a request. `from` is the `to` of the request (XEP-0220 2.2.1).
 pub fn write_result(out: &mut String, from: &str, to: &str, verdict: DialbackVerdict) {
     write(out, "result", (from, to, None), Err(verdict));
 }
 
-/// Appends `<db:verify/>` with a key received on the stream `id` (2.1.2).
+/// Appends `<db:verify/>` with a key that was received on the stream `id` (XEP-0220 2.1.2).
 pub fn write_verify(out: &mut String, from: &str, to: &str, id: &str, key: &DialbackKey) {
     write(out, "verify", (from, to, Some(id)), Ok(key));
 }
 
-/// Appends the answer to a `<db:verify/>`; `from` is its `to` (2.2.2).
+/// Appends the answer to a `<db:verify/>`. `from` is the `to` of the question (XEP-0220 2.2.2).
 pub fn write_verified(out: &mut String, from: &str, to: &str, id: &str, verdict: DialbackVerdict) {
     write(out, "verify", (from, to, Some(id)), Err(verdict));
 }
@@ -274,28 +276,30 @@ fn write(
     }
 }
 
-fn result<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
-    Ok(match verdict(element)? {
-        None => DialbackContent::Request { key: key(element)? },
+fn read_result<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
+    Ok(match read_verdict(element)? {
+        None => DialbackContent::Request {
+            key: read_key(element)?,
+        },
         Some(verdict) => DialbackContent::Result(verdict),
     })
 }
 
-fn verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
+fn read_verify<'a>(element: &Element<'a>) -> Result<DialbackContent<'a>, StreamCondition> {
     let id = element
         .attr("id")
         .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
         .ok_or(StreamCondition::BadFormat)?;
-    Ok(match verdict(element)? {
+    Ok(match read_verdict(element)? {
         None => DialbackContent::Verify {
             id,
-            key: key(element)?,
+            key: read_key(element)?,
         },
         Some(verdict) => DialbackContent::Verified { id, verdict },
     })
 }
 
-fn verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, StreamCondition> {
+fn read_verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, StreamCondition> {
     Ok(match element.attr("type").as_deref() {
         None => None,
         Some("valid") => Some(DialbackVerdict::Valid),
@@ -305,11 +309,11 @@ fn verdict(element: &Element<'_>) -> Result<Option<DialbackVerdict>, StreamCondi
     })
 }
 
-fn key(element: &Element<'_>) -> Result<DialbackKey, StreamCondition> {
+fn read_key(element: &Element<'_>) -> Result<DialbackKey, StreamCondition> {
     DialbackKey::new(put::trim(&element.text())).ok_or(StreamCondition::BadFormat)
 }
 
-fn domain(element: &Element<'_>, name: &str) -> Result<Jid, StreamCondition> {
+fn read_domain(element: &Element<'_>, name: &str) -> Result<Jid, StreamCondition> {
     element
         .attr(name)
         .and_then(|address| Jid::parse(&address).ok())

@@ -1,13 +1,14 @@
-//! SASL's elements on the wire (RFC 6120 section 6.4): base64 and XML around
-//! the octets the mechanisms of [`crate::sasl`] take and give.
+//! The elements of SASL, written and read: the XML and the base64 around the octets of the
+//! mechanisms in [`crate::sasl`] (RFC 6120 6.4).
 //!
-//! Base64 is strict (6.3.5, 13.9.1): no white space, though examples of the
-//! RFC have line breaks, padding complete and at the end only, pad bits zero.
-//! `=` stands for data that is present and empty in `<auth/>` and `<success/>`
-//! (6.4.2, 6.4.6), where absence means none. In `<challenge/>` and
-//! `<response/>`, which always have data, empty text is the form we send;
-//! `=` is accepted there too, because there are clients that send it and it
-//! can mean nothing else.
+//! These decisions were open:
+//! * Base64 is strict (RFC 6120 6.3.5, 13.9.1): it has no white space, although examples of the RFC
+//!   have line breaks; padding is complete and only at the end; pad bits are zero.
+//! * In `<auth/>` and `<success/>`, `=` is data that is present and empty, and no text is no data
+//!   (RFC 6120 6.4.2, 6.4.6). `<challenge/>` and `<response/>` always have data; we send empty data
+//!   as no text, and accept `=` too, because some clients send it and it can mean nothing else.
+//!
+//! This file may be changed to read and write more elements. It knows no mechanism.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -27,40 +28,39 @@ pub const MAX_TEXT_BYTES: usize = 1024;
 /// The longest name of an unknown condition that is kept, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-/// `<abort/>` as it is sent (RFC 6120 section 6.4.4).
+/// `<abort/>` as it is sent (RFC 6120 6.4.4).
 pub const ABORT: &str = "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
 
-/// A received element of the SASL namespace. Data is decoded, and wiped from
-/// memory when dropped.
+/// Holds a received element of the SASL namespace. Data is decoded, and wiped from memory when
+/// dropped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SaslElement<'a> {
-    /// `<auth/>` (6.4.2).
+    /// `<auth/>` (RFC 6120 6.4.2).
     Auth {
-        /// The mechanism chosen: a syntactically valid name.
+        /// The mechanism chosen, a syntactically valid name.
         mechanism: Cow<'a, str>,
         /// The initial response, if there is one.
         data: Option<Secret>,
     },
-    /// `<challenge/>` (6.4.3).
+    /// `<challenge/>` (RFC 6120 6.4.3).
     Challenge(Secret),
-    /// `<response/>` (6.4.3).
+    /// `<response/>` (RFC 6120 6.4.3).
     Response(Secret),
-    /// `<abort/>` (6.4.4).
+    /// `<abort/>` (RFC 6120 6.4.4).
     Abort,
-    /// `<success/>` with its additional data, if there is any (6.4.6).
+    /// `<success/>` with its additional data, if there is any (RFC 6120 6.4.6).
     Success(Option<Secret>),
-    /// `<failure/>` (6.4.5).
+    /// `<failure/>` (RFC 6120 6.4.5).
     Failure(SaslFailure),
 }
 
 impl<'a> SaslElement<'a> {
     /// Reads the element.
     ///
-    /// # Errors
-    /// The failure condition to answer with (6.5): `incorrect-encoding` if the
-    /// base64 is wrong, `invalid-mechanism` if `<auth/>` names none, and
-    /// `malformed-request` for anything else that is none of the above.
+    /// # Errors Returns the failure condition to answer with (RFC 6120 6.5): `incorrect-encoding`
+    /// if the base64 is wrong, `invalid-mechanism` if `<auth/>` names no mechanism, and
+    /// `malformed-request` for any other element.
     pub fn read(element: &Element<'a>) -> Result<Self, SaslCondition> {
         if element.ns() != ns::SASL {
             return Err(SaslCondition::MalformedRequest);
@@ -83,15 +83,15 @@ impl<'a> SaslElement<'a> {
     }
 }
 
-/// A received `<failure/>` (RFC 6120 sections 6.4.5 and 6.5).
+/// Holds a received `<failure/>` (RFC 6120 6.4.5, 6.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SaslFailure {
-    /// The condition; `not-authorized` if it is unknown or missing.
+    /// The condition, or `not-authorized` if it is unknown or missing.
     pub condition: SaslCondition,
-    /// The name of a condition that is not one of the RFC's, cut to 64 bytes.
+    /// The name of a condition that is not in the RFC, cut to 64 bytes.
     pub unknown_name: Option<String>,
-    /// A text for people, cut to [`MAX_TEXT_BYTES`].
+    /// The text for people, cut to [`MAX_TEXT_BYTES`].
     pub text: Option<String>,
 }
 
@@ -113,10 +113,10 @@ impl SaslFailure {
     }
 }
 
-/// Appends `<auth/>`. The caller chose `mechanism` from what it implements.
+/// Appends `<auth/>`. `mechanism` is the name of a mechanism that the caller implements.
 ///
-/// Here as in the other writers the data is encoded straight into `out`, whose
-/// owner wipes it.
+/// Like the other writers, it encodes the data directly into `out`, and the owner of `out` wipes
+/// it.
 pub fn write_auth(out: &mut String, mechanism: &str, data: Option<&[u8]>) {
     let mut attribute = String::new();
     put::attribute(&mut attribute, "mechanism", mechanism);
@@ -138,7 +138,7 @@ pub fn write_success(out: &mut String, data: Option<&[u8]>) {
     write_element(out, "success", "", optional(data));
 }
 
-/// Appends `<failure/>`, its text, if any, marked as English and cut to
+/// Appends `<failure/>`. The text, if there is one, is marked as English and cut to
 /// [`MAX_TEXT_BYTES`].
 pub fn write_failure(out: &mut String, condition: SaslCondition, text: Option<&str>) {
     out.push_str("<failure");
@@ -154,8 +154,8 @@ pub fn write_failure(out: &mut String, condition: SaslCondition, text: Option<&s
     out.push_str("</failure>");
 }
 
-/// Whether `name` can be the name of a SASL mechanism: 1 to 20 capital ASCII
-/// letters, digits, `-` and `_` (RFC 4422 section 3.1).
+/// Returns whether `name` can be the name of a SASL mechanism: 1 to 20 capital ASCII letters,
+/// digits, `-` and `_` (RFC 4422 3.1).
 #[must_use]
 pub fn is_mechanism_name(name: &str) -> bool {
     (1..=20).contains(&name.len())
@@ -164,11 +164,11 @@ pub fn is_mechanism_name(name: &str) -> bool {
             .all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_'))
 }
 
-/// Character data of a SASL element.
+/// The character data of a SASL element.
 #[derive(Clone, Copy)]
 enum Data<'a> {
     Absent,
-    /// `=`: present and empty, where absence would mean something else.
+    /// `=`, for data that is present and empty where no text would mean no data.
     Equals,
     Octets(&'a [u8]),
 }
@@ -182,8 +182,8 @@ fn optional(data: Option<&[u8]>) -> Data<'_> {
 }
 
 fn write_element(out: &mut String, name: &str, attribute: &str, data: Data<'_>) {
-    // Room for all of it at once: no piece of a secret is left behind in a
-    // buffer that was outgrown half-way.
+    // Room is reserved for all of it at once, so that no piece of a secret is left in a buffer that
+    // became too small half-way.
     let octets = match data {
         Data::Octets(octets) => octets.len(),
         Data::Absent | Data::Equals => 0,
@@ -214,7 +214,7 @@ fn data(element: &Element<'_>) -> Result<Option<Secret>, SaslCondition> {
     }
     match element.text() {
         Cow::Borrowed(text) => decode(text),
-        // Put together from pieces: a copy, to be wiped.
+        // The text was written with references or CDATA, so this is a copy, which has to be wiped.
         Cow::Owned(text) => decode(&Zeroizing::new(text)),
     }
 }

@@ -1,11 +1,13 @@
-//! Stream features: `<stream:features/>` read and written (RFC 6120 sections
-//! 4.3.2, 5.4.1, 6.4.1, 7.4; XEP-0440; `<session/>` of RFC 3921).
+//! Stream features: `<stream:features/>` read and written (RFC 6120 4.3.2, 5.4.1, 6.4.1, 7.4;
+//! XEP-0440; `<session/>` of RFC 3921).
 //!
-//! What is known here is what this crate negotiates. Any other feature is
-//! *unknown*: voluntary, unless it has a `<required/>` child in its own
-//! namespace (4.3.2). The order of features means nothing (4.3.2), of
-//! features that come twice the first one counts, and children in the stream
-//! or a content namespace, which no feature can be in, are passed over.
+//! A feature is *known* if this crate negotiates it. Any other feature is voluntary, unless it has
+//! a `<required/>` child in the namespace of the feature (RFC 6120 4.3.2). The order of features
+//! means nothing (RFC 6120 4.3.2). If a feature comes twice, the first one counts. Children in the
+//! stream namespace or a content namespace are ignored, because no feature can be in them.
+//!
+//! A new feature gets a line in `is_known`, a reading method, and a field of [`FeaturesOut`]; if
+//! the state tables need it, also a field of [`FeaturesClass`].
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -13,38 +15,37 @@ use alloc::string::String;
 use super::{Kind, ns, put, sasl};
 use crate::xml::{Element, StanzaBuf};
 
-/// Whether something is offered, and whether it must be taken up.
+/// Says whether a feature is offered, and whether it must be negotiated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum FeatureOffer {
-    /// Not there.
+    /// The feature is not offered.
     #[default]
     Absent,
-    /// There, voluntary.
+    /// The feature is offered and voluntary.
     Offered,
-    /// There, mandatory to negotiate.
+    /// The feature is offered and mandatory to negotiate.
     Required,
 }
 
-/// Features as a state table sees them: finite, and without texts.
+/// Sums up features for a state table. It is finite and holds no text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct FeaturesClass {
-    /// STARTTLS. Required if it says so, and also if it is the only feature
-    /// (RFC 6120 section 5.3.1).
+    /// STARTTLS. It is required if it says so, and also if it is the only feature (RFC 6120 5.3.1).
     pub starttls: FeatureOffer,
-    /// A list of SASL mechanisms is there, be it empty; always mandatory
-    /// (6.3.1).
+    /// Whether there is a list of SASL mechanisms, even an empty one. SASL is always mandatory
+    /// (RFC 6120 6.3.1).
     pub sasl: bool,
-    /// Resource binding is there; always mandatory (7.3.1).
+    /// Whether resource binding is offered. It is always mandatory (RFC 6120 7.3.1).
     pub bind: bool,
-    /// The session of RFC 3921: required unless marked `<optional/>`.
+    /// The session of RFC 3921. It is required unless it is marked `<optional/>`.
     pub session: FeatureOffer,
-    /// Some feature not known here is mandatory (4.9.3.23).
+    /// Whether a feature that is not known here is mandatory (RFC 6120 4.9.3.23).
     pub unknown_required: bool,
 }
 
 impl FeaturesClass {
-    /// Every value there is, for exhaustive checks of state tables.
+    /// Returns every value, for exhaustive checks of state tables.
     pub fn all() -> impl Iterator<Item = Self> {
         const OFFERS: [FeatureOffer; 3] = [
             FeatureOffer::Absent,
@@ -65,24 +66,24 @@ impl FeaturesClass {
     }
 }
 
-/// A received `<stream:features/>`.
+/// Reads a received `<stream:features/>`.
 #[derive(Clone, Copy, Debug)]
 pub struct Features<'a>(Element<'a>);
 
 impl<'a> Features<'a> {
-    /// Takes the element if it is one: `features` in the stream namespace.
+    /// Takes the element. Returns `None` if it is not `features` in the stream namespace.
     #[must_use]
     pub fn read(element: Element<'a>) -> Option<Self> {
         element.is("features", ns::STREAM).then_some(Self(element))
     }
 
-    /// The `<stream:features/>` element itself.
+    /// Returns the `<stream:features/>` element itself.
     #[must_use]
     pub const fn element(&self) -> Element<'a> {
         self.0
     }
 
-    /// The summary for a state table.
+    /// Returns the summary for a state table.
     #[must_use]
     pub fn class(&self) -> FeaturesClass {
         FeaturesClass {
@@ -92,22 +93,23 @@ impl<'a> Features<'a> {
             session: self.session(),
             unknown_required: self
                 .unknown()
-                .any(|feature| is_required(&feature) == FeatureOffer::Required),
+                .any(|feature| required_or_offered(&feature) == FeatureOffer::Required),
         }
     }
 
-    /// STARTTLS (RFC 6120 section 5.3.1).
+    /// Returns whether STARTTLS is offered. It is required if it is the only feature (RFC 6120
+    /// 5.3.1).
     #[must_use]
     pub fn starttls(&self) -> FeatureOffer {
         match self.0.child("starttls", ns::TLS) {
             None => FeatureOffer::Absent,
             Some(_) if self.features().count() == 1 => FeatureOffer::Required,
-            Some(starttls) => is_required(&starttls),
+            Some(starttls) => required_or_offered(&starttls),
         }
     }
 
-    /// The names of the SASL mechanisms offered, in the peer's order; what is
-    /// no mechanism name is passed over (RFC 6120 section 6.4.1).
+    /// Returns the names of the SASL mechanisms offered, in the order of the peer. Text that is not
+    /// a mechanism name is ignored (RFC 6120 6.4.1).
     pub fn mechanisms(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
         self.mechanisms_element()
             .into_iter()
@@ -117,8 +119,8 @@ impl<'a> Features<'a> {
             .filter(|name| sasl::is_mechanism_name(name))
     }
 
-    /// The channel bindings the peer supports (XEP-0440); `None` if it does
-    /// not say.
+    /// Returns the channel bindings that the peer supports (XEP-0440), or `None` if it does not
+    /// announce any list.
     #[must_use]
     pub fn channel_bindings(&self) -> Option<impl Iterator<Item = Cow<'a, str>> + use<'a>> {
         let list = self.0.child("sasl-channel-binding", ns::CHANNEL_BINDING)?;
@@ -129,21 +131,21 @@ impl<'a> Features<'a> {
         )
     }
 
-    /// Whether Server Dialback is offered, with dialback errors (XEP-0220 2.3).
-    /// A server may support it without: see the namespaces its header declares.
+    /// Returns whether Server Dialback is offered, with dialback errors (XEP-0220 2.3). A server
+    /// may support dialback without offering it, and then declares its namespace in the header.
     #[must_use]
     pub fn dialback(&self) -> bool {
         self.0.child("dialback", ns::DIALBACK_FEATURE).is_some()
     }
 
-    /// Whether resource binding is offered (RFC 6120 section 7.4).
+    /// Returns whether resource binding is offered (RFC 6120 7.4).
     #[must_use]
     pub fn bind(&self) -> bool {
         self.0.child("bind", ns::BIND).is_some()
     }
 
-    /// The session of RFC 3921. Servers of today offer it for old clients'
-    /// sake, marked `<optional/>`.
+    /// Returns whether the session of RFC 3921 is offered. Present servers offer it for old
+    /// clients, marked `<optional/>`.
     #[must_use]
     pub fn session(&self) -> FeatureOffer {
         match self.0.child("session", ns::SESSION) {
@@ -155,7 +157,7 @@ impl<'a> Features<'a> {
         }
     }
 
-    /// The features that are not known here, whole.
+    /// Returns the features that are not known here, as whole elements.
     pub fn unknown(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
         self.features().filter(|feature| !is_known(feature))
     }
@@ -171,28 +173,28 @@ impl<'a> Features<'a> {
     }
 }
 
-/// The features a receiving entity offers. What may stand together at which
-/// time is the state table's business.
+/// Holds the features that a receiving entity offers. Which of them may be offered together, and
+/// when, is decided by the state table.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FeaturesOut<'a> {
-    /// STARTTLS. While it is required nothing else should be offered (RFC
-    /// 6120 section 5.3.1).
+    /// STARTTLS. While it is required, nothing else should be offered (RFC 6120 5.3.1).
     pub starttls: FeatureOffer,
-    /// SASL mechanisms in order of preference; none leaves the list out.
+    /// SASL mechanisms in order of preference. An empty slice leaves the list out.
     pub mechanisms: &'a [&'a str],
-    /// The channel bindings supported (XEP-0440); none leaves the list out.
+    /// The channel bindings supported (XEP-0440). An empty slice leaves the list out.
     pub channel_bindings: &'a [&'a str],
     /// Server Dialback, with dialback errors (XEP-0220 2.3).
     pub dialback: bool,
     /// Resource binding.
     pub bind: bool,
-    /// The session of RFC 3921, marked optional.
+    /// The session of RFC 3921, which is marked optional.
     pub session: bool,
-    /// Further features.
+    /// Further features, written last.
     pub extra: &'a [FeatureXml],
 }
 
-/// Appends `<stream:features>..</stream:features>`.
+/// Appends `<stream:features>..</stream:features>`. The prefix `stream` is declared by the header
+/// that [`HeaderOut`](super::HeaderOut) writes.
 pub fn write_features(out: &mut String, features: &FeaturesOut<'_>) {
     out.push_str("<stream:features>");
     if features.starttls != FeatureOffer::Absent {
@@ -243,9 +245,9 @@ pub fn write_features(out: &mut String, features: &FeaturesOut<'_>) {
     out.push_str("</stream:features>");
 }
 
-/// A further feature to offer: one XML element that stands alone, in a
-/// namespace that is neither the stream's nor a content namespace (RFC 6120
-/// section 4.3.2), and none of those written here.
+/// Holds a further feature to offer: one XML element that declares every namespace it uses. Its
+/// namespace is neither the stream namespace nor a content namespace (RFC 6120 4.3.2), and it is
+/// none of the features known here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureXml(String);
 
@@ -253,8 +255,7 @@ impl FeatureXml {
     /// Checks and takes the element.
     ///
     /// # Errors
-    /// [`FeatureError`], if it is not one well-formed element of such a
-    /// namespace.
+    /// Returns [`FeatureError`] if it is not one well-formed element of such a namespace.
     pub fn new(xml: &str) -> Result<Self, FeatureError> {
         let parsed = StanzaBuf::parse(xml).map_err(|_| FeatureError::NotOneElement)?;
         let element = parsed.as_stanza();
@@ -267,29 +268,29 @@ impl FeatureXml {
         Ok(Self(xml.into()))
     }
 
-    /// The element as given.
+    /// Returns the element as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why an element cannot be offered as a further feature.
+/// Says why an element cannot be offered as a further feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeatureError {
-    /// Not exactly one well-formed element.
+    /// The text is not exactly one well-formed element.
     #[error("not exactly one well-formed XML element")]
     NotOneElement,
-    /// No namespace, the stream namespace or a content namespace.
-    #[error("a feature needs a namespace of its own")]
+    /// The element has no namespace, or is in the stream namespace or a content namespace.
+    #[error("a feature needs a namespace that is not the stream's")]
     Namespace,
-    /// The feature is offered by other means.
-    #[error("this feature is not a further one")]
+    /// The feature is known here, and offered by a setting.
+    #[error("this feature is offered by a setting")]
     Known,
 }
 
-/// `<name xmlns='namespace'/>`, or with one empty child.
+/// Appends `<name xmlns='namespace'/>`, or the same with one empty child.
 fn empty_element(out: &mut String, name: &str, namespace: &str, child: &str) {
     out.push('<');
     out.push_str(name);
@@ -303,7 +304,7 @@ fn empty_element(out: &mut String, name: &str, namespace: &str, child: &str) {
     }
 }
 
-fn is_required(feature: &Element<'_>) -> FeatureOffer {
+fn required_or_offered(feature: &Element<'_>) -> FeatureOffer {
     match feature.child("required", feature.ns()) {
         Some(_) => FeatureOffer::Required,
         None => FeatureOffer::Offered,
