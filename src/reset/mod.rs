@@ -22,8 +22,8 @@ mod usage;
 
 pub use cause::ResetCause;
 pub use planner::{
-    Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, Target,
-    TicketEpoch, TlsResumption, stagger,
+    Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig,
+    PlannerConfigError, Side, Target, TicketEpoch, TlsResumption, stagger,
 };
 pub use usage::{KeyUsage, Usage, UsagePolicy};
 

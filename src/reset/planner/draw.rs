@@ -2,21 +2,21 @@
 
 use core::time::Duration;
 
-use rustls::crypto::SecureRandom;
+use crate::random::Random;
 
 /// A random delay of at most `within`, for spreading one action over many
 /// streams: RFC 6120 4.3.5 asks to close them "in a staggered way".
 ///
 /// Exact to the millisecond. If `random` fails the answer is `within`.
 #[must_use]
-pub fn stagger(random: &dyn SecureRandom, within: Duration) -> Duration {
+pub fn stagger(random: &(impl Random + ?Sized), within: Duration) -> Duration {
     between(random, Duration::ZERO, within).unwrap_or(within)
 }
 
 /// Evenly distributed over the milliseconds from `floor` to `ceiling`, both
 /// included; `None` if there is no randomness.
 pub(super) fn between(
-    random: &dyn SecureRandom,
+    random: &(impl Random + ?Sized),
     floor: Duration,
     ceiling: Duration,
 ) -> Option<Duration> {

@@ -13,8 +13,8 @@
 //! after a reset or redirect, where the peer is there and waits: 3.3 speaks of
 //! servers gone *unexpectedly*, and 4.3.5 puts the staggering of resets on
 //! their sender. Until a connection has stood long enough
-//! ([`PlannerConfig::stable_after`]), each further end doubles the ceiling up
-//! to [`PlannerConfig::max_delay`], and the delay is drawn from its upper
+//! ([`PlannerConfig::with_stable_after`]), each further end doubles the ceiling up
+//! to [`PlannerConfig::with_max_delay`], and the delay is drawn from its upper
 //! half: delays never shrink while nothing works, and a peer that always
 //! resets is visited exponentially rarer.
 //!
@@ -33,15 +33,15 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use alloc::sync::Arc;
 use core::time::Duration;
-
-use rustls::crypto::SecureRandom;
 
 pub use draw::stagger;
 pub use outcome::{Disconnect, Outcome, PeerError, Side};
 pub use plan::{Connect, GiveUp, Plan, Target, TicketEpoch, TlsResumption};
 
 use super::ResetCause;
+use crate::random::Random;
 use crate::time::Instant;
 
 /// Plans the next connection to one peer.
@@ -54,7 +54,7 @@ use crate::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Planner {
     config: PlannerConfig,
-    random: &'static dyn SecureRandom,
+    random: Arc<dyn Random>,
     link: Link,
     /// The last ceiling, while no connection has stood long enough since.
     ceiling: Option<Duration>,
@@ -77,10 +77,10 @@ impl Planner {
     /// `random` decides the delays. If it fails, the longest delay is taken,
     /// never none.
     #[must_use]
-    pub const fn new(config: PlannerConfig, random: &'static dyn SecureRandom) -> Self {
+    pub fn new(config: PlannerConfig, random: impl Random + 'static) -> Self {
         Self {
             config,
-            random,
+            random: Arc::new(random),
             link: Link::Down,
             ceiling: None,
             resets: 0,
@@ -191,7 +191,7 @@ impl Planner {
             }
         };
         self.ceiling = Some(ceiling);
-        let delay = draw::between(self.random, floor, ceiling)
+        let delay = draw::between(&self.random, floor, ceiling)
             .unwrap_or_else(|| ceiling.max(LEAST_CEILING).min(max));
         Plan::Connect(Connect {
             at: now + delay,
@@ -211,12 +211,15 @@ impl Planner {
 /// where a random one cannot be had.
 const LEAST_CEILING: Duration = Duration::from_secs(1);
 
-/// The parameters of a [`Planner`]. Durations are exact to the millisecond.
+/// The parameters of a [`Planner`]. Delays are drawn in whole milliseconds.
+///
+/// A setter that cannot keep a value refuses it; none changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct PlannerConfig {
     first_delay: Duration,
     reset_delay: Duration,
+    /// At least [`MIN_MAX_DELAY`].
     max_delay: Duration,
     stable_after: Duration,
     max_resets: u32,
@@ -224,7 +227,7 @@ pub struct PlannerConfig {
 }
 
 impl PlannerConfig {
-    /// The defaults each setter names.
+    /// Returns the defaults that the setters name.
     pub const fn new() -> Self {
         Self {
             first_delay: Duration::from_secs(60),
@@ -236,64 +239,76 @@ impl PlannerConfig {
         }
     }
 
-    /// The ceiling of the first delay after an unexpected loss; default 60 s,
-    /// the span of RFC 6120 3.3. A shorter one suits a single user; a herd of
-    /// clients needs the default.
-    pub const fn first_delay(self, first_delay: Duration) -> Self {
+    /// Sets the ceiling of the first delay after an unexpected loss. The default is 60 s, the span
+    /// that RFC 6120 3.3 recommends. A shorter one suits a single user; a large number of clients
+    /// of one server needs the default.
+    pub const fn with_first_delay(self, first_delay: Duration) -> Self {
         Self {
             first_delay,
             ..self
         }
     }
 
-    /// The ceiling of the first delay after a reset or a redirect; default
-    /// 5 s, zero is allowed.
-    pub const fn reset_delay(self, reset_delay: Duration) -> Self {
+    /// Sets the ceiling of the first delay after a reset or a redirect. The default is 5 s; zero is
+    /// allowed.
+    pub const fn with_reset_delay(self, reset_delay: Duration) -> Self {
         Self {
             reset_delay,
             ..self
         }
     }
 
-    /// The ceiling of all delays, the first ones included; default 600 s.
-    /// Less than a millisecond is taken for one: back-off cannot be turned
-    /// off.
-    pub const fn max_delay(self, max_delay: Duration) -> Self {
-        Self {
-            max_delay: if max_delay.as_millis() == 0 {
-                Duration::from_millis(1)
-            } else {
-                max_delay
-            },
-            ..self
+    /// Sets the ceiling that applies to every delay, in addition to the one that fits its occasion.
+    /// The default is 600 s.
+    ///
+    /// # Errors
+    ///
+    /// [`PlannerConfigError`] for less than a millisecond. Because delays are whole milliseconds,
+    /// that would switch back-off off (RFC 6120 3.3).
+    pub fn with_max_delay(self, max_delay: Duration) -> Result<Self, PlannerConfigError> {
+        if max_delay < MIN_MAX_DELAY {
+            return Err(PlannerConfigError { given: max_delay });
         }
+        Ok(Self { max_delay, ..self })
     }
 
-    /// How long a connection must stay established for what happened before
-    /// it to be forgotten; default 60 s.
-    pub const fn stable_after(self, stable_after: Duration) -> Self {
+    /// Sets how long a stream must stay established before the planner forgets earlier failures:
+    /// back-off, resets and redirects then count from zero. The default is 60 s.
+    pub const fn with_stable_after(self, stable_after: Duration) -> Self {
         Self {
             stable_after,
             ..self
         }
     }
 
-    /// How many resets in a row, none of them after an established time of
-    /// [`stable_after`](Self::stable_after), are followed by another attempt;
-    /// default 10. The next one gives up ([`GiveUp::TooManyResets`]).
-    pub const fn max_resets(self, max_resets: u32) -> Self {
+    /// Sets how many resets in a row are followed by another attempt; the next one gives up
+    /// ([`GiveUp::TooManyResets`]). The default is 10. A stream that was established for
+    /// [`with_stable_after`](Self::with_stable_after) starts the count again.
+    pub const fn with_max_resets(self, max_resets: u32) -> Self {
         Self { max_resets, ..self }
     }
 
-    /// How many successive redirects are followed; the next one gives up
-    /// ([`GiveUp::TooManyRedirects`]). Default 5, the most RFC 6120 4.9.3.19
-    /// names; see also `Limits::redirects`.
-    pub const fn max_redirects(self, max_redirects: u8) -> Self {
+    /// Sets how many redirects in a row are followed; the next one gives up
+    /// ([`GiveUp::TooManyRedirects`]). The default is 5, the most that RFC 6120 4.9.3.19 names. See
+    /// also `Limits::redirects`.
+    pub const fn with_max_redirects(self, max_redirects: u8) -> Self {
         Self {
             max_redirects,
             ..self
         }
     }
+}
+
+/// The least value of [`PlannerConfig::with_max_delay`]: the unit in which delays are drawn.
+const MIN_MAX_DELAY: Duration = Duration::from_millis(1);
+
+/// The error of [`PlannerConfig::with_max_delay`]. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("max-delay is {given:?}, must be at least 1 ms")]
+#[non_exhaustive]
+pub struct PlannerConfigError {
+    /// The value that was refused.
+    pub given: Duration,
 }
 
 impl Default for PlannerConfig {
