@@ -72,6 +72,7 @@ impl fmt::Debug for Handshake {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::String;
 
     use super::ComponentSecret;
 
@@ -88,6 +89,27 @@ mod tests {
         }
         assert!(!secret.verify("3BF96D33", KNOWN));
         assert!(!ComponentSecret::new(b"tesu").verify("3BF96D32", KNOWN));
+    }
+
+    /// A change at any place is noticed, so no part of a handshake is left out of the comparison.
+    #[test]
+    fn xep0114_hs_handshakes_are_compared_as_a_whole() {
+        let secret = ComponentSecret::new(b"test");
+        for place in 0..KNOWN.len() {
+            let other = if &KNOWN[place..=place] == "0" {
+                "1"
+            } else {
+                "0"
+            };
+            let mut changed = String::from(KNOWN);
+            changed.replace_range(place..=place, other);
+            assert!(!secret.verify("3BF96D32", &changed), "{place}");
+            assert!(
+                !secret.verify("3BF96D32", &KNOWN[..place]),
+                "cut to {place}"
+            );
+        }
+        assert!(!secret.verify("3BF96D32", &format!("{KNOWN}0")));
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl fmt::Debug for DialbackKey {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::String;
 
     use super::{DialbackKey, DialbackSecret};
     use crate::jid::Jid;
@@ -145,6 +146,30 @@ mod tests {
         assert!(key != secret.key(&a, &b, "2"));
         assert!(key != secret.key(&a, &domain("c.example"), "1"));
         assert!(key != DialbackSecret::new(b"secret2").key(&a, &b, "1"));
+    }
+
+    /// A change at any place is noticed, so no part of a key is left out of the comparison.
+    #[test]
+    fn xep0220_2_3_keys_are_compared_as_a_whole() {
+        let secret = DialbackSecret::new(b"secret");
+        let key = secret.key(&domain("a.example"), &domain("b.example"), "1");
+        let text = key.as_str();
+        assert_eq!(text.len(), 64);
+        assert!(key == DialbackKey::new(text).unwrap());
+        for place in 0..text.len() {
+            let other = if &text[place..=place] == "0" {
+                "1"
+            } else {
+                "0"
+            };
+            let mut changed = String::from(text);
+            changed.replace_range(place..=place, other);
+            assert!(key != DialbackKey::new(&changed).unwrap(), "{place}");
+            let cut = DialbackKey::new(&text[..place]);
+            assert!(cut.is_none_or(|cut| key != cut), "cut to {place}");
+        }
+        assert!(key != DialbackKey::new(&format!("{text}0")).unwrap());
+        assert!(key != DialbackKey::new(&text.to_uppercase()).unwrap());
     }
 
     #[test]

@@ -4,7 +4,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{Derivation, Hash, MAX_SALT, MIN_ITERATIONS};
+use crate::random::{Random, RandomError};
 use crate::sasl::{Password, Secret};
+
+/// The octets of the salts that are made here.
+const SALT_LENGTH: usize = 16;
 
 /// What a server stores for one user and one hash.
 ///
@@ -46,6 +50,45 @@ impl ScramKeys {
             stored_key,
             server_key,
         })
+    }
+
+    /// Derives the keys of a new password, with a fresh salt of 16 octets from `random`. **Blocks**
+    /// as [`derive`](Self::derive) does.
+    ///
+    /// ```
+    /// use xmpp_stream::sasl::{Hash, Password, ScramKeys};
+    /// # use xmpp_stream::random::{Random, RandomError};
+    /// # #[derive(Debug)]
+    /// # struct Os;
+    /// # impl Random for Os {
+    /// #     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+    /// #         bytes.fill(1);
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    ///
+    /// // `Os`: any `Random`; with rustls, the provider's `secure_random`.
+    /// let password = Password::ascii("pencil")?;
+    /// let keys = ScramKeys::generate(Hash::Sha256, &password, 10_000, &Os)?;
+    /// assert_eq!(keys.salt().len(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`KeysError::Iterations`] for fewer than 4096 iterations (RFC 5802 5.1), and
+    /// [`KeysError::Random`] if `random` fails. Nothing is derived then.
+    pub fn generate(
+        hash: Hash,
+        password: &Password,
+        iterations: u32,
+        random: &(impl Random + ?Sized),
+    ) -> Result<Self, KeysError> {
+        let mut salt = [0; SALT_LENGTH];
+        random
+            .fill(&mut salt)
+            .map_err(|RandomError| KeysError::Random)?;
+        Self::derive(hash, password, &salt, iterations)
     }
 
     /// Puts stored parts together. Fewer than 4096 iterations are accepted
@@ -265,18 +308,24 @@ impl Decoy {
         Self {
             secret: secret.as_slice().into(),
             iterations: iterations.max(1),
-            salt_length: 16,
+            salt_length: SALT_LENGTH,
             plain_hash: Hash::Sha256,
         }
     }
 
-    /// With salts of this many octets: 1 to 64, nearest if outside.
-    #[must_use]
-    pub fn with_salt_length(self, octets: usize) -> Self {
-        Self {
-            salt_length: octets.clamp(1, Hash::Sha512.output_len()),
-            ..self
+    /// Sets the length of the salts: 1 to 64 octets.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysError::SaltLength`] for a length outside that range.
+    pub fn with_salt_length(self, octets: usize) -> Result<Self, KeysError> {
+        if !(1..=Hash::Sha512.output_len()).contains(&octets) {
+            return Err(KeysError::SaltLength);
         }
+        Ok(Self {
+            salt_length: octets,
+            ..self
+        })
     }
 
     /// With this hash for the keys that PLAIN is checked against; SHA-256
@@ -340,6 +389,9 @@ pub enum KeysError {
     /// The iteration count is too low.
     #[error("the iteration count is too low")]
     Iterations,
+    /// The source of randomness failed.
+    #[error("no random salt could be had")]
+    Random,
 }
 
 /// Client key, stored key and server key (RFC 5802 section 3).
