@@ -37,7 +37,7 @@ fn allows_domain(domain: &str) -> bool {
 }
 
 /// Returns whether a part has 1 to 1023 bytes after deletion, and no prohibited character.
-fn allows_part(part: &str, prohibited: impl Fn(char) -> bool) -> bool {
+pub(super) fn allows_part(part: &str, prohibited: impl Fn(char) -> bool) -> bool {
     let mut bytes = 0;
     for c in part.chars() {
         if is_deleted(c) {

@@ -1,5 +1,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::cell::Cell;
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -333,4 +335,28 @@ proptest! {
             None => prop_assert_eq!(class, AddressClass::Invalid),
         }
     }
+}
+
+/// Twice as long a part is twice the work, counted in characters looked at; and a part that is too
+/// long is refused before any of them.
+#[test]
+fn each_character_of_a_part_is_looked_at_once() {
+    let work = |text: &str| {
+        let looked_at = Cell::new(0);
+        let count = |_: char| {
+            looked_at.set(looked_at.get() + 1);
+            false
+        };
+        let by_7622 = super::check_part(JidPart::Local, text, count);
+        let of_7622 = looked_at.replace(0);
+        let by_6122 = super::rfc6122::allows_part(text, count);
+        assert_eq!(by_7622.is_ok(), by_6122);
+        (of_7622, looked_at.get())
+    };
+    for n in [255, 510, 1_020] {
+        assert_eq!(work(&"a".repeat(n)), (n, n));
+    }
+    let (of_7622, of_6122) = work(&"a".repeat(1 << 20));
+    assert_eq!(of_7622, 0);
+    assert!(of_6122 <= MAX_PART_BYTES);
 }

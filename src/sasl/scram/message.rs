@@ -268,3 +268,29 @@ fn decode(value: &str) -> Result<Vec<u8>, SaslError> {
         Ok(_) | Err(_) => Err(SaslError::Malformed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twice as many attributes are twice the work: each call reads one, and nothing before it.
+    #[test]
+    fn rfc5802_7_each_attribute_is_read_once() {
+        for n in [1_000, 2_000, 4_000] {
+            let message = "x=1,".repeat(n) + "y=2";
+            let mut attributes = Attributes::new(&message);
+            let (mut calls, mut read) = (0, 0);
+            while let Some(before) = attributes.rest {
+                let (_, value) = attributes.next().unwrap().unwrap();
+                let after = attributes.rest.map_or(0, str::len);
+                calls += 1;
+                read += before.len() - after;
+                assert!(
+                    before.len() - after <= value.len() + 3,
+                    "more than the attribute"
+                );
+            }
+            assert_eq!((calls, read), (n + 1, message.len()));
+        }
+    }
+}
