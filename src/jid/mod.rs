@@ -1,35 +1,35 @@
 //! XMPP addresses: the structural rules of RFC 7622 3.2 to 3.4.
 //!
-//! [`Jid::parse`] splits an address (first at the first `/`, then at the first `@` before it), limits
-//! each part to 1 to 1023 bytes, and refuses the characters listed below. A [`Jid`] can therefore
-//! always be written into XML, and none of its parts contains a separator. A change of these rules
-//! changes which stanzas are delivered: change the tests of the tables with it.
+//! [`Jid::parse`] splits an address (first at the first `/`, then at the first `@` before it),
+//! limits each part to 1 to 1023 bytes, and refuses the characters listed below. A [`Jid`] can
+//! therefore always be written into XML, and none of its parts contains a separator. A change of
+//! these rules changes which stanzas are delivered: change the tests of the tables with it.
 //!
-//! **Normalised**: ASCII capitals of localpart and domainpart become lower case, and one final dot of
-//! the domainpart is removed. Equality, order and hash are those of the normalised text.
+//! **Normalised**: ASCII capitals of localpart and domainpart become lower case, and one final dot
+//! of the domainpart is removed. Equality, order and hash are those of the normalised text.
 //!
 //! **Refused**:
 //! * in every part: control characters, U+FFFE and U+FFFF, because XML cannot carry them;
 //! * in the localpart: `"&'/:<>@` (RFC 7622 3.3.1), white space, invisible format characters;
-//! * in the domainpart: ASCII other than letters, digits, `-`, `_` and `.`; a label that is empty or
-//!   longer than 63 ASCII bytes; white space; invisible format characters; and the three other
-//!   characters that IDNA treats as dots. An IPv6 address must be valid and stand in square brackets;
-//!   zone identifiers and future address forms are refused. `_` is not allowed in host names, but is
-//!   accepted because local networks use it;
+//! * in the domainpart: ASCII other than letters, digits, `-`, `_` and `.`; a label that is empty
+//!   or longer than 63 ASCII bytes; white space; invisible format characters; and the three other
+//!   characters that IDNA treats as dots. An IPv6 address must be valid and stand in square
+//!   brackets; zone identifiers and future address forms are refused. `_` is not allowed in host
+//!   names, but is accepted because local networks use it;
 //! * in the resourcepart: a leading space (RFC 7622 3.5, example 18).
 //!
 //! **Not done**, because it needs Unicode tables that this crate does without: the PRECIS profiles
 //! of localpart and resourcepart (case mapping and normalisation outside ASCII, width mapping, the
 //! bidirectional rule, refusal of symbols and compatibility characters: RFC 7622 3.5, examples 20
-//! and 21 are accepted), and IDNA (A-labels `xn--..` and U-labels are both accepted, and differ). Two
-//! addresses that only preparation would make equal are different here. An application that accepts
-//! accounts with such names prepares them first.
+//! and 21 are accepted), and IDNA (A-labels `xn--..` and U-labels are both accepted, and differ).
+//! Two addresses that only preparation would make equal are different here. An application that
+//! accepts accounts with such names prepares them first.
 //!
 //! # Addresses of RFC 6122
 //!
 //! RFC 7622 forbids some addresses that its predecessor, RFC 6122, allowed, and servers that follow
-//! the latter still let their users have them: the resource `" desk"`, for example. Such a stanza is
-//! no reason to end a stream that many users share. [`Jid::classify`] tells the three kinds of
+//! the latter still let their users have them: the resource `" desk"`, for example. Such a stanza
+//! is no reason to end a stream that many users share. [`Jid::classify`] tells the three kinds of
 //! written address apart, and [`Jid::domain_of`] finds the domain of both kinds that are addresses.
 
 mod rfc6122;
@@ -149,8 +149,8 @@ impl Jid {
     /// Returns the domainpart of a written address, as written but without a final dot, without
     /// allocating. Returns `None` for [`AddressClass::Invalid`].
     ///
-    /// The domainpart of an [`AddressClass::Rfc6122`] can itself be one that RFC 7622 forbids. It is
-    /// then equal to no domain of a [`Jid`].
+    /// The domainpart of an [`AddressClass::Rfc6122`] can itself be one that RFC 7622 forbids. It
+    /// is then equal to no domain of a [`Jid`].
     #[must_use]
     pub fn domain_of(text: &str) -> Option<&str> {
         let (_, domain, _) = split(text);
@@ -401,8 +401,8 @@ fn check_part(part: JidPart, text: &str, forbidden: impl Fn(char) -> bool) -> Re
     }
 }
 
-/// Returns whether a character is invisible, so that it makes two names look alike: the commonest of
-/// those that PRECIS refuses in identifiers (RFC 8264 9.13), and the bidirectional controls. The
+/// Returns whether a character is invisible, so that it makes two names look alike: the commonest
+/// of those that PRECIS refuses in identifiers (RFC 8264 9.13), and the bidirectional controls. The
 /// joiners U+200C and U+200D are not among them, because some scripts need them (RFC 5892 A).
 fn is_invisible(c: char) -> bool {
     matches!(c,

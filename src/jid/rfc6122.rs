@@ -51,7 +51,8 @@ pub(super) fn allows_part(part: &str, prohibited: impl Fn(char) -> bool) -> bool
     bytes > 0
 }
 
-/// Nodeprep prohibits white space and eight characters beyond what Resourceprep does (RFC 6122 A.5).
+/// Nodeprep prohibits white space and eight characters beyond what Resourceprep does (RFC 6122
+/// A.5).
 fn is_prohibited_in_local(c: char) -> bool {
     is_prohibited(c) || c == ' ' || "\"&'/:<>@".contains(c)
 }

@@ -227,7 +227,7 @@ proptest! {
 }
 
 #[test]
-fn rfc6122_2_what_only_the_older_rules_allow_is_told_from_what_none_allow() {
+fn what_only_rfc6122_allows_is_told_from_what_none_allows() {
     use AddressClass::{Invalid, Rfc6122, Rfc7622};
     let label = "l".repeat(63);
     let part = "p".repeat(MAX_PART_BYTES);

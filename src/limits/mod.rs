@@ -138,7 +138,8 @@ impl Limits {
 
 /// Limits on what the peer may send.
 impl Limits {
-    /// Returns the most bytes of one first-level element before the peer is authenticated: features, STARTTLS and SASL elements. The default is 10,000.
+    /// Returns the most bytes of one first-level element before the peer is authenticated:
+    /// features, STARTTLS and SASL elements. The default is 10,000.
     #[must_use]
     pub const fn frame_bytes_before_auth(&self) -> usize {
         self.frame_bytes_before_auth
@@ -155,7 +156,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns the most bytes of one stanza or other first-level element after authentication, from its first `<` to its last `>`. The default depends on the preset (RFC 6120 13.12).
+    /// Returns the most bytes of one stanza or other first-level element after authentication, from
+    /// its first `<` to its last `>`. The default depends on the preset (RFC 6120 13.12).
     #[must_use]
     pub const fn stanza_bytes(&self) -> usize {
         self.stanza_bytes
@@ -173,7 +175,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns the most bytes of a stream header, including the XML declaration and white space before it. The default is 4,096.
+    /// Returns the most bytes of a stream header, including the XML declaration and white space
+    /// before it. The default is 4,096.
     #[must_use]
     pub const fn header_bytes(&self) -> usize {
         self.header_bytes
@@ -205,7 +208,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns the most attributes of one element, namespace declarations included. The default is 64.
+    /// Returns the most attributes of one element, namespace declarations included. The default is
+    /// 64.
     #[must_use]
     pub const fn attributes(&self) -> u16 {
         self.attributes
@@ -225,7 +229,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns the most elements of one stanza, itself included. The default is 4,096, or 65,536 for a client.
+    /// Returns the most elements of one stanza, itself included. The default is 4,096, or 65,536
+    /// for a client.
     #[must_use]
     pub const fn elements(&self) -> u32 {
         self.elements
@@ -241,7 +246,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns the most bytes of an element's or attribute's name, prefix included. The default is 256.
+    /// Returns the most bytes of an element's or attribute's name, prefix included. The default is
+    /// 256.
     #[must_use]
     pub const fn name_bytes(&self) -> u16 {
         self.name_bytes
@@ -276,13 +282,15 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns the most bytes of a TLS handshake message that is not complete yet. The default is 32 KiB.
+    /// Returns the most bytes of a TLS handshake message that is not complete yet. The default is
+    /// 32 KiB.
     #[must_use]
     pub const fn handshake_bytes(&self) -> usize {
         self.handshake_bytes
     }
 
-    /// Sets [`handshake_bytes`](Self::handshake_bytes): 16 KiB to 64 KiB, the most that rustls accepts. A long certificate chain needs more than one record.
+    /// Sets [`handshake_bytes`](Self::handshake_bytes): 16 KiB to 64 KiB, the most that rustls
+    /// accepts. A long certificate chain needs more than one record.
     ///
     /// # Errors
     ///
@@ -292,7 +300,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns how many failed authentications close the stream (responder), or how many mechanisms are tried (initiator). The default is 3.
+    /// Returns how many failed authentications close the stream (responder), or how many mechanisms
+    /// are tried (initiator). The default is 3.
     #[must_use]
     pub const fn sasl_attempts(&self) -> u8 {
         self.sasl_attempts
@@ -308,7 +317,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns how many `<see-other-host/>` redirects in a row an initiator follows. The default is 5.
+    /// Returns how many `<see-other-host/>` redirects in a row an initiator follows. The default is
+    /// 5.
     ///
     /// A single connection does not apply it. Pass it to
     /// [`PlannerConfig::with_max_redirects`](crate::reset::PlannerConfig::with_max_redirects),
@@ -352,10 +362,11 @@ impl Limits {
 
 /// Limits on what may wait to be sent.
 impl Limits {
-    /// Returns the most bytes sent by the application that may wait until TCP takes them. The default is 64 KiB.
+    /// Returns the most bytes sent by the application that may wait until TCP takes them. The
+    /// default is 64 KiB.
     ///
-    /// A stanza that does not fit is refused as a whole, so this is also the largest stanza that can
-    /// be sent.
+    /// A stanza that does not fit is refused as a whole, so this is also the largest stanza that
+    /// can be sent.
     #[must_use]
     pub const fn outbox_bytes(&self) -> usize {
         self.outbox_bytes
@@ -371,7 +382,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns the bytes reserved, in addition to the outbox, for the output of the connection itself: its header, negotiation, stream error and closing tag. The default is 16 KiB.
+    /// Returns the bytes reserved, in addition to the outbox, for the output of the connection
+    /// itself: its header, negotiation, stream error and closing tag. The default is 16 KiB.
     ///
     /// While the reserve is used up, no further input of the peer is processed.
     #[must_use]
@@ -379,7 +391,8 @@ impl Limits {
         self.reserve_bytes
     }
 
-    /// Sets [`reserve_bytes`](Self::reserve_bytes): 8 KiB to 64 KiB. A header with the longest addresses takes more than 6,000 bytes.
+    /// Sets [`reserve_bytes`](Self::reserve_bytes): 8 KiB to 64 KiB. A header with the longest
+    /// addresses takes more than 6,000 bytes.
     ///
     /// # Errors
     ///
@@ -392,7 +405,8 @@ impl Limits {
 
 /// Deadlines.
 impl Limits {
-    /// Returns how long one phase of the negotiation may take: a header, features, a TLS handshake, a SASL exchange, binding, or a decision of the application. The default is 30 s.
+    /// Returns how long one phase of the negotiation may take: a header, features, a TLS handshake,
+    /// a SASL exchange, binding, or a decision of the application. The default is 30 s.
     #[must_use]
     pub const fn phase_timeout(&self) -> Duration {
         self.phase_timeout
@@ -424,7 +438,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns how long the peer may take to answer our [`verify`](crate::Session::verify). The default is 20 s (XEP-0220).
+    /// Returns how long the peer may take to answer our [`verify`](crate::Session::verify). The
+    /// default is 20 s (XEP-0220).
     ///
     /// The default is less than a [phase](Self::phase_timeout), so that the server that waits for
     /// the verdict on its key can still be told that there is none.
@@ -459,7 +474,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// Returns how long to wait for the peer's closing tag and close_notify. The default is 5 s (the "reasonable amount of time" of RFC 6120 4.4).
+    /// Returns how long to wait for the peer's closing tag and close_notify. The default is 5 s
+    /// (the "reasonable amount of time" of RFC 6120 4.4).
     #[must_use]
     pub const fn closing_timeout(&self) -> Duration {
         self.closing_timeout
@@ -477,7 +493,8 @@ impl Limits {
 
     /// Returns how long the driver reads and discards after a graceful close. The default is 2 s.
     ///
-    /// Otherwise the kernel would answer unread input with a RST, which can destroy our last bytes before the peer has read them.
+    /// Otherwise the kernel would answer unread input with a RST, which can destroy our last bytes
+    /// before the peer has read them.
     #[must_use]
     pub const fn linger(&self) -> Duration {
         self.linger
@@ -556,9 +573,9 @@ impl Limits {
     /// anyone who reaches the port can make it take.
     ///
     /// In the sum of [`memory_bound`](Self::memory_bound),
-    /// [`frame_bytes_before_auth`](Self::frame_bytes_before_auth) takes the place of the stanza, four
-    /// times it is added for the SASL exchange, the outbox is empty, and four dialback requests
-    /// wait.
+    /// [`frame_bytes_before_auth`](Self::frame_bytes_before_auth) takes the place of the stanza,
+    /// four times it is added for the SASL exchange, the outbox is empty, and four dialback
+    /// requests wait.
     #[must_use]
     pub const fn memory_bound_before_auth(&self) -> usize {
         let frame = self.frame_bytes_before_auth;

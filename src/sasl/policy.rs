@@ -1,4 +1,5 @@
-//! Which mechanisms an initiating entity allows, whatever the server offers (RFC 6120 13.8, 13.9.4).
+//! Which mechanisms an initiating entity allows, whatever the server offers (RFC 6120 13.8,
+//! 13.9.4).
 //!
 //! This file holds settings and their defaults; what they lead to is decided in `select.rs`.
 
@@ -50,8 +51,8 @@ impl MechanismPolicy {
         self.allowed
     }
 
-    /// Allows exactly these mechanisms. Without any -PLUS mechanism, channel binding is not used and
-    /// SCRAM sends the flag `n`.
+    /// Allows exactly these mechanisms. Without any -PLUS mechanism, channel binding is not used
+    /// and SCRAM sends the flag `n`.
     #[must_use]
     pub const fn allow(self, allowed: MechanismSet) -> Self {
         Self { allowed, ..self }

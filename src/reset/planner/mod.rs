@@ -1,31 +1,26 @@
 //! When and how to connect again.
 //!
-//! Implements RFC 6120 3.3 (an unpredictable first delay, then truncated
-//! exponential back-off), the reconnecting half of 4.9.3.16 and 13.7.2.3
-//! (nothing of the old TLS context after a reset), and the bound on successive
-//! redirects of 4.9.3.19. It does not resolve names, connect, or store
+//! It implements RFC 6120 3.3 (an unpredictable first delay, then truncated exponential back-off),
+//! the reconnecting half of 4.9.3.16 and 13.7.2.3 (nothing of the old TLS context after a reset),
+//! and the bound on successive redirects of 4.9.3.19. It does not resolve names, connect, or store
 //! tickets; it says what the driver does next.
 //!
 //! # Delays
 //!
-//! Every end of a connection names a *ceiling*; the delay is drawn at random
-//! below it. The first ceiling is 60 s after a loss (3.3), and a few seconds
-//! after a reset or redirect, where the peer is there and waits: 3.3 speaks of
-//! servers gone *unexpectedly*, and 4.3.5 puts the staggering of resets on
-//! their sender. Until a connection has stood long enough
-//! ([`PlannerConfig::with_stable_after`]), each further end doubles the ceiling up
-//! to [`PlannerConfig::with_max_delay`], and the delay is drawn from its upper
-//! half: delays never shrink while nothing works, and a peer that always
-//! resets is visited exponentially rarer.
+//! Every end of a connection has a *ceiling*, and the delay is drawn at random below it. The first
+//! ceiling is 60 s after a loss (RFC 6120 3.3), and a few seconds after a reset or redirect, where
+//! the peer is there and waits: RFC 6120 3.3 is about servers that disappear *unexpectedly*, and
+//! 4.3.5 makes the sender of resets stagger them. Until a stream has stayed established long enough
+//! ([`PlannerConfig::with_stable_after`]), each further end doubles the ceiling, up to
+//! [`PlannerConfig::with_max_delay`], and the delay is drawn from its upper half. So delays never
+//! shrink while nothing works, and a peer that always resets is contacted exponentially less often.
 //!
 //! # After a reset
 //!
-//! 3.3 recommends TLS session resumption for reconnecting, 4.9.3.16 rules it
-//! out after a reset. [`Connect::resumption`] is therefore
-//! [`TlsResumption::Forbidden`] until a connection has been established anew.
-//! Tickets of the old context can still be around then, also some that arrived
-//! late; so each reset begins a new [`TicketEpoch`], and a ticket store serves
-//! one epoch only.
+//! RFC 6120 3.3 recommends TLS session resumption for reconnecting, and 4.9.3.16 rules it out after
+//! a reset. [`Connect::resumption`] is therefore [`TlsResumption::Forbidden`] until a stream has
+//! been established anew. Tickets of the old context can still exist then, or arrive later. For
+//! this reason each reset starts a new [`TicketEpoch`], and a ticket store serves one epoch only.
 
 mod draw;
 mod outcome;
@@ -46,42 +41,47 @@ use crate::time::Instant;
 
 /// Plans the next connection to one peer.
 ///
-/// One planner serves one pair of local and remote address for as long as that
-/// pair is of interest, across all its connections. It is told every outcome
-/// ([`next`](Self::next)) and answers with a [`Plan`]. The initiating entity
-/// of the closed connection reconnects, whichever side sent the `<reset/>`
-/// (RFC 6120 13.7.2.3): a receiving entity has no planner.
+/// One planner serves one pair of local and remote address, across all its connections, for as long
+/// as that pair is of interest. It is told every outcome ([`next`](Self::next)) and answers with a
+/// [`Plan`]. The initiating entity of the closed connection reconnects, whichever side sent the
+/// `<reset/>` (RFC 6120 13.7.2.3), so a receiving entity has no planner.
 #[derive(Clone, Debug)]
 pub struct Planner {
+    /// Delays and maximums.
     config: PlannerConfig,
+    /// The source of delays.
     random: Arc<dyn Random>,
-    link: Link,
-    /// The last ceiling, while no connection has stood long enough since.
+    /// Whether a stream is established.
+    stream: StreamState,
+    /// The last ceiling, while no stream has been established long enough since.
     ceiling: Option<Duration>,
+    /// Resets in a row.
     resets: u32,
+    /// Redirects in a row.
     redirects: u32,
+    /// The epoch of the next connection.
     epoch: TicketEpoch,
     /// The reset after which nothing was established yet.
     after_reset: Option<ResetCause>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Link {
+enum StreamState {
     Down,
     Up { since: Instant },
 }
 
 impl Planner {
-    /// A planner for a peer that has not been connected to yet.
+    /// Makes a planner for a peer that has not been connected to yet.
     ///
-    /// `random` decides the delays. If it fails, the longest delay is taken,
-    /// never none.
+    /// `random` decides the delays: a rustls provider's `secure_random`, or any other [`Random`].
+    /// If it fails, the longest delay is used, never none.
     #[must_use]
     pub fn new(config: PlannerConfig, random: impl Random + 'static) -> Self {
         Self {
             config,
             random: Arc::new(random),
-            link: Link::Down,
+            stream: StreamState::Down,
             ceiling: None,
             resets: 0,
             redirects: 0,
@@ -90,59 +90,60 @@ impl Planner {
         }
     }
 
-    /// Takes what became of the last connection and says what comes next.
+    /// Takes what became of the last connection and returns what comes next.
     ///
-    /// Told [`Outcome::Established`] when stream negotiation is complete, then
-    /// or instead [`Outcome::Closed`] or [`Outcome::ConnectFailed`]. A
-    /// [`Plan::GiveUp`] is not final: who connects again after all (the user
-    /// typed a new password) goes on reporting here, and the rules about
-    /// tickets still hold.
+    /// Report [`Outcome::Established`] when stream negotiation is complete, then, or in its place,
+    /// [`Outcome::Closed`] or [`Outcome::ConnectFailed`]. A [`Plan::GiveUp`] is not final: if the
+    /// application connects again (the user typed a new password), it continues to report here, and
+    /// the rules about tickets still hold.
     pub fn next(&mut self, now: Instant, outcome: Outcome) -> Plan {
         match outcome {
             Outcome::Established => {
-                self.link = Link::Up { since: now };
+                self.stream = StreamState::Up { since: now };
                 self.after_reset = None;
                 Plan::Keep
             }
             Outcome::ConnectFailed => {
-                self.link = Link::Down;
+                self.stream = StreamState::Down;
                 self.connect(now, self.config.first_delay, Target::Original)
             }
             Outcome::Closed(ended) => self.closed(now, ended),
         }
     }
 
-    /// The epoch whose ticket store the next connection uses.
+    /// Returns the epoch whose ticket store the next connection uses.
     #[must_use]
     pub const fn epoch(&self) -> TicketEpoch {
         self.epoch
     }
 
     fn closed(&mut self, now: Instant, ended: Disconnect) -> Plan {
-        let link = core::mem::replace(&mut self.link, Link::Down);
-        let settled = match link {
-            Link::Down => false,
-            Link::Up { since } => now.saturating_duration_since(since) >= self.config.stable_after,
+        let stream = core::mem::replace(&mut self.stream, StreamState::Down);
+        let stable = match stream {
+            StreamState::Down => false,
+            StreamState::Up { since } => {
+                now.saturating_duration_since(since) >= self.config.stable_after
+            }
         };
-        // A peer that renegotiates does so however long the stream stood.
-        if settled && ended != Disconnect::TlsRenegotiation {
+        // A peer that renegotiates does so however long the stream was established.
+        if stable && ended != Disconnect::TlsRenegotiation {
             self.ceiling = None;
             self.resets = 0;
             self.redirects = 0;
         }
-        match (ended, link) {
+        match (ended, stream) {
             (Disconnect::Closed { by: Side::Us } | Disconnect::LocalAbort, _) => {
                 Plan::GiveUp(GiveUp::Requested)
             }
             (Disconnect::AuthenticationFailed, _) => Plan::GiveUp(GiveUp::AuthenticationFailed),
-            (Disconnect::StreamError(PeerError::Conflict), Link::Up { .. }) => {
+            (Disconnect::StreamError(PeerError::Conflict), StreamState::Up { .. }) => {
                 Plan::GiveUp(GiveUp::Conflict)
             }
             (Disconnect::Reset { cause, .. }, _) => self.reset(now, cause),
             (Disconnect::StreamError(PeerError::SeeOtherHost), _) => self.redirect(now),
-            // A conflict on a stream that was never established can have been
-            // written by anyone on the path; it delays, and does not silence.
-            (Disconnect::StreamError(PeerError::Conflict), Link::Down)
+            // A conflict on a stream that was never established can have been written by anyone on
+            // the path, so it delays and does not give up.
+            (Disconnect::StreamError(PeerError::Conflict), StreamState::Down)
             | (
                 Disconnect::Closed { by: Side::Peer }
                 | Disconnect::Lost
@@ -159,7 +160,7 @@ impl Planner {
     }
 
     fn reset(&mut self, now: Instant, cause: ResetCause) -> Plan {
-        // Whatever is planned now: the old context is void.
+        // Whatever is planned now, the old context is void.
         self.epoch = self.epoch.next();
         self.after_reset = Some(cause);
         self.resets = self.resets.saturating_add(1);
@@ -182,17 +183,13 @@ impl Planner {
         let (floor, ceiling) = match self.ceiling {
             None => (Duration::ZERO, first.min(max)),
             Some(last) => {
-                let ceiling = last
-                    .saturating_mul(2)
-                    .max(first)
-                    .max(LEAST_CEILING)
-                    .min(max);
+                let ceiling = last.saturating_mul(2).max(first).max(MIN_CEILING).min(max);
                 (ceiling / 2, ceiling)
             }
         };
         self.ceiling = Some(ceiling);
         let delay = draw::between(&self.random, floor, ceiling)
-            .unwrap_or_else(|| ceiling.max(LEAST_CEILING).min(max));
+            .unwrap_or_else(|| ceiling.max(MIN_CEILING).min(max));
         Plan::Connect(Connect {
             at: now + delay,
             delay,
@@ -207,9 +204,9 @@ impl Planner {
     }
 }
 
-/// What doubling starts from when the first ceiling was shorter, and the delay
-/// where a random one cannot be had.
-const LEAST_CEILING: Duration = Duration::from_secs(1);
+/// The ceiling from which doubling starts if the first one was shorter, and the delay if there is
+/// no randomness.
+const MIN_CEILING: Duration = Duration::from_secs(1);
 
 /// The parameters of a [`Planner`]. Delays are drawn in whole milliseconds.
 ///

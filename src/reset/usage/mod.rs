@@ -1,27 +1,24 @@
-//! Metering the keys of one connection: when a reset is due.
+//! Meters the keys of one connection and says when a reset is due.
 //!
-//! Implements the "when" of RFC 6120 5.3.5 (fresh keys, sequence numbers about
-//! to be used up) and 13.7.2.3 item 1 (certificate expiry). It only advises;
-//! the application, or the connection by policy, resets. Revocation (item 2)
-//! needs a network query and is the application's to find out.
+//! It implements the "when" of RFC 6120 5.3.5 (fresh keys, sequence numbers about to be used up)
+//! and of 13.7.2.3 item 1 (certificate expiry). It only advises; the application, or the connection
+//! by policy, resets. Revocation (13.7.2.3 item 2) needs a network query, so the application has to
+//! find it out. Everything here is arithmetic on [`KeyUsage`]; who counts records is the TLS layer.
 //!
 //! # How many records a key allows
 //!
-//! Under TLS 1.2 keys last as long as the connection. The first record under
-//! them is the Finished message, number 0, so a limit of `N` leaves `N - 1`
-//! records for the application, alerts included. At the limit rustls sends
-//! close_notify and encrypts nothing more: a stream error would no longer get
-//! out. The advice therefore comes with room left, see
+//! Under TLS 1.2, keys last as long as the connection. The first record under them is the Finished
+//! message, number 0, so a limit of `N` leaves `N - 1` records for the application, alerts
+//! included. At the limit, rustls sends close_notify and encrypts nothing more, so a stream error
+//! could no longer be sent. The advice therefore comes while some records are left, see
 //! [`UsagePolicy::reserve_records`].
 //!
-//! Under TLS 1.3 rustls changes its own sending keys when due and needs no
-//! help. The peer changes the keys it sends with; one that fails to do so by
-//! the limit gets a reset, too, since nothing else can end the use of those
-//! keys without its cooperation.
+//! Under TLS 1.3, rustls changes its own sending keys when due. The peer changes the keys that it
+//! sends with. A peer that has not done so by the limit gets a reset as well, because nothing else
+//! can end the use of those keys without its cooperation.
 //!
-//! The limit counts records. Whether the *64-bit* sequence number wraps needs
-//! no meter of its own: every limit lies far below, and a suite without a
-//! limit could not wrap within centuries.
+//! The limit counts records. Whether the *64-bit* sequence number wraps needs no meter of its own:
+//! every limit is far lower, and a suite without a limit could not wrap within centuries.
 
 #[cfg(test)]
 mod tests;
@@ -33,9 +30,8 @@ use crate::time::Instant;
 
 /// Says when the stream on one connection should be reset.
 ///
-/// Made when the handshake is complete; asked ([`check`](Self::check)) after
-/// records were sealed or opened and when [`deadline`](Self::deadline) has
-/// come.
+/// It is made when the handshake is complete, and asked ([`check`](Self::check)) after records were
+/// encrypted or decrypted, and when [`deadline`](Self::deadline) has come.
 #[derive(Clone, Debug)]
 pub struct Usage {
     policy: UsagePolicy,
@@ -54,22 +50,22 @@ impl Usage {
         }
     }
 
-    /// Whether a reset is due at `now`, with the keys used as `keys` says.
+    /// Returns the cause if a reset is due at `now`, with the keys used as `keys` says.
     ///
-    /// Advice is given once. Only a more serious cause is told again
-    /// (certificate expiry over the sequence limit over a key refresh), because
-    /// it changes what a reset does ([`ResetCause::discards_in_flight`]).
+    /// Advice is given once. Only a more severe cause is reported again (certificate expiry over
+    /// the sequence limit over a key refresh), because it changes what a reset does
+    /// ([`ResetCause::discards_in_flight`]).
     pub fn check(&mut self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
         let due = self.due(now, keys)?;
-        if gravity(Some(due)) <= gravity(self.advised) {
+        if severity(Some(due)) <= severity(self.advised) {
             return None;
         }
         self.advised = Some(due);
         Some(due)
     }
 
-    /// When [`check`](Self::check) would next have something to say without any
-    /// further record; `None` if time alone changes nothing.
+    /// Returns when [`check`](Self::check) would next return a cause without any further record,
+    /// and `None` if time alone changes nothing.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         [
@@ -80,16 +76,16 @@ impl Usage {
             (ResetCause::KeyRefresh, self.refresh_at()),
         ]
         .into_iter()
-        .filter(|(cause, _)| gravity(Some(*cause)) > gravity(self.advised))
+        .filter(|(cause, _)| severity(Some(*cause)) > severity(self.advised))
         .filter_map(|(_, at)| at)
         .min()
     }
 
-    /// How many more records may be sealed before only the reserve is left.
+    /// Returns how many more records may be encrypted before only the reserve is left.
     ///
-    /// At zero nothing of the application's should be taken any more: what
-    /// remains is for the stream error, the closing tag and close_notify.
-    /// `u64::MAX` if the keys have no limit or rekey themselves.
+    /// At zero, no more input of the application should be accepted: the remaining records are for
+    /// the stream error, the closing tag and close_notify. Returns `u64::MAX` if the keys have no
+    /// limit or rekey themselves.
     #[must_use]
     pub const fn room(&self, keys: &KeyUsage) -> u64 {
         if keys.rekeys_itself || keys.limit == u64::MAX {
@@ -102,12 +98,12 @@ impl Usage {
     }
 
     fn due(&self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
-        let come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if come(self.policy.certificate_expires) {
+        let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if reached(self.policy.certificate_expires) {
             Some(ResetCause::CertificateExpired)
         } else if self.records_run_out(keys) {
             Some(ResetCause::SequenceLimit)
-        } else if come(self.refresh_at()) || self.wants_fresh_keys(keys) {
+        } else if reached(self.refresh_at()) || self.wants_fresh_keys(keys) {
             Some(ResetCause::KeyRefresh)
         } else {
             None
@@ -119,8 +115,8 @@ impl Usage {
             return false;
         }
         if keys.rekeys_itself {
-            // A peer that changes its keys in time does so at the limit, not
-            // before it: only past the limit has it failed to.
+            // A peer that changes its keys in time does so at the limit, not before. Only past the
+            // limit has it failed to.
             return keys.records_received > keys.limit;
         }
         let margin = self
@@ -146,33 +142,32 @@ impl Usage {
 
 /// What the keys of a connection have done so far, as the TLS layer counts it.
 ///
-/// Every count is for the keys now in use and starts again when they change;
-/// each direction has keys of its own.
+/// Every count is for the current keys and starts again when they change. Each direction has its
+/// own keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyUsage {
-    /// Records sealed after the handshake, alerts included.
+    /// Records encrypted after the handshake, alerts included.
     pub records_sent: u64,
-    /// Records that the text waiting to be sealed will need: one per queued
-    /// unit and 16,384 bytes. Zero if text is sealed as soon as it is sent.
+    /// Records that the queued text will need: one per queued unit and 16,384 bytes. Zero if text
+    /// is encrypted as soon as it is sent.
     pub records_queued: u64,
-    /// Records opened after the handshake.
+    /// Records decrypted after the handshake.
     pub records_received: u64,
-    /// Bytes of plaintext sealed.
+    /// Bytes of plaintext encrypted.
     pub bytes_sent: u64,
-    /// Bytes of plaintext opened.
+    /// Bytes of plaintext decrypted.
     pub bytes_received: u64,
-    /// The negotiated suite's confidentiality limit in records, the
-    /// handshake's own included; `u64::MAX` if it has none.
+    /// The confidentiality limit of the negotiated suite, in records, those of the handshake
+    /// included; `u64::MAX` if it has none.
     pub limit: u64,
-    /// The TLS layer changes its sending keys by itself when they are used up
-    /// (TLS 1.3).
+    /// Whether the TLS layer changes its sending keys by itself when they are used up (TLS 1.3).
     pub rekeys_itself: bool,
 }
 
 impl KeyUsage {
-    /// Unused keys of a suite that protects up to `limit` records per key
-    /// (`u64::MAX`: no limit); `rekeys_itself` as the field says.
+    /// Returns unused keys of a suite that protects up to `limit` records per key (`u64::MAX`: no
+    /// limit). `rekeys_itself` is as the field says.
     #[must_use]
     pub const fn new(limit: u64, rekeys_itself: bool) -> Self {
         Self {
@@ -187,52 +182,47 @@ impl KeyUsage {
     }
 }
 
-/// When [`Usage`] advises a reset. The default: close to the suite's limit,
-/// and at no age, byte count or date.
+/// When [`Usage`] advises a reset. By default that is close to the limit of the suite, and at no
+/// age, byte count or date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UsagePolicy {
-    /// How many records before the limit (and the reserve) the advice comes:
-    /// what the application may still send between advice and reset.
-    /// Default 65,536, a 256th of what AES-GCM allows.
+    /// How many records before the limit (and the reserve) the advice comes: what the application
+    /// may still send between advice and reset. The default is 65,536, a 256th of what AES-GCM
+    /// allows.
     pub records_before: u64,
-    /// Records kept for what must still be sent at the very end: the stream
-    /// error with the closing tag, close_notify, and the connection's own
-    /// replies. Default 16.
+    /// Records kept for what must still be sent at the very end: the stream error with the closing
+    /// tag, close_notify, and the replies of the connection itself. The default is 16.
     ///
-    /// Text that waits in a queue is counted by
-    /// [`KeyUsage::records_queued`]. Who does not count it reserves for it:
-    /// [`reserve_for`](Self::reserve_for).
+    /// [`KeyUsage::records_queued`] counts text that waits in a queue. A caller that does not count
+    /// it reserves records for it: [`reserve_for`](Self::reserve_for).
     pub reserve_records: u64,
-    /// Ask for fresh keys after this many records in either direction;
-    /// `None` (default): only the suite's limit counts.
+    /// Advise a reset after this many records in either direction; `None` (default): only the limit
+    /// of the suite counts.
     pub records: Option<u64>,
-    /// Ask for fresh keys after this many bytes of plaintext in either
-    /// direction; `None` (default): never.
+    /// Advise a reset after this many bytes of plaintext in either direction; `None` (default):
+    /// never.
     pub bytes: Option<u64>,
-    /// Ask for fresh keys when the connection's are this old; `None`
-    /// (default): never.
+    /// Advise a reset when the connection has this age; `None` (default): never.
     ///
-    /// Counted from the handshake, also under TLS 1.3: a KeyUpdate makes new
-    /// keys of old ones, a reset agrees on new ones.
+    /// The age counts from the handshake, also under TLS 1.3, because a KeyUpdate derives new keys
+    /// from old ones, while a reset agrees on new ones.
     pub age: Option<Duration>,
-    /// When the first certificate of the peer's chain expires, on the clock
-    /// that `now` comes from (RFC 6120 13.7.2.3); `None` (default): not known.
+    /// When the first certificate of the peer's chain expires, on the clock that `now` comes from;
+    /// `None` (default): not known (RFC 6120 13.7.2.3).
     ///
-    /// A clock that stands still while the machine sleeps makes this late;
-    /// then pass a fresh [`Usage`] after waking up.
+    /// A clock that stands still while the machine sleeps makes this too late. Start a new
+    /// [`Usage`] after waking up then.
     pub certificate_expires: Option<Instant>,
 }
 
 impl UsagePolicy {
-    /// Records to reserve if up to `outbox_bytes` of text may wait unsealed
-    /// without being counted in [`KeyUsage::records_queued`]: the default
-    /// reserve and one record for every four bytes, the size of `<a/>`, the
-    /// smallest element that can be sent.
+    /// Returns the records to reserve if up to `outbox_bytes` of text may wait unencrypted without
+    /// being counted in [`KeyUsage::records_queued`]: the default reserve, and one record for every
+    /// four bytes, the size of `<a/>`, the smallest element that can be sent.
     ///
-    /// Not one per 16,384 bytes: each unit sent is sealed as records of its
-    /// own, and a queue of small stanzas needs as many records as it has
-    /// stanzas.
+    /// One per 16,384 bytes would be too few: each unit sent is encrypted as records of its own, so
+    /// a queue of small stanzas needs as many records as it has stanzas.
     #[must_use]
     pub const fn reserve_for(outbox_bytes: usize) -> u64 {
         RESERVE_RECORDS.saturating_add(outbox_bytes.div_ceil(SMALLEST_ELEMENT) as u64)
@@ -255,13 +245,13 @@ impl Default for UsagePolicy {
 const RESERVE_RECORDS: u64 = 16;
 const SMALLEST_ELEMENT: usize = "<a/>".len();
 
-/// What a limit leaves for records after the handshake: Finished took one.
+/// Returns what a limit leaves for records after the handshake: Finished took one.
 const fn usable(limit: u64) -> u64 {
     limit.saturating_sub(1)
 }
 
-/// Orders advice: a graver cause is worth telling after a lighter one.
-const fn gravity(cause: Option<ResetCause>) -> u8 {
+/// Orders advice: a more severe cause is reported after a less severe one.
+const fn severity(cause: Option<ResetCause>) -> u8 {
     match cause {
         None => 0,
         Some(ResetCause::NewFeatures | ResetCause::KeyRefresh | ResetCause::Other) => 1,

@@ -363,7 +363,7 @@ fn a_setting_that_cannot_be_kept_is_refused_and_none_is_changed() {
 /// How the planner answers each kind of stream error, on a stream that was established and on one
 /// that was not.
 #[test]
-fn rfc6120_4_9_3_each_stream_error_of_the_peer_leads_to_its_plan() {
+fn each_stream_error_of_the_peer_leads_to_its_plan() {
     let target = |established: bool, error| {
         let mut planner = planner(seeded(8));
         if established {
