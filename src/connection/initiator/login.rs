@@ -11,8 +11,8 @@ use crate::connection::NO_RANDOMNESS;
 use crate::connection::link::Link;
 use crate::connection::role::NoRandomness;
 use crate::sasl::{
-    self, AnonymousClient, ExternalClient, Means, Mechanism, MechanismName, MechanismSet,
-    PlainClient, ScramClient, Secret,
+    self, AnonymousClient, ExternalClient, Means, Mechanism, MechanismName, PlainClient,
+    ScramClient, Secret,
 };
 use crate::stream::{self, Features, Input, SaslElement, SaslFailure};
 use crate::tls;
@@ -34,13 +34,12 @@ impl InitiatorSide {
             }
             _ => return exhausted,
         }
-        let policy = self.config.sasl.allow(
-            self.failed
-                .iter()
-                .fold(self.config.sasl.allowed(), MechanismSet::without),
-        );
+        let offer = self
+            .failed
+            .iter()
+            .fold(self.offer.unwrap_or_default(), sasl::Offer::refused);
         let means = self.means(link);
-        let choice = match sasl::select(self.offer.unwrap_or_default(), means, policy) {
+        let choice = match sasl::select(offer, means, self.config.sasl) {
             Ok(choice) => choice,
             Err(refusal) => {
                 self.failure
