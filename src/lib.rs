@@ -142,6 +142,7 @@ pub mod event;
 mod hex;
 pub mod jid;
 pub mod limits;
+pub mod random;
 pub mod reset;
 pub mod sasl;
 pub mod stream;

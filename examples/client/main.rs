@@ -76,6 +76,9 @@ impl Client {
         let valued = [&account::VALUED[..], &VALUED].concat();
         let options = Options::read(&valued, &[&account::FLAGS[..], &["trace"]].concat())?;
         let max_delay = Duration::from_millis(options.parsed("max-delay")?.unwrap_or(60_000));
+        let delays = PlannerConfig::new()
+            .with_max_delay(max_delay)
+            .map_err(bad("max-delay"))?;
         let lines = Lines {
             conn: None,
             trace: options.has("trace"),
@@ -86,7 +89,7 @@ impl Client {
             config: account::config(&options)?,
             address: options.need("connect")?.to_owned(),
             script: Script::new(options.all("send"), pings, stay, lines).map_err(bad("send"))?,
-            planner: Planner::new(PlannerConfig::new().max_delay(max_delay), tls::random()),
+            planner: Planner::new(delays, tls::random()),
             reconnects: options.parsed("reconnect")?.unwrap_or(0),
             clock: StdClock::new(),
             lines,

@@ -18,6 +18,12 @@ use xmpp_stream::{
 #[derive(Debug)]
 pub struct Fixed;
 
+impl xmpp_stream::random::Random for Fixed {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), xmpp_stream::random::RandomError> {
+        SecureRandom::fill(self, bytes).map_err(|_| xmpp_stream::random::RandomError)
+    }
+}
+
 impl SecureRandom for Fixed {
     fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
         for (byte, value) in buf.iter_mut().zip(1..) {

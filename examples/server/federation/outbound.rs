@@ -54,7 +54,9 @@ pub fn open(server: &Arc<Server>, peer: &Jid, first: Letter) -> Sender<Letter> {
 /// Connects, and connects again as long as there is something to say.
 async fn hold(server: Arc<Server>, mut link: Link, mut mailbox: Receiver<Letter>) {
     let clock = StdClock::new();
-    let config = PlannerConfig::new().max_delay(MOST_DELAY);
+    let config = PlannerConfig::new()
+        .with_max_delay(MOST_DELAY)
+        .expect("MOST_DELAY is above a millisecond");
     let mut planner = Planner::new(config, tls::random());
     let mut initiating = server
         .federation

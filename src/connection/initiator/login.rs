@@ -30,19 +30,10 @@ pub(super) struct ClientLogin {
     offer: Option<MechanismOffer>,
     /// Mechanisms that failed in a way that leaves the others open.
     failed: MechanismSet,
-    binding: Binding,
     /// Why the login failed, as far as it is known.
     reason: Option<AuthenticationReason>,
     /// The SCRAM keys of the login that just worked.
     keys: Option<ClientKeys>,
-}
-
-/// Whether channel binding is used where it can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Binding {
-    Tried,
-    /// The server did not take a binding that it had not announced.
-    GivenUp,
 }
 
 impl ClientLogin {
@@ -52,7 +43,6 @@ impl ClientLogin {
             exchange: Exchange::new(),
             offer: None,
             failed: MechanismSet::EMPTY,
-            binding: Binding::Tried,
             reason: None,
             keys: None,
         }
@@ -93,11 +83,14 @@ impl ClientLogin {
         } else if !self.record_failure(refusal(element)) {
             return SaslResult::Exhausted;
         }
-        let policy = self.config.sasl.allow(
-            self.failed.iter().fold(self.config.sasl.allowed(), MechanismSet::without),
-        );
+        // What was refused leaves the offer and not the policy, so that a refused -PLUS mechanism is
+        // never followed by its unbound form.
+        let offer = self
+            .failed
+            .iter()
+            .fold(self.offer.unwrap_or_default(), MechanismOffer::refused);
         let capabilities = self.capabilities(verified, cx);
-        let choice = match sasl::select(self.offer.unwrap_or_default(), capabilities, policy) {
+        let choice = match sasl::select(offer, capabilities, self.config.sasl) {
             Ok(choice) => choice,
             Err(error) => {
                 self.reason.get_or_insert(AuthenticationReason::NoMechanism(error));
@@ -229,25 +222,12 @@ impl ClientLogin {
     /// Records a refusal of the server. Returns whether another mechanism may be tried: not after a
     /// refusal of the credentials, because a password that the server did not accept for SCRAM must
     /// not be shown to it by PLAIN.
-    ///
-    /// A server that offers -PLUS and announces no bindings (XEP-0440 calls that undefined) may know
-    /// none of ours: most such servers have `tls-unique` alone. It is asked with our best one first,
-    /// and then once without, by SCRAM only, unless the policy requires binding.
     fn record_failure(&mut self, condition: SaslCondition) -> bool {
-        let name = self.exchange.name();
-        if let Some(name) = MechanismName::from_name(name) {
+        if let Some(name) = MechanismName::from_name(self.exchange.name()) {
             self.failed = self.failed.with(name);
         }
-        let guessed = name.ends_with("-PLUS")
-            && !self.offer.is_some_and(|offer| offer.announces_bindings())
-            && !self.config.sasl.requires_binding();
         self.exchange.end();
         self.reason.get_or_insert(AuthenticationReason::Refused(condition));
-        if guessed && self.binding == Binding::Tried {
-            self.binding = Binding::GivenUp;
-            self.failed = self.failed.with(MechanismName::Plain);
-            return true;
-        }
         matches!(
             condition,
             SaslCondition::InvalidMechanism
@@ -265,10 +245,8 @@ impl ClientLogin {
             Some(Credentials::Anonymous) => Capabilities::new().anonymous(),
             None => Capabilities::new(),
         };
-        if self.binding == Binding::Tried {
-            for binding in cx.channel_bindings() {
-                capabilities = capabilities.binding(binding.kind());
-            }
+        for binding in cx.channel_bindings() {
+            capabilities = capabilities.binding(binding.kind());
         }
         match verified {
             Some(_) => capabilities.verified(),

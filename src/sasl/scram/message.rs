@@ -1,6 +1,7 @@
-//! The messages of RFC 5802 section 7, read strictly.
+//! The messages of SCRAM, parsed strictly (RFC 5802 7).
 //!
-//! Reading borrows; what has to outlive a message is copied by its reader.
+//! Parsing borrows; the caller copies what has to outlive a message. Each byte is read a constant
+//! number of times.
 
 use alloc::{string::String, vec::Vec};
 
@@ -11,10 +12,10 @@ use crate::sasl::{
     MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, SaslError, Secret, password::check_prepared,
 };
 
-/// The most octets of a nonce, both sides' parts together.
+/// The most octets of a nonce, counting the parts of both sides.
 const MAX_NONCE: usize = 512;
 
-/// The attributes RFC 5802 defines. Where an extension may stand, they may not.
+/// The attributes that RFC 5802 defines. They may not stand in the place of an extension.
 const DEFINED: &[u8] = b"anmrcsipve";
 
 /// `client-first-message`.
@@ -107,14 +108,14 @@ pub(super) struct ClientFinal<'a> {
     /// `cbind-input`, decoded.
     pub(super) binding: Vec<u8>,
     pub(super) nonce: &'a str,
-    /// A secret: with the stored key it gives the client key.
+    /// The proof. It is secret, because it gives the client key together with the stored key.
     pub(super) proof: Secret,
     pub(super) without_proof: &'a str,
 }
 
 impl<'a> ClientFinal<'a> {
     pub(super) fn parse(data: &'a [u8]) -> Result<Self, SaslError> {
-        // The proof comes last, behind any extensions.
+        // The proof comes last, after any extensions.
         let (without_proof, proof) = text(data)?.rsplit_once(",p=").ok_or(SaslError::Malformed)?;
         let mut attributes = Attributes::new(without_proof);
         let binding = decode(attributes.take(b'c')?)?;
@@ -129,7 +130,7 @@ impl<'a> ClientFinal<'a> {
     }
 }
 
-/// `server-final-message`: the server's signature, or its error.
+/// Parses `server-final-message`: the server's signature, or its error.
 pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramError>, SaslError> {
     let mut attributes = Attributes::new(text(data)?);
     let verdict = match attributes.next()? {
@@ -141,17 +142,17 @@ pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramErr
     Ok(verdict)
 }
 
-/// `saslname`: `=` and `,` escaped.
+/// Escapes `=` and `,` (`saslname`).
 pub(super) fn escape(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// `base64`.
+/// Encodes in base64.
 pub(super) fn encode(octets: &[u8]) -> String {
     STANDARD.encode(octets)
 }
 
-/// What is left of a message's attributes.
+/// The attributes of a message that have not been read yet.
 struct Attributes<'a> {
     rest: Option<&'a str>,
 }
@@ -163,7 +164,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The next attribute, whatever its name.
+    /// Reads the next attribute, whatever its name.
     fn next(&mut self) -> Result<Option<(u8, &'a str)>, SaslError> {
         let Some(rest) = self.rest else {
             return Ok(None);
@@ -183,7 +184,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The value of the next attribute, which must be called `name`.
+    /// Reads the next attribute, which must have this name, and returns its value.
     fn take(&mut self, name: u8) -> Result<&'a str, SaslError> {
         match self.next()? {
             Some((found, value)) if found == name => Ok(value),
@@ -191,7 +192,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The rest: optional extensions, which nobody here understands.
+    /// Reads the rest, which must be optional extensions. None of them is known here.
     fn extensions(mut self) -> Result<(), SaslError> {
         while let Some((name, _)) = self.next()? {
             if DEFINED.contains(&name) {
@@ -216,7 +217,7 @@ fn nonce(value: &str) -> Result<&str, SaslError> {
     if value.len() > MAX_NONCE {
         return Err(SaslError::TooLong);
     }
-    // A comma cannot be left in a value.
+    // A value cannot contain a comma.
     if value.bytes().all(|octet| matches!(octet, b'!'..=b'~')) {
         Ok(value)
     } else {
@@ -224,7 +225,7 @@ fn nonce(value: &str) -> Result<&str, SaslError> {
     }
 }
 
-/// `posit-number`; what does not fit is as good as `u32::MAX`.
+/// Parses `posit-number`. A number that does not fit becomes `u32::MAX`.
 fn positive(value: &str) -> Result<u32, SaslError> {
     let digits = value.bytes().all(|octet| octet.is_ascii_digit());
     if !digits || value.starts_with('0') {
@@ -240,7 +241,7 @@ fn is_binding_name(name: &str) -> bool {
             .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-'))
 }
 
-/// Undoes [`escape`]; any other use of `=` is an error (RFC 5802 section 5.1).
+/// Undoes [`escape`]. Any other use of `=` is an error (RFC 5802 5.1).
 fn unescape(name: &str, limit: usize) -> Result<String, SaslError> {
     let mut parts = name.split('=');
     let mut plain = String::from(parts.next().unwrap_or_default());
@@ -261,10 +262,36 @@ fn unescape(name: &str, limit: usize) -> Result<String, SaslError> {
     Ok(plain)
 }
 
-/// `base64`, but not of nothing: no attribute's value may be empty.
+/// Decodes base64. The empty text is refused, because no attribute may have an empty value.
 fn decode(value: &str) -> Result<Vec<u8>, SaslError> {
     match STANDARD.decode(value) {
         Ok(octets) if !octets.is_empty() => Ok(octets),
         Ok(_) | Err(_) => Err(SaslError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twice as many attributes are twice the work: each call reads one, and nothing before it.
+    #[test]
+    fn each_attribute_is_read_once() {
+        for n in [1_000, 2_000, 4_000] {
+            let message = "x=1,".repeat(n) + "y=2";
+            let mut attributes = Attributes::new(&message);
+            let (mut calls, mut read) = (0, 0);
+            while let Some(before) = attributes.rest {
+                let (_, value) = attributes.next().unwrap().unwrap();
+                let after = attributes.rest.map_or(0, str::len);
+                calls += 1;
+                read += before.len() - after;
+                assert!(
+                    before.len() - after <= value.len() + 3,
+                    "more than the attribute"
+                );
+            }
+            assert_eq!((calls, read), (n + 1, message.len()));
+        }
     }
 }

@@ -1,4 +1,7 @@
-//! SCRAM's receiving side.
+//! The receiving side of SCRAM.
+//!
+//! [`ScramAcceptor`] is a state machine over `Phase`. An unknown user takes the same course as a
+//! known one; keep that when a check is added.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
@@ -23,29 +26,27 @@ pub struct ScramAcceptor {
     phase: Phase,
 }
 
-/// The mechanism's variant, and what the offer said about channel binding (RFC
-/// 5802 section 6).
+/// The variant of the mechanism, and what the offer said about channel binding (RFC 5802 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AcceptorBinding {
-    /// Without -PLUS, and none was offered.
+    /// The mechanism is without -PLUS, and no -PLUS was offered.
     Absent,
-    /// Without -PLUS, though it was offered: a client that says `y` has been
-    /// shown another offer, and fails. One that says `n` may pass.
+    /// The mechanism is without -PLUS, although -PLUS was offered. A client that sends `y` has seen
+    /// another offer, and fails. One that sends `n` may pass.
     Offered,
-    /// With -PLUS: the client must use one of these bindings.
+    /// The mechanism is with -PLUS. The client must use one of these bindings.
     Used(Vec<ChannelBindingData>),
 }
 
 enum Phase {
     Start,
-    /// `<auth/>` had no initial response: an empty challenge went out (RFC
-    /// 6120 section 6.3.10).
+    /// `<auth/>` had no initial response, so an empty challenge was sent (RFC 6120 6.3.10).
     Prompted,
     Asked(First),
     Challenged {
         first: First,
         account: Account,
-        /// Both sides' nonces.
+        /// The parts of the nonce of both sides.
         nonce: String,
         server_first: String,
     },
@@ -57,13 +58,13 @@ struct First {
     bare: String,
     nonce: String,
     authzid: Option<String>,
-    /// The `cbind-input` this client has to come up with.
+    /// The `cbind-input` that the client has to send.
     binding: Vec<u8>,
 }
 
 impl ScramAcceptor {
-    /// One exchange. `nonce` is 18 random octets, fresh for every exchange;
-    /// `decoy` stands in for unknown users.
+    /// Starts an exchange. `nonce` is 18 random octets, fresh for every exchange; `decoy` takes the
+    /// place of unknown users.
     #[must_use]
     pub fn new(hash: Hash, binding: AcceptorBinding, decoy: Decoy, nonce: [u8; 18]) -> Self {
         Self::with_nonce(hash, binding, decoy, encode(&nonce))
@@ -102,19 +103,19 @@ impl ScramAcceptor {
         Ok(AcceptorStep::Ask(question))
     }
 
-    /// The `cbind-data` that goes with the client's flag, if it may say that.
+    /// Returns the `cbind-data` for the client's flag, if the flag is allowed.
     fn binding_data(&self, flag: &Flag<'_>) -> Result<&[u8], SaslCondition> {
         match (&self.binding, flag) {
             (AcceptorBinding::Absent, Flag::No | Flag::Yes)
             | (AcceptorBinding::Offered, Flag::No) => Ok(&[]),
-            // A downgrade: somebody took -PLUS out of our offer.
+            // Somebody removed -PLUS from our offer.
             (AcceptorBinding::Offered, Flag::Yes) => Err(SaslCondition::NotAuthorized),
             (AcceptorBinding::Used(bindings), Flag::Bound(name)) => bindings
                 .iter()
                 .find(|binding| binding.kind().as_str() == *name)
                 .map(ChannelBindingData::data)
                 .ok_or(SaslCondition::NotAuthorized),
-            // The flag contradicts the mechanism's own name.
+            // The flag contradicts the name of the mechanism.
             (AcceptorBinding::Absent | AcceptorBinding::Offered, Flag::Bound(_))
             | (AcceptorBinding::Used(_), Flag::No | Flag::Yes) => {
                 Err(SaslCondition::MalformedRequest)
@@ -180,7 +181,7 @@ impl Acceptor for ScramAcceptor {
         step.unwrap_or_else(AcceptorStep::Failure)
     }
 
-    /// There is never any: the client does the deriving.
+    /// Fails always, because the client does the derivation.
     fn work(&mut self) -> AcceptorStep {
         self.phase = Phase::Over;
         AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure)

@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, format, vec, vec::Vec};
 
 use super::*;
+use crate::random::{Random, RandomError};
 
 fn server(binding: AcceptorBinding) -> ScramAcceptor {
     ScramAcceptor::with_nonce(Hash::Sha1, binding, decoy(), "srv".into())
@@ -405,4 +406,38 @@ fn keys_have_the_right_shape_or_are_none() {
         ScramKeys::derive(Hash::Sha1, &pencil(), b"", 4096).err(),
         Some(KeysError::SaltLength)
     );
+}
+
+/// Fills every octet with 7, or fails.
+#[derive(Debug)]
+struct Sevens(Result<(), RandomError>);
+
+impl Random for Sevens {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(7);
+        self.0
+    }
+}
+
+#[test]
+fn generated_keys_are_those_derived_with_a_fresh_salt() {
+    let generated = ScramKeys::generate(Hash::Sha256, &pencil(), 4096, &Sevens(Ok(()))).unwrap();
+    let derived = ScramKeys::derive(Hash::Sha256, &pencil(), &[7; 16], 4096).unwrap();
+    assert!(generated == derived);
+    let failed = ScramKeys::generate(Hash::Sha256, &pencil(), 4096, &Sevens(Err(RandomError)));
+    assert_eq!(failed.err(), Some(KeysError::Random));
+    let few = ScramKeys::generate(Hash::Sha256, &pencil(), 4095, &Sevens(Ok(())));
+    assert_eq!(few.err(), Some(KeysError::Iterations));
+}
+
+#[test]
+fn a_decoy_has_the_salt_length_asked_for_or_refuses_it() {
+    for octets in [1, 16, 64] {
+        let decoy = decoy().with_salt_length(octets).unwrap();
+        assert_eq!(decoy.keys("nobody", Hash::Sha1).salt().len(), octets);
+    }
+    for octets in [0, 65, usize::MAX] {
+        let refused = decoy().with_salt_length(octets).err();
+        assert_eq!(refused, Some(KeysError::SaltLength), "{octets}");
+    }
 }

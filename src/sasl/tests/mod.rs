@@ -7,6 +7,7 @@ mod pairs;
 mod random;
 mod secrecy;
 mod vectors;
+mod work;
 
 use alloc::{borrow::ToOwned, string::String};
 

@@ -209,37 +209,51 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
     assert_eq!(*refused_with(&hand), refused);
 }
 
-/// XEP-0440 leaves open what -PLUS without announced bindings means; servers
-/// that know `tls-unique` alone look like that.
+const ANNOUNCED: &str = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
+                         <channel-binding type='tls-exporter'/></sasl-channel-binding>\
+                         </stream:features>";
+
+/// A man in the middle refuses the bound attempt, and hopes for an unbound one. There is none,
+/// whether the bindings were announced or only tried.
 #[test]
-fn a_binding_that_was_not_announced_is_given_up_once_and_only_for_scram() {
-    let initial = |said: &str| decoded(said, "auth");
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]));
-    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
-    hand.say(failure("not-authorized"));
-    let said = hand.said();
-    assert!(said.contains("'SCRAM-SHA-256'"), "{said}");
-    assert!(initial(&said).starts_with("n,,"));
-    hand.say(failure("not-authorized"));
-    assert_eq!(hand.said(), FOOTER);
-
-    // Without SCRAM there is nothing to go on with.
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256-PLUS", "PLAIN"]));
+fn xep0440_a_bound_login_is_never_followed_by_an_unbound_one() {
+    let plain = offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]);
+    for features in [
+        plain.clone(),
+        plain.replace("</stream:features>", ANNOUNCED),
+    ] {
+        for condition in ["not-authorized", "invalid-mechanism", "malformed-request"] {
+            let mut hand = alice(TLS);
+            hand.say(&*features);
+            let said = hand.said();
+            assert!(
+                decoded(&said, "auth").starts_with("p=tls-exporter,,"),
+                "{said}"
+            );
+            hand.say(failure(condition));
+            assert_eq!(hand.said(), FOOTER, "{condition}");
+        }
+    }
+    // Not even if the policy allows a single hash, which was refused.
+    let mut hand = initiator_with(TLS, |config| {
+        config
+            .sasl(policy(TLS).minimum(Hash::Sha256))
+            .credentials(secret())
+    });
+    lead_initiator(&mut hand, TLS, At::Opened);
     hand.said();
-    hand.say(failure("not-authorized"));
-    assert_eq!(hand.said(), FOOTER);
-
-    // What was announced is not given up.
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]).replace(
-        "</stream:features>",
-        "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
-         <channel-binding type='tls-exporter'/></sasl-channel-binding></stream:features>",
-    ));
-    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
-    hand.say(failure("not-authorized"));
+    let all = offer(&[
+        "SCRAM-SHA-512-PLUS",
+        "SCRAM-SHA-256-PLUS",
+        "SCRAM-SHA-512",
+        "SCRAM-SHA-256",
+    ]);
+    hand.say(all.replace("</stream:features>", ANNOUNCED));
+    for hash in ["512", "256"] {
+        let said = hand.said();
+        assert!(said.contains(&format!("'SCRAM-SHA-{hash}-PLUS'")), "{said}");
+        hand.say(failure("invalid-mechanism"));
+    }
     assert_eq!(hand.said(), FOOTER);
 }
 

@@ -26,19 +26,20 @@ fn any_config() -> impl Strategy<Value = PlannerConfig> {
     (
         millis(0..120_000_u64),
         millis(0..20_000_u64),
-        millis(0..1_000_000_u64),
+        millis(1..1_000_000_u64),
         millis(0..120_000_u64),
         0..5_u32,
         0..5_u8,
     )
         .prop_map(|(first, reset, max, settled, resets, redirects)| {
             PlannerConfig::new()
-                .first_delay(first)
-                .reset_delay(reset)
-                .max_delay(max)
-                .stable_after(settled)
-                .max_resets(resets)
-                .max_redirects(redirects)
+                .with_first_delay(first)
+                .with_reset_delay(reset)
+                .with_stable_after(settled)
+                .with_max_resets(resets)
+                .with_max_redirects(redirects)
+                .with_max_delay(max)
+                .unwrap()
         })
 }
 

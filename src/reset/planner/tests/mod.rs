@@ -1,14 +1,13 @@
 mod sequences;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::ToString, vec::Vec};
 use core::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use rustls::crypto::{GetRandomFailed, SecureRandom};
-
 use super::*;
+use crate::random::RandomError;
 
 /// A reproducible sequence: the SplitMix64 finalizer over seed and counter.
 #[derive(Debug)]
@@ -17,8 +16,8 @@ struct Seeded {
     counter: AtomicU32,
 }
 
-impl SecureRandom for Seeded {
-    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
+impl Random for Seeded {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), RandomError> {
         for chunk in buf.chunks_mut(8) {
             let count = u64::from(self.counter.fetch_add(1, Ordering::Relaxed));
             let mut mixed = self
@@ -36,8 +35,8 @@ impl SecureRandom for Seeded {
 #[derive(Debug)]
 struct Constant(u8);
 
-impl SecureRandom for Constant {
-    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
+impl Random for Constant {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), RandomError> {
         buf.fill(self.0);
         Ok(())
     }
@@ -46,23 +45,23 @@ impl SecureRandom for Constant {
 #[derive(Debug)]
 struct Failing;
 
-impl SecureRandom for Failing {
-    fn fill(&self, _: &mut [u8]) -> Result<(), GetRandomFailed> {
-        Err(GetRandomFailed)
+impl Random for Failing {
+    fn fill(&self, _: &mut [u8]) -> Result<(), RandomError> {
+        Err(RandomError)
     }
 }
 
 static LOWEST: Constant = Constant(0);
 static HIGHEST: Constant = Constant(0xff);
 
-fn seeded(seed: u64) -> &'static dyn SecureRandom {
+fn seeded(seed: u64) -> &'static dyn Random {
     Box::leak(Box::new(Seeded {
         seed,
         counter: AtomicU32::new(0),
     }))
 }
 
-fn planner(random: &'static dyn SecureRandom) -> Planner {
+fn planner(random: &'static dyn Random) -> Planner {
     Planner::new(PlannerConfig::new(), random)
 }
 
@@ -184,7 +183,7 @@ fn rfc6120_4_9_3_16_2_our_own_reset_voids_tickets_too_and_the_cause_is_kept() {
 
 #[test]
 fn the_epoch_grows_even_if_the_reset_ends_in_giving_up() {
-    let mut planner = Planner::new(PlannerConfig::new().max_resets(0), seeded(4));
+    let mut planner = Planner::new(PlannerConfig::new().with_max_resets(0), seeded(4));
     assert_eq!(
         planner.next(at(0), RESET),
         Plan::GiveUp(GiveUp::TooManyResets)
@@ -205,7 +204,7 @@ fn a_reset_is_followed_up_soon() {
 
 #[test]
 fn a_peer_that_always_resets_is_visited_ever_rarer_and_then_no_more() {
-    let mut planner = Planner::new(PlannerConfig::new().max_resets(9), &HIGHEST);
+    let mut planner = Planner::new(PlannerConfig::new().with_max_resets(9), &HIGHEST);
     let mut now = at(0);
     let mut seen = Vec::new();
     let end = loop {
@@ -225,7 +224,7 @@ fn a_peer_that_always_resets_is_visited_ever_rarer_and_then_no_more() {
 
 #[test]
 fn resets_of_settled_connections_are_no_loop() {
-    let mut planner = Planner::new(PlannerConfig::new().max_resets(1), &HIGHEST);
+    let mut planner = Planner::new(PlannerConfig::new().with_max_resets(1), &HIGHEST);
     let mut now = at(0);
     for _ in 0..100 {
         let _ = planner.next(now, Outcome::Established);
@@ -326,10 +325,10 @@ fn without_randomness_the_longest_delay_is_taken_and_never_none() {
         delays(&mut planner(&Failing), [Outcome::ConnectFailed; 3]),
         [60, 120, 240]
     );
-    let config = PlannerConfig::new().reset_delay(Duration::ZERO);
+    let config = PlannerConfig::new().with_reset_delay(Duration::ZERO);
     let mut hasty = Planner::new(config, &Failing);
     assert_eq!(delays(&mut hasty, [RESET, RESET]), [1, 1]);
-    let config = config.max_delay(Duration::ZERO);
+    let config = config.with_max_delay(Duration::from_millis(1)).unwrap();
     let plan = connect(Planner::new(config, &Failing).next(at(0), RESET));
     assert_eq!(plan.delay, Duration::from_millis(1));
     assert_eq!(
@@ -347,4 +346,46 @@ fn rfc6120_4_3_5_staggering_uses_the_whole_window() {
         stagger(&HIGHEST, Duration::MAX),
         Duration::from_millis(u64::MAX)
     );
+}
+
+#[test]
+fn a_setting_that_cannot_be_kept_is_refused_and_none_is_changed() {
+    let config = PlannerConfig::new();
+    for given in [Duration::ZERO, Duration::from_nanos(999_999)] {
+        let error = config.with_max_delay(given).unwrap_err();
+        assert_eq!(error.given, given);
+        assert!(error.to_string().contains("at least 1 ms"), "{error}");
+    }
+    let least = config.with_max_delay(Duration::from_millis(1)).unwrap();
+    assert_eq!(least.max_delay, Duration::from_millis(1));
+}
+
+/// How the planner answers each kind of stream error, on a stream that was established and on one
+/// that was not.
+#[test]
+fn each_stream_error_of_the_peer_leads_to_its_plan() {
+    let target = |established: bool, error| {
+        let mut planner = planner(seeded(8));
+        if established {
+            let _ = planner.next(at(0), Outcome::Established);
+        }
+        match planner.next(at(1), Outcome::Closed(Disconnect::StreamError(error))) {
+            Plan::Connect(connect) => Ok((connect.target, connect.resumption)),
+            Plan::GiveUp(why) => Err(why),
+            Plan::Keep => unreachable!("the connection is closed"),
+        }
+    };
+    let original = Ok((Target::Original, TlsResumption::Allowed));
+    let redirect = Ok((Target::Redirect, TlsResumption::Allowed));
+    for (error, before, after) in [
+        (PeerError::SeeOtherHost, redirect, redirect),
+        // `<system-shutdown/>` and its like.
+        (PeerError::Unavailable, original, original),
+        // `<host-unknown/>` and its like: the peer may be configured anew.
+        (PeerError::Refused, original, original),
+        (PeerError::Conflict, original, Err(GiveUp::Conflict)),
+    ] {
+        assert_eq!(target(false, error), before, "{error:?}");
+        assert_eq!(target(true, error), after, "{error:?}");
+    }
 }
