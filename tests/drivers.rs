@@ -13,6 +13,7 @@
     reason = "test code on real sockets and in real time"
 )]
 
+#[path = "it/harness/mod.rs"]
 mod common;
 
 #[allow(dead_code, reason = "its `main`")]

@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+#[path = "it/harness/mod.rs"]
 mod common;
 
 use std::sync::Arc;

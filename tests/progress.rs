@@ -12,6 +12,7 @@
     reason = "test code"
 )]
 
+#[path = "it/harness/mod.rs"]
 mod common;
 
 use std::alloc::System;

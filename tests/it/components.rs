@@ -1,0 +1,284 @@
+//! External components, in both roles (XEP-0114).
+
+use std::sync::Arc;
+
+use xmpp_stream::component::ComponentSecret;
+use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
+use xmpp_stream::jid::Jid;
+use xmpp_stream::stream::{Condition, Initiating, Receiving};
+use xmpp_stream::time::Instant;
+use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
+
+use crate::harness::pair::{FIXED, Pair, Side, tell};
+use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
+
+const START: Instant = Instant::from_millis(0);
+
+fn domain() -> Jid {
+    Jid::parse("plays.shakespeare.lit").unwrap()
+}
+
+fn secret(text: &str) -> ComponentSecret {
+    ComponentSecret::new(text.as_bytes())
+}
+
+fn component(text: &str) -> Arc<InitiatorConfig> {
+    InitiatorConfig::component(&domain())
+        .dangerous_plaintext(&FIXED)
+        .secret(secret(text))
+        .build()
+        .unwrap()
+}
+
+fn server() -> Arc<ResponderConfig> {
+    ResponderConfig::component(&FIXED)
+        .single_host(HostConfig::component(&domain(), secret("right")).build())
+        .dangerous_plaintext()
+}
+
+fn pair(initiator: Arc<InitiatorConfig>, responder: Arc<ResponderConfig>) -> Pair {
+    let mut pair = Pair::new(
+        Initiator::new(initiator, START),
+        Responder::new(responder, START),
+    );
+    pair.responder.app = Box::new(|_, _| {});
+    pair
+}
+
+fn told<N: Negotiation>(side: &Side<N>) -> Vec<String> {
+    side.events.iter().map(tell).collect()
+}
+
+fn error_of<N: Negotiation>(side: &Side<N>) -> Condition {
+    match side.close.as_ref().map(|close| close.reason().clone()) {
+        Some(CloseReason::StreamError { error, .. }) => error.condition(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn xep0114_3_header_handshake_and_nothing_else() {
+    let mut pair = pair(component("right"), server());
+    pair.settle();
+    assert_eq!(told(&pair.initiator), ["stream-opened", "established"]);
+    assert_eq!(told(&pair.responder), ["stream-opened", "established"]);
+    let (there, back) = (&pair.sent.0, &pair.sent.1);
+    let id = "0102030405060708090a0b0c0d0e0f10";
+    let handshake = secret("right").handshake(id);
+    assert_eq!(
+        String::from_utf8_lossy(there),
+        format!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
+             xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit' \
+             xml:lang='en'><handshake>{}</handshake>",
+            handshake.as_str()
+        )
+    );
+    assert_eq!(
+        String::from_utf8_lossy(back),
+        format!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
+             xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit' \
+             id='{id}' xml:lang='en'><handshake/>"
+        )
+    );
+    pair.initiator.machine.session().unwrap().close();
+    pair.finish();
+    assert_eq!(
+        (pair.initiator.code(), pair.responder.code()),
+        ("closed", "closed")
+    );
+}
+
+#[test]
+fn xep0114_3_a_wrong_secret_is_not_authorized() {
+    let mut pair = pair(component("wrong"), server());
+    pair.finish();
+    assert_eq!(
+        told(&pair.initiator),
+        ["stream-opened", "stream-error not-authorized"]
+    );
+    assert_eq!(told(&pair.responder), ["stream-opened"]);
+    assert_eq!(error_of(&pair.initiator), Condition::NotAuthorized);
+    assert_eq!(error_of(&pair.responder), Condition::NotAuthorized);
+}
+
+#[test]
+fn tls_from_the_first_byte_with_the_server_s_own_name() {
+    for version in [TLS12, TLS13] {
+        let setup = Setup::new(Crypto::Ring, version);
+        let client = ClientTls::new(Arc::new(pki().client(&setup)));
+        let tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
+        let initiator = |name: &str| {
+            InitiatorConfig::component(&domain())
+                .direct_tls(client.clone())
+                .secret(secret("right"))
+                .server_name(name)
+                .build()
+                .unwrap()
+        };
+        let host = HostConfig::component(&domain(), secret("right")).build();
+        let responder = ResponderConfig::component(&FIXED)
+            .single_host(host)
+            .direct_tls(tls);
+        let mut good = pair(initiator("localhost"), responder.clone());
+        good.settle();
+        assert!(told(&good.initiator).contains(&"established".to_string()));
+        assert_eq!(good.initiator.machine.tls().unwrap().alpn(), None);
+        // The component's own domain is not in the server's certificate.
+        let mut bad = pair(initiator("plays.shakespeare.lit"), responder);
+        bad.finish();
+        assert_eq!(bad.initiator.code(), "tls");
+        assert!(!String::from_utf8_lossy(&bad.sent.0).contains("handshake"));
+    }
+}
+
+/// A server fed by hand, behind the header.
+fn listening() -> (Side<Receiving>, String) {
+    let mut side = Side::new(Responder::new(server(), START), Box::new(|_, _| {}));
+    let header = "<stream:stream xmlns='jabber:component:accept' \
+        xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit'>";
+    let answer = say(&mut side, header);
+    let id = answer.split(" id='").nth(1).unwrap();
+    let id = id.split('\'').next().unwrap().to_string();
+    (side, id)
+}
+
+fn say<N: Negotiation>(side: &mut Side<N>, text: &str) -> String {
+    side.feed(text.as_bytes(), START);
+    side.drive(START);
+    String::from_utf8(side.take(usize::MAX)).unwrap()
+}
+
+#[test]
+fn xep0114_3_nothing_counts_before_the_handshake_and_there_is_one() {
+    let message = "<message from='plays.shakespeare.lit' to='a@shakespeare.lit'/>";
+    for (text, error) in [
+        (message, "<not-authorized"),
+        ("<handshake/>", "<not-authorized"),
+        ("<handshake>0</handshake>", "<not-authorized"),
+        ("<x xmlns='urn:example'/>", "<unsupported-stanza-type"),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>",
+            "<unsupported-stanza-type",
+        ),
+        (
+            "<db:result xmlns:db='jabber:server:dialback' from='a.lit' to='b.lit'>k</db:result>",
+            "<unsupported-stanza-type",
+        ),
+    ] {
+        let (mut side, _) = listening();
+        let answer = say(&mut side, text);
+        assert!(answer.contains(error), "{text}: {answer}");
+        assert!(!told(&side).contains(&"established".to_string()));
+    }
+    let (mut side, id) = listening();
+    let handshake = format!(
+        "<handshake> {} </handshake>",
+        secret("right").handshake(&id).as_str()
+    );
+    assert_eq!(say(&mut side, &handshake), "<handshake/>");
+    let answer = say(&mut side, &handshake);
+    assert!(answer.contains("<unsupported-stanza-type"), "{answer}");
+}
+
+#[test]
+fn xep0114_3_a_component_speaks_for_its_own_domain() {
+    for (addresses, error) in [
+        ("from='plays.shakespeare.lit' to='a@shakespeare.lit'", None),
+        (
+            "from='hamlet@plays.shakespeare.lit/x' to='a@shakespeare.lit'",
+            None,
+        ),
+        (
+            "from='shakespeare.lit' to='a@shakespeare.lit'",
+            Some("<invalid-from"),
+        ),
+        (
+            "from='sub.plays.shakespeare.lit' to='a@shakespeare.lit'",
+            Some("<invalid-from"),
+        ),
+        ("from='plays.shakespeare.lit'", Some("<improper-addressing")),
+        ("to='a@shakespeare.lit'", Some("<improper-addressing")),
+    ] {
+        let (mut side, id) = listening();
+        let handshake = format!(
+            "<handshake>{}</handshake>",
+            secret("right").handshake(&id).as_str()
+        );
+        say(&mut side, &handshake);
+        let answer = say(&mut side, &format!("<message {addresses}/>"));
+        match error {
+            None => assert!(told(&side).last().unwrap().starts_with("stanza")),
+            Some(error) => assert!(answer.contains(error), "{addresses}: {answer}"),
+        }
+    }
+    let mut pair = pair(component("right"), server());
+    pair.settle();
+    let mut session = pair.initiator.machine.session().unwrap();
+    for addresses in [
+        "from='shakespeare.lit' to='a.lit'",
+        "from='plays.shakespeare.lit'",
+        "",
+    ] {
+        let refused = session.send(&format!("<message {addresses}/>"));
+        assert_eq!(refused, Err(SendError::Addresses), "{addresses}");
+    }
+    session
+        .send("<message from='a@plays.shakespeare.lit' to='b@shakespeare.lit'/>")
+        .unwrap();
+    let mut session = pair.responder.machine.session().unwrap();
+    session
+        .send("<message from='b@shakespeare.lit' to='a@plays.shakespeare.lit'/>")
+        .unwrap();
+    pair.settle();
+    assert!(told(&pair.initiator).last().unwrap().starts_with("stanza"));
+    assert!(told(&pair.responder).last().unwrap().starts_with("stanza"));
+}
+
+#[test]
+fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
+    for (to, ns, error) in [
+        ("other.lit", "jabber:component:accept", "<host-unknown"),
+        (
+            "plays.shakespeare.lit",
+            "jabber:component:connect",
+            "<invalid-namespace",
+        ),
+        (
+            "plays.shakespeare.lit",
+            "jabber:server",
+            "<invalid-namespace",
+        ),
+    ] {
+        let mut side = Side::new(Responder::new(server(), START), Box::new(|_, _| {}));
+        let header = format!(
+            "<stream:stream xmlns='{ns}' xmlns:stream='http://etherx.jabber.org/streams' to='{to}'>"
+        );
+        let answer = say(&mut side, &header);
+        assert!(answer.contains(error), "{answer}");
+    }
+}
+
+/// A component that is fed by hand: the server's word counts once, and only in
+/// its turn.
+#[test]
+fn a_component_waits_for_the_answer() {
+    let header = "<stream:stream xmlns='jabber:component:accept' id='3BF96D32' \
+        xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
+    let mut side: Side<Initiating> = Side::new(
+        Initiator::new(component("right"), START),
+        Box::new(|_, _| {}),
+    );
+    side.drive(START);
+    side.take(usize::MAX);
+    let said = say(&mut side, header);
+    let proof = secret("right").handshake("3BF96D32");
+    assert_eq!(said, format!("<handshake>{}</handshake>", proof.as_str()));
+    assert!(side.machine.session().is_none());
+    say(&mut side, "<handshake/>");
+    assert!(side.machine.session().is_some());
+    let answer = say(&mut side, "<handshake/>");
+    assert!(answer.contains("<unsupported-stanza-type"));
+}

@@ -1,0 +1,118 @@
+//! Resource binding (RFC 6120 7): who is who afterwards.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rustls::crypto::SecureRandom;
+use xmpp_stream::config::ResponderConfig;
+use xmpp_stream::jid::Jid;
+use xmpp_stream::stream::BindError;
+use xmpp_stream::time::Instant;
+use xmpp_stream::{Decision, Responder};
+
+use crate::harness::hand::Hand;
+use crate::harness::lead::{
+    AUTH_ANONYMOUS, At, BIND, CLIENT_HEADER, Via, host, initiator_at, responder_at,
+};
+use crate::harness::pair::decide;
+use crate::harness::pki::TLS13;
+
+/// 6120-4.3.6-5: not who it asked to be, nor who it logged in as.
+#[test]
+fn rfc6120_7_7_1_2_a_client_is_who_the_server_says() {
+    let mut hand = initiator_at(Via::Plain, At::Binding);
+    hand.say(
+        "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+         <jid>guest-17@localhost/4db06f06-1ea4-11dc-aca3-000bcd821bfb</jid></bind></iq>",
+    );
+    assert_eq!(
+        hand.side.told().last().unwrap(),
+        "established guest-17@localhost/4db06f06-1ea4-11dc-aca3-000bcd821bfb"
+    );
+}
+
+/// 6120-4.3.6-2: no full address before. 6120-4.3.6-4: its resource is the one
+/// that was agreed on.
+#[test]
+fn rfc6120_4_3_6_3_the_address_is_made_of_whom_sasl_found_and_what_was_bound() {
+    let mut hand = responder_at(Via::StartTls(TLS13), At::Opened);
+    hand.side.app = Box::new(|machine, _| match machine.decision() {
+        Some(Decision::Password(password)) => {
+            assert_eq!(password.authzid(), Some("carol@localhost"));
+            password.accept("carol".into());
+        }
+        Some(Decision::Bind(bind)) => {
+            let identity = bind.identity().unwrap();
+            assert_eq!(identity.authcid, "carol");
+            assert_eq!(identity.authzid.as_deref(), Some("carol@localhost"));
+            let resource = bind.resource().unwrap();
+            let jid = Jid::from_parts(Some(&identity.authcid), "localhost", Some(resource));
+            bind.accept(jid.unwrap()).unwrap();
+        }
+        _ => {}
+    });
+    // carol@localhost, carol, secret
+    hand.say(
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>\
+         Y2Fyb2xAbG9jYWxob3N0AGNhcm9sAHNlY3JldA==</auth>",
+    );
+    hand.say(CLIENT_HEADER);
+    let established = |told: Vec<String>| told.iter().any(|event| event.starts_with("established"));
+    assert!(!established(hand.side.told()));
+    hand.say(
+        "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+         <resource>desk</resource></bind></iq>",
+    );
+    assert_eq!(
+        hand.side.told().last().unwrap(),
+        "established carol@localhost/desk"
+    );
+}
+
+/// The randomness of an operating system.
+fn random() -> &'static dyn SecureRandom {
+    rustls::crypto::ring::default_provider().secure_random
+}
+
+/// 6120-7.7.2.2-1: overriding a resource that is taken, or refusing it; ending
+/// the other stream is that stream's `fail`.
+#[test]
+fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
+    let mut seen: Vec<String> = Vec::new();
+    for _ in 0..20 {
+        let config = ResponderConfig::server(random())
+            .single_host(host(Via::Plain))
+            .dangerous_plaintext();
+        let machine = Responder::new(config, Instant::from_millis(0));
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let log = asked.clone();
+        let app = move |machine: &mut Responder| match machine.decision() {
+            Some(Decision::Bind(bind)) if log.borrow().is_empty() => {
+                log.borrow_mut().push(bind.generated().to_string());
+                bind.refuse(BindError::Conflict);
+            }
+            Some(Decision::Bind(bind)) => {
+                let resource = bind.generated().to_string();
+                log.borrow_mut().push(resource.clone());
+                let jid = Jid::from_parts(Some("guest"), "localhost", Some(&resource));
+                bind.accept(jid.unwrap()).unwrap();
+            }
+            _ => decide(machine),
+        };
+        let mut hand = Hand::new(machine, Box::new(move |machine, _| app(machine)));
+        for text in [CLIENT_HEADER, AUTH_ANONYMOUS, CLIENT_HEADER, BIND] {
+            hand.say(text);
+        }
+        assert!(hand.said().contains("<conflict "));
+        hand.say(BIND);
+        let asked = asked.borrow().clone();
+        let jid = format!("<jid>guest@localhost/{}</jid>", asked[1]);
+        assert!(hand.said().contains(&jid));
+        for resource in asked {
+            assert_eq!(resource.len(), 32, "128 bits");
+            assert!(!seen.contains(&resource), "{resource}");
+            seen.push(resource);
+        }
+    }
+    assert_eq!(seen.len(), 40);
+}

@@ -1,0 +1,247 @@
+//! SASL (RFC 6120 6): EXTERNAL, authorization identities, channel binding.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::ClientConnection;
+use xmpp_stream::config::{ConfigError, Credentials, InitiatorConfig, ResponderConfig};
+use xmpp_stream::jid::Jid;
+use xmpp_stream::sasl::{Authzid, MechanismName, MechanismSet, Password, Policy, Username};
+use xmpp_stream::time::Instant;
+use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::{Decision, Initiator, Responder};
+
+use super::starttls;
+use crate::harness::hand::Hand;
+use crate::harness::lead::{
+    At, CLIENT_HEADER, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS, Via, peer_server,
+    responder_at,
+};
+use crate::harness::pair::{FIXED, Pair, client, decide, host_with, server};
+use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+
+/// A server that asks for certificates and offers everything.
+fn external_server(version: Version) -> Arc<ResponderConfig> {
+    let setup = Setup::new(Crypto::Ring, version);
+    let tls = pki().server_with_client_auth(&setup, Leaf::Valid);
+    let mechanisms = MechanismSet::scram()
+        .with(MechanismName::External)
+        .with(MechanismName::Plain);
+    ResponderConfig::server(&FIXED)
+        .single_host(host_with(Some(ServerTls::new(Arc::new(tls))), mechanisms))
+        .starttls()
+}
+
+/// What it offers to a client.
+fn offered(version: Version, client: rustls::ClientConfig) -> Vec<String> {
+    let machine = Responder::new(external_server(version), Instant::from_millis(0));
+    let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
+    hand.say(CLIENT_HEADER);
+    hand.say(STARTTLS);
+    hand.said();
+    hand.secure(ClientConnection::new(Arc::new(client), name("localhost")).unwrap());
+    hand.say(CLIENT_HEADER);
+    hand.said()
+        .split("<mechanism>")
+        .skip(1)
+        .map(|rest| rest.split('<').next().unwrap().to_string())
+        .collect()
+}
+
+/// 6120-6.3.4-3: and it is the first.
+#[test]
+fn rfc6120_6_3_4_2_external_is_offered_to_who_showed_a_certificate() {
+    for version in [TLS12, TLS13] {
+        let setup = Setup::new(Crypto::Ring, version);
+        let with = offered(version, pki().client_with_certificate(&setup));
+        assert_eq!(
+            with.first().map(String::as_str),
+            Some("EXTERNAL"),
+            "{with:?}"
+        );
+        let without = offered(version, pki().client(&setup));
+        assert!(!without.contains(&"EXTERNAL".to_string()), "{without:?}");
+        assert_eq!(with[1..], without, "the rest is the same");
+    }
+}
+
+/// 6120-6.4.2-1: an empty initial response is `=`. 6120-13.8.4-1,
+/// 6120-13.6-1.
+#[test]
+fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
+    for version in [TLS12, TLS13] {
+        let setup = Setup::new(Crypto::Ring, version);
+        let tls = ClientTls::new(Arc::new(pki().client_with_certificate(&setup)));
+        let config = InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap())
+            .starttls(tls)
+            .credentials(Credentials::External { authzid: None })
+            .build()
+            .unwrap();
+        let start = Instant::from_millis(0);
+        let responder = Responder::new(external_server(version), start);
+        let mut pair = Pair::new(Initiator::new(config.clone(), start), responder);
+        pair.settle();
+        for told in [pair.initiator.told(), pair.responder.told()] {
+            assert!(
+                told.contains(&"authenticated EXTERNAL alice".into()),
+                "{told:?}"
+            );
+            assert!(told.contains(&"established alice@localhost/desk".into()));
+        }
+
+        let mut hand = Hand::new(Initiator::new(config, start), Box::new(|_, _| {}));
+        for text in [SERVER_HEADER, OFFER_STARTTLS] {
+            hand.say(text);
+        }
+        hand.said();
+        hand.say(PROCEED);
+        hand.secure(peer_server(version));
+        hand.say(SERVER_HEADER);
+        hand.said();
+        // Not the first here, and chosen all the same.
+        hand.say(
+            "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+             <mechanism>SCRAM-SHA-256</mechanism><mechanism>EXTERNAL</mechanism>\
+             </mechanisms></stream:features>",
+        );
+        assert_eq!(
+            hand.said(),
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>"
+        );
+    }
+}
+
+/// Between two machines, in the clear, where it can be read.
+#[test]
+fn rfc6120_6_3_5_1_no_white_space_stands_around_sasl() {
+    let start = Instant::from_millis(0);
+    let mut pair = Pair::new(
+        Initiator::new(client(None), start),
+        Responder::new(server(None), start),
+    );
+    pair.settle();
+    let (there, back) = (&pair.sent.0, &pair.sent.1);
+    for (sent, first, last) in [
+        (there, "<auth ", "</response>"),
+        (back, "<challenge ", "</success>"),
+    ] {
+        let text = String::from_utf8_lossy(sent);
+        let start = text.find(first).expect(first);
+        let end = text.find(last).expect(last) + last.len();
+        let sasl = &text[start..end];
+        assert!(sasl.contains("></") || sasl.contains("><"), "{sasl}");
+        let between = sasl.split('<').filter_map(|tag| tag.split_once('>'));
+        for (_, text) in between {
+            assert!(!text.contains([' ', '\n', '\r', '\t']), "{sasl}");
+        }
+        assert!(text[..start].ends_with('>'), "{text}");
+    }
+}
+
+/// 6120-13.8.1-1, 6120-13.9.4-2: both sides can, so both do, with the best
+/// binding there is. No password is to be seen.
+#[test]
+fn rfc6120_13_8_1_2_channel_binding_is_used_where_both_sides_have_it() {
+    for version in [TLS12, TLS13] {
+        let mut pair = starttls::pair(version);
+        pair.settle();
+        for told in [pair.initiator.told(), pair.responder.told()] {
+            let event = told.iter().find(|event| event.starts_with("authenticated"));
+            let event = event.expect("authenticated");
+            assert!(event.starts_with("authenticated SCRAM-SHA-"), "{event}");
+            assert!(event.ends_with("-PLUS alice"), "{event}");
+        }
+    }
+}
+
+fn alice(authzid: Option<&str>) -> Credentials {
+    Credentials::Password {
+        username: Username::ascii("alice").unwrap(),
+        password: Password::ascii("secret").unwrap(),
+        keys: None,
+        authzid: authzid.map(|authzid| Authzid::new(authzid).unwrap()),
+    }
+}
+
+fn config(authzid: Option<&str>) -> Result<Arc<InitiatorConfig>, ConfigError> {
+    let setup = Setup::new(Crypto::Ring, TLS13);
+    InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap())
+        .starttls(ClientTls::new(Arc::new(pki().client(&setup))))
+        .credentials(alice(authzid))
+        .sasl(Policy::new().allow_plain())
+        .build()
+}
+
+/// The initial response to an offer of this mechanism alone.
+fn initial(authzid: Option<&str>, mechanism: &str) -> String {
+    let machine = Initiator::new(config(authzid).unwrap(), Instant::from_millis(0));
+    let mut hand = Hand::new(machine, Box::new(|_, _| {}));
+    for text in [SERVER_HEADER, OFFER_STARTTLS] {
+        hand.say(text);
+    }
+    hand.said();
+    hand.say(PROCEED);
+    hand.secure(peer_server(TLS13));
+    hand.say(SERVER_HEADER);
+    hand.said();
+    hand.say(format!(
+        "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+         <mechanism>{mechanism}</mechanism></mechanisms></stream:features>"
+    ));
+    let auth = hand.said();
+    let data = auth.split('>').nth(1).unwrap().split('<').next().unwrap();
+    String::from_utf8(STANDARD.decode(data).unwrap()).unwrap()
+}
+
+/// 6120-6.3.8-2: and nothing where there is no other.
+#[test]
+fn rfc6120_6_3_8_1_the_entity_to_act_as_is_named() {
+    let other = Some("carol@localhost");
+    assert_eq!(initial(other, "PLAIN"), "carol@localhost\0alice\0secret");
+    let scram = initial(other, "SCRAM-SHA-256");
+    assert!(scram.contains(",a=carol@localhost,n=alice,r="), "{scram}");
+    assert_eq!(initial(None, "PLAIN"), "\0alice\0secret");
+    let scram = initial(None, "SCRAM-SHA-256");
+    assert!(scram.contains(",,n=alice,r="), "{scram}");
+}
+
+#[test]
+fn rfc6120_6_3_8_3_a_client_acts_as_a_bare_address() {
+    assert!(config(Some("carol@localhost")).is_ok());
+    for authzid in ["carol@localhost/desk", "localhost", "@", "carol"] {
+        assert_eq!(
+            config(Some(authzid)).err(),
+            Some(ConfigError::Authzid),
+            "{authzid}"
+        );
+    }
+}
+
+/// 6120-6.3.8-5: whom the peer may act as is the application's to say.
+#[test]
+fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
+    for (sent, told) in [("", None), ("carol@localhost", Some("carol@localhost"))] {
+        let mut hand = responder_at(Via::StartTls(TLS13), At::Opened);
+        hand.side.app = Box::new(move |machine, _| {
+            if let Some(Decision::Password(password)) = machine.decision() {
+                assert_eq!(password.authzid(), told);
+                match told {
+                    None => password.accept("alice".into()),
+                    Some(_) => password.reject(xmpp_stream::sasl::Condition::InvalidAuthzid),
+                }
+            }
+        });
+        let data = STANDARD.encode(format!("{sent}\0alice\0secret"));
+        hand.say(format!(
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{data}</auth>"
+        ));
+        let said = hand.said();
+        assert_eq!(said.starts_with("<success "), told.is_none(), "{said}");
+        assert_eq!(
+            said.contains("<invalid-authzid/>"),
+            told.is_some(),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! STARTTLS and the certificates of either side (RFC 6120 5, 13.7).
+
+use std::sync::Arc;
+
+use rustls::ClientConnection;
+use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::reset::{Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Target};
+use xmpp_stream::sasl::Decoy;
+use xmpp_stream::time::Instant;
+use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::{Decision, Initiator, Responder};
+
+use crate::harness::hand::Hand;
+use crate::harness::lead::{At, PROCEED, STARTTLS, Via, responder_at};
+use crate::harness::pair::{FIXED, Pair, client, decide, host_with, server};
+use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+
+/// alice and her server, over STARTTLS.
+pub fn pair(version: Version) -> Pair {
+    let start = Instant::from_millis(0);
+    let setup = Setup::new(Crypto::Ring, version);
+    let client_tls = ClientTls::new(Arc::new(pki().client(&setup)));
+    let server_tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
+    Pair::new(
+        Initiator::new(client(Some(client_tls)), start),
+        Responder::new(server(Some(server_tls)), start),
+    )
+}
+
+/// The types of the records that `bytes` consist of.
+fn records(mut bytes: &[u8]) -> Vec<u8> {
+    let mut types = Vec::new();
+    while let [kind, 3, 1..=3, high, low, rest @ ..] = bytes {
+        types.push(*kind);
+        bytes = &rest[usize::from(*high) << 8 | usize::from(*low)..];
+    }
+    assert!(bytes.is_empty(), "no record: {bytes:x?}");
+    types
+}
+
+/// What a side sent up to and with `last`, and the records behind it.
+fn split<'a>(sent: &'a [u8], last: &str) -> (&'a str, Vec<u8>) {
+    let at = sent
+        .windows(last.len())
+        .position(|window| window == last.as_bytes())
+        .expect(last);
+    let (clear, tls) = sent.split_at(at + last.len());
+    (std::str::from_utf8(clear).unwrap(), records(tls))
+}
+
+/// A stream over STARTTLS from its first byte to its last, and what went over
+/// the wire.
+fn transcript(version: Version) -> (Vec<u8>, Vec<u8>) {
+    let mut pair = pair(version);
+    pair.settle();
+    for _ in 0..10 {
+        let session = &mut pair.initiator.machine.session().unwrap();
+        session
+            .send("<message><body>hello</body></message>")
+            .unwrap();
+        let session = &mut pair.responder.machine.session().unwrap();
+        session
+            .send("<message><body>hello</body></message>")
+            .unwrap();
+        pair.settle();
+    }
+    pair.responder.machine.session().unwrap().close();
+    pair.finish();
+    assert_eq!(
+        (pair.initiator.code(), pair.responder.code()),
+        ("closed", "closed")
+    );
+    pair.sent
+}
+
+/// 6120-5.4.2.3-1: TLS begins behind the `>`.
+#[test]
+fn rfc6120_5_3_3_1_no_white_space_stands_around_starttls() {
+    for version in [TLS12, TLS13] {
+        let (there, back) = transcript(version);
+        let (clear, tls) = split(&there, STARTTLS);
+        assert!(clear.ends_with(&[">", STARTTLS].concat()), "{clear}");
+        assert!(!tls.is_empty());
+        let (clear, tls) = split(&back, PROCEED);
+        assert!(
+            clear.ends_with(&["</stream:features>", PROCEED].concat()),
+            "{clear}"
+        );
+        assert!(!tls.is_empty());
+    }
+}
+
+/// To the last byte, the end of the stream included.
+#[test]
+fn rfc6120_5_4_3_1_7_behind_starttls_there_are_records_alone() {
+    for version in [TLS12, TLS13] {
+        let (there, back) = transcript(version);
+        for (_, types) in [split(&there, STARTTLS), split(&back, PROCEED)] {
+            assert!(
+                types.iter().all(|kind| (20..=23).contains(kind)),
+                "{types:?}"
+            );
+            let mut data = types.iter().filter(|kind| **kind == 23);
+            assert!(data.nth(10).is_some(), "{types:?}");
+        }
+    }
+}
+
+/// 6120-5.3.5-2, 3920bis-draft-1, 3920bis-draft-3: in TLS 1.2 whatever is a
+/// handshake can be told from outside, and behind Finished there is none.
+#[test]
+fn rfc6120_5_3_5_4_no_handshake_is_ever_begun_behind_the_first() {
+    let (there, back) = transcript(TLS12);
+    for (_, types) in [split(&there, STARTTLS), split(&back, PROCEED)] {
+        let (_, protected) = types.split_at(types.iter().position(|kind| *kind == 20).unwrap());
+        // ChangeCipherSpec, Finished, data, close_notify.
+        assert_eq!(protected[..2], [20, 22]);
+        assert_eq!(*protected.last().unwrap(), 21);
+        let data = &protected[2..protected.len() - 1];
+        assert!(data.iter().all(|kind| *kind == 23), "{types:?}");
+    }
+}
+
+/// Two hosts on one port, each with a certificate of its own.
+#[test]
+fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
+    let host = |domain: &str| -> Arc<HostConfig> {
+        let leaf = match domain {
+            "wrong.example" => Leaf::WrongHost,
+            _ => Leaf::Valid,
+        };
+        let tls = pki().server(&Setup::new(Crypto::Ring, TLS13), leaf);
+        let host = HostConfig::builder(domain, Decoy::new(&[7; 32], 4096));
+        host.tls(ServerTls::new(Arc::new(tls))).build().unwrap()
+    };
+    for domain in ["wrong.example", "localhost"] {
+        let config = ResponderConfig::server(&FIXED).starttls();
+        let machine = Responder::new(config, Instant::from_millis(0));
+        let mut hand = Hand::new(
+            machine,
+            Box::new(move |machine, _| match machine.decision() {
+                Some(Decision::Host(question)) => {
+                    let to = question.to().unwrap().domain().to_string();
+                    question.serve(host(&to));
+                }
+                _ => decide(machine),
+            }),
+        );
+        hand.say(format!(
+            "<stream:stream xmlns='jabber:client' \
+             xmlns:stream='http://etherx.jabber.org/streams' to='{domain}' version='1.0'>"
+        ));
+        let said = hand.said();
+        assert!(said.contains(&format!(" from='{domain}' ")), "{said}");
+        hand.say(STARTTLS);
+        assert_eq!(hand.said(), PROCEED);
+        // The client asks for no other name, and verifies this one.
+        let mut config = pki().client(&Setup::new(Crypto::Ring, TLS13));
+        config.enable_sni = false;
+        hand.secure(ClientConnection::new(Arc::new(config), name(domain)).unwrap());
+        assert!(hand.tls_error().is_none(), "{:?}", hand.tls_error());
+        assert!(hand.side.machine.tls().is_some(), "{domain}");
+    }
+}
+
+/// A server that asks for a certificate gets one of nobody it knows.
+#[test]
+fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
+    for version in [TLS12, TLS13] {
+        let setup = Setup::new(Crypto::Ring, version);
+        let tls = ServerTls::new(Arc::new(pki().server_with_client_auth(&setup, Leaf::Valid)));
+        let mechanisms = xmpp_stream::sasl::MechanismSet::scram();
+        let config = ResponderConfig::server(&FIXED)
+            .single_host(host_with(Some(tls), mechanisms))
+            .starttls();
+        let responder = Responder::new(config, Instant::from_millis(0));
+
+        let stranger = pki().identity(Leaf::Untrusted);
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(setup.provider.clone()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(pki().roots())
+            .with_client_auth_cert(stranger.chain.clone(), stranger.key())
+            .unwrap();
+        let config = client(Some(ClientTls::new(Arc::new(config))));
+        let mut pair = Pair::new(Initiator::new(config, Instant::from_millis(0)), responder);
+        pair.finish();
+        assert_eq!(pair.responder.code(), "tls", "{version:?}");
+        let told = pair.responder.told();
+        assert!(
+            !told.iter().any(|event| event.starts_with("tls ")),
+            "{told:?}"
+        );
+        // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was said.
+        let (_, types) = split(&pair.sent.1, PROCEED);
+        assert!(!types.is_empty());
+    }
+}
+
+/// 6120-4.9.3.19-6, 6120-4.9.3.19-7: the same `to`, and a certificate for the
+/// original name, whatever the host was called.
+#[test]
+fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
+    for (leaf, established) in [(Leaf::Valid, true), (Leaf::WrongHost, false)] {
+        let setup = Setup::new(Crypto::Ring, TLS13);
+        let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
+        let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
+        let redirected = Ended::StreamError(Complaint::SeeOtherHost);
+        let now = Instant::from_millis(0);
+        let Plan::Connect(plan) = planner.next(now, Outcome::Closed(redirected)) else {
+            panic!("no connection");
+        };
+        assert_eq!(plan.target, Target::Redirect);
+        let initiator = Initiator::new(first.again(&plan), now);
+        let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
+        let mut pair = Pair::new(initiator, Responder::new(server(Some(tls)), now));
+        pair.settle();
+        let (clear, _) = split(&pair.sent.0, STARTTLS);
+        assert!(clear.contains(" to='localhost' "), "{clear}");
+        assert_eq!(pair.initiator.machine.session().is_some(), established);
+        if !established {
+            pair.finish();
+            assert_eq!(pair.initiator.code(), "tls");
+        }
+    }
+}
+
+/// RFC 9325 3.1.1: nothing below TLS 1.2.
+#[test]
+fn rfc6120_13_9_5_1_old_versions_are_not_spoken() {
+    // A ClientHello of TLS 1.0, 1.1 or SSL 3.0 with one cipher suite, and one
+    // of SSL 2.0.
+    let hello = |minor: u8| {
+        let mut body = vec![3, minor];
+        body.extend([7; 32]);
+        body.extend([0, 0, 2, 0xc0, 0x2f, 1, 0]);
+        let length = u8::try_from(body.len()).unwrap();
+        let mut record = vec![22, 3, 1, 0, 4 + length, 1, 0, 0, length];
+        record.extend(body);
+        record
+    };
+    let ssl2 = vec![0x80, 0x2e, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10];
+    for (hello, code) in [
+        (hello(0), "tls"),
+        (hello(1), "tls"),
+        (hello(2), "tls"),
+        // No record at all.
+        (ssl2, "plaintext-after-starttls"),
+    ] {
+        for version in [TLS12, TLS13] {
+            let mut hand = responder_at(Via::StartTls(version), At::BeforeTls);
+            hand.say(STARTTLS);
+            assert_eq!(hand.said(), PROCEED);
+            hand.raw(&hello);
+            let answer = records(&hand.raw_said());
+            assert!(
+                matches!(answer[..], [] | [21]),
+                "more than an alert: {answer:?}"
+            );
+            hand.run_out();
+            assert_eq!(hand.end().0, code);
+        }
+    }
+}

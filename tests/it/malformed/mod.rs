@@ -1,0 +1,247 @@
+//! Malformed and misplaced input in every phase of both roles: each gets the
+//! stream error RFC 6120 names, then the end; nothing hangs and nothing is
+//! accepted. And the spellings that are unusual and legal. Everything is fed
+//! whole and byte by byte, with the same result.
+
+mod legal;
+mod rows;
+
+use rows::{NO_PROCEED, OUT_OF_TURN, bad_content, bad_headers, bad_hosts};
+use xmpp_stream::stream::Condition::{self, HostUnknown, PolicyViolation};
+use xmpp_stream::{Manner, Negotiation};
+
+use crate::harness::hand::Hand;
+use crate::harness::lead::{At, Via, initiator_at, responder_at};
+use crate::harness::pki::TLS13;
+
+#[test]
+fn malformed_headers_are_refused_in_every_phase_that_awaits_one() {
+    for at in At::PLAIN.into_iter().filter(|at| at.awaits_header()) {
+        for (input, condition) in bad_headers() {
+            refused(|| responder_at(Via::Plain, at), at, &input, condition);
+            refused(|| initiator_at(Via::Plain, at), at, &input, condition);
+        }
+        for (input, condition) in bad_hosts() {
+            refused(|| responder_at(Via::Plain, at), at, &input, condition);
+        }
+    }
+}
+
+#[test]
+fn malformed_content_is_refused_in_every_phase() {
+    for at in At::PLAIN
+        .into_iter()
+        .filter(|at| !at.awaits_header() && *at != At::Closing)
+    {
+        for (input, condition) in bad_content() {
+            refused(|| responder_at(Via::Plain, at), at, &input, condition);
+            refused(|| initiator_at(Via::Plain, at), at, &input, condition);
+        }
+    }
+}
+
+#[test]
+fn malformed_content_is_refused_before_tls() {
+    let via = Via::StartTls(TLS13);
+    let at = At::BeforeTls;
+    for (input, condition) in bad_content() {
+        refused(|| responder_at(via, at), at, &input, condition);
+        refused(|| initiator_at(via, at), at, &input, condition);
+    }
+}
+
+/// One of each kind: what is read inside TLS is read by the same layer.
+#[test]
+fn malformed_input_is_refused_inside_tls() {
+    let via = Via::StartTls(TLS13);
+    for (input, condition) in bad_headers().into_iter().step_by(7) {
+        refused(
+            || responder_at(via, At::Secured),
+            At::Secured,
+            &input,
+            condition,
+        );
+        refused(
+            || initiator_at(via, At::Secured),
+            At::Secured,
+            &input,
+            condition,
+        );
+    }
+    for (input, condition) in bad_content().into_iter().step_by(9) {
+        for at in [At::Opened, At::Established] {
+            refused(|| responder_at(via, at), at, &input, condition);
+            refused(|| initiator_at(via, at), at, &input, condition);
+        }
+    }
+}
+
+/// 6120-4.3.5-6, 6120-7.1-3, 6120-4.9.3.12-1, 6120-4.9.3.24-1.
+#[test]
+fn elements_out_of_turn_are_refused() {
+    for (role, phases, input, condition) in OUT_OF_TURN {
+        for at in phases.iter().copied() {
+            match role {
+                "responder" => refused(
+                    || responder_at(Via::Plain, at),
+                    at,
+                    input.as_bytes(),
+                    condition,
+                ),
+                _ => refused(
+                    || initiator_at(Via::Plain, at),
+                    at,
+                    input.as_bytes(),
+                    condition,
+                ),
+            }
+        }
+    }
+}
+
+/// The answer to `<starttls/>` is `<proceed/>` or `<failure/>`, and `<proceed/>`
+/// is empty (6120-5.4.2.1-2).
+#[test]
+fn what_is_no_answer_to_starttls_is_refused() {
+    for (input, condition) in NO_PROCEED {
+        let hand = || initiator_at(Via::StartTls(TLS13), At::BeforeTls);
+        refused(hand, At::BeforeTls, input.as_bytes(), condition);
+    }
+}
+
+/// 6120-4.4-3: the own closing tag is out, so no error can follow; the end
+/// still says what it was.
+#[test]
+fn malformed_content_behind_the_own_closing_tag_ends_the_stream_silently() {
+    for (input, condition) in bad_content() {
+        let outcome = |chunk| {
+            let mut outcomes = Vec::new();
+            let mut hand = responder_at(Via::Plain, At::Closing);
+            outcomes.push(end_silently(&mut hand, chunk, &input));
+            let mut hand = initiator_at(Via::Plain, At::Closing);
+            outcomes.push(end_silently(&mut hand, chunk, &input));
+            outcomes
+        };
+        let whole = outcome(usize::MAX);
+        assert_eq!(whole, outcome(1), "{}", show(&input));
+        for code in whole {
+            let expected = match condition {
+                _ if is_element(&input) => "closed",
+                PolicyViolation => "limit",
+                _ => "not-well-formed",
+            };
+            assert_eq!(code, expected, "{} {condition}", show(&input));
+        }
+    }
+}
+
+fn end_silently<N: Negotiation>(hand: &mut Hand<N>, chunk: usize, input: &[u8]) -> &'static str {
+    let events = hand.side.events.len();
+    hand.chunk = chunk;
+    hand.say(input);
+    if hand.side.close.is_none() {
+        hand.say("</stream:stream>");
+    }
+    assert_eq!(hand.said(), "", "{}", show(input));
+    let told: Vec<_> = hand
+        .told_since(events)
+        .into_iter()
+        .filter(|e| e != "keepalive")
+        .collect();
+    assert_eq!(told, [""; 0], "{}", show(input));
+    hand.run_out();
+    hand.end().0
+}
+
+/// Whether it is an element that cannot stand there, not a fault.
+fn is_element(input: &[u8]) -> bool {
+    const ELEMENTS: [&[u8]; 8] = [
+        b"<stream:stream/>",
+        b"<stream:stream xmlns='jabber:client'",
+        b"<message xmlns='jabber:server'/>",
+        b"<message xmlns=''/>",
+        b"<c:message",
+        b"<pubsub/>",
+        b"<Message/>",
+        b"<stream:hello/>",
+    ];
+    ELEMENTS.iter().any(|element| input.starts_with(element))
+}
+
+/// Feeds it whole and byte by byte, and looks at the answer.
+fn refused<N: Negotiation>(hand: impl Fn() -> Hand<N>, at: At, input: &[u8], condition: Condition) {
+    let whole = answer(hand(), usize::MAX, input);
+    let bytes = answer(hand(), 1, input);
+    let about = format!("{at:?}: {}", show(input));
+    assert_eq!(whole, bytes, "chunks matter, {about}");
+    let Answer {
+        text,
+        told,
+        code,
+        manner,
+        slept,
+    } = whole;
+    let error = format!(
+        "<stream:error><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>\
+         </stream:stream>"
+    );
+    let header = text
+        .strip_suffix(&error)
+        .unwrap_or_else(|| panic!("{about}: expected {condition}, got {text:?}"));
+    // 4.9.1.2: an answer of its own, with a header of its own.
+    let alone = header.starts_with("<?xml version='1.0'?><stream:stream ")
+        && header.ends_with('>')
+        && header.matches('<').count() == 2;
+    let due = at.awaits_header() && std::any::type_name::<N>().contains("Receiving");
+    assert!(
+        if due { alone } else { header.is_empty() },
+        "{about}: {text:?}"
+    );
+    assert!(
+        told.iter()
+            .all(|event| event == "keepalive" || condition == HostUnknown),
+        "{about}: {told:?}"
+    );
+    assert!(
+        ["not-well-formed", "limit", "stream-error"].contains(&code),
+        "{about}: {code}"
+    );
+    assert_eq!(code == "limit", condition == PolicyViolation, "{about}");
+    assert_eq!(manner, Manner::Graceful, "{about}");
+    assert!(slept <= 10.0, "{about}: it took {slept} s");
+}
+
+#[derive(Debug, PartialEq)]
+struct Answer {
+    text: String,
+    told: Vec<String>,
+    code: &'static str,
+    manner: Manner,
+    slept: f64,
+}
+
+/// What a machine answers, from a peer that says nothing else.
+fn answer<N: Negotiation>(mut hand: Hand<N>, chunk: usize, input: &[u8]) -> Answer {
+    let events = hand.side.events.len();
+    hand.chunk = chunk;
+    hand.say(input);
+    let text = hand.said();
+    let start = hand.now;
+    hand.run_out();
+    assert_eq!(hand.said(), "", "a last word behind the last word");
+    Answer {
+        text,
+        told: hand.told_since(events),
+        code: hand.end().0,
+        manner: hand.end().1,
+        slept: hand.now.saturating_duration_since(start).as_secs_f64(),
+    }
+}
+
+fn show(input: &[u8]) -> String {
+    let text = String::from_utf8_lossy(input);
+    text.chars()
+        .take(120)
+        .flat_map(char::escape_debug)
+        .collect()
+}

@@ -1,0 +1,330 @@
+//! The initiating entity.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use xmpp_stream::close::AuthenticationFailure;
+use xmpp_stream::config::{Credentials, InitiatorConfig};
+use xmpp_stream::jid::Jid;
+use xmpp_stream::sasl::{self, Condition, Hash, Password, Username};
+use xmpp_stream::stream::Initiating;
+use xmpp_stream::time::Instant;
+use xmpp_stream::tls::{ClientTls, Verification};
+use xmpp_stream::{CloseReason, Initiator, Manner};
+
+use super::{TLS, auth, decoded, failure, offer, response};
+use crate::harness::hand::Hand;
+use crate::harness::lead::{
+    At, FOOTER, SERVER_HEADER, SUCCESS, Via, initiator_with, lead_initiator,
+};
+use crate::harness::pki::{Crypto, Setup, TLS13, pki};
+
+/// alice with her password, who may use PLAIN.
+fn alice(via: Via) -> Hand<Initiating> {
+    let mut hand = initiator_with(via, |config| config.sasl(policy(via)).credentials(secret()));
+    lead_initiator(&mut hand, via, At::Opened);
+    hand.said();
+    hand
+}
+
+fn policy(via: Via) -> sasl::Policy {
+    let policy = sasl::Policy::new().allow_plain();
+    match via {
+        Via::Plain => policy.dangerous_scram_to_unverified(),
+        _ => policy,
+    }
+}
+
+fn secret() -> Credentials {
+    Credentials::Password {
+        username: Username::ascii("alice").unwrap(),
+        password: Password::ascii("secret").unwrap(),
+        keys: None,
+        authzid: None,
+    }
+}
+
+fn refused_with(hand: &Hand<Initiating>) -> &AuthenticationFailure {
+    match hand.close().reason() {
+        CloseReason::AuthenticationFailed(failure) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rfc6120_6_3_3_2_the_choice_is_ours() {
+    for names in [
+        ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "X-HELLO"],
+        ["X-HELLO", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"],
+    ] {
+        let mut hand = alice(TLS);
+        hand.say(offer(&names));
+        assert!(hand.said().contains(" mechanism='SCRAM-SHA-256'>"));
+    }
+}
+
+#[test]
+fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
+    let mut hand = alice(TLS);
+    hand.say(offer(&["PLAIN"]));
+    assert_eq!(decoded(&hand.said(), "auth"), "\0alice\0secret");
+
+    let mut hand = alice(Via::Plain);
+    hand.say(offer(&["PLAIN"]));
+    assert_eq!(hand.said(), FOOTER);
+    hand.part();
+    assert!(matches!(
+        refused_with(&hand),
+        AuthenticationFailure::NoMechanism(_)
+    ));
+
+    // Encrypted, and nobody knows by whom.
+    let tls = ClientTls::new(Arc::new(pki().client(&Setup::new(Crypto::Ring, TLS13))))
+        .verification(Verification::Deferred);
+    let config = InitiatorConfig::client(&Jid::parse("alice@localhost").unwrap())
+        .starttls(tls)
+        .sasl(policy(TLS))
+        .credentials(secret())
+        .build()
+        .unwrap();
+    for names in [&["PLAIN"][..], &["SCRAM-SHA-256", "PLAIN"]] {
+        let machine = Initiator::new(config.clone(), Instant::from_millis(0));
+        let mut hand = Hand::new(machine, Box::new(|_, _| {}));
+        lead_initiator(&mut hand, TLS, At::Opened);
+        hand.said();
+        hand.say(offer(names));
+        assert_eq!(hand.said(), FOOTER, "{names:?}");
+    }
+}
+
+#[test]
+fn rfc6120_6_4_6_6_success_without_a_proof_is_refused() {
+    // Right away, and behind a challenge.
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256"]));
+    hand.said();
+    hand.say(SUCCESS);
+    unproven(&mut hand);
+
+    let forged = STANDARD.encode("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    for data in ["", "=", "dj0=", "ZT1vdGhlci1lcnJvcg==", forged.as_str()] {
+        let mut hand = alice(TLS);
+        hand.say(offer(&["SCRAM-SHA-256"]));
+        let first = decoded(&hand.said(), "auth");
+        hand.say(challenge_to(&first));
+        assert!(hand.said().starts_with("<response "));
+        hand.say(format!(
+            "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</success>"
+        ));
+        unproven(&mut hand);
+    }
+}
+
+/// What a server that knows the salt, and not the password, asks.
+fn challenge_to(client_first: &str) -> String {
+    let nonce = client_first.split("r=").nth(1).unwrap();
+    let data = STANDARD.encode(format!("r={nonce}server,s=c2l4dGVlbiBvY3RldHMhIQ==,i=4096"));
+    format!("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</challenge>")
+}
+
+/// A closing tag, and no new stream.
+fn unproven(hand: &mut Hand<Initiating>) {
+    assert_eq!(hand.said(), FOOTER);
+    hand.part();
+    assert_eq!(hand.end(), ("authentication-failed", Manner::Graceful));
+    assert!(
+        !hand
+            .side
+            .told()
+            .iter()
+            .any(|event| event.starts_with("authenticated"))
+    );
+}
+
+#[test]
+fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256"]));
+    let first = decoded(&hand.said(), "auth");
+    // A whole exchange needs the server's arithmetic: let the acceptor do it.
+    let data = first.strip_prefix("n,,").or(first.strip_prefix("y,,"));
+    assert!(data.is_some(), "{first}");
+    let mut acceptor = sasl::ScramAcceptor::new(
+        Hash::Sha256,
+        sasl::AcceptorBinding::Absent,
+        sasl::Decoy::new(&[7; 32], 4096),
+        [1; 18],
+    );
+    let mut step = sasl::Acceptor::response(&mut acceptor, Some(first.as_bytes()));
+    let final_message = loop {
+        step = match step {
+            sasl::ServerStep::Ask(_) => sasl::Acceptor::provide(
+                &mut acceptor,
+                sasl::Answer::keys("alice".into(), crate::harness::pair::keys(Hash::Sha256)),
+            ),
+            sasl::ServerStep::Challenge(data) => {
+                let data = STANDARD.encode(data.as_bytes());
+                hand.say(format!(
+                    "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</challenge>"
+                ));
+                let answer = decoded(&hand.said(), "response");
+                sasl::Acceptor::response(&mut acceptor, Some(answer.as_bytes()))
+            }
+            sasl::ServerStep::Working => sasl::Acceptor::work(&mut acceptor),
+            sasl::ServerStep::Success { data, .. } => break data.unwrap(),
+            sasl::ServerStep::Failure(condition) => panic!("{condition:?}"),
+        };
+    };
+    let data = STANDARD.encode(final_message.as_bytes());
+    hand.say(format!(
+        "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</challenge>"
+    ));
+    assert_eq!(hand.said(), response(""));
+    hand.say(SUCCESS);
+    assert!(hand.said().starts_with("<?xml"));
+    assert_eq!(
+        hand.side.told().last().unwrap(),
+        "authenticated SCRAM-SHA-256 alice"
+    );
+}
+
+#[test]
+fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"]));
+    assert!(hand.said().contains("'SCRAM-SHA-256'"));
+    hand.say(failure("invalid-mechanism"));
+    assert!(hand.said().contains("'SCRAM-SHA-1'"));
+    hand.say(failure("mechanism-too-weak"));
+    assert!(hand.said().contains("'PLAIN'"));
+    // Three attempts are all there are.
+    hand.say(failure("invalid-mechanism"));
+    assert_eq!(hand.said(), FOOTER);
+    hand.part();
+    let refused = AuthenticationFailure::Refused(Condition::InvalidMechanism);
+    assert_eq!(*refused_with(&hand), refused);
+}
+
+/// XEP-0440 leaves open what -PLUS without announced bindings means; servers
+/// that know `tls-unique` alone look like that.
+#[test]
+fn a_binding_that_was_not_announced_is_given_up_once_and_only_for_scram() {
+    let initial = |said: &str| decoded(said, "auth");
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]));
+    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
+    hand.say(failure("not-authorized"));
+    let said = hand.said();
+    assert!(said.contains("'SCRAM-SHA-256'"), "{said}");
+    assert!(initial(&said).starts_with("n,,"));
+    hand.say(failure("not-authorized"));
+    assert_eq!(hand.said(), FOOTER);
+
+    // Without SCRAM there is nothing to go on with.
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256-PLUS", "PLAIN"]));
+    hand.said();
+    hand.say(failure("not-authorized"));
+    assert_eq!(hand.said(), FOOTER);
+
+    // What was announced is not given up.
+    let mut hand = alice(TLS);
+    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]).replace(
+        "</stream:features>",
+        "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
+         <channel-binding type='tls-exporter'/></sasl-channel-binding></stream:features>",
+    ));
+    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
+    hand.say(failure("not-authorized"));
+    assert_eq!(hand.said(), FOOTER);
+}
+
+/// 6120-6.4.5-4: the password was refused; it is not shown by PLAIN then.
+#[test]
+fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
+    for (name, condition) in [
+        ("not-authorized", Condition::NotAuthorized),
+        ("credentials-expired", Condition::CredentialsExpired),
+        ("account-disabled", Condition::AccountDisabled),
+        ("temporary-auth-failure", Condition::TemporaryAuthFailure),
+        // 6120-6.5-1
+        ("hello", Condition::NotAuthorized),
+    ] {
+        let mut hand = alice(TLS);
+        hand.say(offer(&["SCRAM-SHA-256", "PLAIN"]));
+        hand.said();
+        hand.say(failure(name));
+        assert_eq!(hand.said(), FOOTER, "{name}");
+        hand.part();
+        assert_eq!(
+            *refused_with(&hand),
+            AuthenticationFailure::Refused(condition)
+        );
+    }
+}
+
+#[test]
+fn rfc5802_5_1_a_bad_challenge_is_aborted() {
+    for challenge in ["YWJj", "=", "", "cj1vdGhlcixzPVFRPT0saT00MDk2", "AAA"] {
+        let mut hand = alice(TLS);
+        hand.say(offer(&["SCRAM-SHA-256"]));
+        hand.said();
+        hand.say(format!(
+            "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{challenge}</challenge>"
+        ));
+        assert_eq!(
+            hand.said(),
+            "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
+        );
+        hand.say(failure("aborted"));
+        assert_eq!(hand.said(), FOOTER);
+        hand.part();
+        assert!(matches!(
+            refused_with(&hand),
+            AuthenticationFailure::Mechanism(_)
+        ));
+    }
+}
+
+#[test]
+fn a_server_with_nothing_acceptable_is_left() {
+    for names in [&["DIGEST-MD5", "CRAM-MD5"][..], &[], &["EXTERNAL"]] {
+        let mut hand = alice(TLS);
+        hand.say(offer(names));
+        assert_eq!(hand.said(), FOOTER);
+        hand.part();
+        assert!(matches!(
+            refused_with(&hand),
+            AuthenticationFailure::NoMechanism(_)
+        ));
+    }
+}
+
+#[test]
+fn rfc6120_6_3_8_2_anonymous_and_external_say_no_more_than_they_must() {
+    let mut hand = initiator_with(Via::Plain, |config| config);
+    lead_initiator(&mut hand, Via::Plain, At::Opened);
+    hand.said();
+    hand.say(offer(&["ANONYMOUS"]));
+    assert_eq!(hand.said(), auth("ANONYMOUS", ""));
+}
+
+/// 6120-4.3.3-1: what came in the old stream does not act in the new one.
+#[test]
+fn rfc6120_4_3_3_1_features_sent_before_the_new_header_are_no_features() {
+    let mut hand = initiator_with(Via::Plain, |config| config);
+    lead_initiator(&mut hand, Via::Plain, At::Sasl);
+    hand.said();
+    hand.say([SUCCESS, "<stream:features/>"].concat());
+    let said = hand.said();
+    assert!(
+        said.contains("<invalid-namespace ") || said.contains("<not-well-formed "),
+        "{said}"
+    );
+    // A header of the server's that crosses ours is its header.
+    let mut hand = initiator_with(Via::Plain, |config| config);
+    lead_initiator(&mut hand, Via::Plain, At::Sasl);
+    hand.say([SUCCESS, SERVER_HEADER].concat());
+    assert!(hand.side.close.is_none());
+}

@@ -1,0 +1,197 @@
+//! Whom SASL found, and who the client's header says it is (RFC 6120 6.4.6).
+
+use xmpp_stream::config::HostConfig;
+use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
+use xmpp_stream::stream::Receiving;
+use xmpp_stream::time::Instant;
+use xmpp_stream::{Decision, Responder};
+
+use super::{TLS, auth, plain};
+use crate::harness::hand::Hand;
+use crate::harness::lead::{
+    BIND, CLIENT_HEADER, STARTTLS, Via, host, peer_client, responder, responder_config, server_tls,
+};
+use crate::harness::pair::decide;
+use crate::harness::pki::TLS13;
+
+/// The client's header, with this `from` or without.
+fn header(from: Option<&str>) -> String {
+    let from = from.map(|from| format!(" from='{from}'"));
+    CLIENT_HEADER.replace(" to=", &format!("{} to=", from.unwrap_or_default()))
+}
+
+/// The headers before TLS, before SASL and behind it. What the server said from
+/// SASL on.
+fn log_in(hand: &mut Hand<Receiving>, auth: &str, from: [Option<&str>; 3]) -> String {
+    hand.say(header(from[0]));
+    hand.say(STARTTLS);
+    hand.said();
+    hand.secure(peer_client(TLS13));
+    hand.say(header(from[1]));
+    hand.said();
+    hand.say(auth);
+    let mut said = hand.said();
+    if said.contains("<success") {
+        hand.say(header(from[2]));
+        hand.say(BIND);
+        said += &hand.said();
+    }
+    said
+}
+
+#[track_caller]
+fn established(hand: &Hand<Receiving>) -> String {
+    let last = hand.side.told().pop().unwrap();
+    last.strip_prefix("established ").unwrap().to_string()
+}
+
+#[track_caller]
+fn is_refused(hand: &mut Hand<Receiving>, said: &str) {
+    let error = "<stream:error><invalid-from xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+                 </stream:error></stream:stream>";
+    assert!(said.ends_with(error), "{said}");
+    let told = hand.side.told();
+    assert!(!told.iter().any(|event| event.starts_with("established")));
+    hand.part();
+    assert_eq!(hand.end().0, "stream-error");
+}
+
+#[test]
+fn rfc6120_6_4_6_1_who_says_whom_sasl_found_or_nothing_comes_in() {
+    let protected = [
+        None,
+        Some(""),
+        Some("alice@localhost"),
+        Some("ALICE@LocalHost."),
+        Some("alice@localhost/desk"),
+    ];
+    for from in protected {
+        for again in protected {
+            let mut hand = responder(TLS);
+            let said = log_in(&mut hand, &plain("alice", "secret"), [None, from, again]);
+            assert!(said.contains("<success"), "{from:?} {again:?}");
+            assert_eq!(established(&hand), "alice@localhost/made-up");
+        }
+    }
+}
+
+#[test]
+fn rfc6120_6_4_6_1_who_says_somebody_else_gets_no_success() {
+    for from in [
+        "bob@localhost",
+        "alice@other.example",
+        "alice@localhost.example",
+        "localhost",
+    ] {
+        let mut hand = responder(TLS);
+        let said = log_in(
+            &mut hand,
+            &plain("alice", "secret"),
+            [None, Some(from), None],
+        );
+        assert!(!said.contains("<success"), "{from}: {said}");
+        assert!(
+            !hand
+                .side
+                .told()
+                .iter()
+                .any(|event| event.starts_with("authenticated"))
+        );
+        is_refused(&mut hand, &said);
+    }
+    // Who does not know the password learns no more than before.
+    let mut hand = responder(TLS);
+    let said = log_in(
+        &mut hand,
+        &plain("alice", "wrong"),
+        [None, Some("bob@localhost"), None],
+    );
+    assert!(said.contains("<not-authorized/></failure>"), "{said}");
+}
+
+#[test]
+fn rfc6120_6_4_6_1_nor_may_the_header_behind_success_say_so() {
+    for first in [None, Some("alice@localhost")] {
+        let mut hand = responder(TLS);
+        let from = [None, first, Some("bob@localhost")];
+        let said = log_in(&mut hand, &plain("alice", "secret"), from);
+        assert!(said.contains("<success"), "{said}");
+        is_refused(&mut hand, &said);
+    }
+}
+
+/// What anybody on the way could have written is not compared.
+#[test]
+fn rfc6120_6_4_6_1_an_unprotected_from_counts_for_nothing() {
+    let mut hand = responder(TLS);
+    let from = [Some("bob@localhost"), None, None];
+    log_in(&mut hand, &plain("alice", "secret"), from);
+    assert_eq!(established(&hand), "alice@localhost/made-up");
+
+    let mut hand = responder(Via::Plain);
+    let anonymous = auth("ANONYMOUS", "");
+    for text in [
+        &header(Some("bob@localhost")),
+        &anonymous,
+        &header(Some("bob@localhost")),
+        BIND,
+    ] {
+        hand.say(text);
+    }
+    assert_eq!(established(&hand), "guest@localhost/made-up");
+}
+
+#[test]
+fn rfc6120_6_4_6_1_who_acts_for_another_says_one_of_the_two() {
+    let app = |machine: &mut Responder| match machine.decision() {
+        Some(Decision::Password(password)) => password.accept("root".into()),
+        _ => decide(machine),
+    };
+    // alice@localhost, root, secret
+    let act_for_alice = auth("PLAIN", "YWxpY2VAbG9jYWxob3N0AHJvb3QAc2VjcmV0");
+    for (from, served) in [
+        ("alice@localhost", true),
+        ("root@localhost", true),
+        ("bob@localhost", false),
+    ] {
+        let mut hand = responder(TLS);
+        hand.side.app = Box::new(move |machine, _| app(machine));
+        let said = log_in(&mut hand, &act_for_alice, [None, Some(from), Some(from)]);
+        assert_eq!(said.contains("<success"), served, "{from}: {said}");
+    }
+}
+
+#[test]
+fn names_with_an_at_are_addresses() {
+    for (name, served) in [("alice@localhost", true), ("alice@corp.example", false)] {
+        let mut hand = responder(TLS);
+        hand.side.app = Box::new(move |machine, _| {
+            if let Some(Decision::Password(password)) = machine.decision() {
+                password.accept(name.into());
+            }
+        });
+        let from = [None, Some("alice@localhost"), Some("alice@localhost")];
+        let said = log_in(&mut hand, &plain("alice", "secret"), from);
+        assert_eq!(said.contains("<success"), served, "{name}: {said}");
+    }
+}
+
+#[test]
+fn the_application_may_decide_what_from_has_to_do_with_names() {
+    let free = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
+        .mechanisms(MechanismSet::EMPTY.with(MechanismName::Plain))
+        .tls(server_tls(TLS13))
+        .from_may_differ()
+        .build()
+        .unwrap();
+    for (host, served) in [(host(TLS), false), (free, true)] {
+        let machine = Responder::new(responder_config(TLS, host), Instant::from_millis(0));
+        let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
+        let other = Some("1234@localhost");
+        let said = log_in(&mut hand, &plain("alice", "secret"), [None, other, other]);
+        assert_eq!(said.contains("<success"), served, "{said}");
+        if served {
+            assert_eq!(established(&hand), "alice@localhost/made-up");
+        }
+    }
+}

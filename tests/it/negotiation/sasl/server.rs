@@ -1,0 +1,246 @@
+//! The receiving entity.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use xmpp_stream::sasl::{Condition, Hash, MechanismName, MechanismSet};
+use xmpp_stream::stream::Receiving;
+use xmpp_stream::time::Instant;
+use xmpp_stream::{Decision, Manner};
+
+use super::{TLS, auth, decoded, failure, offer, plain, response};
+use crate::harness::hand::Hand;
+use crate::harness::lead::{
+    AUTH_ANONYMOUS, AUTH_SCRAM, At, CLIENT_HEADER, FOOTER, Via, responder_at,
+};
+use crate::harness::pair::FIXED;
+
+#[test]
+fn rfc6120_6_4_5_2_a_wrong_password_may_be_followed_by_the_right_one() {
+    let mut hand = responder_at(TLS, At::Opened);
+    hand.say(plain("alice", "wrong"));
+    assert_eq!(hand.said(), failure("not-authorized"));
+    hand.say(plain("alice", "secret"));
+    assert!(hand.said().starts_with("<success "));
+    assert_eq!(
+        hand.side.told().last().unwrap(),
+        "authenticated PLAIN alice"
+    );
+}
+
+#[test]
+fn rfc6120_6_4_5_5_one_attempt_too_many_ends_the_stream() {
+    // Failures, exchanges given up and exchanges aborted all count.
+    let abort = "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+    let wrong = plain("alice", "wrong");
+    let attempts: [&[&str]; 3] = [
+        &[wrong.as_str(); 4],
+        &[AUTH_SCRAM; 4],
+        &[
+            AUTH_SCRAM, abort, AUTH_SCRAM, abort, AUTH_SCRAM, abort, AUTH_SCRAM,
+        ],
+    ];
+    for (index, attempts) in attempts.into_iter().enumerate() {
+        let mut hand = responder_at(TLS, At::Opened);
+        let (last, before) = attempts.split_last().unwrap();
+        for attempt in before {
+            hand.say(attempt);
+            assert!(!hand.said().contains("stream:error"), "{index}");
+        }
+        hand.say(last);
+        assert!(hand.said().contains("<policy-violation "), "{index}");
+        hand.part();
+        assert_eq!(hand.end(), ("stream-error", Manner::Graceful));
+    }
+}
+
+#[test]
+fn rfc6120_6_5_the_conditions_of_failure() {
+    let cases = [
+        // 6120-6.5.7-1
+        (auth("DIGEST-MD5", ""), "invalid-mechanism"),
+        (auth("EXTERNAL", "="), "invalid-mechanism"),
+        (auth("scram-sha-256", ""), "invalid-mechanism"),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".into(),
+            "invalid-mechanism",
+        ),
+        // 6120-6.5.5-1, 6120-13.9.1-1, 6120-13.9.1-2, 6120-13.9.1-3
+        (auth("PLAIN", "=AAA"), "incorrect-encoding"),
+        (auth("PLAIN", "BBBB=CCC"), "incorrect-encoding"),
+        (auth("PLAIN", "YWJ="), "incorrect-encoding"),
+        (auth("PLAIN", "YW\nJj"), "incorrect-encoding"),
+        (auth("PLAIN", "YWJj "), "incorrect-encoding"),
+        (auth("PLAIN", "YWJ"), "incorrect-encoding"),
+        // 6120-6.5.8-1
+        (auth("PLAIN", "YWJj"), "malformed-request"),
+        (auth("SCRAM-SHA-256", "YWJj"), "malformed-request"),
+        (auth("PLAIN", "<x xmlns='u'/>"), "malformed-request"),
+        // 6120-6.5.10-1
+        (plain("alice", "wrong"), "not-authorized"),
+    ];
+    for (auth, condition) in cases {
+        let mut hand = responder_at(TLS, At::Opened);
+        hand.say(&auth);
+        assert_eq!(hand.said(), failure(condition), "{auth}");
+        assert!(hand.side.close.is_none(), "the stream goes on: {auth}");
+    }
+}
+
+#[test]
+fn rfc6120_6_5_4_1_sasl_before_mandatory_tls_asks_for_encryption() {
+    let mut hand = responder_at(TLS, At::BeforeTls);
+    for _ in 0..3 {
+        hand.say(plain("alice", "secret"));
+        assert_eq!(hand.said(), failure("encryption-required"));
+    }
+    hand.say(plain("alice", "secret"));
+    assert!(hand.said().contains("<policy-violation "));
+    // Nobody was asked about that password.
+    assert!(!hand.side.told().contains(&"decision".to_string()));
+}
+
+/// CVE-2017-10807: offered nowhere, or on another stream.
+#[test]
+fn what_was_not_offered_on_this_stream_is_not_accepted() {
+    for mechanism in ["PLAIN", "SCRAM-SHA-256-PLUS", "EXTERNAL"] {
+        let mut hand = responder_at(Via::Plain, At::Opened);
+        hand.say(auth(mechanism, "AGFsaWNlAHNlY3JldA=="));
+        assert_eq!(hand.said(), failure("invalid-mechanism"), "{mechanism}");
+    }
+}
+
+#[test]
+fn rfc6120_6_4_4_1_abort_is_answered() {
+    let mut hand = responder_at(TLS, At::Sasl);
+    hand.say("<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    assert_eq!(hand.said(), failure("aborted"));
+    // What was aborted cannot be gone on with.
+    hand.say(response("YWJj"));
+    assert!(hand.said().contains("<unsupported-stanza-type "));
+}
+
+#[test]
+fn rfc6120_6_4_2_2_a_second_auth_starts_from_scratch() {
+    let mut hand = responder_at(TLS, At::Sasl);
+    hand.say(plain("alice", "secret"));
+    assert!(hand.said().starts_with("<success "));
+}
+
+#[test]
+fn rfc6120_6_5_10_1_an_unknown_user_is_answered_like_a_wrong_password() {
+    let plain_answer = |user: &str| {
+        let mut hand = responder_at(TLS, At::Opened);
+        hand.say(plain(user, "wrong"));
+        hand.said()
+    };
+    assert_eq!(plain_answer("alice"), plain_answer("nobody"));
+
+    let scram_answers = |user: &str| {
+        let mut hand: Hand<Receiving> = responder_at(TLS, At::Opened);
+        let first = STANDARD.encode(format!("n,,n={user},r=0123456789abcdef"));
+        hand.say(auth("SCRAM-SHA-256", &first));
+        let challenge = decoded(&hand.said(), "challenge");
+        let nonce = challenge.split(',').next().unwrap();
+        let proof = STANDARD.encode([0; 32]);
+        let last = STANDARD.encode(format!("c=biws,{nonce},p={proof}"));
+        hand.say(response(&last));
+        // The salt is the user's own: its length and the count are not.
+        let shape: Vec<_> = challenge
+            .split(',')
+            .map(|part| (part[..2].to_string(), part.len()))
+            .collect();
+        (
+            shape,
+            challenge.rsplit(',').next().unwrap().to_string(),
+            hand.said(),
+        )
+    };
+    assert_eq!(scram_answers("alice"), scram_answers("nobody"));
+    assert_eq!(scram_answers("alice").2, failure("not-authorized"));
+}
+
+#[test]
+fn rfc6120_6_3_10_1_a_client_that_sends_no_initial_response_is_asked_for_it() {
+    let mut hand = responder_at(TLS, At::Opened);
+    hand.say(auth("PLAIN", ""));
+    assert_eq!(
+        hand.said(),
+        "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'></challenge>"
+    );
+    hand.say(response(&STANDARD.encode("\0alice\0secret")));
+    assert!(hand.said().starts_with("<success "));
+}
+
+/// A client may send its next header without waiting for `<success/>`.
+#[test]
+fn what_is_pipelined_behind_auth_belongs_to_the_next_stream() {
+    for chunk in [usize::MAX, 1] {
+        let mut hand = responder_at(TLS, At::Opened);
+        hand.chunk = chunk;
+        hand.say([&plain("alice", "secret"), CLIENT_HEADER].concat());
+        let said = hand.said();
+        assert!(said.starts_with("<success "), "{said}");
+        assert!(said.ends_with("</stream:features>"), "{said}");
+        assert_eq!(said.matches("<stream:stream ").count(), 1);
+    }
+}
+
+/// 6120-6.6-1: the old stream's prefixes do not reach beyond `<success/>`.
+#[test]
+fn rfc6120_6_6_1_the_namespaces_of_the_stream_before_are_gone() {
+    let declaring = CLIENT_HEADER.replace(" to=", " xmlns:old='u' to=");
+    let mut hand = responder_at(Via::Plain, At::Start);
+    hand.say(declaring);
+    for text in [AUTH_ANONYMOUS, CLIENT_HEADER, crate::harness::lead::BIND] {
+        hand.say(text);
+    }
+    hand.said();
+    hand.say("<old:x/>");
+    assert!(hand.said().contains("<bad-namespace-prefix "));
+}
+
+/// The application's own refusal, and its own condition.
+#[test]
+fn rfc6120_6_5_2_1_the_application_names_the_condition() {
+    for (condition, name) in [
+        (Condition::AccountDisabled, "account-disabled"),
+        (Condition::CredentialsExpired, "credentials-expired"),
+        (Condition::TemporaryAuthFailure, "temporary-auth-failure"),
+        (Condition::InvalidAuthzid, "invalid-authzid"),
+        (Condition::MechanismTooWeak, "mechanism-too-weak"),
+    ] {
+        let mut hand = responder_at(TLS, At::Opened);
+        hand.side.app = Box::new(move |machine, _| {
+            if let Some(Decision::Password(password)) = machine.decision() {
+                password.reject(condition);
+            }
+        });
+        hand.say(plain("alice", "secret"));
+        assert_eq!(hand.said(), failure(name));
+    }
+}
+
+#[test]
+fn only_what_the_host_offers_is_offered() {
+    let only = MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha512));
+    let host = crate::harness::pair::host_with(None, only);
+    let config = xmpp_stream::config::ResponderConfig::server(&FIXED)
+        .single_host(host)
+        .dangerous_plaintext();
+    let machine = xmpp_stream::Responder::new(config, Instant::from_millis(0));
+    let mut hand = Hand::new(machine, Box::new(|_, _| {}));
+    hand.say(CLIENT_HEADER);
+    assert!(hand.said().ends_with(&offer(&["SCRAM-SHA-512"])));
+    hand.say(AUTH_ANONYMOUS);
+    assert_eq!(hand.said(), failure("invalid-mechanism"));
+}
+
+#[test]
+fn who_leaves_after_a_refusal_could_not_authenticate() {
+    let mut hand = responder_at(TLS, At::Opened);
+    hand.say(plain("alice", "wrong"));
+    hand.said();
+    hand.part();
+    assert_eq!(hand.said(), FOOTER);
+    assert_eq!(hand.end(), ("authentication-failed", Manner::Graceful));
+}

@@ -1,0 +1,212 @@
+//! Streams between servers end as others do: at once on a renegotiation
+//! attempt, also with client certificates and while dialback goes on (RFC 6120
+//! 5.3.5), and by a reset behind which everything is negotiated anew
+//! (4.9.3.16).
+
+use std::sync::Arc;
+
+use rustls::client::Resumption as Store;
+use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
+use xmpp_stream::event::DialbackAnswer;
+use xmpp_stream::reset::{Cause, Outcome, Plan, Planner, PlannerConfig};
+use xmpp_stream::tls::HandshakeKind;
+use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, Negotiation, Responder};
+
+use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
+use super::world::{
+    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, initiator, jid, pair, responder, secret,
+    secured_by, told, trust,
+};
+use crate::harness::hostile_tls::{DATA, HANDSHAKE, HELLO_REQUEST, client_hello};
+use crate::harness::pair::{FIXED, Pair, Side};
+use crate::harness::pki::{TLS12, TLS13};
+
+const EXTERNAL: &str =
+    "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>";
+const QUESTION: &str = "<db:result from='capulet.example' to='montague.example'>key</db:result>";
+const STANZA: &str = "<message from='capulet.example' to='montague.example'/>";
+
+/// How far a stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    Offered,
+    Asked,
+    Proved,
+}
+
+/// Closed, at once and in silence, behind what came before.
+fn assert_struck<N: Negotiation>(side: &mut Side<N>, what: &str) {
+    side.drive(START);
+    assert!(side.machine.transmit().is_empty(), "{what}");
+    let close = side.close.as_ref().unwrap();
+    assert!(
+        matches!(close.reason(), CloseReason::TlsRenegotiation(_)),
+        "{what}: {close:?}"
+    );
+    assert_eq!(close.manner(), Manner::Abort, "{what}");
+    assert!(side.machine.session().is_none());
+}
+
+/// Montague, towards a peer with Capulet's certificate.
+#[test]
+fn rfc6120_5_3_5_6_a_hello_of_the_initiating_server_ends_the_connection() {
+    let mut closed = 0;
+    for version in [TLS12, TLS13] {
+        for moment in [Moment::Offered, Moment::Asked, Moment::Proved] {
+            let tls = Certificate::Good(MONTAGUE).server(version);
+            let config = responder(MONTAGUE, Some(tls), Proofs::Both);
+            let capulet = initiator(CAPULET, MONTAGUE, None, Proofs::Dialback);
+            let mut pair = pair(capulet, config);
+            let mut peer = secured_by(&mut pair, version);
+            let side = &mut pair.responder;
+            let mut say = |side: &mut Side<_>, text: &str| {
+                let record = peer.seal(DATA, text.as_bytes());
+                side.feed(&record, START);
+                side.drive(START);
+            };
+            say(side, HEADER);
+            match moment {
+                Moment::Offered => {}
+                Moment::Asked => say(side, QUESTION),
+                Moment::Proved => {
+                    say(side, EXTERNAL);
+                    say(side, HEADER);
+                    say(side, STANZA);
+                    assert!(told(side).last().unwrap().starts_with("stanza"));
+                }
+            }
+            let waiting = side.machine.transmit().len();
+            assert!(waiting > 0, "nothing to drop");
+            let before = told(side).len();
+            let records = [
+                peer.seal(HANDSHAKE, &client_hello(version == TLS13)),
+                peer.seal(DATA, STANZA.as_bytes()),
+            ];
+            side.feed(&records.concat(), START);
+            assert_struck(side, &format!("{version:?} {moment:?}"));
+            assert_eq!(told(side).len(), before);
+            closed += 1;
+        }
+    }
+    println!("attempts closed: {closed}");
+}
+
+/// Capulet, towards a peer that says it is Montague.
+#[test]
+fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
+    let mut closed = 0;
+    for version in [TLS12, TLS13] {
+        for moment in [Moment::Asked, Moment::Proved] {
+            let proofs = match moment {
+                Moment::Asked => Proofs::Dialback,
+                _ => Proofs::Both,
+            };
+            let (mut side, mut peer) = secured_initiator(version, proofs);
+            let header = answer();
+            let texts: &[&str] = match moment {
+                Moment::Asked => &[&header, MECHANISMS],
+                _ => &[&header, MECHANISMS, SUCCESS, &header, "<stream:features/>"],
+            };
+            for text in texts {
+                let record = peer.seal(DATA, text.as_bytes());
+                side.feed(&record, START);
+                side.drive(START);
+            }
+            if moment == Moment::Proved {
+                let verified = "pair capulet.example montague.example external";
+                assert_eq!(told(&side).last().unwrap(), verified);
+                side.machine.session().unwrap().send(STANZA).unwrap();
+            }
+            side.drive(START);
+            assert!(!side.machine.transmit().is_empty());
+            let hello: &[u8] = match version == TLS12 {
+                true => &HELLO_REQUEST,
+                false => &client_hello(true),
+            };
+            let record = peer.seal(HANDSHAKE, hello);
+            side.feed(&record, START);
+            assert_struck(&mut side, &format!("{version:?} {moment:?}"));
+            closed += 1;
+        }
+    }
+    println!("attempts closed: {closed}");
+}
+
+/// One connection of the initiating server's.
+fn connect(config: &Arc<InitiatorConfig>, server: &Arc<ResponderConfig>) -> (Pair, HandshakeKind) {
+    let mut pair = Pair::new(
+        Initiator::new(config.clone(), START),
+        Responder::new(server.clone(), START),
+    );
+    pair.responder.app = Box::new(|machine, event| {
+        if let EventBuf::Request(request) = event {
+            let mut session = machine.session().unwrap();
+            session.answer(request.id(), DialbackAnswer::Valid).unwrap();
+        }
+    });
+    pair.settle();
+    let kind = pair.initiator.machine.tls().unwrap().handshake();
+    (pair, kind)
+}
+
+#[test]
+fn rfc6120_4_9_3_16_1_behind_a_reset_everything_is_proved_anew() {
+    for version in [TLS12, TLS13] {
+        for certificate in [Certificate::Good(CAPULET), Certificate::SelfMade(CAPULET)] {
+            let mut client = certificate.client_config(version);
+            client.resumption = Store::in_memory_sessions(8);
+            let tls = xmpp_stream::tls::ClientTls::deferred(Arc::new(client));
+            let mut config = InitiatorConfig::server(&jid(CAPULET), &jid(MONTAGUE))
+                .starttls(tls)
+                .session_store_after_reset(|| Store::in_memory_sessions(8))
+                .external(trust())
+                .dialback(secret(CAPULET))
+                .random(&FIXED)
+                .build()
+                .unwrap();
+            let tls = Certificate::Good(MONTAGUE).server(version).tickets(true);
+            let server = responder(MONTAGUE, Some(tls), Proofs::Both);
+            let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
+            for attempt in 0..3 {
+                let (mut pair, kind) = connect(&config, &server);
+                assert_eq!(kind, HandshakeKind::Full, "{version:?} {attempt}");
+                let told = told(&pair.initiator);
+                let by = match certificate {
+                    Certificate::Good(_) => "external",
+                    _ => "dialback",
+                };
+                let verified = format!("pair capulet.example montague.example {by}");
+                assert_eq!(told.last().unwrap(), &verified);
+                let _ = planner.next(START, Outcome::Established);
+                let mut session = pair.initiator.machine.session().unwrap();
+                session.send(STANZA).unwrap();
+                match attempt % 2 {
+                    0 => pair
+                        .initiator
+                        .machine
+                        .session()
+                        .unwrap()
+                        .reset(Cause::KeyRefresh),
+                    _ => pair
+                        .responder
+                        .machine
+                        .session()
+                        .unwrap()
+                        .reset(Cause::KeyRefresh),
+                }
+                pair.finish();
+                assert_eq!(
+                    (pair.initiator.code(), pair.responder.code()),
+                    ("reset", "reset")
+                );
+                let heard = super::world::told(&pair.responder);
+                assert!(heard.iter().any(|line| line.starts_with("stanza")));
+                let close = pair.initiator.machine.take_close().unwrap();
+                config = match planner.next(START, (&close).into()) {
+                    Plan::Connect(plan) => config.again(&plan),
+                    other => panic!("{other:?}"),
+                };
+            }
+        }
+    }
+}

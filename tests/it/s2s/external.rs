@@ -1,0 +1,288 @@
+//! SASL EXTERNAL between servers (XEP-0178 3).
+
+use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
+use xmpp_stream::stream::Condition;
+use xmpp_stream::{CloseReason, EventBuf};
+
+use super::peer::{MECHANISMS, SUCCESS, answer, hear, secured_initiator};
+use super::world::{
+    CAPULET, Certificate, EVIL, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, host,
+    initiator, jid, pair, responder, secured, secured_behind, told, trust,
+};
+use crate::harness::hostile_tls::DATA;
+use crate::harness::pair::{FIXED, Pair};
+use crate::harness::pki::{TLS12, TLS13, Version};
+
+const VERSIONS: [Version; 2] = [TLS12, TLS13];
+
+#[test]
+fn a_good_certificate_proves_its_domain_and_the_server_knows_whom_it_talks_to() {
+    for version in VERSIONS {
+        let good = Certificate::Good(CAPULET);
+        let mut pair = capulet_to_montague(version, good, (Proofs::External, Proofs::External));
+        pair.settle();
+        let verified = "pair capulet.example montague.example external";
+        assert!(offers_external(&pair));
+        let login = [
+            "tls",
+            "authenticated EXTERNAL capulet.example",
+            "established",
+            verified,
+        ];
+        assert_eq!(told(&pair.initiator), login);
+        assert_eq!(told(&pair.responder), login);
+
+        let stanza = "<message from='juliet@capulet.example' to='romeo@montague.example'/>";
+        let mut session = pair.initiator.machine.session().unwrap();
+        session.send(stanza).unwrap();
+        pair.settle();
+        let expected = format!("stanza {stanza}");
+        assert_eq!(told(&pair.responder).last(), Some(&expected));
+        pair.initiator.machine.session().unwrap().close();
+        pair.finish();
+        assert_eq!(
+            (pair.initiator.code(), pair.responder.code()),
+            ("closed", "closed")
+        );
+    }
+}
+
+#[test]
+fn xep0368_direct_tls_has_its_own_application_protocol() {
+    for version in VERSIONS {
+        let client = Certificate::Good(CAPULET).client(version);
+        let server = Certificate::Good(MONTAGUE).server(version);
+        let initiator = InitiatorConfig::server(&jid(CAPULET), &jid(MONTAGUE))
+            .direct_tls(client)
+            .external(trust())
+            .build()
+            .unwrap();
+        let responder = ResponderConfig::s2s(&FIXED)
+            .single_host(host(MONTAGUE, None, Proofs::External))
+            .direct_tls(server);
+        let mut pair = pair(initiator, responder);
+        pair.settle();
+        let tls = pair.responder.machine.tls().unwrap();
+        assert_eq!(tls.alpn(), Some(&b"xmpp-server"[..]));
+        assert!(told(&pair.responder).contains(&"established".to_string()));
+    }
+}
+
+/// 6120-6.4.5-6: and where only a certificate would do, the stream has no use.
+#[test]
+fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_from() {
+    for version in VERSIONS {
+        for certificate in [
+            Certificate::Good(EVIL),
+            Certificate::SelfMade(CAPULET),
+            Certificate::None,
+        ] {
+            let proofs = (Proofs::External, Proofs::External);
+            let mut pair = capulet_to_montague(version, certificate, proofs);
+            pair.finish();
+            assert_eq!(told(&pair.responder), ["tls"], "{certificate:?}");
+            assert_refused(&pair, Condition::PolicyViolation);
+        }
+    }
+}
+
+/// The header before TLS is anybody's; the one behind it is what the
+/// certificate has to be good for.
+#[test]
+fn rfc6120_13_7_2_1_2_the_name_behind_tls_is_the_one_to_prove() {
+    let evil = HEADER.replace(CAPULET, EVIL);
+    for version in VERSIONS {
+        for (before, behind, offered) in [
+            (HEADER, HEADER, true),
+            (evil.as_str(), HEADER, true),
+            (HEADER, evil.as_str(), false),
+        ] {
+            let proofs = (Proofs::External, Proofs::Both);
+            let mut pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
+            let mut peer = secured_behind(&mut pair, version, before);
+            let record = peer.seal(DATA, behind.as_bytes());
+            pair.responder.feed(&record, pair.now);
+            pair.responder.drive(pair.now);
+            let mut answer = Vec::new();
+            for (_, text) in peer.open(&pair.responder.take(usize::MAX)) {
+                answer.extend(text);
+            }
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.contains("<stream:features>"), "{answer}");
+            let external = answer.contains("<mechanism>EXTERNAL</mechanism>");
+            assert_eq!(external, offered, "{before} {behind}");
+        }
+    }
+}
+
+/// 6120-4.3.2-8: behind SASL nothing is left to negotiate, whether the
+/// features are empty or have something voluntary.
+#[test]
+fn rfc6120_4_3_2_7_voluntary_features_do_not_hold_up_a_server() {
+    for features in [
+        "<stream:features/>",
+        "<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:features>",
+        "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>\
+         <x xmlns='urn:example'/></stream:features>",
+    ] {
+        let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
+        let header = answer();
+        let established = "established".to_string();
+        for text in [&header, MECHANISMS, SUCCESS, &header, features] {
+            assert!(!told(&side).contains(&established), "{features}");
+            hear(&mut side, &mut peer, text);
+        }
+        assert!(told(&side).contains(&established), "{features}");
+        let stanza = "<message from='capulet.example' to='montague.example'/>";
+        side.machine.session().unwrap().send(stanza).unwrap();
+        side.drive(START);
+        let sent = side.take(usize::MAX);
+        let last = peer.open(&sent).pop().unwrap().1;
+        assert_eq!(String::from_utf8_lossy(&last), stanza);
+    }
+}
+
+/// The peer does not have to be believed where dialback is to follow.
+#[test]
+fn a_bad_certificate_leaves_dialback() {
+    for version in VERSIONS {
+        for certificate in [Certificate::Good(EVIL), Certificate::SelfMade(CAPULET)] {
+            let proofs = (Proofs::Both, Proofs::Both);
+            let mut pair = capulet_to_montague(version, certificate, proofs);
+            pair.settle();
+            let asked = "request capulet.example montague.example".to_string();
+            assert_eq!(told(&pair.responder), ["tls".to_string(), asked]);
+            assert_eq!(told(&pair.initiator), ["tls"]);
+            assert!(!offers_external(&pair));
+        }
+    }
+}
+
+/// 6120-13.7.2-1: EXTERNAL is not used with a server nobody vouches for.
+#[test]
+fn our_certificate_is_not_used_with_a_server_that_cannot_prove_its_own_domain() {
+    for (server, dialback) in [
+        (Certificate::SelfMade(MONTAGUE), false),
+        (Certificate::Good(EVIL), false),
+        (Certificate::SelfMade(MONTAGUE), true),
+    ] {
+        let (ours, theirs) = match dialback {
+            true => (Proofs::Both, Proofs::Both),
+            false => (Proofs::External, Proofs::Both),
+        };
+        let client = Certificate::Good(CAPULET).client(TLS13);
+        let mut pair = pair(
+            initiator(CAPULET, MONTAGUE, Some(client), ours),
+            responder(MONTAGUE, Some(server.server(TLS13)), theirs),
+        );
+        if dialback {
+            pair.settle();
+            assert!(
+                told(&pair.responder)
+                    .iter()
+                    .any(|line| line.starts_with("request"))
+            );
+        } else {
+            pair.finish();
+            assert_eq!(pair.initiator.code(), "authentication-failed");
+        }
+        assert!(
+            !told(&pair.responder)
+                .iter()
+                .any(|line| line.starts_with("auth"))
+        );
+    }
+}
+
+/// The header behind SASL is the peer's to write; what was proved is not.
+#[test]
+fn rfc6120_4_3_6_7_a_server_cannot_call_itself_another_behind_sasl() {
+    let proofs = (Proofs::External, Proofs::Both);
+    let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
+    lie_behind_sasl(&mut pair);
+    assert_refused(&pair, Condition::InvalidFrom);
+    let told = told(&pair.responder);
+    assert_eq!(told, ["tls", "authenticated EXTERNAL capulet.example"]);
+}
+
+fn lie_behind_sasl(pair: &mut Pair) {
+    let mut peer = secured(pair);
+    for text in [
+        HEADER.to_string(),
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>".into(),
+        HEADER.replace(CAPULET, EVIL),
+    ] {
+        let record = peer.seal(DATA, text.as_bytes());
+        pair.responder.feed(&record, pair.now);
+        pair.responder.drive(pair.now);
+    }
+    pair.responder.take(usize::MAX);
+    pair.responder.machine.receive_eof();
+    pair.responder.drive(pair.now);
+    pair.responder.take(usize::MAX);
+    pair.responder.drive(pair.now);
+}
+
+/// Older servers rely on it.
+#[test]
+fn a_server_asks_to_be_its_own_domain() {
+    let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
+    hear(&mut side, &mut peer, &answer());
+    let said = hear(&mut side, &mut peer, MECHANISMS);
+    // capulet.example
+    assert!(said.ends_with(">Y2FwdWxldC5leGFtcGxl</auth>"), "{said}");
+}
+
+#[test]
+fn rfc6120_6_3_8_4_the_authzid_is_the_domain_or_nothing() {
+    for (authzid, accepted) in [
+        ("=", true),
+        ("Y2FwdWxldC5leGFtcGxl", true),              // capulet.example
+        ("ZXZpbC5leGFtcGxl", false),                 // evil.example
+        ("anVsaWV0QGNhcHVsZXQuZXhhbXBsZQ==", false), // juliet@capulet.example
+    ] {
+        let proofs = (Proofs::External, Proofs::Both);
+        let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
+        let mut peer = secured(&mut pair);
+        let now = pair.now;
+        let auth = format!(
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>{authzid}</auth>"
+        );
+        let mut answer = String::new();
+        for text in [HEADER, &auth] {
+            let record = peer.seal(DATA, text.as_bytes());
+            pair.responder.feed(&record, now);
+            pair.responder.drive(now);
+            let bytes = pair.responder.take(usize::MAX);
+            for (_, text) in peer.open(&bytes) {
+                answer.push_str(&String::from_utf8_lossy(&text));
+            }
+        }
+        assert!(answer.contains("<mechanism>EXTERNAL</mechanism>"));
+        assert_eq!(answer.contains("<success"), accepted, "{authzid}: {answer}");
+        assert_eq!(answer.contains("<invalid-authzid/>"), !accepted);
+    }
+}
+
+/// Whether EXTERNAL was offered behind TLS.
+fn offers_external(pair: &Pair) -> bool {
+    let features = pair
+        .initiator
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            EventBuf::Features(features) => Some(features.as_str()),
+            _ => None,
+        });
+    let offers: Vec<_> = features.collect();
+    assert!(offers.len() >= 2, "{offers:?}");
+    offers[1].contains("<mechanism>EXTERNAL</mechanism>")
+}
+
+fn assert_refused(pair: &Pair, condition: Condition) {
+    let close = pair.responder.close.as_ref().unwrap();
+    match close.reason() {
+        CloseReason::StreamError { error, .. } => assert_eq!(error.condition(), condition),
+        other => panic!("{other:?}"),
+    }
+}

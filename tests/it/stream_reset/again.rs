@@ -1,0 +1,262 @@
+//! The connection behind a reset: nothing of the TLS session before it comes
+//! back, at the first reconnect or the second (RFC 6120 4.9.3.16). Behind an
+//! ordinary loss sessions are resumed (3.3).
+
+use std::sync::Arc;
+
+use rustls::ProtocolVersion;
+use rustls::client::Resumption as Store;
+use rustls::crypto::ring::Ticketer;
+use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
+use xmpp_stream::reset::{Cause, Connect, Ended, Outcome, Plan, Planner, PlannerConfig, Side};
+use xmpp_stream::time::Instant;
+use xmpp_stream::tls::{ClientTls, HandshakeKind, ServerTls};
+use xmpp_stream::{CloseReason, EventBuf, Initiator, Responder};
+
+use crate::harness::bench::{START, TlsPair, V12, V13, alice, answer, host};
+use crate::harness::pair::{FIXED, Pair};
+
+fn store() -> Store {
+    Store::in_memory_sessions(16)
+}
+
+/// A client with a planner, and the server it connects to.
+struct Life {
+    config: Arc<InitiatorConfig>,
+    server: Arc<ResponderConfig>,
+    planner: Planner,
+    now: Instant,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Loss,
+    ResetByUs,
+    ResetByPeer,
+}
+
+impl Life {
+    fn new(tls: &TlsPair) -> Self {
+        let mut client = tls.client.clone();
+        client.resumption = store();
+        let config = InitiatorConfig::client(&alice())
+            .direct_tls(ClientTls::new(Arc::new(client)))
+            .session_store_after_reset(store)
+            .credentials(Credentials::Anonymous)
+            .random(&FIXED)
+            .build()
+            .unwrap();
+        let server = ResponderConfig::server(&FIXED)
+            .single_host(host(None, None))
+            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())).tickets(true));
+        Self {
+            config,
+            server,
+            planner: Planner::new(PlannerConfig::new(), &FIXED),
+            now: START,
+        }
+    }
+
+    /// One connection from its beginning to its end; says what handshake it
+    /// was, and has the next one planned.
+    fn live(&mut self, end: End) -> HandshakeKind {
+        let (kind, pair) = self.connect();
+        self.end(pair, end);
+        kind
+    }
+
+    fn connect(&mut self) -> (HandshakeKind, Pair) {
+        let mut pair = Pair::new(
+            Initiator::new(self.config.clone(), self.now),
+            Responder::new(self.server.clone(), self.now),
+        );
+        pair.responder.app = Box::new(|machine, _| answer(machine, None));
+        pair.now = self.now;
+        pair.settle();
+        assert!(pair.initiator.machine.session().is_some());
+        assert_eq!(
+            self.planner.next(self.now, Outcome::Established),
+            Plan::Stay
+        );
+        (kind(&pair), pair)
+    }
+
+    fn end(&mut self, mut pair: Pair, end: End) {
+        match end {
+            End::Loss => {
+                pair.initiator.machine.transport_failed();
+                pair.responder.machine.transport_failed();
+            }
+            End::ResetByUs => pair
+                .initiator
+                .machine
+                .session()
+                .unwrap()
+                .reset(Cause::KeyRefresh),
+            End::ResetByPeer => pair
+                .responder
+                .machine
+                .session()
+                .unwrap()
+                .reset(Cause::KeyRefresh),
+        }
+        pair.finish();
+        let close = pair.initiator.close.expect("closed");
+        let ended = match close.reason() {
+            CloseReason::Reset { by, cause } => {
+                assert_eq!(*by == Side::Us, end == End::ResetByUs);
+                Ended::Reset {
+                    by: *by,
+                    cause: cause.unwrap_or(Cause::Other),
+                }
+            }
+            CloseReason::Transport(_) => Ended::Lost,
+            other => panic!("{other}"),
+        };
+        self.plan(Outcome::Closed(ended), pair.now);
+    }
+
+    fn plan(&mut self, outcome: Outcome, now: Instant) {
+        let Plan::Connect(connect) = self.planner.next(now, outcome) else {
+            panic!("gives up");
+        };
+        self.follow(&connect);
+    }
+
+    fn follow(&mut self, connect: &Connect) {
+        self.config = self.config.again(connect);
+        self.now = connect.at;
+    }
+}
+
+fn kind(pair: &Pair) -> HandshakeKind {
+    let kinds = |events: &[EventBuf]| {
+        let mut kinds = events.iter().filter_map(|event| match event {
+            EventBuf::TlsEstablished(info) => Some(info.handshake()),
+            _ => None,
+        });
+        kinds.next().unwrap()
+    };
+    let kind = kinds(&pair.initiator.events);
+    assert_eq!(kind, kinds(&pair.responder.events));
+    kind
+}
+
+fn each(check: &dyn Fn(&TlsPair, ProtocolVersion)) {
+    for version in [V12, V13] {
+        for stateless in [false, true] {
+            let mut tls = TlsPair::new(version);
+            if stateless {
+                tls.server.ticketer = Ticketer::new().unwrap();
+            }
+            check(&tls, version);
+        }
+    }
+}
+
+use HandshakeKind::{Full, Resumed};
+
+#[test]
+fn rfc6120_3_3_sessions_are_resumed_after_an_ordinary_loss() {
+    each(&|tls, _| {
+        let mut life = Life::new(tls);
+        let kinds = [(); 3].map(|()| life.live(End::Loss));
+        assert_eq!(kinds, [Full, Resumed, Resumed]);
+    });
+}
+
+#[test]
+fn rfc6120_4_9_3_16_no_session_is_resumed_after_a_reset() {
+    each(&|tls, version| {
+        for reset in [End::ResetByUs, End::ResetByPeer] {
+            let mut life = Life::new(tls);
+            let mut kinds = Vec::new();
+            for end in [
+                End::Loss,
+                reset,
+                End::Loss,
+                End::Loss,
+                End::Loss,
+                reset,
+                reset,
+                End::Loss,
+            ] {
+                kinds.push(life.live(end));
+            }
+            // Behind the reset: full, and nothing of it kept; full once more,
+            // and that one is kept in the new store.
+            let expected = [Full, Resumed, Full, Full, Resumed, Resumed, Full, Full];
+            assert_eq!(kinds, expected, "{version:?}, {reset:?}");
+        }
+    });
+}
+
+/// No connection comes about behind the reset, for a while: it stays in force.
+#[test]
+fn rfc6120_4_9_3_16_failed_attempts_do_not_bring_old_sessions_back() {
+    each(&|tls, _| {
+        let mut life = Life::new(tls);
+        life.live(End::Loss);
+        life.live(End::ResetByUs);
+        for _ in 0..3 {
+            life.plan(Outcome::ConnectFailed, life.now);
+        }
+        assert_eq!(life.live(End::Loss), Full);
+        assert_eq!(life.live(End::Loss), Full);
+    });
+}
+
+/// Tickets that arrive on the old connection when the reset is already under
+/// way go with it.
+#[test]
+fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
+    for end in [End::Loss, End::ResetByUs] {
+        let mut tls = TlsPair::new(V13);
+        tls.server.send_tls13_tickets = 4;
+        let mut life = Life::new(&tls);
+        let planned = match end {
+            End::Loss => Outcome::Closed(Ended::Lost),
+            _ => Outcome::Closed(Ended::Reset {
+                by: Side::Us,
+                cause: Cause::KeyRefresh,
+            }),
+        };
+        let (mut old, tickets) = late_tickets(&life);
+        assert_eq!(life.planner.next(START, Outcome::Established), Plan::Stay);
+        life.plan(planned, START);
+        old.feed(&tickets, START);
+        old.drive(START);
+        let (first, pair) = life.connect();
+        life.end(pair, End::Loss);
+        let (second, _) = life.connect();
+        let expected = match end {
+            End::Loss => (Resumed, Resumed),
+            _ => (Full, Full),
+        };
+        assert_eq!((first, second), expected, "{end:?}");
+    }
+}
+
+type Client = crate::harness::pair::Side<xmpp_stream::stream::Initiating>;
+
+/// A connection whose handshake is complete, and the server's tickets, which
+/// have not arrived yet.
+fn late_tickets(life: &Life) -> (Client, Vec<u8>) {
+    let mut pair = Pair::new(
+        Initiator::new(life.config.clone(), life.now),
+        Responder::new(life.server.clone(), life.now),
+    );
+    for _ in 0..10 {
+        pair.initiator.drive(START);
+        let there = pair.initiator.take(usize::MAX);
+        pair.responder.feed(&there, START);
+        pair.responder.drive(START);
+        let back = pair.responder.take(usize::MAX);
+        if pair.initiator.machine.tls().is_some() {
+            return (pair.initiator, back);
+        }
+        pair.initiator.feed(&back, START);
+    }
+    panic!("no handshake");
+}

@@ -1,0 +1,266 @@
+//! Keys that may protect few records: the reset comes by itself, in time, and
+//! behind everything that was sent before (RFC 6120 5.3.5).
+
+use std::sync::Arc;
+
+use rustls::crypto::CipherSuiteCommon;
+use rustls::{SupportedCipherSuite, Tls12CipherSuite};
+use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
+use xmpp_stream::reset::{Cause, Side, UsagePolicy};
+use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::{
+    CloseReason, Connection, EventBuf, Initiator, Negotiation, Responder, SendError,
+};
+
+use super::wire::RESET;
+use crate::harness::bench::{
+    START, Subject, TlsPair, V12, V13, alice, answer, host_using, supported,
+};
+use crate::harness::honest::Honest;
+use crate::harness::pair::FIXED;
+use crate::harness::pki::{Crypto, Setup};
+
+/// AES-GCM of TLS 1.2, good for 100 records: Finished is the first of them.
+fn limited() -> TlsPair {
+    let mut setup = Setup::new(Crypto::Ring, supported(V12)).suites("AES_128_GCM");
+    for suite in &mut setup.provider.cipher_suites {
+        let SupportedCipherSuite::Tls12(of) = *suite else {
+            continue;
+        };
+        let limited: &'static Tls12CipherSuite = Box::leak(Box::new(Tls12CipherSuite {
+            common: CipherSuiteCommon {
+                suite: of.common.suite,
+                hash_provider: of.common.hash_provider,
+                confidentiality_limit: 100,
+            },
+            prf_provider: of.prf_provider,
+            kx: of.kx,
+            sign: of.sign,
+            aead_alg: of.aead_alg,
+        }));
+        *suite = SupportedCipherSuite::Tls12(limited);
+    }
+    TlsPair::of(&setup).without_tickets()
+}
+
+fn policy() -> UsagePolicy {
+    let mut policy = UsagePolicy::default();
+    policy.records_before = 10;
+    policy.reserve_records = 16;
+    policy
+}
+
+/// A machine that meters, in either role.
+trait Metered: Subject {
+    fn metered(tls: &TlsPair, policy: UsagePolicy) -> Connection<Self>;
+}
+
+impl Metered for Initiating {
+    fn metered(tls: &TlsPair, policy: UsagePolicy) -> Initiator {
+        let config = InitiatorConfig::client(&alice())
+            .direct_tls(ClientTls::new(Arc::new(tls.client.clone())))
+            .credentials(Credentials::Anonymous)
+            .usage(policy)
+            .random(&FIXED)
+            .build()
+            .unwrap();
+        Initiator::new(config, START)
+    }
+}
+
+impl Metered for Receiving {
+    fn metered(tls: &TlsPair, policy: UsagePolicy) -> Responder {
+        let config = ResponderConfig::server(&FIXED)
+            .single_host(host_using(policy))
+            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+        Responder::new(config, START)
+    }
+}
+
+/// How the application sends.
+#[derive(Clone, Copy, Debug)]
+enum Habit {
+    /// One stanza, then a poll.
+    Steady,
+    /// As many as are taken, between two polls.
+    Flood,
+    /// Nothing until the reset is advised, then as many as are taken.
+    Late,
+}
+
+fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
+    loop {
+        let Some(mut session) = machine.session() else {
+            return;
+        };
+        match session.send(&format!("<message id='{sent}'/>")) {
+            Ok(_) => *sent += 1,
+            Err(SendError::Full { free }) => {
+                assert!(free < 30, "{free}");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        assert!(*sent < 200, "no end");
+    }
+}
+
+fn expect_reset<N: Metered>(stream: &mut Honest<N>, sent: usize) {
+    // Everything that was sent, in order, then the error and the closing tag.
+    let mut expected: Vec<_> = (0..sent).map(|n| format!("<message id='{n}'/>")).collect();
+    expected.push(RESET.into());
+    let expected = expected.concat();
+    let text = String::from_utf8(stream.text.clone()).unwrap();
+    assert!(text.ends_with(&expected), "{text}");
+    stream.say("</stream:stream>");
+    let io = stream.peer.honest().process_new_packets().unwrap();
+    assert!(io.peer_has_closed(), "no close_notify");
+    stream.peer.honest().send_close_notify();
+    stream.drain();
+    let close = stream.side.close.clone().expect("closed");
+    let by_us = CloseReason::Reset {
+        by: Side::Us,
+        cause: Some(Cause::SequenceLimit),
+    };
+    assert_eq!(*close.reason(), by_us);
+}
+
+#[test]
+fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
+    fn both<N: Metered>() {
+        for habit in [Habit::Steady, Habit::Flood, Habit::Late] {
+            let tls = limited();
+            let mut stream = Honest::<N>::new(N::metered(&tls, policy()), &tls, 4096);
+            stream.text.clear();
+            let mut sent = 0;
+            match habit {
+                Habit::Steady => {
+                    while let Some(mut session) = stream.side.machine.session() {
+                        session.send(&format!("<message id='{sent}'/>")).unwrap();
+                        sent += 1;
+                        stream.drain();
+                        assert!(sent < 200, "no reset");
+                    }
+                    assert!((60..80).contains(&sent), "{sent}");
+                }
+                Habit::Flood => {
+                    flood(&mut stream.side.machine, &mut sent);
+                    stream.drain();
+                    assert!((70..84).contains(&sent), "{sent}");
+                }
+                Habit::Late => {
+                    let count = std::rc::Rc::new(std::cell::Cell::new(0));
+                    let counter = count.clone();
+                    stream.side.app = Box::new(move |machine, event| {
+                        answer(machine, None);
+                        if matches!(event, EventBuf::ResetAdvised(Cause::SequenceLimit)) {
+                            let mut sent = counter.get();
+                            flood(machine, &mut sent);
+                            counter.set(sent);
+                        }
+                    });
+                    while let Some(mut session) = stream.side.machine.session() {
+                        session
+                            .send(&format!("<message id='{}'/>", count.get()))
+                            .unwrap();
+                        count.set(count.get() + 1);
+                        stream.drain();
+                    }
+                    sent = count.get();
+                    assert!((70..84).contains(&sent), "{sent}");
+                }
+            }
+            crate::harness::naming(&format!("{}, {habit:?}", N::ROLE), || {
+                assert!(
+                    stream
+                        .side
+                        .told()
+                        .contains(&"reset-advised sequence-limit".into())
+                );
+                expect_reset(&mut stream, sent);
+            });
+        }
+    }
+    both::<Initiating>();
+    both::<Receiving>();
+}
+
+/// The peer's records count as well: rustls does not count them.
+#[test]
+fn rfc6120_5_3_5_1_the_reset_comes_before_the_receiving_keys_are_used_up() {
+    fn both<N: Metered>() {
+        let tls = limited();
+        let mut stream = Honest::<N>::new(N::metered(&tls, policy()), &tls, 4096);
+        stream.text.clear();
+        let mut said = 0;
+        while stream.side.machine.session().is_some() {
+            stream.say(&format!("<message id='{said}'/>"));
+            said += 1;
+            assert!(said < 100, "no reset");
+        }
+        assert!((60..80).contains(&said), "{said}");
+        let stanzas = stream.side.told();
+        let stanzas = stanzas
+            .iter()
+            .filter(|told| told.starts_with("stanza"))
+            .count();
+        assert_eq!(stanzas, said);
+        expect_reset(&mut stream, 0);
+    }
+    both::<Initiating>();
+    both::<Receiving>();
+}
+
+/// A limit below what is kept in reserve: the stream is reset as soon as there
+/// is one.
+#[test]
+fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
+    fn both<N: Metered>() {
+        let tls = limited();
+        let mut policy = policy();
+        policy.reserve_records = 200;
+        let machine = N::metered(&tls, policy);
+        let mut stream = Honest::<N>::unspoken(machine, &tls, 4096);
+        stream.side.app = Box::new(|machine, event| {
+            answer(machine, None);
+            if matches!(event, EventBuf::Established(_)) {
+                let sent = machine.session().unwrap().send("<iq/>");
+                assert_eq!(sent, Err(SendError::Full { free: 0 }));
+            }
+        });
+        stream.drain();
+        for say in N::login() {
+            let crate::harness::scenes::Say::Text(text) = say else {
+                unreachable!()
+            };
+            stream.say(&text);
+        }
+        expect_reset(&mut stream, 0);
+    }
+    both::<Initiating>();
+    both::<Receiving>();
+}
+
+/// TLS 1.3 changes its keys by itself and needs no reset.
+#[test]
+fn rfc8446_5_5_keys_that_change_by_themselves_need_no_reset() {
+    fn both<N: Metered>() {
+        let tls = TlsPair::new(V13).without_tickets();
+        let mut stream = Honest::<N>::new(N::metered(&tls, policy()), &tls, 4096);
+        for n in 0..300 {
+            let mut session = stream.side.machine.session().expect("still established");
+            session.send(&format!("<message id='{n}'/>")).unwrap();
+            stream.drain();
+        }
+        assert!(
+            !stream
+                .side
+                .told()
+                .iter()
+                .any(|told| told.starts_with("reset-advised"))
+        );
+    }
+    both::<Initiating>();
+    both::<Receiving>();
+}
