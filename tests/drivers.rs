@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::pair::{FIXED, client, decide, server};
+use common::configs::{FIXED, client, decide, server};
 use common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::jid::Jid;

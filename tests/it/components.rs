@@ -10,8 +10,9 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
 
-use crate::harness::pair::{FIXED, Pair, Side, tell};
+use crate::harness::configs::FIXED;
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
+use crate::harness::{Harness, Pair, line};
 
 const START: Instant = Instant::from_millis(0);
 
@@ -38,20 +39,20 @@ fn server() -> Arc<ResponderConfig> {
 }
 
 fn pair(initiator: Arc<InitiatorConfig>, responder: Arc<ResponderConfig>) -> Pair {
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(initiator, START),
         Responder::new(responder, START),
     );
-    pair.responder.app = Box::new(|_, _| {});
+    pair.peer.app = Box::new(|_, _| {});
     pair
 }
 
-fn told<N: Negotiation>(side: &Side<N>) -> Vec<String> {
-    side.events.iter().map(tell).collect()
+fn told<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
+    harness.events.iter().map(line).collect()
 }
 
-fn error_of<N: Negotiation>(side: &Side<N>) -> Condition {
-    match side.close.as_ref().map(|close| close.reason().clone()) {
+fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> Condition {
+    match harness.close.as_ref().map(|close| close.reason().clone()) {
         Some(CloseReason::StreamError { error, .. }) => error.condition(),
         other => panic!("{other:?}"),
     }
@@ -60,10 +61,10 @@ fn error_of<N: Negotiation>(side: &Side<N>) -> Condition {
 #[test]
 fn xep0114_3_header_handshake_and_nothing_else() {
     let mut pair = pair(component("right"), server());
-    pair.settle();
-    assert_eq!(told(&pair.initiator), ["stream-opened", "established"]);
-    assert_eq!(told(&pair.responder), ["stream-opened", "established"]);
-    let (there, back) = (&pair.sent.0, &pair.sent.1);
+    pair.exchange();
+    assert_eq!(told(&pair), ["stream-opened", "established"]);
+    assert_eq!(told(&pair.peer), ["stream-opened", "established"]);
+    let (there, back) = (&pair.sent, &pair.peer.sent);
     let id = "0102030405060708090a0b0c0d0e0f10";
     let handshake = secret("right").handshake(id);
     assert_eq!(
@@ -83,12 +84,9 @@ fn xep0114_3_header_handshake_and_nothing_else() {
              id='{id}' xml:lang='en'><handshake/>"
         )
     );
-    pair.initiator.machine.session().unwrap().close();
+    pair.machine.session().unwrap().close();
     pair.finish();
-    assert_eq!(
-        (pair.initiator.code(), pair.responder.code()),
-        ("closed", "closed")
-    );
+    assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
 }
 
 #[test]
@@ -96,12 +94,12 @@ fn xep0114_3_a_wrong_secret_is_not_authorized() {
     let mut pair = pair(component("wrong"), server());
     pair.finish();
     assert_eq!(
-        told(&pair.initiator),
+        told(&pair),
         ["stream-opened", "stream-error not-authorized"]
     );
-    assert_eq!(told(&pair.responder), ["stream-opened"]);
-    assert_eq!(error_of(&pair.initiator), Condition::NotAuthorized);
-    assert_eq!(error_of(&pair.responder), Condition::NotAuthorized);
+    assert_eq!(told(&pair.peer), ["stream-opened"]);
+    assert_eq!(error_of(&pair), Condition::NotAuthorized);
+    assert_eq!(error_of(&pair.peer), Condition::NotAuthorized);
 }
 
 #[test]
@@ -123,32 +121,32 @@ fn tls_from_the_first_byte_with_the_server_s_own_name() {
             .single_host(host)
             .direct_tls(tls);
         let mut good = pair(initiator("localhost"), responder.clone());
-        good.settle();
-        assert!(told(&good.initiator).contains(&"established".to_string()));
-        assert_eq!(good.initiator.machine.tls().unwrap().alpn(), None);
+        good.exchange();
+        assert!(told(&good).contains(&"established".to_string()));
+        assert_eq!(good.machine.tls().unwrap().alpn(), None);
         // The component's own domain is not in the server's certificate.
         let mut bad = pair(initiator("plays.shakespeare.lit"), responder);
         bad.finish();
-        assert_eq!(bad.initiator.code(), "tls");
-        assert!(!String::from_utf8_lossy(&bad.sent.0).contains("handshake"));
+        assert_eq!(bad.code(), "tls");
+        assert!(!String::from_utf8_lossy(&bad.sent).contains("handshake"));
     }
 }
 
 /// A server fed by hand, behind the header.
-fn listening() -> (Side<Receiving>, String) {
-    let mut side = Side::new(Responder::new(server(), START), Box::new(|_, _| {}));
+fn listening() -> (Harness<Receiving>, String) {
+    let mut harness = Harness::new(Responder::new(server(), START), Box::new(|_, _| {}));
     let header = "<stream:stream xmlns='jabber:component:accept' \
         xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit'>";
-    let answer = say(&mut side, header);
+    let answer = say(&mut harness, header);
     let id = answer.split(" id='").nth(1).unwrap();
     let id = id.split('\'').next().unwrap().to_string();
-    (side, id)
+    (harness, id)
 }
 
-fn say<N: Negotiation>(side: &mut Side<N>, text: &str) -> String {
-    side.feed(text.as_bytes(), START);
-    side.drive(START);
-    String::from_utf8(side.take(usize::MAX)).unwrap()
+fn say<N: Negotiation, P>(harness: &mut Harness<N, P>, text: &str) -> String {
+    harness.deliver(text.as_bytes());
+    harness.run();
+    String::from_utf8(harness.transmit(usize::MAX)).unwrap()
 }
 
 #[test]
@@ -168,18 +166,18 @@ fn xep0114_3_nothing_counts_before_the_handshake_and_there_is_one() {
             "<unsupported-stanza-type",
         ),
     ] {
-        let (mut side, _) = listening();
-        let answer = say(&mut side, text);
+        let (mut harness, _) = listening();
+        let answer = say(&mut harness, text);
         assert!(answer.contains(error), "{text}: {answer}");
-        assert!(!told(&side).contains(&"established".to_string()));
+        assert!(!told(&harness).contains(&"established".to_string()));
     }
-    let (mut side, id) = listening();
+    let (mut harness, id) = listening();
     let handshake = format!(
         "<handshake> {} </handshake>",
         secret("right").handshake(&id).as_str()
     );
-    assert_eq!(say(&mut side, &handshake), "<handshake/>");
-    let answer = say(&mut side, &handshake);
+    assert_eq!(say(&mut harness, &handshake), "<handshake/>");
+    let answer = say(&mut harness, &handshake);
     assert!(answer.contains("<unsupported-stanza-type"), "{answer}");
 }
 
@@ -202,21 +200,21 @@ fn xep0114_3_a_component_speaks_for_its_own_domain() {
         ("from='plays.shakespeare.lit'", Some("<improper-addressing")),
         ("to='a@shakespeare.lit'", Some("<improper-addressing")),
     ] {
-        let (mut side, id) = listening();
+        let (mut harness, id) = listening();
         let handshake = format!(
             "<handshake>{}</handshake>",
             secret("right").handshake(&id).as_str()
         );
-        say(&mut side, &handshake);
-        let answer = say(&mut side, &format!("<message {addresses}/>"));
+        say(&mut harness, &handshake);
+        let answer = say(&mut harness, &format!("<message {addresses}/>"));
         match error {
-            None => assert!(told(&side).last().unwrap().starts_with("stanza")),
+            None => assert!(told(&harness).last().unwrap().starts_with("stanza")),
             Some(error) => assert!(answer.contains(error), "{addresses}: {answer}"),
         }
     }
     let mut pair = pair(component("right"), server());
-    pair.settle();
-    let mut session = pair.initiator.machine.session().unwrap();
+    pair.exchange();
+    let mut session = pair.machine.session().unwrap();
     for addresses in [
         "from='shakespeare.lit' to='a.lit'",
         "from='plays.shakespeare.lit'",
@@ -228,13 +226,13 @@ fn xep0114_3_a_component_speaks_for_its_own_domain() {
     session
         .send("<message from='a@plays.shakespeare.lit' to='b@shakespeare.lit'/>")
         .unwrap();
-    let mut session = pair.responder.machine.session().unwrap();
+    let mut session = pair.peer.machine.session().unwrap();
     session
         .send("<message from='b@shakespeare.lit' to='a@plays.shakespeare.lit'/>")
         .unwrap();
-    pair.settle();
-    assert!(told(&pair.initiator).last().unwrap().starts_with("stanza"));
-    assert!(told(&pair.responder).last().unwrap().starts_with("stanza"));
+    pair.exchange();
+    assert!(told(&pair).last().unwrap().starts_with("stanza"));
+    assert!(told(&pair.peer).last().unwrap().starts_with("stanza"));
 }
 
 #[test]
@@ -252,11 +250,11 @@ fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
             "<invalid-namespace",
         ),
     ] {
-        let mut side = Side::new(Responder::new(server(), START), Box::new(|_, _| {}));
+        let mut harness = Harness::new(Responder::new(server(), START), Box::new(|_, _| {}));
         let header = format!(
             "<stream:stream xmlns='{ns}' xmlns:stream='http://etherx.jabber.org/streams' to='{to}'>"
         );
-        let answer = say(&mut side, &header);
+        let answer = say(&mut harness, &header);
         assert!(answer.contains(error), "{answer}");
     }
 }
@@ -267,18 +265,18 @@ fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
 fn a_component_waits_for_the_answer() {
     let header = "<stream:stream xmlns='jabber:component:accept' id='3BF96D32' \
         xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
-    let mut side: Side<Initiating> = Side::new(
+    let mut harness: Harness<Initiating> = Harness::new(
         Initiator::new(component("right"), START),
         Box::new(|_, _| {}),
     );
-    side.drive(START);
-    side.take(usize::MAX);
-    let said = say(&mut side, header);
+    harness.run();
+    harness.transmit(usize::MAX);
+    let said = say(&mut harness, header);
     let proof = secret("right").handshake("3BF96D32");
     assert_eq!(said, format!("<handshake>{}</handshake>", proof.as_str()));
-    assert!(side.machine.session().is_none());
-    say(&mut side, "<handshake/>");
-    assert!(side.machine.session().is_some());
-    let answer = say(&mut side, "<handshake/>");
+    assert!(harness.machine.session().is_none());
+    say(&mut harness, "<handshake/>");
+    assert!(harness.machine.session().is_some());
+    let answer = say(&mut harness, "<handshake/>");
     assert!(answer.contains("<unsupported-stanza-type"));
 }

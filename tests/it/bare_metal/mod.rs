@@ -13,7 +13,7 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Connection, Event, Initiator, Manner, Negotiation, Responder};
 
-use crate::harness::pair::{client, decide, server};
+use crate::harness::configs::{client, decide, server};
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki};
 
 /// Where the tick counter begins: it wraps in the middle of the conversation.

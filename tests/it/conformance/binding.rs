@@ -10,23 +10,23 @@ use xmpp_stream::stream::BindError;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Responder};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    AUTH_ANONYMOUS, At, BIND, CLIENT_HEADER, Via, host, initiator_at, responder_at,
+use crate::harness::configs::decide;
+use crate::harness::phases::{
+    AUTH_ANONYMOUS, BIND, CLIENT_HEADER, Phase, host, initiator_at, responder_at,
 };
-use crate::harness::pair::decide;
 use crate::harness::pki::TLS13;
+use crate::harness::{Carrier, Harness};
 
 /// 6120-4.3.6-5: not who it asked to be, nor who it logged in as.
 #[test]
 fn rfc6120_7_7_1_2_a_client_is_who_the_server_says() {
-    let mut hand = initiator_at(Via::Plain, At::Binding);
-    hand.say(
+    let mut harness = initiator_at(Carrier::Plain, Phase::Binding);
+    harness.send(
         "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <jid>guest-17@localhost/4db06f06-1ea4-11dc-aca3-000bcd821bfb</jid></bind></iq>",
     );
     assert_eq!(
-        hand.side.told().last().unwrap(),
+        harness.event_lines().last().unwrap(),
         "established guest-17@localhost/4db06f06-1ea4-11dc-aca3-000bcd821bfb"
     );
 }
@@ -35,8 +35,8 @@ fn rfc6120_7_7_1_2_a_client_is_who_the_server_says() {
 /// that was agreed on.
 #[test]
 fn rfc6120_4_3_6_3_the_address_is_made_of_whom_sasl_found_and_what_was_bound() {
-    let mut hand = responder_at(Via::StartTls(TLS13), At::Opened);
-    hand.side.app = Box::new(|machine, _| match machine.decision() {
+    let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::Opened);
+    harness.app = Box::new(|machine, _| match machine.decision() {
         Some(Decision::Password(password)) => {
             assert_eq!(password.authzid(), Some("carol@localhost"));
             password.accept("carol".into());
@@ -52,19 +52,19 @@ fn rfc6120_4_3_6_3_the_address_is_made_of_whom_sasl_found_and_what_was_bound() {
         _ => {}
     });
     // carol@localhost, carol, secret
-    hand.say(
+    harness.send(
         "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>\
          Y2Fyb2xAbG9jYWxob3N0AGNhcm9sAHNlY3JldA==</auth>",
     );
-    hand.say(CLIENT_HEADER);
+    harness.send(CLIENT_HEADER);
     let established = |told: Vec<String>| told.iter().any(|event| event.starts_with("established"));
-    assert!(!established(hand.side.told()));
-    hand.say(
+    assert!(!established(harness.event_lines()));
+    harness.send(
         "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <resource>desk</resource></bind></iq>",
     );
     assert_eq!(
-        hand.side.told().last().unwrap(),
+        harness.event_lines().last().unwrap(),
         "established carol@localhost/desk"
     );
 }
@@ -81,7 +81,7 @@ fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
     let mut seen: Vec<String> = Vec::new();
     for _ in 0..20 {
         let config = ResponderConfig::server(random())
-            .single_host(host(Via::Plain))
+            .single_host(host(Carrier::Plain))
             .dangerous_plaintext();
         let machine = Responder::new(config, Instant::from_millis(0));
         let asked = Rc::new(RefCell::new(Vec::new()));
@@ -99,15 +99,15 @@ fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
             }
             _ => decide(machine),
         };
-        let mut hand = Hand::new(machine, Box::new(move |machine, _| app(machine)));
+        let mut harness = Harness::scripted(machine, Box::new(move |machine, _| app(machine)));
         for text in [CLIENT_HEADER, AUTH_ANONYMOUS, CLIENT_HEADER, BIND] {
-            hand.say(text);
+            harness.send(text);
         }
-        assert!(hand.said().contains("<conflict "));
-        hand.say(BIND);
+        assert!(harness.receive().contains("<conflict "));
+        harness.send(BIND);
         let asked = asked.borrow().clone();
         let jid = format!("<jid>guest@localhost/{}</jid>", asked[1]);
-        assert!(hand.said().contains(&jid));
+        assert!(harness.receive().contains(&jid));
         for resource in asked {
             assert_eq!(resource.len(), 32, "128 bits");
             assert!(!seen.contains(&resource), "{resource}");

@@ -13,13 +13,13 @@ use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
 use super::starttls;
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    At, CLIENT_HEADER, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS, Via, peer_server,
+use crate::harness::configs::{FIXED, client, decide, host_with, server};
+use crate::harness::phases::{
+    CLIENT_HEADER, OFFER_STARTTLS, PROCEED, Phase, SERVER_HEADER, STARTTLS, peer_server,
     responder_at,
 };
-use crate::harness::pair::{FIXED, Pair, client, decide, host_with, server};
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+use crate::harness::{Carrier, Harness, Pair};
 
 /// A server that asks for certificates and offers everything.
 fn external_server(version: Version) -> Arc<ResponderConfig> {
@@ -36,13 +36,14 @@ fn external_server(version: Version) -> Arc<ResponderConfig> {
 /// What it offers to a client.
 fn offered(version: Version, client: rustls::ClientConfig) -> Vec<String> {
     let machine = Responder::new(external_server(version), Instant::from_millis(0));
-    let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
-    hand.say(CLIENT_HEADER);
-    hand.say(STARTTLS);
-    hand.said();
-    hand.secure(ClientConnection::new(Arc::new(client), name("localhost")).unwrap());
-    hand.say(CLIENT_HEADER);
-    hand.said()
+    let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
+    harness.send(CLIENT_HEADER);
+    harness.send(STARTTLS);
+    harness.receive();
+    harness.start_tls(ClientConnection::new(Arc::new(client), name("localhost")).unwrap());
+    harness.send(CLIENT_HEADER);
+    harness
+        .receive()
         .split("<mechanism>")
         .skip(1)
         .map(|rest| rest.split('<').next().unwrap().to_string())
@@ -80,9 +81,9 @@ fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
             .unwrap();
         let start = Instant::from_millis(0);
         let responder = Responder::new(external_server(version), start);
-        let mut pair = Pair::new(Initiator::new(config.clone(), start), responder);
-        pair.settle();
-        for told in [pair.initiator.told(), pair.responder.told()] {
+        let mut pair = Pair::connect(Initiator::new(config.clone(), start), responder);
+        pair.exchange();
+        for told in [pair.event_lines(), pair.peer.event_lines()] {
             assert!(
                 told.contains(&"authenticated EXTERNAL alice".into()),
                 "{told:?}"
@@ -90,23 +91,23 @@ fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
             assert!(told.contains(&"established alice@localhost/desk".into()));
         }
 
-        let mut hand = Hand::new(Initiator::new(config, start), Box::new(|_, _| {}));
+        let mut harness = Harness::scripted(Initiator::new(config, start), Box::new(|_, _| {}));
         for text in [SERVER_HEADER, OFFER_STARTTLS] {
-            hand.say(text);
+            harness.send(text);
         }
-        hand.said();
-        hand.say(PROCEED);
-        hand.secure(peer_server(version));
-        hand.say(SERVER_HEADER);
-        hand.said();
+        harness.receive();
+        harness.send(PROCEED);
+        harness.start_tls(peer_server(version));
+        harness.send(SERVER_HEADER);
+        harness.receive();
         // Not the first here, and chosen all the same.
-        hand.say(
+        harness.send(
             "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
              <mechanism>SCRAM-SHA-256</mechanism><mechanism>EXTERNAL</mechanism>\
              </mechanisms></stream:features>",
         );
         assert_eq!(
-            hand.said(),
+            harness.receive(),
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>"
         );
     }
@@ -116,12 +117,12 @@ fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
 #[test]
 fn rfc6120_6_3_5_1_no_white_space_stands_around_sasl() {
     let start = Instant::from_millis(0);
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(client(None), start),
         Responder::new(server(None), start),
     );
-    pair.settle();
-    let (there, back) = (&pair.sent.0, &pair.sent.1);
+    pair.exchange();
+    let (there, back) = (&pair.sent, &pair.peer.sent);
     for (sent, first, last) in [
         (there, "<auth ", "</response>"),
         (back, "<challenge ", "</success>"),
@@ -145,8 +146,8 @@ fn rfc6120_6_3_5_1_no_white_space_stands_around_sasl() {
 fn rfc6120_13_8_1_2_channel_binding_is_used_where_both_sides_have_it() {
     for version in [TLS12, TLS13] {
         let mut pair = starttls::pair(version);
-        pair.settle();
-        for told in [pair.initiator.told(), pair.responder.told()] {
+        pair.exchange();
+        for told in [pair.event_lines(), pair.peer.event_lines()] {
             let event = told.iter().find(|event| event.starts_with("authenticated"));
             let event = event.expect("authenticated");
             assert!(event.starts_with("authenticated SCRAM-SHA-"), "{event}");
@@ -176,20 +177,20 @@ fn config(authzid: Option<&str>) -> Result<Arc<InitiatorConfig>, ConfigError> {
 /// The initial response to an offer of this mechanism alone.
 fn initial(authzid: Option<&str>, mechanism: &str) -> String {
     let machine = Initiator::new(config(authzid).unwrap(), Instant::from_millis(0));
-    let mut hand = Hand::new(machine, Box::new(|_, _| {}));
+    let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
     for text in [SERVER_HEADER, OFFER_STARTTLS] {
-        hand.say(text);
+        harness.send(text);
     }
-    hand.said();
-    hand.say(PROCEED);
-    hand.secure(peer_server(TLS13));
-    hand.say(SERVER_HEADER);
-    hand.said();
-    hand.say(format!(
+    harness.receive();
+    harness.send(PROCEED);
+    harness.start_tls(peer_server(TLS13));
+    harness.send(SERVER_HEADER);
+    harness.receive();
+    harness.send(format!(
         "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
          <mechanism>{mechanism}</mechanism></mechanisms></stream:features>"
     ));
-    let auth = hand.said();
+    let auth = harness.receive();
     let data = auth.split('>').nth(1).unwrap().split('<').next().unwrap();
     String::from_utf8(STANDARD.decode(data).unwrap()).unwrap()
 }
@@ -222,8 +223,8 @@ fn rfc6120_6_3_8_3_a_client_acts_as_a_bare_address() {
 #[test]
 fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
     for (sent, told) in [("", None), ("carol@localhost", Some("carol@localhost"))] {
-        let mut hand = responder_at(Via::StartTls(TLS13), At::Opened);
-        hand.side.app = Box::new(move |machine, _| {
+        let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::Opened);
+        harness.app = Box::new(move |machine, _| {
             if let Some(Decision::Password(password)) = machine.decision() {
                 assert_eq!(password.authzid(), told);
                 match told {
@@ -233,10 +234,10 @@ fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
             }
         });
         let data = STANDARD.encode(format!("{sent}\0alice\0secret"));
-        hand.say(format!(
+        harness.send(format!(
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{data}</auth>"
         ));
-        let said = hand.said();
+        let said = harness.receive();
         assert_eq!(said.starts_with("<success "), told.is_none(), "{said}");
         assert_eq!(
             said.contains("<invalid-authzid/>"),

@@ -10,10 +10,10 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{At, PROCEED, STARTTLS, Via, responder_at};
-use crate::harness::pair::{FIXED, Pair, client, decide, host_with, server};
+use crate::harness::configs::{FIXED, client, decide, host_with, server};
+use crate::harness::phases::{PROCEED, Phase, STARTTLS, responder_at};
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+use crate::harness::{Carrier, Harness, Pair};
 
 /// alice and her server, over STARTTLS.
 pub fn pair(version: Version) -> Pair {
@@ -21,7 +21,7 @@ pub fn pair(version: Version) -> Pair {
     let setup = Setup::new(Crypto::Ring, version);
     let client_tls = ClientTls::new(Arc::new(pki().client(&setup)));
     let server_tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
-    Pair::new(
+    Pair::connect(
         Initiator::new(client(Some(client_tls)), start),
         Responder::new(server(Some(server_tls)), start),
     )
@@ -52,25 +52,22 @@ fn split<'a>(sent: &'a [u8], last: &str) -> (&'a str, Vec<u8>) {
 /// the wire.
 fn transcript(version: Version) -> (Vec<u8>, Vec<u8>) {
     let mut pair = pair(version);
-    pair.settle();
+    pair.exchange();
     for _ in 0..10 {
-        let session = &mut pair.initiator.machine.session().unwrap();
+        let session = &mut pair.machine.session().unwrap();
         session
             .send("<message><body>hello</body></message>")
             .unwrap();
-        let session = &mut pair.responder.machine.session().unwrap();
+        let session = &mut pair.peer.machine.session().unwrap();
         session
             .send("<message><body>hello</body></message>")
             .unwrap();
-        pair.settle();
+        pair.exchange();
     }
-    pair.responder.machine.session().unwrap().close();
+    pair.peer.machine.session().unwrap().close();
     pair.finish();
-    assert_eq!(
-        (pair.initiator.code(), pair.responder.code()),
-        ("closed", "closed")
-    );
-    pair.sent
+    assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
+    (pair.sent, pair.peer.sent)
 }
 
 /// 6120-5.4.2.3-1: TLS begins behind the `>`.
@@ -136,7 +133,7 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
     for domain in ["wrong.example", "localhost"] {
         let config = ResponderConfig::server(&FIXED).starttls();
         let machine = Responder::new(config, Instant::from_millis(0));
-        let mut hand = Hand::new(
+        let mut harness = Harness::scripted(
             machine,
             Box::new(move |machine, _| match machine.decision() {
                 Some(Decision::Host(question)) => {
@@ -146,20 +143,20 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
                 _ => decide(machine),
             }),
         );
-        hand.say(format!(
+        harness.send(format!(
             "<stream:stream xmlns='jabber:client' \
              xmlns:stream='http://etherx.jabber.org/streams' to='{domain}' version='1.0'>"
         ));
-        let said = hand.said();
+        let said = harness.receive();
         assert!(said.contains(&format!(" from='{domain}' ")), "{said}");
-        hand.say(STARTTLS);
-        assert_eq!(hand.said(), PROCEED);
+        harness.send(STARTTLS);
+        assert_eq!(harness.receive(), PROCEED);
         // The client asks for no other name, and verifies this one.
         let mut config = pki().client(&Setup::new(Crypto::Ring, TLS13));
         config.enable_sni = false;
-        hand.secure(ClientConnection::new(Arc::new(config), name(domain)).unwrap());
-        assert!(hand.tls_error().is_none(), "{:?}", hand.tls_error());
-        assert!(hand.side.machine.tls().is_some(), "{domain}");
+        harness.start_tls(ClientConnection::new(Arc::new(config), name(domain)).unwrap());
+        assert!(harness.tls_error().is_none(), "{:?}", harness.tls_error());
+        assert!(harness.machine.tls().is_some(), "{domain}");
     }
 }
 
@@ -183,16 +180,16 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
             .with_client_auth_cert(stranger.chain.clone(), stranger.key())
             .unwrap();
         let config = client(Some(ClientTls::new(Arc::new(config))));
-        let mut pair = Pair::new(Initiator::new(config, Instant::from_millis(0)), responder);
+        let mut pair = Pair::connect(Initiator::new(config, Instant::from_millis(0)), responder);
         pair.finish();
-        assert_eq!(pair.responder.code(), "tls", "{version:?}");
-        let told = pair.responder.told();
+        assert_eq!(pair.peer.code(), "tls", "{version:?}");
+        let told = pair.peer.event_lines();
         assert!(
             !told.iter().any(|event| event.starts_with("tls ")),
             "{told:?}"
         );
         // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was said.
-        let (_, types) = split(&pair.sent.1, PROCEED);
+        let (_, types) = split(&pair.peer.sent, PROCEED);
         assert!(!types.is_empty());
     }
 }
@@ -213,14 +210,14 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
         assert_eq!(plan.target, Target::Redirect);
         let initiator = Initiator::new(first.again(&plan), now);
         let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
-        let mut pair = Pair::new(initiator, Responder::new(server(Some(tls)), now));
-        pair.settle();
-        let (clear, _) = split(&pair.sent.0, STARTTLS);
+        let mut pair = Pair::connect(initiator, Responder::new(server(Some(tls)), now));
+        pair.exchange();
+        let (clear, _) = split(&pair.sent, STARTTLS);
         assert!(clear.contains(" to='localhost' "), "{clear}");
-        assert_eq!(pair.initiator.machine.session().is_some(), established);
+        assert_eq!(pair.machine.session().is_some(), established);
         if !established {
             pair.finish();
-            assert_eq!(pair.initiator.code(), "tls");
+            assert_eq!(pair.code(), "tls");
         }
     }
 }
@@ -248,17 +245,17 @@ fn rfc6120_13_9_5_1_old_versions_are_not_spoken() {
         (ssl2, "plaintext-after-starttls"),
     ] {
         for version in [TLS12, TLS13] {
-            let mut hand = responder_at(Via::StartTls(version), At::BeforeTls);
-            hand.say(STARTTLS);
-            assert_eq!(hand.said(), PROCEED);
-            hand.raw(&hello);
-            let answer = records(&hand.raw_said());
+            let mut harness = responder_at(Carrier::StartTls(version), Phase::BeforeTls);
+            harness.send(STARTTLS);
+            assert_eq!(harness.receive(), PROCEED);
+            harness.send_bytes(&hello);
+            let answer = records(&harness.receive_bytes());
             assert!(
                 matches!(answer[..], [] | [21]),
                 "more than an alert: {answer:?}"
             );
-            hand.run_out();
-            assert_eq!(hand.end().0, code);
+            harness.run_until_closed();
+            assert_eq!(harness.end().0, code);
         }
     }
 }

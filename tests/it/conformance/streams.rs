@@ -5,20 +5,20 @@ use xmpp_stream::stream::{Condition, Initiating, OtherHost, Receiving, StreamErr
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    At, BIND, BOUND, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_BIND, SERVER_HEADER, SUCCESS,
-    Via, initiator, initiator_at, initiator_with, responder, responder_at,
+use crate::harness::configs::{FIXED, client, decide, server};
+use crate::harness::phases::{
+    BIND, BOUND, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_BIND, Phase, SERVER_HEADER, SUCCESS,
+    initiator, initiator_at, initiator_with, responder, responder_at,
 };
-use crate::harness::pair::{FIXED, Pair, client, decide, server};
 use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::{Carrier, Harness, Pair, Scripted};
 
 /// How the header of either side begins; none may be left out (11.5).
 const DECLARED: &str = "<?xml version='1.0'?><stream:stream ";
 
 fn plain_pair() -> Pair {
     let start = Instant::from_millis(0);
-    Pair::new(
+    Pair::connect(
         Initiator::new(client(None), start),
         Responder::new(server(None), start),
     )
@@ -30,11 +30,11 @@ fn plain_pair() -> Pair {
 #[test]
 fn rfc6120_4_3_3_2_a_restart_is_a_new_header_and_nothing_else() {
     let mut pair = plain_pair();
-    pair.settle();
-    assert!(pair.initiator.machine.session().is_some());
-    assert!(pair.responder.machine.session().is_some());
-    assert!(pair.initiator.close.is_none() && pair.responder.close.is_none());
-    for (sent, before_restart) in [(&pair.sent.0, "</response>"), (&pair.sent.1, "</success>")] {
+    pair.exchange();
+    assert!(pair.machine.session().is_some());
+    assert!(pair.peer.machine.session().is_some());
+    assert!(pair.close.is_none() && pair.peer.close.is_none());
+    for (sent, before_restart) in [(&pair.sent, "</response>"), (&pair.peer.sent, "</success>")] {
         let text = String::from_utf8_lossy(sent);
         assert_eq!(text.matches("<stream:stream ").count(), 2, "{text}");
         assert!(!text.contains(FOOTER), "{text}");
@@ -42,18 +42,15 @@ fn rfc6120_4_3_3_2_a_restart_is_a_new_header_and_nothing_else() {
         assert!(old.starts_with(DECLARED), "{old}");
         assert!(new.starts_with(DECLARED), "{new}");
     }
-    pair.initiator.machine.session().unwrap().close();
+    pair.machine.session().unwrap().close();
     pair.finish();
-    assert_eq!(
-        (pair.initiator.code(), pair.responder.code()),
-        ("closed", "closed")
-    );
+    assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
 }
 
 /// 6120-6.3.1-1, 6120-7.3.1-1: neither says `<required/>`.
 #[test]
 fn rfc6120_4_3_2_4_nothing_is_established_while_something_mandatory_is_left() {
-    let mut hand = initiator(Via::Plain);
+    let mut harness = initiator(Carrier::Plain);
     let texts = [
         SERVER_HEADER,
         OFFER_ANONYMOUS,
@@ -62,51 +59,55 @@ fn rfc6120_4_3_2_4_nothing_is_established_while_something_mandatory_is_left() {
         OFFER_BIND,
     ];
     for text in texts {
-        hand.say(text);
-        assert!(hand.side.machine.session().is_none(), "{text}");
+        harness.send(text);
+        assert!(harness.machine.session().is_none(), "{text}");
     }
-    hand.say(BOUND);
-    assert!(hand.side.machine.session().is_some());
+    harness.send(BOUND);
+    assert!(harness.machine.session().is_some());
 }
 
 /// 6120-4.6.1-2, XEP-0198-en: no stanza, no white space, no `<enable/>`: all
 /// of them need a session.
 #[test]
 fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
-    fn is_silent<N: Negotiation>(mut hand: Hand<N>, about: &str) {
-        hand.said();
-        assert!(hand.side.machine.session().is_none(), "{about}");
-        hand.pump();
-        assert_eq!(hand.said(), "", "{about}");
+    fn is_silent<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
+        harness.receive();
+        assert!(harness.machine.session().is_none(), "{about}");
+        harness.exchange();
+        assert_eq!(harness.receive(), "", "{about}");
     }
-    let plain = At::PLAIN.map(|at| (Via::Plain, at));
+    let plain = Phase::PLAIN.map(|at| (Carrier::Plain, at));
     let tls = [
-        At::BeforeTls,
-        At::Secured,
-        At::Opened,
-        At::Sasl,
-        At::Binding,
+        Phase::BeforeTls,
+        Phase::Secured,
+        Phase::Opened,
+        Phase::Sasl,
+        Phase::Binding,
     ];
     let cases = plain
         .into_iter()
-        .chain(tls.map(|at| (Via::StartTls(TLS13), at)))
-        .chain(tls.map(|at| (Via::StartTls(TLS12), at)));
-    for (via, at) in cases {
-        if at != At::Established {
-            is_silent(responder_at(via, at), &format!("responder {via:?} {at:?}"));
-            is_silent(initiator_at(via, at), &format!("initiator {via:?} {at:?}"));
+        .chain(tls.map(|at| (Carrier::StartTls(TLS13), at)))
+        .chain(tls.map(|at| (Carrier::StartTls(TLS12), at)));
+    for (carrier, at) in cases {
+        if at != Phase::Established {
+            is_silent(
+                responder_at(carrier, at),
+                &format!("responder {carrier:?} {at:?}"),
+            );
+            is_silent(
+                initiator_at(carrier, at),
+                &format!("initiator {carrier:?} {at:?}"),
+            );
         }
     }
     assert!(
-        responder_at(Via::Plain, At::Established)
-            .side
+        responder_at(Carrier::Plain, Phase::Established)
             .machine
             .session()
             .is_some()
     );
     assert!(
-        initiator_at(Via::Plain, At::Established)
-            .side
+        initiator_at(Carrier::Plain, Phase::Established)
             .machine
             .session()
             .is_some()
@@ -117,31 +118,31 @@ fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
 /// are ignored, and nothing inside an element is a stanza.
 #[test]
 fn rfc6120_4_8_4_1_what_is_no_stanza_is_never_told_as_one() {
-    fn scene<N: Negotiation>(mut hand: Hand<N>) {
+    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         for element in [
             "<message xmlns='urn:example'/>",
             "<x xmlns='urn:example'><message xmlns='jabber:client'/></x>",
             "<e:iq xmlns:e='urn:example' type='get' id='1'/>",
         ] {
-            let events = hand.side.events.len();
-            hand.say(element);
-            assert_eq!(hand.told_since(events), [format!("element {element}")]);
-            assert!(hand.side.close.is_none());
+            let events = harness.events.len();
+            harness.send(element);
+            assert_eq!(harness.events_since(events), [format!("element {element}")]);
+            assert!(harness.close.is_none());
         }
         let nested = "<message><message/><presence/></message>";
-        let events = hand.side.events.len();
-        hand.say(nested);
-        assert_eq!(hand.told_since(events), [format!("stanza {nested}")]);
+        let events = harness.events.len();
+        harness.send(nested);
+        assert_eq!(harness.events_since(events), [format!("stanza {nested}")]);
     }
-    scene::<Receiving>(responder_at(Via::Plain, At::Established));
-    scene::<Initiating>(initiator_at(Via::Plain, At::Established));
+    scene::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
+    scene::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
 }
 
 /// 6120-4.8.3-3, 6120-4.8.5-4, 6120-4.8.2-1: what the peer would have to refuse
 /// does not go out.
 #[test]
 fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
-    fn scene<N: Negotiation>(mut hand: Hand<N>) {
+    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         for (element, condition) in [
             (
                 "<message xmlns='jabber:server'/>",
@@ -158,25 +159,25 @@ fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
             ),
             ("<massage/>", Condition::UnsupportedStanzaType),
         ] {
-            let sent = hand.side.machine.session().unwrap().send(element);
+            let sent = harness.machine.session().unwrap().send(element);
             assert_eq!(sent, Err(SendError::Refused(condition)), "{element}");
-            hand.pump();
-            assert_eq!(hand.said(), "", "{element}");
+            harness.exchange();
+            assert_eq!(harness.receive(), "", "{element}");
         }
         let element = "<message xmlns='jabber:client'/>";
-        hand.side.machine.session().unwrap().send(element).unwrap();
-        hand.pump();
-        assert_eq!(hand.said(), element);
+        harness.machine.session().unwrap().send(element).unwrap();
+        harness.exchange();
+        assert_eq!(harness.receive(), element);
     }
-    scene::<Receiving>(responder_at(Via::Plain, At::Established));
-    scene::<Initiating>(initiator_at(Via::Plain, At::Established));
+    scene::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
+    scene::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
 }
 
 /// With the stream namespace as the default one, what declares no namespace is
 /// in that of the stream, and no stanza.
 #[test]
 fn rfc6120_4_8_2_1_an_element_in_the_stream_namespace_is_no_stanza() {
-    let mut hand = responder(Via::Plain);
+    let mut harness = responder(Carrier::Plain);
     let header = "<stream xmlns='http://etherx.jabber.org/streams' to='localhost' version='1.0'>";
     for text in [
         header,
@@ -184,15 +185,15 @@ fn rfc6120_4_8_2_1_an_element_in_the_stream_namespace_is_no_stanza() {
         header,
         &BIND.replace("<iq ", "<iq xmlns='jabber:client' "),
     ] {
-        hand.say(text);
+        harness.send(text);
     }
-    let events = hand.side.events.len();
-    hand.said();
-    hand.say("<message xmlns='jabber:client'/>");
-    assert_eq!(hand.told_since(events).len(), 1);
-    hand.say("<message/>");
-    assert_eq!(hand.told_since(events).len(), 1);
-    assert!(hand.said().contains("<unsupported-stanza-type "));
+    let events = harness.events.len();
+    harness.receive();
+    harness.send("<message xmlns='jabber:client'/>");
+    assert_eq!(harness.events_since(events).len(), 1);
+    harness.send("<message/>");
+    assert_eq!(harness.events_since(events).len(), 1);
+    assert!(harness.receive().contains("<unsupported-stanza-type "));
 }
 
 #[test]
@@ -202,12 +203,12 @@ fn rfc6120_4_7_4_7_the_language_of_the_peers_stream_is_told() {
         other => panic!("{other:?}"),
     };
     let header = SERVER_HEADER.replace(" version='1.0'>", " xml:lang='de-CH' version='1.0'>");
-    let mut hand = initiator(Via::Plain);
-    hand.say(&header);
-    assert_eq!(lang_of(&hand.side.events).as_deref(), Some("de-CH"));
-    let mut hand = responder(Via::Plain);
-    hand.say(header.replace("from='localhost' id='1'", "to='localhost'"));
-    assert_eq!(lang_of(&hand.side.events).as_deref(), Some("de-CH"));
+    let mut harness = initiator(Carrier::Plain);
+    harness.send(&header);
+    assert_eq!(lang_of(&harness.events).as_deref(), Some("de-CH"));
+    let mut harness = responder(Carrier::Plain);
+    harness.send(header.replace("from='localhost' id='1'", "to='localhost'"));
+    assert_eq!(lang_of(&harness.events).as_deref(), Some("de-CH"));
 }
 
 /// 6120-4.7.4-5, 6120-4.7.4-6: else the one there is.
@@ -230,17 +231,17 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
             .single_host(host)
             .dangerous_plaintext();
         let machine = Responder::new(config, Instant::from_millis(0));
-        let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
-        hand.say(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
-        let said = hand.said();
+        let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
+        harness.send(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
+        let said = harness.receive();
         assert!(
             said.contains(&format!(" xml:lang='{answered}' ")),
             "{asked}: {said}"
         );
     }
     // A client, too, sends language tags alone.
-    let mut hand = initiator_with(Via::Plain, |config| config.lang("no tag"));
-    assert!(hand.said().contains(" xml:lang='en' "));
+    let mut harness = initiator_with(Carrier::Plain, |config| config.lang("no tag"));
+    assert!(harness.receive().contains(" xml:lang='en' "));
 }
 
 /// What a stanza says of its language stays as it is (6120-4.7.4-7), and so do
@@ -253,10 +254,10 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
              <error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>\
              <x xmlns='urn:example'/></{name}>"
         );
-        let mut hand = responder_at(Via::Plain, At::Established);
-        hand.say(&stanza);
-        let Some(EventBuf::Stanza(told)) = hand.side.events.last() else {
-            panic!("{:?}", hand.side.told());
+        let mut harness = responder_at(Carrier::Plain, Phase::Established);
+        harness.send(&stanza);
+        let Some(EventBuf::Stanza(told)) = harness.events.last() else {
+            panic!("{:?}", harness.event_lines());
         };
         let told = told.as_stanza();
         assert_eq!((told.name(), told.ns()), (name, "jabber:client"));
@@ -269,17 +270,17 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
         // 6120-15-stanza-extension: payload nobody here knows.
         assert_eq!(told.as_str(), stanza);
         // 6120-15-stanza-error-reply: nobody answers.
-        assert_eq!(hand.said(), "");
-        assert!(hand.side.close.is_none());
+        assert_eq!(harness.receive(), "");
+        assert!(harness.close.is_none());
     }
 }
 
 /// A server of several hosts, whose application refuses all of them.
-fn refusing(error: StreamError) -> Hand<Receiving> {
+fn refusing(error: StreamError) -> Harness<Receiving, Scripted> {
     let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
     let machine = Responder::new(config, Instant::from_millis(0));
     let mut error = Some(error);
-    Hand::new(
+    Harness::scripted(
         machine,
         Box::new(move |machine, _| {
             if let Some(Decision::Host(host)) = machine.decision() {
@@ -300,12 +301,12 @@ fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
         StreamError::see_other_host(elsewhere),
     ] {
         let condition = error.condition();
-        let mut hand = refusing(error.clone());
+        let mut harness = refusing(error.clone());
         let header = "<stream:stream xmlns='jabber:client' \
              xmlns:stream='http://etherx.jabber.org/streams' to='gone.example' version='1.0'>";
-        assert_eq!(hand.side.machine.receive(header.as_bytes()), header.len());
-        hand.side.drive(hand.now);
-        let said = String::from_utf8(hand.side.take(usize::MAX)).unwrap();
+        assert_eq!(harness.machine.receive(header.as_bytes()), header.len());
+        harness.run();
+        let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
         let mut end = String::new();
         error.write(&mut end);
         end.push_str(FOOTER);
@@ -313,28 +314,25 @@ fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
         assert!(said.contains(" from='' "), "{said}");
         assert!(said.ends_with(&end), "{said}");
         assert_eq!(said.matches('<').count(), 2 + end.matches('<').count());
+        assert!(harness.machine.transmit().is_empty(), "more than one write");
+        harness.finish();
         assert!(
-            hand.side.machine.transmit().is_empty(),
-            "more than one write"
-        );
-        hand.part();
-        assert!(
-            matches!(hand.close().reason(), CloseReason::StreamError { error, .. } if error.condition() == condition)
+            matches!(harness.closed().reason(), CloseReason::StreamError { error, .. } if error.condition() == condition)
         );
     }
 }
 
 #[test]
 fn rfc6120_4_9_2_4_the_text_of_an_error_means_nothing() {
-    let mut hand = initiator_at(Via::Plain, At::Established);
-    hand.say(
+    let mut harness = initiator_at(Carrier::Plain, Phase::Established);
+    harness.send(
         "<stream:error><text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>reset, please; \
          see-other-host: other.example</text>\
          <conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
     );
-    hand.part();
-    let CloseReason::StreamError { error, .. } = hand.close().reason() else {
-        panic!("{:?}", hand.close());
+    harness.finish();
+    let CloseReason::StreamError { error, .. } = harness.closed().reason() else {
+        panic!("{:?}", harness.closed());
     };
     assert_eq!(error.condition(), Condition::Conflict);
     assert!(error.other_host().is_none());

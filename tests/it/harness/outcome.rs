@@ -1,4 +1,4 @@
-//! What came of a scene.
+//! What came of a scenario.
 
 use xmpp_stream::Manner;
 

@@ -5,29 +5,27 @@ use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{Connection, Initiator, Responder};
 
 use super::each;
-use crate::harness::bench::{Carrier, START, Subject};
+use crate::harness::configs::{client, server};
 use crate::harness::outcome::Outcome;
-use crate::harness::pair::{Pair, client, server};
-use crate::harness::play::{Pace, Player};
-use crate::harness::rng::Rng;
-use crate::harness::scenes::{Ending, message};
+use crate::harness::scenarios::{TcpEnd, message};
+use crate::harness::{Carrier, Harness, Pair, Rng, Role, START, Schedule, Scheduled};
 
 #[test]
 fn any_split_into_two_makes_the_same_sequences() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         let mut splits = 0;
-        each::<N>(Carrier::Plain, &mut |stage, whole| {
+        each::<N>(Carrier::Plain, &mut |run, whole| {
             for at in 1..whole.length {
-                let split = stage.play::<N>(Pace::SplitAt(at));
+                let split = run.outcome::<N>(Schedule::SplitAt(at));
                 assert!(
                     split.agrees_with(whole),
                     "{} at {at}: {split:#?}\n{whole:#?}",
-                    stage.scene.name
+                    run.scenario.name
                 );
                 splits += 1;
             }
         });
-        println!("{}: {splits} splits", N::ROLE);
+        println!("{}: {splits} splits", N::NAME);
     }
     both::<Initiating>();
     both::<Receiving>();
@@ -35,16 +33,20 @@ fn any_split_into_two_makes_the_same_sequences() {
 
 #[test]
 fn single_bytes_and_random_pieces_make_the_same_sequences() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            each::<N>(carrier, &mut |stage, whole| {
-                let mut paces = vec![Pace::Each(1), Pace::Each(7)];
+            each::<N>(carrier, &mut |run, whole| {
+                let mut schedules = vec![Schedule::Each(1), Schedule::Each(7)];
                 for seed in 0..6 {
-                    paces.push(Pace::Pieces(Rng::new(seed), 60));
+                    schedules.push(Schedule::Pieces(Rng::new(seed), 60));
                 }
-                for pace in paces {
-                    let said = format!("{}, {carrier:?}, {}, {pace:?}", N::ROLE, stage.scene.name);
-                    let other = stage.play::<N>(pace);
+                for schedule in schedules {
+                    let said = format!(
+                        "{}, {carrier:?}, {}, {schedule:?}",
+                        N::NAME,
+                        run.scenario.name
+                    );
+                    let other = run.outcome::<N>(schedule);
                     assert!(other.agrees_with(whole), "{said}: {other:#?}\n{whole:#?}");
                 }
             });
@@ -56,37 +58,37 @@ fn single_bytes_and_random_pieces_make_the_same_sequences() {
 
 /// A login by SCRAM, as two machines make it: what each of them sent.
 fn scram() -> (Vec<u8>, Vec<u8>) {
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(client(None), START),
         Responder::new(server(None), START),
     );
     pair.now = START;
-    pair.settle();
-    let mut session = pair.initiator.machine.session().unwrap();
+    pair.exchange();
+    let mut session = pair.machine.session().unwrap();
     session.send(&message(1)).unwrap();
     session.close();
-    pair.settle();
-    assert_eq!(pair.initiator.code(), "closed");
-    pair.sent
+    pair.exchange();
+    assert_eq!(pair.code(), "closed");
+    (pair.sent, pair.peer.sent)
 }
 
 /// Key derivation takes many polls; what comes meanwhile has to wait.
 #[test]
 fn the_same_holds_while_a_key_is_derived() {
-    fn replay<N: Subject>(machine: &dyn Fn() -> Connection<N>, input: &[u8], decisions: bool) {
-        let play = |pace: Pace| {
+    fn replay<N: Role>(machine: &dyn Fn() -> Connection<N>, input: &[u8], decisions: bool) {
+        let play = |schedule: Schedule| {
             // SCRAM's gate, too: the player's own answer knows nobody.
             let app = Box::new(move |machine: &mut Connection<N>, _: &_| {
                 if decisions {
-                    crate::harness::pair::decide(machine);
+                    crate::harness::configs::decide(machine);
                 }
             });
-            let mut player = Player::<N>::new(machine(), app, pace);
-            player.input = input.to_vec();
-            player.run(Ending::Fin);
-            player.outcome()
+            let mut harness = Harness::<N, Scheduled>::scheduled(machine(), app, schedule);
+            harness.peer.input = input.to_vec();
+            harness.run_to_end(TcpEnd::Fin);
+            harness.outcome()
         };
-        let whole: Outcome = play(Pace::Whole);
+        let whole: Outcome = play(Schedule::Whole);
         assert!(
             whole
                 .events
@@ -95,15 +97,18 @@ fn the_same_holds_while_a_key_is_derived() {
             "{whole:?}"
         );
         assert!(whole.close.starts_with("closed"), "{whole:?}");
-        let mut paces: Vec<_> = (1..input.len()).step_by(61).map(Pace::SplitAt).collect();
-        paces.push(Pace::Each(1));
+        let mut schedules: Vec<_> = (1..input.len())
+            .step_by(61)
+            .map(Schedule::SplitAt)
+            .collect();
+        schedules.push(Schedule::Each(1));
         for seed in 0..4 {
-            paces.push(Pace::Any(Rng::new(seed)));
-            paces.push(Pace::Pieces(Rng::new(seed), 300));
+            schedules.push(Schedule::Any(Rng::new(seed)));
+            schedules.push(Schedule::Pieces(Rng::new(seed), 300));
         }
-        for pace in paces {
-            let said = format!("{}, {pace:?}", N::ROLE);
-            let other = play(pace);
+        for schedule in schedules {
+            let said = format!("{}, {schedule:?}", N::NAME);
+            let other = play(schedule);
             assert!(other.agrees_with(&whole), "{said}: {other:?}{whole:?}");
         }
     }

@@ -1,8 +1,8 @@
 //! Invariants 3 and 4: the close is the last word and an exclusive one. That
-//! nothing follows it is asserted behind every scene ([`Player`]); here are
+//! nothing follows it is asserted behind every scene ([`Scheduled`]); here are
 //! the ends at which bytes are still waiting.
 //!
-//! [`Player`]: crate::harness::play::Player
+//! [`Scheduled`]: crate::harness::Scheduled
 
 use std::time::Duration;
 
@@ -10,85 +10,56 @@ use xmpp_stream::stream::{Condition, Initiating, Receiving, StreamError};
 use xmpp_stream::{Action, Connection, Manner, Wait};
 
 use super::each;
-use crate::harness::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13};
-use crate::harness::play::{Pace, Player, Stage};
-use crate::harness::scenes::{Does, Ending, Scene, message, text};
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::{Behavior, message, text, texts};
+use crate::harness::schedule::Run;
+use crate::harness::{
+    Carrier, Harness, HostileTls, Role, START, Scenario, Schedule, Scheduled, TlsPair,
+};
 
-/// An established stream; everything is taken.
-pub fn established<N: Subject>(carrier: Carrier, tls: &TlsPair) -> Player<N> {
-    let scene = Scene {
-        name: "",
-        does: Does::Echo,
-        says: Vec::new(),
-        ending: Ending::Silence,
-        close: "",
-        stanzas: 0,
+/// An established stream whose peer sends `input` after the login; TCP has not
+/// taken what the machine has sent since.
+fn stuck<N: Role>(carrier: Carrier, behavior: Behavior, input: &[&str]) -> Harness<N, Scheduled> {
+    let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
+    let scenario = Scenario {
+        behavior,
+        ..Scenario::IDLE
     };
-    let stage = Stage {
-        scene: &scene,
-        carrier,
-        tls,
-        hesitates: 0,
-    };
-    let mut player = stage.player::<N>(Pace::Whole);
-    player.feed_all(true);
-    player
-}
-
-/// An established stream whose peer says `says` behind the login; nobody has
-/// taken what the machine sent since.
-fn stuck<N: Subject>(carrier: Carrier, does: Does, says: &[&str]) -> Player<N> {
-    let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
-    let scene = Scene {
-        name: "stuck",
-        does,
-        says: Vec::new(),
-        ending: Ending::Silence,
-        close: "",
-        stanzas: 0,
-    };
-    let stage = Stage {
-        scene: &scene,
-        carrier,
-        tls: &tls,
-        hesitates: 0,
-    };
-    let mut player = stage.player::<N>(Pace::Whole);
-    player.feed_all(true);
-    player.say(&says.iter().map(|says| text(says)).collect::<Vec<_>>());
-    player.feed_all(false);
-    player
+    let mut harness = Harness::after(&scenario, carrier, &tls);
+    harness.send(&texts(input));
+    harness.deliver_all();
+    harness
 }
 
 /// Sleeps until the machine has closed; nothing is read or written.
-fn sleep_to_the_end<N: Subject>(player: &mut Player<N>) {
+fn sleep_to_the_end<N: Role>(harness: &mut Harness<N, Scheduled>) {
     for _ in 0..20 {
-        if player.close.is_some() {
+        if harness.close.is_some() {
             return;
         }
-        let Wait { deadline, .. } = player.wait.expect("waits");
-        player.now = player.now.max(deadline.expect("a deadline"));
-        player.feed_all(false);
+        let Wait { deadline, .. } = harness.wait.expect("waits");
+        harness.now = harness.now.max(deadline.expect("a deadline"));
+        harness.deliver_all();
     }
-    panic!("no end: {:?}", player.machine);
+    panic!("no end: {:?}", harness.machine);
 }
 
-fn end<N: Subject>(player: &Player<N>) -> (&'static str, Manner) {
-    let close = player.close.as_ref().expect("closed");
+fn end<N: Role>(harness: &Harness<N, Scheduled>) -> (&'static str, Manner) {
+    let close = harness.close.as_ref().expect("closed");
     (close.reason().code(), close.manner())
 }
 
 #[test]
 fn an_abort_drops_what_tcp_has_not_taken() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            let mut player = stuck::<N>(carrier, Does::Echo, &[&message(1)]);
-            assert!(player.machine.transmit().len() > 40);
-            player.machine.transmitted(10);
-            player.machine.abort();
-            player.feed_all(false);
-            assert_eq!(end(&player), ("local-abort", Manner::Abort));
-            assert!(player.machine.transmit().is_empty());
+            let mut harness = stuck::<N>(carrier, Behavior::Echo, &[&message(1)]);
+            assert!(harness.machine.transmit().len() > 40);
+            harness.machine.transmitted(10);
+            harness.machine.abort();
+            harness.deliver_all();
+            assert_eq!(end(&harness), ("local-abort", Manner::Abort));
+            assert!(harness.machine.transmit().is_empty());
         }
     }
     both::<Initiating>();
@@ -97,21 +68,22 @@ fn an_abort_drops_what_tcp_has_not_taken() {
 
 #[test]
 fn a_graceful_end_waits_for_tcp_to_take_everything() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            let mut player = stuck::<N>(carrier, Does::Echo, &[&message(1), "</stream:stream>"]);
+            let mut harness =
+                stuck::<N>(carrier, Behavior::Echo, &[&message(1), "</stream:stream>"]);
             // Byte by byte: not closed before the last one is taken.
-            while !player.machine.transmit().is_empty() {
-                assert!(player.close.is_none());
-                player.take(1);
-                player.feed_all(false);
+            while !harness.machine.transmit().is_empty() {
+                assert!(harness.close.is_none());
+                harness.transmit(1);
+                harness.deliver_all();
             }
-            if player.close.is_none() {
+            if harness.close.is_none() {
                 // Under TLS the peer's close_notify is outstanding.
-                player.machine.receive_eof();
-                player.feed_all(false);
+                harness.machine.receive_eof();
+                harness.deliver_all();
             }
-            assert_eq!(end(&player), ("closed", Manner::Graceful));
+            assert_eq!(end(&harness), ("closed", Manner::Graceful));
         }
     }
     both::<Initiating>();
@@ -120,22 +92,22 @@ fn a_graceful_end_waits_for_tcp_to_take_everything() {
 
 #[test]
 fn a_peer_that_takes_nothing_does_not_hold_up_the_end() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            for (does, says) in [
-                (Does::Echo, vec![message(1), "</stream:stream>".into()]),
-                (Does::Close(1), vec![message(1)]),
-                (Does::Fail(1), vec![message(1)]),
-                (Does::Echo, vec![message(1), "<a></b>".into()]),
+            for (behavior, input) in [
+                (Behavior::Echo, vec![message(1), "</stream:stream>".into()]),
+                (Behavior::Close(1), vec![message(1)]),
+                (Behavior::Fail(1), vec![message(1)]),
+                (Behavior::Echo, vec![message(1), "<a></b>".into()]),
             ] {
-                let says: Vec<&str> = says.iter().map(String::as_str).collect();
-                let mut player = stuck::<N>(carrier, does, &says);
-                assert!(player.close.is_none());
-                let began = player.now;
-                sleep_to_the_end(&mut player);
-                let lasted = player.now.saturating_duration_since(began);
+                let input: Vec<&str> = input.iter().map(String::as_str).collect();
+                let mut harness = stuck::<N>(carrier, behavior, &input);
+                assert!(harness.close.is_none());
+                let began = harness.now;
+                sleep_to_the_end(&mut harness);
+                let lasted = harness.now.saturating_duration_since(began);
                 assert!(lasted <= Duration::from_secs(11), "{lasted:?}");
-                assert_eq!(end(&player).1, Manner::Graceful);
+                assert_eq!(end(&harness).1, Manner::Graceful);
             }
         }
     }
@@ -147,19 +119,19 @@ fn a_peer_that_takes_nothing_does_not_hold_up_the_end() {
 /// keeps its own deadline all the same.
 #[test]
 fn a_write_stall_does_not_cut_the_end_short() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            let mut player = stuck::<N>(carrier, Does::Echo, &[&message(1)]);
-            player.now = player.now + Duration::from_secs(59);
-            player.say(&[text("</stream:stream>")]);
-            player.feed_all(false);
-            let closing = player.now;
-            while player.close.is_none() {
+            let mut harness = stuck::<N>(carrier, Behavior::Echo, &[&message(1)]);
+            harness.now = harness.now + Duration::from_secs(59);
+            harness.send(&[text("</stream:stream>")]);
+            harness.deliver_all();
+            let closing = harness.now;
+            while harness.close.is_none() {
                 // Checked in it: graceful only behind the deadline.
-                sleep_once(&mut player);
+                sleep_once(&mut harness);
             }
-            let lasted = player.now.saturating_duration_since(closing);
-            assert_eq!(end(&player), ("closed", Manner::Graceful));
+            let lasted = harness.now.saturating_duration_since(closing);
+            assert_eq!(end(&harness), ("closed", Manner::Graceful));
             assert!(lasted >= Duration::from_secs(5), "{carrier:?}: {lasted:?}");
         }
     }
@@ -167,71 +139,72 @@ fn a_write_stall_does_not_cut_the_end_short() {
     both::<Receiving>();
 }
 
-fn sleep_once<N: Subject>(player: &mut Player<N>) {
-    let deadline = player.wait.expect("waits").deadline.expect("a deadline");
-    assert!(deadline > player.now);
-    player.now = deadline;
-    player.feed_all(false);
+fn sleep_once<N: Role>(harness: &mut Harness<N, Scheduled>) {
+    let deadline = harness.wait.expect("waits").deadline.expect("a deadline");
+    assert!(deadline > harness.now);
+    harness.now = deadline;
+    harness.deliver_all();
 }
 
 #[test]
 fn a_peer_that_takes_nothing_for_a_minute_is_given_up() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            let mut player = stuck::<N>(carrier, Does::Echo, &[&message(1)]);
+            let mut harness = stuck::<N>(carrier, Behavior::Echo, &[&message(1)]);
             // One byte taken is a sign of life.
-            sleep_part(&mut player, 59_999);
-            player.take(1);
-            player.feed_all(false);
-            sleep_part(&mut player, 59_999);
-            assert!(player.close.is_none());
-            sleep_part(&mut player, 1);
-            assert_eq!(end(&player), ("timeout", Manner::Abort));
+            sleep_part(&mut harness, 59_999);
+            harness.transmit(1);
+            harness.deliver_all();
+            sleep_part(&mut harness, 59_999);
+            assert!(harness.close.is_none());
+            sleep_part(&mut harness, 1);
+            assert_eq!(end(&harness), ("timeout", Manner::Abort));
         }
     }
     both::<Initiating>();
     both::<Receiving>();
 }
 
-fn sleep_part<N: Subject>(player: &mut Player<N>, millis: u64) {
-    player.now = player.now + Duration::from_millis(millis);
-    player.feed_all(false);
+fn sleep_part<N: Role>(harness: &mut Harness<N, Scheduled>, millis: u64) {
+    harness.now = harness.now + Duration::from_millis(millis);
+    harness.deliver_all();
 }
 
 /// A clean close that was spoiled is not reported as one.
 #[test]
 fn what_spoils_a_close_is_its_reason() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version);
-            let close = |rig: &mut Rig<N>| rig.side.machine.session().unwrap().close();
-            let mut rig = Rig::<N>::established(&tls, version);
-            close(&mut rig);
+            let close =
+                |harness: &mut Harness<N, HostileTls>| harness.machine.session().unwrap().close();
+            let mut harness = Harness::<N, HostileTls>::established(&tls, version);
+            close(&mut harness);
             let forged = crate::harness::hostile_tls::forged(23, &[7; 40]);
-            rig.side.feed(&forged, rig.now);
-            finish(&mut rig);
-            assert_eq!(rig.side.code(), "tls", "{}", N::ROLE);
+            harness.deliver(&forged);
+            finish(&mut harness);
+            assert_eq!(harness.code(), "tls", "{}", N::NAME);
 
-            let mut rig = Rig::<N>::established(&tls, version);
-            close(&mut rig);
-            rig.side.machine.receive_eof();
-            finish(&mut rig);
-            assert_eq!(rig.side.code(), "tls-truncated", "{}", N::ROLE);
+            let mut harness = Harness::<N, HostileTls>::established(&tls, version);
+            close(&mut harness);
+            harness.machine.receive_eof();
+            finish(&mut harness);
+            assert_eq!(harness.code(), "tls-truncated", "{}", N::NAME);
         }
     }
     both::<Initiating>();
     both::<Receiving>();
 }
 
-fn finish<N: Subject>(rig: &mut Rig<N>) {
-    rig.side.drive(rig.now);
-    rig.side.take(usize::MAX);
-    rig.side.drive(rig.now);
+fn finish<N: Role>(harness: &mut Harness<N, HostileTls>) {
+    harness.run();
+    harness.transmit(usize::MAX);
+    harness.run();
 }
 
 #[test]
 fn tcp_s_failure_wins_over_everything() {
-    fn failed<N: Subject>(mut machine: Connection<N>, expected: &str) {
+    fn failed<N: Role>(mut machine: Connection<N>, expected: &str) {
         machine.transport_failed();
         let mut events = 0;
         let close = loop {
@@ -246,17 +219,17 @@ fn tcp_s_failure_wins_over_everything() {
         assert_eq!(close.manner(), Manner::Abort);
         assert_eq!(close.linger(), Duration::ZERO);
     }
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            let tls = TlsPair::new(carrier.version().unwrap_or(V13));
+            let tls = TlsPair::new(carrier.version().unwrap_or(TLS13));
             failed(N::machine(carrier, &tls, None), "transport");
-            let player = stuck::<N>(carrier, Does::Echo, &[&message(1)]);
-            failed(player.machine, "transport");
+            let harness = stuck::<N>(carrier, Behavior::Echo, &[&message(1)]);
+            failed(harness.machine, "transport");
             // Behind both closing tags the failure is no loss.
-            let player = stuck::<N>(carrier, Does::Echo, &["</stream:stream>"]);
-            failed(player.machine, "closed");
-            let player = stuck::<N>(carrier, Does::Fail(1), &[&message(1)]);
-            failed(player.machine, "stream-error");
+            let harness = stuck::<N>(carrier, Behavior::Echo, &["</stream:stream>"]);
+            failed(harness.machine, "closed");
+            let harness = stuck::<N>(carrier, Behavior::Fail(1), &[&message(1)]);
+            failed(harness.machine, "stream-error");
         }
     }
     both::<Initiating>();
@@ -269,24 +242,27 @@ fn tcp_s_failure_wins_over_an_open_gate() {
     for behind in [false, true] {
         for carrier in [
             Carrier::Plain,
-            Carrier::DirectTls(V12),
-            Carrier::DirectTls(V13),
+            Carrier::DirectTls(TLS12),
+            Carrier::DirectTls(TLS13),
         ] {
-            each::<Receiving>(carrier, &mut |stage, _| {
-                let stage = Stage {
-                    hesitates: usize::MAX,
-                    ..*stage
+            each::<Receiving>(carrier, &mut |run, _| {
+                let run = Run {
+                    decision_delay: usize::MAX,
+                    ..*run
                 };
-                let mut player = stage.player::<Receiving>(Pace::Whole);
+                let mut harness = run.start::<Receiving>(Schedule::Whole);
                 if !behind {
-                    player.input.truncate(player.login_length * 2 / 5);
+                    harness
+                        .peer
+                        .input
+                        .truncate(harness.peer.login_length * 2 / 5);
                 }
-                player.feed_all(true);
-                assert!(player.machine.decision().is_some());
-                player.machine.transport_failed();
-                player.feed_all(false);
-                assert_eq!(end(&player), ("transport", Manner::Abort));
-                assert!(player.machine.decision().is_none());
+                harness.exchange_all();
+                assert!(harness.machine.decision().is_some());
+                harness.machine.transport_failed();
+                harness.deliver_all();
+                assert_eq!(end(&harness), ("transport", Manner::Abort));
+                assert!(harness.machine.decision().is_none());
             });
         }
     }
@@ -294,15 +270,13 @@ fn tcp_s_failure_wins_over_an_open_gate() {
 
 #[test]
 fn an_error_before_the_handshake_is_told_behind_it() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
             let mut machine = N::machine(Carrier::DirectTls(version), &tls, None);
             machine.fail(StreamError::new(Condition::SystemShutdown));
-            let rig = Rig::<N>::with(machine, &tls, 1);
-            let text = String::from_utf8(rig.text.clone()).unwrap();
-            let mut rig = rig;
-            let text = text + &rig.read_text();
+            let mut harness = Harness::<N, HostileTls>::over_tls(machine, &tls, 1);
+            let text = harness.receive();
             assert!(text.contains("<stream:stream"), "{text}");
             assert!(text.contains("system-shutdown"), "{text}");
             assert!(text.ends_with("</stream:stream>"), "{text}");

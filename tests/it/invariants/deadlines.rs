@@ -1,8 +1,8 @@
 //! Invariant 11: a poll at the deadline makes progress on that deadline. That
-//! is asserted in every scene ([`Player`]); here is each deadline by itself,
+//! is asserted in every scene ([`Scheduled`]); here is each deadline by itself,
 //! and a deadline of one thing in the middle of another.
 //!
-//! [`Player`]: crate::harness::play::Player
+//! [`Scheduled`]: crate::harness::Scheduled
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Action, Connection, Initiator, Negotiation, Responder, Wait};
 
-use crate::harness::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13, alice, host_using};
-use crate::harness::pair::FIXED;
+use crate::harness::configs::{FIXED, alice, anonymous_host_using};
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::{Carrier, Harness, HostileTls, Role, START, TlsPair};
 
 /// Sleeps from deadline to deadline; says at which times something came of it
 /// and how it ended. Every sleep must make progress.
@@ -62,10 +63,10 @@ fn sleep<N: Negotiation>(
 
 #[test]
 fn a_silent_peer_is_given_up_in_every_carrier() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
             for take in [true, false] {
-                let tls = TlsPair::new(carrier.version().unwrap_or(V13));
+                let tls = TlsPair::new(carrier.version().unwrap_or(TLS13));
                 let mut machine = N::machine(carrier, &tls, None);
                 let (times, code) = sleep(&mut machine, START, take);
                 assert_eq!(code, "timeout");
@@ -98,7 +99,7 @@ fn initiator(tls: &TlsPair) -> Initiator {
 
 fn responder(tls: &TlsPair) -> Responder {
     let config = ResponderConfig::server(&FIXED)
-        .single_host(host_using(aged()))
+        .single_host(anonymous_host_using(aged()))
         .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
     Responder::new(config, START)
 }
@@ -107,18 +108,18 @@ fn responder(tls: &TlsPair) -> Responder {
 /// must not keep waking its driver.
 #[test]
 fn a_reset_that_would_be_due_does_not_disturb_the_end() {
-    fn check<N: Subject>(machine: Connection<N>, tls: &TlsPair) {
-        let mut rig = Rig::<N>::with(machine, tls, 4096);
-        rig.log_in();
+    fn check<N: Role>(machine: Connection<N>, tls: &TlsPair) {
+        let mut harness = Harness::<N, HostileTls>::over_tls(machine, tls, 4096);
+        harness.log_in();
         let now = START + Duration::from_secs(9);
-        rig.side.drive(now);
-        rig.side.machine.session().unwrap().close();
-        let (times, code) = sleep(&mut rig.side.machine, now, true);
+        harness.run_at(now);
+        harness.machine.session().unwrap().close();
+        let (times, code) = sleep(&mut harness.machine, now, true);
         assert_eq!(code, "timeout");
         // Closing tag, close_notify: 5 s each.
-        assert_eq!(times, [14_000, 19_000], "{}", N::ROLE);
+        assert_eq!(times, [14_000, 19_000], "{}", N::NAME);
     }
-    for version in [V12, V13] {
+    for version in [TLS12, TLS13] {
         let tls = TlsPair::new(version).without_tickets();
         check::<Initiating>(initiator(&tls), &tls);
         check::<Receiving>(responder(&tls), &tls);
@@ -127,23 +128,23 @@ fn a_reset_that_would_be_due_does_not_disturb_the_end() {
 
 #[test]
 fn each_advice_to_reset_comes_at_its_time_and_once() {
-    fn check<N: Subject>(machine: Connection<N>, tls: &TlsPair) {
-        let mut rig = Rig::<N>::with(machine, tls, 4096);
-        rig.log_in();
-        let told = rig.side.events.len();
+    fn check<N: Role>(machine: Connection<N>, tls: &TlsPair) {
+        let mut harness = Harness::<N, HostileTls>::over_tls(machine, tls, 4096);
+        harness.log_in();
+        let told = harness.events.len();
         for (at, advice) in [
             (10_000, "reset-advised key-refresh"),
             (12_000, "reset-advised certificate-expired"),
         ] {
-            let deadline = rig.side.wait.unwrap().deadline;
+            let deadline = harness.wait.unwrap().deadline;
             assert_eq!(deadline, Some(START + Duration::from_millis(at)));
-            rig.side.drive(deadline.unwrap());
-            assert_eq!(rig.side.told().last().unwrap(), advice);
+            harness.run_at(deadline.unwrap());
+            assert_eq!(harness.event_lines().last().unwrap(), advice);
         }
-        assert_eq!(rig.side.events.len(), told + 2);
-        assert_eq!(rig.side.wait.unwrap().deadline, None);
+        assert_eq!(harness.events.len(), told + 2);
+        assert_eq!(harness.wait.unwrap().deadline, None);
     }
-    for version in [V12, V13] {
+    for version in [TLS12, TLS13] {
         let tls = TlsPair::new(version).without_tickets();
         check::<Initiating>(initiator(&tls), &tls);
         check::<Receiving>(responder(&tls), &tls);

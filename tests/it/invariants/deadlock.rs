@@ -6,12 +6,10 @@ use xmpp_stream::Wait;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::stream::{Initiating, Receiving};
 
-use super::close::established;
 use super::each;
-use crate::harness::bench::{Carrier, Subject, TlsPair, V12, V13};
-use crate::harness::play::{Pace, Player};
-use crate::harness::rng::Rng;
-use crate::harness::scenes::{Ending, Say};
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::{TcpEnd, WireItem};
+use crate::harness::{Carrier, Harness, Rng, Role, Schedule, Scheduled, TlsPair};
 
 /// What the driver did at each end of the wait.
 #[derive(Debug, Default)]
@@ -22,63 +20,63 @@ struct Slept {
 }
 
 /// `io`: how many bytes TCP gives and takes at a time.
-fn obey<N: Subject>(player: &mut Player<N>, ending: Ending, io: &mut Rng) -> Slept {
+fn obey<N: Role>(harness: &mut Harness<N, Scheduled>, ending: TcpEnd, io: &mut Rng) -> Slept {
     let mut slept = Slept::default();
     let mut ended = false;
     for _ in 0..1_000_000 {
-        player.poll();
-        if player.close.is_some() {
+        harness.poll();
+        if harness.close.is_some() {
             return slept;
         }
-        let Some(wait) = player.wait else { continue };
-        let left = player.input.len() - player.fed;
+        let Some(wait) = harness.wait else { continue };
+        let left = harness.peer.input.len() - harness.peer.delivered;
         let Wait {
             read,
             write,
             deadline,
         } = wait;
-        let readable = left > 0 || (!ended && ending != Ending::Silence);
+        let readable = left > 0 || (!ended && ending != TcpEnd::Never);
         if write && (!read || !readable || io.below(2) == 0) {
             slept.writes += 1;
-            player.take(1 + io.below(50));
+            harness.transmit(1 + io.below(50));
         } else if read && readable {
             slept.reads += 1;
             if left > 0 {
                 let n = 1 + io.below(left.min(70));
-                let taken = player
-                    .machine
-                    .receive(&player.input[player.fed..player.fed + n]);
+                let taken = harness.machine.receive(
+                    &harness.peer.input[harness.peer.delivered..harness.peer.delivered + n],
+                );
                 assert!(taken > 0, "told to read, and no room");
-                player.fed += taken;
+                harness.peer.delivered += taken;
             } else {
                 ended = true;
                 match ending {
-                    Ending::Fin => player.machine.receive_eof(),
-                    Ending::Rst => player.machine.transport_failed(),
-                    Ending::Silence => {}
+                    TcpEnd::Fin => harness.machine.receive_eof(),
+                    TcpEnd::Rst => harness.machine.transport_failed(),
+                    TcpEnd::Never => {}
                 }
             }
         } else {
             slept.sleeps += 1;
-            player.now = deadline.expect("asleep for ever");
+            harness.now = deadline.expect("asleep for ever");
         }
     }
-    panic!("no end: {:?}", player.machine);
+    panic!("no end: {:?}", harness.machine);
 }
 
 #[test]
 fn a_driver_that_sleeps_as_told_never_stalls() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            each::<N>(carrier, &mut |stage, whole| {
+            each::<N>(carrier, &mut |run, whole| {
                 for seed in 0..4 {
-                    let mut player = stage.player::<N>(Pace::Whole);
-                    let slept = obey(&mut player, stage.scene.ending, &mut Rng::new(seed));
+                    let mut harness = run.start::<N>(Schedule::Whole);
+                    let slept = obey(&mut harness, run.scenario.ending, &mut Rng::new(seed));
                     assert!(slept.reads > 3 && slept.writes > 0, "{slept:?}");
-                    let place = format!("{}, {carrier:?}, {}", N::ROLE, stage.scene.name);
-                    let other = player.outcome();
+                    let place = format!("{}, {carrier:?}, {}", N::NAME, run.scenario.name);
+                    let other = harness.outcome();
                     // TCP's reset may overtake what was still unread.
-                    if stage.scene.ending != Ending::Rst {
+                    if run.scenario.ending != TcpEnd::Rst {
                         assert!(other.agrees_with(whole), "{place}: {other:?}{whole:?}");
                     }
                 }
@@ -98,31 +96,33 @@ fn a_peer_that_does_not_read_blocks_only_itself() {
     let most = limits.outbox_bytes() + limits.reserve_bytes();
     for carrier in [
         Carrier::Plain,
-        Carrier::DirectTls(V12),
-        Carrier::DirectTls(V13),
+        Carrier::DirectTls(TLS12),
+        Carrier::DirectTls(TLS13),
     ] {
-        let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
-        let mut player = established::<Receiving>(carrier, &tls);
+        let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
+        let mut harness = Harness::<Receiving, Scheduled>::established(carrier, &tls);
         let requests = (0..3_000).map(|n| {
             format!(
                 "<iq type='set' id='{n}'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
             )
         });
-        player.say(&requests.map(Say::Text).collect::<Vec<_>>());
-        player.feed_all(false);
+        harness.send(&requests.map(WireItem::Text).collect::<Vec<_>>());
+        harness.deliver_all();
         // Blocked: no event, no end, and bytes left over that nobody takes.
-        let held = player.machine.transmit().len();
+        let held = harness.machine.transmit().len();
         assert!((most..most + 1_000).contains(&held), "{carrier:?}: {held}");
-        assert!(player.fed < player.input.len());
-        assert!(!player.wait.unwrap().read);
+        assert!(harness.peer.delivered < harness.peer.input.len());
+        assert!(!harness.wait.unwrap().read);
         let mut rng = Rng::new(7);
-        while player.fed < player.input.len() || !player.machine.transmit().is_empty() {
-            player.take(1 + rng.below(9_000));
-            player.feed_all(false);
-            assert!(player.machine.transmit().len() < most + 1_000);
+        while harness.peer.delivered < harness.peer.input.len()
+            || !harness.machine.transmit().is_empty()
+        {
+            harness.transmit(1 + rng.below(9_000));
+            harness.deliver_all();
+            assert!(harness.machine.transmit().len() < most + 1_000);
         }
-        assert!(player.close.is_none());
-        let out = player
+        assert!(harness.close.is_none());
+        let out = harness
             .outcome()
             .units
             .into_iter()

@@ -6,17 +6,15 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::ProtocolVersion;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::sasl::{MechanismName, MechanismSet, Password, Policy, Username};
 use xmpp_stream::stream::Initiating;
 use xmpp_stream::tls::{ClientTls, ServerTls, Verification};
 use xmpp_stream::{Initiator, Responder};
 
-use crate::harness::bench::{START, TlsPair, V12, V13, alice, supported};
-use crate::harness::honest::Honest;
-use crate::harness::pair::{FIXED, Pair, Side, host_with};
-use crate::harness::pki::{Crypto, Leaf, Setup, pki};
+use crate::harness::configs::{FIXED, alice, host_with};
+use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki};
+use crate::harness::{Harness, Pair, START, Scripted, TlsPair};
 
 const PASSWORD: &str = "pencil-pencil-pencil";
 
@@ -99,17 +97,17 @@ fn the_tap_finds_what_it_looks_for() {
 }
 
 /// A client in clear, and what a server says to it, whatever it answers.
-fn in_clear(setting: Setting, says: &[String]) -> (String, Side<Initiating>) {
-    let tls = TlsPair::new(V13);
-    let mut side = Side::new(machine(setting, &tls), Box::new(|_, _| {}));
-    side.drive(START);
-    let mut tap = side.take(usize::MAX);
-    for text in says {
-        side.feed(text.as_bytes(), START);
-        side.drive(START);
-        tap.extend(side.take(usize::MAX));
+fn in_clear(setting: Setting, input: &[String]) -> (String, Harness<Initiating>) {
+    let tls = TlsPair::new(TLS13);
+    let mut harness = Harness::new(machine(setting, &tls), Box::new(|_, _| {}));
+    harness.run();
+    let mut tap = harness.transmit(usize::MAX);
+    for text in input {
+        harness.deliver(text.as_bytes());
+        harness.run();
+        tap.extend(harness.transmit(usize::MAX));
     }
-    (String::from_utf8_lossy(&tap).into_owned(), side)
+    (String::from_utf8_lossy(&tap).into_owned(), harness)
 }
 
 #[test]
@@ -124,11 +122,16 @@ fn rfc7590_3_1_a_stripped_starttls_gets_nothing() {
             "<stream:features/>",
         ] {
             let says = [HEADER.into(), features(offer), then.into()];
-            let (tap, side) = in_clear(setting, &says);
+            let (tap, harness) = in_clear(setting, &says);
             assert!(!leaks(&tap) && !tap.contains("alice"), "{tap}");
             assert!(!tap.contains("xmpp-sasl"), "{tap}");
             assert!(tap.contains("<starttls"), "{tap}");
-            assert!(!side.told().iter().any(|told| told.starts_with("auth")));
+            assert!(
+                !harness
+                    .event_lines()
+                    .iter()
+                    .any(|told| told.starts_with("auth"))
+            );
         }
     }
 }
@@ -146,8 +149,8 @@ fn rfc6120_13_8_3_no_password_goes_in_clear_even_where_plaintext_is_allowed() {
 }
 
 /// What a server with this certificate reads; both sides are machines.
-fn through_tls(version: ProtocolVersion, leaf: Leaf, starttls: bool) -> (String, Pair) {
-    let setup = Setup::new(Crypto::Ring, supported(version));
+fn through_tls(version: Version, leaf: Leaf, starttls: bool) -> (String, Pair) {
+    let setup = Setup::new(Crypto::Ring, version);
     let tls = TlsPair {
         client: pki().client(&setup),
         server: pki().server(&setup, leaf),
@@ -166,10 +169,10 @@ fn through_tls(version: ProtocolVersion, leaf: Leaf, starttls: bool) -> (String,
     };
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
     let tap = seen.clone();
-    let mut pair = Pair::new(machine(setting, &tls), Responder::new(config, START));
+    let mut pair = Pair::connect(machine(setting, &tls), Responder::new(config, START));
     pair.now = START;
     // The server's application is asked for the password: it has it, then.
-    pair.responder.app = Box::new(move |machine, _| {
+    pair.peer.app = Box::new(move |machine, _| {
         if let Some(decision) = machine.decision() {
             if let xmpp_stream::Decision::Password(gate) = decision {
                 tap.lock()
@@ -177,32 +180,32 @@ fn through_tls(version: ProtocolVersion, leaf: Leaf, starttls: bool) -> (String,
                     .push_str(&String::from_utf8_lossy(gate.password()));
                 gate.accept("alice".into());
             } else {
-                crate::harness::pair::decide(machine);
+                crate::harness::configs::decide(machine);
             }
         }
     });
-    pair.settle();
-    let in_clear = String::from_utf8_lossy(&pair.sent.0).into_owned();
+    pair.exchange();
+    let in_clear = String::from_utf8_lossy(&pair.sent).into_owned();
     let seen = seen.lock().unwrap().clone();
     (in_clear + &seen, pair)
 }
 
 #[test]
 fn rfc6120_13_7_2_1_a_certificate_that_does_not_hold_gets_nothing() {
-    for version in [V12, V13] {
+    for version in [TLS12, TLS13] {
         for starttls in [false, true] {
             for leaf in [Leaf::WrongHost, Leaf::Expired, Leaf::Untrusted] {
                 let (tap, pair) = through_tls(version, leaf, starttls);
                 assert!(!leaks(&tap), "{leaf:?}");
-                assert_eq!(pair.initiator.code(), "tls", "{leaf:?}");
-                for told in pair.initiator.told().iter().chain(&pair.responder.told()) {
+                assert_eq!(pair.code(), "tls", "{leaf:?}");
+                for told in pair.event_lines().iter().chain(&pair.peer.event_lines()) {
                     assert!(!told.starts_with("auth"), "{leaf:?}: {told}");
                 }
             }
             // The same with one that does: there the password goes.
             let (tap, mut pair) = through_tls(version, Leaf::Valid, starttls);
             assert!(leaks(&tap), "the tap sees nothing at all");
-            assert!(pair.initiator.machine.session().is_some());
+            assert!(pair.machine.session().is_some());
         }
     }
 }
@@ -211,7 +214,7 @@ fn rfc6120_13_7_2_1_a_certificate_that_does_not_hold_gets_nothing() {
 /// sends no password and no certificate's claim before it.
 #[test]
 fn rfc6120_13_8_3_encrypted_is_not_verified() {
-    for version in [V12, V13] {
+    for version in [TLS12, TLS13] {
         for offer in OFFERS {
             for (verification, expected) in [
                 (Verification::Deferred, false),
@@ -222,11 +225,11 @@ fn rfc6120_13_8_3_encrypted_is_not_verified() {
             ] {
                 let tls = TlsPair::new(version).without_tickets();
                 let machine = machine(Setting::DirectTls(verification), &tls);
-                let mut stream = Honest::<Initiating>::unspoken(machine, &tls, 4096);
-                stream.drain();
-                stream.say(HEADER);
-                stream.say(&features(offer));
-                let tap = String::from_utf8(stream.text.clone()).unwrap();
+                let mut stream = Harness::<Initiating, Scripted>::over_tls(machine, &tls, 4096);
+                stream.exchange();
+                stream.send(HEADER);
+                stream.send(&features(offer));
+                let tap = stream.receive();
                 let sends = tap.contains("<auth");
                 assert_eq!(
                     sends, expected,

@@ -4,9 +4,10 @@
 use xmpp_stream::Manner;
 use xmpp_stream::stream::{Initiating, Receiving};
 
-use crate::harness::bench::{Carrier, START, Subject, TlsPair, V12, V13, answer};
-use crate::harness::pair::{App, Side};
-use crate::harness::scenes::Say;
+use crate::harness::configs::decide_anonymous;
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::WireItem;
+use crate::harness::{App, Carrier, Harness, Role, TlsPair};
 
 const INJECTED: [&str; 6] = [
     "<message from='attacker@localhost'/>",
@@ -18,16 +19,17 @@ const INJECTED: [&str; 6] = [
     "\u{16}\u{3}\u{3}\u{0}\u{4}abcd",
 ];
 
-fn before_tls<N: Subject>(carrier: Carrier) -> Side<N> {
-    let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
-    let app: App<N> = Box::new(|machine, _| answer(machine, None));
-    Side::new(N::machine(carrier, &tls, None), app)
+fn before_tls<N: Role>(carrier: Carrier) -> Harness<N> {
+    let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
+    let app: App<N> = Box::new(|machine, _| decide_anonymous(machine));
+    Harness::new(N::machine(carrier, &tls, None), app)
 }
 
-fn texts(says: Vec<Say>) -> Vec<String> {
-    says.into_iter()
+fn texts(input: Vec<WireItem>) -> Vec<String> {
+    input
+        .into_iter()
         .map(|say| match say {
-            Say::Text(text) => text,
+            WireItem::Text(text) => text,
             _ => unreachable!(),
         })
         .collect()
@@ -35,29 +37,29 @@ fn texts(says: Vec<Say>) -> Vec<String> {
 
 #[test]
 fn rfc6120_5_4_2_3_what_follows_proceed_goes_to_tls_and_dies_there() {
-    for version in [V12, V13] {
+    for version in [TLS12, TLS13] {
         for injected in INJECTED {
-            let mut side = before_tls::<Initiating>(Carrier::StartTls(version));
-            let said = texts(<Initiating as Subject>::starttls());
+            let mut harness = before_tls::<Initiating>(Carrier::StartTls(version));
+            let said = texts(<Initiating as Role>::starttls());
             let (proceed, before) = said.split_last().unwrap();
             for text in before {
-                side.feed(text.as_bytes(), START);
+                harness.deliver(text.as_bytes());
             }
-            let told = side.events.len();
-            side.feed(format!("{proceed}{injected}").as_bytes(), START);
-            side.drive(START);
-            side.machine.receive_eof();
+            let told = harness.events.len();
+            harness.deliver(format!("{proceed}{injected}").as_bytes());
+            harness.run();
+            harness.machine.receive_eof();
             for _ in 0..3 {
-                side.take(usize::MAX);
-                side.drive(START);
+                harness.transmit(usize::MAX);
+                harness.run();
             }
-            assert_eq!(side.events.len(), told, "{injected}");
+            assert_eq!(harness.events.len(), told, "{injected}");
             assert!(
-                ["tls", "transport"].contains(&side.code()),
+                ["tls", "transport"].contains(&harness.code()),
                 "{}",
-                side.code()
+                harness.code()
             );
-            let handshake = side.close.unwrap().reason().to_string();
+            let handshake = harness.close.unwrap().reason().to_string();
             println!("{injected:?}: {handshake}");
         }
     }
@@ -65,18 +67,18 @@ fn rfc6120_5_4_2_3_what_follows_proceed_goes_to_tls_and_dies_there() {
 
 #[test]
 fn rfc6120_5_4_3_1_bytes_between_starttls_and_proceed_end_the_connection() {
-    for version in [V12, V13] {
+    for version in [TLS12, TLS13] {
         for injected in INJECTED {
-            let mut side = before_tls::<Receiving>(Carrier::StartTls(version));
-            let said = texts(<Receiving as Subject>::starttls());
-            side.feed(said[0].as_bytes(), START);
-            side.take(usize::MAX);
-            let told = side.events.len();
-            side.feed(format!("{}{injected}", said[1]).as_bytes(), START);
-            assert_eq!(side.code(), "plaintext-after-starttls", "{injected}");
-            assert_eq!(side.close.as_ref().unwrap().manner(), Manner::Abort);
-            assert!(side.machine.transmit().is_empty(), "no <proceed/>");
-            assert_eq!(side.events.len(), told);
+            let mut harness = before_tls::<Receiving>(Carrier::StartTls(version));
+            let said = texts(<Receiving as Role>::starttls());
+            harness.deliver(said[0].as_bytes());
+            harness.transmit(usize::MAX);
+            let told = harness.events.len();
+            harness.deliver(format!("{}{injected}", said[1]).as_bytes());
+            assert_eq!(harness.code(), "plaintext-after-starttls", "{injected}");
+            assert_eq!(harness.close.as_ref().unwrap().manner(), Manner::Abort);
+            assert!(harness.machine.transmit().is_empty(), "no <proceed/>");
+            assert_eq!(harness.events.len(), told);
         }
     }
 }
@@ -84,9 +86,9 @@ fn rfc6120_5_4_3_1_bytes_between_starttls_and_proceed_end_the_connection() {
 /// Prefixes of an earlier header mean nothing on the stream behind it.
 #[test]
 fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for (late, code) in [(false, "not-well-formed"), (true, "open")] {
-            let mut side = before_tls::<N>(Carrier::Plain);
+            let mut harness = before_tls::<N>(Carrier::Plain);
             let mut headers = 0;
             for text in texts(N::login()) {
                 let is_header = text.contains("<stream:stream");
@@ -95,13 +97,13 @@ fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
                 let (was, is) = (" xml:lang", " xmlns:old='urn:old' xml:lang");
                 let text = text.replace(was, if declares { is } else { was });
                 assert_eq!(text.contains("urn:old"), declares);
-                side.feed(text.as_bytes(), START);
+                harness.deliver(text.as_bytes());
             }
-            assert!(side.machine.session().is_some());
-            side.feed(b"<message><old:x/></message>", START);
-            side.take(usize::MAX);
-            side.drive(START);
-            assert_eq!(side.code(), code, "{}", N::ROLE);
+            assert!(harness.machine.session().is_some());
+            harness.deliver(b"<message><old:x/></message>");
+            harness.transmit(usize::MAX);
+            harness.run();
+            assert_eq!(harness.code(), code, "{}", N::NAME);
         }
     }
     both::<Initiating>();
@@ -114,13 +116,13 @@ fn rfc6120_5_4_3_3_what_the_header_said_before_tls_is_forgotten() {
     let forged = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
          xmlns:stream='http://etherx.jabber.org/streams' id='forged' from='attacker.example' \
          version='1.0' xml:lang='xx'>";
-    let mut side = before_tls::<Initiating>(Carrier::StartTls(V13));
-    let said = texts(<Initiating as Subject>::starttls());
+    let mut harness = before_tls::<Initiating>(Carrier::StartTls(TLS13));
+    let said = texts(<Initiating as Role>::starttls());
     for text in [forged, &said[1], &said[2]] {
-        side.feed(text.as_bytes(), START);
+        harness.deliver(text.as_bytes());
     }
-    side.take(usize::MAX);
-    let debug = format!("{:?}", side.machine);
+    harness.transmit(usize::MAX);
+    let debug = format!("{:?}", harness.machine);
     assert!(
         !debug.contains("forged") && !debug.contains("attacker.example"),
         "{debug}"

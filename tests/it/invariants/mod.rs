@@ -1,5 +1,10 @@
 //! The invariants of the whole machine, each in a file named after it. They
-//! hold for both roles, in plaintext and under TLS 1.2 and 1.3, at any pace.
+//! hold for both roles, in plaintext and under TLS 1.2 and 1.3, at any schedule.
+
+use crate::harness::outcome::Outcome;
+use crate::harness::pki::TLS13;
+use crate::harness::schedule::Run;
+use crate::harness::{Carrier, Role, Schedule, TlsPair, scenarios};
 
 mod chunks;
 mod close;
@@ -11,28 +16,23 @@ mod panics;
 mod schedules;
 mod send;
 
-use crate::harness::bench::{Carrier, Subject, TlsPair, V13};
-use crate::harness::outcome::Outcome;
-use crate::harness::play::{Pace, Stage};
-use crate::harness::scenes;
-
-/// Every scene that can be played on `carrier`, with its outcome when
+/// Every scenario that can be played on `carrier`, with its outcome when
 /// everything comes at once.
-pub(crate) fn each<N: Subject>(carrier: Carrier, check: &mut dyn FnMut(&Stage<'_>, &Outcome)) {
-    let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
+pub(crate) fn each<N: Role>(carrier: Carrier, check: &mut dyn FnMut(&Run<'_>, &Outcome)) {
+    let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
     let mut played = 0;
-    for scene in scenes::all() {
-        if carrier == Carrier::Plain && !scene.is_plain() {
+    for scenario in &scenarios::all() {
+        if carrier == Carrier::Plain && !scenario.is_plain() {
             continue;
         }
-        let stage = Stage {
-            scene: &scene,
+        let run = Run {
+            scenario,
             carrier,
             tls: &tls,
-            hesitates: 0,
+            decision_delay: 0,
         };
-        let whole = stage.play::<N>(Pace::Whole);
-        let place = format!("{}, {carrier:?}, {}", N::ROLE, scene.name);
+        let whole = run.outcome::<N>(Schedule::Whole);
+        let place = format!("{}, {carrier:?}, {}", N::NAME, scenario.name);
         let told = |what: &str| {
             whole
                 .events
@@ -42,14 +42,14 @@ pub(crate) fn each<N: Subject>(carrier: Carrier, check: &mut dyn FnMut(&Stage<'_
         };
         assert_eq!(
             whole.close.split(',').next(),
-            Some(scene.expected(carrier)),
+            Some(scenario.expected(carrier)),
             "{place}: {whole:#?}"
         );
-        assert_eq!(told("stanza"), scene.stanzas, "{place}: {whole:#?}");
+        assert_eq!(told("stanza"), scenario.stanzas, "{place}: {whole:#?}");
         assert_eq!(told("established"), 1, "{place}");
-        check(&stage, &whole);
+        check(&run, &whole);
         played += 1;
     }
-    println!("{}, {carrier:?}: {played} scenes", N::ROLE);
+    println!("{}, {carrier:?}: {played} scenarios", N::NAME);
     assert!(played >= 15);
 }

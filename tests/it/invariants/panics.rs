@@ -10,10 +10,11 @@ use xmpp_stream::stream::{Condition, Initiating, Receiving, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, Negotiation};
 
-use crate::harness::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13, answer};
+use crate::harness::configs::decide_anonymous;
 use crate::harness::hostile_tls::{ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE, client_hello};
-use crate::harness::rng::Rng;
-use crate::harness::scenes::{self, Say, message};
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::{self, WireItem, message};
+use crate::harness::{Carrier, Harness, HostileTls, Rng, Role, START, TlsPair};
 
 /// What makes sense somewhere.
 const WORDS: [&str; 20] = [
@@ -58,7 +59,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
         5 if rng.below(20) == 0 => *now = *now + Duration::from_millis(rng.next() % 40_000),
         // Backwards, too.
         6 if rng.below(40) == 0 => *now = Instant::from_millis(rng.next() % 100_000),
-        7..=9 => answer(machine, None),
+        7..=9 => decide_anonymous(machine),
         10..=16 => {
             if let Some(mut session) = machine.session() {
                 match rng.below(40) {
@@ -116,7 +117,7 @@ fn mix<N: Negotiation>(machine: &mut Connection<N>, bytes: &[u8], rng: &mut Rng)
         match machine.poll(now) {
             Action::Event(_) => {}
             Action::Wait(wait) => {
-                answer(machine, None);
+                decide_anonymous(machine);
                 machine.transmitted(usize::MAX);
                 now = wait.deadline.unwrap_or(now).max(now);
             }
@@ -151,11 +152,12 @@ fn spoiled(mut bytes: Vec<u8>, rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-fn texts(says: &[Say]) -> Vec<u8> {
-    says.iter()
+fn texts(input: &[WireItem]) -> Vec<u8> {
+    input
+        .iter()
         .flat_map(|say| match say {
-            Say::Text(text) => text.clone().into_bytes(),
-            Say::Record(_, bytes) | Say::Raw(bytes) => bytes.clone(),
+            WireItem::Text(text) => text.clone().into_bytes(),
+            WireItem::Record(_, bytes) | WireItem::Raw(bytes) => bytes.clone(),
         })
         .collect()
 }
@@ -164,30 +166,30 @@ const RUNS: u64 = 1_500;
 
 #[test]
 fn nothing_that_comes_in_clear_makes_it_panic() {
-    fn both<N: Subject>() {
-        let tls = TlsPair::new(V13);
-        let scenes = scenes::all();
+    fn both<N: Role>() {
+        let tls = TlsPair::new(TLS13);
+        let scenes = scenarios::all();
         let mut ends = BTreeMap::new();
         for seed in 0..RUNS {
             let mut rng = Rng::new(seed);
             let carrier = *rng.pick(&[
                 Carrier::Plain,
-                Carrier::StartTls(V13),
-                Carrier::DirectTls(V13),
+                Carrier::StartTls(TLS13),
+                Carrier::DirectTls(TLS13),
             ]);
             let mut bytes = match carrier {
                 Carrier::StartTls(_) => texts(&N::starttls()),
                 _ => Vec::new(),
             };
             bytes.extend(texts(&N::login()));
-            bytes.extend(texts(&rng.pick(&scenes).says));
+            bytes.extend(texts(&rng.pick(&scenes).input));
             if rng.below(10) == 0 {
                 bytes = (0..rng.below(3_000))
                     .map(|_| rng.next().to_le_bytes()[0])
                     .collect();
             }
             let bytes = spoiled(bytes, &mut rng);
-            crate::harness::naming(&format!("{}, seed {seed}", N::ROLE), || {
+            crate::harness::naming(&format!("{}, seed {seed}", N::NAME), || {
                 let mut machine = N::machine(carrier, &tls, None);
                 mix(&mut machine, &bytes, &mut rng);
                 let Action::CloseTcp(close) = machine.poll(START) else {
@@ -196,7 +198,7 @@ fn nothing_that_comes_in_clear_makes_it_panic() {
                 *ends.entry(close.reason().code()).or_insert(0) += 1;
             });
         }
-        println!("{}: {ends:?}", N::ROLE);
+        println!("{}: {ends:?}", N::NAME);
         assert!(
             ends.len() >= 8,
             "the calls and bytes reach too little: {ends:?}"
@@ -208,16 +210,16 @@ fn nothing_that_comes_in_clear_makes_it_panic() {
 
 #[test]
 fn no_authentic_record_makes_it_panic() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
-            let scenes = scenes::all();
+            let scenes = scenarios::all();
             for seed in 0..RUNS / 8 {
                 let mut rng = Rng::new(seed);
-                crate::harness::naming(&format!("{}, {version:?}, seed {seed}", N::ROLE), || {
-                    let mut rig = match rng.below(2) {
-                        0 => Rig::<N>::established(&tls, version),
-                        _ => Rig::<N>::secured(&tls, version),
+                crate::harness::naming(&format!("{}, {version:?}, seed {seed}", N::NAME), || {
+                    let mut harness = match rng.below(2) {
+                        0 => Harness::<N, HostileTls>::established(&tls, version),
+                        _ => Harness::<N, HostileTls>::secured(&tls, version),
                     };
                     let mut bytes = Vec::new();
                     for _ in 0..rng.below(12) {
@@ -233,20 +235,20 @@ fn no_authentic_record_makes_it_panic() {
                         ];
                         let kind = *rng.pick(&kinds);
                         let content = match rng.below(5) {
-                            0 => client_hello(version == V13),
-                            1 => texts(&rng.pick(&scenes).says),
+                            0 => client_hello(version == TLS13),
+                            1 => texts(&rng.pick(&scenes).input),
                             2 => rng.pick(&WORDS).as_bytes().to_vec(),
                             3 => vec![0; rng.below(16_385)],
                             _ => (0..rng.below(60))
                                 .map(|_| rng.next().to_le_bytes()[0])
                                 .collect(),
                         };
-                        bytes.extend(rig.peer.seal(kind, &content));
+                        bytes.extend(harness.peer.seal(kind, &content));
                     }
                     if rng.below(4) == 0 && !bytes.is_empty() {
                         bytes = spoiled(bytes, &mut rng);
                     }
-                    mix(&mut rig.side.machine, &bytes, &mut rng);
+                    mix(&mut harness.machine, &bytes, &mut rng);
                 });
             }
         }
@@ -257,12 +259,12 @@ fn no_authentic_record_makes_it_panic() {
 
 #[test]
 fn no_broken_handshake_makes_it_panic() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
             for seed in 0..RUNS / 8 {
                 let mut rng = Rng::new(seed);
-                crate::harness::naming(&format!("{}, {version:?}, seed {seed}", N::ROLE), || {
+                crate::harness::naming(&format!("{}, {version:?}, seed {seed}", N::NAME), || {
                     let mut machine = N::machine(Carrier::DirectTls(version), &tls, None);
                     let mut peer = N::peer(&tls);
                     let mut flights = Vec::new();

@@ -11,26 +11,26 @@ use xmpp_stream::tls::ServerTls;
 use xmpp_stream::{Decision, Responder};
 
 use super::each;
-use crate::harness::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13};
-use crate::harness::pair::{FIXED, decide, host_with, keys};
-use crate::harness::play::{Pace, Stage};
-use crate::harness::rng::Rng;
-use crate::harness::scenes::{message, text};
+use crate::harness::configs::{FIXED, decide, host_with, keys};
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::{message, text};
+use crate::harness::schedule::Run;
+use crate::harness::{Carrier, Harness, HostileTls, Rng, Role, START, Schedule, TlsPair};
 
 const SEEDS: u64 = 12;
 
 #[test]
 fn any_schedule_makes_the_same_sequences() {
-    fn both<N: Subject>() {
+    fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            each::<N>(carrier, &mut |stage, whole| {
+            each::<N>(carrier, &mut |run, whole| {
                 for seed in 0..SEEDS {
-                    let other = stage.play::<N>(Pace::Any(Rng::new(seed)));
+                    let other = run.outcome::<N>(Schedule::Any(Rng::new(seed)));
                     assert!(
                         other.agrees_with(whole),
                         "{}, {carrier:?}, {}, seed {seed}: {other:?}{whole:?}",
-                        N::ROLE,
-                        stage.scene.name
+                        N::NAME,
+                        run.scenario.name
                     );
                 }
             });
@@ -44,20 +44,23 @@ fn any_schedule_makes_the_same_sequences() {
 #[test]
 fn it_does_not_matter_how_long_the_application_hesitates() {
     for carrier in Carrier::ALL {
-        each::<Receiving>(carrier, &mut |stage, whole| {
-            for hesitates in [1, 2, 9] {
-                let stage = Stage {
-                    hesitates,
-                    ..*stage
+        each::<Receiving>(carrier, &mut |run, whole| {
+            for decision_delay in [1, 2, 9] {
+                let run = Run {
+                    decision_delay,
+                    ..*run
                 };
-                for pace in [
-                    Pace::Whole,
-                    Pace::Each(1),
-                    Pace::Each(30),
-                    Pace::Any(Rng::new(hesitates as u64)),
+                for schedule in [
+                    Schedule::Whole,
+                    Schedule::Each(1),
+                    Schedule::Each(30),
+                    Schedule::Any(Rng::new(decision_delay as u64)),
                 ] {
-                    let said = format!("{carrier:?}, {}, {hesitates}, {pace:?}", stage.scene.name);
-                    let other = stage.play::<Receiving>(pace);
+                    let said = format!(
+                        "{carrier:?}, {}, {decision_delay}, {schedule:?}",
+                        run.scenario.name
+                    );
+                    let other = run.outcome::<Receiving>(schedule);
                     assert!(other.agrees_with(whole), "{said}: {other:?}{whole:?}");
                 }
             }
@@ -69,7 +72,7 @@ fn it_does_not_matter_how_long_the_application_hesitates() {
 /// the client does not wait for the end of it.
 #[test]
 fn it_does_not_matter_how_long_a_password_is_compared() {
-    for version in [V12, V13] {
+    for version in [TLS12, TLS13] {
         let tls = TlsPair::new(version).without_tickets();
         let plain = MechanismSet::EMPTY.with(MechanismName::Plain);
         for chunk in [usize::MAX, 100, 1] {
@@ -77,22 +80,25 @@ fn it_does_not_matter_how_long_a_password_is_compared() {
                 .single_host(host_with(None, plain))
                 .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
             let machine = Responder::new(config, START);
-            let mut rig = Rig::<Receiving>::with(machine, &tls, 4096);
-            rig.side.app = Box::new(|machine, _| match machine.decision() {
+            let mut harness = Harness::<Receiving, HostileTls>::over_tls(machine, &tls, 4096);
+            harness.app = Box::new(|machine, _| match machine.decision() {
                 Some(Decision::Password(gate)) => gate.keys("alice".into(), keys(Hash::Sha256)),
                 _ => decide(machine),
             });
-            let mut login = <Receiving as Subject>::login();
+            let mut login = <Receiving as Role>::login();
             login[1] = text(
                 "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>\
                  AGFsaWNlAHNlY3JldA==</auth>",
             );
             login.push(text(&message(1)));
-            let bytes: Vec<u8> = login.iter().flat_map(|say| rig.seal(say)).collect();
+            let bytes: Vec<u8> = login
+                .iter()
+                .flat_map(|say| harness.peer.seal_item(say))
+                .collect();
             for part in bytes.chunks(chunk) {
-                rig.side.feed(part, START);
+                harness.deliver(part);
             }
-            let told = rig.side.told();
+            let told = harness.event_lines();
             assert!(
                 told.contains(&"authenticated PLAIN alice".into()),
                 "{told:?}"

@@ -5,13 +5,11 @@ use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Initiator, Responder, SendError, Ticket};
 
-use crate::harness::bench::{Carrier, Rig, Subject, TlsPair, V12, V13};
-use crate::harness::honest::Honest;
+use crate::harness::configs::{client, server};
 use crate::harness::hostile_tls::record_len;
-use crate::harness::pair::{Pair, client, server};
-use crate::harness::play::Player;
-use crate::harness::rng::Rng;
-use crate::harness::scenes::message;
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::message;
+use crate::harness::{Carrier, Harness, HostileTls, Pair, Rng, Role, Scheduled, Scripted, TlsPair};
 
 /// No element, more than one, or none of the application's.
 const REFUSED: [&str; 44] = [
@@ -72,19 +70,19 @@ const ACCEPTED: [&str; 8] = [
     "<message><stream:error/><auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></message>",
 ];
 
-fn each<N: Subject>(check: &dyn Fn(&mut Player<N>)) {
+fn each<N: Role>(check: &dyn Fn(&mut Harness<N, Scheduled>)) {
     for carrier in Carrier::ALL {
-        let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
-        let mut player = super::close::established::<N>(carrier, &tls);
-        check(&mut player);
+        let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
+        let mut harness = Harness::<N, Scheduled>::established(carrier, &tls);
+        check(&mut harness);
     }
 }
 
 #[test]
 fn what_is_no_single_element_is_refused_and_changes_nothing() {
-    fn both<N: Subject>() {
-        each::<N>(&|player| {
-            let machine = &mut player.machine;
+    fn both<N: Role>() {
+        each::<N>(&|harness| {
+            let machine = &mut harness.machine;
             let mut last: Option<Ticket> = None;
             for text in REFUSED {
                 let before = format!("{machine:?}");
@@ -113,8 +111,8 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
     both::<Receiving>();
 }
 
-fn player_takes<N: Subject>(machine: &mut xmpp_stream::Connection<N>) {
-    let now = crate::harness::bench::START;
+fn player_takes<N: Role>(machine: &mut xmpp_stream::Connection<N>) {
+    let now = crate::harness::START;
     assert!(matches!(machine.poll(now), xmpp_stream::Action::Wait(_)));
     let n = machine.transmit().len();
     assert!(n > 0);
@@ -124,16 +122,16 @@ fn player_takes<N: Subject>(machine: &mut xmpp_stream::Connection<N>) {
 
 #[test]
 fn a_writer_that_fails_half_way_leaves_nothing_behind() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
-            let mut stream = Honest::<N>::new(
+            let mut stream = Harness::<N, Scripted>::established(
                 N::machine(Carrier::DirectTls(version), &tls, None),
                 &tls,
                 4096,
             );
-            stream.text.clear();
-            let mut session = stream.side.machine.session().unwrap();
+            stream.receive();
+            let mut session = stream.machine.session().unwrap();
             session.send("<message id='a'/>").unwrap();
             let failed = session.send_with(|out| {
                 out.write_str("<message id='lost'>")?;
@@ -160,8 +158,8 @@ fn a_writer_that_fails_half_way_leaves_nothing_behind() {
             assert_eq!(session.free(), 0);
             assert_eq!(session.send("<iq/>"), Err(SendError::Full { free: 0 }));
             assert_eq!(session.keepalive(), Err(SendError::Full { free: 0 }));
-            stream.drain();
-            let text = String::from_utf8(stream.text.clone()).unwrap();
+            stream.exchange();
+            let text = stream.receive();
             assert_eq!(text, format!("<message id='a'/>{exact}"));
         }
     }
@@ -172,27 +170,27 @@ fn a_writer_that_fails_half_way_leaves_nothing_behind() {
 /// Tickets are told as taken with the last byte of their record, not before.
 #[test]
 fn a_ticket_is_flushed_with_its_last_byte() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
-            let mut rig = Rig::<N>::established(&tls, version);
-            let mut session = rig.side.machine.session().unwrap();
+            let mut harness = Harness::<N, HostileTls>::established(&tls, version);
+            let mut session = harness.machine.session().unwrap();
             let before = session.flushed();
             let tickets: Vec<_> = (0..5).map(|n| session.send(&message(n)).unwrap()).collect();
             assert_eq!(session.flushed(), before);
-            rig.side.drive(rig.now);
+            harness.run();
             for ticket in &tickets {
-                let last = rig.side.machine.session().unwrap().flushed();
+                let last = harness.machine.session().unwrap().flushed();
                 assert!(last < Some(*ticket));
-                let record = record_len(rig.side.machine.transmit()).unwrap();
+                let record = record_len(harness.machine.transmit()).unwrap();
                 for byte in 1..=record {
-                    rig.side.machine.transmitted(1);
-                    let flushed = rig.side.machine.session().unwrap().flushed();
+                    harness.machine.transmitted(1);
+                    let flushed = harness.machine.session().unwrap().flushed();
                     let expected = if byte == record { Some(*ticket) } else { last };
                     assert_eq!(flushed, expected, "{byte} of {record}");
                 }
             }
-            assert!(rig.side.machine.transmit().is_empty());
+            assert!(harness.machine.transmit().is_empty());
         }
     }
     both::<Initiating>();
@@ -201,21 +199,21 @@ fn a_ticket_is_flushed_with_its_last_byte() {
 
 fn pair() -> Pair {
     let start = Instant::from_millis(0);
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(client(None), start),
         Responder::new(server(None), start),
     );
-    pair.settle();
+    pair.exchange();
     pair
 }
 
 /// Sends `text`; if it is taken, the other side must be told of exactly this
 /// one element, or refuse it by itself. Says whether it was taken.
 fn try_out(pair: &mut Pair, text: &str) -> bool {
-    let told = pair.responder.events.len();
-    let sent = pair.initiator.machine.session().unwrap().send(text);
-    pair.settle();
-    let news = &pair.responder.told()[told..];
+    let told = pair.peer.events.len();
+    let sent = pair.machine.session().unwrap().send(text);
+    pair.exchange();
+    let news = &pair.peer.event_lines()[told..];
     if sent.is_err() {
         assert!(news.is_empty(), "{text}: {news:?}");
     } else {
@@ -223,8 +221,8 @@ fn try_out(pair: &mut Pair, text: &str) -> bool {
         let element = [format!("element {text}")];
         assert!(news == stanza || news == element, "{text}: {news:?}");
     }
-    assert_eq!(pair.responder.code(), "open", "{text}");
-    assert!(pair.responder.machine.session().is_some(), "{text}");
+    assert_eq!(pair.peer.code(), "open", "{text}");
+    assert!(pair.peer.machine.session().is_some(), "{text}");
     sent.is_ok()
 }
 
@@ -286,8 +284,8 @@ fn no_patchwork_gets_through_as_more_or_less_than_one_element() {
             text.push_str("</message>");
         }
         taken += usize::from(try_out(&mut pair, &text));
-        pair.sent.0.clear();
-        pair.responder.events.clear();
+        pair.sent.clear();
+        pair.peer.events.clear();
     }
     println!("{taken} taken");
     assert!(taken > 1_000, "{taken}");

@@ -3,8 +3,8 @@
 use xmpp_stream::Manner;
 use xmpp_stream::stream::{Initiating, Receiving};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{SERVER_HEADER, Via, initiator, responder};
+use crate::harness::phases::{SERVER_HEADER, initiator, responder};
+use crate::harness::{Carrier, Harness, Scripted};
 
 /// Headers a client may send, unusual as some are.
 #[rustfmt::skip]
@@ -131,27 +131,27 @@ fn client_is_served(header: &str, [auth, bind, stanza, footer]: &[&str; 4]) {
             .replace("/S", &format!("/{name}"))
     };
     let outcome = |chunk| {
-        let mut hand: Hand<Receiving> = responder(Via::Plain);
-        hand.chunk = chunk;
+        let mut harness: Harness<Receiving, Scripted> = responder(Carrier::Plain);
+        harness.chunk = chunk;
         for text in [header, auth, header, bind] {
-            hand.say(spell(text));
+            harness.send(spell(text));
         }
         assert!(
-            hand.side.machine.session().is_some(),
+            harness.machine.session().is_some(),
             "{header} {auth} {bind}: {}",
-            hand.said()
+            harness.receive()
         );
-        let before = hand.said();
-        hand.say(spell(stanza));
-        hand.say(spell(footer));
-        hand.run_out();
+        let before = harness.receive();
+        harness.send(spell(stanza));
+        harness.send(spell(footer));
+        harness.run_until_closed();
         assert_eq!(
-            hand.end(),
+            harness.end(),
             ("closed", Manner::Graceful),
             "{header} {stanza} {footer}"
         );
-        assert_eq!(hand.said(), "</stream:stream>");
-        (before, hand.side.told())
+        assert_eq!(harness.receive(), "</stream:stream>");
+        (before, harness.event_lines())
     };
     let whole = outcome(usize::MAX);
     assert_eq!(whole, outcome(1));
@@ -216,23 +216,23 @@ const LEGAL_SERVERS: [[&str; 6]; 5] = [
 fn legal_spellings_of_a_server_reach_establishment() {
     for [header, mechanisms, success, bind, bound, footer] in LEGAL_SERVERS {
         let outcome = |chunk| {
-            let mut hand: Hand<Initiating> = initiator(Via::Plain);
-            hand.chunk = chunk;
+            let mut harness: Harness<Initiating, Scripted> = initiator(Carrier::Plain);
+            harness.chunk = chunk;
             for text in [header, mechanisms, success, header, bind, bound] {
-                hand.say(text);
+                harness.send(text);
             }
-            let told = hand.side.told();
+            let told = harness.event_lines();
             assert!(
                 told.iter()
                     .any(|event| event == "established guest@localhost/r"),
                 "{header}: {told:?} {}",
-                hand.said()
+                harness.receive()
             );
-            let before = hand.said();
-            hand.say(footer);
-            hand.run_out();
-            assert_eq!(hand.end(), ("closed", Manner::Graceful), "{footer}");
-            (before, hand.side.told())
+            let before = harness.receive();
+            harness.send(footer);
+            harness.run_until_closed();
+            assert_eq!(harness.end(), ("closed", Manner::Graceful), "{footer}");
+            (before, harness.event_lines())
         };
         assert_eq!(outcome(usize::MAX), outcome(1));
     }

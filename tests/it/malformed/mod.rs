@@ -10,68 +10,68 @@ use rows::{NO_PROCEED, OUT_OF_TURN, bad_content, bad_headers, bad_hosts};
 use xmpp_stream::stream::Condition::{self, HostUnknown, PolicyViolation};
 use xmpp_stream::{Manner, Negotiation};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{At, Via, initiator_at, responder_at};
+use crate::harness::phases::{Phase, initiator_at, responder_at};
 use crate::harness::pki::TLS13;
+use crate::harness::{Carrier, Harness, Scripted};
 
 #[test]
 fn malformed_headers_are_refused_in_every_phase_that_awaits_one() {
-    for at in At::PLAIN.into_iter().filter(|at| at.awaits_header()) {
+    for at in Phase::PLAIN.into_iter().filter(|at| at.awaits_header()) {
         for (input, condition) in bad_headers() {
-            refused(|| responder_at(Via::Plain, at), at, &input, condition);
-            refused(|| initiator_at(Via::Plain, at), at, &input, condition);
+            refused(|| responder_at(Carrier::Plain, at), at, &input, condition);
+            refused(|| initiator_at(Carrier::Plain, at), at, &input, condition);
         }
         for (input, condition) in bad_hosts() {
-            refused(|| responder_at(Via::Plain, at), at, &input, condition);
+            refused(|| responder_at(Carrier::Plain, at), at, &input, condition);
         }
     }
 }
 
 #[test]
 fn malformed_content_is_refused_in_every_phase() {
-    for at in At::PLAIN
+    for at in Phase::PLAIN
         .into_iter()
-        .filter(|at| !at.awaits_header() && *at != At::Closing)
+        .filter(|at| !at.awaits_header() && *at != Phase::Closing)
     {
         for (input, condition) in bad_content() {
-            refused(|| responder_at(Via::Plain, at), at, &input, condition);
-            refused(|| initiator_at(Via::Plain, at), at, &input, condition);
+            refused(|| responder_at(Carrier::Plain, at), at, &input, condition);
+            refused(|| initiator_at(Carrier::Plain, at), at, &input, condition);
         }
     }
 }
 
 #[test]
 fn malformed_content_is_refused_before_tls() {
-    let via = Via::StartTls(TLS13);
-    let at = At::BeforeTls;
+    let carrier = Carrier::StartTls(TLS13);
+    let at = Phase::BeforeTls;
     for (input, condition) in bad_content() {
-        refused(|| responder_at(via, at), at, &input, condition);
-        refused(|| initiator_at(via, at), at, &input, condition);
+        refused(|| responder_at(carrier, at), at, &input, condition);
+        refused(|| initiator_at(carrier, at), at, &input, condition);
     }
 }
 
 /// One of each kind: what is read inside TLS is read by the same layer.
 #[test]
 fn malformed_input_is_refused_inside_tls() {
-    let via = Via::StartTls(TLS13);
+    let carrier = Carrier::StartTls(TLS13);
     for (input, condition) in bad_headers().into_iter().step_by(7) {
         refused(
-            || responder_at(via, At::Secured),
-            At::Secured,
+            || responder_at(carrier, Phase::Secured),
+            Phase::Secured,
             &input,
             condition,
         );
         refused(
-            || initiator_at(via, At::Secured),
-            At::Secured,
+            || initiator_at(carrier, Phase::Secured),
+            Phase::Secured,
             &input,
             condition,
         );
     }
     for (input, condition) in bad_content().into_iter().step_by(9) {
-        for at in [At::Opened, At::Established] {
-            refused(|| responder_at(via, at), at, &input, condition);
-            refused(|| initiator_at(via, at), at, &input, condition);
+        for at in [Phase::Opened, Phase::Established] {
+            refused(|| responder_at(carrier, at), at, &input, condition);
+            refused(|| initiator_at(carrier, at), at, &input, condition);
         }
     }
 }
@@ -83,13 +83,13 @@ fn elements_out_of_turn_are_refused() {
         for at in phases.iter().copied() {
             match role {
                 "responder" => refused(
-                    || responder_at(Via::Plain, at),
+                    || responder_at(Carrier::Plain, at),
                     at,
                     input.as_bytes(),
                     condition,
                 ),
                 _ => refused(
-                    || initiator_at(Via::Plain, at),
+                    || initiator_at(Carrier::Plain, at),
                     at,
                     input.as_bytes(),
                     condition,
@@ -104,8 +104,8 @@ fn elements_out_of_turn_are_refused() {
 #[test]
 fn what_is_no_answer_to_starttls_is_refused() {
     for (input, condition) in NO_PROCEED {
-        let hand = || initiator_at(Via::StartTls(TLS13), At::BeforeTls);
-        refused(hand, At::BeforeTls, input.as_bytes(), condition);
+        let harness = || initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+        refused(harness, Phase::BeforeTls, input.as_bytes(), condition);
     }
 }
 
@@ -116,10 +116,10 @@ fn malformed_content_behind_the_own_closing_tag_ends_the_stream_silently() {
     for (input, condition) in bad_content() {
         let outcome = |chunk| {
             let mut outcomes = Vec::new();
-            let mut hand = responder_at(Via::Plain, At::Closing);
-            outcomes.push(end_silently(&mut hand, chunk, &input));
-            let mut hand = initiator_at(Via::Plain, At::Closing);
-            outcomes.push(end_silently(&mut hand, chunk, &input));
+            let mut harness = responder_at(Carrier::Plain, Phase::Closing);
+            outcomes.push(end_silently(&mut harness, chunk, &input));
+            let mut harness = initiator_at(Carrier::Plain, Phase::Closing);
+            outcomes.push(end_silently(&mut harness, chunk, &input));
             outcomes
         };
         let whole = outcome(usize::MAX);
@@ -135,22 +135,26 @@ fn malformed_content_behind_the_own_closing_tag_ends_the_stream_silently() {
     }
 }
 
-fn end_silently<N: Negotiation>(hand: &mut Hand<N>, chunk: usize, input: &[u8]) -> &'static str {
-    let events = hand.side.events.len();
-    hand.chunk = chunk;
-    hand.say(input);
-    if hand.side.close.is_none() {
-        hand.say("</stream:stream>");
+fn end_silently<N: Negotiation>(
+    harness: &mut Harness<N, Scripted>,
+    chunk: usize,
+    input: &[u8],
+) -> &'static str {
+    let events = harness.events.len();
+    harness.chunk = chunk;
+    harness.send(input);
+    if harness.close.is_none() {
+        harness.send("</stream:stream>");
     }
-    assert_eq!(hand.said(), "", "{}", show(input));
-    let told: Vec<_> = hand
-        .told_since(events)
+    assert_eq!(harness.receive(), "", "{}", show(input));
+    let told: Vec<_> = harness
+        .events_since(events)
         .into_iter()
         .filter(|e| e != "keepalive")
         .collect();
     assert_eq!(told, [""; 0], "{}", show(input));
-    hand.run_out();
-    hand.end().0
+    harness.run_until_closed();
+    harness.end().0
 }
 
 /// Whether it is an element that cannot stand there, not a fault.
@@ -169,9 +173,14 @@ fn is_element(input: &[u8]) -> bool {
 }
 
 /// Feeds it whole and byte by byte, and looks at the answer.
-fn refused<N: Negotiation>(hand: impl Fn() -> Hand<N>, at: At, input: &[u8], condition: Condition) {
-    let whole = answer(hand(), usize::MAX, input);
-    let bytes = answer(hand(), 1, input);
+fn refused<N: Negotiation>(
+    harness: impl Fn() -> Harness<N, Scripted>,
+    at: Phase,
+    input: &[u8],
+    condition: Condition,
+) {
+    let whole = answer(harness(), usize::MAX, input);
+    let bytes = answer(harness(), 1, input);
     let about = format!("{at:?}: {}", show(input));
     assert_eq!(whole, bytes, "chunks matter, {about}");
     let Answer {
@@ -221,20 +230,20 @@ struct Answer {
 }
 
 /// What a machine answers, from a peer that says nothing else.
-fn answer<N: Negotiation>(mut hand: Hand<N>, chunk: usize, input: &[u8]) -> Answer {
-    let events = hand.side.events.len();
-    hand.chunk = chunk;
-    hand.say(input);
-    let text = hand.said();
-    let start = hand.now;
-    hand.run_out();
-    assert_eq!(hand.said(), "", "a last word behind the last word");
+fn answer<N: Negotiation>(mut harness: Harness<N, Scripted>, chunk: usize, input: &[u8]) -> Answer {
+    let events = harness.events.len();
+    harness.chunk = chunk;
+    harness.send(input);
+    let text = harness.receive();
+    let start = harness.now;
+    harness.run_until_closed();
+    assert_eq!(harness.receive(), "", "a last word behind the last word");
     Answer {
         text,
-        told: hand.told_since(events),
-        code: hand.end().0,
-        manner: hand.end().1,
-        slept: hand.now.saturating_duration_since(start).as_secs_f64(),
+        told: harness.events_since(events),
+        code: harness.end().0,
+        manner: harness.end().1,
+        slept: harness.now.saturating_duration_since(start).as_secs_f64(),
     }
 }
 

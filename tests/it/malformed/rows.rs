@@ -7,7 +7,7 @@ use xmpp_stream::stream::Condition::{
     UnsupportedStanzaType, UnsupportedVersion,
 };
 
-use crate::harness::lead::At;
+use crate::harness::phases::Phase;
 
 /// Input, and the error it is answered with.
 pub(crate) type Row = (Vec<u8>, Condition);
@@ -278,39 +278,39 @@ pub(crate) fn bad_hosts() -> Vec<Row> {
 
 /// Acceptable elements, at a time when they are not.
 #[rustfmt::skip]
-pub(crate) const OUT_OF_TURN: [(&str, &[At], &str, Condition); 30] = [
+pub(crate) const OUT_OF_TURN: [(&str, &[Phase], &str, Condition); 30] = [
     // To a server
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<message/>", NotAuthorized),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<presence/>", NotAuthorized),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<iq type='get' id='a'/>", NotAuthorized),
-    ("responder", &[At::Opened, At::Sasl], "<iq type='set' id='a'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", NotAuthorized),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<iq type='set' id='a'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>", NotAuthorized),
-    ("responder", &[At::Opened, At::Binding], "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
-    ("responder", &[At::Opened, At::Binding], "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<stream:features/>", UnsupportedStanzaType),
-    ("responder", &[At::Sasl], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
-    ("responder", &[At::Sasl], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</starttls>", UnsupportedStanzaType),
-    ("responder", &[At::Binding], "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>", UnsupportedStanzaType),
-    ("responder", &[At::Opened, At::Sasl, At::Binding], "<enable xmlns='urn:xmpp:sm:3'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<message/>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<presence/>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='get' id='a'/>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Sasl], "<iq type='set' id='a'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='set' id='a'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Binding], "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Opened, Phase::Binding], "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<stream:features/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Sasl], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Sasl], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</starttls>", UnsupportedStanzaType),
+    ("responder", &[Phase::Binding], "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>", UnsupportedStanzaType),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<enable xmlns='urn:xmpp:sm:3'/>", UnsupportedStanzaType),
     // To a client
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<message/>", NotAuthorized),
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<presence/>", NotAuthorized),
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<iq type='result' id='other'/>", NotAuthorized),
-    ("initiator", &[At::Opened], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Sasl, At::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</proceed>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Binding], "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Binding], "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Binding], "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Sasl, At::Binding], "<stream:features/>", UnsupportedStanzaType),
-    ("initiator", &[At::Opened, At::Sasl, At::Binding], "<enabled xmlns='urn:xmpp:sm:3'/>", UnsupportedStanzaType),
-    ("initiator", &[At::Binding], "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>not a jid</jid></bind></iq>", ImproperAddressing),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<message/>", NotAuthorized),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<presence/>", NotAuthorized),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='result' id='other'/>", NotAuthorized),
+    ("initiator", &[Phase::Opened], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Sasl, Phase::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</proceed>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Binding], "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Binding], "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Binding], "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Sasl, Phase::Binding], "<stream:features/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<enabled xmlns='urn:xmpp:sm:3'/>", UnsupportedStanzaType),
+    ("initiator", &[Phase::Binding], "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>not a jid</jid></bind></iq>", ImproperAddressing),
 ];
 
 /// What a client cannot take for the answer to `<starttls/>`.

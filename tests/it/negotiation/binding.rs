@@ -7,17 +7,17 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::{BindError, Conflict, Initiating, Receiving};
 use xmpp_stream::{CloseReason, Decision, Manner};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    At, BIND, BOUND, CLIENT_HEADER, FOOTER, SERVER_HEADER, Via, initiator_with, lead_initiator,
+use crate::harness::configs::decide;
+use crate::harness::phases::{
+    BIND, BOUND, CLIENT_HEADER, FOOTER, Phase, SERVER_HEADER, bring_initiator, initiator_with,
     responder_at,
 };
-use crate::harness::pair::decide;
+use crate::harness::{Carrier, Harness, Scripted};
 
-fn client(conflict: Conflict) -> Hand<Initiating> {
-    let mut hand = initiator_with(Via::Plain, |config| config.conflict(conflict));
-    lead_initiator(&mut hand, Via::Plain, At::Binding);
-    hand
+fn client(conflict: Conflict) -> Harness<Initiating, Scripted> {
+    let mut harness = initiator_with(Carrier::Plain, |config| config.conflict(conflict));
+    bring_initiator(&mut harness, Carrier::Plain, Phase::Binding);
+    harness
 }
 
 fn bind_error(id: &str, condition: &str) -> String {
@@ -28,9 +28,11 @@ fn bind_error(id: &str, condition: &str) -> String {
 }
 
 /// A server that binds as the closure says.
-fn server(decide: impl Fn(&str) -> Result<Jid, BindError> + 'static) -> Hand<Receiving> {
-    let mut hand = responder_at(Via::Plain, At::Binding);
-    hand.side.app = Box::new(move |machine, _| {
+fn server(
+    decide: impl Fn(&str) -> Result<Jid, BindError> + 'static,
+) -> Harness<Receiving, Scripted> {
+    let mut harness = responder_at(Carrier::Plain, Phase::Binding);
+    harness.app = Box::new(move |machine, _| {
         if let Some(Decision::Bind(bind)) = machine.decision() {
             match decide(bind.resource().unwrap_or("")) {
                 Ok(jid) => bind.accept(jid).unwrap(),
@@ -38,7 +40,7 @@ fn server(decide: impl Fn(&str) -> Result<Jid, BindError> + 'static) -> Hand<Rec
             }
         }
     });
-    hand
+    harness
 }
 
 fn guest(resource: &str) -> Jid {
@@ -52,10 +54,10 @@ fn bind(id: &str, resource: &str) -> String {
     )
 }
 
-fn ends_refused(mut hand: Hand<Initiating>) {
-    assert_eq!(hand.said(), FOOTER);
-    hand.part();
-    assert_eq!(hand.end(), ("negotiation-failed", Manner::Graceful));
+fn ends_refused(mut harness: Harness<Initiating, Scripted>) {
+    assert_eq!(harness.receive(), FOOTER);
+    harness.finish();
+    assert_eq!(harness.end(), ("negotiation-failed", Manner::Graceful));
 }
 
 // The client
@@ -65,8 +67,8 @@ fn ends_refused(mut hand: Hand<Initiating>) {
 fn what_is_no_full_jid_is_not_bound() {
     let refused: Rc<RefCell<Vec<String>>> = Rc::default();
     let seen = refused.clone();
-    let mut hand = responder_at(Via::Plain, At::Binding);
-    hand.side.app = Box::new(move |machine, _| {
+    let mut harness = responder_at(Carrier::Plain, Phase::Binding);
+    harness.app = Box::new(move |machine, _| {
         for jid in ["alice@localhost", "localhost/desk", "localhost"] {
             if let Some(Decision::Bind(bind)) = machine.decision() {
                 let error = bind.accept(Jid::parse(jid).unwrap()).unwrap_err();
@@ -75,120 +77,126 @@ fn what_is_no_full_jid_is_not_bound() {
         }
         decide(machine);
     });
-    hand.say(BIND);
+    harness.send(BIND);
     assert_eq!(refused.borrow().len(), 3, "{refused:?}");
     assert_eq!(refused.borrow()[0], "alice@localhost is no full JID");
-    assert!(hand.side.told().last().unwrap().starts_with("established "));
+    assert!(
+        harness
+            .event_lines()
+            .last()
+            .unwrap()
+            .starts_with("established ")
+    );
 }
 
 #[test]
 fn rfc6120_7_4_3_the_configured_resource_is_asked_for() {
-    let mut hand = client(Conflict::Generate);
-    assert!(hand.said().ends_with(
+    let mut harness = client(Conflict::Generate);
+    assert!(harness.receive().ends_with(
         "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <resource>desk</resource></bind></iq>"
     ));
     // 6120-4.3.6-5, 6120-7.7.1-2, 6120-7.3.2-1
-    hand.say(BOUND);
-    assert_eq!(hand.said(), "");
+    harness.send(BOUND);
+    assert_eq!(harness.receive(), "");
     assert_eq!(
-        hand.side.told().last().unwrap(),
+        harness.event_lines().last().unwrap(),
         "established guest@localhost/r"
     );
 }
 
 #[test]
 fn rfc6120_7_7_2_2_1_a_conflict_is_followed_by_a_generated_resource() {
-    let mut hand = client(Conflict::Generate);
-    hand.said();
-    hand.say(bind_error("bind", "conflict"));
+    let mut harness = client(Conflict::Generate);
+    harness.receive();
+    harness.send(bind_error("bind", "conflict"));
     assert_eq!(
-        hand.said(),
+        harness.receive(),
         "<iq type='set' id='bind-again'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
     );
-    hand.say(BOUND.replace("id='bind'", "id='bind-again'"));
-    assert!(hand.side.machine.session().is_some());
+    harness.send(BOUND.replace("id='bind'", "id='bind-again'"));
+    assert!(harness.machine.session().is_some());
 
     // Once.
-    let mut hand = client(Conflict::Generate);
-    hand.say(bind_error("bind", "conflict"));
-    hand.said();
-    hand.say(bind_error("bind-again", "conflict"));
-    ends_refused(hand);
+    let mut harness = client(Conflict::Generate);
+    harness.send(bind_error("bind", "conflict"));
+    harness.receive();
+    harness.send(bind_error("bind-again", "conflict"));
+    ends_refused(harness);
 }
 
 #[test]
 fn a_client_may_give_up_on_a_conflict() {
-    let mut hand = client(Conflict::GiveUp);
-    hand.said();
-    hand.say(bind_error("bind", "conflict"));
-    ends_refused(hand);
+    let mut harness = client(Conflict::GiveUp);
+    harness.receive();
+    harness.send(bind_error("bind", "conflict"));
+    ends_refused(harness);
 }
 
 #[test]
 fn rfc6120_7_6_2_any_other_refusal_ends_the_stream() {
     for condition in ["not-allowed", "resource-constraint", "bad-request", "hello"] {
-        let mut hand = client(Conflict::Generate);
-        hand.said();
-        hand.say(bind_error("bind", condition));
-        ends_refused(hand);
+        let mut harness = client(Conflict::Generate);
+        harness.receive();
+        harness.send(bind_error("bind", condition));
+        ends_refused(harness);
     }
 }
 
 /// A late answer to the first request is none to the second.
 #[test]
 fn an_answer_is_told_by_its_id() {
-    let mut hand = client(Conflict::Generate);
-    hand.say(bind_error("bind", "conflict"));
-    hand.said();
-    hand.say(BOUND);
-    assert!(hand.said().contains("<not-authorized "));
-    assert!(hand.side.machine.session().is_none());
+    let mut harness = client(Conflict::Generate);
+    harness.send(bind_error("bind", "conflict"));
+    harness.receive();
+    harness.send(BOUND);
+    assert!(harness.receive().contains("<not-authorized "));
+    assert!(harness.machine.session().is_none());
 }
 
 const SESSION: &str = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
 const OPTIONAL_SESSION: &str =
     "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>";
 
-fn offered(session: &str) -> Hand<Initiating> {
-    let mut hand = initiator_with(Via::Plain, |config| config);
-    lead_initiator(&mut hand, Via::Plain, At::Authenticated);
-    hand.say(SERVER_HEADER);
-    hand.say(format!(
+fn offered(session: &str) -> Harness<Initiating, Scripted> {
+    let mut harness = initiator_with(Carrier::Plain, |config| config);
+    bring_initiator(&mut harness, Carrier::Plain, Phase::Authenticated);
+    harness.send(SERVER_HEADER);
+    harness.send(format!(
         "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>{session}\
          </stream:features>"
     ));
-    hand.said();
-    hand.say(BOUND);
-    hand
+    harness.receive();
+    harness.send(BOUND);
+    harness
 }
 
 #[test]
 fn rfc3921_3_a_mandatory_session_is_requested() {
-    let mut hand = offered(SESSION);
+    let mut harness = offered(SESSION);
     assert_eq!(
-        hand.said(),
+        harness.receive(),
         format!("<iq type='set' id='session'>{SESSION}</iq>")
     );
-    assert!(hand.side.machine.session().is_none());
-    hand.say("<iq type='result' id='session'/>");
+    assert!(harness.machine.session().is_none());
+    harness.send("<iq type='result' id='session'/>");
     assert_eq!(
-        hand.side.told().last().unwrap(),
+        harness.event_lines().last().unwrap(),
         "established guest@localhost/r"
     );
 
-    let mut hand = offered(SESSION);
-    hand.said();
-    hand.say(bind_error("session", "forbidden"));
-    ends_refused(hand);
+    let mut harness = offered(SESSION);
+    harness.receive();
+    harness.send(bind_error("session", "forbidden"));
+    ends_refused(harness);
 }
 
 #[test]
 fn rfc6120_a_voluntary_session_is_not_requested() {
     for session in [OPTIONAL_SESSION, ""] {
-        let mut hand = offered(session);
-        assert_eq!(hand.said(), "");
-        assert!(hand.side.machine.session().is_some());
+        let mut harness = offered(session);
+        assert_eq!(harness.receive(), "");
+        assert!(harness.machine.session().is_some());
     }
 }
 
@@ -196,28 +204,28 @@ fn rfc6120_a_voluntary_session_is_not_requested() {
 
 #[test]
 fn rfc6120_7_6_1_1_the_result_has_the_full_jid() {
-    let mut hand = server(|resource| {
+    let mut harness = server(|resource| {
         assert_eq!(resource, "balcony");
         // 6120-7.7.1-1: it may be another.
         Ok(guest("balcony-2"))
     });
-    hand.say(bind("bind_2", "balcony"));
+    harness.send(bind("bind_2", "balcony"));
     assert_eq!(
-        hand.said(),
+        harness.receive(),
         "<iq type='result' id='bind_2'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <jid>guest@localhost/balcony-2</jid></bind></iq>"
     );
     assert_eq!(
-        hand.side.told().last().unwrap(),
+        harness.event_lines().last().unwrap(),
         "established guest@localhost/balcony-2"
     );
     // 6120-15-bind-restart
-    hand.say(
+    harness.send(
         CLIENT_HEADER
             .replace("<?xml version='1.0'?>", "")
             .replace('>', "/>"),
     );
-    assert!(hand.said().contains("<bad-format "));
+    assert!(harness.receive().contains("<bad-format "));
 }
 
 #[test]
@@ -229,21 +237,25 @@ fn rfc6120_7_6_2_the_stream_survives_a_refusal() {
         (BindError::ResourceConstraint, "resource-constraint", "wait"),
         (BindError::Other, "internal-server-error", "cancel"),
     ] {
-        let mut hand = server(move |resource| match resource {
+        let mut harness = server(move |resource| match resource {
             "taken" => Err(error),
             free => Ok(guest(free)),
         });
-        hand.say(bind("1", "taken"));
+        harness.send(bind("1", "taken"));
         assert_eq!(
-            hand.said(),
+            harness.receive(),
             format!(
                 "<iq type='error' id='1'><error type='{kind}'><{name} \
                  xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
             )
         );
-        assert!(hand.side.machine.session().is_none());
-        hand.say(bind("2", "free"));
-        assert!(hand.said().contains("<jid>guest@localhost/free</jid>"));
+        assert!(harness.machine.session().is_none());
+        harness.send(bind("2", "free"));
+        assert!(
+            harness
+                .receive()
+                .contains("<jid>guest@localhost/free</jid>")
+        );
     }
 }
 
@@ -251,38 +263,37 @@ fn rfc6120_7_6_2_the_stream_survives_a_refusal() {
 fn rfc6120_7_7_3_2_after_five_refusals_the_stream_ends() {
     let asked = Rc::new(Cell::new(0));
     let count = asked.clone();
-    let mut hand = server(move |_| {
+    let mut harness = server(move |_| {
         count.set(count.get() + 1);
         Err(BindError::Conflict)
     });
     for _ in 0..5 {
-        hand.say(bind("1", "taken"));
-        assert!(hand.said().contains("<conflict "));
+        harness.send(bind("1", "taken"));
+        assert!(harness.receive().contains("<conflict "));
     }
-    hand.say(bind("1", "taken"));
-    assert!(hand.said().contains("<policy-violation "));
+    harness.send(bind("1", "taken"));
+    assert!(harness.receive().contains("<policy-violation "));
     assert_eq!(asked.get(), 5);
-    hand.part();
+    harness.finish();
     assert!(matches!(
-        hand.close().reason(),
+        harness.closed().reason(),
         CloseReason::StreamError { .. }
     ));
 }
 
 #[test]
 fn a_stream_has_one_resource() {
-    let mut hand = responder_at(Via::Plain, At::Established);
-    hand.say(BIND);
+    let mut harness = responder_at(Carrier::Plain, Phase::Established);
+    harness.send(BIND);
     assert_eq!(
-        hand.said(),
+        harness.receive(),
         "<iq type='error' id='b'><error type='cancel'><not-allowed \
          xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
     );
-    assert!(hand.side.close.is_none());
+    assert!(harness.close.is_none());
     assert!(
-        !hand
-            .side
-            .told()
+        !harness
+            .event_lines()
             .iter()
             .any(|event| event.starts_with("stanza"))
     );
@@ -290,9 +301,9 @@ fn a_stream_has_one_resource() {
 
 #[test]
 fn rfc3921_3_a_session_is_granted_and_means_nothing() {
-    let mut hand = responder_at(Via::Plain, At::Established);
-    let events = hand.side.events.len();
-    hand.say(format!("<iq type='set' id='s'>{SESSION}</iq>"));
-    assert_eq!(hand.said(), "<iq type='result' id='s'></iq>");
-    assert_eq!(hand.told_since(events), [""; 0]);
+    let mut harness = responder_at(Carrier::Plain, Phase::Established);
+    let events = harness.events.len();
+    harness.send(format!("<iq type='set' id='s'>{SESSION}</iq>"));
+    assert_eq!(harness.receive(), "<iq type='result' id='s'></iq>");
+    assert_eq!(harness.events_since(events), [""; 0]);
 }

@@ -5,12 +5,12 @@ use xmpp_stream::reset::Side;
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    At, FOOTER, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS, Via, initiator, initiator_at,
+use crate::harness::phases::{
+    FOOTER, OFFER_STARTTLS, PROCEED, Phase, SERVER_HEADER, STARTTLS, initiator, initiator_at,
     peer_client, responder, responder_at,
 };
 use crate::harness::pki::{TLS12, TLS13, Version};
+use crate::harness::{Carrier, Harness, Scripted};
 
 const VERSIONS: [Version; 2] = [TLS12, TLS13];
 const MESSAGE: &str = "<message><body>hello</body></message>";
@@ -36,7 +36,7 @@ enum First {
 use First::{Nobody, We};
 
 struct Row {
-    via: &'static [Via],
+    carrier: &'static [Carrier],
     first: First,
     peer: &'static [Peer],
     code: &'static str,
@@ -44,22 +44,22 @@ struct Row {
     manner: Manner,
 }
 
-const PLAIN: &[Via] = &[Via::Plain];
-const TLS: &[Via] = &[
-    Via::StartTls(TLS12),
-    Via::StartTls(TLS13),
-    Via::DirectTls(TLS12),
-    Via::DirectTls(TLS13),
+const PLAIN: &[Carrier] = &[Carrier::Plain];
+const TLS: &[Carrier] = &[
+    Carrier::StartTls(TLS12),
+    Carrier::StartTls(TLS13),
+    Carrier::DirectTls(TLS12),
+    Carrier::DirectTls(TLS13),
 ];
 
 const fn row(
-    via: &'static [Via],
+    carrier: &'static [Carrier],
     first: First,
     peer: &'static [Peer],
     (code, truncated, manner): (&'static str, bool, Manner),
 ) -> Row {
     Row {
-        via,
+        carrier,
         first,
         peer,
         code,
@@ -108,14 +108,14 @@ const ROWS: [Row; 21] = [
 /// The end is acted on behind everything before it, close_notify included.
 #[test]
 fn a_close_notify_that_came_with_the_fin_is_seen() {
-    for via in TLS {
-        let mut initiator = initiator_at(*via, At::Established);
-        initiator.say_and_leave(FOOTER);
-        let mut responder = responder_at(*via, At::Established);
-        responder.say_and_leave(FOOTER);
-        for close in [initiator.close(), responder.close()] {
-            assert_eq!(close.reason().code(), "closed", "{via:?}");
-            assert!(!close.truncated(), "{via:?}");
+    for carrier in TLS {
+        let mut initiator = initiator_at(*carrier, Phase::Established);
+        initiator.send_and_disconnect(FOOTER);
+        let mut responder = responder_at(*carrier, Phase::Established);
+        responder.send_and_disconnect(FOOTER);
+        for close in [initiator.closed(), responder.closed()] {
+            assert_eq!(close.reason().code(), "closed", "{carrier:?}");
+            assert!(!close.truncated(), "{carrier:?}");
         }
     }
 }
@@ -123,32 +123,32 @@ fn a_close_notify_that_came_with_the_fin_is_seen() {
 #[test]
 fn the_end_of_the_transport_gives_the_reason_row_by_row() {
     for row in &ROWS {
-        for via in row.via {
-            check(responder_at(*via, At::Established), row, *via);
-            check(initiator_at(*via, At::Established), row, *via);
+        for carrier in row.carrier {
+            check(responder_at(*carrier, Phase::Established), row, *carrier);
+            check(initiator_at(*carrier, Phase::Established), row, *carrier);
         }
     }
 }
 
-fn check<N: Negotiation>(mut hand: Hand<N>, row: &Row, via: Via) {
+fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, row: &Row, carrier: Carrier) {
     if row.first == We {
-        hand.side.machine.session().unwrap().close();
-        hand.pump();
+        harness.machine.session().unwrap().close();
+        harness.exchange();
     }
     for peer in row.peer {
         match peer {
-            Footer => hand.say(FOOTER),
-            CloseNotify => hand.close_notify(),
-            Fin => hand.fin(),
-            Rst => hand.rst(),
-            Forged => hand.raw(&[&[23, 3, 3, 0, 40][..], &[7; 40]].concat()),
+            Footer => harness.send(FOOTER),
+            CloseNotify => harness.close_notify(),
+            Fin => harness.fin(),
+            Rst => harness.rst(),
+            Forged => harness.send_bytes(&[&[23, 3, 3, 0, 40][..], &[7; 40]].concat()),
         }
     }
-    hand.run_out();
-    let about = format!("{via:?} {:?} {:?}", row.first, row.peer);
-    assert_eq!(hand.end(), (row.code, row.manner), "{about}");
-    assert_eq!(hand.close().truncated(), row.truncated, "{about}");
-    if let CloseReason::Closed { by } = hand.close().reason() {
+    harness.run_until_closed();
+    let about = format!("{carrier:?} {:?} {:?}", row.first, row.peer);
+    assert_eq!(harness.end(), (row.code, row.manner), "{about}");
+    assert_eq!(harness.closed().truncated(), row.truncated, "{about}");
+    if let CloseReason::Closed { by } = harness.closed().reason() {
         let author = if row.first == We {
             Side::Us
         } else {
@@ -163,54 +163,56 @@ fn check<N: Negotiation>(mut hand: Hand<N>, row: &Row, via: Via) {
 fn in_a_handshake_the_phase_is_told() {
     for version in VERSIONS {
         for (end, manner) in [(Fin, Manner::Graceful), (Rst, Manner::Abort)] {
-            let mut hand = responder_at(Via::StartTls(version), At::BeforeTls);
-            hand.say(STARTTLS);
-            assert_eq!(hand.said(), PROCEED);
-            ends_in_handshake(hand, end, manner);
+            let mut harness = responder_at(Carrier::StartTls(version), Phase::BeforeTls);
+            harness.send(STARTTLS);
+            assert_eq!(harness.receive(), PROCEED);
+            ends_in_handshake(harness, end, manner);
 
             // In the middle of it.
-            let mut hand = responder(Via::DirectTls(version));
+            let mut harness = responder(Carrier::DirectTls(version));
             let mut client = rustls::Connection::from(peer_client(version));
             let mut hello = Vec::new();
             client.write_tls(&mut hello).unwrap();
-            hand.raw(&hello);
-            hand.raw_said();
-            ends_in_handshake(hand, end, manner);
+            harness.send_bytes(&hello);
+            harness.receive_bytes();
+            ends_in_handshake(harness, end, manner);
 
-            let mut hand = initiator(Via::StartTls(version));
+            let mut harness = initiator(Carrier::StartTls(version));
             for text in [SERVER_HEADER, OFFER_STARTTLS, PROCEED] {
-                hand.say(text);
+                harness.send(text);
             }
-            hand.raw_said();
-            ends_in_handshake(hand, end, manner);
+            harness.receive_bytes();
+            ends_in_handshake(harness, end, manner);
         }
     }
 }
 
-fn ends_in_handshake<N: Negotiation>(mut hand: Hand<N>, end: Peer, manner: Manner) {
+fn ends_in_handshake<N: Negotiation>(mut harness: Harness<N, Scripted>, end: Peer, manner: Manner) {
     match end {
-        Fin => hand.fin(),
-        _ => hand.rst(),
+        Fin => harness.fin(),
+        _ => harness.rst(),
     }
-    hand.run_out();
-    assert!(hand.raw_said().is_empty());
-    assert_eq!(hand.end(), ("transport", manner));
-    let told = hand.close().reason().to_string();
+    harness.run_until_closed();
+    assert!(harness.receive_bytes().is_empty());
+    assert_eq!(harness.end(), ("transport", manner));
+    let told = harness.closed().reason().to_string();
     assert_eq!(told, "TCP ended, in the TLS handshake");
 }
 
 #[test]
 fn in_negotiation_the_phase_is_told() {
     for (at, phase) in [
-        (At::Start, "waiting for the stream header"),
-        (At::Binding, "binding a resource"),
-        (At::Sasl, "in SASL"),
+        (Phase::Start, "waiting for the stream header"),
+        (Phase::Binding, "binding a resource"),
+        (Phase::Sasl, "in SASL"),
     ] {
-        let mut hands: (Hand<Receiving>, Hand<Initiating>) =
-            (responder_at(Via::Plain, at), initiator_at(Via::Plain, at));
+        let mut hands: (Harness<Receiving, Scripted>, Harness<Initiating, Scripted>) = (
+            responder_at(Carrier::Plain, at),
+            initiator_at(Carrier::Plain, at),
+        );
         hands.0.fin();
         hands.1.fin();
-        for close in [hands.0.run_out(), hands.1.run_out()] {
+        for close in [hands.0.run_until_closed(), hands.1.run_until_closed()] {
             let told = close.reason().to_string();
             assert_eq!(told, format!("TCP ended, {phase}"));
         }
@@ -221,14 +223,14 @@ fn in_negotiation_the_phase_is_told() {
 /// with it but for close_notify.
 #[test]
 fn rfc6120_4_6_1_1_nothing_is_said_to_a_transport_that_ended() {
-    fn scene<N: Negotiation>(mut hand: Hand<N>) {
-        hand.fin();
-        hand.run_out();
-        assert_eq!(hand.said(), "");
+    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+        harness.fin();
+        harness.run_until_closed();
+        assert_eq!(harness.receive(), "");
     }
-    for via in PLAIN.iter().chain(TLS) {
-        scene(responder_at(*via, At::Established));
-        scene(initiator_at(*via, At::Established));
+    for carrier in PLAIN.iter().chain(TLS) {
+        scene(responder_at(*carrier, Phase::Established));
+        scene(initiator_at(*carrier, Phase::Established));
     }
 }
 
@@ -236,27 +238,27 @@ fn rfc6120_4_6_1_1_nothing_is_said_to_a_transport_that_ended() {
 /// it is never delivered.
 #[test]
 fn what_came_before_the_end_is_delivered_and_what_was_cut_is_not() {
-    fn scene<N: Negotiation>(mut hand: Hand<N>, plain: bool) {
-        let events = hand.side.events.len();
+    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>, plain: bool) {
+        let events = harness.events.len();
         let text = [&MESSAGE.repeat(3), "<message><body>cut"].concat();
         if plain {
             // Received, and not yet looked at, when the end comes.
-            assert_eq!(hand.side.machine.receive(text.as_bytes()), text.len());
+            assert_eq!(harness.machine.receive(text.as_bytes()), text.len());
         } else {
-            hand.say(text);
+            harness.send(text);
         }
-        hand.fin();
-        hand.run_out();
+        harness.fin();
+        harness.run_until_closed();
         let expected = vec![format!("stanza {MESSAGE}"); 3];
-        assert_eq!(hand.told_since(events), expected);
+        assert_eq!(harness.events_since(events), expected);
         let code = if plain { "transport" } else { "tls-truncated" };
-        assert_eq!(hand.end().0, code);
+        assert_eq!(harness.end().0, code);
     }
-    scene(responder_at(Via::Plain, At::Established), true);
-    scene(initiator_at(Via::Plain, At::Established), true);
-    for via in TLS {
-        scene(responder_at(*via, At::Established), false);
-        scene(initiator_at(*via, At::Established), false);
+    scene(responder_at(Carrier::Plain, Phase::Established), true);
+    scene(initiator_at(Carrier::Plain, Phase::Established), true);
+    for carrier in TLS {
+        scene(responder_at(*carrier, Phase::Established), false);
+        scene(initiator_at(*carrier, Phase::Established), false);
     }
 }
 
@@ -264,14 +266,17 @@ fn what_came_before_the_end_is_delivered_and_what_was_cut_is_not() {
 /// stream is broken, and what we have to say goes out no more.
 #[test]
 fn text_behind_close_notify_is_not_read() {
-    for via in TLS {
-        let mut hand = responder_at(*via, At::Established);
-        let events = hand.side.events.len();
-        hand.close_notify();
-        hand.raw(&[&[23, 3, 3, 0, 40][..], &[7; 40]].concat());
-        hand.run_out();
-        assert_eq!(hand.told_since(events), [""; 0]);
-        assert_eq!(hand.end().0, "transport");
-        assert!(hand.got_close_notify(), "ours was sent all the same");
+    for carrier in TLS {
+        let mut harness = responder_at(*carrier, Phase::Established);
+        let events = harness.events.len();
+        harness.close_notify();
+        harness.send_bytes(&[&[23, 3, 3, 0, 40][..], &[7; 40]].concat());
+        harness.run_until_closed();
+        assert_eq!(harness.events_since(events), [""; 0]);
+        assert_eq!(harness.end().0, "transport");
+        assert!(
+            harness.received_close_notify(),
+            "ours was sent all the same"
+        );
     }
 }

@@ -5,20 +5,20 @@ use xmpp_stream::reset::Side;
 use xmpp_stream::stream::{Condition, OtherHost, StreamError};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    At, CLIENT_HEADER, FOOTER, PROCEED, SERVER_HEADER, STARTTLS, Via, initiator, initiator_at,
+use crate::harness::phases::{
+    CLIENT_HEADER, FOOTER, PROCEED, Phase, SERVER_HEADER, STARTTLS, initiator, initiator_at,
     peer_client, peer_server, responder, responder_at,
 };
 use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::{Carrier, Harness, Scripted};
 
-const OPEN: [At; 6] = [
-    At::Start,
-    At::Opened,
-    At::Sasl,
-    At::Authenticated,
-    At::Binding,
-    At::Established,
+const OPEN: [Phase; 6] = [
+    Phase::Start,
+    Phase::Opened,
+    Phase::Sasl,
+    Phase::Authenticated,
+    Phase::Binding,
+    Phase::Established,
 ];
 
 fn error(condition: Condition) -> StreamError {
@@ -38,18 +38,23 @@ fn written(error: &StreamError) -> String {
 
 /// The application fails the stream: `header` says whether the own header has
 /// to come first.
-fn fails<N: Negotiation>(mut hand: Hand<N>, condition: Condition, header: bool, about: &str) {
-    let events = hand.side.events.len();
-    hand.side.machine.fail(error(condition));
+fn fails<N: Negotiation>(
+    mut harness: Harness<N, Scripted>,
+    condition: Condition,
+    header: bool,
+    about: &str,
+) {
+    let events = harness.events.len();
+    harness.machine.fail(error(condition));
     // In one write: one poll, one window.
-    let _ = hand.side.machine.poll(hand.now);
+    let _ = harness.machine.poll(harness.now);
     let about = format!("{about} {condition}");
-    assert!(!hand.side.machine.transmit().is_empty(), "{about}");
-    let first = hand.side.take(usize::MAX);
-    hand.pump();
-    assert_eq!(hand.said(), "", "{about}: more than one write");
-    hand.side.machine.transmitted(0);
-    let text = hand.opened(&first);
+    assert!(!harness.machine.transmit().is_empty(), "{about}");
+    let first = harness.transmit(usize::MAX);
+    harness.exchange();
+    assert_eq!(harness.receive(), "", "{about}: more than one write");
+    harness.machine.transmitted(0);
+    let text = harness.open(&first);
     let expected = [written(&error(condition)), FOOTER.into()].concat();
     let head = text
         .strip_suffix(expected.as_str())
@@ -65,11 +70,11 @@ fn fails<N: Negotiation>(mut hand: Hand<N>, condition: Condition, header: bool, 
         "{about}: {text}"
     );
     // 6120-4.9.1.1-1: nothing is processed afterwards; then the end.
-    assert!(hand.side.machine.session().is_none() && hand.side.machine.decision().is_none());
-    hand.part();
-    assert_eq!(hand.told_since(events), [""; 0], "{about}");
-    assert_eq!(hand.end().1, Manner::Graceful, "{about}");
-    match hand.close().reason() {
+    assert!(harness.machine.session().is_none() && harness.machine.decision().is_none());
+    harness.finish();
+    assert_eq!(harness.events_since(events), [""; 0], "{about}");
+    assert_eq!(harness.end().1, Manner::Graceful, "{about}");
+    match harness.closed().reason() {
         CloseReason::Reset { by: Side::Us, .. } => assert_eq!(condition, Condition::Reset),
         CloseReason::StreamError {
             by: Side::Us,
@@ -87,17 +92,22 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
         for condition in Condition::ALL {
             let header = at.awaits_header();
             fails(
-                responder_at(Via::Plain, at),
+                responder_at(Carrier::Plain, at),
                 condition,
                 header,
                 &format!("{at:?}"),
             );
         }
     }
-    for at in [At::BeforeTls, At::Secured, At::Opened, At::Established] {
-        let hand = responder_at(Via::StartTls(TLS13), at);
+    for at in [
+        Phase::BeforeTls,
+        Phase::Secured,
+        Phase::Opened,
+        Phase::Established,
+    ] {
+        let harness = responder_at(Carrier::StartTls(TLS13), at);
         fails(
-            hand,
+            harness,
             Condition::SystemShutdown,
             at.awaits_header(),
             &format!("TLS {at:?}"),
@@ -109,15 +119,20 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
 fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
     for at in OPEN {
         for condition in Condition::ALL {
-            let mut hand = initiator_at(Via::Plain, at);
-            hand.said();
-            fails(hand, condition, false, &format!("{at:?}"));
+            let mut harness = initiator_at(Carrier::Plain, at);
+            harness.receive();
+            fails(harness, condition, false, &format!("{at:?}"));
         }
     }
-    for at in [At::BeforeTls, At::Secured, At::Opened, At::Established] {
-        let hand = initiator_at(Via::StartTls(TLS13), at);
+    for at in [
+        Phase::BeforeTls,
+        Phase::Secured,
+        Phase::Opened,
+        Phase::Established,
+    ] {
+        let harness = initiator_at(Carrier::StartTls(TLS13), at);
         fails(
-            hand,
+            harness,
             Condition::SystemShutdown,
             false,
             &format!("TLS {at:?}"),
@@ -130,20 +145,20 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
 #[test]
 fn an_error_does_not_wait_for_a_decision() {
     for (at, opening) in [
-        (At::Opened, crate::harness::lead::AUTH_SCRAM),
-        (At::Binding, crate::harness::lead::BIND),
+        (Phase::Opened, crate::harness::phases::AUTH_SCRAM),
+        (Phase::Binding, crate::harness::phases::BIND),
     ] {
-        let mut hand = responder_at(Via::Plain, at);
-        hand.side.app = Box::new(|_, _| {});
-        hand.say(opening);
-        assert_eq!(hand.side.told().last().unwrap(), "decision");
-        hand.side.machine.fail(error(Condition::SystemShutdown));
-        hand.pump();
-        assert!(hand.said().contains("<system-shutdown "));
-        assert!(hand.side.machine.decision().is_none());
-        let start = hand.now;
-        hand.part();
-        assert_eq!(hand.now, start, "the closing tag was answered at once");
+        let mut harness = responder_at(Carrier::Plain, at);
+        harness.app = Box::new(|_, _| {});
+        harness.send(opening);
+        assert_eq!(harness.event_lines().last().unwrap(), "decision");
+        harness.machine.fail(error(Condition::SystemShutdown));
+        harness.exchange();
+        assert!(harness.receive().contains("<system-shutdown "));
+        assert!(harness.machine.decision().is_none());
+        let start = harness.now;
+        harness.finish();
+        assert_eq!(harness.now, start, "the closing tag was answered at once");
     }
 }
 
@@ -151,19 +166,19 @@ fn an_error_does_not_wait_for_a_decision() {
 #[test]
 fn an_error_in_the_tls_handshake_waits_for_its_end() {
     for version in [TLS12, TLS13] {
-        let mut hand = responder(Via::StartTls(version));
-        hand.say(CLIENT_HEADER);
-        hand.said();
-        hand.say(STARTTLS);
-        assert_eq!(hand.said(), PROCEED);
-        hand.side.machine.fail(error(Condition::SystemShutdown));
+        let mut harness = responder(Carrier::StartTls(version));
+        harness.send(CLIENT_HEADER);
+        harness.receive();
+        harness.send(STARTTLS);
+        assert_eq!(harness.receive(), PROCEED);
+        harness.machine.fail(error(Condition::SystemShutdown));
         // The first one counts.
-        hand.pump();
-        hand.side.machine.fail(error(Condition::Conflict));
-        hand.pump();
-        assert_eq!(hand.said(), "");
-        hand.secure(peer_client(version));
-        let said = hand.said();
+        harness.exchange();
+        harness.machine.fail(error(Condition::Conflict));
+        harness.exchange();
+        assert_eq!(harness.receive(), "");
+        harness.start_tls(peer_client(version));
+        let said = harness.receive();
         assert!(
             said.starts_with("<?xml version='1.0'?><stream:stream "),
             "{said}"
@@ -171,13 +186,13 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
         assert!(
             said.ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
         );
-        hand.part();
-        assert_eq!(hand.end(), ("stream-error", Manner::Graceful));
+        harness.finish();
+        assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
 
-        let mut hand = initiator(Via::DirectTls(version));
-        hand.side.machine.fail(error(Condition::SystemShutdown));
-        hand.secure(peer_server(version));
-        let said = hand.said();
+        let mut harness = initiator(Carrier::DirectTls(version));
+        harness.machine.fail(error(Condition::SystemShutdown));
+        harness.start_tls(peer_server(version));
+        let said = harness.receive();
         assert!(
             said.starts_with("<?xml version='1.0'?><stream:stream "),
             "{said}"
@@ -185,25 +200,30 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
         assert!(
             said.ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
         );
-        hand.part();
-        assert_eq!(hand.end(), ("stream-error", Manner::Graceful));
+        harness.finish();
+        assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
     }
 }
 
 /// The peer sends an error: an event, our closing tag, the end.
-fn receives<N: Negotiation>(mut hand: Hand<N>, xml: &str, condition: Condition, about: &str) {
-    let events = hand.side.events.len();
-    hand.say([xml, FOOTER].concat());
+fn receives<N: Negotiation>(
+    mut harness: Harness<N, Scripted>,
+    xml: &str,
+    condition: Condition,
+    about: &str,
+) {
+    let events = harness.events.len();
+    harness.send([xml, FOOTER].concat());
     let about = format!("{about} {condition}");
-    assert_eq!(hand.said(), FOOTER, "{about}");
+    assert_eq!(harness.receive(), FOOTER, "{about}");
     assert_eq!(
-        hand.told_since(events).last().map(String::as_str),
+        harness.events_since(events).last().map(String::as_str),
         Some(format!("stream-error {condition}").as_str()),
         "{about}"
     );
-    hand.run_out();
-    assert_eq!(hand.end().1, Manner::Graceful, "{about}");
-    match hand.close().reason() {
+    harness.run_until_closed();
+    assert_eq!(harness.end().1, Manner::Graceful, "{about}");
+    match harness.closed().reason() {
         CloseReason::Reset {
             by: Side::Peer,
             cause: None,
@@ -229,20 +249,20 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
             if at.awaits_header() {
                 xml.insert_str(0, SERVER_HEADER);
             }
-            receives(initiator_at(Via::Plain, at), &xml, condition, &about);
+            receives(initiator_at(Carrier::Plain, at), &xml, condition, &about);
             let xml = written(&error(condition));
             if !at.awaits_header() {
-                receives(responder_at(Via::Plain, at), &xml, condition, &about);
+                receives(responder_at(Carrier::Plain, at), &xml, condition, &about);
             }
         }
     }
     for condition in [Condition::Reset, Condition::SystemShutdown] {
         let xml = written(&error(condition));
-        let before = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
+        let before = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
         receives(before, &xml, condition, "awaiting <proceed/>");
-        let inside = initiator_at(Via::StartTls(TLS13), At::Established);
+        let inside = initiator_at(Carrier::StartTls(TLS13), Phase::Established);
         receives(inside, &xml, condition, "TLS");
-        let inside = responder_at(Via::StartTls(TLS13), At::Established);
+        let inside = responder_at(Carrier::StartTls(TLS13), Phase::Established);
         receives(inside, &xml, condition, "TLS");
     }
 }
@@ -251,16 +271,16 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
 #[test]
 fn an_error_stays_the_reason_when_the_transport_ends() {
     for condition in [Condition::Conflict, Condition::Reset] {
-        for end in [Hand::fin, Hand::rst] {
-            let mut hand = initiator_at(Via::Plain, At::Established);
-            hand.say(written(&error(condition)));
-            end(&mut hand);
-            hand.run_out();
+        for end in [Harness::fin, Harness::rst] {
+            let mut harness = initiator_at(Carrier::Plain, Phase::Established);
+            harness.send(written(&error(condition)));
+            end(&mut harness);
+            harness.run_until_closed();
             let code = match condition {
                 Condition::Reset => "reset",
                 _ => "stream-error",
             };
-            assert_eq!(hand.end().0, code);
+            assert_eq!(harness.end().0, code);
         }
     }
 }
@@ -277,15 +297,15 @@ fn rfc6120_4_9_3_19_2_the_other_host_is_surfaced() {
             "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>{text}\
              </see-other-host></stream:error>"
         );
-        let mut hand = initiator_at(Via::StartTls(TLS13), At::Opened);
-        hand.say(xml);
-        hand.part();
+        let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::Opened);
+        harness.send(xml);
+        harness.finish();
         let CloseReason::StreamError {
             by: Side::Peer,
             error,
-        } = hand.close().reason()
+        } = harness.closed().reason()
         else {
-            panic!("{:?}", hand.close());
+            panic!("{:?}", harness.closed());
         };
         let other = error.other_host().expect("a host");
         assert_eq!((other.host(), other.port()), (host, port));
@@ -294,15 +314,15 @@ fn rfc6120_4_9_3_19_2_the_other_host_is_surfaced() {
 
 #[test]
 fn rfc6120_4_9_2_2_an_unknown_condition_is_undefined() {
-    let mut hand = initiator_at(Via::Plain, At::Established);
-    hand.say(
+    let mut harness = initiator_at(Carrier::Plain, Phase::Established);
+    harness.send(
         "<stream:error><hello xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
          <text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>why</text>\
          <app xmlns='urn:example'/></stream:error>",
     );
-    hand.part();
-    let CloseReason::StreamError { error, .. } = hand.close().reason() else {
-        panic!("{:?}", hand.close());
+    harness.finish();
+    let CloseReason::StreamError { error, .. } = harness.closed().reason() else {
+        panic!("{:?}", harness.closed());
     };
     assert_eq!(error.condition(), Condition::UndefinedCondition);
     assert_eq!(error.unknown_name(), Some("hello"));

@@ -7,14 +7,14 @@ use xmpp_stream::Responder;
 use xmpp_stream::config::{Credentials, ResponderConfig};
 use xmpp_stream::time::Instant;
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    AUTH_ANONYMOUS, At, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED,
-    SERVER_HEADER, STARTTLS, SUCCESS, Via, host, initiator, initiator_at, initiator_with,
-    peer_client, peer_server, responder, responder_at,
+use crate::harness::configs::decide;
+use crate::harness::phases::{
+    AUTH_ANONYMOUS, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED, Phase,
+    SERVER_HEADER, STARTTLS, SUCCESS, host, initiator, initiator_at, initiator_with, peer_client,
+    peer_server, responder, responder_at,
 };
-use crate::harness::pair::decide;
 use crate::harness::pki::TLS13;
+use crate::harness::{Carrier, Harness, Scripted};
 
 /// A client's header with these attributes.
 fn header(attributes: &str) -> String {
@@ -45,12 +45,12 @@ fn rfc6120_4_7_5_2_the_answer_has_the_lower_version() {
         "11.0",
         "99999999.0",
     ] {
-        let mut hand = responder(Via::Plain);
-        hand.say(header(&format!("to='localhost' version='{version}'")));
-        let said = hand.said();
+        let mut harness = responder(Carrier::Plain);
+        harness.send(header(&format!("to='localhost' version='{version}'")));
+        let said = harness.receive();
         assert_eq!(attribute(&said, "version"), Some("1.0"), "{version}");
         assert!(said.ends_with("</stream:features>"), "{version}");
-        assert!(hand.side.close.is_none());
+        assert!(harness.close.is_none());
     }
 }
 
@@ -63,14 +63,14 @@ fn rfc6120_4_7_5_8_a_version_below_1_0_is_not_negotiated_with() {
         ("to='localhost' version='0.10'", Some("0.10")),
         ("to='localhost' version='00.09'", Some("0.9")),
     ] {
-        let mut hand = responder(Via::Plain);
-        hand.say(header(attributes));
-        let said = hand.said();
+        let mut harness = responder(Carrier::Plain);
+        harness.send(header(attributes));
+        let said = harness.receive();
         assert_eq!(attribute(&said, "version"), answer, "{attributes}");
         assert!(said.contains("<unsupported-version"), "{attributes}");
         // 6120-4.3.2-1
         assert!(!said.contains("features"), "{attributes}");
-        assert_eq!(hand.part().reason().code(), "stream-error");
+        assert_eq!(harness.finish().reason().code(), "stream-error");
     }
 }
 
@@ -84,9 +84,9 @@ fn rfc6120_4_7_5_7_a_server_below_1_0_is_left() {
         ("from='localhost' id='1' version='2.0'", true),
         ("from='localhost' id='1' version='11.0'", true),
     ] {
-        let mut hand = initiator_at(Via::Plain, At::Start);
-        hand.say(header(attributes));
-        let said = hand.said();
+        let mut harness = initiator_at(Carrier::Plain, Phase::Start);
+        harness.send(header(attributes));
+        let said = harness.receive();
         assert_eq!(said.is_empty(), accepted, "{attributes}: {said}");
         assert_eq!(said.contains("<unsupported-version"), !accepted);
     }
@@ -101,9 +101,9 @@ fn rfc6120_4_7_2_2_the_answer_is_addressed_to_the_bare_from() {
         ("", None),
         ("from=''", None),
     ] {
-        let mut hand = responder(Via::Plain);
-        hand.say(header(&format!("to='localhost' version='1.0' {from}")));
-        let said = hand.said();
+        let mut harness = responder(Carrier::Plain);
+        harness.send(header(&format!("to='localhost' version='1.0' {from}")));
+        let said = harness.receive();
         assert_eq!(attribute(&said, "to"), to, "{from}");
         // 6120-4.7.1-4, 6120-4.7.4-3
         assert_eq!(attribute(&said, "from"), Some("localhost"));
@@ -128,26 +128,26 @@ static COUNTING: Counting = Counting(AtomicU8::new(0));
 
 #[test]
 fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
-    let via = Via::StartTls(TLS13);
+    let carrier = Carrier::StartTls(TLS13);
     let config = ResponderConfig::server(&COUNTING)
-        .single_host(host(via))
+        .single_host(host(carrier))
         .starttls();
     let machine = Responder::new(config, Instant::from_millis(0));
-    let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
+    let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     let mut ids = Vec::new();
     let mut note = |said: String| ids.push(attribute(&said, "id").unwrap().to_string());
     // 6120-4.7.3-5: an id of the peer's is not echoed.
-    hand.say(header("to='localhost' version='1.0' id='mine'"));
-    note(hand.said());
-    hand.say(STARTTLS);
-    hand.said();
-    hand.secure(peer_client(TLS13));
-    hand.say(CLIENT_HEADER);
-    note(hand.said());
-    hand.say(AUTH_ANONYMOUS);
-    hand.said();
-    hand.say(CLIENT_HEADER);
-    note(hand.said());
+    harness.send(header("to='localhost' version='1.0' id='mine'"));
+    note(harness.receive());
+    harness.send(STARTTLS);
+    harness.receive();
+    harness.start_tls(peer_client(TLS13));
+    harness.send(CLIENT_HEADER);
+    note(harness.receive());
+    harness.send(AUTH_ANONYMOUS);
+    harness.receive();
+    harness.send(CLIENT_HEADER);
+    note(harness.receive());
     for (index, id) in ids.iter().enumerate() {
         // 6120-4.7.3-3: 128 bits.
         assert_eq!(id.len(), 32);
@@ -168,23 +168,23 @@ impl SecureRandom for Broken {
 #[test]
 fn without_randomness_there_is_no_stream() {
     let config = ResponderConfig::server(&Broken)
-        .single_host(host(Via::Plain))
+        .single_host(host(Carrier::Plain))
         .dangerous_plaintext();
     for input in [CLIENT_HEADER, "nonsense"] {
         let machine = Responder::new(config.clone(), Instant::from_millis(0));
-        let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
-        hand.say(input);
-        assert_eq!(hand.said(), "");
-        assert_eq!(hand.end(), ("internal", xmpp_stream::Manner::Abort));
+        let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
+        harness.send(input);
+        assert_eq!(harness.receive(), "");
+        assert_eq!(harness.end(), ("internal", xmpp_stream::Manner::Abort));
     }
 }
 
 #[test]
 fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
-    let mut hand = initiator_with(Via::StartTls(TLS13), |config| {
+    let mut harness = initiator_with(Carrier::StartTls(TLS13), |config| {
         config.credentials(Credentials::External { authzid: None })
     });
-    let first = hand.said();
+    let first = harness.receive();
     // 6120-11.5-1, 6120-4.7.2-1, 6120-4.7.5-1, 6120-4.7.4-2, 6120-4.7.3-4
     assert!(first.starts_with("<?xml version='1.0'?><stream:stream "));
     assert_eq!(attribute(&first, "from"), None);
@@ -193,21 +193,21 @@ fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
     assert_eq!(attribute(&first, "xml:lang"), Some("en"));
     assert_eq!(attribute(&first, "id"), None);
 
-    hand.say(SERVER_HEADER);
-    hand.say(OFFER_STARTTLS);
-    assert_eq!(hand.said(), STARTTLS);
-    hand.say(PROCEED);
-    hand.secure(peer_server(TLS13));
-    let second = hand.said();
+    harness.send(SERVER_HEADER);
+    harness.send(OFFER_STARTTLS);
+    assert_eq!(harness.receive(), STARTTLS);
+    harness.send(PROCEED);
+    harness.start_tls(peer_server(TLS13));
+    let second = harness.receive();
     // 6120-4.3.3-2, 6120-5.4.3.3-3, 6120-4.7.1-1
     assert!(second.starts_with("<?xml version='1.0'?><stream:stream "));
     assert_eq!(attribute(&second, "from"), Some("alice@localhost"));
 
-    hand.say(SERVER_HEADER);
-    hand.say(OFFER_ANONYMOUS.replace("ANONYMOUS", "EXTERNAL"));
-    hand.said();
-    hand.say(SUCCESS);
-    let third = hand.said();
+    harness.send(SERVER_HEADER);
+    harness.send(OFFER_ANONYMOUS.replace("ANONYMOUS", "EXTERNAL"));
+    harness.receive();
+    harness.send(SUCCESS);
+    let third = harness.receive();
     // 6120-6.4.6-3
     assert!(third.starts_with("<?xml version='1.0'?><stream:stream "));
     assert_eq!(third.matches('<').count(), 2);
@@ -217,42 +217,45 @@ fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
 /// Who is given a name does not know it (XEP-0175).
 #[test]
 fn rfc6120_4_7_1_2_a_client_without_an_account_says_no_from() {
-    let mut hand = initiator(Via::DirectTls(TLS13));
-    hand.secure(peer_server(TLS13));
+    let mut harness = initiator(Carrier::DirectTls(TLS13));
+    harness.start_tls(peer_server(TLS13));
     for text in [SERVER_HEADER, OFFER_ANONYMOUS, SUCCESS] {
-        hand.say(text);
+        harness.send(text);
     }
-    let said = hand.said();
+    let said = harness.receive();
     assert_eq!(said.matches("<stream:stream ").count(), 2, "{said}");
     assert!(!said.contains("from="), "{said}");
 }
 
 #[test]
 fn rfc6120_4_7_1_2_from_is_never_sent_in_the_clear() {
-    let mut hand = initiator_at(Via::Plain, At::Start);
-    lead_through_plaintext(&mut hand);
-    assert!(!hand.said().contains("alice@localhost"));
+    let mut harness = initiator_at(Carrier::Plain, Phase::Start);
+    lead_through_plaintext(&mut harness);
+    assert!(!harness.receive().contains("alice@localhost"));
 }
 
-fn lead_through_plaintext(hand: &mut Hand<xmpp_stream::stream::Initiating>) {
+fn lead_through_plaintext(harness: &mut Harness<xmpp_stream::stream::Initiating, Scripted>) {
     for text in [SERVER_HEADER, OFFER_ANONYMOUS, SUCCESS, SERVER_HEADER] {
-        hand.say(text);
+        harness.send(text);
     }
 }
 
 #[test]
 fn rfc6120_5_4_3_3_2_what_was_learned_before_tls_is_forgotten() {
-    let mut hand = responder(Via::StartTls(TLS13));
-    hand.say(header(
+    let mut harness = responder(Carrier::StartTls(TLS13));
+    harness.send(header(
         "to='localhost' version='1.0' from='mallory@localhost'",
     ));
-    assert_eq!(attribute(&hand.said(), "to"), Some("mallory@localhost"));
-    hand.say(STARTTLS);
-    hand.said();
-    hand.secure(peer_client(TLS13));
+    assert_eq!(
+        attribute(&harness.receive(), "to"),
+        Some("mallory@localhost")
+    );
+    harness.send(STARTTLS);
+    harness.receive();
+    harness.start_tls(peer_client(TLS13));
     // No header was read on this stream, and ours must come first.
-    hand.say("nonsense");
-    let said = hand.said();
+    harness.send("nonsense");
+    let said = harness.receive();
     assert_eq!(attribute(&said, "from"), Some("localhost"));
     assert_eq!(attribute(&said, "to"), None, "{said}");
 }
@@ -260,9 +263,9 @@ fn rfc6120_5_4_3_3_2_what_was_learned_before_tls_is_forgotten() {
 #[test]
 fn rfc6120_4_9_1_3_an_unknown_host_is_answered_by_a_known_one() {
     for attributes in ["version='1.0'", "to='elsewhere.example' version='1.0'"] {
-        let mut hand = responder(Via::Plain);
-        hand.say(header(attributes));
-        let said = hand.said();
+        let mut harness = responder(Carrier::Plain);
+        harness.send(header(attributes));
+        let said = harness.receive();
         assert_eq!(attribute(&said, "from"), Some("localhost"), "{attributes}");
         assert!(said.contains("<host-unknown"), "{attributes}");
     }
@@ -271,26 +274,26 @@ fn rfc6120_4_9_1_3_an_unknown_host_is_answered_by_a_known_one() {
 /// A restarted stream is to the host of the first.
 #[test]
 fn the_host_cannot_change_with_a_restart() {
-    let mut hand = responder_at(Via::Plain, At::Authenticated);
-    hand.say(header("to='elsewhere.example' version='1.0'"));
-    assert!(hand.said().contains("<host-unknown"));
-    assert!(hand.side.machine.session().is_none());
+    let mut harness = responder_at(Carrier::Plain, Phase::Authenticated);
+    harness.send(header("to='elsewhere.example' version='1.0'"));
+    assert!(harness.receive().contains("<host-unknown"));
+    assert!(harness.machine.session().is_none());
 }
 
 #[test]
 fn rfc6120_4_3_4_1_each_leg_offers_what_belongs_to_it() {
-    let via = Via::StartTls(TLS13);
-    let mut hand = responder(via);
-    hand.say(CLIENT_HEADER);
-    let said = hand.said();
+    let carrier = Carrier::StartTls(TLS13);
+    let mut harness = responder(carrier);
+    harness.send(CLIENT_HEADER);
+    let said = harness.receive();
     // 6120-5.3.1-2, 6120-5.4.1-3, 6120-5.4.1-4, 6120-6.3.4-1
     assert!(said.ends_with(OFFER_STARTTLS), "{said}");
 
-    hand.say(STARTTLS);
-    assert_eq!(hand.said(), PROCEED);
-    hand.secure(peer_client(TLS13));
-    hand.say(CLIENT_HEADER);
-    let said = hand.said();
+    harness.send(STARTTLS);
+    assert_eq!(harness.receive(), PROCEED);
+    harness.start_tls(peer_client(TLS13));
+    harness.send(CLIENT_HEADER);
+    let said = harness.receive();
     // 6120-5.4.3.3-6, 6120-5.4.3.3-7, 6120-7.4-2
     assert!(
         !said.contains("starttls") && !said.contains("bind>"),
@@ -301,13 +304,13 @@ fn rfc6120_4_3_4_1_each_leg_offers_what_belongs_to_it() {
         assert!(said.contains(&element), "{mechanism}: {said}");
     }
 
-    hand.say(AUTH_ANONYMOUS);
+    harness.send(AUTH_ANONYMOUS);
     assert_eq!(
-        hand.said(),
+        harness.receive(),
         "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'></success>"
     );
-    hand.say(CLIENT_HEADER);
-    let said = hand.said();
+    harness.send(CLIENT_HEADER);
+    let said = harness.receive();
     // 6120-7.4-1
     assert!(
         said.contains("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"),
@@ -321,9 +324,9 @@ fn rfc6120_4_3_4_1_each_leg_offers_what_belongs_to_it() {
 
 #[test]
 fn rfc6120_13_8_3_3_plain_is_not_offered_without_tls() {
-    let mut hand = responder(Via::Plain);
-    hand.say(CLIENT_HEADER);
-    let said = hand.said();
+    let mut harness = responder(Carrier::Plain);
+    harness.send(CLIENT_HEADER);
+    let said = harness.receive();
     assert!(said.contains("<mechanism>SCRAM-SHA-256</mechanism>"));
     assert!(!said.contains("PLAIN") && !said.contains("-PLUS"), "{said}");
 }
@@ -339,18 +342,18 @@ fn rfc6120_4_3_2_3_the_order_of_features_means_nothing() {
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]] {
         let offer: String = order.into_iter().map(|i| features[i]).collect();
         let offer = format!("<stream:features>{offer}</stream:features>");
-        let answer = |via, at| {
-            let mut hand = initiator_at(via, at);
-            if at == At::BeforeTls {
-                hand = initiator(via);
-                hand.say(SERVER_HEADER);
-                hand.said();
+        let answer = |carrier, at| {
+            let mut harness = initiator_at(carrier, at);
+            if at == Phase::BeforeTls {
+                harness = initiator(carrier);
+                harness.send(SERVER_HEADER);
+                harness.receive();
             }
-            hand.say(&offer);
-            hand.said()
+            harness.send(&offer);
+            harness.receive()
         };
-        assert_eq!(answer(Via::StartTls(TLS13), At::BeforeTls), STARTTLS);
-        assert!(answer(Via::Plain, At::Opened).starts_with("<auth "));
+        assert_eq!(answer(Carrier::StartTls(TLS13), Phase::BeforeTls), STARTTLS);
+        assert!(answer(Carrier::Plain, Phase::Opened).starts_with("<auth "));
     }
 }
 
@@ -359,44 +362,44 @@ fn rfc6120_4_9_3_23_1_only_what_nobody_can_take_up_is_refused() {
     const REQUIRED: &str = "<hello xmlns='urn:example'><required/></hello>";
     let offer = |features: &str| format!("<stream:features>{features}</stream:features>");
     let alone = offer(REQUIRED);
-    for at in [At::Opened, At::Authenticated] {
-        let mut hand = initiator_at(Via::Plain, at);
-        if at == At::Authenticated {
-            hand.say(SERVER_HEADER);
+    for at in [Phase::Opened, Phase::Authenticated] {
+        let mut harness = initiator_at(Carrier::Plain, at);
+        if at == Phase::Authenticated {
+            harness.send(SERVER_HEADER);
         }
-        hand.say(&alone);
-        assert!(hand.said().contains("<unsupported-feature"), "{at:?}");
+        harness.send(&alone);
+        assert!(harness.receive().contains("<unsupported-feature"), "{at:?}");
     }
-    let mut hand = initiator_at(Via::Plain, At::Authenticated);
-    hand.say(SERVER_HEADER);
+    let mut harness = initiator_at(Carrier::Plain, Phase::Authenticated);
+    harness.send(SERVER_HEADER);
     let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
-    hand.say(offer(&[REQUIRED, bind].concat()));
-    assert!(hand.said().starts_with("<iq type='set'"));
+    harness.send(offer(&[REQUIRED, bind].concat()));
+    assert!(harness.receive().starts_with("<iq type='set'"));
     // What is voluntary does not hold anything up, and nothing is not enough.
     for (features, code) in [
         ("<hello xmlns='urn:example'/>", "negotiation-failed"),
         ("", "negotiation-failed"),
     ] {
-        let mut hand = initiator_at(Via::Plain, At::Opened);
-        hand.say(offer(features));
-        assert_eq!(hand.said(), FOOTER);
-        hand.part();
-        assert_eq!(hand.end().0, code);
+        let mut harness = initiator_at(Carrier::Plain, Phase::Opened);
+        harness.send(offer(features));
+        assert_eq!(harness.receive(), FOOTER);
+        harness.finish();
+        assert_eq!(harness.end().0, code);
     }
 }
 
 #[test]
 fn rfc6120_7_4_3_a_server_without_binding_is_left() {
-    let mut hand = initiator_at(Via::Plain, At::Authenticated);
-    hand.say(SERVER_HEADER);
-    hand.say("<stream:features/>");
-    assert_eq!(hand.said(), FOOTER);
-    hand.part();
-    assert_eq!(hand.end().0, "negotiation-failed");
+    let mut harness = initiator_at(Carrier::Plain, Phase::Authenticated);
+    harness.send(SERVER_HEADER);
+    harness.send("<stream:features/>");
+    assert_eq!(harness.receive(), FOOTER);
+    harness.finish();
+    assert_eq!(harness.end().0, "negotiation-failed");
 }
 
 #[test]
 fn the_language_of_the_stream_can_be_chosen() {
-    let mut hand = initiator_with(Via::Plain, |config| config.lang("de-CH"));
-    assert_eq!(attribute(&hand.said(), "xml:lang"), Some("de-CH"));
+    let mut harness = initiator_with(Carrier::Plain, |config| config.lang("de-CH"));
+    assert_eq!(attribute(&harness.receive(), "xml:lang"), Some("de-CH"));
 }

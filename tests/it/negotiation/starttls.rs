@@ -9,58 +9,62 @@ use xmpp_stream::sasl::Decoy;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Manner, Responder};
 
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    At, CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED, SERVER_HEADER, STARTTLS,
-    Via, initiator, initiator_at, initiator_with, peer_server, responder, responder_at,
+use crate::harness::configs::{FIXED, decide};
+use crate::harness::phases::{
+    CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED, Phase, SERVER_HEADER,
+    STARTTLS, initiator, initiator_at, initiator_with, peer_server, responder, responder_at,
 };
-use crate::harness::pair::{FIXED, decide};
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, name, pki};
+use crate::harness::{Carrier, Harness, Scripted};
 
 const FAILURE: &str = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 
 #[test]
 fn rfc7590_3_1_a_stripped_offer_does_not_deter_from_tls() {
     for offer in ["<stream:features/>", OFFER_ANONYMOUS, OFFER_STARTTLS] {
-        let mut hand = initiator(Via::StartTls(TLS13));
-        hand.said();
-        hand.say(SERVER_HEADER);
-        hand.say(offer);
-        assert_eq!(hand.said(), STARTTLS, "{offer}");
+        let mut harness = initiator(Carrier::StartTls(TLS13));
+        harness.receive();
+        harness.send(SERVER_HEADER);
+        harness.send(offer);
+        assert_eq!(harness.receive(), STARTTLS, "{offer}");
         // 6120-5.4.2.2-7
-        hand.say(FAILURE);
-        assert_eq!(hand.said(), FOOTER);
-        hand.part();
-        assert_eq!(hand.end(), ("starttls-refused", Manner::Graceful));
+        harness.send(FAILURE);
+        assert_eq!(harness.receive(), FOOTER);
+        harness.finish();
+        assert_eq!(harness.end(), ("starttls-refused", Manner::Graceful));
     }
 }
 
 #[test]
 fn rfc6120_5_4_2_2_1_a_server_that_has_no_tls_closes_the_stream_itself() {
-    let mut hand = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
-    hand.say([FAILURE, FOOTER].concat());
-    assert_eq!(hand.said(), FOOTER);
-    assert_eq!(hand.end(), ("starttls-refused", Manner::Graceful));
+    let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+    harness.send([FAILURE, FOOTER].concat());
+    assert_eq!(harness.receive(), FOOTER);
+    assert_eq!(harness.end(), ("starttls-refused", Manner::Graceful));
 }
 
 #[test]
 fn rfc6120_5_4_2_2_4_starttls_that_was_not_offered_fails() {
-    let plain = [At::Opened, At::Binding, At::Established];
-    let phases = plain.map(|at| (Via::Plain, at)).into_iter().chain([
-        (Via::StartTls(TLS13), At::Opened),
-        (Via::StartTls(TLS13), At::Established),
+    let plain = [Phase::Opened, Phase::Binding, Phase::Established];
+    let phases = plain.map(|at| (Carrier::Plain, at)).into_iter().chain([
+        (Carrier::StartTls(TLS13), Phase::Opened),
+        (Carrier::StartTls(TLS13), Phase::Established),
         // XEP-0368-tls
-        (Via::DirectTls(TLS13), At::Opened),
+        (Carrier::DirectTls(TLS13), Phase::Opened),
     ]);
-    for (via, at) in phases {
-        let mut hand = responder_at(via, at);
-        hand.say(STARTTLS);
-        assert_eq!(hand.said(), [FAILURE, FOOTER].concat(), "{via:?} {at:?}");
-        hand.part();
+    for (carrier, at) in phases {
+        let mut harness = responder_at(carrier, at);
+        harness.send(STARTTLS);
         assert_eq!(
-            hand.end(),
+            harness.receive(),
+            [FAILURE, FOOTER].concat(),
+            "{carrier:?} {at:?}"
+        );
+        harness.finish();
+        assert_eq!(
+            harness.end(),
             ("starttls-refused", Manner::Graceful),
-            "{via:?} {at:?}"
+            "{carrier:?} {at:?}"
         );
     }
 }
@@ -68,28 +72,28 @@ fn rfc6120_5_4_2_2_4_starttls_that_was_not_offered_fails() {
 #[test]
 fn rfc6120_5_4_2_2_3_malformed_starttls_fails() {
     let phases = [
-        (Via::StartTls(TLS13), At::BeforeTls),
+        (Carrier::StartTls(TLS13), Phase::BeforeTls),
         // Nor where it was not offered.
-        (Via::Plain, At::Opened),
-        (Via::StartTls(TLS13), At::Opened),
-        (Via::StartTls(TLS13), At::Established),
+        (Carrier::Plain, Phase::Opened),
+        (Carrier::StartTls(TLS13), Phase::Opened),
+        (Carrier::StartTls(TLS13), Phase::Established),
     ];
-    for (via, at) in phases {
+    for (carrier, at) in phases {
         for content in CONTENTS {
             for chunk in [usize::MAX, 1] {
-                let mut hand = responder_at(via, at);
-                hand.chunk = chunk;
-                let events = hand.side.events.len();
-                hand.say(filled("starttls", content));
-                let about = format!("{via:?} {at:?} {content:?} {chunk}");
-                assert_eq!(hand.said(), [FAILURE, FOOTER].concat(), "{about}");
+                let mut harness = responder_at(carrier, at);
+                harness.chunk = chunk;
+                let events = harness.events.len();
+                harness.send(filled("starttls", content));
+                let about = format!("{carrier:?} {at:?} {content:?} {chunk}");
+                assert_eq!(harness.receive(), [FAILURE, FOOTER].concat(), "{about}");
                 // What follows is not heeded, a good one least of all.
-                hand.say([STARTTLS, "<message/>"].concat());
-                assert_eq!(hand.said(), "", "{about}");
-                assert_eq!(hand.told_since(events), [""; 0], "{about}");
-                hand.part();
+                harness.send([STARTTLS, "<message/>"].concat());
+                assert_eq!(harness.receive(), "", "{about}");
+                assert_eq!(harness.events_since(events), [""; 0], "{about}");
+                harness.finish();
                 assert_eq!(
-                    hand.end(),
+                    harness.end(),
                     ("starttls-refused", Manner::Graceful),
                     "{about}"
                 );
@@ -103,15 +107,15 @@ fn rfc6120_5_4_2_2_3_malformed_starttls_fails() {
 fn starttls_may_be_written_at_length_and_with_foreign_attributes() {
     for content in BLANKS {
         for chunk in [usize::MAX, 1] {
-            let mut hand = responder_at(Via::StartTls(TLS13), At::BeforeTls);
-            hand.chunk = chunk;
-            hand.say(filled("starttls", content));
-            assert_eq!(hand.said(), PROCEED, "{content:?} {chunk}");
-            let mut hand = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
-            hand.chunk = chunk;
-            hand.say(filled("proceed", content));
+            let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+            harness.chunk = chunk;
+            harness.send(filled("starttls", content));
+            assert_eq!(harness.receive(), PROCEED, "{content:?} {chunk}");
+            let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+            harness.chunk = chunk;
+            harness.send(filled("proceed", content));
             // A record of the handshake: ClientHello.
-            assert_eq!(hand.raw_said()[0], 22, "{content:?} {chunk}");
+            assert_eq!(harness.receive_bytes()[0], 22, "{content:?} {chunk}");
         }
     }
 }
@@ -125,17 +129,17 @@ fn a_proceed_with_content_does_not_begin_tls() {
     for content in CONTENTS {
         for behind in ["", PROCEED, OFFER_ANONYMOUS, "\u{16}\u{3}\u{3}"] {
             for chunk in [usize::MAX, 1] {
-                let mut hand = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
-                hand.chunk = chunk;
-                let events = hand.side.events.len();
-                hand.say([&filled("proceed", content), behind].concat());
+                let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+                harness.chunk = chunk;
+                let events = harness.events.len();
+                harness.send([&filled("proceed", content), behind].concat());
                 let about = format!("{content:?} {behind:?} {chunk}");
-                assert_eq!(hand.said(), refused, "{about}");
-                assert!(hand.side.machine.tls().is_none(), "{about}");
-                assert_eq!(hand.told_since(events), [""; 0], "{about}");
-                hand.run_out();
-                assert_eq!(hand.said(), "", "{about}");
-                assert_eq!(hand.end(), ("stream-error", Manner::Graceful), "{about}");
+                assert_eq!(harness.receive(), refused, "{about}");
+                assert!(harness.machine.tls().is_none(), "{about}");
+                assert_eq!(harness.events_since(events), [""; 0], "{about}");
+                harness.run_until_closed();
+                assert_eq!(harness.receive(), "", "{about}");
+                assert_eq!(harness.end(), ("stream-error", Manner::Graceful), "{about}");
             }
         }
     }
@@ -167,12 +171,12 @@ fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
         .single_host(host.unwrap())
         .starttls();
     let machine = Responder::new(config, Instant::from_millis(0));
-    let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
-    hand.say(CLIENT_HEADER);
-    hand.said();
-    hand.say(STARTTLS);
-    assert_eq!(hand.said(), [FAILURE, FOOTER].concat());
-    assert_eq!(hand.end(), ("internal", Manner::Graceful));
+    let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
+    harness.send(CLIENT_HEADER);
+    harness.receive();
+    harness.send(STARTTLS);
+    assert_eq!(harness.receive(), [FAILURE, FOOTER].concat());
+    assert_eq!(harness.end(), ("internal", Manner::Graceful));
 }
 
 /// 6120-5.4.3.1-1: what stands behind `<starttls/>` before `<proceed/>` was
@@ -188,11 +192,11 @@ fn rfc6120_5_4_3_1_1_plaintext_in_the_segment_of_starttls_aborts() {
         CLIENT_HEADER,
         FOOTER,
     ] {
-        let mut hand = responder_at(Via::StartTls(TLS13), At::BeforeTls);
-        hand.say([STARTTLS, behind].concat());
-        assert_eq!(hand.said(), "", "{behind:?}");
+        let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+        harness.send([STARTTLS, behind].concat());
+        assert_eq!(harness.receive(), "", "{behind:?}");
         assert_eq!(
-            hand.end(),
+            harness.end(),
             ("plaintext-after-starttls", Manner::Abort),
             "{behind:?}"
         );
@@ -213,29 +217,29 @@ fn plaintext_in_the_segment_behind_starttls_is_called_by_the_same_name() {
         "\u{feff}",
     ] {
         for chunk in [usize::MAX, 1] {
-            let mut hand = responder_at(Via::StartTls(TLS13), At::BeforeTls);
-            hand.chunk = chunk;
-            hand.say(STARTTLS);
-            assert_eq!(hand.said(), PROCEED);
-            hand.say(behind);
-            assert_eq!(hand.said(), "", "{behind:?}");
+            let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+            harness.chunk = chunk;
+            harness.send(STARTTLS);
+            assert_eq!(harness.receive(), PROCEED);
+            harness.send(behind);
+            assert_eq!(harness.receive(), "", "{behind:?}");
             assert_eq!(
-                hand.end(),
+                harness.end(),
                 ("plaintext-after-starttls", Manner::Abort),
                 "{behind:?}"
             );
         }
         // Through the window, too.
-        let mut hand = responder_at(Via::StartTls(TLS13), At::BeforeTls);
-        hand.say(STARTTLS);
-        hand.said();
-        let window = hand.side.machine.receive_window();
+        let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+        harness.send(STARTTLS);
+        harness.receive();
+        let window = harness.machine.receive_window();
         window[..behind.len()].copy_from_slice(behind.as_bytes());
-        hand.side.machine.received(behind.len());
-        hand.pump();
-        assert_eq!(hand.said(), "");
+        harness.machine.received(behind.len());
+        harness.exchange();
+        assert_eq!(harness.receive(), "");
         assert_eq!(
-            hand.end(),
+            harness.end(),
             ("plaintext-after-starttls", Manner::Abort),
             "{behind:?}"
         );
@@ -252,14 +256,14 @@ fn rfc6120_5_4_3_2_2_a_failed_handshake_ends_without_xml() {
         &[23, 3, 3, 0, 1, 0],
         &[20, 3, 3, 0, 1, 7],
     ] {
-        let mut hand = responder_at(Via::StartTls(TLS13), At::BeforeTls);
-        hand.say(STARTTLS);
-        assert_eq!(hand.said(), PROCEED);
-        hand.raw(record);
-        // At most an alert.
-        assert!(!hand.said().contains('<'), "{record:?}");
-        hand.run_out();
-        assert_eq!(hand.end().0, "tls", "{record:?}");
+        let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+        harness.send(STARTTLS);
+        assert_eq!(harness.receive(), PROCEED);
+        harness.send_bytes(record);
+        // Phase most an alert.
+        assert!(!harness.receive().contains('<'), "{record:?}");
+        harness.run_until_closed();
+        assert_eq!(harness.end().0, "tls", "{record:?}");
     }
 }
 
@@ -276,53 +280,56 @@ fn rfc6120_5_4_2_3_2_what_is_injected_behind_proceed_never_acts() {
     ];
     for injected in injected {
         for glued in [true, false] {
-            let mut hand = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
-            let events = hand.side.events.len();
+            let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+            let events = harness.events.len();
             if glued {
-                hand.say([PROCEED, injected].concat());
+                harness.send([PROCEED, injected].concat());
             } else {
-                hand.say(PROCEED);
-                hand.say(injected);
+                harness.send(PROCEED);
+                harness.send(injected);
             }
             // A server goes on as if nothing had happened.
-            hand_over(&mut hand, peer_server(TLS13));
-            let told = hand.told_since(events);
+            hand_over(&mut harness, peer_server(TLS13));
+            let told = harness.events_since(events);
             assert_eq!(told, [""; 0], "{injected}");
-            hand.fin();
-            hand.run_out();
-            assert_eq!(hand.end().0, "tls", "{injected}");
+            harness.fin();
+            harness.run_until_closed();
+            assert_eq!(harness.end().0, "tls", "{injected}");
         }
     }
 }
 
 /// One flight of a server's handshake, to a client that may be beyond it.
-fn hand_over(hand: &mut Hand<xmpp_stream::stream::Initiating>, server: ServerConnection) {
+fn hand_over(
+    harness: &mut Harness<xmpp_stream::stream::Initiating, Scripted>,
+    server: ServerConnection,
+) {
     let mut server = rustls::Connection::from(server);
-    let hello = hand.raw_said();
+    let hello = harness.receive_bytes();
     let _broken = server.read_tls(&mut hello.as_slice());
     let _broken = server.process_new_packets();
     let mut flight = Vec::new();
     while server.wants_write() {
         server.write_tls(&mut flight).unwrap();
     }
-    if hand.side.close.is_none() {
-        hand.raw(&flight);
+    if harness.close.is_none() {
+        harness.send_bytes(&flight);
     }
-    assert!(!String::from_utf8_lossy(&hand.raw_said()).contains("stream"));
+    assert!(!String::from_utf8_lossy(&harness.receive_bytes()).contains("stream"));
 }
 
 #[test]
 fn rfc6120_5_4_3_3_8_starttls_offered_inside_tls_is_passed_over() {
-    let mut hand = initiator_at(Via::StartTls(TLS13), At::Opened);
-    hand.say(
+    let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::Opened);
+    harness.send(
         "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>\
          <mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>ANONYMOUS</mechanism>\
          </mechanisms></stream:features>",
     );
-    assert!(hand.said().starts_with("<auth "));
-    let mut hand = initiator_at(Via::StartTls(TLS13), At::Opened);
-    hand.say(OFFER_STARTTLS);
-    assert_eq!(hand.said(), FOOTER);
+    assert!(harness.receive().starts_with("<auth "));
+    let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::Opened);
+    harness.send(OFFER_STARTTLS);
+    assert_eq!(harness.receive(), FOOTER);
 }
 
 /// 6120-13.7.2.1-1, 6120-5.4.3.2-2.
@@ -335,12 +342,12 @@ fn rfc6120_13_7_2_1_1_a_certificate_that_does_not_fit_ends_in_tls() {
     ] {
         let setup = Setup::new(Crypto::Ring, TLS13);
         let config = Arc::new(pki().server(&setup, leaf));
-        let mut hand = initiator_at(Via::StartTls(TLS13), At::BeforeTls);
-        hand.say(PROCEED);
-        hand_over(&mut hand, ServerConnection::new(config).unwrap());
-        hand.run_out();
-        assert_eq!(hand.end().0, "tls");
-        let told = hand.close().reason().to_string();
+        let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+        harness.send(PROCEED);
+        hand_over(&mut harness, ServerConnection::new(config).unwrap());
+        harness.run_until_closed();
+        assert_eq!(harness.end().0, "tls");
+        let told = harness.closed().reason().to_string();
         assert!(told.contains(detail), "{told}");
     }
 }
@@ -351,24 +358,24 @@ fn xep0368_direct_tls_names_its_protocol_and_host() {
         let setup = Setup::new(Crypto::Ring, version);
         let mut config = pki().server(&setup, Leaf::Valid);
         config.alpn_protocols = vec![b"h2".to_vec(), b"xmpp-client".to_vec()];
-        let mut hand = initiator_with(Via::DirectTls(version), |config| {
+        let mut harness = initiator_with(Carrier::DirectTls(version), |config| {
             config.credentials(Credentials::External { authzid: None })
         });
-        hand.secure(ServerConnection::new(Arc::new(config)).unwrap());
-        let tls = hand.side.machine.tls().unwrap();
+        harness.start_tls(ServerConnection::new(Arc::new(config)).unwrap());
+        let tls = harness.machine.tls().unwrap();
         assert_eq!(tls.alpn(), Some(&b"xmpp-client"[..]));
-        assert!(hand.said().contains(" from='alice@localhost'"));
+        assert!(harness.receive().contains(" from='alice@localhost'"));
 
         let mut config = pki().client(&setup);
         config.alpn_protocols = vec![b"xmpp-client".to_vec()];
-        let mut hand = responder(Via::DirectTls(version));
-        hand.secure(ClientConnection::new(Arc::new(config), name("localhost")).unwrap());
-        let tls = hand.side.machine.tls().unwrap();
+        let mut harness = responder(Carrier::DirectTls(version));
+        harness.start_tls(ClientConnection::new(Arc::new(config), name("localhost")).unwrap());
+        let tls = harness.machine.tls().unwrap();
         assert_eq!(tls.alpn(), Some(&b"xmpp-client"[..]));
         assert_eq!(tls.server_name(), Some("localhost"));
-        hand.say(CLIENT_HEADER);
+        harness.send(CLIENT_HEADER);
         // XEP-0368-tls
-        assert!(!hand.said().contains("starttls"));
+        assert!(!harness.receive().contains("starttls"));
     }
 }
 
@@ -380,32 +387,32 @@ fn xep0368_another_protocol_is_not_spoken_to() {
     let mut client = ClientConnection::new(Arc::new(config), name("localhost")).unwrap();
     let mut hello = Vec::new();
     client.write_tls(&mut hello).unwrap();
-    let mut hand = responder(Via::DirectTls(TLS13));
-    hand.raw(&hello);
-    hand.run_out();
-    assert_eq!(hand.end().0, "tls");
+    let mut harness = responder(Carrier::DirectTls(TLS13));
+    harness.send_bytes(&hello);
+    harness.run_until_closed();
+    assert_eq!(harness.end().0, "tls");
 }
 
 /// 6120-5.4.3.2-1: limits hold in the handshake as well.
 #[test]
 fn an_endless_handshake_message_ends_in_tls() {
-    let mut hand = responder_at(Via::StartTls(TLS13), At::BeforeTls);
-    hand.say(STARTTLS);
-    hand.said();
+    let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
+    harness.send(STARTTLS);
+    harness.receive();
     // A ClientHello of 16 MB, in records of 16 KB.
     let mut record = vec![22, 3, 1, 0x40, 0];
     record.resize(5 + 0x4000, 0);
     record[5..9].copy_from_slice(&[1, 0xff, 0xff, 0xff]);
     let bound = Limits::server().memory_bound();
     let mut sent = 0;
-    while hand.side.close.is_none() {
-        hand.raw(&record);
+    while harness.close.is_none() {
+        harness.send_bytes(&record);
         record[5..9].fill(0);
         sent += record.len();
         assert!(sent < bound, "nobody objects");
-        if hand.side.close.is_none() && sent > 64 << 10 {
-            hand.run_out();
+        if harness.close.is_none() && sent > 64 << 10 {
+            harness.run_until_closed();
         }
     }
-    assert_eq!(hand.end().0, "tls");
+    assert_eq!(harness.end().0, "tls");
 }

@@ -1,13 +1,11 @@
 //! What an attacker with authentic records can send behind the handshake.
 
-use rustls::ProtocolVersion;
-
-use crate::harness::bench::V12;
 use crate::harness::hostile_tls::{
     ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE, HELLO_REQUEST, KEY_UPDATE, client_hello, forged,
     message,
 };
-use crate::harness::scenes::Say;
+use crate::harness::pki::{TLS12, Version};
+use crate::harness::scenarios::WireItem;
 
 /// What it must come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +19,14 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Attack {
     pub name: &'static str,
-    pub records: Vec<Say>,
+    pub records: Vec<WireItem>,
     pub verdict: Verdict,
 }
 
 /// All attacks on `role` under `version`.
-pub fn attacks(version: ProtocolVersion, role: &str) -> Vec<Attack> {
+pub fn attacks(version: Version, role: &str) -> Vec<Attack> {
     let server = role == "responder";
-    if version == V12 {
+    if version == TLS12 {
         tls12(server)
     } else {
         tls13()
@@ -44,15 +42,15 @@ pub fn right_hello(server: bool) -> Vec<u8> {
     }
 }
 
-fn handshake(content: &[u8]) -> Say {
-    Say::Record(HANDSHAKE, content.to_vec())
+fn handshake(content: &[u8]) -> WireItem {
+    WireItem::Record(HANDSHAKE, content.to_vec())
 }
 
-fn data() -> Say {
-    Say::Text("<message id='between'/>".into())
+fn data() -> WireItem {
+    WireItem::Text("<message id='between'/>".into())
 }
 
-fn attempt(name: &'static str, records: Vec<Say>) -> Attack {
+fn attempt(name: &'static str, records: Vec<WireItem>) -> Attack {
     Attack {
         name,
         records,
@@ -60,7 +58,7 @@ fn attempt(name: &'static str, records: Vec<Say>) -> Attack {
     }
 }
 
-fn failure(name: &'static str, records: Vec<Say>) -> Attack {
+fn failure(name: &'static str, records: Vec<WireItem>) -> Attack {
     Attack {
         name,
         records,
@@ -105,20 +103,20 @@ fn tls12(server: bool) -> Vec<Attack> {
         ),
         failure(
             "forged handshake record",
-            vec![Say::Raw(forged(HANDSHAKE, &right))],
+            vec![WireItem::Raw(forged(HANDSHAKE, &right))],
         ),
-        failure("forged data", vec![Say::Raw(forged(DATA, b"forged"))]),
+        failure("forged data", vec![WireItem::Raw(forged(DATA, b"forged"))]),
         failure(
             "forged empty handshake record",
-            vec![Say::Raw(forged(HANDSHAKE, &[]))],
+            vec![WireItem::Raw(forged(HANDSHAKE, &[]))],
         ),
         failure(
             "change cipher spec",
-            vec![Say::Raw(forged(CHANGE_CIPHER_SPEC, &[1]))],
+            vec![WireItem::Raw(forged(CHANGE_CIPHER_SPEC, &[1]))],
         ),
         failure(
             "fatal alert, then hello",
-            vec![Say::Record(ALERT, vec![2, 40]), one()],
+            vec![WireItem::Record(ALERT, vec![2, 40]), one()],
         ),
     ]
 }
@@ -162,10 +160,10 @@ fn tls13() -> Vec<Attack> {
             "certificate request",
             vec![handshake(&message(13, &[0, 0, 0]))],
         ),
-        failure("forged record", vec![Say::Raw(forged(DATA, &hello))]),
+        failure("forged record", vec![WireItem::Raw(forged(DATA, &hello))]),
         failure(
             "plain handshake record",
-            vec![Say::Raw(forged(HANDSHAKE, &hello))],
+            vec![WireItem::Raw(forged(HANDSHAKE, &hello))],
         ),
     ]
 }

@@ -1,15 +1,14 @@
 //! The moments at which an attack comes, and every attack at every moment.
 
-use rustls::ProtocolVersion;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{SendError, Session};
 
 use super::attacks::{Attack, Verdict, attacks};
 use super::strike::{Ahead, Feed, strike};
-use crate::harness::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13, seal};
-use crate::harness::pair::Side;
-use crate::harness::scenes::{Say, message, text};
+use crate::harness::pki::{TLS12, TLS13, Version};
+use crate::harness::scenarios::{WireItem, message, text};
+use crate::harness::{Carrier, Harness, HostileTls, Role, Scripted, TlsPair};
 
 /// What the stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,46 +56,46 @@ const MOMENTS: [Moment; 11] = [
 
 impl Moment {
     /// A stream at this moment. `tls` keeps the tickets of earlier ones.
-    fn rig<N: Subject>(self, tls: &TlsPair, version: ProtocolVersion) -> Rig<N> {
-        let mut rig = match self {
-            Self::Secured => Rig::<N>::secured(tls, version),
+    fn harness<N: Role>(self, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
+        let mut harness = match self {
+            Self::Secured => Harness::<N, HostileTls>::secured(tls, version),
             Self::Gate(gate) => return at_gate(gate, tls, version),
             _ => {
                 let limits = Limits::server().with_outbox_bytes(10_000).unwrap();
                 let machine = N::machine(Carrier::DirectTls(version), tls, Some(limits));
-                let mut rig = Rig::<N>::with(machine, tls, 4096);
-                rig.log_in();
-                rig
+                let mut harness = Harness::<N, HostileTls>::over_tls(machine, tls, 4096);
+                harness.log_in();
+                harness
             }
         };
-        assert_eq!(rig.resumed, self == Self::Resumed);
+        assert_eq!(harness.is_resumed(), self == Self::Resumed);
         match self {
             Self::InAStanza => {
-                let half = seal(&mut rig.peer, &text("<message><body>half"));
-                rig.side.feed(&half, rig.now);
+                let half = harness.peer.seal_item(&text("<message><body>half"));
+                harness.deliver(&half);
             }
             Self::Unsent => {
-                session(&mut rig.side).send(&message(7)).unwrap();
-                rig.side.drive(rig.now);
-                rig.side.machine.transmitted(9);
-                assert!(!rig.side.machine.transmit().is_empty());
-                session(&mut rig.side).send(&message(8)).unwrap();
+                session(&mut harness).send(&message(7)).unwrap();
+                harness.run();
+                harness.machine.transmitted(9);
+                assert!(!harness.machine.transmit().is_empty());
+                session(&mut harness).send(&message(8)).unwrap();
             }
             Self::Blocked => {
-                while session(&mut rig.side).send("<iq/>").is_ok() {}
-                let sent = session(&mut rig.side).send("<iq/>");
+                while session(&mut harness).send("<iq/>").is_ok() {}
+                let sent = session(&mut harness).send("<iq/>");
                 assert!(matches!(sent, Err(SendError::Full { .. })));
-                rig.side.drive(rig.now);
-                let stanza = seal(&mut rig.peer, &text("<presence"));
-                rig.side.feed(&stanza, rig.now);
+                harness.run();
+                let stanza = harness.peer.seal_item(&text("<presence"));
+                harness.deliver(&stanza);
             }
             Self::Closing => {
-                session(&mut rig.side).close();
-                rig.side.drive(rig.now);
+                session(&mut harness).close();
+                harness.run();
             }
             _ => {}
         }
-        rig
+        harness
     }
 
     /// Whether a stanza ahead of the attack is told of.
@@ -110,38 +109,38 @@ impl Moment {
     }
 }
 
-fn session<N: Subject>(side: &mut Side<N>) -> Session<'_> {
-    side.machine.session().unwrap()
+fn session<N: Role, P>(harness: &mut Harness<N, P>) -> Session<'_> {
+    harness.machine.session().unwrap()
 }
 
 /// Said up to where the gate opens, and not answered.
-fn at_gate<N: Subject>(gate: Gate, tls: &TlsPair, version: ProtocolVersion) -> Rig<N> {
-    let mut rig = Rig::<N>::secured(tls, version);
+fn at_gate<N: Role>(gate: Gate, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
+    let mut harness = Harness::<N, HostileTls>::secured(tls, version);
     let (said, answered) = match gate {
         Gate::Host => (1, 0),
         Gate::Sasl => (2, 1),
         Gate::Bind => (4, 2),
     };
     let mut left = answered;
-    rig.side.app = Box::new(move |machine, event| {
+    harness.app = Box::new(move |machine, event| {
         if *event == xmpp_stream::EventBuf::Decision && left > 0 {
             left -= 1;
-            crate::harness::bench::answer(machine, None);
+            crate::harness::configs::decide_anonymous(machine);
         }
     });
     for say in N::login().iter().take(said) {
-        let bytes = seal(&mut rig.peer, say);
-        rig.side.feed(&bytes, rig.now);
+        let bytes = harness.peer.seal_item(say);
+        harness.deliver(&bytes);
     }
-    rig.read_out();
-    assert!(rig.side.machine.decision().is_some());
-    rig
+    harness.receive_records();
+    assert!(harness.machine.decision().is_some());
+    harness
 }
 
-fn every<N: Subject>(check: &mut dyn FnMut(Moment, ProtocolVersion, &TlsPair, &Attack, Feed)) {
-    for version in [V12, V13] {
+fn every<N: Role>(check: &mut dyn FnMut(Moment, Version, &TlsPair, &Attack, Feed)) {
+    for version in [TLS12, TLS13] {
         for moment in MOMENTS {
-            if matches!(moment, Moment::Gate(_)) && N::ROLE != "responder" {
+            if matches!(moment, Moment::Gate(_)) && N::NAME != "responder" {
                 continue;
             }
             let tls = match moment {
@@ -151,13 +150,17 @@ fn every<N: Subject>(check: &mut dyn FnMut(Moment, ProtocolVersion, &TlsPair, &A
             let tls = match moment {
                 Moment::Resumed => {
                     // The first one earns the ticket.
-                    let mut first = Rig::<N>::established_honest(&tls, version);
-                    first.drain();
+                    let mut first = Harness::<N, Scripted>::established(
+                        <N>::machine(Carrier::DirectTls(version), &tls, None),
+                        &tls,
+                        4096,
+                    );
+                    first.exchange();
                     tls
                 }
                 _ => tls.without_tickets(),
             };
-            for attack in attacks(version, N::ROLE) {
+            for attack in attacks(version, N::NAME) {
                 for feed in [Feed::Whole, Feed::Bytes] {
                     check(moment, version, &tls, &attack, feed);
                 }
@@ -168,17 +171,17 @@ fn every<N: Subject>(check: &mut dyn FnMut(Moment, ProtocolVersion, &TlsPair, &A
 
 #[test]
 fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_at_every_moment() {
-    fn both<N: Subject>() -> (usize, usize) {
+    fn both<N: Role>() -> (usize, usize) {
         let (mut closed, mut failed) = (0, 0);
         every::<N>(&mut |moment, version, tls, attack, feed| {
             let place = format!(
                 "{}, {version:?}, {moment:?}, {}, {feed:?}",
-                N::ROLE,
+                N::NAME,
                 attack.name
             );
             crate::harness::naming(&place, || {
-                let mut rig = moment.rig::<N>(tls, version);
-                strike(&mut rig, attack, feed, moment.ahead());
+                let mut harness = moment.harness::<N>(tls, version);
+                strike(&mut harness, attack, feed, moment.ahead());
             });
             match attack.verdict {
                 Verdict::Attempt => closed += 1,
@@ -198,50 +201,55 @@ fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_at_every_moment() {
 /// anybody could have polled.
 #[test]
 fn rfc6120_5_3_5_5_an_attempt_right_behind_finished_is_seen() {
-    fn check<N: Subject>(version: ProtocolVersion, tls: &TlsPair) {
-        for attack in attacks(version, N::ROLE) {
+    fn check<N: Role>(version: Version, tls: &TlsPair) {
+        for attack in attacks(version, N::NAME) {
             if attack.verdict != Verdict::Attempt {
                 continue;
             }
-            let place = format!("{}, {version:?}, {}", N::ROLE, attack.name);
+            let place = format!("{}, {version:?}, {}", N::NAME, attack.name);
             crate::harness::naming(&place, || {
                 let machine = N::machine(Carrier::DirectTls(version), tls, None);
-                let mut side = Side::new(machine, Box::new(|_, _| {}));
+                let mut harness = Harness::new(machine, Box::new(|_, _| {}));
                 let mut peer = N::peer(tls);
                 let mut last = peer.up_to_finished(&mut |bytes| {
-                    side.feed(bytes, START);
-                    side.drive(START);
-                    side.take(usize::MAX)
+                    harness.deliver(bytes);
+                    harness.run();
+                    harness.transmit(usize::MAX)
                 });
                 for record in &attack.records {
-                    last.extend(seal(&mut peer, record));
+                    last.extend(peer.seal_item(record));
                 }
-                last.extend(seal(&mut peer, &N::login()[0]));
-                side.feed(&last, START);
-                side.drive(START);
-                assert_eq!(side.code(), "tls-renegotiation");
-                assert!(side.machine.transmit().is_empty());
-                let told = side.told();
+                last.extend(peer.seal_item(&N::login()[0]));
+                harness.deliver(&last);
+                harness.run();
+                assert_eq!(harness.code(), "tls-renegotiation");
+                assert!(harness.machine.transmit().is_empty());
+                let told = harness.event_lines();
                 assert!(told.len() == 1 && told[0].starts_with("tls "), "{told:?}");
             });
         }
     }
     // The attacker must be the one to finish.
-    check::<Initiating>(V12, &TlsPair::new(V12).without_tickets());
-    check::<Receiving>(V13, &TlsPair::new(V13).without_tickets());
-    let tls = TlsPair::new(V12);
-    Rig::<Receiving>::established_honest(&tls, V12).drain();
-    check::<Receiving>(V12, &tls);
+    check::<Initiating>(TLS12, &TlsPair::new(TLS12).without_tickets());
+    check::<Receiving>(TLS13, &TlsPair::new(TLS13).without_tickets());
+    let tls = TlsPair::new(TLS12);
+    Harness::<Receiving, Scripted>::established(
+        <Receiving>::machine(Carrier::DirectTls(TLS12), &tls, None),
+        &tls,
+        4096,
+    )
+    .exchange();
+    check::<Receiving>(TLS12, &tls);
 }
 
 /// However many frames are ahead, they are all told of, in order.
 #[test]
 fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_behind() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
-            let mut rig = Rig::<N>::established(&tls, version);
-            let earlier = rig.side.events.len();
+            let mut harness = Harness::<N, HostileTls>::established(&tls, version);
+            let earlier = harness.events.len();
             // Three records are more than fit at once.
             let stanza = |n: usize| format!("<message id='{n}'/>");
             let mut bytes = Vec::new();
@@ -249,16 +257,16 @@ fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_behind(
                 let texts = (0..700)
                     .map(|n| stanza(record * 700 + n))
                     .collect::<String>();
-                bytes.extend(seal(&mut rig.peer, &Say::Text(texts)));
+                bytes.extend(harness.peer.seal_item(&WireItem::Text(texts)));
             }
-            for record in &attacks(version, N::ROLE)[0].records {
-                bytes.extend(seal(&mut rig.peer, record));
+            for record in &attacks(version, N::NAME)[0].records {
+                bytes.extend(harness.peer.seal_item(record));
             }
-            bytes.extend(seal(&mut rig.peer, &text("<presence/>")));
-            rig.side.feed(&bytes, rig.now);
-            rig.side.drive(rig.now);
-            assert_eq!(rig.side.code(), "tls-renegotiation");
-            let told = rig.side.told().split_off(earlier);
+            bytes.extend(harness.peer.seal_item(&text("<presence/>")));
+            harness.deliver(&bytes);
+            harness.run();
+            assert_eq!(harness.code(), "tls-renegotiation");
+            let told = harness.event_lines().split_off(earlier);
             let expected: Vec<_> = (0..2_100)
                 .map(|n| format!("stanza {}", stanza(n)))
                 .collect();
@@ -273,30 +281,30 @@ fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_behind(
 /// out was there before.
 #[test]
 fn rfc6120_5_3_5_6_no_stream_error_on_renegotiation() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
-            let mut rig = Rig::<N>::established(&tls, version);
+            let mut harness = Harness::<N, HostileTls>::established(&tls, version);
             // The application answers what came ahead of the attempt.
-            rig.side.app = Box::new(|machine, event| {
+            harness.app = Box::new(|machine, event| {
                 if let xmpp_stream::EventBuf::Stanza(stanza) = event {
                     let stanza = stanza.as_stanza().as_str().to_string();
                     machine.session().unwrap().send(&stanza).unwrap();
                 }
             });
-            let mut bytes = seal(&mut rig.peer, &text(&message(1)));
-            for record in &attacks(version, N::ROLE)[0].records {
-                bytes.extend(seal(&mut rig.peer, record));
+            let mut bytes = harness.peer.seal_item(&text(&message(1)));
+            for record in &attacks(version, N::NAME)[0].records {
+                bytes.extend(harness.peer.seal_item(record));
             }
             // Byte by byte, and TCP takes everything at once.
             let mut out = Vec::new();
             for byte in bytes {
-                rig.side.feed(&[byte], rig.now);
-                out.extend(rig.read_out());
+                harness.deliver(&[byte]);
+                out.extend(harness.receive_records());
             }
-            assert_eq!(rig.side.code(), "tls-renegotiation");
+            assert_eq!(harness.code(), "tls-renegotiation");
             let answer = (23, message(1).into_bytes());
-            assert_eq!(out, [answer], "{}", N::ROLE);
+            assert_eq!(out, [answer], "{}", N::NAME);
         }
     }
     both::<Initiating>();

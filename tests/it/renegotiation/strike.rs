@@ -3,8 +3,8 @@
 use xmpp_stream::{Action, CloseReason, Connection, EventBuf, Manner, Negotiation};
 
 use super::attacks::{Attack, Verdict};
-use crate::harness::bench::{Rig, Subject, seal};
-use crate::harness::scenes::message;
+use crate::harness::scenarios::message;
+use crate::harness::{Harness, HostileTls, Role};
 
 /// How the attack arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,49 +22,50 @@ pub enum Ahead {
 
 /// Attacks, with a stanza behind it that must never be told, and asserts what
 /// RFC 6120 5.3.5 asks for. Returns the close.
-pub fn strike<N: Subject>(
-    rig: &mut Rig<N>,
+pub fn strike<N: Role>(
+    harness: &mut Harness<N, HostileTls>,
     attack: &Attack,
     feed: Feed,
     ahead: Ahead,
 ) -> CloseReason {
     let mut bytes = Vec::new();
     if ahead == Ahead::Stanza {
-        bytes.extend(seal(
-            &mut rig.peer,
-            &crate::harness::scenes::text(&message(1)),
-        ));
+        bytes.extend(
+            harness
+                .peer
+                .seal_item(&crate::harness::scenarios::text(&message(1))),
+        );
     }
     let begins = bytes.len();
     for record in &attack.records {
-        bytes.extend(seal(&mut rig.peer, record));
+        bytes.extend(harness.peer.seal_item(record));
     }
-    bytes.extend(seal(
-        &mut rig.peer,
-        &crate::harness::scenes::text(&message(2)),
-    ));
+    bytes.extend(
+        harness
+            .peer
+            .seal_item(&crate::harness::scenarios::text(&message(2))),
+    );
 
     let chunk = if feed == Feed::Bytes { 1 } else { bytes.len() };
     let mut polls = 0;
     let mut told = Vec::new();
     let mut given = 0;
-    let mut unsent = rig.side.machine.transmit().len();
+    let mut unsent = harness.machine.transmit().len();
     let close = 'closed: loop {
-        assert!(given < bytes.len(), "not closed: {:?}", rig.side.machine);
-        given += rig
-            .side
+        assert!(given < bytes.len(), "not closed: {:?}", harness.machine);
+        given += harness
             .machine
             .receive(&bytes[given..bytes.len().min(given + chunk)]);
         loop {
             polls += 1;
-            match rig.side.machine.poll(rig.now) {
+            match harness.machine.poll(harness.now) {
                 Action::Event(event) => told.push(event.to_owned()),
                 Action::Wait(_) => {
                     // Nothing is said about an attack, not even while it is
                     // only half there.
-                    let now = rig.side.machine.transmit().len();
+                    let now = harness.machine.transmit().len();
                     if attack.verdict == Verdict::Failure && now > 0 {
-                        rig.side.machine.transmitted(now);
+                        harness.machine.transmitted(now);
                         continue;
                     }
                     if given <= begins {
@@ -113,7 +114,7 @@ pub fn strike<N: Subject>(
         }
         Verdict::Failure => assert_eq!(close.reason().code(), "tls", "{:?}", close.reason()),
     }
-    assert_silent(&mut rig.side.machine, close.reason());
+    assert_silent(&mut harness.machine, close.reason());
     close.reason().clone()
 }
 

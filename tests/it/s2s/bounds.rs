@@ -9,12 +9,11 @@ use xmpp_stream::{EventBuf, Responder, SendError};
 
 use super::dialback::{SELF_MADE, answer, requests};
 use super::world::{
-    Bare, CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, jid, pair,
-    responder, secured, told,
+    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, capulet_to_montague, jid, opened_responder,
+    opened_responder_with, pair, responder, secured, told,
 };
-use crate::harness::hostile_tls::DATA;
-use crate::harness::pair::Side;
 use crate::harness::pki::TLS13;
+use crate::harness::{Harness, START};
 
 /// Every split of the bytes: the same events, the same answers.
 #[test]
@@ -32,7 +31,7 @@ fn a_stream_is_the_same_however_its_bytes_arrive() {
     .concat();
     let run = |chunk: usize| {
         let config = responder(MONTAGUE, None, Proofs::Dialback);
-        let mut side = Side::new(
+        let mut harness = Harness::new(
             Responder::new(config, START),
             Box::new(|machine, event| {
                 if let EventBuf::Request(request) = event {
@@ -47,17 +46,17 @@ fn a_stream_is_the_same_however_its_bytes_arrive() {
         );
         let mut said = Vec::new();
         for bytes in script.as_bytes().chunks(chunk) {
-            side.feed(bytes, START);
-            side.drive(START);
-            said.extend(side.take(usize::MAX));
+            harness.deliver(bytes);
+            harness.run();
+            said.extend(harness.transmit(usize::MAX));
         }
-        side.machine.receive_eof();
-        side.drive(START);
-        said.extend(side.take(usize::MAX));
-        side.drive(START);
-        let close = side.close.as_ref().map(|close| format!("{close:?}"));
+        harness.machine.receive_eof();
+        harness.run();
+        said.extend(harness.transmit(usize::MAX));
+        harness.run();
+        let close = harness.close.as_ref().map(|close| format!("{close:?}"));
         (
-            told(&side),
+            told(&harness),
             String::from_utf8(said).unwrap(),
             close.unwrap(),
         )
@@ -92,20 +91,24 @@ fn a_stream_is_the_same_however_its_bytes_arrive() {
 fn questions_that_wait_are_bounded_and_fewer_before_anything_is_verified() {
     let ask =
         |n: usize| format!("<db:result from='d{n}.example' to='montague.example'>k</db:result>");
-    let mut bare = Bare::open();
+    let mut harness = opened_responder();
     for n in 0..4 {
-        assert_eq!(bare.say(&ask(n)), "");
+        assert_eq!(harness.answer_to(&ask(n)), "");
     }
-    assert!(bare.say(&ask(4)).contains("<resource-constraint"));
-    let asked = requests(&bare.side);
-    answer(&mut bare.side, &asked[0], DialbackAnswer::Valid);
-    bare.said();
+    assert!(harness.answer_to(&ask(4)).contains("<resource-constraint"));
+    let asked = requests(&harness);
+    answer(&mut harness, &asked[0], DialbackAnswer::Valid);
+    harness.receive();
     let most = usize::from(Limits::server_to_server().requests());
     for n in 4..most {
-        assert_eq!(bare.say(&ask(n)), "", "{n}");
+        assert_eq!(harness.answer_to(&ask(n)), "", "{n}");
     }
-    assert!(bare.say(&ask(most)).contains("<resource-constraint"));
-    assert!(bare.side.close.is_none());
+    assert!(
+        harness
+            .answer_to(&ask(most))
+            .contains("<resource-constraint")
+    );
+    assert!(harness.close.is_none());
 }
 
 #[test]
@@ -119,10 +122,10 @@ fn questions_of_ours_are_bounded() {
         .unwrap();
     let tls = Certificate::Good(MONTAGUE).server(TLS13);
     let mut pair = pair(ask, responder(MONTAGUE, Some(tls), Proofs::Dialback));
-    pair.settle();
+    pair.exchange();
     let key = DialbackKey::new("k").unwrap();
     let (own, peer) = (jid(CAPULET), jid(MONTAGUE));
-    let mut session = pair.initiator.machine.session().unwrap();
+    let mut session = pair.machine.session().unwrap();
     assert_eq!(
         session.verify(&own, &peer, "", &key),
         Err(SendError::NotHere)
@@ -133,10 +136,10 @@ fn questions_of_ours_are_bounded() {
         session.verify(&own, &peer, "3", &key),
         Err(SendError::Full { .. })
     ));
-    pair.settle();
-    let mut session = pair.initiator.machine.session().unwrap();
+    pair.exchange();
+    let mut session = pair.machine.session().unwrap();
     assert_eq!(session.verify(&own, &peer, "3", &key), Ok(()));
-    let mut session = pair.responder.machine.session().unwrap();
+    let mut session = pair.peer.machine.session().unwrap();
     assert_eq!(
         session.verify(&own, &peer, "1", &key),
         Err(SendError::NotHere)
@@ -150,30 +153,25 @@ fn xep0220_2_5_dialback_is_declined_where_it_is_not_to_be_had() {
     let question = "<db:result from='capulet.example' to='montague.example'>k</db:result>";
     let verify = "<db:verify from='capulet.example' to='montague.example' id='1'>k</db:verify>";
     let tls = Certificate::Good(MONTAGUE).server(TLS13);
-    let mut bare = Bare::with(responder(MONTAGUE, Some(tls), Proofs::Both));
+    let mut harness = opened_responder_with(responder(MONTAGUE, Some(tls), Proofs::Both));
     for question in [question, verify] {
-        let answer = bare.say(question);
+        let answer = harness.answer_to(question);
         assert!(answer.contains("<policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'"));
     }
-    let answer = bare.say("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    let answer = harness.answer_to("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     assert!(answer.contains("<proceed"));
-    assert_eq!(requests(&bare.side), []);
+    assert_eq!(requests(&harness), []);
 
     let proofs = (Proofs::External, Proofs::External);
-    let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
-    let mut peer = secured(&mut pair);
+    let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
+    let mut harness = secured(pair);
     let mut answer = String::new();
     for text in [HEADER, question] {
-        let record = peer.seal(DATA, text.as_bytes());
-        pair.responder.feed(&record, pair.now);
-        pair.responder.drive(pair.now);
-        for (_, text) in peer.open(&pair.responder.take(usize::MAX)) {
-            answer.push_str(&String::from_utf8_lossy(&text));
-        }
+        answer += &harness.answer_to(text);
     }
     assert!(!answer.contains("<dialback"), "{answer}");
     assert!(answer.contains("<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'"));
-    assert!(pair.responder.close.is_none());
+    assert!(harness.close.is_none());
 }
 
 /// An initiating server without dialback does not try it, nor one whose peer
@@ -186,9 +184,9 @@ fn dialback_is_used_only_where_both_sides_have_it() {
     ] {
         let mut pair = capulet_to_montague(TLS13, SELF_MADE, proofs);
         pair.finish();
-        assert_ne!(pair.initiator.code(), "closed");
-        assert_eq!(requests(&pair.responder), []);
-        let sent = pair.initiator.machine.session().is_some();
+        assert_ne!(pair.code(), "closed");
+        assert_eq!(requests(&pair.peer), []);
+        let sent = pair.machine.session().is_some();
         assert!(!sent);
     }
     // What has nothing to prove itself with is no config.

@@ -14,12 +14,14 @@ use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, Negotiation, Respond
 
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
 use super::world::{
-    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, initiator, jid, pair, responder, secret,
-    secured_by, told, trust,
+    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, jid, pair, responder, secret,
+    secured_over, told, trust,
 };
+use crate::harness::configs::FIXED;
 use crate::harness::hostile_tls::{DATA, HANDSHAKE, HELLO_REQUEST, client_hello};
-use crate::harness::pair::{FIXED, Pair, Side};
 use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::text;
+use crate::harness::{Harness, Pair, START};
 
 const EXTERNAL: &str =
     "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>";
@@ -35,16 +37,16 @@ enum Moment {
 }
 
 /// Closed, at once and in silence, behind what came before.
-fn assert_struck<N: Negotiation>(side: &mut Side<N>, what: &str) {
-    side.drive(START);
-    assert!(side.machine.transmit().is_empty(), "{what}");
-    let close = side.close.as_ref().unwrap();
+fn assert_closed_silently<N: Negotiation, P>(harness: &mut Harness<N, P>, what: &str) {
+    harness.run();
+    assert!(harness.machine.transmit().is_empty(), "{what}");
+    let close = harness.close.as_ref().unwrap();
     assert!(
         matches!(close.reason(), CloseReason::TlsRenegotiation(_)),
         "{what}: {close:?}"
     );
     assert_eq!(close.manner(), Manner::Abort, "{what}");
-    assert!(side.machine.session().is_none());
+    assert!(harness.machine.session().is_none());
 }
 
 /// Montague, towards a peer with Capulet's certificate.
@@ -56,35 +58,30 @@ fn rfc6120_5_3_5_6_a_hello_of_the_initiating_server_ends_the_connection() {
             let tls = Certificate::Good(MONTAGUE).server(version);
             let config = responder(MONTAGUE, Some(tls), Proofs::Both);
             let capulet = initiator(CAPULET, MONTAGUE, None, Proofs::Dialback);
-            let mut pair = pair(capulet, config);
-            let mut peer = secured_by(&mut pair, version);
-            let side = &mut pair.responder;
-            let mut say = |side: &mut Side<_>, text: &str| {
-                let record = peer.seal(DATA, text.as_bytes());
-                side.feed(&record, START);
-                side.drive(START);
-            };
-            say(side, HEADER);
+            let mut harness = secured_over(pair(capulet, config), version);
+            harness.send(&text(HEADER));
             match moment {
                 Moment::Offered => {}
-                Moment::Asked => say(side, QUESTION),
+                Moment::Asked => harness.send(&text(QUESTION)),
                 Moment::Proved => {
-                    say(side, EXTERNAL);
-                    say(side, HEADER);
-                    say(side, STANZA);
-                    assert!(told(side).last().unwrap().starts_with("stanza"));
+                    harness.send(&text(EXTERNAL));
+                    harness.send(&text(HEADER));
+                    harness.send(&text(STANZA));
+                    assert!(told(&harness).last().unwrap().starts_with("stanza"));
                 }
             }
-            let waiting = side.machine.transmit().len();
+            let waiting = harness.machine.transmit().len();
             assert!(waiting > 0, "nothing to drop");
-            let before = told(side).len();
+            let before = told(&harness).len();
             let records = [
-                peer.seal(HANDSHAKE, &client_hello(version == TLS13)),
-                peer.seal(DATA, STANZA.as_bytes()),
+                harness
+                    .peer
+                    .seal(HANDSHAKE, &client_hello(version == TLS13)),
+                harness.peer.seal(DATA, STANZA.as_bytes()),
             ];
-            side.feed(&records.concat(), START);
-            assert_struck(side, &format!("{version:?} {moment:?}"));
-            assert_eq!(told(side).len(), before);
+            harness.deliver(&records.concat());
+            assert_closed_silently(&mut harness, &format!("{version:?} {moment:?}"));
+            assert_eq!(told(&harness).len(), before);
             closed += 1;
         }
     }
@@ -101,31 +98,29 @@ fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
                 Moment::Asked => Proofs::Dialback,
                 _ => Proofs::Both,
             };
-            let (mut side, mut peer) = secured_initiator(version, proofs);
+            let mut harness = secured_initiator(version, proofs);
             let header = answer();
             let texts: &[&str] = match moment {
                 Moment::Asked => &[&header, MECHANISMS],
                 _ => &[&header, MECHANISMS, SUCCESS, &header, "<stream:features/>"],
             };
-            for text in texts {
-                let record = peer.seal(DATA, text.as_bytes());
-                side.feed(&record, START);
-                side.drive(START);
+            for item in texts {
+                harness.send(&text(item));
             }
             if moment == Moment::Proved {
                 let verified = "pair capulet.example montague.example external";
-                assert_eq!(told(&side).last().unwrap(), verified);
-                side.machine.session().unwrap().send(STANZA).unwrap();
+                assert_eq!(told(&harness).last().unwrap(), verified);
+                harness.machine.session().unwrap().send(STANZA).unwrap();
             }
-            side.drive(START);
-            assert!(!side.machine.transmit().is_empty());
+            harness.run();
+            assert!(!harness.machine.transmit().is_empty());
             let hello: &[u8] = match version == TLS12 {
                 true => &HELLO_REQUEST,
                 false => &client_hello(true),
             };
-            let record = peer.seal(HANDSHAKE, hello);
-            side.feed(&record, START);
-            assert_struck(&mut side, &format!("{version:?} {moment:?}"));
+            let record = harness.peer.seal(HANDSHAKE, hello);
+            harness.deliver(&record);
+            assert_closed_silently(&mut harness, &format!("{version:?} {moment:?}"));
             closed += 1;
         }
     }
@@ -134,18 +129,18 @@ fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
 
 /// One connection of the initiating server's.
 fn connect(config: &Arc<InitiatorConfig>, server: &Arc<ResponderConfig>) -> (Pair, HandshakeKind) {
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(config.clone(), START),
         Responder::new(server.clone(), START),
     );
-    pair.responder.app = Box::new(|machine, event| {
+    pair.peer.app = Box::new(|machine, event| {
         if let EventBuf::Request(request) = event {
             let mut session = machine.session().unwrap();
             session.answer(request.id(), DialbackAnswer::Valid).unwrap();
         }
     });
-    pair.settle();
-    let kind = pair.initiator.machine.tls().unwrap().handshake();
+    pair.exchange();
+    let kind = pair.machine.tls().unwrap().handshake();
     (pair, kind)
 }
 
@@ -170,7 +165,7 @@ fn rfc6120_4_9_3_16_1_behind_a_reset_everything_is_proved_anew() {
             for attempt in 0..3 {
                 let (mut pair, kind) = connect(&config, &server);
                 assert_eq!(kind, HandshakeKind::Full, "{version:?} {attempt}");
-                let told = told(&pair.initiator);
+                let told = told(&pair);
                 let by = match certificate {
                     Certificate::Good(_) => "external",
                     _ => "dialback",
@@ -178,30 +173,22 @@ fn rfc6120_4_9_3_16_1_behind_a_reset_everything_is_proved_anew() {
                 let verified = format!("pair capulet.example montague.example {by}");
                 assert_eq!(told.last().unwrap(), &verified);
                 let _ = planner.next(START, Outcome::Established);
-                let mut session = pair.initiator.machine.session().unwrap();
+                let mut session = pair.machine.session().unwrap();
                 session.send(STANZA).unwrap();
                 match attempt % 2 {
-                    0 => pair
-                        .initiator
-                        .machine
-                        .session()
-                        .unwrap()
-                        .reset(Cause::KeyRefresh),
+                    0 => pair.machine.session().unwrap().reset(Cause::KeyRefresh),
                     _ => pair
-                        .responder
+                        .peer
                         .machine
                         .session()
                         .unwrap()
                         .reset(Cause::KeyRefresh),
                 }
                 pair.finish();
-                assert_eq!(
-                    (pair.initiator.code(), pair.responder.code()),
-                    ("reset", "reset")
-                );
-                let heard = super::world::told(&pair.responder);
+                assert_eq!((pair.code(), pair.peer.code()), ("reset", "reset"));
+                let heard = super::world::told(&pair.peer);
                 assert!(heard.iter().any(|line| line.starts_with("stanza")));
-                let close = pair.initiator.machine.take_close().unwrap();
+                let close = pair.machine.take_close().unwrap();
                 config = match planner.next(START, (&close).into()) {
                     Plan::Connect(plan) => config.again(&plan),
                     other => panic!("{other:?}"),

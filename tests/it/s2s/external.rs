@@ -1,17 +1,17 @@
 //! SASL EXTERNAL between servers (XEP-0178 3).
 
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
-use xmpp_stream::stream::Condition;
+use xmpp_stream::stream::{Condition, Receiving};
 use xmpp_stream::{CloseReason, EventBuf};
 
-use super::peer::{MECHANISMS, SUCCESS, answer, hear, secured_initiator};
+use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
 use super::world::{
-    CAPULET, Certificate, EVIL, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, host,
-    initiator, jid, pair, responder, secured, secured_behind, told, trust,
+    CAPULET, Certificate, EVIL, HEADER, MONTAGUE, Proofs, capulet_to_montague, host, initiator,
+    jid, pair, responder, secured, secured_after, told, trust,
 };
-use crate::harness::hostile_tls::DATA;
-use crate::harness::pair::{FIXED, Pair};
+use crate::harness::configs::FIXED;
 use crate::harness::pki::{TLS12, TLS13, Version};
+use crate::harness::{Harness, HostileTls, Pair};
 
 const VERSIONS: [Version; 2] = [TLS12, TLS13];
 
@@ -20,7 +20,7 @@ fn a_good_certificate_proves_its_domain_and_the_server_knows_whom_it_talks_to() 
     for version in VERSIONS {
         let good = Certificate::Good(CAPULET);
         let mut pair = capulet_to_montague(version, good, (Proofs::External, Proofs::External));
-        pair.settle();
+        pair.exchange();
         let verified = "pair capulet.example montague.example external";
         assert!(offers_external(&pair));
         let login = [
@@ -29,21 +29,18 @@ fn a_good_certificate_proves_its_domain_and_the_server_knows_whom_it_talks_to() 
             "established",
             verified,
         ];
-        assert_eq!(told(&pair.initiator), login);
-        assert_eq!(told(&pair.responder), login);
+        assert_eq!(told(&pair), login);
+        assert_eq!(told(&pair.peer), login);
 
         let stanza = "<message from='juliet@capulet.example' to='romeo@montague.example'/>";
-        let mut session = pair.initiator.machine.session().unwrap();
+        let mut session = pair.machine.session().unwrap();
         session.send(stanza).unwrap();
-        pair.settle();
+        pair.exchange();
         let expected = format!("stanza {stanza}");
-        assert_eq!(told(&pair.responder).last(), Some(&expected));
-        pair.initiator.machine.session().unwrap().close();
+        assert_eq!(told(&pair.peer).last(), Some(&expected));
+        pair.machine.session().unwrap().close();
         pair.finish();
-        assert_eq!(
-            (pair.initiator.code(), pair.responder.code()),
-            ("closed", "closed")
-        );
+        assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
     }
 }
 
@@ -61,10 +58,10 @@ fn xep0368_direct_tls_has_its_own_application_protocol() {
             .single_host(host(MONTAGUE, None, Proofs::External))
             .direct_tls(server);
         let mut pair = pair(initiator, responder);
-        pair.settle();
-        let tls = pair.responder.machine.tls().unwrap();
+        pair.exchange();
+        let tls = pair.peer.machine.tls().unwrap();
         assert_eq!(tls.alpn(), Some(&b"xmpp-server"[..]));
-        assert!(told(&pair.responder).contains(&"established".to_string()));
+        assert!(told(&pair.peer).contains(&"established".to_string()));
     }
 }
 
@@ -80,8 +77,8 @@ fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_fr
             let proofs = (Proofs::External, Proofs::External);
             let mut pair = capulet_to_montague(version, certificate, proofs);
             pair.finish();
-            assert_eq!(told(&pair.responder), ["tls"], "{certificate:?}");
-            assert_refused(&pair, Condition::PolicyViolation);
+            assert_eq!(told(&pair.peer), ["tls"], "{certificate:?}");
+            assert_refused(&pair.peer, Condition::PolicyViolation);
         }
     }
 }
@@ -98,16 +95,9 @@ fn rfc6120_13_7_2_1_2_the_name_behind_tls_is_the_one_to_prove() {
             (HEADER, evil.as_str(), false),
         ] {
             let proofs = (Proofs::External, Proofs::Both);
-            let mut pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
-            let mut peer = secured_behind(&mut pair, version, before);
-            let record = peer.seal(DATA, behind.as_bytes());
-            pair.responder.feed(&record, pair.now);
-            pair.responder.drive(pair.now);
-            let mut answer = Vec::new();
-            for (_, text) in peer.open(&pair.responder.take(usize::MAX)) {
-                answer.extend(text);
-            }
-            let answer = String::from_utf8(answer).unwrap();
+            let pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
+            let mut harness = secured_after(pair, version, before);
+            let answer = harness.answer_to(behind);
             assert!(answer.contains("<stream:features>"), "{answer}");
             let external = answer.contains("<mechanism>EXTERNAL</mechanism>");
             assert_eq!(external, offered, "{before} {behind}");
@@ -125,19 +115,19 @@ fn rfc6120_4_3_2_7_voluntary_features_do_not_hold_up_a_server() {
         "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>\
          <x xmlns='urn:example'/></stream:features>",
     ] {
-        let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
+        let mut harness = secured_initiator(TLS13, Proofs::External);
         let header = answer();
         let established = "established".to_string();
         for text in [&header, MECHANISMS, SUCCESS, &header, features] {
-            assert!(!told(&side).contains(&established), "{features}");
-            hear(&mut side, &mut peer, text);
+            assert!(!told(&harness).contains(&established), "{features}");
+            harness.answer_to(text);
         }
-        assert!(told(&side).contains(&established), "{features}");
+        assert!(told(&harness).contains(&established), "{features}");
         let stanza = "<message from='capulet.example' to='montague.example'/>";
-        side.machine.session().unwrap().send(stanza).unwrap();
-        side.drive(START);
-        let sent = side.take(usize::MAX);
-        let last = peer.open(&sent).pop().unwrap().1;
+        harness.machine.session().unwrap().send(stanza).unwrap();
+        harness.run();
+        let sent = harness.transmit(usize::MAX);
+        let last = harness.peer.open(&sent).pop().unwrap().1;
         assert_eq!(String::from_utf8_lossy(&last), stanza);
     }
 }
@@ -149,10 +139,10 @@ fn a_bad_certificate_leaves_dialback() {
         for certificate in [Certificate::Good(EVIL), Certificate::SelfMade(CAPULET)] {
             let proofs = (Proofs::Both, Proofs::Both);
             let mut pair = capulet_to_montague(version, certificate, proofs);
-            pair.settle();
+            pair.exchange();
             let asked = "request capulet.example montague.example".to_string();
-            assert_eq!(told(&pair.responder), ["tls".to_string(), asked]);
-            assert_eq!(told(&pair.initiator), ["tls"]);
+            assert_eq!(told(&pair.peer), ["tls".to_string(), asked]);
+            assert_eq!(told(&pair), ["tls"]);
             assert!(!offers_external(&pair));
         }
     }
@@ -176,21 +166,17 @@ fn our_certificate_is_not_used_with_a_server_that_cannot_prove_its_own_domain() 
             responder(MONTAGUE, Some(server.server(TLS13)), theirs),
         );
         if dialback {
-            pair.settle();
+            pair.exchange();
             assert!(
-                told(&pair.responder)
+                told(&pair.peer)
                     .iter()
                     .any(|line| line.starts_with("request"))
             );
         } else {
             pair.finish();
-            assert_eq!(pair.initiator.code(), "authentication-failed");
+            assert_eq!(pair.code(), "authentication-failed");
         }
-        assert!(
-            !told(&pair.responder)
-                .iter()
-                .any(|line| line.starts_with("auth"))
-        );
+        assert!(!told(&pair.peer).iter().any(|line| line.starts_with("auth")));
     }
 }
 
@@ -198,37 +184,35 @@ fn our_certificate_is_not_used_with_a_server_that_cannot_prove_its_own_domain() 
 #[test]
 fn rfc6120_4_3_6_7_a_server_cannot_call_itself_another_behind_sasl() {
     let proofs = (Proofs::External, Proofs::Both);
-    let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
-    lie_behind_sasl(&mut pair);
-    assert_refused(&pair, Condition::InvalidFrom);
-    let told = told(&pair.responder);
+    let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
+    let harness = claim_another_domain(pair);
+    assert_refused(&harness, Condition::InvalidFrom);
+    let told = told(&harness);
     assert_eq!(told, ["tls", "authenticated EXTERNAL capulet.example"]);
 }
 
-fn lie_behind_sasl(pair: &mut Pair) {
-    let mut peer = secured(pair);
+fn claim_another_domain(pair: Pair) -> Harness<Receiving, HostileTls> {
+    let mut harness = secured(pair);
     for text in [
         HEADER.to_string(),
         "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>".into(),
         HEADER.replace(CAPULET, EVIL),
     ] {
-        let record = peer.seal(DATA, text.as_bytes());
-        pair.responder.feed(&record, pair.now);
-        pair.responder.drive(pair.now);
+        harness.answer_to(&text);
     }
-    pair.responder.take(usize::MAX);
-    pair.responder.machine.receive_eof();
-    pair.responder.drive(pair.now);
-    pair.responder.take(usize::MAX);
-    pair.responder.drive(pair.now);
+    harness.machine.receive_eof();
+    harness.run();
+    harness.transmit(usize::MAX);
+    harness.run();
+    harness
 }
 
 /// Older servers rely on it.
 #[test]
 fn a_server_asks_to_be_its_own_domain() {
-    let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
-    hear(&mut side, &mut peer, &answer());
-    let said = hear(&mut side, &mut peer, MECHANISMS);
+    let mut harness = secured_initiator(TLS13, Proofs::External);
+    harness.answer_to(&answer());
+    let said = harness.answer_to(MECHANISMS);
     // capulet.example
     assert!(said.ends_with(">Y2FwdWxldC5leGFtcGxl</auth>"), "{said}");
 }
@@ -242,21 +226,14 @@ fn rfc6120_6_3_8_4_the_authzid_is_the_domain_or_nothing() {
         ("anVsaWV0QGNhcHVsZXQuZXhhbXBsZQ==", false), // juliet@capulet.example
     ] {
         let proofs = (Proofs::External, Proofs::Both);
-        let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
-        let mut peer = secured(&mut pair);
-        let now = pair.now;
+        let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
+        let mut harness = secured(pair);
         let auth = format!(
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>{authzid}</auth>"
         );
         let mut answer = String::new();
         for text in [HEADER, &auth] {
-            let record = peer.seal(DATA, text.as_bytes());
-            pair.responder.feed(&record, now);
-            pair.responder.drive(now);
-            let bytes = pair.responder.take(usize::MAX);
-            for (_, text) in peer.open(&bytes) {
-                answer.push_str(&String::from_utf8_lossy(&text));
-            }
+            answer += &harness.answer_to(text);
         }
         assert!(answer.contains("<mechanism>EXTERNAL</mechanism>"));
         assert_eq!(answer.contains("<success"), accepted, "{authzid}: {answer}");
@@ -266,21 +243,17 @@ fn rfc6120_6_3_8_4_the_authzid_is_the_domain_or_nothing() {
 
 /// Whether EXTERNAL was offered behind TLS.
 fn offers_external(pair: &Pair) -> bool {
-    let features = pair
-        .initiator
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            EventBuf::Features(features) => Some(features.as_str()),
-            _ => None,
-        });
+    let features = pair.events.iter().filter_map(|event| match event {
+        EventBuf::Features(features) => Some(features.as_str()),
+        _ => None,
+    });
     let offers: Vec<_> = features.collect();
     assert!(offers.len() >= 2, "{offers:?}");
     offers[1].contains("<mechanism>EXTERNAL</mechanism>")
 }
 
-fn assert_refused(pair: &Pair, condition: Condition) {
-    let close = pair.responder.close.as_ref().unwrap();
+fn assert_refused<P>(harness: &Harness<Receiving, P>, condition: Condition) {
+    let close = harness.close.as_ref().unwrap();
     match close.reason() {
         CloseReason::StreamError { error, .. } => assert_eq!(error.condition(), condition),
         other => panic!("{other:?}"),

@@ -1,43 +1,30 @@
-//! An initiating server whose peer says what it likes.
+//! An initiating server whose peer chooses every record.
 
 use rustls::server::WebPkiClientVerifier;
 use xmpp_stream::Initiator;
 use xmpp_stream::stream::Initiating;
 
-use super::world::{
-    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, initiator, provider, roots,
-};
-use crate::harness::bench::handshake;
-use crate::harness::hostile_tls::{DATA, HostileTls};
-use crate::harness::pair::Side;
+use super::world::{CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, provider, roots};
 use crate::harness::pki::Version;
+use crate::harness::{Harness, HostileTls, START};
 
-/// Capulet, behind the handshake with a peer that has Montague's certificate.
-pub fn secured_initiator(version: Version, proofs: Proofs) -> (Side<Initiating>, HostileTls) {
+/// Capulet, after the handshake with a peer that has Montague's certificate.
+pub fn secured_initiator(version: Version, proofs: Proofs) -> Harness<Initiating, HostileTls> {
     let client = Certificate::Good(CAPULET).client(version);
     let config = initiator(CAPULET, MONTAGUE, Some(client), proofs);
-    let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
-    let mut peer = HostileTls::server(asking_for_certificates(version));
+    let mut harness = Harness::new(Initiator::new(config, START), Box::new(|_, _| {}));
+    let peer = HostileTls::server(asking_for_certificates(version));
     let starttls = "<stream:features><starttls \
         xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>";
     let proceed = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
     for text in [&answer(), starttls, proceed] {
-        side.drive(START);
-        side.take(usize::MAX);
-        side.feed(text.as_bytes(), START);
+        harness.run();
+        harness.transmit(usize::MAX);
+        harness.deliver(text.as_bytes());
     }
-    handshake(&mut side, &mut peer, 4096, START);
-    (side, peer)
-}
-
-/// What Capulet says when it is told this.
-pub fn hear(side: &mut Side<Initiating>, peer: &mut HostileTls, text: &str) -> String {
-    let record = peer.seal(DATA, text.as_bytes());
-    side.feed(&record, START);
-    side.drive(START);
-    let opened = peer.open(&side.take(usize::MAX));
-    let said: Vec<u8> = opened.into_iter().flat_map(|(_, text)| text).collect();
-    String::from_utf8(said).unwrap()
+    let mut harness = harness.hostile(peer, 4096);
+    harness.receive();
+    harness
 }
 
 /// What Montague says of SASL.

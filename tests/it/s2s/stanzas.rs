@@ -3,44 +3,43 @@
 
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::event::DialbackAnswer;
-use xmpp_stream::stream::{Condition, Initiating};
+use xmpp_stream::stream::{Condition, Initiating, Receiving};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, SendError};
 
-use super::peer::{MECHANISMS, SUCCESS, answer, hear, secured_initiator};
+use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
 use super::world::{
-    Bare, CAPULET, Certificate, HEADER, MONTAGUE, Proofs, START, capulet_to_montague, host,
-    initiator, responder, secured, secured_by, told,
+    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, capulet_to_montague, host, initiator,
+    opened_responder, responder, secured, secured_over, told,
 };
-use crate::harness::hostile_tls::DATA;
-use crate::harness::pair::Side;
 use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::{Harness, START, Scripted};
 
 /// Montague, with the pair of Capulet verified.
-fn federated() -> Bare {
-    let mut bare = Bare::open();
-    bare.say("<db:result from='capulet.example' to='montague.example'>key</db:result>");
-    let id = bare.side.events.iter().find_map(|event| match event {
+fn federated() -> Harness<Receiving, Scripted> {
+    let mut harness = opened_responder();
+    harness.answer_to("<db:result from='capulet.example' to='montague.example'>key</db:result>");
+    let id = harness.events.iter().find_map(|event| match event {
         EventBuf::Request(request) => Some(request.id()),
         _ => None,
     });
-    let mut session = bare.side.machine.session().unwrap();
+    let mut session = harness.machine.session().unwrap();
     session.answer(id.unwrap(), DialbackAnswer::Valid).unwrap();
-    assert!(bare.said().contains("type='valid'"));
-    bare
+    assert!(harness.receive().contains("type='valid'"));
+    harness
 }
 
-fn error_of<N: Negotiation>(side: &Side<N>) -> Option<Condition> {
-    match side.close.as_ref()?.reason() {
+fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> Option<Condition> {
+    match harness.close.as_ref()?.reason() {
         CloseReason::StreamError { error, .. } => Some(error.condition()),
         other => panic!("{other:?}"),
     }
 }
 
-fn finish<N: Negotiation>(side: &mut Side<N>) {
-    side.machine.receive_eof();
+fn finish<N: Negotiation, P>(harness: &mut Harness<N, P>) {
+    harness.machine.receive_eof();
     for _ in 0..3 {
-        side.drive(START);
-        side.take(usize::MAX);
+        harness.run();
+        harness.transmit(usize::MAX);
     }
 }
 
@@ -78,15 +77,15 @@ fn rfc6120_8_1_2_2_2_stanzas_are_taken_for_verified_pairs_alone() {
         (montague("a b"), Some(ImproperAddressing)),
     ] {
         for name in ["message", "presence", "iq type='get' id='1'"] {
-            let mut bare = federated();
-            let before = told(&bare.side).len();
-            bare.say(&format!("<{name} {addresses}/>"));
-            let delivered = told(&bare.side).len() - before;
+            let mut harness = federated();
+            let before = told(&harness).len();
+            harness.answer_to(&format!("<{name} {addresses}/>"));
+            let delivered = told(&harness).len() - before;
             assert_eq!(delivered, usize::from(refused.is_none()), "{addresses}");
             if refused.is_some() {
-                finish(&mut bare.side);
+                finish(&mut harness);
             }
-            assert_eq!(error_of(&bare.side), refused, "{addresses}");
+            assert_eq!(error_of(&harness), refused, "{addresses}");
         }
     }
 }
@@ -97,11 +96,11 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
     let question = "<db:result from='capulet.example' to='montague.example'>key</db:result>";
     for before in ["", question] {
         for from in [CAPULET, "evil.example"] {
-            let mut bare = Bare::open();
-            bare.say(before);
-            bare.say(&format!("<message from='{from}' to='montague.example'/>"));
-            finish(&mut bare.side);
-            assert_eq!(error_of(&bare.side), Some(Condition::NotAuthorized));
+            let mut harness = opened_responder();
+            harness.answer_to(before);
+            harness.answer_to(&format!("<message from='{from}' to='montague.example'/>"));
+            finish(&mut harness);
+            assert_eq!(error_of(&harness), Some(Condition::NotAuthorized));
         }
     }
 }
@@ -110,19 +109,19 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
 /// rules.
 #[test]
 fn what_comes_behind_the_own_close_is_checked_all_the_same() {
-    let mut bare = federated();
-    bare.side.machine.session().unwrap().close();
-    assert_eq!(bare.said(), "</stream:stream>");
+    let mut harness = federated();
+    harness.machine.session().unwrap().close();
+    assert_eq!(harness.receive(), "</stream:stream>");
     let good = "<message from='capulet.example' to='montague.example'/>";
-    bare.say(good);
-    assert!(told(&bare.side).last().unwrap().starts_with("stanza"));
-    bare.say("<db:result from='evil.example' to='montague.example'>k</db:result>");
-    bare.say(good);
-    let known = told(&bare.side).len();
-    assert!(told(&bare.side).last().unwrap().starts_with("stanza"));
-    bare.say("<message from='evil.example' to='montague.example'/>");
-    bare.say(good);
-    assert_eq!(told(&bare.side).len(), known);
+    harness.answer_to(good);
+    assert!(told(&harness).last().unwrap().starts_with("stanza"));
+    harness.answer_to("<db:result from='evil.example' to='montague.example'>k</db:result>");
+    harness.answer_to(good);
+    let known = told(&harness).len();
+    assert!(told(&harness).last().unwrap().starts_with("stanza"));
+    harness.answer_to("<message from='evil.example' to='montague.example'/>");
+    harness.answer_to(good);
+    assert_eq!(told(&harness).len(), known);
 }
 
 #[test]
@@ -130,8 +129,8 @@ fn rfc6120_4_5_3_stanzas_go_from_the_initiating_server_to_the_receiving_one() {
     for version in [TLS12, TLS13] {
         let proofs = (Proofs::External, Proofs::External);
         let mut pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
-        pair.settle();
-        let mut session = pair.initiator.machine.session().unwrap();
+        pair.exchange();
+        let mut session = pair.machine.session().unwrap();
         let message = |from: &str, to: &str| format!("<message from='{from}' to='{to}'/>");
         for (from, to) in [
             ("evil.example", MONTAGUE),
@@ -147,42 +146,42 @@ fn rfc6120_4_5_3_stanzas_go_from_the_initiating_server_to_the_receiving_one() {
         let good = message("juliet@capulet.example/balcony", MONTAGUE);
         session.send(&good).unwrap();
 
-        let mut session = pair.responder.machine.session().unwrap();
+        let mut session = pair.peer.machine.session().unwrap();
         let back = message(MONTAGUE, CAPULET);
         assert_eq!(session.send(&back), Err(SendError::Addresses));
         session.send("<a xmlns='urn:xmpp:sm:3' h='0'/>").unwrap();
-        pair.settle();
-        assert!(told(&pair.responder).last().unwrap().starts_with("stanza"));
-        assert!(told(&pair.initiator).last().unwrap().starts_with("element"));
+        pair.exchange();
+        assert!(told(&pair.peer).last().unwrap().starts_with("stanza"));
+        assert!(told(&pair).last().unwrap().starts_with("element"));
     }
 }
 
 /// An initiating server that has got this header.
-fn answered(from: &str, to: &str) -> Side<Initiating> {
+fn answered(from: &str, to: &str) -> Harness<Initiating> {
     let config = initiator(CAPULET, MONTAGUE, None, Proofs::Dialback);
-    let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
-    side.drive(START);
-    let said = String::from_utf8(side.take(usize::MAX)).unwrap();
+    let mut harness = Harness::new(Initiator::new(config, START), Box::new(|_, _| {}));
+    harness.run();
+    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
     assert!(said.contains(" from='capulet.example' to='montague.example'"));
     let header = HEADER
         .replace("from='capulet.example'", &format!("from='{from}' id='1'"))
         .replace("to='montague.example'", &format!("to='{to}'"));
-    side.feed(header.as_bytes(), START);
-    side
+    harness.deliver(header.as_bytes());
+    harness
 }
 
 #[test]
 fn rfc6120_4_5_3_a_stanza_from_the_receiving_server_is_refused() {
-    let mut side = answered(MONTAGUE, CAPULET);
+    let mut harness = answered(MONTAGUE, CAPULET);
     let valid = "<db:result from='montague.example' to='capulet.example' type='valid'/>";
     let stanza = "<message from='montague.example' to='capulet.example'/>";
     for text in ["<stream:features/>", valid, stanza] {
-        side.feed(text.as_bytes(), START);
+        harness.deliver(text.as_bytes());
     }
-    assert!(told(&side).contains(&"established".to_string()));
-    assert!(!told(&side).iter().any(|line| line.starts_with("stanza")));
-    finish(&mut side);
-    assert_eq!(error_of(&side), Some(Condition::InvalidFrom));
+    assert!(told(&harness).contains(&"established".to_string()));
+    assert!(!told(&harness).iter().any(|line| line.starts_with("stanza")));
+    finish(&mut harness);
+    assert_eq!(error_of(&harness), Some(Condition::InvalidFrom));
 }
 
 /// Not offered, not accepted, not asked for. What a stream carries in the other
@@ -192,29 +191,21 @@ fn xep0288_order_there_are_no_bidirectional_streams() {
     let bidi = "<bidi xmlns='urn:xmpp:bidi'/>";
     let proofs = (Proofs::Both, Proofs::Both);
     for version in [TLS12, TLS13] {
-        let mut pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
-        let mut peer = secured_by(&mut pair, version);
-        let mut hear = |text: &str| {
-            let side = &mut pair.responder;
-            side.feed(&peer.seal(DATA, text.as_bytes()), START);
-            side.drive(START);
-            let said = peer.open(&side.take(usize::MAX)).into_iter();
-            let said = said.flat_map(|(_, text)| text).collect();
-            String::from_utf8(said).unwrap()
-        };
-        let offer = hear(HEADER);
+        let pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
+        let mut harness = secured_over(pair, version);
+        let offer = harness.answer_to(HEADER);
         assert!(offer.contains("<mechanism>EXTERNAL") && offer.contains(":dialback'"));
         assert!(!offer.contains("bidi"), "{offer}");
-        let refusal = hear(bidi);
+        let refusal = harness.answer_to(bidi);
         assert!(refusal.contains("<unsupported-stanza-type"), "{refusal}");
     }
-    let mut side = answered(MONTAGUE, CAPULET);
-    side.take(usize::MAX);
+    let mut harness = answered(MONTAGUE, CAPULET);
+    harness.transmit(usize::MAX);
     let offer = "<stream:features><bidi xmlns='urn:xmpp:features:bidi'/>\
                  <dialback xmlns='urn:xmpp:features:dialback'/></stream:features>";
-    side.feed(offer.as_bytes(), START);
-    side.drive(START);
-    let said = String::from_utf8(side.take(usize::MAX)).unwrap();
+    harness.deliver(offer.as_bytes());
+    harness.run();
+    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
     assert!(said.starts_with("<db:result "), "{said}");
     assert!(!said.contains("bidi"), "{said}");
 }
@@ -237,11 +228,11 @@ fn rfc6120_4_7_2_4_the_answer_comes_from_and_goes_to_whom_it_should() {
             Some(Condition::ImproperAddressing),
         ),
     ] {
-        let mut side = answered(from, to);
+        let mut harness = answered(from, to);
         if refused.is_some() {
-            finish(&mut side);
+            finish(&mut harness);
         }
-        assert_eq!(error_of(&side), refused, "{from} {to}");
+        assert_eq!(error_of(&harness), refused, "{from} {to}");
     }
 }
 
@@ -252,25 +243,24 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     // Before TLS it may be missing: RFC 6120 asks for it only then.
     let tls = Certificate::Good(MONTAGUE).server(TLS13);
     let config = responder(MONTAGUE, Some(tls), Proofs::Both);
-    let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
-    side.feed(nameless.as_bytes(), START);
-    let said = String::from_utf8(side.take(usize::MAX)).unwrap();
+    let mut harness = Harness::new(Responder::new(config, START), Box::new(|_, _| {}));
+    harness.deliver(nameless.as_bytes());
+    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
     assert!(said.contains("<starttls"));
 
     let proofs = (Proofs::Both, Proofs::Both);
-    let mut pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
-    let mut peer = secured(&mut pair);
-    let record = peer.seal(DATA, nameless.as_bytes());
-    pair.responder.feed(&record, START);
-    finish(&mut pair.responder);
+    let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
+    let mut harness = secured(pair);
+    harness.answer_to(&nameless);
+    finish(&mut harness);
     let refused = Some(Condition::ImproperAddressing);
-    assert_eq!(error_of(&pair.responder), refused);
+    assert_eq!(error_of(&harness), refused);
 
     // Ours, behind SASL.
-    let (mut side, mut peer) = secured_initiator(TLS13, Proofs::External);
-    hear(&mut side, &mut peer, &answer());
-    hear(&mut side, &mut peer, MECHANISMS);
-    let said = hear(&mut side, &mut peer, SUCCESS);
+    let mut harness = secured_initiator(TLS13, Proofs::External);
+    harness.answer_to(&answer());
+    harness.answer_to(MECHANISMS);
+    let said = harness.answer_to(SUCCESS);
     let header = "<stream:stream xmlns='jabber:server' \
         xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' \
         from='capulet.example' to='montague.example' ";
@@ -280,9 +270,9 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
 #[test]
 fn xep0220_2_4_the_answer_names_both_and_offers_dialback() {
     let config = responder(MONTAGUE, None, Proofs::Dialback);
-    let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
-    side.feed(HEADER.as_bytes(), START);
-    let said = String::from_utf8(side.take(usize::MAX)).unwrap();
+    let mut harness = Harness::new(Responder::new(config, START), Box::new(|_, _| {}));
+    harness.deliver(HEADER.as_bytes());
+    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
     for part in [
         " from='montague.example' to='capulet.example' id='",
         "xmlns:db='jabber:server:dialback'",
@@ -302,9 +292,9 @@ fn xep0220_id_each_stream_has_an_id_of_its_own() {
             .single_host(host(MONTAGUE, None, Proofs::Dialback))
             .dialback()
             .dangerous_plaintext();
-        let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
-        side.feed(HEADER.as_bytes(), START);
-        let said = String::from_utf8(side.take(usize::MAX)).unwrap();
+        let mut harness = Harness::new(Responder::new(config, START), Box::new(|_, _| {}));
+        harness.deliver(HEADER.as_bytes());
+        let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
         let id = said.split(" id='").nth(1).unwrap();
         let id = id.split('\'').next().unwrap().to_string();
         assert_eq!(id.len(), 32, "128 bits");

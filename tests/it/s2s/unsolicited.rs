@@ -9,18 +9,20 @@ use xmpp_stream::reset::Side as Author;
 use xmpp_stream::stream::{Condition, Initiating};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, SendError};
 
-use super::world::{Bare, CAPULET, HEADER, MONTAGUE, Proofs, START, initiator, jid, secret, told};
-use crate::harness::pair::{FIXED, Side};
-use crate::harness::rng::Rng;
+use super::world::{
+    CAPULET, HEADER, MONTAGUE, Proofs, initiator, jid, opened_responder, secret, told,
+};
+use crate::harness::configs::FIXED;
+use crate::harness::{Harness, Rng, START};
 
 /// The stream error a machine has ended its stream with.
-pub fn error_of<N: Negotiation>(side: &mut Side<N>) -> Condition {
-    side.machine.receive_eof();
+pub fn error_of<N: Negotiation, P>(harness: &mut Harness<N, P>) -> Condition {
+    harness.machine.receive_eof();
     for _ in 0..3 {
-        side.drive(START);
-        side.take(usize::MAX);
+        harness.run();
+        harness.transmit(usize::MAX);
     }
-    match side.close.as_ref().map(|close| close.reason().clone()) {
+    match harness.close.as_ref().map(|close| close.reason().clone()) {
         Some(CloseReason::StreamError {
             by: Author::Us,
             error,
@@ -46,43 +48,43 @@ fn a_receiving_server_believes_no_answer_whoever_it_names() {
                 format!("<db:verify {addresses} id='1' type='invalid'/>"),
                 format!("<d:result xmlns:d='jabber:server:dialback' {addresses} type='valid'/>"),
             ] {
-                let mut bare = Bare::open();
-                bare.say(before);
-                bare.say(&answer);
-                let told = told(&bare.side);
+                let mut harness = opened_responder();
+                harness.answer_to(before);
+                harness.answer_to(&answer);
+                let told = told(&harness);
                 assert!(
                     !told.iter().any(|line| line.starts_with("pair")),
                     "{answer}"
                 );
-                assert_eq!(error_of(&mut bare.side), Condition::InvalidFrom, "{answer}");
+                assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
             }
         }
     }
 }
 
 /// An initiating server without TLS that is fed by hand.
-pub fn sender(config: Arc<InitiatorConfig>) -> (Side<Initiating>, String) {
-    let mut side = Side::new(Initiator::new(config, START), Box::new(|_, _| {}));
-    side.drive(START);
-    side.take(usize::MAX);
+pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<Initiating>, String) {
+    let mut harness = Harness::new(Initiator::new(config, START), Box::new(|_, _| {}));
+    harness.run();
+    harness.transmit(usize::MAX);
     let header = "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
         xmlns:stream='http://etherx.jabber.org/streams' from='montague.example' \
         to='capulet.example' id='D60000229F' version='1.0'>";
-    side.feed(header.as_bytes(), START);
-    side.feed(b"<stream:features/>", START);
-    side.drive(START);
-    let said = String::from_utf8(side.take(usize::MAX)).unwrap();
-    (side, said)
+    harness.deliver(header.as_bytes());
+    harness.deliver(b"<stream:features/>");
+    harness.run();
+    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+    (harness, said)
 }
 
-pub fn asking() -> Side<Initiating> {
-    let (side, said) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
+pub fn asking() -> Harness<Initiating> {
+    let (harness, said) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
     let key = secret(CAPULET).key(&jid(MONTAGUE), &jid(CAPULET), "D60000229F");
     assert_eq!(
         said,
         format!("<db:result {PAIR}>{}</db:result>", key.as_str())
     );
-    side
+    harness
 }
 
 #[test]
@@ -94,18 +96,18 @@ fn an_initiating_server_believes_only_the_answer_to_its_question() {
         "<db:result from='evil.example' to='capulet.example' type='valid'/>".into(),
         format!("<db:verify {SWAPPED} id='D60000229F' type='valid'/>"),
     ] {
-        let mut side = asking();
-        side.feed(answer.as_bytes(), START);
-        assert_eq!(told(&side), Vec::<String>::new(), "{answer}");
-        assert_eq!(error_of(&mut side), Condition::InvalidFrom, "{answer}");
+        let mut harness = asking();
+        harness.deliver(answer.as_bytes());
+        assert_eq!(told(&harness), Vec::<String>::new(), "{answer}");
+        assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
     }
     // Nor twice over.
-    let mut side = asking();
+    let mut harness = asking();
     let valid = format!("<db:result {SWAPPED} type='valid'/>");
-    side.feed(valid.as_bytes(), START);
-    assert!(told(&side).contains(&"established".to_string()));
-    side.feed(valid.as_bytes(), START);
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    harness.deliver(valid.as_bytes());
+    assert!(told(&harness).contains(&"established".to_string()));
+    harness.deliver(valid.as_bytes());
+    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
 }
 
 /// The key has not been sent yet: nothing was asked.
@@ -116,18 +118,18 @@ fn an_answer_before_the_application_has_made_the_key_is_refused() {
         .dialback_keys_by_application()
         .build()
         .unwrap();
-    let (mut side, said) = sender(config);
+    let (mut harness, said) = sender(config);
     assert_eq!(said, "");
     let valid = format!("<db:result {SWAPPED} type='valid'/>");
-    side.feed(valid.as_bytes(), START);
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    harness.deliver(valid.as_bytes());
+    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
 }
 
 #[test]
 fn a_verdict_on_a_key_is_believed_once_and_only_if_it_was_asked_for() {
     let key = DialbackKey::new("key").unwrap();
-    let verify = |side: &mut Side<Initiating>| {
-        let mut session = side.machine.session().unwrap();
+    let verify = |harness: &mut Harness<Initiating>| {
+        let mut session = harness.machine.session().unwrap();
         let (own, theirs) = (jid(CAPULET), jid(MONTAGUE));
         session.verify(&own, &theirs, "417GAF25", &key).unwrap();
     };
@@ -136,23 +138,26 @@ fn a_verdict_on_a_key_is_believed_once_and_only_if_it_was_asked_for() {
         format!("<db:verify {PAIR} id='417GAF25' type='valid'/>"),
         "<db:verify from='evil.example' to='capulet.example' id='417GAF25' type='valid'/>".into(),
     ] {
-        let mut side = asking();
-        verify(&mut side);
-        side.feed(answer.as_bytes(), START);
-        assert_eq!(told(&side), Vec::<String>::new());
-        assert_eq!(error_of(&mut side), Condition::InvalidFrom, "{answer}");
+        let mut harness = asking();
+        verify(&mut harness);
+        harness.deliver(answer.as_bytes());
+        assert_eq!(told(&harness), Vec::<String>::new());
+        assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
     }
-    let mut side = asking();
-    verify(&mut side);
+    let mut harness = asking();
+    verify(&mut harness);
     let valid = format!("<db:verify {SWAPPED} id='417GAF25' type='valid'/>");
-    side.feed(valid.as_bytes(), START);
-    assert_eq!(told(&side), ["key capulet.example montague.example valid"]);
+    harness.deliver(valid.as_bytes());
+    assert_eq!(
+        told(&harness),
+        ["key capulet.example montague.example valid"]
+    );
     // No pair follows from it.
     let stanza = format!("<message {PAIR}/>");
-    let mut session = side.machine.session().unwrap();
+    let mut session = harness.machine.session().unwrap();
     assert_eq!(session.send(&stanza), Err(SendError::Addresses));
-    side.feed(valid.as_bytes(), START);
-    assert_eq!(error_of(&mut side), Condition::InvalidFrom);
+    harness.deliver(valid.as_bytes());
+    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
 }
 
 /// Without XEP-0288 questions come on a connection of the peer's own.
@@ -162,10 +167,10 @@ fn questions_to_an_initiating_server_are_refused() {
         format!("<db:result {SWAPPED}>key</db:result>"),
         format!("<db:verify {SWAPPED} id='1'>key</db:verify>"),
     ] {
-        let mut side = asking();
-        side.feed(question.as_bytes(), START);
+        let mut harness = asking();
+        harness.deliver(question.as_bytes());
         let condition = Condition::UnsupportedStanzaType;
-        assert_eq!(error_of(&mut side), condition, "{question}");
+        assert_eq!(error_of(&mut harness), condition, "{question}");
     }
 }
 
@@ -173,9 +178,9 @@ fn questions_to_an_initiating_server_are_refused() {
 /// for the machine.
 #[test]
 fn the_application_cannot_write_dialback_by_hand() {
-    let mut bare = Bare::open();
-    bare.say(&format!("<db:result {PAIR}>key</db:result>"));
-    let mut session = bare.side.machine.session().unwrap();
+    let mut harness = opened_responder();
+    harness.answer_to(&format!("<db:result {PAIR}>key</db:result>"));
+    let mut session = harness.machine.session().unwrap();
     for forged in [
         format!("<db:result {SWAPPED} type='valid'/>"),
         format!("<x:verify xmlns:x='jabber:server:dialback' {SWAPPED} id='1' type='valid'/>"),
@@ -183,7 +188,7 @@ fn the_application_cannot_write_dialback_by_hand() {
         let refused = session.send(&forged);
         assert_eq!(refused, Err(SendError::Reserved), "{forged}");
     }
-    assert_eq!(bare.said(), "");
+    assert_eq!(harness.receive(), "");
 }
 
 /// In whatever order a stranger says what streams are made of: without an
@@ -219,13 +224,13 @@ fn whatever_a_stranger_says_nothing_is_verified_by_it() {
     }
     let mut closed = 0;
     for _ in 0..5_000 {
-        let mut bare = Bare::open();
+        let mut harness = opened_responder();
         for _ in 0..6 {
             let fragment = &fragments[rng.below(fragments.len())];
-            bare.say(fragment);
+            harness.answer_to(fragment);
         }
-        closed += usize::from(bare.said().is_empty() && bare.side.machine.session().is_none());
-        for line in told(&bare.side) {
+        closed += usize::from(harness.receive().is_empty() && harness.machine.session().is_none());
+        for line in told(&harness) {
             let kind = line.split(' ').next().unwrap();
             assert!(matches!(kind, "request" | "stream-error"), "{line}");
         }
@@ -259,8 +264,8 @@ fn what_dialback_cannot_mean_is_refused() {
             BadFormat,
         ),
     ] {
-        let mut bare = Bare::open();
-        bare.say(element);
-        assert_eq!(error_of(&mut bare.side), condition, "{element}");
+        let mut harness = opened_responder();
+        harness.answer_to(element);
+        assert_eq!(error_of(&mut harness), condition, "{element}");
     }
 }

@@ -12,15 +12,14 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, S
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::dialback::DialbackSecret;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::time::Instant;
+use xmpp_stream::stream::Receiving;
 use xmpp_stream::tls::identity::Trust;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{EventBuf, Initiator, Negotiation, Responder};
 
-use crate::harness::bench::handshake;
-use crate::harness::hostile_tls::HostileTls;
-use crate::harness::pair::{FIXED, Pair, Side, tell};
+use crate::harness::configs::FIXED;
 use crate::harness::pki::{Crypto, TLS13, Version, name};
+use crate::harness::{Harness, HostileTls, Pair, START, Scripted, line};
 
 /// The initiating server's domain.
 pub const CAPULET: &str = "capulet.example";
@@ -181,15 +180,13 @@ pub fn responder(domain: &str, tls: Option<ServerTls>, proofs: Proofs) -> Arc<Re
     }
 }
 
-pub const START: Instant = Instant::from_millis(0);
-
 /// A stream between the two, of which the applications do nothing.
 pub fn pair(initiator: Arc<InitiatorConfig>, responder: Arc<ResponderConfig>) -> Pair {
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(initiator, START),
         Responder::new(responder, START),
     );
-    pair.responder.app = Box::new(|_, _| {});
+    pair.peer.app = Box::new(|_, _| {});
     pair
 }
 
@@ -214,40 +211,39 @@ pub fn capulet_to_montague(
     )
 }
 
-/// The responder of the pair and a peer that has Capulet's certificate, has
-/// completed the handshake, and says what it likes from then on.
-pub fn secured(pair: &mut Pair) -> HostileTls {
-    secured_by(pair, TLS13)
+/// The responder of the pair, and a peer that has Capulet's certificate and has
+/// completed the handshake.
+pub fn secured(pair: Pair) -> Harness<Receiving, HostileTls> {
+    secured_over(pair, TLS13)
 }
 
-pub fn secured_by(pair: &mut Pair, version: Version) -> HostileTls {
-    secured_behind(pair, version, HEADER)
+pub fn secured_over(pair: Pair, version: Version) -> Harness<Receiving, HostileTls> {
+    secured_after(pair, version, HEADER)
 }
 
 /// The same, with this header before TLS.
-pub fn secured_behind(pair: &mut Pair, version: Version, header: &str) -> HostileTls {
+pub fn secured_after(pair: Pair, version: Version, header: &str) -> Harness<Receiving, HostileTls> {
     let mut config = Certificate::Good(CAPULET).client_config(version);
-    let deferred = Arc::new(Believes(provider()));
-    config.dangerous().set_certificate_verifier(deferred);
-    let mut peer = HostileTls::client(config, name(MONTAGUE));
-    let side = &mut pair.responder;
+    let verifier = Arc::new(AcceptAny(provider()));
+    config.dangerous().set_certificate_verifier(verifier);
+    let mut responder = pair.peer;
     for text in [
         header,
         "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
     ] {
-        side.feed(text.as_bytes(), pair.now);
-        side.drive(pair.now);
-        side.take(usize::MAX);
+        responder.deliver(text.as_bytes());
+        responder.transmit(usize::MAX);
     }
-    handshake(side, &mut peer, 4096, pair.now);
-    peer
+    let mut harness = responder.hostile(HostileTls::client(config, name(MONTAGUE)), 4096);
+    harness.receive();
+    harness
 }
 
 /// Accepts any server.
 #[derive(Debug)]
-struct Believes(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Believes {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -283,8 +279,9 @@ impl ServerCertVerifier for Believes {
 }
 
 /// What was told, without what is the same everywhere.
-pub fn told<N: Negotiation>(side: &Side<N>) -> Vec<String> {
-    side.events
+pub fn told<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
+    harness
+        .events
         .iter()
         .map(|event| match event {
             EventBuf::PairVerified(pair) => {
@@ -297,44 +294,26 @@ pub fn told<N: Negotiation>(side: &Side<N>) -> Vec<String> {
                 let (from, to) = (verdict.from(), verdict.to());
                 format!("key {from} {to} {}", verdict.verdict())
             }
-            other => tell(other),
+            other => line(other),
         })
         .filter(|line| !line.starts_with("stream-opened") && line != "features")
         .map(|line| line.split(" Tls").next().unwrap().to_string())
         .collect()
 }
 
-/// A responder without TLS that is fed by hand, and what it says.
-pub struct Bare {
-    pub side: Side<xmpp_stream::stream::Receiving>,
-}
-
 pub const HEADER: &str = "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
     xmlns:stream='http://etherx.jabber.org/streams' from='capulet.example' \
     to='montague.example' version='1.0'>";
 
-impl Bare {
-    /// Montague, after the header and features.
-    pub fn open() -> Self {
-        Self::with(responder(MONTAGUE, None, Proofs::Dialback))
-    }
+/// Montague without TLS, after the header and features.
+pub fn opened_responder() -> Harness<Receiving, Scripted> {
+    opened_responder_with(responder(MONTAGUE, None, Proofs::Dialback))
+}
 
-    pub fn with(config: Arc<ResponderConfig>) -> Self {
-        let mut side = Side::new(Responder::new(config, START), Box::new(|_, _| {}));
-        side.feed(HEADER.as_bytes(), START);
-        let mut bare = Self { side };
-        let said = bare.said();
-        assert!(said.contains("<stream:features>"), "{said}");
-        bare
-    }
-
-    pub fn say(&mut self, text: &str) -> String {
-        self.side.feed(text.as_bytes(), START);
-        self.said()
-    }
-
-    pub fn said(&mut self) -> String {
-        self.side.drive(START);
-        String::from_utf8(self.side.take(usize::MAX)).unwrap()
-    }
+pub fn opened_responder_with(config: Arc<ResponderConfig>) -> Harness<Receiving, Scripted> {
+    let responder = Responder::new(config, START);
+    let mut harness = Harness::scripted(responder, Box::new(|_, _| {}));
+    let answer = harness.answer_to(HEADER);
+    assert!(answer.contains("<stream:features>"), "{answer}");
+    harness
 }

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use rustls::ProtocolVersion;
 use rustls::client::Resumption as Store;
 use rustls::crypto::ring::Ticketer;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
@@ -13,8 +12,9 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, HandshakeKind, ServerTls};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Responder};
 
-use crate::harness::bench::{START, TlsPair, V12, V13, alice, answer, host};
-use crate::harness::pair::{FIXED, Pair};
+use crate::harness::configs::{FIXED, alice, anonymous_host, decide_anonymous};
+use crate::harness::pki::{TLS12, TLS13, Version};
+use crate::harness::{Pair, START, TlsPair};
 
 fn store() -> Store {
     Store::in_memory_sessions(16)
@@ -48,7 +48,7 @@ impl Life {
             .build()
             .unwrap();
         let server = ResponderConfig::server(&FIXED)
-            .single_host(host(None, None))
+            .single_host(anonymous_host(None, None))
             .direct_tls(ServerTls::new(Arc::new(tls.server.clone())).tickets(true));
         Self {
             config,
@@ -67,14 +67,14 @@ impl Life {
     }
 
     fn connect(&mut self) -> (HandshakeKind, Pair) {
-        let mut pair = Pair::new(
+        let mut pair = Pair::connect(
             Initiator::new(self.config.clone(), self.now),
             Responder::new(self.server.clone(), self.now),
         );
-        pair.responder.app = Box::new(|machine, _| answer(machine, None));
+        pair.peer.app = Box::new(|machine, _| decide_anonymous(machine));
         pair.now = self.now;
-        pair.settle();
-        assert!(pair.initiator.machine.session().is_some());
+        pair.exchange();
+        assert!(pair.machine.session().is_some());
         assert_eq!(
             self.planner.next(self.now, Outcome::Established),
             Plan::Stay
@@ -85,24 +85,19 @@ impl Life {
     fn end(&mut self, mut pair: Pair, end: End) {
         match end {
             End::Loss => {
-                pair.initiator.machine.transport_failed();
-                pair.responder.machine.transport_failed();
+                pair.machine.transport_failed();
+                pair.peer.machine.transport_failed();
             }
-            End::ResetByUs => pair
-                .initiator
-                .machine
-                .session()
-                .unwrap()
-                .reset(Cause::KeyRefresh),
+            End::ResetByUs => pair.machine.session().unwrap().reset(Cause::KeyRefresh),
             End::ResetByPeer => pair
-                .responder
+                .peer
                 .machine
                 .session()
                 .unwrap()
                 .reset(Cause::KeyRefresh),
         }
         pair.finish();
-        let close = pair.initiator.close.expect("closed");
+        let close = pair.close.expect("closed");
         let ended = match close.reason() {
             CloseReason::Reset { by, cause } => {
                 assert_eq!(*by == Side::Us, end == End::ResetByUs);
@@ -138,13 +133,13 @@ fn kind(pair: &Pair) -> HandshakeKind {
         });
         kinds.next().unwrap()
     };
-    let kind = kinds(&pair.initiator.events);
-    assert_eq!(kind, kinds(&pair.responder.events));
+    let kind = kinds(&pair.events);
+    assert_eq!(kind, kinds(&pair.peer.events));
     kind
 }
 
-fn each(check: &dyn Fn(&TlsPair, ProtocolVersion)) {
-    for version in [V12, V13] {
+fn each(check: &dyn Fn(&TlsPair, Version)) {
+    for version in [TLS12, TLS13] {
         for stateless in [false, true] {
             let mut tls = TlsPair::new(version);
             if stateless {
@@ -212,7 +207,7 @@ fn rfc6120_4_9_3_16_failed_attempts_do_not_bring_old_sessions_back() {
 #[test]
 fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
     for end in [End::Loss, End::ResetByUs] {
-        let mut tls = TlsPair::new(V13);
+        let mut tls = TlsPair::new(TLS13);
         tls.server.send_tls13_tickets = 4;
         let mut life = Life::new(&tls);
         let planned = match end {
@@ -225,8 +220,8 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
         let (mut old, tickets) = late_tickets(&life);
         assert_eq!(life.planner.next(START, Outcome::Established), Plan::Stay);
         life.plan(planned, START);
-        old.feed(&tickets, START);
-        old.drive(START);
+        old.deliver(&tickets);
+        old.run();
         let (first, pair) = life.connect();
         life.end(pair, End::Loss);
         let (second, _) = life.connect();
@@ -238,25 +233,23 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
     }
 }
 
-type Client = crate::harness::pair::Side<xmpp_stream::stream::Initiating>;
-
 /// A connection whose handshake is complete, and the server's tickets, which
 /// have not arrived yet.
-fn late_tickets(life: &Life) -> (Client, Vec<u8>) {
-    let mut pair = Pair::new(
+fn late_tickets(life: &Life) -> (Pair, Vec<u8>) {
+    let mut pair = Pair::connect(
         Initiator::new(life.config.clone(), life.now),
         Responder::new(life.server.clone(), life.now),
     );
     for _ in 0..10 {
-        pair.initiator.drive(START);
-        let there = pair.initiator.take(usize::MAX);
-        pair.responder.feed(&there, START);
-        pair.responder.drive(START);
-        let back = pair.responder.take(usize::MAX);
-        if pair.initiator.machine.tls().is_some() {
-            return (pair.initiator, back);
+        pair.run();
+        let there = pair.transmit(usize::MAX);
+        pair.peer.deliver(&there);
+        pair.peer.run();
+        let back = pair.peer.transmit(usize::MAX);
+        if pair.machine.tls().is_some() {
+            return (pair, back);
         }
-        pair.initiator.feed(&back, START);
+        pair.deliver(&back);
     }
     panic!("no handshake");
 }

@@ -14,16 +14,13 @@ use xmpp_stream::{
 };
 
 use super::wire::RESET;
-use crate::harness::bench::{
-    START, Subject, TlsPair, V12, V13, alice, answer, host_using, supported,
-};
-use crate::harness::honest::Honest;
-use crate::harness::pair::FIXED;
-use crate::harness::pki::{Crypto, Setup};
+use crate::harness::configs::{FIXED, alice, anonymous_host_using, decide_anonymous};
+use crate::harness::pki::{Crypto, Setup, TLS12, TLS13};
+use crate::harness::{Harness, Role, START, Scripted, TlsPair};
 
 /// AES-GCM of TLS 1.2, good for 100 records: Finished is the first of them.
 fn limited() -> TlsPair {
-    let mut setup = Setup::new(Crypto::Ring, supported(V12)).suites("AES_128_GCM");
+    let mut setup = Setup::new(Crypto::Ring, TLS12).suites("AES_128_GCM");
     for suite in &mut setup.provider.cipher_suites {
         let SupportedCipherSuite::Tls12(of) = *suite else {
             continue;
@@ -52,7 +49,7 @@ fn policy() -> UsagePolicy {
 }
 
 /// A machine that meters, in either role.
-trait Metered: Subject {
+trait Metered: Role {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Connection<Self>;
 }
 
@@ -72,7 +69,7 @@ impl Metered for Initiating {
 impl Metered for Receiving {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Responder {
         let config = ResponderConfig::server(&FIXED)
-            .single_host(host_using(policy))
+            .single_host(anonymous_host_using(policy))
             .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
         Responder::new(config, START)
     }
@@ -106,19 +103,17 @@ fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
     }
 }
 
-fn expect_reset<N: Metered>(stream: &mut Honest<N>, sent: usize) {
+fn expect_reset<N: Metered>(stream: &mut Harness<N, Scripted>, sent: usize) {
     // Everything that was sent, in order, then the error and the closing tag.
     let mut expected: Vec<_> = (0..sent).map(|n| format!("<message id='{n}'/>")).collect();
     expected.push(RESET.into());
     let expected = expected.concat();
-    let text = String::from_utf8(stream.text.clone()).unwrap();
+    let text = stream.receive();
     assert!(text.ends_with(&expected), "{text}");
-    stream.say("</stream:stream>");
-    let io = stream.peer.honest().process_new_packets().unwrap();
-    assert!(io.peer_has_closed(), "no close_notify");
-    stream.peer.honest().send_close_notify();
-    stream.drain();
-    let close = stream.side.close.clone().expect("closed");
+    stream.send("</stream:stream>");
+    assert!(stream.received_close_notify());
+    stream.close_notify();
+    let close = stream.close.clone().expect("closed");
     let by_us = CloseReason::Reset {
         by: Side::Us,
         cause: Some(Cause::SequenceLimit),
@@ -131,51 +126,51 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
     fn both<N: Metered>() {
         for habit in [Habit::Steady, Habit::Flood, Habit::Late] {
             let tls = limited();
-            let mut stream = Honest::<N>::new(N::metered(&tls, policy()), &tls, 4096);
-            stream.text.clear();
+            let mut stream =
+                Harness::<N, Scripted>::established(N::metered(&tls, policy()), &tls, 4096);
+            stream.receive();
             let mut sent = 0;
             match habit {
                 Habit::Steady => {
-                    while let Some(mut session) = stream.side.machine.session() {
+                    while let Some(mut session) = stream.machine.session() {
                         session.send(&format!("<message id='{sent}'/>")).unwrap();
                         sent += 1;
-                        stream.drain();
+                        stream.exchange();
                         assert!(sent < 200, "no reset");
                     }
                     assert!((60..80).contains(&sent), "{sent}");
                 }
                 Habit::Flood => {
-                    flood(&mut stream.side.machine, &mut sent);
-                    stream.drain();
+                    flood(&mut stream.machine, &mut sent);
+                    stream.exchange();
                     assert!((70..84).contains(&sent), "{sent}");
                 }
                 Habit::Late => {
                     let count = std::rc::Rc::new(std::cell::Cell::new(0));
                     let counter = count.clone();
-                    stream.side.app = Box::new(move |machine, event| {
-                        answer(machine, None);
+                    stream.app = Box::new(move |machine, event| {
+                        decide_anonymous(machine);
                         if matches!(event, EventBuf::ResetAdvised(Cause::SequenceLimit)) {
                             let mut sent = counter.get();
                             flood(machine, &mut sent);
                             counter.set(sent);
                         }
                     });
-                    while let Some(mut session) = stream.side.machine.session() {
+                    while let Some(mut session) = stream.machine.session() {
                         session
                             .send(&format!("<message id='{}'/>", count.get()))
                             .unwrap();
                         count.set(count.get() + 1);
-                        stream.drain();
+                        stream.exchange();
                     }
                     sent = count.get();
                     assert!((70..84).contains(&sent), "{sent}");
                 }
             }
-            crate::harness::naming(&format!("{}, {habit:?}", N::ROLE), || {
+            crate::harness::naming(&format!("{}, {habit:?}", N::NAME), || {
                 assert!(
                     stream
-                        .side
-                        .told()
+                        .event_lines()
                         .contains(&"reset-advised sequence-limit".into())
                 );
                 expect_reset(&mut stream, sent);
@@ -191,16 +186,17 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
 fn rfc6120_5_3_5_1_the_reset_comes_before_the_receiving_keys_are_used_up() {
     fn both<N: Metered>() {
         let tls = limited();
-        let mut stream = Honest::<N>::new(N::metered(&tls, policy()), &tls, 4096);
-        stream.text.clear();
+        let mut stream =
+            Harness::<N, Scripted>::established(N::metered(&tls, policy()), &tls, 4096);
+        stream.receive();
         let mut said = 0;
-        while stream.side.machine.session().is_some() {
-            stream.say(&format!("<message id='{said}'/>"));
+        while stream.machine.session().is_some() {
+            stream.send(&format!("<message id='{said}'/>"));
             said += 1;
             assert!(said < 100, "no reset");
         }
         assert!((60..80).contains(&said), "{said}");
-        let stanzas = stream.side.told();
+        let stanzas = stream.event_lines();
         let stanzas = stanzas
             .iter()
             .filter(|told| told.starts_with("stanza"))
@@ -221,20 +217,20 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
         let mut policy = policy();
         policy.reserve_records = 200;
         let machine = N::metered(&tls, policy);
-        let mut stream = Honest::<N>::unspoken(machine, &tls, 4096);
-        stream.side.app = Box::new(|machine, event| {
-            answer(machine, None);
+        let mut stream = Harness::<N, Scripted>::over_tls(machine, &tls, 4096);
+        stream.app = Box::new(|machine, event| {
+            decide_anonymous(machine);
             if matches!(event, EventBuf::Established(_)) {
                 let sent = machine.session().unwrap().send("<iq/>");
                 assert_eq!(sent, Err(SendError::Full { free: 0 }));
             }
         });
-        stream.drain();
+        stream.exchange();
         for say in N::login() {
-            let crate::harness::scenes::Say::Text(text) = say else {
+            let crate::harness::scenarios::WireItem::Text(text) = say else {
                 unreachable!()
             };
-            stream.say(&text);
+            stream.send(&text);
         }
         expect_reset(&mut stream, 0);
     }
@@ -246,17 +242,17 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
 #[test]
 fn rfc8446_5_5_keys_that_change_by_themselves_need_no_reset() {
     fn both<N: Metered>() {
-        let tls = TlsPair::new(V13).without_tickets();
-        let mut stream = Honest::<N>::new(N::metered(&tls, policy()), &tls, 4096);
+        let tls = TlsPair::new(TLS13).without_tickets();
+        let mut stream =
+            Harness::<N, Scripted>::established(N::metered(&tls, policy()), &tls, 4096);
         for n in 0..300 {
-            let mut session = stream.side.machine.session().expect("still established");
+            let mut session = stream.machine.session().expect("still established");
             session.send(&format!("<message id='{n}'/>")).unwrap();
-            stream.drain();
+            stream.exchange();
         }
         assert!(
             !stream
-                .side
-                .told()
+                .event_lines()
                 .iter()
                 .any(|told| told.starts_with("reset-advised"))
         );

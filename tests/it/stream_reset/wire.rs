@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use rustls::ProtocolVersion;
 use xmpp_stream::reset::{Cause, Side};
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{CloseReason, Manner};
 
-use crate::harness::bench::{Carrier, Rig, START, Subject, TlsPair, V12, V13, answer};
+use crate::harness::configs::decide_anonymous;
 use crate::harness::hostile_tls::{ALERT, CLOSE_NOTIFY, DATA};
-use crate::harness::pair::{App, Side as Machine};
-use crate::harness::scenes::{FOOTER, Say, message, text};
+use crate::harness::pki::{TLS12, TLS13, Version};
+use crate::harness::scenarios::{FOOTER, WireItem, message, text};
+use crate::harness::{App, Carrier, Harness, HostileTls, Role, TlsPair};
 
 pub const RESET: &str = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
     </stream:error></stream:stream>";
@@ -24,14 +24,14 @@ const CAUSES: [Cause; 6] = [
     Cause::Other,
 ];
 
-fn rig<N: Subject>(version: ProtocolVersion) -> Rig<N> {
-    Rig::established(&TlsPair::new(version).without_tickets(), version)
+fn harness<N: Role>(version: Version) -> Harness<N, HostileTls> {
+    Harness::<N, HostileTls>::established(&TlsPair::new(version).without_tickets(), version)
 }
 
-fn say<N: Subject>(rig: &mut Rig<N>, says: &Say) {
-    let bytes = rig.seal(says);
-    rig.side.feed(&bytes, rig.now);
-    rig.side.drive(rig.now);
+fn say<N: Role>(harness: &mut Harness<N, HostileTls>, input: &WireItem) {
+    let bytes = harness.peer.seal_item(input);
+    harness.deliver(&bytes);
+    harness.run();
 }
 
 fn notify() -> (u8, Vec<u8>) {
@@ -42,30 +42,33 @@ fn data(text: &str) -> (u8, Vec<u8>) {
     (DATA, text.as_bytes().to_vec())
 }
 
-fn reset<N: Subject>(rig: &mut Rig<N>, cause: Cause) {
-    let mut session = rig.side.machine.session().unwrap();
+fn reset<N: Role>(harness: &mut Harness<N, HostileTls>, cause: Cause) {
+    let mut session = harness.machine.session().unwrap();
     session.send(&message(5)).unwrap();
     session.reset(cause);
-    rig.side.drive(rig.now);
+    harness.run();
     // What was sent before, then error and closing tag in one unit.
-    assert_eq!(rig.read_out(), [data(&message(5)), data(RESET)]);
-    assert!(rig.side.machine.session().is_none());
+    assert_eq!(harness.receive_records(), [data(&message(5)), data(RESET)]);
+    assert!(harness.machine.session().is_none());
 }
 
 #[test]
 fn rfc6120_4_9_3_16_error_tag_answer_close_notify_and_tcp_follow_in_this_order() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             for cause in CAUSES {
-                let mut rig = rig::<N>(version);
-                reset(&mut rig, cause);
+                let mut harness = harness::<N>(version);
+                reset(&mut harness, cause);
                 // Nothing more until the peer has closed its direction.
-                say(&mut rig, &text(FOOTER));
-                assert_eq!(rig.read_out(), [notify()]);
-                rig.side.drive(rig.now);
-                assert!(rig.side.close.is_none());
-                say(&mut rig, &Say::Record(ALERT, CLOSE_NOTIFY.to_vec()));
-                let close = rig.side.close.clone().expect("closed");
+                say(&mut harness, &text(FOOTER));
+                assert_eq!(harness.receive_records(), [notify()]);
+                harness.run();
+                assert!(harness.close.is_none());
+                say(
+                    &mut harness,
+                    &WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec()),
+                );
+                let close = harness.close.clone().expect("closed");
                 assert_eq!(close.manner(), Manner::Graceful);
                 assert!(!close.truncated());
                 let expected = CloseReason::Reset {
@@ -82,22 +85,27 @@ fn rfc6120_4_9_3_16_error_tag_answer_close_notify_and_tcp_follow_in_this_order()
 
 #[test]
 fn rfc6120_4_4_a_peer_that_does_not_answer_the_reset_is_not_waited_for_long() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
-            let mut rig = rig::<N>(version);
-            reset(&mut rig, Cause::KeyRefresh);
-            let began = rig.now;
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
+            let mut harness = harness::<N>(version);
+            reset(&mut harness, Cause::KeyRefresh);
+            let began = harness.now;
             let mut sent = Vec::new();
-            while rig.side.close.is_none() {
-                rig.now = rig.side.wait.unwrap().deadline.unwrap();
-                rig.side.drive(rig.now);
-                let seconds = rig.now.saturating_duration_since(began).as_secs();
-                sent.extend(rig.read_out().into_iter().map(|unit| (seconds, unit)));
+            while harness.close.is_none() {
+                harness.now = harness.wait.unwrap().deadline.unwrap();
+                harness.run();
+                let seconds = harness.now.saturating_duration_since(began).as_secs();
+                sent.extend(
+                    harness
+                        .receive_records()
+                        .into_iter()
+                        .map(|unit| (seconds, unit)),
+                );
             }
             // Five seconds for the tag, five for the alert.
             assert_eq!(sent, [(5, notify())]);
-            assert_eq!(rig.now, began + Duration::from_secs(10));
-            assert_eq!(rig.side.code(), "reset");
+            assert_eq!(harness.now, began + Duration::from_secs(10));
+            assert_eq!(harness.code(), "reset");
         }
     }
     both::<Initiating>();
@@ -106,21 +114,27 @@ fn rfc6120_4_4_a_peer_that_does_not_answer_the_reset_is_not_waited_for_long() {
 
 #[test]
 fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
-            let mut rig = rig::<N>(version);
-            let told = rig.side.events.len();
-            rig.side
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
+            let mut harness = harness::<N>(version);
+            let told = harness.events.len();
+            harness
                 .machine
                 .session()
                 .unwrap()
                 .send(&message(5))
                 .unwrap();
-            say(&mut rig, &text(RESET));
-            assert_eq!(rig.read_out(), [data(&message(5)), data(FOOTER), notify()]);
-            assert_eq!(rig.side.told()[told..], ["stream-error reset"]);
-            say(&mut rig, &Say::Record(ALERT, CLOSE_NOTIFY.to_vec()));
-            let close = rig.side.close.clone().expect("closed");
+            say(&mut harness, &text(RESET));
+            assert_eq!(
+                harness.receive_records(),
+                [data(&message(5)), data(FOOTER), notify()]
+            );
+            assert_eq!(harness.event_lines()[told..], ["stream-error reset"]);
+            say(
+                &mut harness,
+                &WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec()),
+            );
+            let close = harness.close.clone().expect("closed");
             let expected = CloseReason::Reset {
                 by: Side::Peer,
                 cause: None,
@@ -137,16 +151,16 @@ fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() 
 
 #[test]
 fn resets_that_cross_end_the_stream_once() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
-            let mut rig = rig::<N>(version);
-            reset(&mut rig, Cause::KeyRefresh);
-            say(&mut rig, &text(RESET));
-            assert_eq!(rig.read_out(), [notify()]);
-            rig.side.machine.receive_eof();
-            rig.side.drive(rig.now);
-            assert_eq!(rig.side.code(), "reset");
-            assert_eq!(rig.side.told().last().unwrap(), "stream-error reset");
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
+            let mut harness = harness::<N>(version);
+            reset(&mut harness, Cause::KeyRefresh);
+            say(&mut harness, &text(RESET));
+            assert_eq!(harness.receive_records(), [notify()]);
+            harness.machine.receive_eof();
+            harness.run();
+            assert_eq!(harness.code(), "reset");
+            assert_eq!(harness.event_lines().last().unwrap(), "stream-error reset");
         }
     }
     both::<Initiating>();
@@ -156,18 +170,18 @@ fn resets_that_cross_end_the_stream_once() {
 /// Of a peer whose certificate no longer holds nothing more is believed.
 #[test]
 fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() {
-    fn both<N: Subject>() {
-        for version in [V12, V13] {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
             for cause in CAUSES {
-                let mut rig = rig::<N>(version);
-                let told = rig.side.events.len();
-                rig.side.machine.session().unwrap().reset(cause);
+                let mut harness = harness::<N>(version);
+                let told = harness.events.len();
+                harness.machine.session().unwrap().reset(cause);
                 // Already received, or received later: the same.
-                let bytes = rig.seal(&text(&message(1)));
-                let taken = rig.side.machine.receive(&bytes);
+                let bytes = harness.peer.seal_item(&text(&message(1)));
+                let taken = harness.machine.receive(&bytes);
                 assert_eq!(taken, bytes.len());
-                rig.side.drive(rig.now);
-                say(&mut rig, &text(&message(2)));
+                harness.run();
+                say(&mut harness, &text(&message(2)));
                 let lost = matches!(cause, Cause::CertificateExpired | Cause::CertificateRevoked);
                 let expected = if lost {
                     vec![]
@@ -177,7 +191,7 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
                         format!("stanza {}", message(2)),
                     ]
                 };
-                assert_eq!(rig.side.told()[told..], expected, "{cause}");
+                assert_eq!(harness.event_lines()[told..], expected, "{cause}");
             }
         }
     }
@@ -187,32 +201,32 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
 
 #[test]
 fn rfc6120_4_9_3_16_the_same_in_plaintext_without_the_alerts() {
-    fn both<N: Subject>() {
-        let machine = N::machine(Carrier::Plain, &TlsPair::new(V13), None);
-        let app: App<N> = Box::new(|machine, _| answer(machine, None));
-        let mut side = Machine::new(machine, app);
-        let tell = |side: &mut Machine<N>, text: &str| {
-            side.feed(text.as_bytes(), START);
-            side.drive(START);
-            String::from_utf8(side.take(usize::MAX)).unwrap()
+    fn both<N: Role>() {
+        let machine = N::machine(Carrier::Plain, &TlsPair::new(TLS13), None);
+        let app: App<N> = Box::new(|machine, _| decide_anonymous(machine));
+        let mut harness = Harness::new(machine, app);
+        let line = |harness: &mut Harness<N>, text: &str| {
+            harness.deliver(text.as_bytes());
+            harness.run();
+            String::from_utf8(harness.transmit(usize::MAX)).unwrap()
         };
-        for says in N::login() {
-            let Say::Text(text) = says else {
+        for item in N::login() {
+            let WireItem::Text(text) = item else {
                 unreachable!()
             };
-            tell(&mut side, &text);
+            line(&mut harness, &text);
         }
-        let mut session = side.machine.session().unwrap();
+        let mut session = harness.machine.session().unwrap();
         session.send(&message(5)).unwrap();
         session.reset(Cause::KeyRefresh);
-        assert_eq!(tell(&mut side, ""), message(5) + RESET);
-        assert_eq!(tell(&mut side, &message(6)), "");
+        assert_eq!(line(&mut harness, ""), message(5) + RESET);
+        assert_eq!(line(&mut harness, &message(6)), "");
         assert_eq!(
-            *side.told().last().unwrap(),
+            *harness.event_lines().last().unwrap(),
             format!("stanza {}", message(6))
         );
-        assert_eq!(tell(&mut side, FOOTER), "");
-        assert_eq!(side.code(), "reset");
+        assert_eq!(line(&mut harness, FOOTER), "");
+        assert_eq!(harness.code(), "reset");
     }
     both::<Initiating>();
     both::<Receiving>();

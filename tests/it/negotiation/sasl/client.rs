@@ -14,24 +14,26 @@ use xmpp_stream::tls::{ClientTls, Verification};
 use xmpp_stream::{CloseReason, Initiator, Manner};
 
 use super::{TLS, auth, decoded, failure, offer, response};
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    At, FOOTER, SERVER_HEADER, SUCCESS, Via, initiator_with, lead_initiator,
+use crate::harness::phases::{
+    FOOTER, Phase, SERVER_HEADER, SUCCESS, bring_initiator, initiator_with,
 };
 use crate::harness::pki::{Crypto, Setup, TLS13, pki};
+use crate::harness::{Carrier, Harness, Scripted};
 
 /// alice with her password, who may use PLAIN.
-fn alice(via: Via) -> Hand<Initiating> {
-    let mut hand = initiator_with(via, |config| config.sasl(policy(via)).credentials(secret()));
-    lead_initiator(&mut hand, via, At::Opened);
-    hand.said();
-    hand
+fn alice(carrier: Carrier) -> Harness<Initiating, Scripted> {
+    let mut harness = initiator_with(carrier, |config| {
+        config.sasl(policy(carrier)).credentials(secret())
+    });
+    bring_initiator(&mut harness, carrier, Phase::Opened);
+    harness.receive();
+    harness
 }
 
-fn policy(via: Via) -> sasl::Policy {
+fn policy(carrier: Carrier) -> sasl::Policy {
     let policy = sasl::Policy::new().allow_plain();
-    match via {
-        Via::Plain => policy.dangerous_scram_to_unverified(),
+    match carrier {
+        Carrier::Plain => policy.dangerous_scram_to_unverified(),
         _ => policy,
     }
 }
@@ -45,8 +47,8 @@ fn secret() -> Credentials {
     }
 }
 
-fn refused_with(hand: &Hand<Initiating>) -> &AuthenticationFailure {
-    match hand.close().reason() {
+fn refused_with(harness: &Harness<Initiating, Scripted>) -> &AuthenticationFailure {
+    match harness.closed().reason() {
         CloseReason::AuthenticationFailed(failure) => failure,
         other => panic!("{other:?}"),
     }
@@ -58,24 +60,24 @@ fn rfc6120_6_3_3_2_the_choice_is_ours() {
         ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "X-HELLO"],
         ["X-HELLO", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"],
     ] {
-        let mut hand = alice(TLS);
-        hand.say(offer(&names));
-        assert!(hand.said().contains(" mechanism='SCRAM-SHA-256'>"));
+        let mut harness = alice(TLS);
+        harness.send(offer(&names));
+        assert!(harness.receive().contains(" mechanism='SCRAM-SHA-256'>"));
     }
 }
 
 #[test]
 fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
-    let mut hand = alice(TLS);
-    hand.say(offer(&["PLAIN"]));
-    assert_eq!(decoded(&hand.said(), "auth"), "\0alice\0secret");
+    let mut harness = alice(TLS);
+    harness.send(offer(&["PLAIN"]));
+    assert_eq!(decoded(&harness.receive(), "auth"), "\0alice\0secret");
 
-    let mut hand = alice(Via::Plain);
-    hand.say(offer(&["PLAIN"]));
-    assert_eq!(hand.said(), FOOTER);
-    hand.part();
+    let mut harness = alice(Carrier::Plain);
+    harness.send(offer(&["PLAIN"]));
+    assert_eq!(harness.receive(), FOOTER);
+    harness.finish();
     assert!(matches!(
-        refused_with(&hand),
+        refused_with(&harness),
         AuthenticationFailure::NoMechanism(_)
     ));
 
@@ -90,34 +92,34 @@ fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
         .unwrap();
     for names in [&["PLAIN"][..], &["SCRAM-SHA-256", "PLAIN"]] {
         let machine = Initiator::new(config.clone(), Instant::from_millis(0));
-        let mut hand = Hand::new(machine, Box::new(|_, _| {}));
-        lead_initiator(&mut hand, TLS, At::Opened);
-        hand.said();
-        hand.say(offer(names));
-        assert_eq!(hand.said(), FOOTER, "{names:?}");
+        let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
+        bring_initiator(&mut harness, TLS, Phase::Opened);
+        harness.receive();
+        harness.send(offer(names));
+        assert_eq!(harness.receive(), FOOTER, "{names:?}");
     }
 }
 
 #[test]
 fn rfc6120_6_4_6_6_success_without_a_proof_is_refused() {
     // Right away, and behind a challenge.
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256"]));
-    hand.said();
-    hand.say(SUCCESS);
-    unproven(&mut hand);
+    let mut harness = alice(TLS);
+    harness.send(offer(&["SCRAM-SHA-256"]));
+    harness.receive();
+    harness.send(SUCCESS);
+    unproven(&mut harness);
 
     let forged = STANDARD.encode("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     for data in ["", "=", "dj0=", "ZT1vdGhlci1lcnJvcg==", forged.as_str()] {
-        let mut hand = alice(TLS);
-        hand.say(offer(&["SCRAM-SHA-256"]));
-        let first = decoded(&hand.said(), "auth");
-        hand.say(challenge_to(&first));
-        assert!(hand.said().starts_with("<response "));
-        hand.say(format!(
+        let mut harness = alice(TLS);
+        harness.send(offer(&["SCRAM-SHA-256"]));
+        let first = decoded(&harness.receive(), "auth");
+        harness.send(challenge_to(&first));
+        assert!(harness.receive().starts_with("<response "));
+        harness.send(format!(
             "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</success>"
         ));
-        unproven(&mut hand);
+        unproven(&mut harness);
     }
 }
 
@@ -129,14 +131,13 @@ fn challenge_to(client_first: &str) -> String {
 }
 
 /// A closing tag, and no new stream.
-fn unproven(hand: &mut Hand<Initiating>) {
-    assert_eq!(hand.said(), FOOTER);
-    hand.part();
-    assert_eq!(hand.end(), ("authentication-failed", Manner::Graceful));
+fn unproven(harness: &mut Harness<Initiating, Scripted>) {
+    assert_eq!(harness.receive(), FOOTER);
+    harness.finish();
+    assert_eq!(harness.end(), ("authentication-failed", Manner::Graceful));
     assert!(
-        !hand
-            .side
-            .told()
+        !harness
+            .event_lines()
             .iter()
             .any(|event| event.starts_with("authenticated"))
     );
@@ -144,9 +145,9 @@ fn unproven(hand: &mut Hand<Initiating>) {
 
 #[test]
 fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256"]));
-    let first = decoded(&hand.said(), "auth");
+    let mut harness = alice(TLS);
+    harness.send(offer(&["SCRAM-SHA-256"]));
+    let first = decoded(&harness.receive(), "auth");
     // A whole exchange needs the server's arithmetic: let the acceptor do it.
     let data = first.strip_prefix("n,,").or(first.strip_prefix("y,,"));
     assert!(data.is_some(), "{first}");
@@ -161,14 +162,14 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
         step = match step {
             sasl::ServerStep::Ask(_) => sasl::Acceptor::provide(
                 &mut acceptor,
-                sasl::Answer::keys("alice".into(), crate::harness::pair::keys(Hash::Sha256)),
+                sasl::Answer::keys("alice".into(), crate::harness::configs::keys(Hash::Sha256)),
             ),
             sasl::ServerStep::Challenge(data) => {
                 let data = STANDARD.encode(data.as_bytes());
-                hand.say(format!(
+                harness.send(format!(
                     "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</challenge>"
                 ));
-                let answer = decoded(&hand.said(), "response");
+                let answer = decoded(&harness.receive(), "response");
                 sasl::Acceptor::response(&mut acceptor, Some(answer.as_bytes()))
             }
             sasl::ServerStep::Working => sasl::Acceptor::work(&mut acceptor),
@@ -177,33 +178,33 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
         };
     };
     let data = STANDARD.encode(final_message.as_bytes());
-    hand.say(format!(
+    harness.send(format!(
         "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</challenge>"
     ));
-    assert_eq!(hand.said(), response(""));
-    hand.say(SUCCESS);
-    assert!(hand.said().starts_with("<?xml"));
+    assert_eq!(harness.receive(), response(""));
+    harness.send(SUCCESS);
+    assert!(harness.receive().starts_with("<?xml"));
     assert_eq!(
-        hand.side.told().last().unwrap(),
+        harness.event_lines().last().unwrap(),
         "authenticated SCRAM-SHA-256 alice"
     );
 }
 
 #[test]
 fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"]));
-    assert!(hand.said().contains("'SCRAM-SHA-256'"));
-    hand.say(failure("invalid-mechanism"));
-    assert!(hand.said().contains("'SCRAM-SHA-1'"));
-    hand.say(failure("mechanism-too-weak"));
-    assert!(hand.said().contains("'PLAIN'"));
+    let mut harness = alice(TLS);
+    harness.send(offer(&["SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"]));
+    assert!(harness.receive().contains("'SCRAM-SHA-256'"));
+    harness.send(failure("invalid-mechanism"));
+    assert!(harness.receive().contains("'SCRAM-SHA-1'"));
+    harness.send(failure("mechanism-too-weak"));
+    assert!(harness.receive().contains("'PLAIN'"));
     // Three attempts are all there are.
-    hand.say(failure("invalid-mechanism"));
-    assert_eq!(hand.said(), FOOTER);
-    hand.part();
+    harness.send(failure("invalid-mechanism"));
+    assert_eq!(harness.receive(), FOOTER);
+    harness.finish();
     let refused = AuthenticationFailure::Refused(Condition::InvalidMechanism);
-    assert_eq!(*refused_with(&hand), refused);
+    assert_eq!(*refused_with(&harness), refused);
 }
 
 /// XEP-0440 leaves open what -PLUS without announced bindings means; servers
@@ -211,33 +212,33 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
 #[test]
 fn a_binding_that_was_not_announced_is_given_up_once_and_only_for_scram() {
     let initial = |said: &str| decoded(said, "auth");
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]));
-    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
-    hand.say(failure("not-authorized"));
-    let said = hand.said();
+    let mut harness = alice(TLS);
+    harness.send(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]));
+    assert!(initial(&harness.receive()).starts_with("p=tls-exporter,,"));
+    harness.send(failure("not-authorized"));
+    let said = harness.receive();
     assert!(said.contains("'SCRAM-SHA-256'"), "{said}");
     assert!(initial(&said).starts_with("n,,"));
-    hand.say(failure("not-authorized"));
-    assert_eq!(hand.said(), FOOTER);
+    harness.send(failure("not-authorized"));
+    assert_eq!(harness.receive(), FOOTER);
 
     // Without SCRAM there is nothing to go on with.
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256-PLUS", "PLAIN"]));
-    hand.said();
-    hand.say(failure("not-authorized"));
-    assert_eq!(hand.said(), FOOTER);
+    let mut harness = alice(TLS);
+    harness.send(offer(&["SCRAM-SHA-256-PLUS", "PLAIN"]));
+    harness.receive();
+    harness.send(failure("not-authorized"));
+    assert_eq!(harness.receive(), FOOTER);
 
     // What was announced is not given up.
-    let mut hand = alice(TLS);
-    hand.say(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]).replace(
+    let mut harness = alice(TLS);
+    harness.send(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]).replace(
         "</stream:features>",
         "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
          <channel-binding type='tls-exporter'/></sasl-channel-binding></stream:features>",
     ));
-    assert!(initial(&hand.said()).starts_with("p=tls-exporter,,"));
-    hand.say(failure("not-authorized"));
-    assert_eq!(hand.said(), FOOTER);
+    assert!(initial(&harness.receive()).starts_with("p=tls-exporter,,"));
+    harness.send(failure("not-authorized"));
+    assert_eq!(harness.receive(), FOOTER);
 }
 
 /// 6120-6.4.5-4: the password was refused; it is not shown by PLAIN then.
@@ -251,14 +252,14 @@ fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
         // 6120-6.5-1
         ("hello", Condition::NotAuthorized),
     ] {
-        let mut hand = alice(TLS);
-        hand.say(offer(&["SCRAM-SHA-256", "PLAIN"]));
-        hand.said();
-        hand.say(failure(name));
-        assert_eq!(hand.said(), FOOTER, "{name}");
-        hand.part();
+        let mut harness = alice(TLS);
+        harness.send(offer(&["SCRAM-SHA-256", "PLAIN"]));
+        harness.receive();
+        harness.send(failure(name));
+        assert_eq!(harness.receive(), FOOTER, "{name}");
+        harness.finish();
         assert_eq!(
-            *refused_with(&hand),
+            *refused_with(&harness),
             AuthenticationFailure::Refused(condition)
         );
     }
@@ -267,21 +268,21 @@ fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
 #[test]
 fn rfc5802_5_1_a_bad_challenge_is_aborted() {
     for challenge in ["YWJj", "=", "", "cj1vdGhlcixzPVFRPT0saT00MDk2", "AAA"] {
-        let mut hand = alice(TLS);
-        hand.say(offer(&["SCRAM-SHA-256"]));
-        hand.said();
-        hand.say(format!(
+        let mut harness = alice(TLS);
+        harness.send(offer(&["SCRAM-SHA-256"]));
+        harness.receive();
+        harness.send(format!(
             "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{challenge}</challenge>"
         ));
         assert_eq!(
-            hand.said(),
+            harness.receive(),
             "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
         );
-        hand.say(failure("aborted"));
-        assert_eq!(hand.said(), FOOTER);
-        hand.part();
+        harness.send(failure("aborted"));
+        assert_eq!(harness.receive(), FOOTER);
+        harness.finish();
         assert!(matches!(
-            refused_with(&hand),
+            refused_with(&harness),
             AuthenticationFailure::Mechanism(_)
         ));
     }
@@ -290,12 +291,12 @@ fn rfc5802_5_1_a_bad_challenge_is_aborted() {
 #[test]
 fn a_server_with_nothing_acceptable_is_left() {
     for names in [&["DIGEST-MD5", "CRAM-MD5"][..], &[], &["EXTERNAL"]] {
-        let mut hand = alice(TLS);
-        hand.say(offer(names));
-        assert_eq!(hand.said(), FOOTER);
-        hand.part();
+        let mut harness = alice(TLS);
+        harness.send(offer(names));
+        assert_eq!(harness.receive(), FOOTER);
+        harness.finish();
         assert!(matches!(
-            refused_with(&hand),
+            refused_with(&harness),
             AuthenticationFailure::NoMechanism(_)
         ));
     }
@@ -303,28 +304,28 @@ fn a_server_with_nothing_acceptable_is_left() {
 
 #[test]
 fn rfc6120_6_3_8_2_anonymous_and_external_say_no_more_than_they_must() {
-    let mut hand = initiator_with(Via::Plain, |config| config);
-    lead_initiator(&mut hand, Via::Plain, At::Opened);
-    hand.said();
-    hand.say(offer(&["ANONYMOUS"]));
-    assert_eq!(hand.said(), auth("ANONYMOUS", ""));
+    let mut harness = initiator_with(Carrier::Plain, |config| config);
+    bring_initiator(&mut harness, Carrier::Plain, Phase::Opened);
+    harness.receive();
+    harness.send(offer(&["ANONYMOUS"]));
+    assert_eq!(harness.receive(), auth("ANONYMOUS", ""));
 }
 
 /// 6120-4.3.3-1: what came in the old stream does not act in the new one.
 #[test]
 fn rfc6120_4_3_3_1_features_sent_before_the_new_header_are_no_features() {
-    let mut hand = initiator_with(Via::Plain, |config| config);
-    lead_initiator(&mut hand, Via::Plain, At::Sasl);
-    hand.said();
-    hand.say([SUCCESS, "<stream:features/>"].concat());
-    let said = hand.said();
+    let mut harness = initiator_with(Carrier::Plain, |config| config);
+    bring_initiator(&mut harness, Carrier::Plain, Phase::Sasl);
+    harness.receive();
+    harness.send([SUCCESS, "<stream:features/>"].concat());
+    let said = harness.receive();
     assert!(
         said.contains("<invalid-namespace ") || said.contains("<not-well-formed "),
         "{said}"
     );
     // A header of the server's that crosses ours is its header.
-    let mut hand = initiator_with(Via::Plain, |config| config);
-    lead_initiator(&mut hand, Via::Plain, At::Sasl);
-    hand.say([SUCCESS, SERVER_HEADER].concat());
-    assert!(hand.side.close.is_none());
+    let mut harness = initiator_with(Carrier::Plain, |config| config);
+    bring_initiator(&mut harness, Carrier::Plain, Phase::Sasl);
+    harness.send([SUCCESS, SERVER_HEADER].concat());
+    assert!(harness.close.is_none());
 }

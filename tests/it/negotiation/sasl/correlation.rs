@@ -7,12 +7,12 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Responder};
 
 use super::{TLS, auth, plain};
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    BIND, CLIENT_HEADER, STARTTLS, Via, host, peer_client, responder, responder_config, server_tls,
+use crate::harness::configs::decide;
+use crate::harness::phases::{
+    BIND, CLIENT_HEADER, STARTTLS, host, peer_client, responder, responder_config, server_tls,
 };
-use crate::harness::pair::decide;
 use crate::harness::pki::TLS13;
+use crate::harness::{Carrier, Harness, Scripted};
 
 /// The client's header, with this `from` or without.
 fn header(from: Option<&str>) -> String {
@@ -22,38 +22,42 @@ fn header(from: Option<&str>) -> String {
 
 /// The headers before TLS, before SASL and behind it. What the server said from
 /// SASL on.
-fn log_in(hand: &mut Hand<Receiving>, auth: &str, from: [Option<&str>; 3]) -> String {
-    hand.say(header(from[0]));
-    hand.say(STARTTLS);
-    hand.said();
-    hand.secure(peer_client(TLS13));
-    hand.say(header(from[1]));
-    hand.said();
-    hand.say(auth);
-    let mut said = hand.said();
+fn log_in(
+    harness: &mut Harness<Receiving, Scripted>,
+    auth: &str,
+    from: [Option<&str>; 3],
+) -> String {
+    harness.send(header(from[0]));
+    harness.send(STARTTLS);
+    harness.receive();
+    harness.start_tls(peer_client(TLS13));
+    harness.send(header(from[1]));
+    harness.receive();
+    harness.send(auth);
+    let mut said = harness.receive();
     if said.contains("<success") {
-        hand.say(header(from[2]));
-        hand.say(BIND);
-        said += &hand.said();
+        harness.send(header(from[2]));
+        harness.send(BIND);
+        said += &harness.receive();
     }
     said
 }
 
 #[track_caller]
-fn established(hand: &Hand<Receiving>) -> String {
-    let last = hand.side.told().pop().unwrap();
+fn established(harness: &Harness<Receiving, Scripted>) -> String {
+    let last = harness.event_lines().pop().unwrap();
     last.strip_prefix("established ").unwrap().to_string()
 }
 
 #[track_caller]
-fn is_refused(hand: &mut Hand<Receiving>, said: &str) {
+fn is_refused(harness: &mut Harness<Receiving, Scripted>, said: &str) {
     let error = "<stream:error><invalid-from xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>";
     assert!(said.ends_with(error), "{said}");
-    let told = hand.side.told();
+    let told = harness.event_lines();
     assert!(!told.iter().any(|event| event.starts_with("established")));
-    hand.part();
-    assert_eq!(hand.end().0, "stream-error");
+    harness.finish();
+    assert_eq!(harness.end().0, "stream-error");
 }
 
 #[test]
@@ -67,10 +71,10 @@ fn rfc6120_6_4_6_1_who_says_whom_sasl_found_or_nothing_comes_in() {
     ];
     for from in protected {
         for again in protected {
-            let mut hand = responder(TLS);
-            let said = log_in(&mut hand, &plain("alice", "secret"), [None, from, again]);
+            let mut harness = responder(TLS);
+            let said = log_in(&mut harness, &plain("alice", "secret"), [None, from, again]);
             assert!(said.contains("<success"), "{from:?} {again:?}");
-            assert_eq!(established(&hand), "alice@localhost/made-up");
+            assert_eq!(established(&harness), "alice@localhost/made-up");
         }
     }
 }
@@ -83,26 +87,25 @@ fn rfc6120_6_4_6_1_who_says_somebody_else_gets_no_success() {
         "alice@localhost.example",
         "localhost",
     ] {
-        let mut hand = responder(TLS);
+        let mut harness = responder(TLS);
         let said = log_in(
-            &mut hand,
+            &mut harness,
             &plain("alice", "secret"),
             [None, Some(from), None],
         );
         assert!(!said.contains("<success"), "{from}: {said}");
         assert!(
-            !hand
-                .side
-                .told()
+            !harness
+                .event_lines()
                 .iter()
                 .any(|event| event.starts_with("authenticated"))
         );
-        is_refused(&mut hand, &said);
+        is_refused(&mut harness, &said);
     }
     // Who does not know the password learns no more than before.
-    let mut hand = responder(TLS);
+    let mut harness = responder(TLS);
     let said = log_in(
-        &mut hand,
+        &mut harness,
         &plain("alice", "wrong"),
         [None, Some("bob@localhost"), None],
     );
@@ -112,23 +115,23 @@ fn rfc6120_6_4_6_1_who_says_somebody_else_gets_no_success() {
 #[test]
 fn rfc6120_6_4_6_1_nor_may_the_header_behind_success_say_so() {
     for first in [None, Some("alice@localhost")] {
-        let mut hand = responder(TLS);
+        let mut harness = responder(TLS);
         let from = [None, first, Some("bob@localhost")];
-        let said = log_in(&mut hand, &plain("alice", "secret"), from);
+        let said = log_in(&mut harness, &plain("alice", "secret"), from);
         assert!(said.contains("<success"), "{said}");
-        is_refused(&mut hand, &said);
+        is_refused(&mut harness, &said);
     }
 }
 
 /// What anybody on the way could have written is not compared.
 #[test]
 fn rfc6120_6_4_6_1_an_unprotected_from_counts_for_nothing() {
-    let mut hand = responder(TLS);
+    let mut harness = responder(TLS);
     let from = [Some("bob@localhost"), None, None];
-    log_in(&mut hand, &plain("alice", "secret"), from);
-    assert_eq!(established(&hand), "alice@localhost/made-up");
+    log_in(&mut harness, &plain("alice", "secret"), from);
+    assert_eq!(established(&harness), "alice@localhost/made-up");
 
-    let mut hand = responder(Via::Plain);
+    let mut harness = responder(Carrier::Plain);
     let anonymous = auth("ANONYMOUS", "");
     for text in [
         &header(Some("bob@localhost")),
@@ -136,9 +139,9 @@ fn rfc6120_6_4_6_1_an_unprotected_from_counts_for_nothing() {
         &header(Some("bob@localhost")),
         BIND,
     ] {
-        hand.say(text);
+        harness.send(text);
     }
-    assert_eq!(established(&hand), "guest@localhost/made-up");
+    assert_eq!(established(&harness), "guest@localhost/made-up");
 }
 
 #[test]
@@ -154,9 +157,9 @@ fn rfc6120_6_4_6_1_who_acts_for_another_says_one_of_the_two() {
         ("root@localhost", true),
         ("bob@localhost", false),
     ] {
-        let mut hand = responder(TLS);
-        hand.side.app = Box::new(move |machine, _| app(machine));
-        let said = log_in(&mut hand, &act_for_alice, [None, Some(from), Some(from)]);
+        let mut harness = responder(TLS);
+        harness.app = Box::new(move |machine, _| app(machine));
+        let said = log_in(&mut harness, &act_for_alice, [None, Some(from), Some(from)]);
         assert_eq!(said.contains("<success"), served, "{from}: {said}");
     }
 }
@@ -164,14 +167,14 @@ fn rfc6120_6_4_6_1_who_acts_for_another_says_one_of_the_two() {
 #[test]
 fn names_with_an_at_are_addresses() {
     for (name, served) in [("alice@localhost", true), ("alice@corp.example", false)] {
-        let mut hand = responder(TLS);
-        hand.side.app = Box::new(move |machine, _| {
+        let mut harness = responder(TLS);
+        harness.app = Box::new(move |machine, _| {
             if let Some(Decision::Password(password)) = machine.decision() {
                 password.accept(name.into());
             }
         });
         let from = [None, Some("alice@localhost"), Some("alice@localhost")];
-        let said = log_in(&mut hand, &plain("alice", "secret"), from);
+        let said = log_in(&mut harness, &plain("alice", "secret"), from);
         assert_eq!(said.contains("<success"), served, "{name}: {said}");
     }
 }
@@ -186,12 +189,16 @@ fn the_application_may_decide_what_from_has_to_do_with_names() {
         .unwrap();
     for (host, served) in [(host(TLS), false), (free, true)] {
         let machine = Responder::new(responder_config(TLS, host), Instant::from_millis(0));
-        let mut hand = Hand::new(machine, Box::new(|machine, _| decide(machine)));
+        let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         let other = Some("1234@localhost");
-        let said = log_in(&mut hand, &plain("alice", "secret"), [None, other, other]);
+        let said = log_in(
+            &mut harness,
+            &plain("alice", "secret"),
+            [None, other, other],
+        );
         assert_eq!(said.contains("<success"), served, "{said}");
         if served {
-            assert_eq!(established(&hand), "alice@localhost/made-up");
+            assert_eq!(established(&harness), "alice@localhost/made-up");
         }
     }
 }

@@ -7,10 +7,10 @@ mod server;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::harness::lead::Via;
+use crate::harness::Carrier;
 use crate::harness::pki::TLS13;
 
-const TLS: Via = Via::StartTls(TLS13);
+const TLS: Carrier = Carrier::StartTls(TLS13);
 
 pub(super) fn auth(mechanism: &str, data: &str) -> String {
     format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{data}</auth>")

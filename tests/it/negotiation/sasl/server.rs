@@ -8,21 +8,21 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner};
 
 use super::{TLS, auth, decoded, failure, offer, plain, response};
-use crate::harness::hand::Hand;
-use crate::harness::lead::{
-    AUTH_ANONYMOUS, AUTH_SCRAM, At, CLIENT_HEADER, FOOTER, Via, responder_at,
+use crate::harness::configs::FIXED;
+use crate::harness::phases::{
+    AUTH_ANONYMOUS, AUTH_SCRAM, CLIENT_HEADER, FOOTER, Phase, responder_at,
 };
-use crate::harness::pair::FIXED;
+use crate::harness::{Carrier, Harness, Scripted};
 
 #[test]
 fn rfc6120_6_4_5_2_a_wrong_password_may_be_followed_by_the_right_one() {
-    let mut hand = responder_at(TLS, At::Opened);
-    hand.say(plain("alice", "wrong"));
-    assert_eq!(hand.said(), failure("not-authorized"));
-    hand.say(plain("alice", "secret"));
-    assert!(hand.said().starts_with("<success "));
+    let mut harness = responder_at(TLS, Phase::Opened);
+    harness.send(plain("alice", "wrong"));
+    assert_eq!(harness.receive(), failure("not-authorized"));
+    harness.send(plain("alice", "secret"));
+    assert!(harness.receive().starts_with("<success "));
     assert_eq!(
-        hand.side.told().last().unwrap(),
+        harness.event_lines().last().unwrap(),
         "authenticated PLAIN alice"
     );
 }
@@ -40,16 +40,16 @@ fn rfc6120_6_4_5_5_one_attempt_too_many_ends_the_stream() {
         ],
     ];
     for (index, attempts) in attempts.into_iter().enumerate() {
-        let mut hand = responder_at(TLS, At::Opened);
+        let mut harness = responder_at(TLS, Phase::Opened);
         let (last, before) = attempts.split_last().unwrap();
         for attempt in before {
-            hand.say(attempt);
-            assert!(!hand.said().contains("stream:error"), "{index}");
+            harness.send(attempt);
+            assert!(!harness.receive().contains("stream:error"), "{index}");
         }
-        hand.say(last);
-        assert!(hand.said().contains("<policy-violation "), "{index}");
-        hand.part();
-        assert_eq!(hand.end(), ("stream-error", Manner::Graceful));
+        harness.send(last);
+        assert!(harness.receive().contains("<policy-violation "), "{index}");
+        harness.finish();
+        assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
     }
 }
 
@@ -79,71 +79,75 @@ fn rfc6120_6_5_the_conditions_of_failure() {
         (plain("alice", "wrong"), "not-authorized"),
     ];
     for (auth, condition) in cases {
-        let mut hand = responder_at(TLS, At::Opened);
-        hand.say(&auth);
-        assert_eq!(hand.said(), failure(condition), "{auth}");
-        assert!(hand.side.close.is_none(), "the stream goes on: {auth}");
+        let mut harness = responder_at(TLS, Phase::Opened);
+        harness.send(&auth);
+        assert_eq!(harness.receive(), failure(condition), "{auth}");
+        assert!(harness.close.is_none(), "the stream goes on: {auth}");
     }
 }
 
 #[test]
 fn rfc6120_6_5_4_1_sasl_before_mandatory_tls_asks_for_encryption() {
-    let mut hand = responder_at(TLS, At::BeforeTls);
+    let mut harness = responder_at(TLS, Phase::BeforeTls);
     for _ in 0..3 {
-        hand.say(plain("alice", "secret"));
-        assert_eq!(hand.said(), failure("encryption-required"));
+        harness.send(plain("alice", "secret"));
+        assert_eq!(harness.receive(), failure("encryption-required"));
     }
-    hand.say(plain("alice", "secret"));
-    assert!(hand.said().contains("<policy-violation "));
+    harness.send(plain("alice", "secret"));
+    assert!(harness.receive().contains("<policy-violation "));
     // Nobody was asked about that password.
-    assert!(!hand.side.told().contains(&"decision".to_string()));
+    assert!(!harness.event_lines().contains(&"decision".to_string()));
 }
 
 /// CVE-2017-10807: offered nowhere, or on another stream.
 #[test]
 fn what_was_not_offered_on_this_stream_is_not_accepted() {
     for mechanism in ["PLAIN", "SCRAM-SHA-256-PLUS", "EXTERNAL"] {
-        let mut hand = responder_at(Via::Plain, At::Opened);
-        hand.say(auth(mechanism, "AGFsaWNlAHNlY3JldA=="));
-        assert_eq!(hand.said(), failure("invalid-mechanism"), "{mechanism}");
+        let mut harness = responder_at(Carrier::Plain, Phase::Opened);
+        harness.send(auth(mechanism, "AGFsaWNlAHNlY3JldA=="));
+        assert_eq!(
+            harness.receive(),
+            failure("invalid-mechanism"),
+            "{mechanism}"
+        );
     }
 }
 
 #[test]
 fn rfc6120_6_4_4_1_abort_is_answered() {
-    let mut hand = responder_at(TLS, At::Sasl);
-    hand.say("<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
-    assert_eq!(hand.said(), failure("aborted"));
+    let mut harness = responder_at(TLS, Phase::Sasl);
+    harness.send("<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    assert_eq!(harness.receive(), failure("aborted"));
     // What was aborted cannot be gone on with.
-    hand.say(response("YWJj"));
-    assert!(hand.said().contains("<unsupported-stanza-type "));
+    harness.send(response("YWJj"));
+    assert!(harness.receive().contains("<unsupported-stanza-type "));
 }
 
 #[test]
 fn rfc6120_6_4_2_2_a_second_auth_starts_from_scratch() {
-    let mut hand = responder_at(TLS, At::Sasl);
-    hand.say(plain("alice", "secret"));
-    assert!(hand.said().starts_with("<success "));
+    let mut harness = responder_at(TLS, Phase::Sasl);
+    harness.send(plain("alice", "secret"));
+    assert!(harness.receive().starts_with("<success "));
 }
 
 #[test]
 fn rfc6120_6_5_10_1_an_unknown_user_is_answered_like_a_wrong_password() {
     let plain_answer = |user: &str| {
-        let mut hand = responder_at(TLS, At::Opened);
-        hand.say(plain(user, "wrong"));
-        hand.said()
+        let mut harness = responder_at(TLS, Phase::Opened);
+        harness.send(plain(user, "wrong"));
+        harness.receive()
     };
     assert_eq!(plain_answer("alice"), plain_answer("nobody"));
 
     let scram_answers = |user: &str| {
-        let mut hand: Hand<Receiving> = responder_at(TLS, At::Opened);
+        let mut harness: Harness<Receiving, Scripted> = responder_at(TLS, Phase::Opened);
         let first = STANDARD.encode(format!("n,,n={user},r=0123456789abcdef"));
-        hand.say(auth("SCRAM-SHA-256", &first));
-        let challenge = decoded(&hand.said(), "challenge");
+        harness.send(auth("SCRAM-SHA-256", &first));
+        let challenge = decoded(&harness.receive(), "challenge");
         let nonce = challenge.split(',').next().unwrap();
         let proof = STANDARD.encode([0; 32]);
         let last = STANDARD.encode(format!("c=biws,{nonce},p={proof}"));
-        hand.say(response(&last));
+        harness.send(response(&last));
         // The salt is the user's own: its length and the count are not.
         let shape: Vec<_> = challenge
             .split(',')
@@ -152,7 +156,7 @@ fn rfc6120_6_5_10_1_an_unknown_user_is_answered_like_a_wrong_password() {
         (
             shape,
             challenge.rsplit(',').next().unwrap().to_string(),
-            hand.said(),
+            harness.receive(),
         )
     };
     assert_eq!(scram_answers("alice"), scram_answers("nobody"));
@@ -161,24 +165,24 @@ fn rfc6120_6_5_10_1_an_unknown_user_is_answered_like_a_wrong_password() {
 
 #[test]
 fn rfc6120_6_3_10_1_a_client_that_sends_no_initial_response_is_asked_for_it() {
-    let mut hand = responder_at(TLS, At::Opened);
-    hand.say(auth("PLAIN", ""));
+    let mut harness = responder_at(TLS, Phase::Opened);
+    harness.send(auth("PLAIN", ""));
     assert_eq!(
-        hand.said(),
+        harness.receive(),
         "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'></challenge>"
     );
-    hand.say(response(&STANDARD.encode("\0alice\0secret")));
-    assert!(hand.said().starts_with("<success "));
+    harness.send(response(&STANDARD.encode("\0alice\0secret")));
+    assert!(harness.receive().starts_with("<success "));
 }
 
 /// A client may send its next header without waiting for `<success/>`.
 #[test]
 fn what_is_pipelined_behind_auth_belongs_to_the_next_stream() {
     for chunk in [usize::MAX, 1] {
-        let mut hand = responder_at(TLS, At::Opened);
-        hand.chunk = chunk;
-        hand.say([&plain("alice", "secret"), CLIENT_HEADER].concat());
-        let said = hand.said();
+        let mut harness = responder_at(TLS, Phase::Opened);
+        harness.chunk = chunk;
+        harness.send([&plain("alice", "secret"), CLIENT_HEADER].concat());
+        let said = harness.receive();
         assert!(said.starts_with("<success "), "{said}");
         assert!(said.ends_with("</stream:features>"), "{said}");
         assert_eq!(said.matches("<stream:stream ").count(), 1);
@@ -189,14 +193,14 @@ fn what_is_pipelined_behind_auth_belongs_to_the_next_stream() {
 #[test]
 fn rfc6120_6_6_1_the_namespaces_of_the_stream_before_are_gone() {
     let declaring = CLIENT_HEADER.replace(" to=", " xmlns:old='u' to=");
-    let mut hand = responder_at(Via::Plain, At::Start);
-    hand.say(declaring);
-    for text in [AUTH_ANONYMOUS, CLIENT_HEADER, crate::harness::lead::BIND] {
-        hand.say(text);
+    let mut harness = responder_at(Carrier::Plain, Phase::Start);
+    harness.send(declaring);
+    for text in [AUTH_ANONYMOUS, CLIENT_HEADER, crate::harness::phases::BIND] {
+        harness.send(text);
     }
-    hand.said();
-    hand.say("<old:x/>");
-    assert!(hand.said().contains("<bad-namespace-prefix "));
+    harness.receive();
+    harness.send("<old:x/>");
+    assert!(harness.receive().contains("<bad-namespace-prefix "));
 }
 
 /// The application's own refusal, and its own condition.
@@ -209,38 +213,38 @@ fn rfc6120_6_5_2_1_the_application_names_the_condition() {
         (Condition::InvalidAuthzid, "invalid-authzid"),
         (Condition::MechanismTooWeak, "mechanism-too-weak"),
     ] {
-        let mut hand = responder_at(TLS, At::Opened);
-        hand.side.app = Box::new(move |machine, _| {
+        let mut harness = responder_at(TLS, Phase::Opened);
+        harness.app = Box::new(move |machine, _| {
             if let Some(Decision::Password(password)) = machine.decision() {
                 password.reject(condition);
             }
         });
-        hand.say(plain("alice", "secret"));
-        assert_eq!(hand.said(), failure(name));
+        harness.send(plain("alice", "secret"));
+        assert_eq!(harness.receive(), failure(name));
     }
 }
 
 #[test]
 fn only_what_the_host_offers_is_offered() {
     let only = MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha512));
-    let host = crate::harness::pair::host_with(None, only);
+    let host = crate::harness::configs::host_with(None, only);
     let config = xmpp_stream::config::ResponderConfig::server(&FIXED)
         .single_host(host)
         .dangerous_plaintext();
     let machine = xmpp_stream::Responder::new(config, Instant::from_millis(0));
-    let mut hand = Hand::new(machine, Box::new(|_, _| {}));
-    hand.say(CLIENT_HEADER);
-    assert!(hand.said().ends_with(&offer(&["SCRAM-SHA-512"])));
-    hand.say(AUTH_ANONYMOUS);
-    assert_eq!(hand.said(), failure("invalid-mechanism"));
+    let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
+    harness.send(CLIENT_HEADER);
+    assert!(harness.receive().ends_with(&offer(&["SCRAM-SHA-512"])));
+    harness.send(AUTH_ANONYMOUS);
+    assert_eq!(harness.receive(), failure("invalid-mechanism"));
 }
 
 #[test]
 fn who_leaves_after_a_refusal_could_not_authenticate() {
-    let mut hand = responder_at(TLS, At::Opened);
-    hand.say(plain("alice", "wrong"));
-    hand.said();
-    hand.part();
-    assert_eq!(hand.said(), FOOTER);
-    assert_eq!(hand.end(), ("authentication-failed", Manner::Graceful));
+    let mut harness = responder_at(TLS, Phase::Opened);
+    harness.send(plain("alice", "wrong"));
+    harness.receive();
+    harness.finish();
+    assert_eq!(harness.receive(), FOOTER);
+    assert_eq!(harness.end(), ("authentication-failed", Manner::Graceful));
 }

@@ -1,17 +1,17 @@
-//! What a peer says in a scene, and what our application does meanwhile. The
-//! same scenes in either role, in plaintext and under TLS.
+//! What a peer sends after the login, and what our application does meanwhile:
+//! the same scenarios in either role, in plaintext and under TLS.
 
 use xmpp_stream::reset::Cause;
 use xmpp_stream::stream::{Condition, StreamError};
 use xmpp_stream::{Connection, EventBuf, Negotiation};
 
-use super::bench::Carrier;
+use super::App;
 use super::hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, forged};
-use super::pair::App;
+use super::role::Carrier;
 
 /// One thing the peer puts on the wire.
 #[derive(Clone, Debug)]
-pub enum Say {
+pub enum WireItem {
     /// Stream text; under TLS one record.
     Text(String),
     /// An authentic record of this type (TLS only).
@@ -20,22 +20,22 @@ pub enum Say {
     Raw(Vec<u8>),
 }
 
-/// How TCP ends behind it.
+/// How TCP ends after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum TcpEnd {
     Fin,
     Rst,
-    /// Not at all: the peer falls silent.
-    Silence,
+    /// It does not: the peer sends nothing more.
+    Never,
 }
 
-/// What our application does at the n-th stanza it is told of, from 1.
+/// What our application does at the n-th stanza it receives, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Does {
+pub enum Behavior {
     /// Sends every stanza back.
     Echo,
     /// The same, with one more when the peer has closed its direction.
-    Farewell,
+    SendOnPeerClosing,
     /// The same, and closes at this stanza.
     Close(usize),
     /// The same, and resets at this stanza.
@@ -46,29 +46,44 @@ pub enum Does {
     Abort(usize),
 }
 
-/// A scene behind the login.
+/// One scenario. It begins after the login.
 #[derive(Clone, Debug)]
-pub struct Scene {
+pub struct Scenario {
     pub name: &'static str,
-    pub does: Does,
-    pub says: Vec<Say>,
-    pub ending: Ending,
+    /// What our application does.
+    pub behavior: Behavior,
+    /// What the peer sends.
+    pub input: Vec<WireItem>,
+    /// How TCP ends after it.
+    pub ending: TcpEnd,
     /// How it must end: the code of the reason.
     pub close: &'static str,
-    /// How many stanzas must be told.
+    /// How many stanzas must be reported.
     pub stanzas: usize,
 }
 
-impl Scene {
-    /// Whether it can be played in plaintext.
+impl Scenario {
+    /// The peer sends nothing, and the application sends every stanza back.
+    pub const IDLE: Self = Self {
+        name: "idle",
+        behavior: Behavior::Echo,
+        input: Vec::new(),
+        ending: TcpEnd::Never,
+        close: "",
+        stanzas: 0,
+    };
+
+    /// Whether it can run in plaintext.
     pub fn is_plain(&self) -> bool {
-        self.says.iter().all(|say| matches!(say, Say::Text(_)))
+        self.input
+            .iter()
+            .all(|item| matches!(item, WireItem::Text(_)))
     }
 
     /// The code of the reason: TCP's end without close_notify is another one
     /// under TLS.
     pub fn expected(&self, carrier: Carrier) -> &'static str {
-        let cut = self.ending == Ending::Fin && self.is_plain() && self.close == "transport";
+        let cut = self.ending == TcpEnd::Fin && self.is_plain() && self.close == "transport";
         match carrier.version() {
             Some(_) if cut => "tls-truncated",
             _ => self.close,
@@ -76,19 +91,19 @@ impl Scene {
     }
 
     pub fn app<N: Negotiation>(&self) -> App<N> {
-        let does = self.does;
+        let behavior = self.behavior;
         let mut told = 0;
-        Box::new(move |machine, event| act(does, &mut told, machine, event))
+        Box::new(move |machine, event| act(behavior, &mut told, machine, event))
     }
 }
 
 fn act<N: Negotiation>(
-    does: Does,
+    behavior: Behavior,
     told: &mut usize,
     machine: &mut Connection<N>,
     event: &EventBuf,
 ) {
-    if does == Does::Farewell && *event == EventBuf::PeerClosing {
+    if behavior == Behavior::SendOnPeerClosing && *event == EventBuf::PeerClosing {
         machine.session().unwrap().send(&message(99)).unwrap();
     }
     let EventBuf::Stanza(stanza) = event else {
@@ -98,63 +113,63 @@ fn act<N: Negotiation>(
     if let Some(mut session) = machine.session() {
         session.send(stanza.as_stanza().as_str()).unwrap();
     }
-    match does {
-        Does::Close(at) if at == *told => machine.session().unwrap().close(),
-        Does::Reset(at, cause) if at == *told => machine.session().unwrap().reset(cause),
-        Does::Fail(at) if at == *told => {
+    match behavior {
+        Behavior::Close(at) if at == *told => machine.session().unwrap().close(),
+        Behavior::Reset(at, cause) if at == *told => machine.session().unwrap().reset(cause),
+        Behavior::Fail(at) if at == *told => {
             machine.fail(StreamError::new(Condition::PolicyViolation));
         }
-        Does::Abort(at) if at == *told => machine.abort(),
+        Behavior::Abort(at) if at == *told => machine.abort(),
         _ => {}
     }
 }
 
 pub const FOOTER: &str = "</stream:stream>";
 
-pub fn text(text: &str) -> Say {
-    Say::Text(text.into())
+pub fn text(text: &str) -> WireItem {
+    WireItem::Text(text.into())
 }
 
 pub fn message(n: usize) -> String {
     format!("<message id='{n}'><body>caf\u{e9} &amp; {n}</body></message>")
 }
 
-pub fn texts(texts: &[&str]) -> Vec<Say> {
+pub fn texts(texts: &[&str]) -> Vec<WireItem> {
     texts.iter().map(|part| text(part)).collect()
 }
 
-/// Every scene. Those that are not plain need TLS.
-pub fn all() -> Vec<Scene> {
+/// Returns every scenario. Those that are not plain need TLS.
+pub fn all() -> Vec<Scenario> {
     let (one, two) = (message(1), message(2));
     let both = format!("{one}{two}");
-    let mut scenes = ends(&one, &both);
-    scenes.extend(wishes(&one, &both, &message(3)));
-    scenes.extend(faults(&one, &two));
+    let mut scenarios = peer_ends(&one, &both);
+    scenarios.extend(application_ends(&one, &both, &message(3)));
+    scenarios.extend(faults(&one, &two));
     let (head, rest) = two.split_at(23);
-    scenes.extend(tls_only(&one, &two, head, rest));
-    scenes
+    scenarios.extend(tls_only(&one, &two, head, rest));
+    scenarios
 }
 
-fn scene(
+fn scenario(
     name: &'static str,
-    does: Does,
-    says: &[&str],
-    ending: Ending,
+    behavior: Behavior,
+    input: &[&str],
+    ending: TcpEnd,
     (close, stanzas): (&'static str, usize),
-) -> Scene {
-    Scene {
+) -> Scenario {
+    Scenario {
         name,
-        does,
-        says: texts(says),
+        behavior,
+        input: texts(input),
         ending,
         close,
         stanzas,
     }
 }
 
-/// The peer ends the stream, or TCP does.
-fn ends(one: &str, both: &str) -> Vec<Scene> {
-    use Ending::{Fin, Rst};
+/// The peer ends the stream, or TCP behavior.
+fn peer_ends(one: &str, both: &str) -> Vec<Scenario> {
+    use TcpEnd::{Fin, Rst};
     let two = message(2);
     let (head, rest) = two.split_at(23);
     let error = |condition: &str| {
@@ -163,8 +178,9 @@ fn ends(one: &str, both: &str) -> Vec<Scene> {
              </stream:error></stream:stream>"
         )
     };
-    let echo =
-        |name, says: &[&str], ending, outcome| scene(name, Does::Echo, says, ending, outcome);
+    let echo = |name, input: &[&str], ending, outcome| {
+        scenario(name, Behavior::Echo, input, ending, outcome)
+    };
     vec![
         echo(
             "stanzas",
@@ -185,51 +201,64 @@ fn ends(one: &str, both: &str) -> Vec<Scene> {
     ]
 }
 
-/// The application ends it.
-fn wishes(one: &str, both: &str, three: &str) -> Vec<Scene> {
-    use Ending::{Fin, Silence};
+/// The application ends the stream.
+fn application_ends(one: &str, both: &str, three: &str) -> Vec<Scenario> {
+    use TcpEnd::{Fin, Never};
     let more = [both, three, FOOTER];
-    let reset = |cause| Does::Reset(1, cause);
+    let reset = |cause| Behavior::Reset(1, cause);
     let lost = reset(Cause::CertificateExpired);
     vec![
-        scene("farewell", Does::Farewell, &more, Fin, ("closed", 3)),
-        scene("we close", Does::Close(1), &more, Fin, ("closed", 3)),
-        scene(
-            "we close, silence",
-            Does::Close(1),
+        scenario(
+            "send when the peer closes",
+            Behavior::SendOnPeerClosing,
+            &more,
+            Fin,
+            ("closed", 3),
+        ),
+        scenario("we close", Behavior::Close(1), &more, Fin, ("closed", 3)),
+        scenario(
+            "we close, no answer",
+            Behavior::Close(1),
             &[one],
-            Silence,
+            Never,
             ("timeout", 1),
         ),
-        scene(
+        scenario(
             "we reset",
             reset(Cause::KeyRefresh),
             &more,
             Fin,
             ("reset", 3),
         ),
-        scene("we reset, certificate", lost, &more, Fin, ("reset", 1)),
-        scene("we fail", Does::Fail(2), &more, Fin, ("stream-error", 2)),
-        scene(
+        scenario("we reset, certificate", lost, &more, Fin, ("reset", 1)),
+        scenario(
+            "we fail",
+            Behavior::Fail(2),
+            &more,
+            Fin,
+            ("stream-error", 2),
+        ),
+        scenario(
             "we abort",
-            Does::Abort(1),
+            Behavior::Abort(1),
             &[both, three],
-            Silence,
+            Never,
             ("local-abort", 1),
         ),
     ]
 }
 
-/// The peer says what ends it.
-fn faults(one: &str, two: &str) -> Vec<Scene> {
-    use Ending::{Fin, Silence};
-    let echo =
-        |name, says: &[&str], ending, outcome| scene(name, Does::Echo, says, ending, outcome);
+/// The peer input what ends it.
+fn faults(one: &str, two: &str) -> Vec<Scenario> {
+    use TcpEnd::{Fin, Never};
+    let echo = |name, input: &[&str], ending, outcome| {
+        scenario(name, Behavior::Echo, input, ending, outcome)
+    };
     vec![
         echo(
             "malformed",
             &[one, "<a></b>", two],
-            Silence,
+            Never,
             ("not-well-formed", 1),
         ),
         echo(
@@ -247,52 +276,52 @@ fn faults(one: &str, two: &str) -> Vec<Scene> {
     ]
 }
 
-fn tls_only(one: &str, two: &str, head: &str, rest: &str) -> Vec<Scene> {
-    let scene = |name, says, close, stanzas| Scene {
+fn tls_only(one: &str, two: &str, head: &str, rest: &str) -> Vec<Scenario> {
+    let scenario = |name, input, close, stanzas| Scenario {
         name,
-        does: Does::Echo,
-        says,
-        ending: Ending::Fin,
+        behavior: Behavior::Echo,
+        input,
+        ending: TcpEnd::Fin,
         close,
         stanzas,
     };
-    let notify = || Say::Record(ALERT, CLOSE_NOTIFY.to_vec());
+    let notify = || WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec());
     // In TLS 1.2 a renegotiation attempt by its type alone, in either role.
-    let attempt = || Say::Record(HANDSHAKE, vec![0; 4]);
+    let attempt = || WireItem::Record(HANDSHAKE, vec![0; 4]);
     vec![
-        scene(
+        scenario(
             "footer and close_notify",
             vec![text(one), text(FOOTER), notify()],
             "closed",
             1,
         ),
-        scene(
+        scenario(
             "close_notify alone",
             vec![text(one), text(head), notify()],
             "transport",
             1,
         ),
-        scene(
+        scenario(
             "attempt",
             vec![text(one), text(head), attempt(), text(rest), text(two)],
             "tls-renegotiation",
             1,
         ),
-        scene(
-            "attempt behind a fault",
+        scenario(
+            "attempt after a fault",
             vec![text(one), text("</a>"), attempt()],
             "not-well-formed",
             1,
         ),
-        scene(
+        scenario(
             "forged record",
-            vec![text(one), Say::Raw(forged(DATA, &[7; 40])), text(two)],
+            vec![text(one), WireItem::Raw(forged(DATA, &[7; 40])), text(two)],
             "tls",
             1,
         ),
-        scene(
+        scenario(
             "fatal alert",
-            vec![text(one), Say::Record(ALERT, vec![2, 80]), text(two)],
+            vec![text(one), WireItem::Record(ALERT, vec![2, 80]), text(two)],
             "tls",
             1,
         ),

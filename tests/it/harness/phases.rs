@@ -1,5 +1,5 @@
-//! Machines of both roles, led by hand to a phase of their streams; and the
-//! words it takes.
+//! Scripted connections of both roles, brought to a phase of their streams; and
+//! the stream text it takes.
 
 use std::sync::Arc;
 
@@ -7,17 +7,16 @@ use rustls::{ClientConnection, ServerConnection};
 use xmpp_stream::config::{
     Chosen, Credentials, HostConfig, InitiatorBuilder, InitiatorConfig, ResponderConfig,
 };
-use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::stream::{Initiating, Receiving};
-use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Initiator, Responder};
 
-use super::hand::Hand;
-use super::pair::{FIXED, decide};
+use super::configs::{FIXED, alice, decide};
 use super::pki::{Crypto, Leaf, Setup, Version, name, pki};
+use super::role::Carrier;
+use super::{Harness, START, Scripted};
 
 pub const CLIENT_HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
     xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>";
@@ -44,70 +43,62 @@ pub const BOUND: &str = "<iq type='result' id='bind'>\
     <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>guest@localhost/r</jid></bind></iq>";
 pub const FOOTER: &str = "</stream:stream>";
 
-/// Where a machine's protection comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    Plain,
-    StartTls(Version),
-    DirectTls(Version),
-}
-
 /// Limits that tests can reach.
 pub fn small(limits: Limits) -> Limits {
     limits.with_stanza_bytes(12_000).unwrap()
 }
 
 /// An anonymous client.
-pub fn initiator(via: Via) -> Hand<Initiating> {
-    initiator_with(via, |config| config)
+pub fn initiator(carrier: Carrier) -> Harness<Initiating, Scripted> {
+    initiator_with(carrier, |config| config)
 }
 
 pub fn initiator_with(
-    via: Via,
+    carrier: Carrier,
     adjust: impl FnOnce(InitiatorBuilder<Chosen>) -> InitiatorBuilder<Chosen>,
-) -> Hand<Initiating> {
-    let builder = InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap());
+) -> Harness<Initiating, Scripted> {
+    let builder = InitiatorConfig::client(&alice());
     let tls = |version| ClientTls::new(Arc::new(pki().client(&setup(version))));
-    let builder = match via {
-        Via::Plain => builder.dangerous_plaintext(&FIXED),
-        Via::StartTls(version) => builder.starttls(tls(version)),
-        Via::DirectTls(version) => builder.direct_tls(tls(version)),
+    let builder = match carrier {
+        Carrier::Plain => builder.dangerous_plaintext(&FIXED),
+        Carrier::StartTls(version) => builder.starttls(tls(version)),
+        Carrier::DirectTls(version) => builder.direct_tls(tls(version)),
     };
     let builder = builder
         .credentials(Credentials::Anonymous)
         .limits(small(Limits::client()))
         .random(&FIXED);
     let config = adjust(builder).build().unwrap();
-    let machine = Initiator::new(config, Instant::from_millis(0));
-    Hand::new(machine, Box::new(|_, _| {}))
+    let machine = Initiator::new(config, START);
+    Harness::scripted(machine, Box::new(|_, _| {}))
 }
 
 /// A server for everybody.
-pub fn responder(via: Via) -> Hand<Receiving> {
-    let config = responder_config(via, host(via));
-    let machine = Responder::new(config, Instant::from_millis(0));
-    Hand::new(machine, Box::new(|machine, _| decide(machine)))
+pub fn responder(carrier: Carrier) -> Harness<Receiving, Scripted> {
+    let config = responder_config(carrier, host(carrier));
+    let machine = Responder::new(config, START);
+    Harness::scripted(machine, Box::new(|machine, _| decide(machine)))
 }
 
-pub fn responder_config(via: Via, host: Arc<HostConfig>) -> Arc<ResponderConfig> {
+pub fn responder_config(carrier: Carrier, host: Arc<HostConfig>) -> Arc<ResponderConfig> {
     let builder = ResponderConfig::server(&FIXED).single_host(host);
-    match via {
-        Via::Plain => builder.dangerous_plaintext(),
-        Via::StartTls(_) => builder.starttls(),
-        Via::DirectTls(version) => builder.direct_tls(server_tls(version)),
+    match carrier {
+        Carrier::Plain => builder.dangerous_plaintext(),
+        Carrier::StartTls(_) => builder.starttls(),
+        Carrier::DirectTls(version) => builder.direct_tls(server_tls(version)),
     }
 }
 
-pub fn host(via: Via) -> Arc<HostConfig> {
+pub fn host(carrier: Carrier) -> Arc<HostConfig> {
     let mechanisms = MechanismSet::scram()
         .with(MechanismName::Anonymous)
         .with(MechanismName::Plain);
     let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .mechanisms(mechanisms)
         .limits(small(Limits::server()));
-    match via {
-        Via::StartTls(version) => host.tls(server_tls(version)),
-        Via::Plain | Via::DirectTls(_) => host,
+    match carrier {
+        Carrier::StartTls(version) => host.tls(server_tls(version)),
+        Carrier::Plain | Carrier::DirectTls(_) => host,
     }
     .build()
     .unwrap()
@@ -117,13 +108,13 @@ pub fn server_tls(version: Version) -> ServerTls {
     ServerTls::new(Arc::new(pki().server(&setup(version), Leaf::Valid)))
 }
 
-/// The TLS of a client played by hand.
+/// The TLS of a client played by harness.
 pub fn peer_client(version: Version) -> ClientConnection {
     let config = pki().client(&setup(version));
     ClientConnection::new(Arc::new(config), name("localhost")).unwrap()
 }
 
-/// The TLS of a server played by hand.
+/// The TLS of a server played by harness.
 pub fn peer_server(version: Version) -> ServerConnection {
     let config = pki().server(&setup(version), Leaf::Valid);
     ServerConnection::new(Arc::new(config)).unwrap()
@@ -135,7 +126,7 @@ fn setup(version: Version) -> Setup {
 
 /// How far a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum At {
+pub enum Phase {
     /// Nothing was said to the machine.
     Start,
     /// Before TLS, features exchanged; an initiator has asked for STARTTLS.
@@ -156,7 +147,7 @@ pub enum At {
     Closing,
 }
 
-impl At {
+impl Phase {
     /// The phases of a plaintext stream.
     pub const PLAIN: [Self; 7] = [
         Self::Start,
@@ -174,96 +165,100 @@ impl At {
     }
 }
 
-/// A server, led to a phase; what it said on the way is forgotten.
-pub fn responder_at(via: Via, at: At) -> Hand<Receiving> {
-    let mut hand = responder(via);
-    lead_responder(&mut hand, via, at);
-    hand.said();
-    hand
+/// A server brought to a phase; what it wrote on the way is forgotten.
+pub fn responder_at(carrier: Carrier, phase: Phase) -> Harness<Receiving, Scripted> {
+    let mut harness = responder(carrier);
+    bring_responder(&mut harness, carrier, phase);
+    harness.receive();
+    harness
 }
 
-pub fn lead_responder(hand: &mut Hand<Receiving>, via: Via, at: At) {
-    if at == At::Start {
+pub fn bring_responder(harness: &mut Harness<Receiving, Scripted>, carrier: Carrier, phase: Phase) {
+    if phase == Phase::Start {
         return;
     }
-    match via {
-        Via::Plain => {}
-        Via::StartTls(version) => {
-            hand.say(CLIENT_HEADER);
-            if at == At::BeforeTls {
+    match carrier {
+        Carrier::Plain => {}
+        Carrier::StartTls(version) => {
+            harness.send(CLIENT_HEADER);
+            if phase == Phase::BeforeTls {
                 return;
             }
-            hand.said();
-            hand.say(STARTTLS);
-            assert_eq!(hand.said(), PROCEED);
-            hand.secure(peer_client(version));
+            harness.receive();
+            harness.send(STARTTLS);
+            assert_eq!(harness.receive(), PROCEED);
+            harness.start_tls(peer_client(version));
         }
-        Via::DirectTls(version) => hand.secure(peer_client(version)),
+        Carrier::DirectTls(version) => harness.start_tls(peer_client(version)),
     }
-    let steps: [(At, &[&str]); 4] = [
-        (At::Opened, &[CLIENT_HEADER]),
-        (At::Authenticated, &[AUTH_ANONYMOUS]),
-        (At::Binding, &[CLIENT_HEADER]),
-        (At::Established, &[BIND]),
+    let steps: [(Phase, &[&str]); 4] = [
+        (Phase::Opened, &[CLIENT_HEADER]),
+        (Phase::Authenticated, &[AUTH_ANONYMOUS]),
+        (Phase::Binding, &[CLIENT_HEADER]),
+        (Phase::Established, &[BIND]),
     ];
     for (reached, texts) in steps {
-        if at == At::Sasl && reached == At::Authenticated {
-            return hand.say(AUTH_SCRAM);
+        if phase == Phase::Sasl && reached == Phase::Authenticated {
+            return harness.send(AUTH_SCRAM);
         }
-        if at >= reached {
+        if phase >= reached {
             for text in texts {
-                hand.say(text);
+                harness.send(text);
             }
         }
     }
-    if at == At::Closing {
-        hand.side.machine.session().expect("established").close();
-        hand.pump();
+    if phase == Phase::Closing {
+        harness.machine.session().expect("established").close();
+        harness.exchange();
     }
 }
 
-/// A client, led to a phase; what it said on the way is forgotten.
-pub fn initiator_at(via: Via, at: At) -> Hand<Initiating> {
-    let mut hand = initiator(via);
-    lead_initiator(&mut hand, via, at);
-    hand.said();
-    hand
+/// A client brought to a phase; what it wrote on the way is forgotten.
+pub fn initiator_at(carrier: Carrier, phase: Phase) -> Harness<Initiating, Scripted> {
+    let mut harness = initiator(carrier);
+    bring_initiator(&mut harness, carrier, phase);
+    harness.receive();
+    harness
 }
 
-pub fn lead_initiator(hand: &mut Hand<Initiating>, via: Via, at: At) {
-    if at == At::Start {
+pub fn bring_initiator(
+    harness: &mut Harness<Initiating, Scripted>,
+    carrier: Carrier,
+    phase: Phase,
+) {
+    if phase == Phase::Start {
         return;
     }
-    match via {
-        Via::Plain => {}
-        Via::StartTls(version) => {
-            hand.say(SERVER_HEADER);
-            hand.say(OFFER_STARTTLS);
-            if at == At::BeforeTls {
+    match carrier {
+        Carrier::Plain => {}
+        Carrier::StartTls(version) => {
+            harness.send(SERVER_HEADER);
+            harness.send(OFFER_STARTTLS);
+            if phase == Phase::BeforeTls {
                 return;
             }
-            hand.said();
-            hand.say(PROCEED);
-            hand.secure(peer_server(version));
+            harness.receive();
+            harness.send(PROCEED);
+            harness.start_tls(peer_server(version));
         }
-        Via::DirectTls(version) => hand.secure(peer_server(version)),
+        Carrier::DirectTls(version) => harness.start_tls(peer_server(version)),
     }
-    let steps: [(At, &[&str]); 5] = [
-        (At::Opened, &[SERVER_HEADER]),
-        (At::Sasl, &[OFFER_ANONYMOUS]),
-        (At::Authenticated, &[SUCCESS]),
-        (At::Binding, &[SERVER_HEADER, OFFER_BIND]),
-        (At::Established, &[BOUND]),
+    let steps: [(Phase, &[&str]); 5] = [
+        (Phase::Opened, &[SERVER_HEADER]),
+        (Phase::Sasl, &[OFFER_ANONYMOUS]),
+        (Phase::Authenticated, &[SUCCESS]),
+        (Phase::Binding, &[SERVER_HEADER, OFFER_BIND]),
+        (Phase::Established, &[BOUND]),
     ];
     for (reached, texts) in steps {
-        if at >= reached {
+        if phase >= reached {
             for text in texts {
-                hand.say(text);
+                harness.send(text);
             }
         }
     }
-    if at == At::Closing {
-        hand.side.machine.session().expect("established").close();
-        hand.pump();
+    if phase == Phase::Closing {
+        harness.machine.session().expect("established").close();
+        harness.exchange();
     }
 }
