@@ -6,15 +6,12 @@ use xmpp_stream::component::ComponentSecret;
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::{Condition, Initiating, Receiving};
-use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
 
 use crate::harness::configs::FIXED;
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
-use crate::harness::{Harness, Pair, line};
-
-const START: Instant = Instant::from_millis(0);
+use crate::harness::{Harness, Pair, START, line};
 
 fn domain() -> Jid {
     Jid::parse("plays.shakespeare.lit").unwrap()

@@ -7,7 +7,6 @@ use rustls::crypto::SecureRandom;
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::BindError;
-use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Responder};
 
 use crate::harness::configs::decide;
@@ -15,7 +14,7 @@ use crate::harness::phases::{
     AUTH_ANONYMOUS, BIND, CLIENT_HEADER, Phase, host, initiator_at, responder_at,
 };
 use crate::harness::pki::TLS13;
-use crate::harness::{Carrier, Harness};
+use crate::harness::{Carrier, Harness, START};
 
 /// 6120-4.3.6-5: not who it asked to be, nor who it logged in as.
 #[test]
@@ -83,7 +82,7 @@ fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
         let config = ResponderConfig::server(random())
             .single_host(host(Carrier::Plain))
             .dangerous_plaintext();
-        let machine = Responder::new(config, Instant::from_millis(0));
+        let machine = Responder::new(config, START);
         let asked = Rc::new(RefCell::new(Vec::new()));
         let log = asked.clone();
         let app = move |machine: &mut Responder| match machine.decision() {

@@ -8,7 +8,6 @@ use rustls::ClientConnection;
 use xmpp_stream::config::{ConfigError, Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{Authzid, MechanismName, MechanismSet, Password, Policy, Username};
-use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
@@ -19,7 +18,7 @@ use crate::harness::phases::{
     responder_at,
 };
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
-use crate::harness::{Carrier, Harness, Pair};
+use crate::harness::{Carrier, Harness, Pair, START};
 
 /// A server that asks for certificates and offers everything.
 fn external_server(version: Version) -> Arc<ResponderConfig> {
@@ -35,7 +34,7 @@ fn external_server(version: Version) -> Arc<ResponderConfig> {
 
 /// What it offers to a client.
 fn offered(version: Version, client: rustls::ClientConfig) -> Vec<String> {
-    let machine = Responder::new(external_server(version), Instant::from_millis(0));
+    let machine = Responder::new(external_server(version), START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     harness.send(CLIENT_HEADER);
     harness.send(STARTTLS);
@@ -79,7 +78,7 @@ fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
             .credentials(Credentials::External { authzid: None })
             .build()
             .unwrap();
-        let start = Instant::from_millis(0);
+        let start = START;
         let responder = Responder::new(external_server(version), start);
         let mut pair = Pair::connect(Initiator::new(config.clone(), start), responder);
         pair.exchange();
@@ -116,7 +115,7 @@ fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
 /// Between two machines, in the clear, where it can be read.
 #[test]
 fn rfc6120_6_3_5_1_no_white_space_stands_around_sasl() {
-    let start = Instant::from_millis(0);
+    let start = START;
     let mut pair = Pair::connect(
         Initiator::new(client(None), start),
         Responder::new(server(None), start),
@@ -176,7 +175,7 @@ fn config(authzid: Option<&str>) -> Result<Arc<InitiatorConfig>, ConfigError> {
 
 /// The initial response to an offer of this mechanism alone.
 fn initial(authzid: Option<&str>, mechanism: &str) -> String {
-    let machine = Initiator::new(config(authzid).unwrap(), Instant::from_millis(0));
+    let machine = Initiator::new(config(authzid).unwrap(), START);
     let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
     for text in [SERVER_HEADER, OFFER_STARTTLS] {
         harness.send(text);

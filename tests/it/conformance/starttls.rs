@@ -6,18 +6,17 @@ use rustls::ClientConnection;
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::reset::{Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Target};
 use xmpp_stream::sasl::Decoy;
-use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
 use crate::harness::configs::{FIXED, client, decide, host_with, server};
 use crate::harness::phases::{PROCEED, Phase, STARTTLS, responder_at};
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
-use crate::harness::{Carrier, Harness, Pair};
+use crate::harness::{Carrier, Harness, Pair, START};
 
 /// alice and her server, over STARTTLS.
 pub fn pair(version: Version) -> Pair {
-    let start = Instant::from_millis(0);
+    let start = START;
     let setup = Setup::new(Crypto::Ring, version);
     let client_tls = ClientTls::new(Arc::new(pki().client(&setup)));
     let server_tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
@@ -132,7 +131,7 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
     };
     for domain in ["wrong.example", "localhost"] {
         let config = ResponderConfig::server(&FIXED).starttls();
-        let machine = Responder::new(config, Instant::from_millis(0));
+        let machine = Responder::new(config, START);
         let mut harness = Harness::scripted(
             machine,
             Box::new(move |machine, _| match machine.decision() {
@@ -170,7 +169,7 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
         let config = ResponderConfig::server(&FIXED)
             .single_host(host_with(Some(tls), mechanisms))
             .starttls();
-        let responder = Responder::new(config, Instant::from_millis(0));
+        let responder = Responder::new(config, START);
 
         let stranger = pki().identity(Leaf::Untrusted);
         let config = rustls::ClientConfig::builder_with_provider(Arc::new(setup.provider.clone()))
@@ -180,7 +179,7 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
             .with_client_auth_cert(stranger.chain.clone(), stranger.key())
             .unwrap();
         let config = client(Some(ClientTls::new(Arc::new(config))));
-        let mut pair = Pair::connect(Initiator::new(config, Instant::from_millis(0)), responder);
+        let mut pair = Pair::connect(Initiator::new(config, START), responder);
         pair.finish();
         assert_eq!(pair.peer.code(), "tls", "{version:?}");
         let told = pair.peer.event_lines();
@@ -203,7 +202,7 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
         let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
         let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
         let redirected = Ended::StreamError(Complaint::SeeOtherHost);
-        let now = Instant::from_millis(0);
+        let now = START;
         let Plan::Connect(plan) = planner.next(now, Outcome::Closed(redirected)) else {
             panic!("no connection");
         };

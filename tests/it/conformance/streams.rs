@@ -2,7 +2,6 @@
 
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::stream::{Condition, Initiating, OtherHost, Receiving, StreamError};
-use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use crate::harness::configs::{FIXED, client, decide, server};
@@ -11,13 +10,13 @@ use crate::harness::phases::{
     initiator, initiator_at, initiator_with, responder, responder_at,
 };
 use crate::harness::pki::{TLS12, TLS13};
-use crate::harness::{Carrier, Harness, Pair, Scripted};
+use crate::harness::{Carrier, Harness, Pair, START, Scripted};
 
 /// How the header of either side begins; none may be left out (11.5).
 const DECLARED: &str = "<?xml version='1.0'?><stream:stream ";
 
 fn plain_pair() -> Pair {
-    let start = Instant::from_millis(0);
+    let start = START;
     Pair::connect(
         Initiator::new(client(None), start),
         Responder::new(server(None), start),
@@ -230,7 +229,7 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
             .lang("no tag")
             .single_host(host)
             .dangerous_plaintext();
-        let machine = Responder::new(config, Instant::from_millis(0));
+        let machine = Responder::new(config, START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         harness.send(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
         let said = harness.receive();
@@ -278,7 +277,7 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
 /// A server of several hosts, whose application refuses all of them.
 fn refusing(error: StreamError) -> Harness<Receiving, Scripted> {
     let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
-    let machine = Responder::new(config, Instant::from_millis(0));
+    let machine = Responder::new(config, START);
     let mut error = Some(error);
     Harness::scripted(
         machine,

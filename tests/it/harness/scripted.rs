@@ -110,13 +110,15 @@ impl<N: Negotiation> Harness<N, Scripted> {
         self.exchange();
     }
 
-    /// Returns the stream text that has reached the peer since the last call.
+    /// Exchanges, and returns the stream text that has reached the peer since the
+    /// last call.
     pub fn receive(&mut self) -> String {
         String::from_utf8(self.receive_bytes()).expect("the machine writes UTF-8")
     }
 
     /// The same as bytes, for TLS that the peer does not speak.
     pub fn receive_bytes(&mut self) -> Vec<u8> {
+        self.exchange();
         std::mem::take(&mut self.text)
     }
 

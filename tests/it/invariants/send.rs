@@ -2,14 +2,15 @@
 //! the stream.
 
 use xmpp_stream::stream::{Initiating, Receiving};
-use xmpp_stream::time::Instant;
 use xmpp_stream::{Initiator, Responder, SendError, Ticket};
 
 use crate::harness::configs::{client, server};
 use crate::harness::hostile_tls::record_len;
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::scenarios::message;
-use crate::harness::{Carrier, Harness, HostileTls, Pair, Rng, Role, Scheduled, Scripted, TlsPair};
+use crate::harness::{
+    Carrier, Harness, HostileTls, Pair, Rng, Role, START, Scheduled, Scripted, TlsPair,
+};
 
 /// No element, more than one, or none of the application's.
 const REFUSED: [&str; 44] = [
@@ -198,7 +199,7 @@ fn a_ticket_is_flushed_with_its_last_byte() {
 }
 
 fn pair() -> Pair {
-    let start = Instant::from_millis(0);
+    let start = START;
     let mut pair = Pair::connect(
         Initiator::new(client(None), start),
         Responder::new(server(None), start),

@@ -11,7 +11,7 @@ use crate::harness::phases::{
     responder_at, responder_config,
 };
 use crate::harness::pki::{TLS12, TLS13};
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 const MESSAGE: &str = "<message><body>hello</body></message>";
 const ALL: [Carrier; 3] = [
@@ -337,7 +337,7 @@ fn rfc6120_4_6_1_3_white_space_is_heard_and_said() {
 #[test]
 fn a_machine_can_be_failed_before_it_did_anything() {
     let error = || StreamError::new(Condition::SystemShutdown);
-    let now = Instant::from_millis(0);
+    let now = START;
     let mut machine = Responder::new(responder_config(Carrier::Plain, host(Carrier::Plain)), now);
     machine.fail(error());
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));

@@ -6,7 +6,6 @@ use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
 use xmpp_stream::stream::Receiving;
-use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner, Negotiation, Responder};
 
 use crate::harness::configs::{FIXED, decide};
@@ -16,7 +15,7 @@ use crate::harness::phases::{
     small,
 };
 use crate::harness::pki::TLS13;
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 const TLS: Carrier = Carrier::StartTls(TLS13);
 
@@ -169,9 +168,9 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
     let config = ResponderConfig::server(&FIXED)
         .limits(limits)
         .dangerous_plaintext();
-    let machine = Responder::new(config, Instant::from_millis(0));
+    let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
-    harness.now = Instant::from_millis(29_000);
+    harness.now = START + Duration::from_secs(29);
     harness.send(CLIENT_HEADER);
     assert!(harness.close.is_none());
     harness.receive();
@@ -179,14 +178,14 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
     assert!(harness.receive().contains("<connection-timeout "));
     let told = harness.closed().reason().to_string();
     assert_eq!(told, "timeout, in the negotiation as a whole");
-    assert_eq!(harness.now, Instant::from_millis(45_000));
+    assert_eq!(harness.now, START + Duration::from_secs(45));
 
     let mut harness = initiator_with(Carrier::Plain, |config| {
         let limits = Limits::client().with_negotiation_timeout(Duration::from_secs(40));
         config.limits(limits.unwrap())
     });
     harness.receive();
-    harness.now = Instant::from_millis(29_000);
+    harness.now = START + Duration::from_secs(29);
     harness.send(SERVER_HEADER);
     harness.run_until_closed();
     let told = harness.closed().reason().to_string();
@@ -199,10 +198,7 @@ fn mute(at: Phase) -> Harness<Receiving, Scripted> {
         // The host is asked for only where there is no single one.
         Phase::Start => {
             let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
-            Harness::scripted(
-                Responder::new(config, Instant::from_millis(0)),
-                Box::new(|_, _| {}),
-            )
+            Harness::scripted(Responder::new(config, START), Box::new(|_, _| {}))
         }
         at => responder_at(Carrier::Plain, at),
     };
@@ -343,15 +339,15 @@ fn a_closing_stream_ends_though_nobody_takes_its_last_words() {
 #[test]
 fn a_clock_that_steps_back_is_clamped() {
     let mut harness = responder(Carrier::Plain);
-    harness.now = Instant::from_millis(29_999);
+    harness.now = START + Duration::from_millis(29_999);
     harness.exchange();
-    harness.now = Instant::from_millis(0);
+    harness.now = START;
     harness.exchange();
     assert_eq!(harness.receive(), "");
-    harness.now = Instant::from_millis(30_000);
+    harness.now = START + Duration::from_secs(30);
     harness.exchange();
     assert!(harness.receive().contains("<connection-timeout "));
-    harness.now = Instant::from_millis(0);
+    harness.now = START;
     harness.send([CLIENT_HEADER, FOOTER].concat());
     assert_eq!(harness.end().0, "timeout");
 }
@@ -365,7 +361,7 @@ fn the_deadlines_of_the_host_count() {
         .build()
         .unwrap();
     let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
-    let machine = Responder::new(config, Instant::from_millis(0));
+    let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(
         machine,
         Box::new(move |machine, _| {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use rustls::crypto::{GetRandomFailed, SecureRandom};
 use xmpp_stream::Responder;
 use xmpp_stream::config::{Credentials, ResponderConfig};
-use xmpp_stream::time::Instant;
 
 use crate::harness::configs::decide;
 use crate::harness::phases::{
@@ -14,7 +13,7 @@ use crate::harness::phases::{
     peer_server, responder, responder_at,
 };
 use crate::harness::pki::TLS13;
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 /// A client's header with these attributes.
 fn header(attributes: &str) -> String {
@@ -132,7 +131,7 @@ fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
     let config = ResponderConfig::server(&COUNTING)
         .single_host(host(carrier))
         .starttls();
-    let machine = Responder::new(config, Instant::from_millis(0));
+    let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     let mut ids = Vec::new();
     let mut note = |said: String| ids.push(attribute(&said, "id").unwrap().to_string());
@@ -171,7 +170,7 @@ fn without_randomness_there_is_no_stream() {
         .single_host(host(Carrier::Plain))
         .dangerous_plaintext();
     for input in [CLIENT_HEADER, "nonsense"] {
-        let machine = Responder::new(config.clone(), Instant::from_millis(0));
+        let machine = Responder::new(config.clone(), START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         harness.send(input);
         assert_eq!(harness.receive(), "");

@@ -6,7 +6,6 @@ use rustls::{ClientConnection, ServerConnection};
 use xmpp_stream::config::{Credentials, HostConfig, ResponderConfig};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
-use xmpp_stream::time::Instant;
 use xmpp_stream::{Manner, Responder};
 
 use crate::harness::configs::{FIXED, decide};
@@ -15,7 +14,7 @@ use crate::harness::phases::{
     STARTTLS, initiator, initiator_at, initiator_with, peer_server, responder, responder_at,
 };
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, name, pki};
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 const FAILURE: &str = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 
@@ -170,7 +169,7 @@ fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
     let config = ResponderConfig::server(&FIXED)
         .single_host(host.unwrap())
         .starttls();
-    let machine = Responder::new(config, Instant::from_millis(0));
+    let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     harness.send(CLIENT_HEADER);
     harness.receive();

@@ -9,7 +9,6 @@ use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{self, Condition, Hash, Password, Username};
 use xmpp_stream::stream::Initiating;
-use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, Verification};
 use xmpp_stream::{CloseReason, Initiator, Manner};
 
@@ -18,7 +17,7 @@ use crate::harness::phases::{
     FOOTER, Phase, SERVER_HEADER, SUCCESS, bring_initiator, initiator_with,
 };
 use crate::harness::pki::{Crypto, Setup, TLS13, pki};
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 /// alice with her password, who may use PLAIN.
 fn alice(carrier: Carrier) -> Harness<Initiating, Scripted> {
@@ -91,7 +90,7 @@ fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
         .build()
         .unwrap();
     for names in [&["PLAIN"][..], &["SCRAM-SHA-256", "PLAIN"]] {
-        let machine = Initiator::new(config.clone(), Instant::from_millis(0));
+        let machine = Initiator::new(config.clone(), START);
         let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
         bring_initiator(&mut harness, TLS, Phase::Opened);
         harness.receive();

@@ -3,7 +3,6 @@
 use xmpp_stream::config::HostConfig;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::stream::Receiving;
-use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Responder};
 
 use super::{TLS, auth, plain};
@@ -12,7 +11,7 @@ use crate::harness::phases::{
     BIND, CLIENT_HEADER, STARTTLS, host, peer_client, responder, responder_config, server_tls,
 };
 use crate::harness::pki::TLS13;
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 /// The client's header, with this `from` or without.
 fn header(from: Option<&str>) -> String {
@@ -188,7 +187,7 @@ fn the_application_may_decide_what_from_has_to_do_with_names() {
         .build()
         .unwrap();
     for (host, served) in [(host(TLS), false), (free, true)] {
-        let machine = Responder::new(responder_config(TLS, host), Instant::from_millis(0));
+        let machine = Responder::new(responder_config(TLS, host), START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         let other = Some("1234@localhost");
         let said = log_in(

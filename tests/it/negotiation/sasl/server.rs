@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use xmpp_stream::sasl::{Condition, Hash, MechanismName, MechanismSet};
 use xmpp_stream::stream::Receiving;
-use xmpp_stream::time::Instant;
 use xmpp_stream::{Decision, Manner};
 
 use super::{TLS, auth, decoded, failure, offer, plain, response};
@@ -12,7 +11,7 @@ use crate::harness::configs::FIXED;
 use crate::harness::phases::{
     AUTH_ANONYMOUS, AUTH_SCRAM, CLIENT_HEADER, FOOTER, Phase, responder_at,
 };
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 #[test]
 fn rfc6120_6_4_5_2_a_wrong_password_may_be_followed_by_the_right_one() {
@@ -231,7 +230,7 @@ fn only_what_the_host_offers_is_offered() {
     let config = xmpp_stream::config::ResponderConfig::server(&FIXED)
         .single_host(host)
         .dangerous_plaintext();
-    let machine = xmpp_stream::Responder::new(config, Instant::from_millis(0));
+    let machine = xmpp_stream::Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
     harness.send(CLIENT_HEADER);
     assert!(harness.receive().ends_with(&offer(&["SCRAM-SHA-512"])));
