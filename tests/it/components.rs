@@ -100,7 +100,7 @@ fn xep0114_3_a_wrong_secret_is_not_authorized() {
 }
 
 #[test]
-fn tls_from_the_first_byte_with_the_server_s_own_name() {
+fn direct_tls_of_a_component_verifies_the_servers_name() {
     for version in [TLS12, TLS13] {
         let setup = Setup::new(Crypto::Ring, version);
         let client = ClientTls::new(Arc::new(pki().client(&setup)));
@@ -129,7 +129,7 @@ fn tls_from_the_first_byte_with_the_server_s_own_name() {
     }
 }
 
-/// A server fed by hand, behind the header.
+/// A server fed by hand, after the header.
 fn listening() -> (Harness<Receiving>, String) {
     let mut harness = Harness::new(Responder::new(server(), START), Box::new(|_, _| {}));
     let header = "<stream:stream xmlns='jabber:component:accept' \
@@ -259,7 +259,7 @@ fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
 /// A component that is fed by hand: the server's word counts once, and only in
 /// its turn.
 #[test]
-fn a_component_waits_for_the_answer() {
+fn a_component_is_established_only_by_the_servers_handshake() {
     let header = "<stream:stream xmlns='jabber:component:accept' id='3BF96D32' \
         xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
     let mut harness: Harness<Initiating> = Harness::new(

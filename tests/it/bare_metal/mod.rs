@@ -25,25 +25,33 @@ const PATIENCE: u32 = 200_000;
 #[test]
 fn a_super_loop_with_small_fifos_and_a_wrapping_tick_counter_holds_a_conversation() {
     for version in [TLS12, TLS13] {
-        let mut bench = Bench::new(version);
-        let ticks = bench.run(|_| {});
-        println!("{version:?}: {ticks} ticks, {:?}", bench.passes());
-        assert_eq!(bench.client.code(), "closed");
-        assert_eq!(bench.server.code(), "closed");
-        assert!(bench.client.app.ponged);
+        let mut boards = Boards::new(version);
+        let ticks = boards.run(|_| {});
+        println!("{version:?}: {ticks} ticks, {:?}", boards.passes());
+        assert_eq!(boards.client.code(), "closed");
+        assert_eq!(boards.server.code(), "closed");
+        assert!(boards.client.app.ponged);
         assert!(ORIGIN.checked_add(ticks).is_none(), "the counter wrapped");
     }
 }
 
 #[test]
-fn a_line_that_falls_silent_ends_both_sides_at_the_tick_they_named() {
+fn a_broken_line_ends_both_sides_at_the_deadlines_they_named() {
     // While TLS is negotiated nothing is carried any more, in either
     // direction, and nobody is told.
-    let mut bench = Bench::new(TLS13);
-    bench.run(|bench| bench.broken |= bench.tick >= 40);
+    let mut boards = Boards::new(TLS13);
+    boards.run(|boards| boards.broken |= boards.tick >= 40);
     let ends = [
-        (bench.client.code(), bench.client.named, bench.client.ended),
-        (bench.server.code(), bench.server.named, bench.server.ended),
+        (
+            boards.client.code(),
+            boards.client.named,
+            boards.client.ended,
+        ),
+        (
+            boards.server.code(),
+            boards.server.named,
+            boards.server.ended,
+        ),
     ];
     println!("{ends:?}");
     for (code, named, ended) in ends {
@@ -58,21 +66,21 @@ fn a_line_that_falls_silent_ends_both_sides_at_the_tick_they_named() {
 
 #[test]
 fn a_byte_lost_on_the_line_is_a_tls_failure() {
-    let mut bench = Bench::new(TLS13);
+    let mut boards = Boards::new(TLS13);
     let mut lost = 0;
-    bench.run(|bench| {
+    boards.run(|boards| {
         // The first byte of a record.
-        if bench.client.established && lost == 0 {
-            lost = bench.server.port.tx.pop(&mut [0]);
+        if boards.client.established && lost == 0 {
+            lost = boards.server.port.tx.pop(&mut [0]);
         }
     });
     assert_eq!(lost, 1);
-    assert_eq!(bench.client.code(), "tls");
-    assert!(!bench.client.app.ponged);
+    assert_eq!(boards.client.code(), "tls");
+    assert!(!boards.client.app.ponged);
 }
 
 /// Two boards and the line between them.
-struct Bench {
+struct Boards {
     client: Board<Initiating, Client>,
     server: Board<Receiving, Server>,
     /// Ticks since the start.
@@ -81,7 +89,7 @@ struct Bench {
     broken: bool,
 }
 
-impl Bench {
+impl Boards {
     fn new(version: Version) -> Self {
         let setup = Setup::new(Crypto::Ring, version);
         let client_tls = ClientTls::new(Arc::new(pki().client(&setup)));

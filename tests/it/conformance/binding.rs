@@ -18,7 +18,7 @@ use crate::harness::{Carrier, Harness, START};
 
 /// 6120-4.3.6-5: not who it asked to be, nor who it logged in as.
 #[test]
-fn rfc6120_7_7_1_2_a_client_is_who_the_server_says() {
+fn rfc6120_7_7_1_2_a_client_takes_the_address_the_server_assigns() {
     let mut harness = initiator_at(Carrier::Plain, Phase::Binding);
     harness.send(
         "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
@@ -33,7 +33,7 @@ fn rfc6120_7_7_1_2_a_client_is_who_the_server_says() {
 /// 6120-4.3.6-2: no full address before. 6120-4.3.6-4: its resource is the one
 /// that was agreed on.
 #[test]
-fn rfc6120_4_3_6_3_the_address_is_made_of_whom_sasl_found_and_what_was_bound() {
+fn rfc6120_4_3_6_3_the_address_is_the_authenticated_user_with_the_bound_resource() {
     let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::Opened);
     harness.app = Box::new(|machine, _| match machine.decision() {
         Some(Decision::Password(password)) => {
@@ -76,7 +76,7 @@ fn random() -> &'static dyn SecureRandom {
 /// 6120-7.7.2.2-1: overriding a resource that is taken, or refusing it; ending
 /// the other stream is that stream's `fail`.
 #[test]
-fn rfc6120_7_6_1_a_random_resource_is_at_hand() {
+fn rfc6120_7_6_1_a_random_resource_can_be_generated() {
     let mut seen: Vec<String> = Vec::new();
     for _ in 0..20 {
         let config = ResponderConfig::server(random())

@@ -8,7 +8,7 @@ use super::sources::{self, Test};
 use super::table::{Row, Status, TABLE, rows};
 
 #[test]
-fn the_table_is_whole() {
+fn the_table_has_no_flaws() {
     assert_eq!(flaws(&rows(TABLE)), [""; 0]);
 }
 

@@ -51,7 +51,7 @@ fn offered(version: Version, client: rustls::ClientConfig) -> Vec<String> {
 
 /// 6120-6.3.4-3: and it is the first.
 #[test]
-fn rfc6120_6_3_4_2_external_is_offered_to_who_showed_a_certificate() {
+fn rfc6120_6_3_4_2_external_is_offered_to_clients_with_a_certificate() {
     for version in [TLS12, TLS13] {
         let setup = Setup::new(Crypto::Ring, version);
         let with = offered(version, pki().client_with_certificate(&setup));

@@ -39,22 +39,24 @@ fn walk(path: &Path, found: &mut Vec<Test>) {
     }
 }
 
-/// The functions behind `#[test]`; not those that are ignored.
+/// The functions after `#[test]`; not those that are ignored.
 pub fn names(text: &str) -> impl Iterator<Item = &str> {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     let starts: Vec<_> = (0..lines.len())
         .filter(|at| lines[*at] == "#[test]")
         .collect();
     starts.into_iter().filter_map(move |at| {
-        let behind = lines[at..].iter().skip(1);
-        let attributes = behind.clone().take_while(|line| !line.starts_with("fn "));
+        let following = lines[at..].iter().skip(1);
+        let attributes = following
+            .clone()
+            .take_while(|line| !line.starts_with("fn "));
         if attributes
             .into_iter()
             .any(|line| line.starts_with("#[ignore"))
         {
             return None;
         }
-        let function = behind.into_iter().find(|line| line.starts_with("fn "))?;
+        let function = following.into_iter().find(|line| line.starts_with("fn "))?;
         function.strip_prefix("fn ")?.split('(').next()
     })
 }

@@ -37,7 +37,7 @@ fn records(mut bytes: &[u8]) -> Vec<u8> {
     types
 }
 
-/// What a side sent up to and with `last`, and the records behind it.
+/// What a side sent up to and with `last`, and the records after it.
 fn split<'a>(sent: &'a [u8], last: &str) -> (&'a str, Vec<u8>) {
     let at = sent
         .windows(last.len())
@@ -69,7 +69,7 @@ fn transcript(version: Version) -> (Vec<u8>, Vec<u8>) {
     (pair.sent, pair.peer.sent)
 }
 
-/// 6120-5.4.2.3-1: TLS begins behind the `>`.
+/// 6120-5.4.2.3-1: TLS begins after the `>`.
 #[test]
 fn rfc6120_5_3_3_1_no_white_space_stands_around_starttls() {
     for version in [TLS12, TLS13] {
@@ -88,7 +88,7 @@ fn rfc6120_5_3_3_1_no_white_space_stands_around_starttls() {
 
 /// To the last byte, the end of the stream included.
 #[test]
-fn rfc6120_5_4_3_1_7_behind_starttls_there_are_records_alone() {
+fn rfc6120_5_4_3_1_7_after_starttls_only_tls_records_are_sent() {
     for version in [TLS12, TLS13] {
         let (there, back) = transcript(version);
         for (_, types) in [split(&there, STARTTLS), split(&back, PROCEED)] {
@@ -103,9 +103,9 @@ fn rfc6120_5_4_3_1_7_behind_starttls_there_are_records_alone() {
 }
 
 /// 6120-5.3.5-2, 3920bis-draft-1, 3920bis-draft-3: in TLS 1.2 whatever is a
-/// handshake can be told from outside, and behind Finished there is none.
+/// handshake can be told from outside, and after Finished there is none.
 #[test]
-fn rfc6120_5_3_5_4_no_handshake_is_ever_begun_behind_the_first() {
+fn rfc6120_5_3_5_4_no_second_handshake_is_ever_begun() {
     let (there, back) = transcript(TLS12);
     for (_, types) in [split(&there, STARTTLS), split(&back, PROCEED)] {
         let (_, protected) = types.split_at(types.iter().position(|kind| *kind == 20).unwrap());
@@ -196,7 +196,7 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
 /// 6120-4.9.3.19-6, 6120-4.9.3.19-7: the same `to`, and a certificate for the
 /// original name, whatever the host was called.
 #[test]
-fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
+fn rfc6120_4_9_3_19_5_a_redirected_client_still_asks_for_the_original_domain() {
     for (leaf, established) in [(Leaf::Valid, true), (Leaf::WrongHost, false)] {
         let setup = Setup::new(Crypto::Ring, TLS13);
         let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
@@ -223,7 +223,7 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_is_the_same_client() {
 
 /// RFC 9325 3.1.1: nothing below TLS 1.2.
 #[test]
-fn rfc6120_13_9_5_1_old_versions_are_not_spoken() {
+fn rfc6120_13_9_5_1_old_tls_versions_are_refused() {
     // A ClientHello of TLS 1.0, 1.1 or SSL 3.0 with one cipher suite, and one
     // of SSL 2.0.
     let hello = |minor: u8| {

@@ -48,7 +48,7 @@ fn rfc6120_4_3_3_2_a_restart_is_a_new_header_and_nothing_else() {
 
 /// 6120-6.3.1-1, 6120-7.3.1-1: neither says `<required/>`.
 #[test]
-fn rfc6120_4_3_2_4_nothing_is_established_while_something_mandatory_is_left() {
+fn rfc6120_4_3_2_4_the_stream_is_not_established_while_a_mandatory_feature_is_left() {
     let mut harness = initiator(Carrier::Plain);
     let texts = [
         SERVER_HEADER,
@@ -116,8 +116,8 @@ fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
 /// 6120-4.1-2, 6120-4.8.4-2: unknown elements with a namespace of their own
 /// are ignored, and nothing inside an element is a stanza.
 #[test]
-fn rfc6120_4_8_4_1_what_is_no_stanza_is_never_told_as_one() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn rfc6120_4_8_4_1_other_elements_are_not_reported_as_stanzas() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         for element in [
             "<message xmlns='urn:example'/>",
             "<x xmlns='urn:example'><message xmlns='jabber:client'/></x>",
@@ -133,15 +133,15 @@ fn rfc6120_4_8_4_1_what_is_no_stanza_is_never_told_as_one() {
         harness.send(nested);
         assert_eq!(harness.events_since(events), [format!("stanza {nested}")]);
     }
-    scene::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
-    scene::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
+    check::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
+    check::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
 }
 
 /// 6120-4.8.3-3, 6120-4.8.5-4, 6120-4.8.2-1: what the peer would have to refuse
 /// does not go out.
 #[test]
 fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         for (element, condition) in [
             (
                 "<message xmlns='jabber:server'/>",
@@ -168,8 +168,8 @@ fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
         harness.exchange();
         assert_eq!(harness.receive(), element);
     }
-    scene::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
-    scene::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
+    check::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
+    check::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
 }
 
 /// With the stream namespace as the default one, what declares no namespace is
@@ -196,7 +196,7 @@ fn rfc6120_4_8_2_1_an_element_in_the_stream_namespace_is_no_stanza() {
 }
 
 #[test]
-fn rfc6120_4_7_4_7_the_language_of_the_peers_stream_is_told() {
+fn rfc6120_4_7_4_7_the_language_of_the_peers_stream_is_reported() {
     let lang_of = |events: &[EventBuf]| match events {
         [EventBuf::StreamOpened { lang, .. }, ..] => lang.clone(),
         other => panic!("{other:?}"),
@@ -322,7 +322,7 @@ fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
 }
 
 #[test]
-fn rfc6120_4_9_2_4_the_text_of_an_error_means_nothing() {
+fn rfc6120_4_9_2_4_the_text_of_an_error_has_no_effect() {
     let mut harness = initiator_at(Carrier::Plain, Phase::Established);
     harness.send(
         "<stream:error><text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>reset, please; \

@@ -10,7 +10,7 @@ pub struct Outcome {
     pub units: Vec<(u8, Vec<u8>)>,
     pub close: String,
     pub manner: Option<Manner>,
-    /// How many bytes the peer sent behind the handshake.
+    /// How many bytes the peer sent after the handshake.
     pub length: usize,
 }
 

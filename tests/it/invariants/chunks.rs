@@ -77,7 +77,7 @@ fn scram() -> (Vec<u8>, Vec<u8>) {
 fn the_same_holds_while_a_key_is_derived() {
     fn replay<N: Role>(machine: &dyn Fn() -> Connection<N>, input: &[u8], decisions: bool) {
         let play = |schedule: Schedule| {
-            // SCRAM's gate, too: the player's own answer knows nobody.
+            // SCRAM's gate, too: `decide_anonymous` knows nobody.
             let app = Box::new(move |machine: &mut Connection<N>, _: &_| {
                 if decisions {
                     crate::harness::configs::decide(machine);

@@ -1,5 +1,5 @@
 //! Invariants 3 and 4: the close is the last word and an exclusive one. That
-//! nothing follows it is asserted behind every scene ([`Scheduled`]); here are
+//! nothing follows it is asserted after every scenario ([`Scheduled`]); here are
 //! the ends at which bytes are still waiting.
 //!
 //! [`Scheduled`]: crate::harness::Scheduled
@@ -127,7 +127,7 @@ fn a_write_stall_does_not_cut_the_end_short() {
             harness.deliver_all();
             let closing = harness.now;
             while harness.close.is_none() {
-                // Checked in it: graceful only behind the deadline.
+                // Checked in it: graceful only after the deadline.
                 sleep_once(&mut harness);
             }
             let lasted = harness.now.saturating_duration_since(closing);
@@ -172,7 +172,7 @@ fn sleep_part<N: Role>(harness: &mut Harness<N, Scheduled>, millis: u64) {
 
 /// A clean close that was spoiled is not reported as one.
 #[test]
-fn what_spoils_a_close_is_its_reason() {
+fn what_goes_wrong_while_closing_becomes_the_reason() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version);
@@ -203,7 +203,7 @@ fn finish<N: Role>(harness: &mut Harness<N, HostileTls>) {
 }
 
 #[test]
-fn tcp_s_failure_wins_over_everything() {
+fn a_tcp_failure_wins_over_everything() {
     fn failed<N: Role>(mut machine: Connection<N>, expected: &str) {
         machine.transport_failed();
         let mut events = 0;
@@ -225,7 +225,7 @@ fn tcp_s_failure_wins_over_everything() {
             failed(N::machine(carrier, &tls, None), "transport");
             let harness = stuck::<N>(carrier, Behavior::Echo, &[&message(1)]);
             failed(harness.machine, "transport");
-            // Behind both closing tags the failure is no loss.
+            // After both closing tags the failure is no loss.
             let harness = stuck::<N>(carrier, Behavior::Echo, &["</stream:stream>"]);
             failed(harness.machine, "closed");
             let harness = stuck::<N>(carrier, Behavior::Fail(1), &[&message(1)]);
@@ -236,10 +236,10 @@ fn tcp_s_failure_wins_over_everything() {
     both::<Receiving>();
 }
 
-/// While a gate is open, too, whatever waits behind it.
+/// While a gate is open, too, whatever waits after it.
 #[test]
-fn tcp_s_failure_wins_over_an_open_gate() {
-    for behind in [false, true] {
+fn a_tcp_failure_wins_over_a_pending_decision() {
+    for following in [false, true] {
         for carrier in [
             Carrier::Plain,
             Carrier::DirectTls(TLS12),
@@ -251,7 +251,7 @@ fn tcp_s_failure_wins_over_an_open_gate() {
                     ..*run
                 };
                 let mut harness = run.start::<Receiving>(Schedule::Whole);
-                if !behind {
+                if !following {
                     harness
                         .peer
                         .input
@@ -269,7 +269,7 @@ fn tcp_s_failure_wins_over_an_open_gate() {
 }
 
 #[test]
-fn an_error_before_the_handshake_is_told_behind_it() {
+fn an_error_before_the_handshake_is_sent_after_it() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();

@@ -1,5 +1,5 @@
 //! Invariant 11: a poll at the deadline makes progress on that deadline. That
-//! is asserted in every scene ([`Scheduled`]); here is each deadline by itself,
+//! is asserted in every scenario ([`Scheduled`]); here is each deadline by itself,
 //! and a deadline of one thing in the middle of another.
 //!
 //! [`Scheduled`]: crate::harness::Scheduled
@@ -62,7 +62,7 @@ fn sleep<N: Negotiation>(
 }
 
 #[test]
-fn a_silent_peer_is_given_up_in_every_carrier() {
+fn a_peer_that_sends_nothing_times_out_on_every_carrier() {
     fn both<N: Role>() {
         for carrier in Carrier::ALL {
             for take in [true, false] {

@@ -20,7 +20,11 @@ struct Slept {
 }
 
 /// `io`: how many bytes TCP gives and takes at a time.
-fn obey<N: Role>(harness: &mut Harness<N, Scheduled>, ending: TcpEnd, io: &mut Rng) -> Slept {
+fn drive_as_told<N: Role>(
+    harness: &mut Harness<N, Scheduled>,
+    ending: TcpEnd,
+    io: &mut Rng,
+) -> Slept {
     let mut slept = Slept::default();
     let mut ended = false;
     for _ in 0..1_000_000 {
@@ -71,7 +75,8 @@ fn a_driver_that_sleeps_as_told_never_stalls() {
             each::<N>(carrier, &mut |run, whole| {
                 for seed in 0..4 {
                     let mut harness = run.start::<N>(Schedule::Whole);
-                    let slept = obey(&mut harness, run.scenario.ending, &mut Rng::new(seed));
+                    let slept =
+                        drive_as_told(&mut harness, run.scenario.ending, &mut Rng::new(seed));
                     assert!(slept.reads > 3 && slept.writes > 0, "{slept:?}");
                     let place = format!("{}, {carrier:?}, {}", N::NAME, run.scenario.name);
                     let other = harness.outcome();

@@ -111,7 +111,7 @@ fn in_clear(setting: Setting, input: &[String]) -> (String, Harness<Initiating>)
 }
 
 #[test]
-fn rfc7590_3_1_a_stripped_starttls_gets_nothing() {
+fn rfc7590_3_1_a_server_without_starttls_gets_no_credentials() {
     let setting = Setting::StartTls(Verification::Config);
     for offer in OFFERS {
         for then in [
@@ -137,7 +137,7 @@ fn rfc7590_3_1_a_stripped_starttls_gets_nothing() {
 }
 
 #[test]
-fn rfc6120_13_8_3_no_password_goes_in_clear_even_where_plaintext_is_allowed() {
+fn rfc6120_13_8_3_no_password_is_sent_unencrypted_even_where_plaintext_is_allowed() {
     for offer in OFFERS {
         let (tap, _) = in_clear(Setting::Plaintext, &[HEADER.into(), features(offer)]);
         assert!(!leaks(&tap), "{tap}");
@@ -191,7 +191,7 @@ fn through_tls(version: Version, leaf: Leaf, starttls: bool) -> (String, Pair) {
 }
 
 #[test]
-fn rfc6120_13_7_2_1_a_certificate_that_does_not_hold_gets_nothing() {
+fn rfc6120_13_7_2_1_a_server_with_an_invalid_certificate_gets_no_credentials() {
     for version in [TLS12, TLS13] {
         for starttls in [false, true] {
             for leaf in [Leaf::WrongHost, Leaf::Expired, Leaf::Untrusted] {
@@ -213,7 +213,7 @@ fn rfc6120_13_7_2_1_a_certificate_that_does_not_hold_gets_nothing() {
 /// A handshake alone proves nothing: whoever waits for a check of its own
 /// sends no password and no certificate's claim before it.
 #[test]
-fn rfc6120_13_8_3_encrypted_is_not_verified() {
+fn rfc6120_13_8_3_an_encrypted_but_unverified_server_gets_no_credentials() {
     for version in [TLS12, TLS13] {
         for offer in OFFERS {
             for (verification, expected) in [

@@ -1,4 +1,4 @@
-//! Invariant 8: no byte crosses from before TLS into the stream behind it, and
+//! Invariant 8: no byte crosses from before TLS into the stream after it, and
 //! no knowledge survives a restart (RFC 6120 4.3.3, 5.4.2.3, 5.4.3.3).
 
 use xmpp_stream::Manner;
@@ -36,7 +36,7 @@ fn texts(input: Vec<WireItem>) -> Vec<String> {
 }
 
 #[test]
-fn rfc6120_5_4_2_3_what_follows_proceed_goes_to_tls_and_dies_there() {
+fn rfc6120_5_4_2_3_what_follows_proceed_is_read_as_tls_and_refused() {
     for version in [TLS12, TLS13] {
         for injected in INJECTED {
             let mut harness = before_tls::<Initiating>(Carrier::StartTls(version));
@@ -83,7 +83,7 @@ fn rfc6120_5_4_3_1_bytes_between_starttls_and_proceed_end_the_connection() {
     }
 }
 
-/// Prefixes of an earlier header mean nothing on the stream behind it.
+/// Prefixes of an earlier header mean nothing on the stream after it.
 #[test]
 fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
     fn both<N: Role>() {

@@ -16,7 +16,7 @@ mod panics;
 mod schedules;
 mod send;
 
-/// Every scenario that can be played on `carrier`, with its outcome when
+/// Every scenario that can run on `carrier`, with its outcome when
 /// everything comes at once.
 pub(crate) fn each<N: Role>(carrier: Carrier, check: &mut dyn FnMut(&Run<'_>, &Outcome)) {
     let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();

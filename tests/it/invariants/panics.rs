@@ -17,7 +17,7 @@ use crate::harness::scenarios::{self, WireItem, message};
 use crate::harness::{Carrier, Harness, HostileTls, Rng, Role, START, TlsPair};
 
 /// What makes sense somewhere.
-const WORDS: [&str; 20] = [
+const FRAGMENTS: [&str; 20] = [
     "<message/>",
     "<message><body>",
     "</body></message>",
@@ -67,7 +67,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
                     1 if rng.below(8) == 0 => session.reset(Cause::CertificateRevoked),
                     2 if rng.below(8) == 0 => session.reset(Cause::KeyRefresh),
                     3..=6 => drop(session.keepalive()),
-                    7..=12 => drop(session.send(WORDS[rng.below(WORDS.len())])),
+                    7..=12 => drop(session.send(FRAGMENTS[rng.below(FRAGMENTS.len())])),
                     _ => drop(session.send(&message(rng.below(99)))),
                 }
             }
@@ -140,7 +140,7 @@ fn spoiled(mut bytes: Vec<u8>, rng: &mut Rng) -> Vec<u8> {
             2 => bytes.truncate(at),
             3 => drop(bytes.remove(at)),
             4 => {
-                let word = rng.pick(&WORDS).bytes();
+                let word = rng.pick(&FRAGMENTS).bytes();
                 bytes.splice(at..at, word);
             }
             _ => {
@@ -168,7 +168,7 @@ const RUNS: u64 = 1_500;
 fn nothing_that_comes_in_clear_makes_it_panic() {
     fn both<N: Role>() {
         let tls = TlsPair::new(TLS13);
-        let scenes = scenarios::all();
+        let scenarios = scenarios::all();
         let mut ends = BTreeMap::new();
         for seed in 0..RUNS {
             let mut rng = Rng::new(seed);
@@ -182,7 +182,7 @@ fn nothing_that_comes_in_clear_makes_it_panic() {
                 _ => Vec::new(),
             };
             bytes.extend(texts(&N::login()));
-            bytes.extend(texts(&rng.pick(&scenes).input));
+            bytes.extend(texts(&rng.pick(&scenarios).input));
             if rng.below(10) == 0 {
                 bytes = (0..rng.below(3_000))
                     .map(|_| rng.next().to_le_bytes()[0])
@@ -213,7 +213,7 @@ fn no_authentic_record_makes_it_panic() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
-            let scenes = scenarios::all();
+            let scenarios = scenarios::all();
             for seed in 0..RUNS / 8 {
                 let mut rng = Rng::new(seed);
                 crate::harness::naming(&format!("{}, {version:?}, seed {seed}", N::NAME), || {
@@ -236,8 +236,8 @@ fn no_authentic_record_makes_it_panic() {
                         let kind = *rng.pick(&kinds);
                         let content = match rng.below(5) {
                             0 => client_hello(version == TLS13),
-                            1 => texts(&rng.pick(&scenes).input),
-                            2 => rng.pick(&WORDS).as_bytes().to_vec(),
+                            1 => texts(&rng.pick(&scenarios).input),
+                            2 => rng.pick(&FRAGMENTS).as_bytes().to_vec(),
                             3 => vec![0; rng.below(16_385)],
                             _ => (0..rng.below(60))
                                 .map(|_| rng.next().to_le_bytes()[0])

@@ -42,7 +42,7 @@ fn any_schedule_makes_the_same_sequences() {
 
 /// The peer's bytes go on coming while the application looks things up.
 #[test]
-fn it_does_not_matter_how_long_the_application_hesitates() {
+fn the_sequences_do_not_depend_on_how_long_the_application_takes_to_decide() {
     for carrier in Carrier::ALL {
         each::<Receiving>(carrier, &mut |run, whole| {
             for decision_delay in [1, 2, 9] {
@@ -71,7 +71,7 @@ fn it_does_not_matter_how_long_the_application_hesitates() {
 /// The server compares a password with stored keys, which takes many polls;
 /// the client does not wait for the end of it.
 #[test]
-fn it_does_not_matter_how_long_a_password_is_compared() {
+fn the_sequences_do_not_depend_on_how_long_a_password_is_compared() {
     for version in [TLS12, TLS13] {
         let tls = TlsPair::new(version).without_tickets();
         let plain = MechanismSet::EMPTY.with(MechanismName::Plain);

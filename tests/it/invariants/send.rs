@@ -104,7 +104,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
                 let ticket = machine.session().unwrap().send("<presence/>").unwrap();
                 assert!(last.is_none_or(|last| last < ticket));
                 last = Some(ticket);
-                player_takes(machine);
+                transmit_all(machine);
             }
         });
     }
@@ -112,7 +112,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
     both::<Receiving>();
 }
 
-fn player_takes<N: Role>(machine: &mut xmpp_stream::Connection<N>) {
+fn transmit_all<N: Role>(machine: &mut xmpp_stream::Connection<N>) {
     let now = crate::harness::START;
     assert!(matches!(machine.poll(now), xmpp_stream::Action::Wait(_)));
     let n = machine.transmit().len();
@@ -122,7 +122,7 @@ fn player_takes<N: Role>(machine: &mut xmpp_stream::Connection<N>) {
 }
 
 #[test]
-fn a_writer_that_fails_half_way_leaves_nothing_behind() {
+fn a_writer_that_fails_half_way_sends_nothing() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
@@ -240,7 +240,7 @@ fn what_is_sent_is_one_element_to_the_other_side() {
 
 /// Any patchwork of these: if it is taken, it is one element.
 #[test]
-fn no_patchwork_gets_through_as_more_or_less_than_one_element() {
+fn no_sequence_of_fragments_is_sent_as_more_or_less_than_one_element() {
     const PATCHES: [&str; 24] = [
         "<message>",
         "</message>",

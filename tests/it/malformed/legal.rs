@@ -43,7 +43,7 @@ const LEGAL_CLIENT_HEADERS: [&str; 26] = [
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' to='localhost' version='1.0'>",
 ];
 
-/// Spellings of everything behind the header: SASL, binding, a stanza, the
+/// Spellings of everything after the header: SASL, binding, a stanza, the
 /// end. `S` and `C` stand for what makes an element one of the stream or the
 /// content namespace.
 #[rustfmt::skip]

@@ -112,7 +112,7 @@ fn what_is_no_answer_to_starttls_is_refused() {
 /// 6120-4.4-3: the own closing tag is out, so no error can follow; the end
 /// still says what it was.
 #[test]
-fn malformed_content_behind_the_own_closing_tag_ends_the_stream_silently() {
+fn malformed_content_after_our_closing_tag_ends_the_stream_without_an_error() {
     for (input, condition) in bad_content() {
         let outcome = |chunk| {
             let mut outcomes = Vec::new();
@@ -237,7 +237,7 @@ fn answer<N: Negotiation>(mut harness: Harness<N, Scripted>, chunk: usize, input
     let text = harness.receive();
     let start = harness.now;
     harness.run_until_closed();
-    assert_eq!(harness.receive(), "", "a last word behind the last word");
+    assert_eq!(harness.receive(), "", "something after the last text");
     Answer {
         text,
         told: harness.events_since(events),

@@ -73,7 +73,7 @@ pub(crate) fn bad_headers() -> Vec<Row> {
         (b"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>", InvalidNamespace),
         (b"<stream:stream xmlns='jabber:foo' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>", InvalidNamespace),
     ]);
-    // Behind an acceptable start.
+    // After an acceptable start.
     for (attributes, condition) in [
         // 4.7.5
         ("to='localhost'", UnsupportedVersion),

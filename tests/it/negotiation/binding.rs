@@ -145,7 +145,7 @@ fn rfc6120_7_6_2_any_other_refusal_ends_the_stream() {
 
 /// A late answer to the first request is none to the second.
 #[test]
-fn an_answer_is_told_by_its_id() {
+fn a_bind_result_is_recognized_by_its_id() {
     let mut harness = client(Conflict::Generate);
     harness.send(bind_error("bind", "conflict"));
     harness.receive();
@@ -300,7 +300,7 @@ fn a_stream_has_one_resource() {
 }
 
 #[test]
-fn rfc3921_3_a_session_is_granted_and_means_nothing() {
+fn rfc3921_3_a_session_request_is_granted_without_effect() {
     let mut harness = responder_at(Carrier::Plain, Phase::Established);
     let events = harness.events.len();
     harness.send(format!("<iq type='set' id='s'>{SESSION}</iq>"));

@@ -43,8 +43,8 @@ fn closed_by<N: Negotiation>(harness: &Harness<N, Scripted>, by: Side) {
 }
 
 #[test]
-fn rfc6120_4_4_2_the_own_closing_tag_waits_for_the_peers() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn rfc6120_4_4_2_after_our_closing_tag_the_connection_stays_open_until_the_peers() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         close(&mut harness);
         assert_eq!(harness.receive(), FOOTER);
         assert!(harness.close.is_none());
@@ -65,24 +65,24 @@ fn rfc6120_4_4_2_the_own_closing_tag_waits_for_the_peers() {
         assert_eq!(harness.receive(), "");
         closed_by(&harness, Side::Us);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 #[test]
 fn rfc6120_4_4_9_the_peers_closing_tag_is_answered() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         let events = harness.events.len();
         harness.finish();
         assert_eq!(harness.receive(), FOOTER);
         assert_eq!(harness.events_since(events), ["peer-closing"]);
         closed_by(&harness, Side::Peer);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 #[test]
 fn a_last_stanza_goes_out_before_the_answer_to_the_closing_tag() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         harness.app = Box::new(|machine, event| {
             if matches!(event, xmpp_stream::EventBuf::PeerClosing) {
                 let mut session = machine.session().expect("half open");
@@ -97,14 +97,14 @@ fn a_last_stanza_goes_out_before_the_answer_to_the_closing_tag() {
         );
         closed_by(&harness, Side::Peer);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 /// What the application can do while the peer's closing tag is reported.
 #[test]
 fn the_answer_to_a_closing_tag_may_be_an_error() {
     type Act<N> = fn(&mut xmpp_stream::Connection<N>);
-    fn scene<N: Negotiation>(carrier: Carrier, make: fn(Carrier, Phase) -> Harness<N, Scripted>) {
+    fn check<N: Negotiation>(carrier: Carrier, make: fn(Carrier, Phase) -> Harness<N, Scripted>) {
         let acts: [(Act<N>, &str, &str, Manner); 4] = [
             (
                 |machine| machine.fail(StreamError::new(Condition::Conflict)),
@@ -146,14 +146,14 @@ fn the_answer_to_a_closing_tag_may_be_an_error() {
         }
     }
     for carrier in ALL {
-        scene(carrier, responder_at);
-        scene(carrier, initiator_at);
+        check(carrier, responder_at);
+        check(carrier, initiator_at);
     }
 }
 
 #[test]
 fn rfc6120_4_4_both_sides_may_close_at_once() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         let events = harness.events.len();
         harness.machine.session().unwrap().close();
         // The peer's tag is there before the machine acts.
@@ -162,12 +162,12 @@ fn rfc6120_4_4_both_sides_may_close_at_once() {
         assert_eq!(harness.events_since(events), [""; 0]);
         closed_by(&harness, Side::Us);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 #[test]
-fn rfc6120_4_4_5_a_close_that_is_not_answered_ends_by_the_clock() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn rfc6120_4_4_5_a_close_that_is_not_answered_ends_at_its_deadline() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         close(&mut harness);
         let start = harness.now;
         harness.run_until_closed();
@@ -176,13 +176,13 @@ fn rfc6120_4_4_5_a_close_that_is_not_answered_ends_by_the_clock() {
         assert_eq!(harness.end(), ("timeout", Manner::Graceful));
         assert_eq!(harness.receive(), FOOTER);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 /// 6120-4.4-7, 6120-4.4-8: tag, tag, close_notify, close_notify, TCP.
 #[test]
-fn rfc6120_4_4_7_close_notify_comes_behind_the_closing_tags() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn rfc6120_4_4_7_close_notify_comes_after_the_closing_tags() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         close(&mut harness);
         assert!(
             !harness.received_close_notify(),
@@ -195,12 +195,12 @@ fn rfc6120_4_4_7_close_notify_comes_behind_the_closing_tags() {
         assert!(!harness.closed().truncated());
         closed_by(&harness, Side::Us);
     }
-    both(&ALL[1..], scene, scene);
+    both(&ALL[1..], check, check);
 }
 
 #[test]
-fn behind_an_error_of_ours_nothing_is_delivered() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn after_our_stream_error_nothing_is_delivered() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         let events = harness.events.len();
         harness
             .machine
@@ -210,14 +210,14 @@ fn behind_an_error_of_ours_nothing_is_delivered() {
         harness.finish();
         assert_eq!(harness.events_since(events), [""; 0]);
     }
-    both(&[Carrier::Plain], scene, scene);
+    both(&[Carrier::Plain], check, check);
 }
 
 /// What was in flight is delivered, unless the peer's identity is in doubt
 /// (6120-13.12-1).
 #[test]
-fn behind_a_reset_of_ours_the_cause_decides() {
-    fn scene<N: Negotiation>(make: fn(Carrier, Phase) -> Harness<N, Scripted>) {
+fn after_our_reset_stanzas_are_delivered_unless_the_identity_is_in_doubt() {
+    fn check<N: Negotiation>(make: fn(Carrier, Phase) -> Harness<N, Scripted>) {
         for (cause, delivered) in [
             (Cause::NewFeatures, 1),
             (Cause::KeyRefresh, 1),
@@ -237,14 +237,14 @@ fn behind_a_reset_of_ours_the_cause_decides() {
             assert_eq!(*harness.closed().reason(), CloseReason::Reset { by, cause });
         }
     }
-    scene(responder_at);
-    scene(initiator_at);
+    check(responder_at);
+    check(initiator_at);
 }
 
-/// A close is clean only if nothing went wrong behind it.
+/// A close is clean only if nothing went wrong after it.
 #[test]
 fn an_error_of_the_peer_that_crosses_our_closing_tag_is_the_reason() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         close(&mut harness);
         let events = harness.events.len();
         harness.send(
@@ -256,12 +256,12 @@ fn an_error_of_the_peer_that_crosses_our_closing_tag_is_the_reason() {
         assert_eq!(harness.receive(), FOOTER);
         assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 #[test]
-fn nothing_behind_the_peers_closing_tag_is_looked_at() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn nothing_after_the_peers_closing_tag_is_read() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         let events = harness.events.len();
         harness.send([FOOTER, MESSAGE, CLIENT_HEADER, "\u{1}"].concat());
         harness.run_until_closed();
@@ -269,13 +269,13 @@ fn nothing_behind_the_peers_closing_tag_is_looked_at() {
         assert_eq!(harness.receive(), FOOTER);
         closed_by(&harness, Side::Peer);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 /// What was queued before goes out before.
 #[test]
 fn what_was_sent_before_a_close_goes_out_before_the_tag() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         let mut session = harness.machine.session().unwrap();
         for _ in 0..100 {
             session.send(MESSAGE).unwrap();
@@ -289,7 +289,7 @@ fn what_was_sent_before_a_close_goes_out_before_the_tag() {
         harness.finish();
         closed_by(&harness, Side::Us);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }
 
 #[test]
@@ -312,8 +312,8 @@ fn a_peer_that_closes_in_the_middle_of_negotiation_is_answered() {
 }
 
 #[test]
-fn rfc6120_4_6_1_3_white_space_is_heard_and_said() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn rfc6120_4_6_1_3_white_space_is_reported_and_can_be_sent() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         let events = harness.events.len();
         harness.send(" \n\r\t");
         assert_eq!(harness.events_since(events), ["keepalive"; 4]);
@@ -322,7 +322,7 @@ fn rfc6120_4_6_1_3_white_space_is_heard_and_said() {
         harness.exchange();
         assert_eq!(harness.receive(), " ");
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
     // In negotiation it is no news (6120-11.7-1).
     for at in [Phase::Opened, Phase::Sasl, Phase::Binding] {
         let mut harness = responder_at(Carrier::Plain, at);
@@ -370,10 +370,10 @@ fn a_machine_can_be_failed_before_it_did_anything() {
     assert_eq!(harness.end(), ("local-abort", Manner::Abort));
 }
 
-/// Behind the last word there is nothing.
+/// After the last word there is nothing.
 #[test]
-fn the_end_is_the_end() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn after_the_close_no_call_has_an_effect() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         harness.finish();
         let events = harness.events.len();
         let machine = &mut harness.machine;
@@ -393,5 +393,5 @@ fn the_end_is_the_end() {
         assert!(harness.machine.transmit().is_empty());
         assert_eq!(harness.events_since(events), [""; 0]);
     }
-    both(&ALL, scene, scene);
+    both(&ALL, check, check);
 }

@@ -42,7 +42,7 @@ fn runs_out<N: Negotiation>(
 }
 
 #[test]
-fn rfc6120_4_6_2_1_a_silent_client_runs_out_in_every_phase() {
+fn rfc6120_4_6_2_1_a_client_that_sends_nothing_times_out_in_every_phase() {
     for (carrier, at, phase) in [
         (
             Carrier::Plain,
@@ -68,7 +68,7 @@ fn rfc6120_4_6_2_1_a_silent_client_runs_out_in_every_phase() {
 }
 
 #[test]
-fn rfc6120_4_6_2_1_a_silent_server_runs_out_in_every_phase() {
+fn rfc6120_4_6_2_1_a_server_that_sends_nothing_times_out_in_every_phase() {
     for (carrier, at, phase) in [
         (
             Carrier::Plain,
@@ -96,7 +96,7 @@ fn rfc6120_4_6_2_1_a_silent_server_runs_out_in_every_phase() {
 
 /// 6120-5.4.3.2-2: no XML.
 #[test]
-fn a_tls_handshake_that_takes_too_long_ends_without_a_word() {
+fn a_tls_handshake_that_takes_too_long_ends_without_xml() {
     let mut harness = responder_at(TLS, Phase::BeforeTls);
     harness.send(STARTTLS);
     assert_eq!(harness.receive(), PROCEED);
@@ -134,7 +134,7 @@ fn an_established_stream_has_no_deadline() {
 
 /// Bytes that make no progress buy no time.
 #[test]
-fn dripping_bytes_do_not_move_the_deadline() {
+fn bytes_without_progress_do_not_move_the_deadline() {
     for (at, drip) in [
         (Phase::Start, CLIENT_HEADER),
         (Phase::Opened, AUTH_ANONYMOUS),
@@ -221,7 +221,7 @@ fn a_decision_that_is_never_made_ends_the_stream() {
         harness.send(opening);
         assert_eq!(harness.event_lines().last().unwrap(), "decision", "{phase}");
         assert!(harness.machine.decision().is_some());
-        // The peer's next words wait behind it.
+        // The peer's next words wait after it.
         harness.send("<message/>");
         let start = harness.now;
         harness.advance();
@@ -250,7 +250,7 @@ fn a_decision_that_is_never_made_ends_the_stream() {
 }
 
 #[test]
-fn the_transport_ends_a_decision() {
+fn the_end_of_the_transport_ends_a_pending_decision() {
     for (at, opening, phase) in GATES {
         let mut harness = mute(at);
         harness.send(opening);
@@ -259,7 +259,7 @@ fn the_transport_ends_a_decision() {
         assert_eq!(harness.end().0, "transport", "{phase}");
         assert!(harness.machine.decision().is_none());
 
-        // It wins over what waits behind the decision.
+        // It wins over what waits after the decision.
         let mut harness = mute(at);
         harness.send([opening, "<message/>"].concat());
         harness.rst();
@@ -278,7 +278,7 @@ fn the_transport_ends_a_decision() {
 /// 6120-4.6.1-1: a peer that takes nothing is not talked to.
 #[test]
 fn a_peer_that_takes_no_bytes_is_dropped() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         let start = harness.now;
         harness
             .machine
@@ -308,15 +308,15 @@ fn a_peer_that_takes_no_bytes_is_dropped() {
         );
     }
     for carrier in [Carrier::Plain, TLS] {
-        scene(responder_at(carrier, Phase::Established));
-        scene(initiator_at(carrier, Phase::Established));
+        check(responder_at(carrier, Phase::Established));
+        check(initiator_at(carrier, Phase::Established));
     }
 }
 
 /// A peer that closes, and takes nothing: each step of the end has a deadline.
 #[test]
-fn a_closing_stream_ends_though_nobody_takes_its_last_words() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn a_closing_stream_ends_at_its_deadline_when_the_peer_takes_no_bytes() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         harness.machine.session().unwrap().close();
         let mut slept = 0;
         while harness.close.is_none() {
@@ -330,8 +330,8 @@ fn a_closing_stream_ends_though_nobody_takes_its_last_words() {
         assert_eq!(harness.end().0, "timeout");
     }
     for carrier in [Carrier::Plain, TLS] {
-        scene(responder_at(carrier, Phase::Established));
-        scene(initiator_at(carrier, Phase::Established));
+        check(responder_at(carrier, Phase::Established));
+        check(initiator_at(carrier, Phase::Established));
     }
 }
 
@@ -354,7 +354,7 @@ fn a_clock_that_steps_back_is_clamped() {
 
 /// The host's limits count once it is known.
 #[test]
-fn the_deadlines_of_the_host_count() {
+fn the_deadlines_of_the_host_apply_once_it_is_known() {
     let limits = small(Limits::server()).with_phase_timeout(Duration::from_secs(7));
     let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .limits(limits.unwrap())

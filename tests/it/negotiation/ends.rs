@@ -105,7 +105,7 @@ const ROWS: [Row; 21] = [
     row(TLS,   We,     &[Forged], ("tls", false, Manner::Graceful)),
 ];
 
-/// The end is acted on behind everything before it, close_notify included.
+/// The end is acted on after everything before it, close_notify included.
 #[test]
 fn a_close_notify_that_came_with_the_fin_is_seen() {
     for carrier in TLS {
@@ -121,7 +121,7 @@ fn a_close_notify_that_came_with_the_fin_is_seen() {
 }
 
 #[test]
-fn the_end_of_the_transport_gives_the_reason_row_by_row() {
+fn the_end_of_the_transport_maps_to_the_documented_reason() {
     for row in &ROWS {
         for carrier in row.carrier {
             check(responder_at(*carrier, Phase::Established), row, *carrier);
@@ -160,7 +160,7 @@ fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, row: &Row, carrier: 
 
 /// in a handshake | - | FIN or RST
 #[test]
-fn in_a_handshake_the_phase_is_told() {
+fn a_transport_that_ends_in_a_handshake_is_reported_with_the_phase() {
     for version in VERSIONS {
         for (end, manner) in [(Fin, Manner::Graceful), (Rst, Manner::Abort)] {
             let mut harness = responder_at(Carrier::StartTls(version), Phase::BeforeTls);
@@ -200,7 +200,7 @@ fn ends_in_handshake<N: Negotiation>(mut harness: Harness<N, Scripted>, end: Pee
 }
 
 #[test]
-fn in_negotiation_the_phase_is_told() {
+fn a_transport_that_ends_in_negotiation_is_reported_with_the_phase() {
     for (at, phase) in [
         (Phase::Start, "waiting for the stream header"),
         (Phase::Binding, "binding a resource"),
@@ -222,23 +222,23 @@ fn in_negotiation_the_phase_is_told() {
 /// 6120-4.6.1-1: nothing is said to a transport that is gone. Without TLS, and
 /// with it but for close_notify.
 #[test]
-fn rfc6120_4_6_1_1_nothing_is_said_to_a_transport_that_ended() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+fn rfc6120_4_6_1_1_nothing_is_sent_to_a_transport_that_ended() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
         harness.fin();
         harness.run_until_closed();
         assert_eq!(harness.receive(), "");
     }
     for carrier in PLAIN.iter().chain(TLS) {
-        scene(responder_at(*carrier, Phase::Established));
-        scene(initiator_at(*carrier, Phase::Established));
+        check(responder_at(*carrier, Phase::Established));
+        check(initiator_at(*carrier, Phase::Established));
     }
 }
 
-/// A FIN is acted on behind every complete frame before it; a stanza cut by
+/// A FIN is acted on after every complete frame before it; a stanza cut by
 /// it is never delivered.
 #[test]
 fn what_came_before_the_end_is_delivered_and_what_was_cut_is_not() {
-    fn scene<N: Negotiation>(mut harness: Harness<N, Scripted>, plain: bool) {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, plain: bool) {
         let events = harness.events.len();
         let text = [&MESSAGE.repeat(3), "<message><body>cut"].concat();
         if plain {
@@ -254,18 +254,18 @@ fn what_came_before_the_end_is_delivered_and_what_was_cut_is_not() {
         let code = if plain { "transport" } else { "tls-truncated" };
         assert_eq!(harness.end().0, code);
     }
-    scene(responder_at(Carrier::Plain, Phase::Established), true);
-    scene(initiator_at(Carrier::Plain, Phase::Established), true);
+    check(responder_at(Carrier::Plain, Phase::Established), true);
+    check(initiator_at(Carrier::Plain, Phase::Established), true);
     for carrier in TLS {
-        scene(responder_at(*carrier, Phase::Established), false);
-        scene(initiator_at(*carrier, Phase::Established), false);
+        check(responder_at(*carrier, Phase::Established), false);
+        check(initiator_at(*carrier, Phase::Established), false);
     }
 }
 
-/// Both directions of TLS end on their own: behind the peer's close_notify its
+/// Both directions of TLS end on their own: after the peer's close_notify its
 /// stream is broken, and what we have to say goes out no more.
 #[test]
-fn text_behind_close_notify_is_not_read() {
+fn text_after_close_notify_is_not_read() {
     for carrier in TLS {
         let mut harness = responder_at(*carrier, Phase::Established);
         let events = harness.events.len();

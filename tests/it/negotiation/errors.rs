@@ -267,7 +267,7 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
     }
 }
 
-/// The server closes TCP behind its error, without a closing tag.
+/// The server closes TCP after its error, without a closing tag.
 #[test]
 fn an_error_stays_the_reason_when_the_transport_ends() {
     for condition in [Condition::Conflict, Condition::Reset] {
@@ -286,7 +286,7 @@ fn an_error_stays_the_reason_when_the_transport_ends() {
 }
 
 #[test]
-fn rfc6120_4_9_3_19_2_the_other_host_is_surfaced() {
+fn rfc6120_4_9_3_19_2_the_other_host_is_reported() {
     for (text, host, port) in [
         ("other.example", "other.example", None),
         ("other.example:9222", "other.example", Some(9222)),

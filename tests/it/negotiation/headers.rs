@@ -74,7 +74,7 @@ fn rfc6120_4_7_5_8_a_version_below_1_0_is_not_negotiated_with() {
 }
 
 #[test]
-fn rfc6120_4_7_5_7_a_server_below_1_0_is_left() {
+fn rfc6120_4_7_5_7_a_client_leaves_a_server_below_1_0() {
     for (attributes, accepted) in [
         ("from='localhost' id='1'", false),
         ("from='localhost' id='1' version='0.9'", false),
@@ -179,7 +179,7 @@ fn without_randomness_there_is_no_stream() {
 }
 
 #[test]
-fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
+fn rfc6120_4_7_1_2_from_is_not_sent_before_the_stream_is_protected() {
     let mut harness = initiator_with(Carrier::StartTls(TLS13), |config| {
         config.credentials(Credentials::External { authzid: None })
     });
@@ -215,7 +215,7 @@ fn rfc6120_4_7_1_2_from_is_kept_back_until_the_stream_is_protected() {
 
 /// Who is given a name does not know it (XEP-0175).
 #[test]
-fn rfc6120_4_7_1_2_a_client_without_an_account_says_no_from() {
+fn rfc6120_4_7_1_2_a_client_without_an_account_sends_no_from() {
     let mut harness = initiator(Carrier::DirectTls(TLS13));
     harness.start_tls(peer_server(TLS13));
     for text in [SERVER_HEADER, OFFER_ANONYMOUS, SUCCESS] {
@@ -280,7 +280,7 @@ fn the_host_cannot_change_with_a_restart() {
 }
 
 #[test]
-fn rfc6120_4_3_4_1_each_leg_offers_what_belongs_to_it() {
+fn rfc6120_4_3_4_1_the_features_after_each_header_are_those_of_the_next_step() {
     let carrier = Carrier::StartTls(TLS13);
     let mut harness = responder(carrier);
     harness.send(CLIENT_HEADER);
@@ -331,7 +331,7 @@ fn rfc6120_13_8_3_3_plain_is_not_offered_without_tls() {
 }
 
 #[test]
-fn rfc6120_4_3_2_3_the_order_of_features_means_nothing() {
+fn rfc6120_4_3_2_3_the_order_of_features_has_no_effect() {
     let features = [
         "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
         "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>ANONYMOUS</mechanism></mechanisms>",
@@ -357,7 +357,7 @@ fn rfc6120_4_3_2_3_the_order_of_features_means_nothing() {
 }
 
 #[test]
-fn rfc6120_4_9_3_23_1_only_what_nobody_can_take_up_is_refused() {
+fn rfc6120_4_9_3_23_1_features_are_refused_only_if_no_mandatory_one_is_known() {
     const REQUIRED: &str = "<hello xmlns='urn:example'><required/></hello>";
     let offer = |features: &str| format!("<stream:features>{features}</stream:features>");
     let alone = offer(REQUIRED);
@@ -388,7 +388,7 @@ fn rfc6120_4_9_3_23_1_only_what_nobody_can_take_up_is_refused() {
 }
 
 #[test]
-fn rfc6120_7_4_3_a_server_without_binding_is_left() {
+fn rfc6120_7_4_3_a_client_leaves_a_server_without_binding() {
     let mut harness = initiator_at(Carrier::Plain, Phase::Authenticated);
     harness.send(SERVER_HEADER);
     harness.send("<stream:features/>");

@@ -19,7 +19,7 @@ use crate::harness::{Carrier, Harness, START, Scripted};
 const FAILURE: &str = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 
 #[test]
-fn rfc7590_3_1_a_stripped_offer_does_not_deter_from_tls() {
+fn rfc7590_3_1_starttls_is_requested_even_if_it_is_not_offered() {
     for offer in ["<stream:features/>", OFFER_ANONYMOUS, OFFER_STARTTLS] {
         let mut harness = initiator(Carrier::StartTls(TLS13));
         harness.receive();
@@ -103,7 +103,7 @@ fn rfc6120_5_4_2_2_3_malformed_starttls_fails() {
 
 /// 6120-5.3.3-1 forbids white space around the elements, not in them.
 #[test]
-fn starttls_may_be_written_at_length_and_with_foreign_attributes() {
+fn starttls_may_have_white_space_an_end_tag_and_unknown_attributes() {
     for content in BLANKS {
         for chunk in [usize::MAX, 1] {
             let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
@@ -120,19 +120,19 @@ fn starttls_may_be_written_at_length_and_with_foreign_attributes() {
 }
 
 /// With content it is not what was waited for: no TLS is begun, and nothing
-/// that stands in it or behind it acts.
+/// that stands in it or after it acts.
 #[test]
 fn a_proceed_with_content_does_not_begin_tls() {
     let refused = "<stream:error><unsupported-stanza-type \
                    xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
     for content in CONTENTS {
-        for behind in ["", PROCEED, OFFER_ANONYMOUS, "\u{16}\u{3}\u{3}"] {
+        for following in ["", PROCEED, OFFER_ANONYMOUS, "\u{16}\u{3}\u{3}"] {
             for chunk in [usize::MAX, 1] {
                 let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
                 harness.chunk = chunk;
                 let events = harness.events.len();
-                harness.send([&filled("proceed", content), behind].concat());
-                let about = format!("{content:?} {behind:?} {chunk}");
+                harness.send([&filled("proceed", content), following].concat());
+                let about = format!("{content:?} {following:?} {chunk}");
                 assert_eq!(harness.receive(), refused, "{about}");
                 assert!(harness.machine.tls().is_none(), "{about}");
                 assert_eq!(harness.events_since(events), [""; 0], "{about}");
@@ -178,11 +178,11 @@ fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
     assert_eq!(harness.end(), ("internal", Manner::Graceful));
 }
 
-/// 6120-5.4.3.1-1: what stands behind `<starttls/>` before `<proceed/>` was
+/// 6120-5.4.3.1-1: what stands after `<starttls/>` before `<proceed/>` was
 /// written ends the connection, with nothing more said.
 #[test]
 fn rfc6120_5_4_3_1_1_plaintext_in_the_segment_of_starttls_aborts() {
-    for behind in [
+    for following in [
         "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>",
         "<",
         " ",
@@ -192,12 +192,12 @@ fn rfc6120_5_4_3_1_1_plaintext_in_the_segment_of_starttls_aborts() {
         FOOTER,
     ] {
         let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
-        harness.send([STARTTLS, behind].concat());
-        assert_eq!(harness.receive(), "", "{behind:?}");
+        harness.send([STARTTLS, following].concat());
+        assert_eq!(harness.receive(), "", "{following:?}");
         assert_eq!(
             harness.end(),
             ("plaintext-after-starttls", Manner::Abort),
-            "{behind:?}"
+            "{following:?}"
         );
     }
 }
@@ -205,8 +205,8 @@ fn rfc6120_5_4_3_1_1_plaintext_in_the_segment_of_starttls_aborts() {
 /// The same in the next segment, or byte by byte: `<proceed/>` is out by then,
 /// and the first byte tells XML from TLS.
 #[test]
-fn plaintext_in_the_segment_behind_starttls_is_called_by_the_same_name() {
-    for behind in [
+fn plaintext_in_the_segment_after_starttls_has_the_same_reason() {
+    for following in [
         "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>",
         " <message/>",
         "\n",
@@ -220,12 +220,12 @@ fn plaintext_in_the_segment_behind_starttls_is_called_by_the_same_name() {
             harness.chunk = chunk;
             harness.send(STARTTLS);
             assert_eq!(harness.receive(), PROCEED);
-            harness.send(behind);
-            assert_eq!(harness.receive(), "", "{behind:?}");
+            harness.send(following);
+            assert_eq!(harness.receive(), "", "{following:?}");
             assert_eq!(
                 harness.end(),
                 ("plaintext-after-starttls", Manner::Abort),
-                "{behind:?}"
+                "{following:?}"
             );
         }
         // Through the window, too.
@@ -233,14 +233,14 @@ fn plaintext_in_the_segment_behind_starttls_is_called_by_the_same_name() {
         harness.send(STARTTLS);
         harness.receive();
         let window = harness.machine.receive_window();
-        window[..behind.len()].copy_from_slice(behind.as_bytes());
-        harness.machine.received(behind.len());
+        window[..following.len()].copy_from_slice(following.as_bytes());
+        harness.machine.received(following.len());
         harness.exchange();
         assert_eq!(harness.receive(), "");
         assert_eq!(
             harness.end(),
             ("plaintext-after-starttls", Manner::Abort),
-            "{behind:?}"
+            "{following:?}"
         );
     }
 }
@@ -268,7 +268,7 @@ fn rfc6120_5_4_3_2_2_a_failed_handshake_ends_without_xml() {
 
 /// 6120-5.4.2.3-2, 6120-5.4.3.1-1: it dies in TLS and never acts.
 #[test]
-fn rfc6120_5_4_2_3_2_what_is_injected_behind_proceed_never_acts() {
+fn rfc6120_5_4_2_3_2_what_is_injected_after_proceed_has_no_effect() {
     let injected = [
         SERVER_HEADER,
         OFFER_ANONYMOUS,
@@ -318,7 +318,7 @@ fn hand_over(
 }
 
 #[test]
-fn rfc6120_5_4_3_3_8_starttls_offered_inside_tls_is_passed_over() {
+fn rfc6120_5_4_3_3_8_starttls_offered_inside_tls_is_ignored() {
     let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::Opened);
     harness.send(
         "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>\
@@ -379,7 +379,7 @@ fn xep0368_direct_tls_names_its_protocol_and_host() {
 }
 
 #[test]
-fn xep0368_another_protocol_is_not_spoken_to() {
+fn xep0368_a_client_of_another_protocol_is_refused() {
     let setup = Setup::new(Crypto::Ring, TLS13);
     let mut config = pki().client(&setup);
     config.alpn_protocols = vec![b"h2".to_vec()];

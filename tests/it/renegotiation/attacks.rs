@@ -1,4 +1,4 @@
-//! What an attacker with authentic records can send behind the handshake.
+//! What an attacker with authentic records can send after the handshake.
 
 use crate::harness::hostile_tls::{
     ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE, HELLO_REQUEST, KEY_UPDATE, client_hello, forged,

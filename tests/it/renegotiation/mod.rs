@@ -3,6 +3,6 @@
 //! does not is left in peace.
 
 mod attacks;
-mod innocent;
-mod moments;
-mod strike;
+mod no_attempt;
+mod run;
+mod states;

@@ -8,7 +8,7 @@ use xmpp_stream::limits::Limits;
 use xmpp_stream::{EventBuf, Responder, SendError};
 
 use super::dialback::{SELF_MADE, answer, requests};
-use super::world::{
+use super::servers::{
     CAPULET, Certificate, HEADER, MONTAGUE, Proofs, capulet_to_montague, jid, opened_responder,
     opened_responder_with, pair, responder, secured, told,
 };
@@ -112,7 +112,7 @@ fn questions_that_wait_are_bounded_and_fewer_before_anything_is_verified() {
 }
 
 #[test]
-fn questions_of_ours_are_bounded() {
+fn our_questions_are_bounded() {
     let client = Certificate::None.client(TLS13);
     let ask = InitiatorConfig::server(&jid(CAPULET), &jid(MONTAGUE))
         .starttls(client)
@@ -149,7 +149,7 @@ fn questions_of_ours_are_bounded() {
 /// 2.4: `policy-violation` before TLS, `not-authorized` where only a
 /// certificate is accepted; SASL stays open.
 #[test]
-fn xep0220_2_5_dialback_is_declined_where_it_is_not_to_be_had() {
+fn xep0220_2_5_dialback_is_declined_where_it_is_not_available() {
     let question = "<db:result from='capulet.example' to='montague.example'>k</db:result>";
     let verify = "<db:verify from='capulet.example' to='montague.example' id='1'>k</db:verify>";
     let tls = Certificate::Good(MONTAGUE).server(TLS13);

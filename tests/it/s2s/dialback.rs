@@ -7,7 +7,7 @@ use xmpp_stream::reset::{Ended, Outcome};
 use xmpp_stream::stream::{DialbackError, DialbackVerdict};
 use xmpp_stream::{AnswerError, EventBuf, Negotiation, SendError};
 
-use super::world::{
+use super::servers::{
     CAPULET, Certificate, EVIL, MONTAGUE, Proofs, capulet_to_montague, jid, opened_responder,
     opened_responder_with, pair, responder, secret, told,
 };
@@ -204,7 +204,7 @@ fn keys_may_be_made_and_checked_by_the_application() {
         .verify_only()
         .build()
         .unwrap();
-    let mut third = super::world::pair(ask, authority.starttls());
+    let mut third = super::servers::pair(ask, authority.starttls());
     third.exchange();
     let mut session = third.machine.session().unwrap();
     session

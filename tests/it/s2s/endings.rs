@@ -1,6 +1,6 @@
 //! Streams between servers end as others do: at once on a renegotiation
 //! attempt, also with client certificates and while dialback goes on (RFC 6120
-//! 5.3.5), and by a reset behind which everything is negotiated anew
+//! 5.3.5), and by a reset after which everything is negotiated anew
 //! (4.9.3.16).
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use xmpp_stream::tls::HandshakeKind;
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, Negotiation, Responder};
 
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
-use super::world::{
+use super::servers::{
     CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, jid, pair, responder, secret,
     secured_over, told, trust,
 };
@@ -30,13 +30,13 @@ const STANZA: &str = "<message from='capulet.example' to='montague.example'/>";
 
 /// How far a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
+enum State {
     Offered,
     Asked,
     Proved,
 }
 
-/// Closed, at once and in silence, behind what came before.
+/// Closed, at once and in silence, after what came before.
 fn assert_closed_silently<N: Negotiation, P>(harness: &mut Harness<N, P>, what: &str) {
     harness.run();
     assert!(harness.machine.transmit().is_empty(), "{what}");
@@ -54,16 +54,16 @@ fn assert_closed_silently<N: Negotiation, P>(harness: &mut Harness<N, P>, what: 
 fn rfc6120_5_3_5_6_a_hello_of_the_initiating_server_ends_the_connection() {
     let mut closed = 0;
     for version in [TLS12, TLS13] {
-        for moment in [Moment::Offered, Moment::Asked, Moment::Proved] {
+        for state in [State::Offered, State::Asked, State::Proved] {
             let tls = Certificate::Good(MONTAGUE).server(version);
             let config = responder(MONTAGUE, Some(tls), Proofs::Both);
             let capulet = initiator(CAPULET, MONTAGUE, None, Proofs::Dialback);
             let mut harness = secured_over(pair(capulet, config), version);
             harness.send(&text(HEADER));
-            match moment {
-                Moment::Offered => {}
-                Moment::Asked => harness.send(&text(QUESTION)),
-                Moment::Proved => {
+            match state {
+                State::Offered => {}
+                State::Asked => harness.send(&text(QUESTION)),
+                State::Proved => {
                     harness.send(&text(EXTERNAL));
                     harness.send(&text(HEADER));
                     harness.send(&text(STANZA));
@@ -80,7 +80,7 @@ fn rfc6120_5_3_5_6_a_hello_of_the_initiating_server_ends_the_connection() {
                 harness.peer.seal(DATA, STANZA.as_bytes()),
             ];
             harness.deliver(&records.concat());
-            assert_closed_silently(&mut harness, &format!("{version:?} {moment:?}"));
+            assert_closed_silently(&mut harness, &format!("{version:?} {state:?}"));
             assert_eq!(told(&harness).len(), before);
             closed += 1;
         }
@@ -93,21 +93,21 @@ fn rfc6120_5_3_5_6_a_hello_of_the_initiating_server_ends_the_connection() {
 fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
     let mut closed = 0;
     for version in [TLS12, TLS13] {
-        for moment in [Moment::Asked, Moment::Proved] {
-            let proofs = match moment {
-                Moment::Asked => Proofs::Dialback,
+        for state in [State::Asked, State::Proved] {
+            let proofs = match state {
+                State::Asked => Proofs::Dialback,
                 _ => Proofs::Both,
             };
             let mut harness = secured_initiator(version, proofs);
             let header = answer();
-            let texts: &[&str] = match moment {
-                Moment::Asked => &[&header, MECHANISMS],
+            let texts: &[&str] = match state {
+                State::Asked => &[&header, MECHANISMS],
                 _ => &[&header, MECHANISMS, SUCCESS, &header, "<stream:features/>"],
             };
             for item in texts {
                 harness.send(&text(item));
             }
-            if moment == Moment::Proved {
+            if state == State::Proved {
                 let verified = "pair capulet.example montague.example external";
                 assert_eq!(told(&harness).last().unwrap(), verified);
                 harness.machine.session().unwrap().send(STANZA).unwrap();
@@ -120,7 +120,7 @@ fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
             };
             let record = harness.peer.seal(HANDSHAKE, hello);
             harness.deliver(&record);
-            assert_closed_silently(&mut harness, &format!("{version:?} {moment:?}"));
+            assert_closed_silently(&mut harness, &format!("{version:?} {state:?}"));
             closed += 1;
         }
     }
@@ -145,7 +145,7 @@ fn connect(config: &Arc<InitiatorConfig>, server: &Arc<ResponderConfig>) -> (Pai
 }
 
 #[test]
-fn rfc6120_4_9_3_16_1_behind_a_reset_everything_is_proved_anew() {
+fn rfc6120_4_9_3_16_1_after_a_reset_everything_is_verified_again() {
     for version in [TLS12, TLS13] {
         for certificate in [Certificate::Good(CAPULET), Certificate::SelfMade(CAPULET)] {
             let mut client = certificate.client_config(version);
@@ -186,7 +186,7 @@ fn rfc6120_4_9_3_16_1_behind_a_reset_everything_is_proved_anew() {
                 }
                 pair.finish();
                 assert_eq!((pair.code(), pair.peer.code()), ("reset", "reset"));
-                let heard = super::world::told(&pair.peer);
+                let heard = super::servers::told(&pair.peer);
                 assert!(heard.iter().any(|line| line.starts_with("stanza")));
                 let close = pair.machine.take_close().unwrap();
                 config = match planner.next(START, (&close).into()) {

@@ -5,7 +5,7 @@ use xmpp_stream::stream::{Condition, Receiving};
 use xmpp_stream::{CloseReason, EventBuf};
 
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
-use super::world::{
+use super::servers::{
     CAPULET, Certificate, EVIL, HEADER, MONTAGUE, Proofs, capulet_to_montague, host, initiator,
     jid, pair, responder, secured, secured_after, told, trust,
 };
@@ -83,13 +83,13 @@ fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_fr
     }
 }
 
-/// The header before TLS is anybody's; the one behind it is what the
+/// The header before TLS is anybody's; the one after it is what the
 /// certificate has to be good for.
 #[test]
-fn rfc6120_13_7_2_1_2_the_name_behind_tls_is_the_one_to_prove() {
+fn rfc6120_13_7_2_1_2_the_certificate_must_match_the_header_inside_tls() {
     let evil = HEADER.replace(CAPULET, EVIL);
     for version in VERSIONS {
-        for (before, behind, offered) in [
+        for (before, following, offered) in [
             (HEADER, HEADER, true),
             (evil.as_str(), HEADER, true),
             (HEADER, evil.as_str(), false),
@@ -97,15 +97,15 @@ fn rfc6120_13_7_2_1_2_the_name_behind_tls_is_the_one_to_prove() {
             let proofs = (Proofs::External, Proofs::Both);
             let pair = capulet_to_montague(version, Certificate::Good(CAPULET), proofs);
             let mut harness = secured_after(pair, version, before);
-            let answer = harness.answer_to(behind);
+            let answer = harness.answer_to(following);
             assert!(answer.contains("<stream:features>"), "{answer}");
             let external = answer.contains("<mechanism>EXTERNAL</mechanism>");
-            assert_eq!(external, offered, "{before} {behind}");
+            assert_eq!(external, offered, "{before} {following}");
         }
     }
 }
 
-/// 6120-4.3.2-8: behind SASL nothing is left to negotiate, whether the
+/// 6120-4.3.2-8: after SASL nothing is left to negotiate, whether the
 /// features are empty or have something voluntary.
 #[test]
 fn rfc6120_4_3_2_7_voluntary_features_do_not_hold_up_a_server() {
@@ -180,9 +180,9 @@ fn our_certificate_is_not_used_with_a_server_that_cannot_prove_its_own_domain() 
     }
 }
 
-/// The header behind SASL is the peer's to write; what was proved is not.
+/// The header after SASL is the peer's to write; what was proved is not.
 #[test]
-fn rfc6120_4_3_6_7_a_server_cannot_call_itself_another_behind_sasl() {
+fn rfc6120_4_3_6_7_a_server_cannot_change_its_domain_after_sasl() {
     let proofs = (Proofs::External, Proofs::Both);
     let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
     let harness = claim_another_domain(pair);
@@ -209,7 +209,7 @@ fn claim_another_domain(pair: Pair) -> Harness<Receiving, HostileTls> {
 
 /// Older servers rely on it.
 #[test]
-fn a_server_asks_to_be_its_own_domain() {
+fn the_authzid_of_external_is_our_domain() {
     let mut harness = secured_initiator(TLS13, Proofs::External);
     harness.answer_to(&answer());
     let said = harness.answer_to(MECHANISMS);
@@ -241,7 +241,7 @@ fn rfc6120_6_3_8_4_the_authzid_is_the_domain_or_nothing() {
     }
 }
 
-/// Whether EXTERNAL was offered behind TLS.
+/// Whether EXTERNAL was offered after TLS.
 fn offers_external(pair: &Pair) -> bool {
     let features = pair.events.iter().filter_map(|event| match event {
         EventBuf::Features(features) => Some(features.as_str()),

@@ -5,7 +5,7 @@ mod dialback;
 mod endings;
 mod external;
 mod peer;
+mod servers;
 mod stanzas;
 mod unanswered;
 mod unsolicited;
-mod world;

@@ -4,7 +4,7 @@ use rustls::server::WebPkiClientVerifier;
 use xmpp_stream::Initiator;
 use xmpp_stream::stream::Initiating;
 
-use super::world::{CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, provider, roots};
+use super::servers::{CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, provider, roots};
 use crate::harness::pki::Version;
 use crate::harness::{Harness, HostileTls, START};
 

@@ -7,7 +7,7 @@ use xmpp_stream::stream::{Condition, Initiating, Receiving};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
-use super::world::{
+use super::servers::{
     CAPULET, Certificate, HEADER, MONTAGUE, Proofs, capulet_to_montague, host, initiator,
     opened_responder, responder, secured, secured_over, told,
 };
@@ -108,7 +108,7 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
 /// After the own close what the peer still says is delivered under the same
 /// rules.
 #[test]
-fn what_comes_behind_the_own_close_is_checked_all_the_same() {
+fn stanzas_after_our_closing_tag_are_checked_as_before() {
     let mut harness = federated();
     harness.machine.session().unwrap().close();
     assert_eq!(harness.receive(), "</stream:stream>");
@@ -256,7 +256,7 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     let refused = Some(Condition::ImproperAddressing);
     assert_eq!(error_of(&harness), refused);
 
-    // Ours, behind SASL.
+    // Ours, after SASL.
     let mut harness = secured_initiator(TLS13, Proofs::External);
     harness.answer_to(&answer());
     harness.answer_to(MECHANISMS);

@@ -10,8 +10,8 @@ use xmpp_stream::stream::{Condition, Initiating};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{EventBuf, SendError};
 
+use super::servers::{CAPULET, MONTAGUE, jid, opened_responder, told};
 use super::unsolicited::{asking, error_of, sender};
-use super::world::{CAPULET, MONTAGUE, jid, opened_responder, told};
 use crate::harness::configs::FIXED;
 use crate::harness::{Harness, START};
 
@@ -63,7 +63,7 @@ fn at(millis: u64) -> Instant {
 }
 
 #[test]
-fn a_key_that_its_server_says_nothing_about_has_no_verdict_when_its_time_is_up() {
+fn a_key_whose_server_does_not_answer_has_no_verdict_at_the_deadline() {
     let mut harness = established();
     drive(&mut harness, START);
     assert_eq!(deadline(&harness), None);
@@ -99,7 +99,7 @@ fn a_key_that_its_server_says_nothing_about_has_no_verdict_when_its_time_is_up()
 }
 
 #[test]
-fn an_answer_that_comes_too_late_is_neither_news_nor_an_offence() {
+fn an_answer_after_the_deadline_is_ignored() {
     let mut harness = established();
     verify(&mut harness, "1").unwrap();
     drive(&mut harness, at(20_000));
@@ -135,7 +135,7 @@ fn a_question_that_is_asked_again_is_answered_by_whichever_answer_comes_first() 
 
 /// Who never answers is not asked for ever.
 #[test]
-fn questions_whose_time_is_up_count_until_they_are_answered() {
+fn expired_questions_count_until_they_are_answered() {
     let limits = Limits::server_to_server().with_requests(2).unwrap();
     let limits = limits.with_verify_timeout(Duration::from_secs(3)).unwrap();
     let (mut harness, _) = sender(to_ask(limits));
@@ -169,7 +169,7 @@ fn a_stream_that_was_opened_to_ask_ends_after_the_verdict() {
 }
 
 #[test]
-fn a_stream_that_ends_asks_no_more() {
+fn a_closing_stream_reports_no_missing_answers() {
     let minute = Duration::from_secs(60);
     let limits = Limits::server_to_server().with_closing_timeout(minute);
     let (mut harness, _) = sender(to_ask(limits.unwrap()));

@@ -9,7 +9,7 @@ use xmpp_stream::reset::Side as Author;
 use xmpp_stream::stream::{Condition, Initiating};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, SendError};
 
-use super::world::{
+use super::servers::{
     CAPULET, HEADER, MONTAGUE, Proofs, initiator, jid, opened_responder, secret, told,
 };
 use crate::harness::configs::FIXED;
@@ -36,7 +36,7 @@ const SWAPPED: &str = "from='montague.example' to='capulet.example'";
 
 /// A receiving server asks nothing on this stream.
 #[test]
-fn a_receiving_server_believes_no_answer_whoever_it_names() {
+fn a_receiving_server_accepts_no_dialback_answer_for_any_domain() {
     let request = format!("<db:result {PAIR}>key</db:result>");
     for before in ["", &request] {
         for addresses in [PAIR, SWAPPED] {
@@ -88,7 +88,7 @@ pub fn asking() -> Harness<Initiating> {
 }
 
 #[test]
-fn an_initiating_server_believes_only_the_answer_to_its_question() {
+fn an_initiating_server_accepts_only_the_answer_to_its_question() {
     for answer in [
         // The request, reflected; of others; from others.
         format!("<db:result {PAIR} type='valid'/>"),
@@ -126,7 +126,7 @@ fn an_answer_before_the_application_has_made_the_key_is_refused() {
 }
 
 #[test]
-fn a_verdict_on_a_key_is_believed_once_and_only_if_it_was_asked_for() {
+fn a_verdict_on_a_key_is_accepted_once_and_only_if_it_was_asked_for() {
     let key = DialbackKey::new("key").unwrap();
     let verify = |harness: &mut Harness<Initiating>| {
         let mut session = harness.machine.session().unwrap();
@@ -194,7 +194,7 @@ fn the_application_cannot_write_dialback_by_hand() {
 /// In whatever order a stranger says what streams are made of: without an
 /// answer of ours nothing is verified, and nothing is delivered.
 #[test]
-fn whatever_a_stranger_says_nothing_is_verified_by_it() {
+fn no_sequence_of_elements_verifies_a_pair_by_itself() {
     let seed = 20_260_101;
     println!("seed {seed}");
     let mut rng = Rng::new(seed);

@@ -1,5 +1,5 @@
 //! Keys that may protect few records: the reset comes by itself, in time, and
-//! behind everything that was sent before (RFC 6120 5.3.5).
+//! after everything that was sent before (RFC 6120 5.3.5).
 
 use std::sync::Arc;
 
@@ -77,13 +77,13 @@ impl Metered for Receiving {
 
 /// How the application sends.
 #[derive(Clone, Copy, Debug)]
-enum Habit {
+enum Sending {
     /// One stanza, then a poll.
-    Steady,
+    OneByOne,
     /// As many as are taken, between two polls.
-    Flood,
+    AsMuchAsFits,
     /// Nothing until the reset is advised, then as many as are taken.
-    Late,
+    AfterAdvice,
 }
 
 fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
@@ -124,14 +124,18 @@ fn expect_reset<N: Metered>(stream: &mut Harness<N, Scripted>, sent: usize) {
 #[test]
 fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
     fn both<N: Metered>() {
-        for habit in [Habit::Steady, Habit::Flood, Habit::Late] {
+        for sending in [
+            Sending::OneByOne,
+            Sending::AsMuchAsFits,
+            Sending::AfterAdvice,
+        ] {
             let tls = limited();
             let mut stream =
                 Harness::<N, Scripted>::established(N::metered(&tls, policy()), &tls, 4096);
             stream.receive();
             let mut sent = 0;
-            match habit {
-                Habit::Steady => {
+            match sending {
+                Sending::OneByOne => {
                     while let Some(mut session) = stream.machine.session() {
                         session.send(&format!("<message id='{sent}'/>")).unwrap();
                         sent += 1;
@@ -140,12 +144,12 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
                     }
                     assert!((60..80).contains(&sent), "{sent}");
                 }
-                Habit::Flood => {
+                Sending::AsMuchAsFits => {
                     flood(&mut stream.machine, &mut sent);
                     stream.exchange();
                     assert!((70..84).contains(&sent), "{sent}");
                 }
-                Habit::Late => {
+                Sending::AfterAdvice => {
                     let count = std::rc::Rc::new(std::cell::Cell::new(0));
                     let counter = count.clone();
                     stream.app = Box::new(move |machine, event| {
@@ -167,7 +171,7 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
                     assert!((70..84).contains(&sent), "{sent}");
                 }
             }
-            crate::harness::naming(&format!("{}, {habit:?}", N::NAME), || {
+            crate::harness::naming(&format!("{}, {sending:?}", N::NAME), || {
                 assert!(
                     stream
                         .event_lines()

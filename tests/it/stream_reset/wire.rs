@@ -84,7 +84,7 @@ fn rfc6120_4_9_3_16_error_tag_answer_close_notify_and_tcp_follow_in_this_order()
 }
 
 #[test]
-fn rfc6120_4_4_a_peer_that_does_not_answer_the_reset_is_not_waited_for_long() {
+fn rfc6120_4_4_a_reset_that_is_not_answered_ends_at_its_deadline() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let mut harness = harness::<N>(version);
@@ -200,7 +200,7 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
 }
 
 #[test]
-fn rfc6120_4_9_3_16_the_same_in_plaintext_without_the_alerts() {
+fn rfc6120_4_9_3_16_in_plaintext_the_order_is_the_same_without_alerts() {
     fn both<N: Role>() {
         let machine = N::machine(Carrier::Plain, &TlsPair::new(TLS13), None);
         let app: App<N> = Box::new(|machine, _| decide_anonymous(machine));

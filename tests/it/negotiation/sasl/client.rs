@@ -54,7 +54,7 @@ fn refused_with(harness: &Harness<Initiating, Scripted>) -> &AuthenticationFailu
 }
 
 #[test]
-fn rfc6120_6_3_3_2_the_choice_is_ours() {
+fn rfc6120_6_3_3_2_the_client_chooses_by_its_own_preference() {
     for names in [
         ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "X-HELLO"],
         ["X-HELLO", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"],
@@ -101,7 +101,7 @@ fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
 
 #[test]
 fn rfc6120_6_4_6_6_success_without_a_proof_is_refused() {
-    // Right away, and behind a challenge.
+    // Right away, and after a challenge.
     let mut harness = alice(TLS);
     harness.send(offer(&["SCRAM-SHA-256"]));
     harness.receive();
@@ -288,7 +288,7 @@ fn rfc5802_5_1_a_bad_challenge_is_aborted() {
 }
 
 #[test]
-fn a_server_with_nothing_acceptable_is_left() {
+fn a_client_leaves_a_server_without_an_acceptable_mechanism() {
     for names in [&["DIGEST-MD5", "CRAM-MD5"][..], &[], &["EXTERNAL"]] {
         let mut harness = alice(TLS);
         harness.send(offer(names));
@@ -302,7 +302,7 @@ fn a_server_with_nothing_acceptable_is_left() {
 }
 
 #[test]
-fn rfc6120_6_3_8_2_anonymous_and_external_say_no_more_than_they_must() {
+fn rfc6120_6_3_8_2_anonymous_and_external_send_no_more_than_required() {
     let mut harness = initiator_with(Carrier::Plain, |config| config);
     bring_initiator(&mut harness, Carrier::Plain, Phase::Opened);
     harness.receive();

@@ -19,7 +19,7 @@ fn header(from: Option<&str>) -> String {
     CLIENT_HEADER.replace(" to=", &format!("{} to=", from.unwrap_or_default()))
 }
 
-/// The headers before TLS, before SASL and behind it. What the server said from
+/// The headers before TLS, before SASL and after it. What the server said from
 /// SASL on.
 fn log_in(
     harness: &mut Harness<Receiving, Scripted>,
@@ -60,7 +60,7 @@ fn is_refused(harness: &mut Harness<Receiving, Scripted>, said: &str) {
 }
 
 #[test]
-fn rfc6120_6_4_6_1_who_says_whom_sasl_found_or_nothing_comes_in() {
+fn rfc6120_6_4_6_1_a_from_of_the_authenticated_user_or_none_is_accepted() {
     let protected = [
         None,
         Some(""),
@@ -79,7 +79,7 @@ fn rfc6120_6_4_6_1_who_says_whom_sasl_found_or_nothing_comes_in() {
 }
 
 #[test]
-fn rfc6120_6_4_6_1_who_says_somebody_else_gets_no_success() {
+fn rfc6120_6_4_6_1_a_from_of_another_user_gets_no_success() {
     for from in [
         "bob@localhost",
         "alice@other.example",
@@ -112,7 +112,7 @@ fn rfc6120_6_4_6_1_who_says_somebody_else_gets_no_success() {
 }
 
 #[test]
-fn rfc6120_6_4_6_1_nor_may_the_header_behind_success_say_so() {
+fn rfc6120_6_4_6_1_the_header_after_success_may_not_name_another_user() {
     for first in [None, Some("alice@localhost")] {
         let mut harness = responder(TLS);
         let from = [None, first, Some("bob@localhost")];
@@ -124,7 +124,7 @@ fn rfc6120_6_4_6_1_nor_may_the_header_behind_success_say_so() {
 
 /// What anybody on the way could have written is not compared.
 #[test]
-fn rfc6120_6_4_6_1_an_unprotected_from_counts_for_nothing() {
+fn rfc6120_6_4_6_1_an_unprotected_from_is_not_compared() {
     let mut harness = responder(TLS);
     let from = [Some("bob@localhost"), None, None];
     log_in(&mut harness, &plain("alice", "secret"), from);
@@ -144,7 +144,7 @@ fn rfc6120_6_4_6_1_an_unprotected_from_counts_for_nothing() {
 }
 
 #[test]
-fn rfc6120_6_4_6_1_who_acts_for_another_says_one_of_the_two() {
+fn rfc6120_6_4_6_1_with_an_authzid_from_may_name_either_identity() {
     let app = |machine: &mut Responder| match machine.decision() {
         Some(Decision::Password(password)) => password.accept("root".into()),
         _ => decide(machine),
@@ -164,7 +164,7 @@ fn rfc6120_6_4_6_1_who_acts_for_another_says_one_of_the_two() {
 }
 
 #[test]
-fn names_with_an_at_are_addresses() {
+fn user_names_with_an_at_sign_are_addresses() {
     for (name, served) in [("alice@localhost", true), ("alice@corp.example", false)] {
         let mut harness = responder(TLS);
         harness.app = Box::new(move |machine, _| {
@@ -179,7 +179,7 @@ fn names_with_an_at_are_addresses() {
 }
 
 #[test]
-fn the_application_may_decide_what_from_has_to_do_with_names() {
+fn the_application_may_decide_whether_from_matches_the_user_name() {
     let free = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .mechanisms(MechanismSet::EMPTY.with(MechanismName::Plain))
         .tls(server_tls(TLS13))

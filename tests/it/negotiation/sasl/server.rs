@@ -176,7 +176,7 @@ fn rfc6120_6_3_10_1_a_client_that_sends_no_initial_response_is_asked_for_it() {
 
 /// A client may send its next header without waiting for `<success/>`.
 #[test]
-fn what_is_pipelined_behind_auth_belongs_to_the_next_stream() {
+fn what_is_pipelined_after_auth_belongs_to_the_next_stream() {
     for chunk in [usize::MAX, 1] {
         let mut harness = responder_at(TLS, Phase::Opened);
         harness.chunk = chunk;
@@ -190,7 +190,7 @@ fn what_is_pipelined_behind_auth_belongs_to_the_next_stream() {
 
 /// 6120-6.6-1: the old stream's prefixes do not reach beyond `<success/>`.
 #[test]
-fn rfc6120_6_6_1_the_namespaces_of_the_stream_before_are_gone() {
+fn rfc6120_6_6_1_namespaces_of_the_previous_stream_do_not_apply() {
     let declaring = CLIENT_HEADER.replace(" to=", " xmlns:old='u' to=");
     let mut harness = responder_at(Carrier::Plain, Phase::Start);
     harness.send(declaring);
@@ -239,7 +239,7 @@ fn only_what_the_host_offers_is_offered() {
 }
 
 #[test]
-fn who_leaves_after_a_refusal_could_not_authenticate() {
+fn a_client_that_leaves_after_a_refusal_is_reported_as_not_authenticated() {
     let mut harness = responder_at(TLS, Phase::Opened);
     harness.send(plain("alice", "wrong"));
     harness.receive();

@@ -182,7 +182,7 @@ fn nothings<N: Role>() -> usize {
 }
 
 #[test]
-fn rfc6120_5_3_5_5_what_is_no_attempt_raises_no_alarm() {
+fn rfc6120_5_3_5_5_ordinary_tls_traffic_is_not_taken_for_an_attempt() {
     fn both<N: Role>() -> usize {
         handshakes::<N>() + key_updates::<N>() + nothings::<N>()
     }

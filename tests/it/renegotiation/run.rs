@@ -15,21 +15,21 @@ pub enum Feed {
 
 /// Whether a stanza can be put in front of the attack, and must be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ahead {
+pub enum Before {
     Stanza,
     Nothing,
 }
 
-/// Attacks, with a stanza behind it that must never be told, and asserts what
+/// Attacks, with a stanza after it that must never be told, and asserts what
 /// RFC 6120 5.3.5 asks for. Returns the close.
-pub fn strike<N: Role>(
+pub fn attack_stream<N: Role>(
     harness: &mut Harness<N, HostileTls>,
     attack: &Attack,
     feed: Feed,
-    ahead: Ahead,
+    before: Before,
 ) -> CloseReason {
     let mut bytes = Vec::new();
-    if ahead == Ahead::Stanza {
+    if before == Before::Stanza {
         bytes.extend(
             harness
                 .peer
@@ -89,18 +89,18 @@ pub fn strike<N: Role>(
             _ => None,
         })
         .collect();
-    match ahead {
-        Ahead::Stanza => assert!(
+    match before {
+        Before::Stanza => assert!(
             stanzas.iter().any(|stanza| *stanza == message(1)),
             "{told:?}"
         ),
-        Ahead::Nothing => assert_eq!(told, []),
+        Before::Nothing => assert_eq!(told, []),
     }
     assert!(
         !stanzas
             .iter()
             .any(|stanza| *stanza == message(2) || stanza.contains("between")),
-        "told of what came behind: {stanzas:?}"
+        "told of what came after: {stanzas:?}"
     );
     match attack.verdict {
         Verdict::Attempt => {
@@ -127,7 +127,7 @@ fn assert_silent<N: Negotiation>(machine: &mut Connection<N>, reason: &CloseReas
     for millis in [0, 10_000_000] {
         let now = xmpp_stream::time::Instant::from_millis(millis);
         let Action::CloseTcp(close) = machine.poll(now) else {
-            panic!("something behind the last word");
+            panic!("something after the close");
         };
         assert_eq!(close.reason(), reason);
         assert!(machine.transmit().is_empty());

@@ -1,18 +1,18 @@
-//! The moments at which an attack comes, and every attack at every moment.
+//! The moments at which an attack comes, and every attack at every state.
 
 use xmpp_stream::limits::Limits;
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{SendError, Session};
 
 use super::attacks::{Attack, Verdict, attacks};
-use super::strike::{Ahead, Feed, strike};
+use super::run::{Before, Feed, attack_stream};
 use crate::harness::pki::{TLS12, TLS13, Version};
 use crate::harness::scenarios::{WireItem, message, text};
 use crate::harness::{Carrier, Harness, HostileTls, Role, Scripted, TlsPair};
 
 /// What the stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
+enum State {
     /// Nothing: it is established.
     Idle,
     /// The same, with a resumed TLS session.
@@ -30,36 +30,36 @@ enum Moment {
     /// Our closing tag is out.
     Closing,
     /// The application is asked something (responder only).
-    Gate(Gate),
+    Asked(Asked),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gate {
+enum Asked {
     Host,
     Sasl,
     Bind,
 }
 
-const MOMENTS: [Moment; 11] = [
-    Moment::Idle,
-    Moment::Resumed,
-    Moment::Certified,
-    Moment::Secured,
-    Moment::InAStanza,
-    Moment::Unsent,
-    Moment::Blocked,
-    Moment::Closing,
-    Moment::Gate(Gate::Host),
-    Moment::Gate(Gate::Sasl),
-    Moment::Gate(Gate::Bind),
+const STATES: [State; 11] = [
+    State::Idle,
+    State::Resumed,
+    State::Certified,
+    State::Secured,
+    State::InAStanza,
+    State::Unsent,
+    State::Blocked,
+    State::Closing,
+    State::Asked(Asked::Host),
+    State::Asked(Asked::Sasl),
+    State::Asked(Asked::Bind),
 ];
 
-impl Moment {
-    /// A stream at this moment. `tls` keeps the tickets of earlier ones.
+impl State {
+    /// A stream at this state. `tls` keeps the tickets of earlier ones.
     fn harness<N: Role>(self, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
         let mut harness = match self {
             Self::Secured => Harness::<N, HostileTls>::secured(tls, version),
-            Self::Gate(gate) => return at_gate(gate, tls, version),
+            Self::Asked(asked) => return at_decision(asked, tls, version),
             _ => {
                 let limits = Limits::server().with_outbox_bytes(10_000).unwrap();
                 let machine = N::machine(Carrier::DirectTls(version), tls, Some(limits));
@@ -99,12 +99,12 @@ impl Moment {
     }
 
     /// Whether a stanza ahead of the attack is told of.
-    fn ahead(self) -> Ahead {
+    fn before(self) -> Before {
         match self {
             Self::Idle | Self::Resumed | Self::Certified | Self::Unsent | Self::Closing => {
-                Ahead::Stanza
+                Before::Stanza
             }
-            _ => Ahead::Nothing,
+            _ => Before::Nothing,
         }
     }
 }
@@ -113,13 +113,13 @@ fn session<N: Role, P>(harness: &mut Harness<N, P>) -> Session<'_> {
     harness.machine.session().unwrap()
 }
 
-/// Said up to where the gate opens, and not answered.
-fn at_gate<N: Role>(gate: Gate, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
+/// Said up to where the asked opens, and not answered.
+fn at_decision<N: Role>(asked: Asked, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
     let mut harness = Harness::<N, HostileTls>::secured(tls, version);
-    let (said, answered) = match gate {
-        Gate::Host => (1, 0),
-        Gate::Sasl => (2, 1),
-        Gate::Bind => (4, 2),
+    let (said, answered) = match asked {
+        Asked::Host => (1, 0),
+        Asked::Sasl => (2, 1),
+        Asked::Bind => (4, 2),
     };
     let mut left = answered;
     harness.app = Box::new(move |machine, event| {
@@ -137,18 +137,18 @@ fn at_gate<N: Role>(gate: Gate, tls: &TlsPair, version: Version) -> Harness<N, H
     harness
 }
 
-fn every<N: Role>(check: &mut dyn FnMut(Moment, Version, &TlsPair, &Attack, Feed)) {
+fn every<N: Role>(check: &mut dyn FnMut(State, Version, &TlsPair, &Attack, Feed)) {
     for version in [TLS12, TLS13] {
-        for moment in MOMENTS {
-            if matches!(moment, Moment::Gate(_)) && N::NAME != "responder" {
+        for state in STATES {
+            if matches!(state, State::Asked(_)) && N::NAME != "responder" {
                 continue;
             }
-            let tls = match moment {
-                Moment::Certified => TlsPair::mutual(version),
+            let tls = match state {
+                State::Certified => TlsPair::mutual(version),
                 _ => TlsPair::new(version),
             };
-            let tls = match moment {
-                Moment::Resumed => {
+            let tls = match state {
+                State::Resumed => {
                     // The first one earns the ticket.
                     let mut first = Harness::<N, Scripted>::established(
                         <N>::machine(Carrier::DirectTls(version), &tls, None),
@@ -162,7 +162,7 @@ fn every<N: Role>(check: &mut dyn FnMut(Moment, Version, &TlsPair, &Attack, Feed
             };
             for attack in attacks(version, N::NAME) {
                 for feed in [Feed::Whole, Feed::Bytes] {
-                    check(moment, version, &tls, &attack, feed);
+                    check(state, version, &tls, &attack, feed);
                 }
             }
         }
@@ -170,18 +170,18 @@ fn every<N: Role>(check: &mut dyn FnMut(Moment, Version, &TlsPair, &Attack, Feed
 }
 
 #[test]
-fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_at_every_moment() {
+fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_in_every_state() {
     fn both<N: Role>() -> (usize, usize) {
         let (mut closed, mut failed) = (0, 0);
-        every::<N>(&mut |moment, version, tls, attack, feed| {
+        every::<N>(&mut |state, version, tls, attack, feed| {
             let place = format!(
-                "{}, {version:?}, {moment:?}, {}, {feed:?}",
+                "{}, {version:?}, {state:?}, {}, {feed:?}",
                 N::NAME,
                 attack.name
             );
             crate::harness::naming(&place, || {
-                let mut harness = moment.harness::<N>(tls, version);
-                strike(&mut harness, attack, feed, moment.ahead());
+                let mut harness = state.harness::<N>(tls, version);
+                attack_stream(&mut harness, attack, feed, state.before());
             });
             match attack.verdict {
                 Verdict::Attempt => closed += 1,
@@ -197,10 +197,10 @@ fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_at_every_moment() {
     assert_eq!((closed, failed), (836, 456));
 }
 
-/// Also where the attempt is right behind Finished, in one segment: before
+/// Also where the attempt is right after Finished, in one segment: before
 /// anybody could have polled.
 #[test]
-fn rfc6120_5_3_5_5_an_attempt_right_behind_finished_is_seen() {
+fn rfc6120_5_3_5_5_an_attempt_right_after_finished_is_detected() {
     fn check<N: Role>(version: Version, tls: &TlsPair) {
         for attack in attacks(version, N::NAME) {
             if attack.verdict != Verdict::Attempt {
@@ -242,9 +242,9 @@ fn rfc6120_5_3_5_5_an_attempt_right_behind_finished_is_seen() {
     check::<Receiving>(TLS12, &tls);
 }
 
-/// However many frames are ahead, they are all told of, in order.
+/// However many frames are before, they are all told of, in order.
 #[test]
-fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_behind() {
+fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_after() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();

@@ -1,5 +1,5 @@
-//! The connection behind a reset: nothing of the TLS session before it comes
-//! back, at the first reconnect or the second (RFC 6120 4.9.3.16). Behind an
+//! The connection after a reset: nothing of the TLS session before it comes
+//! back, at the first reconnect or the second (RFC 6120 4.9.3.16). After an
 //! ordinary loss sessions are resumed (3.3).
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn store() -> Store {
 }
 
 /// A client with a planner, and the server it connects to.
-struct Life {
+struct PlannedClient {
     config: Arc<InitiatorConfig>,
     server: Arc<ResponderConfig>,
     planner: Planner,
@@ -36,7 +36,7 @@ enum End {
     ResetByPeer,
 }
 
-impl Life {
+impl PlannedClient {
     fn new(tls: &TlsPair) -> Self {
         let mut client = tls.client.clone();
         client.resumption = store();
@@ -60,7 +60,7 @@ impl Life {
 
     /// One connection from its beginning to its end; says what handshake it
     /// was, and has the next one planned.
-    fn live(&mut self, end: End) -> HandshakeKind {
+    fn connect_and_end(&mut self, end: End) -> HandshakeKind {
         let (kind, pair) = self.connect();
         self.end(pair, end);
         kind
@@ -155,8 +155,8 @@ use HandshakeKind::{Full, Resumed};
 #[test]
 fn rfc6120_3_3_sessions_are_resumed_after_an_ordinary_loss() {
     each(&|tls, _| {
-        let mut life = Life::new(tls);
-        let kinds = [(); 3].map(|()| life.live(End::Loss));
+        let mut client = PlannedClient::new(tls);
+        let kinds = [(); 3].map(|()| client.connect_and_end(End::Loss));
         assert_eq!(kinds, [Full, Resumed, Resumed]);
     });
 }
@@ -165,7 +165,7 @@ fn rfc6120_3_3_sessions_are_resumed_after_an_ordinary_loss() {
 fn rfc6120_4_9_3_16_no_session_is_resumed_after_a_reset() {
     each(&|tls, version| {
         for reset in [End::ResetByUs, End::ResetByPeer] {
-            let mut life = Life::new(tls);
+            let mut client = PlannedClient::new(tls);
             let mut kinds = Vec::new();
             for end in [
                 End::Loss,
@@ -177,9 +177,9 @@ fn rfc6120_4_9_3_16_no_session_is_resumed_after_a_reset() {
                 reset,
                 End::Loss,
             ] {
-                kinds.push(life.live(end));
+                kinds.push(client.connect_and_end(end));
             }
-            // Behind the reset: full, and nothing of it kept; full once more,
+            // After the reset: full, and nothing of it kept; full once more,
             // and that one is kept in the new store.
             let expected = [Full, Resumed, Full, Full, Resumed, Resumed, Full, Full];
             assert_eq!(kinds, expected, "{version:?}, {reset:?}");
@@ -187,29 +187,29 @@ fn rfc6120_4_9_3_16_no_session_is_resumed_after_a_reset() {
     });
 }
 
-/// No connection comes about behind the reset, for a while: it stays in force.
+/// No connection comes about after the reset, for a while: it stays in force.
 #[test]
 fn rfc6120_4_9_3_16_failed_attempts_do_not_bring_old_sessions_back() {
     each(&|tls, _| {
-        let mut life = Life::new(tls);
-        life.live(End::Loss);
-        life.live(End::ResetByUs);
+        let mut client = PlannedClient::new(tls);
+        client.connect_and_end(End::Loss);
+        client.connect_and_end(End::ResetByUs);
         for _ in 0..3 {
-            life.plan(Outcome::ConnectFailed, life.now);
+            client.plan(Outcome::ConnectFailed, client.now);
         }
-        assert_eq!(life.live(End::Loss), Full);
-        assert_eq!(life.live(End::Loss), Full);
+        assert_eq!(client.connect_and_end(End::Loss), Full);
+        assert_eq!(client.connect_and_end(End::Loss), Full);
     });
 }
 
 /// Tickets that arrive on the old connection when the reset is already under
 /// way go with it.
 #[test]
-fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
+fn rfc6120_4_9_3_16_tickets_that_arrive_after_the_reset_are_not_used() {
     for end in [End::Loss, End::ResetByUs] {
         let mut tls = TlsPair::new(TLS13);
         tls.server.send_tls13_tickets = 4;
-        let mut life = Life::new(&tls);
+        let mut client = PlannedClient::new(&tls);
         let planned = match end {
             End::Loss => Outcome::Closed(Ended::Lost),
             _ => Outcome::Closed(Ended::Reset {
@@ -217,14 +217,14 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
                 cause: Cause::KeyRefresh,
             }),
         };
-        let (mut old, tickets) = late_tickets(&life);
-        assert_eq!(life.planner.next(START, Outcome::Established), Plan::Stay);
-        life.plan(planned, START);
+        let (mut old, tickets) = late_tickets(&client);
+        assert_eq!(client.planner.next(START, Outcome::Established), Plan::Stay);
+        client.plan(planned, START);
         old.deliver(&tickets);
         old.run();
-        let (first, pair) = life.connect();
-        life.end(pair, End::Loss);
-        let (second, _) = life.connect();
+        let (first, pair) = client.connect();
+        client.end(pair, End::Loss);
+        let (second, _) = client.connect();
         let expected = match end {
             End::Loss => (Resumed, Resumed),
             _ => (Full, Full),
@@ -235,10 +235,10 @@ fn rfc6120_4_9_3_16_tickets_that_come_late_are_not_used() {
 
 /// A connection whose handshake is complete, and the server's tickets, which
 /// have not arrived yet.
-fn late_tickets(life: &Life) -> (Pair, Vec<u8>) {
+fn late_tickets(client: &PlannedClient) -> (Pair, Vec<u8>) {
     let mut pair = Pair::connect(
-        Initiator::new(life.config.clone(), life.now),
-        Responder::new(life.server.clone(), life.now),
+        Initiator::new(client.config.clone(), client.now),
+        Responder::new(client.server.clone(), client.now),
     );
     for _ in 0..10 {
         pair.run();
