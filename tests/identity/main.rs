@@ -9,7 +9,7 @@
 )]
 
 mod authority;
-#[path = "../it/harness/mod.rs"]
+#[path = "../it/harness/support/mod.rs"]
 mod common;
 mod handshake;
 mod malformed;

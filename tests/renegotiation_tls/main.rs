@@ -11,7 +11,7 @@
 )]
 
 mod attacks;
-#[path = "../it/harness/mod.rs"]
+#[path = "../it/harness/support/mod.rs"]
 mod common;
 mod lab;
 

@@ -10,7 +10,7 @@
 
 mod bindings;
 mod closing;
-#[path = "../it/harness/mod.rs"]
+#[path = "../it/harness/support/mod.rs"]
 mod common;
 mod failures;
 mod handshake;

@@ -70,9 +70,14 @@ impl<N: Role> Harness<N, HostileTls> {
 }
 
 impl<N: Negotiation> Harness<N, HostileTls> {
+    /// Returns the bytes of what the peer writes, which the test delivers.
+    pub fn seal(&mut self, item: &WireItem) -> Vec<u8> {
+        item.seal(&mut self.peer)
+    }
+
     /// The peer writes this.
     pub fn send(&mut self, item: &WireItem) {
-        let bytes = self.peer.seal_item(item);
+        let bytes = self.seal(item);
         self.deliver(&bytes);
         self.run();
     }
@@ -99,16 +104,5 @@ impl<N: Negotiation> Harness<N, HostileTls> {
     pub fn receive_records(&mut self) -> Vec<(u8, Vec<u8>)> {
         let bytes = self.transmit(usize::MAX);
         self.peer.open(&bytes)
-    }
-}
-
-impl HostileTls {
-    /// Makes the bytes of what the peer writes.
-    pub fn seal_item(&mut self, item: &WireItem) -> Vec<u8> {
-        match item {
-            WireItem::Text(text) => self.seal(DATA, text.as_bytes()),
-            WireItem::Record(kind, content) => self.seal(*kind, content),
-            WireItem::Raw(bytes) => bytes.clone(),
-        }
     }
 }

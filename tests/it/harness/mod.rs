@@ -49,25 +49,23 @@
 
 pub mod configs;
 pub mod hostile;
-pub mod hostile_tls;
 pub mod outcome;
 pub mod pair;
 pub mod phases;
-pub mod pki;
-pub mod rng;
 pub mod role;
 pub mod scenarios;
 pub mod schedule;
 pub mod scripted;
-pub mod tls_driver;
+pub mod support;
 
-pub use hostile_tls::HostileTls;
 pub use pair::Pair;
-pub use rng::Rng;
 pub use role::{Carrier, Role, TlsPair};
 pub use scenarios::Scenario;
 pub use schedule::{Schedule, Scheduled};
 pub use scripted::Scripted;
+pub use support::hostile_tls::{self, HostileTls};
+pub use support::pki;
+pub use support::rng::{self, Rng};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, CloseTcp, Connection, EventBuf, Manner, Negotiation, Wait};
 

@@ -11,7 +11,7 @@ use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::tls::{ClientTls, ServerTls};
-use xmpp_stream::{Initiator, Responder};
+use xmpp_stream::{Initiator, Negotiation, Responder};
 
 use super::configs::{FIXED, alice, decide};
 use super::pki::{Crypto, Leaf, Setup, Version, name, pki};
@@ -108,13 +108,13 @@ pub fn server_tls(version: Version) -> ServerTls {
     ServerTls::new(Arc::new(pki().server(&setup(version), Leaf::Valid)))
 }
 
-/// The TLS of a client played by harness.
+/// The TLS of a client as the peer.
 pub fn peer_client(version: Version) -> ClientConnection {
     let config = pki().client(&setup(version));
     ClientConnection::new(Arc::new(config), name("localhost")).unwrap()
 }
 
-/// The TLS of a server played by harness.
+/// The TLS of a server as the peer.
 pub fn peer_server(version: Version) -> ServerConnection {
     let config = pki().server(&setup(version), Leaf::Valid);
     ServerConnection::new(Arc::new(config)).unwrap()
@@ -127,13 +127,13 @@ fn setup(version: Version) -> Setup {
 /// How far a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Nothing was said to the machine.
+    /// Nothing was sent to the machine.
     Start,
     /// Before TLS, features exchanged; an initiator has asked for STARTTLS.
     BeforeTls,
-    /// TLS is there, the header is outstanding.
+    /// The TLS handshake is complete, the header is outstanding.
     Secured,
-    /// The first header of this leg was said; an initiator awaits features.
+    /// The first header over this transport was sent; an initiator awaits features.
     Opened,
     /// In a SASL exchange.
     Sasl,
@@ -191,26 +191,19 @@ pub fn bring_responder(harness: &mut Harness<Receiving, Scripted>, carrier: Carr
         }
         Carrier::DirectTls(version) => harness.start_tls(peer_client(version)),
     }
-    let steps: [(Phase, &[&str]); 4] = [
-        (Phase::Opened, &[CLIENT_HEADER]),
-        (Phase::Authenticated, &[AUTH_ANONYMOUS]),
-        (Phase::Binding, &[CLIENT_HEADER]),
-        (Phase::Established, &[BIND]),
-    ];
-    for (reached, texts) in steps {
-        if phase == Phase::Sasl && reached == Phase::Authenticated {
-            return harness.send(AUTH_SCRAM);
-        }
-        if phase >= reached {
-            for text in texts {
-                harness.send(text);
-            }
-        }
-    }
-    if phase == Phase::Closing {
-        harness.machine.session().expect("established").close();
-        harness.exchange();
-    }
+    let sasl = match phase {
+        Phase::Sasl => AUTH_SCRAM,
+        _ => AUTH_ANONYMOUS,
+    };
+    harness.send_up_to(
+        phase,
+        &[
+            (Phase::Opened, &[CLIENT_HEADER]),
+            (Phase::Sasl, &[sasl]),
+            (Phase::Binding, &[CLIENT_HEADER]),
+            (Phase::Established, &[BIND]),
+        ],
+    );
 }
 
 /// A client brought to a phase; what it wrote on the way is forgotten.
@@ -243,22 +236,31 @@ pub fn bring_initiator(
         }
         Carrier::DirectTls(version) => harness.start_tls(peer_server(version)),
     }
-    let steps: [(Phase, &[&str]); 5] = [
-        (Phase::Opened, &[SERVER_HEADER]),
-        (Phase::Sasl, &[OFFER_ANONYMOUS]),
-        (Phase::Authenticated, &[SUCCESS]),
-        (Phase::Binding, &[SERVER_HEADER, OFFER_BIND]),
-        (Phase::Established, &[BOUND]),
-    ];
-    for (reached, texts) in steps {
-        if phase >= reached {
-            for text in texts {
-                harness.send(text);
+    harness.send_up_to(
+        phase,
+        &[
+            (Phase::Opened, &[SERVER_HEADER]),
+            (Phase::Sasl, &[OFFER_ANONYMOUS]),
+            (Phase::Authenticated, &[SUCCESS]),
+            (Phase::Binding, &[SERVER_HEADER, OFFER_BIND]),
+            (Phase::Established, &[BOUND]),
+        ],
+    );
+}
+
+impl<N: Negotiation> Harness<N, Scripted> {
+    /// The peer sends what leads to each phase, up to `phase`.
+    fn send_up_to(&mut self, phase: Phase, steps: &[(Phase, &[&str])]) {
+        for (reached, texts) in steps {
+            if phase >= *reached {
+                for text in *texts {
+                    self.send(text);
+                }
             }
         }
-    }
-    if phase == Phase::Closing {
-        harness.machine.session().expect("established").close();
-        harness.exchange();
+        if phase == Phase::Closing {
+            self.machine.session().expect("established").close();
+            self.exchange();
+        }
     }
 }

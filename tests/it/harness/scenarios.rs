@@ -6,7 +6,7 @@ use xmpp_stream::stream::{Condition, StreamError};
 use xmpp_stream::{Connection, EventBuf, Negotiation};
 
 use super::App;
-use super::hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, forged};
+use super::hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HostileTls, forged};
 use super::role::Carrier;
 
 /// One thing the peer puts on the wire.
@@ -18,6 +18,25 @@ pub enum WireItem {
     Record(u8, Vec<u8>),
     /// Bytes that are no authentic record (TLS only).
     Raw(Vec<u8>),
+}
+
+impl WireItem {
+    /// Returns its bytes under TLS.
+    pub fn seal(&self, tls: &mut HostileTls) -> Vec<u8> {
+        match self {
+            Self::Text(text) => tls.seal(DATA, text.as_bytes()),
+            Self::Record(kind, content) => tls.seal(*kind, content),
+            Self::Raw(bytes) => bytes.clone(),
+        }
+    }
+
+    /// Returns its bytes in plaintext. Panics if it needs TLS.
+    pub fn plain(&self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text.clone().into_bytes(),
+            Self::Record(..) | Self::Raw(_) => panic!("not in plaintext"),
+        }
+    }
 }
 
 /// How TCP ends after it.

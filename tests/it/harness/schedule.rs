@@ -78,7 +78,7 @@ impl Run<'_> {
             harness.run();
             plain = harness.transmit(usize::MAX);
             for item in N::starttls() {
-                let text = unsealed(&item);
+                let text = item.plain();
                 for part in text.chunks(chunk) {
                     harness.deliver(part);
                 }
@@ -97,13 +97,6 @@ impl Run<'_> {
             tls: Some(tls),
             ..Scheduled::new(schedule)
         })
-    }
-}
-
-fn unsealed(item: &WireItem) -> Vec<u8> {
-    match item {
-        WireItem::Text(text) => text.clone().into_bytes(),
-        WireItem::Record(..) | WireItem::Raw(_) => panic!("not in plaintext"),
     }
 }
 
@@ -188,8 +181,8 @@ impl<N: Negotiation> Harness<N, Scheduled> {
     pub fn send(&mut self, items: &[WireItem]) {
         for item in items {
             let bytes = match &mut self.peer.tls {
-                Some(tls) => tls.seal_item(item),
-                None => unsealed(item),
+                Some(tls) => item.seal(tls),
+                None => item.plain(),
             };
             self.peer.input.extend(bytes);
         }

@@ -74,13 +74,24 @@ fn fails<N: Negotiation>(
     harness.finish();
     assert_eq!(harness.events_since(events), [""; 0], "{about}");
     assert_eq!(harness.end().1, Manner::Graceful, "{about}");
+    assert_reason(&harness, Side::Us, condition, &about);
+}
+
+/// The stream ended by an error of this condition, of this side. The cause of a
+/// reset is known only to the side that sends it.
+fn assert_reason<N: Negotiation>(
+    harness: &Harness<N, Scripted>,
+    side: Side,
+    condition: Condition,
+    about: &str,
+) {
     match harness.closed().reason() {
-        CloseReason::Reset { by: Side::Us, .. } => assert_eq!(condition, Condition::Reset),
-        CloseReason::StreamError {
-            by: Side::Us,
-            error,
-        } => {
-            assert_eq!(error.condition(), condition, "{about}");
+        CloseReason::Reset { by, cause } => {
+            assert_eq!((*by, condition), (side, Condition::Reset), "{about}");
+            assert!(side == Side::Us || cause.is_none(), "{about}");
+        }
+        CloseReason::StreamError { by, error } => {
+            assert_eq!((*by, error.condition()), (side, condition), "{about}");
         }
         other => panic!("{about}: {other:?}"),
     }
@@ -223,21 +234,7 @@ fn receives<N: Negotiation>(
     );
     harness.run_until_closed();
     assert_eq!(harness.end().1, Manner::Graceful, "{about}");
-    match harness.closed().reason() {
-        CloseReason::Reset {
-            by: Side::Peer,
-            cause: None,
-        } => {
-            assert_eq!(condition, Condition::Reset);
-        }
-        CloseReason::StreamError {
-            by: Side::Peer,
-            error,
-        } => {
-            assert_eq!(error.condition(), condition, "{about}");
-        }
-        other => panic!("{about}: {other:?}"),
-    }
+    assert_reason(&harness, Side::Peer, condition, &about);
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn nothings<N: Role>() -> usize {
                         let bytes: Vec<u8> = records
                             .iter()
                             .chain([&text(&message(round))])
-                            .flat_map(|say| harness.peer.seal_item(say))
+                            .flat_map(|say| harness.seal(say))
                             .collect();
                         for part in bytes.chunks(chunk) {
                             harness.deliver(part);

@@ -3,7 +3,7 @@
 use xmpp_stream::{Action, CloseReason, Connection, EventBuf, Manner, Negotiation};
 
 use super::attacks::{Attack, Verdict};
-use crate::harness::scenarios::message;
+use crate::harness::scenarios::{message, text};
 use crate::harness::{Harness, HostileTls, Role};
 
 /// How the attack arrives.
@@ -30,21 +30,13 @@ pub fn attack_stream<N: Role>(
 ) -> CloseReason {
     let mut bytes = Vec::new();
     if before == Before::Stanza {
-        bytes.extend(
-            harness
-                .peer
-                .seal_item(&crate::harness::scenarios::text(&message(1))),
-        );
+        bytes.extend(harness.seal(&text(&message(1))));
     }
     let begins = bytes.len();
     for record in &attack.records {
-        bytes.extend(harness.peer.seal_item(record));
+        bytes.extend(harness.seal(record));
     }
-    bytes.extend(
-        harness
-            .peer
-            .seal_item(&crate::harness::scenarios::text(&message(2))),
-    );
+    bytes.extend(harness.seal(&text(&message(2))));
 
     let chunk = if feed == Feed::Bytes { 1 } else { bytes.len() };
     let mut polls = 0;

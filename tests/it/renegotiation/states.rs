@@ -71,7 +71,7 @@ impl State {
         assert_eq!(harness.is_resumed(), self == Self::Resumed);
         match self {
             Self::InAStanza => {
-                let half = harness.peer.seal_item(&text("<message><body>half"));
+                let half = harness.seal(&text("<message><body>half"));
                 harness.deliver(&half);
             }
             Self::Unsent => {
@@ -86,7 +86,7 @@ impl State {
                 let sent = session(&mut harness).send("<iq/>");
                 assert!(matches!(sent, Err(SendError::Full { .. })));
                 harness.run();
-                let stanza = harness.peer.seal_item(&text("<presence"));
+                let stanza = harness.seal(&text("<presence"));
                 harness.deliver(&stanza);
             }
             Self::Closing => {
@@ -129,7 +129,7 @@ fn at_decision<N: Role>(asked: Asked, tls: &TlsPair, version: Version) -> Harnes
         }
     });
     for say in N::login().iter().take(said) {
-        let bytes = harness.peer.seal_item(say);
+        let bytes = harness.seal(say);
         harness.deliver(&bytes);
     }
     harness.receive_records();
@@ -217,9 +217,9 @@ fn rfc6120_5_3_5_5_an_attempt_right_after_finished_is_detected() {
                     harness.transmit(usize::MAX)
                 });
                 for record in &attack.records {
-                    last.extend(peer.seal_item(record));
+                    last.extend(record.seal(&mut peer));
                 }
-                last.extend(peer.seal_item(&N::login()[0]));
+                last.extend(N::login()[0].seal(&mut peer));
                 harness.deliver(&last);
                 harness.run();
                 assert_eq!(harness.code(), "tls-renegotiation");
@@ -257,12 +257,12 @@ fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_after()
                 let texts = (0..700)
                     .map(|n| stanza(record * 700 + n))
                     .collect::<String>();
-                bytes.extend(harness.peer.seal_item(&WireItem::Text(texts)));
+                bytes.extend(harness.seal(&WireItem::Text(texts)));
             }
             for record in &attacks(version, N::NAME)[0].records {
-                bytes.extend(harness.peer.seal_item(record));
+                bytes.extend(harness.seal(record));
             }
-            bytes.extend(harness.peer.seal_item(&text("<presence/>")));
+            bytes.extend(harness.seal(&text("<presence/>")));
             harness.deliver(&bytes);
             harness.run();
             assert_eq!(harness.code(), "tls-renegotiation");
@@ -292,9 +292,9 @@ fn rfc6120_5_3_5_6_no_stream_error_on_renegotiation() {
                     machine.session().unwrap().send(&stanza).unwrap();
                 }
             });
-            let mut bytes = harness.peer.seal_item(&text(&message(1)));
+            let mut bytes = harness.seal(&text(&message(1)));
             for record in &attacks(version, N::NAME)[0].records {
-                bytes.extend(harness.peer.seal_item(record));
+                bytes.extend(harness.seal(record));
             }
             // Byte by byte, and TCP takes everything at once.
             let mut out = Vec::new();

@@ -29,7 +29,7 @@ fn harness<N: Role>(version: Version) -> Harness<N, HostileTls> {
 }
 
 fn say<N: Role>(harness: &mut Harness<N, HostileTls>, input: &WireItem) {
-    let bytes = harness.peer.seal_item(input);
+    let bytes = harness.seal(input);
     harness.deliver(&bytes);
     harness.run();
 }
@@ -177,7 +177,7 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
                 let told = harness.events.len();
                 harness.machine.session().unwrap().reset(cause);
                 // Already received, or received later: the same.
-                let bytes = harness.peer.seal_item(&text(&message(1)));
+                let bytes = harness.seal(&text(&message(1)));
                 let taken = harness.machine.receive(&bytes);
                 assert_eq!(taken, bytes.len());
                 harness.run();
