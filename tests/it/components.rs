@@ -44,7 +44,7 @@ fn pair(initiator: Arc<InitiatorConfig>, responder: Arc<ResponderConfig>) -> Pai
     pair
 }
 
-fn told<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
+fn reported<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
     harness.events.iter().map(line).collect()
 }
 
@@ -59,8 +59,8 @@ fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> Condition {
 fn xep0114_3_header_handshake_and_nothing_else() {
     let mut pair = pair(component("right"), server());
     pair.exchange();
-    assert_eq!(told(&pair), ["stream-opened", "established"]);
-    assert_eq!(told(&pair.peer), ["stream-opened", "established"]);
+    assert_eq!(reported(&pair), ["stream-opened", "established"]);
+    assert_eq!(reported(&pair.peer), ["stream-opened", "established"]);
     let (there, back) = (&pair.sent, &pair.peer.sent);
     let id = "0102030405060708090a0b0c0d0e0f10";
     let handshake = secret("right").handshake(id);
@@ -91,10 +91,10 @@ fn xep0114_3_a_wrong_secret_is_not_authorized() {
     let mut pair = pair(component("wrong"), server());
     pair.finish();
     assert_eq!(
-        told(&pair),
+        reported(&pair),
         ["stream-opened", "stream-error not-authorized"]
     );
-    assert_eq!(told(&pair.peer), ["stream-opened"]);
+    assert_eq!(reported(&pair.peer), ["stream-opened"]);
     assert_eq!(error_of(&pair), Condition::NotAuthorized);
     assert_eq!(error_of(&pair.peer), Condition::NotAuthorized);
 }
@@ -119,7 +119,7 @@ fn direct_tls_of_a_component_verifies_the_servers_name() {
             .direct_tls(tls);
         let mut good = pair(initiator("localhost"), responder.clone());
         good.exchange();
-        assert!(told(&good).contains(&"established".to_string()));
+        assert!(reported(&good).contains(&"established".to_string()));
         assert_eq!(good.machine.tls().unwrap().alpn(), None);
         // The component's own domain is not in the server's certificate.
         let mut bad = pair(initiator("plays.shakespeare.lit"), responder);
@@ -166,7 +166,7 @@ fn xep0114_3_nothing_counts_before_the_handshake_and_there_is_one() {
         let (mut harness, _) = listening();
         let answer = say(&mut harness, text);
         assert!(answer.contains(error), "{text}: {answer}");
-        assert!(!told(&harness).contains(&"established".to_string()));
+        assert!(!reported(&harness).contains(&"established".to_string()));
     }
     let (mut harness, id) = listening();
     let handshake = format!(
@@ -205,7 +205,7 @@ fn xep0114_3_a_component_speaks_for_its_own_domain() {
         say(&mut harness, &handshake);
         let answer = say(&mut harness, &format!("<message {addresses}/>"));
         match error {
-            None => assert!(told(&harness).last().unwrap().starts_with("stanza")),
+            None => assert!(reported(&harness).last().unwrap().starts_with("stanza")),
             Some(error) => assert!(answer.contains(error), "{addresses}: {answer}"),
         }
     }
@@ -228,8 +228,8 @@ fn xep0114_3_a_component_speaks_for_its_own_domain() {
         .send("<message from='b@shakespeare.lit' to='a@plays.shakespeare.lit'/>")
         .unwrap();
     pair.exchange();
-    assert!(told(&pair).last().unwrap().starts_with("stanza"));
-    assert!(told(&pair.peer).last().unwrap().starts_with("stanza"));
+    assert!(reported(&pair).last().unwrap().starts_with("stanza"));
+    assert!(reported(&pair.peer).last().unwrap().starts_with("stanza"));
 }
 
 #[test]
@@ -268,9 +268,12 @@ fn a_component_is_established_only_by_the_servers_handshake() {
     );
     harness.run();
     harness.transmit(usize::MAX);
-    let said = say(&mut harness, header);
+    let received = say(&mut harness, header);
     let proof = secret("right").handshake("3BF96D32");
-    assert_eq!(said, format!("<handshake>{}</handshake>", proof.as_str()));
+    assert_eq!(
+        received,
+        format!("<handshake>{}</handshake>", proof.as_str())
+    );
     assert!(harness.machine.session().is_none());
     say(&mut harness, "<handshake/>");
     assert!(harness.machine.session().is_some());

@@ -56,7 +56,11 @@ fn rfc6120_4_3_6_3_the_address_is_the_authenticated_user_with_the_bound_resource
          Y2Fyb2xAbG9jYWxob3N0AGNhcm9sAHNlY3JldA==</auth>",
     );
     harness.send(CLIENT_HEADER);
-    let established = |told: Vec<String>| told.iter().any(|event| event.starts_with("established"));
+    let established = |reported: Vec<String>| {
+        reported
+            .iter()
+            .any(|event| event.starts_with("established"))
+    };
     assert!(!established(harness.event_lines()));
     harness.send(
         "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\

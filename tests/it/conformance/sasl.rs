@@ -78,19 +78,18 @@ fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
             .credentials(Credentials::External { authzid: None })
             .build()
             .unwrap();
-        let start = START;
-        let responder = Responder::new(external_server(version), start);
-        let mut pair = Pair::connect(Initiator::new(config.clone(), start), responder);
+        let responder = Responder::new(external_server(version), START);
+        let mut pair = Pair::connect(Initiator::new(config.clone(), START), responder);
         pair.exchange();
-        for told in [pair.event_lines(), pair.peer.event_lines()] {
+        for reported in [pair.event_lines(), pair.peer.event_lines()] {
             assert!(
-                told.contains(&"authenticated EXTERNAL alice".into()),
-                "{told:?}"
+                reported.contains(&"authenticated EXTERNAL alice".into()),
+                "{reported:?}"
             );
-            assert!(told.contains(&"established alice@localhost/desk".into()));
+            assert!(reported.contains(&"established alice@localhost/desk".into()));
         }
 
-        let mut harness = Harness::scripted(Initiator::new(config, start), Box::new(|_, _| {}));
+        let mut harness = Harness::scripted(Initiator::new(config, START), Box::new(|_, _| {}));
         for text in [SERVER_HEADER, OFFER_STARTTLS] {
             harness.send(text);
         }
@@ -115,10 +114,9 @@ fn rfc6120_6_3_4_4_a_client_with_a_certificate_uses_it() {
 /// Between two machines, in the clear, where it can be read.
 #[test]
 fn rfc6120_6_3_5_1_no_white_space_stands_around_sasl() {
-    let start = START;
     let mut pair = Pair::connect(
-        Initiator::new(client(None), start),
-        Responder::new(server(None), start),
+        Initiator::new(client(None), START),
+        Responder::new(server(None), START),
     );
     pair.exchange();
     let (there, back) = (&pair.sent, &pair.peer.sent);
@@ -146,8 +144,10 @@ fn rfc6120_13_8_1_2_channel_binding_is_used_where_both_sides_have_it() {
     for version in [TLS12, TLS13] {
         let mut pair = starttls::pair(version);
         pair.exchange();
-        for told in [pair.event_lines(), pair.peer.event_lines()] {
-            let event = told.iter().find(|event| event.starts_with("authenticated"));
+        for reported in [pair.event_lines(), pair.peer.event_lines()] {
+            let event = reported
+                .iter()
+                .find(|event| event.starts_with("authenticated"));
             let event = event.expect("authenticated");
             assert!(event.starts_with("authenticated SCRAM-SHA-"), "{event}");
             assert!(event.ends_with("-PLUS alice"), "{event}");
@@ -221,12 +221,12 @@ fn rfc6120_6_3_8_3_a_client_acts_as_a_bare_address() {
 /// 6120-6.3.8-5: whom the peer may act as is the application's to say.
 #[test]
 fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
-    for (sent, told) in [("", None), ("carol@localhost", Some("carol@localhost"))] {
+    for (sent, reported) in [("", None), ("carol@localhost", Some("carol@localhost"))] {
         let mut harness = responder_at(Carrier::StartTls(TLS13), Phase::Opened);
         harness.app = Box::new(move |machine, _| {
             if let Some(Decision::Password(password)) = machine.decision() {
-                assert_eq!(password.authzid(), told);
-                match told {
+                assert_eq!(password.authzid(), reported);
+                match reported {
                     None => password.accept("alice".into()),
                     Some(_) => password.reject(xmpp_stream::sasl::Condition::InvalidAuthzid),
                 }
@@ -236,12 +236,16 @@ fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
         harness.send(format!(
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{data}</auth>"
         ));
-        let said = harness.receive();
-        assert_eq!(said.starts_with("<success "), told.is_none(), "{said}");
+        let received = harness.receive();
         assert_eq!(
-            said.contains("<invalid-authzid/>"),
-            told.is_some(),
-            "{said}"
+            received.starts_with("<success "),
+            reported.is_none(),
+            "{received}"
+        );
+        assert_eq!(
+            received.contains("<invalid-authzid/>"),
+            reported.is_some(),
+            "{received}"
         );
     }
 }

@@ -16,13 +16,12 @@ use crate::harness::{Carrier, Harness, Pair, START};
 
 /// alice and her server, over STARTTLS.
 pub fn pair(version: Version) -> Pair {
-    let start = START;
     let setup = Setup::new(Crypto::Ring, version);
     let client_tls = ClientTls::new(Arc::new(pki().client(&setup)));
     let server_tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
     Pair::connect(
-        Initiator::new(client(Some(client_tls)), start),
-        Responder::new(server(Some(server_tls)), start),
+        Initiator::new(client(Some(client_tls)), START),
+        Responder::new(server(Some(server_tls)), START),
     )
 }
 
@@ -146,8 +145,11 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
             "<stream:stream xmlns='jabber:client' \
              xmlns:stream='http://etherx.jabber.org/streams' to='{domain}' version='1.0'>"
         ));
-        let said = harness.receive();
-        assert!(said.contains(&format!(" from='{domain}' ")), "{said}");
+        let received = harness.receive();
+        assert!(
+            received.contains(&format!(" from='{domain}' ")),
+            "{received}"
+        );
         harness.send(STARTTLS);
         assert_eq!(harness.receive(), PROCEED);
         // The client asks for no other name, and verifies this one.
@@ -182,10 +184,10 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
         let mut pair = Pair::connect(Initiator::new(config, START), responder);
         pair.finish();
         assert_eq!(pair.peer.code(), "tls", "{version:?}");
-        let told = pair.peer.event_lines();
+        let reported = pair.peer.event_lines();
         assert!(
-            !told.iter().any(|event| event.starts_with("tls ")),
-            "{told:?}"
+            !reported.iter().any(|event| event.starts_with("tls ")),
+            "{reported:?}"
         );
         // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was said.
         let (_, types) = split(&pair.peer.sent, PROCEED);
@@ -202,14 +204,13 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_still_asks_for_the_original_domain() {
         let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
         let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
         let redirected = Ended::StreamError(Complaint::SeeOtherHost);
-        let now = START;
-        let Plan::Connect(plan) = planner.next(now, Outcome::Closed(redirected)) else {
+        let Plan::Connect(plan) = planner.next(START, Outcome::Closed(redirected)) else {
             panic!("no connection");
         };
         assert_eq!(plan.target, Target::Redirect);
-        let initiator = Initiator::new(first.again(&plan), now);
+        let initiator = Initiator::new(first.again(&plan), START);
         let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
-        let mut pair = Pair::connect(initiator, Responder::new(server(Some(tls)), now));
+        let mut pair = Pair::connect(initiator, Responder::new(server(Some(tls)), START));
         pair.exchange();
         let (clear, _) = split(&pair.sent, STARTTLS);
         assert!(clear.contains(" to='localhost' "), "{clear}");

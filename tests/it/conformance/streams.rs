@@ -16,10 +16,9 @@ use crate::harness::{Carrier, Harness, Pair, START, Scripted};
 const DECLARED: &str = "<?xml version='1.0'?><stream:stream ";
 
 fn plain_pair() -> Pair {
-    let start = START;
     Pair::connect(
-        Initiator::new(client(None), start),
-        Responder::new(server(None), start),
+        Initiator::new(client(None), START),
+        Responder::new(server(None), START),
     )
 }
 
@@ -232,10 +231,10 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
         let machine = Responder::new(config, START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         harness.send(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
-        let said = harness.receive();
+        let received = harness.receive();
         assert!(
-            said.contains(&format!(" xml:lang='{answered}' ")),
-            "{asked}: {said}"
+            received.contains(&format!(" xml:lang='{answered}' ")),
+            "{asked}: {received}"
         );
     }
     // A client, too, sends language tags alone.
@@ -255,19 +254,19 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
         );
         let mut harness = responder_at(Carrier::Plain, Phase::Established);
         harness.send(&stanza);
-        let Some(EventBuf::Stanza(told)) = harness.events.last() else {
+        let Some(EventBuf::Stanza(reported)) = harness.events.last() else {
             panic!("{:?}", harness.event_lines());
         };
-        let told = told.as_stanza();
-        assert_eq!((told.name(), told.ns()), (name, "jabber:client"));
-        assert_eq!(told.attr("from").as_deref(), Some("a@localhost/b"));
-        assert_eq!(told.attr("to").as_deref(), Some("c@d"));
-        assert_eq!(told.attr("id").as_deref(), Some("<1>"));
-        assert_eq!(told.attr("type").as_deref(), Some("error"));
+        let reported = reported.as_stanza();
+        assert_eq!((reported.name(), reported.ns()), (name, "jabber:client"));
+        assert_eq!(reported.attr("from").as_deref(), Some("a@localhost/b"));
+        assert_eq!(reported.attr("to").as_deref(), Some("c@d"));
+        assert_eq!(reported.attr("id").as_deref(), Some("<1>"));
+        assert_eq!(reported.attr("type").as_deref(), Some("error"));
         let xml = "http://www.w3.org/XML/1998/namespace";
-        assert_eq!(told.attr_ns(xml, "lang").as_deref(), Some("pl"));
+        assert_eq!(reported.attr_ns(xml, "lang").as_deref(), Some("pl"));
         // 6120-15-stanza-extension: payload nobody here knows.
-        assert_eq!(told.as_str(), stanza);
+        assert_eq!(reported.as_str(), stanza);
         // 6120-15-stanza-error-reply: nobody answers.
         assert_eq!(harness.receive(), "");
         assert!(harness.close.is_none());
@@ -305,14 +304,14 @@ fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
              xmlns:stream='http://etherx.jabber.org/streams' to='gone.example' version='1.0'>";
         assert_eq!(harness.machine.receive(header.as_bytes()), header.len());
         harness.run();
-        let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+        let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
         let mut end = String::new();
         error.write(&mut end);
         end.push_str(FOOTER);
-        assert!(said.starts_with(DECLARED), "{said}");
-        assert!(said.contains(" from='' "), "{said}");
-        assert!(said.ends_with(&end), "{said}");
-        assert_eq!(said.matches('<').count(), 2 + end.matches('<').count());
+        assert!(received.starts_with(DECLARED), "{received}");
+        assert!(received.contains(" from='' "), "{received}");
+        assert!(received.ends_with(&end), "{received}");
+        assert_eq!(received.matches('<').count(), 2 + end.matches('<').count());
         assert!(harness.machine.transmit().is_empty(), "more than one write");
         harness.finish();
         assert!(

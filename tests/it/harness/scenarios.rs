@@ -111,14 +111,14 @@ impl Scenario {
 
     pub fn app<N: Negotiation>(&self) -> App<N> {
         let behavior = self.behavior;
-        let mut told = 0;
-        Box::new(move |machine, event| act(behavior, &mut told, machine, event))
+        let mut reported = 0;
+        Box::new(move |machine, event| act(behavior, &mut reported, machine, event))
     }
 }
 
 fn act<N: Negotiation>(
     behavior: Behavior,
-    told: &mut usize,
+    reported: &mut usize,
     machine: &mut Connection<N>,
     event: &EventBuf,
 ) {
@@ -128,17 +128,17 @@ fn act<N: Negotiation>(
     let EventBuf::Stanza(stanza) = event else {
         return;
     };
-    *told += 1;
+    *reported += 1;
     if let Some(mut session) = machine.session() {
         session.send(stanza.as_stanza().as_str()).unwrap();
     }
     match behavior {
-        Behavior::Close(at) if at == *told => machine.session().unwrap().close(),
-        Behavior::Reset(at, cause) if at == *told => machine.session().unwrap().reset(cause),
-        Behavior::Fail(at) if at == *told => {
+        Behavior::Close(at) if at == *reported => machine.session().unwrap().close(),
+        Behavior::Reset(at, cause) if at == *reported => machine.session().unwrap().reset(cause),
+        Behavior::Fail(at) if at == *reported => {
             machine.fail(StreamError::new(Condition::PolicyViolation));
         }
-        Behavior::Abort(at) if at == *told => machine.abort(),
+        Behavior::Abort(at) if at == *reported => machine.abort(),
         _ => {}
     }
 }

@@ -41,13 +41,16 @@ fn single_bytes_and_random_pieces_make_the_same_sequences() {
                     schedules.push(Schedule::Pieces(Rng::new(seed), 60));
                 }
                 for schedule in schedules {
-                    let said = format!(
+                    let received = format!(
                         "{}, {carrier:?}, {}, {schedule:?}",
                         N::NAME,
                         run.scenario.name
                     );
                     let other = run.outcome::<N>(schedule);
-                    assert!(other.agrees_with(whole), "{said}: {other:#?}\n{whole:#?}");
+                    assert!(
+                        other.agrees_with(whole),
+                        "{received}: {other:#?}\n{whole:#?}"
+                    );
                 }
             });
         }
@@ -93,7 +96,7 @@ fn the_same_holds_while_a_key_is_derived() {
             whole
                 .events
                 .iter()
-                .any(|told| told.starts_with("authenticated SCRAM")),
+                .any(|reported| reported.starts_with("authenticated SCRAM")),
             "{whole:?}"
         );
         assert!(whole.close.starts_with("closed"), "{whole:?}");
@@ -107,9 +110,9 @@ fn the_same_holds_while_a_key_is_derived() {
             schedules.push(Schedule::Pieces(Rng::new(seed), 300));
         }
         for schedule in schedules {
-            let said = format!("{}, {schedule:?}", N::NAME);
+            let received = format!("{}, {schedule:?}", N::NAME);
             let other = play(schedule);
-            assert!(other.agrees_with(&whole), "{said}: {other:?}{whole:?}");
+            assert!(other.agrees_with(&whole), "{received}: {other:?}{whole:?}");
         }
     }
     let (ours, theirs) = scram();

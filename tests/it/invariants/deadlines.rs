@@ -131,7 +131,7 @@ fn each_advice_to_reset_comes_at_its_time_and_once() {
     fn check<N: Role>(machine: Connection<N>, tls: &TlsPair) {
         let mut harness = Harness::<N, HostileTls>::over_tls(machine, tls, 4096);
         harness.log_in();
-        let told = harness.events.len();
+        let reported = harness.events.len();
         for (at, advice) in [
             (10_000, "reset-advised key-refresh"),
             (12_000, "reset-advised certificate-expired"),
@@ -141,7 +141,7 @@ fn each_advice_to_reset_comes_at_its_time_and_once() {
             harness.run_at(deadline.unwrap());
             assert_eq!(harness.event_lines().last().unwrap(), advice);
         }
-        assert_eq!(harness.events.len(), told + 2);
+        assert_eq!(harness.events.len(), reported + 2);
         assert_eq!(harness.wait.unwrap().deadline, None);
     }
     for version in [TLS12, TLS13] {

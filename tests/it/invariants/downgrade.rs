@@ -130,7 +130,7 @@ fn rfc7590_3_1_a_server_without_starttls_gets_no_credentials() {
                 !harness
                     .event_lines()
                     .iter()
-                    .any(|told| told.starts_with("auth"))
+                    .any(|reported| reported.starts_with("auth"))
             );
         }
     }
@@ -198,8 +198,8 @@ fn rfc6120_13_7_2_1_a_server_with_an_invalid_certificate_gets_no_credentials() {
                 let (tap, pair) = through_tls(version, leaf, starttls);
                 assert!(!leaks(&tap), "{leaf:?}");
                 assert_eq!(pair.code(), "tls", "{leaf:?}");
-                for told in pair.event_lines().iter().chain(&pair.peer.event_lines()) {
-                    assert!(!told.starts_with("auth"), "{leaf:?}: {told}");
+                for reported in pair.event_lines().iter().chain(&pair.peer.event_lines()) {
+                    assert!(!reported.starts_with("auth"), "{leaf:?}: {reported}");
                 }
             }
             // The same with one that does: there the password goes.
@@ -228,7 +228,7 @@ fn rfc6120_13_8_3_an_encrypted_but_unverified_server_gets_no_credentials() {
                 let mut stream = Harness::<Initiating, Scripted>::over_tls(machine, &tls, 4096);
                 stream.exchange();
                 stream.send(HEADER);
-                stream.send(&features(offer));
+                stream.send(features(offer));
                 let tap = stream.receive();
                 let sends = tap.contains("<auth");
                 assert_eq!(

@@ -40,12 +40,12 @@ fn rfc6120_5_4_2_3_what_follows_proceed_is_read_as_tls_and_refused() {
     for version in [TLS12, TLS13] {
         for injected in INJECTED {
             let mut harness = before_tls::<Initiating>(Carrier::StartTls(version));
-            let said = texts(<Initiating as Role>::starttls());
-            let (proceed, before) = said.split_last().unwrap();
+            let opening = texts(<Initiating as Role>::starttls());
+            let (proceed, before) = opening.split_last().unwrap();
             for text in before {
                 harness.deliver(text.as_bytes());
             }
-            let told = harness.events.len();
+            let reported = harness.events.len();
             harness.deliver(format!("{proceed}{injected}").as_bytes());
             harness.run();
             harness.machine.receive_eof();
@@ -53,7 +53,7 @@ fn rfc6120_5_4_2_3_what_follows_proceed_is_read_as_tls_and_refused() {
                 harness.transmit(usize::MAX);
                 harness.run();
             }
-            assert_eq!(harness.events.len(), told, "{injected}");
+            assert_eq!(harness.events.len(), reported, "{injected}");
             assert!(
                 ["tls", "transport"].contains(&harness.code()),
                 "{}",
@@ -70,15 +70,15 @@ fn rfc6120_5_4_3_1_bytes_between_starttls_and_proceed_end_the_connection() {
     for version in [TLS12, TLS13] {
         for injected in INJECTED {
             let mut harness = before_tls::<Receiving>(Carrier::StartTls(version));
-            let said = texts(<Receiving as Role>::starttls());
-            harness.deliver(said[0].as_bytes());
+            let opening = texts(<Receiving as Role>::starttls());
+            harness.deliver(opening[0].as_bytes());
             harness.transmit(usize::MAX);
-            let told = harness.events.len();
-            harness.deliver(format!("{}{injected}", said[1]).as_bytes());
+            let reported = harness.events.len();
+            harness.deliver(format!("{}{injected}", opening[1]).as_bytes());
             assert_eq!(harness.code(), "plaintext-after-starttls", "{injected}");
             assert_eq!(harness.close.as_ref().unwrap().manner(), Manner::Abort);
             assert!(harness.machine.transmit().is_empty(), "no <proceed/>");
-            assert_eq!(harness.events.len(), told);
+            assert_eq!(harness.events.len(), reported);
         }
     }
 }
@@ -117,8 +117,8 @@ fn rfc6120_5_4_3_3_what_the_header_said_before_tls_is_forgotten() {
          xmlns:stream='http://etherx.jabber.org/streams' id='forged' from='attacker.example' \
          version='1.0' xml:lang='xx'>";
     let mut harness = before_tls::<Initiating>(Carrier::StartTls(TLS13));
-    let said = texts(<Initiating as Role>::starttls());
-    for text in [forged, &said[1], &said[2]] {
+    let opening = texts(<Initiating as Role>::starttls());
+    for text in [forged, &opening[1], &opening[2]] {
         harness.deliver(text.as_bytes());
     }
     harness.transmit(usize::MAX);

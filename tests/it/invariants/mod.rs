@@ -33,7 +33,7 @@ pub(crate) fn each<N: Role>(carrier: Carrier, check: &mut dyn FnMut(&Run<'_>, &O
         };
         let whole = run.outcome::<N>(Schedule::Whole);
         let place = format!("{}, {carrier:?}, {}", N::NAME, scenario.name);
-        let told = |what: &str| {
+        let reported = |what: &str| {
             whole
                 .events
                 .iter()
@@ -45,8 +45,8 @@ pub(crate) fn each<N: Role>(carrier: Carrier, check: &mut dyn FnMut(&Run<'_>, &O
             Some(scenario.expected(carrier)),
             "{place}: {whole:#?}"
         );
-        assert_eq!(told("stanza"), scenario.stanzas, "{place}: {whole:#?}");
-        assert_eq!(told("established"), 1, "{place}");
+        assert_eq!(reported("stanza"), scenario.stanzas, "{place}: {whole:#?}");
+        assert_eq!(reported("established"), 1, "{place}");
         check(&run, &whole);
         played += 1;
     }

@@ -56,12 +56,12 @@ fn the_sequences_do_not_depend_on_how_long_the_application_takes_to_decide() {
                     Schedule::Each(30),
                     Schedule::Any(Rng::new(decision_delay as u64)),
                 ] {
-                    let said = format!(
+                    let received = format!(
                         "{carrier:?}, {}, {decision_delay}, {schedule:?}",
                         run.scenario.name
                     );
                     let other = run.outcome::<Receiving>(schedule);
-                    assert!(other.agrees_with(whole), "{said}: {other:?}{whole:?}");
+                    assert!(other.agrees_with(whole), "{received}: {other:?}{whole:?}");
                 }
             }
         });
@@ -95,12 +95,12 @@ fn the_sequences_do_not_depend_on_how_long_a_password_is_compared() {
             for part in bytes.chunks(chunk) {
                 harness.deliver(part);
             }
-            let told = harness.event_lines();
+            let reported = harness.event_lines();
             assert!(
-                told.contains(&"authenticated PLAIN alice".into()),
-                "{told:?}"
+                reported.contains(&"authenticated PLAIN alice".into()),
+                "{reported:?}"
             );
-            assert_eq!(*told.last().unwrap(), format!("stanza {}", message(1)));
+            assert_eq!(*reported.last().unwrap(), format!("stanza {}", message(1)));
         }
     }
 }

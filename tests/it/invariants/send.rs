@@ -199,10 +199,9 @@ fn a_ticket_is_flushed_with_its_last_byte() {
 }
 
 fn pair() -> Pair {
-    let start = START;
     let mut pair = Pair::connect(
-        Initiator::new(client(None), start),
-        Responder::new(server(None), start),
+        Initiator::new(client(None), START),
+        Responder::new(server(None), START),
     );
     pair.exchange();
     pair
@@ -211,10 +210,10 @@ fn pair() -> Pair {
 /// Sends `text`; if it is taken, the other side must be told of exactly this
 /// one element, or refuse it by itself. Says whether it was taken.
 fn try_out(pair: &mut Pair, text: &str) -> bool {
-    let told = pair.peer.events.len();
+    let reported = pair.peer.events.len();
     let sent = pair.machine.session().unwrap().send(text);
     pair.exchange();
-    let news = &pair.peer.event_lines()[told..];
+    let news = &pair.peer.event_lines()[reported..];
     if sent.is_err() {
         assert!(news.is_empty(), "{text}: {news:?}");
     } else {

@@ -221,11 +221,12 @@ fn legal_spellings_of_a_server_reach_establishment() {
             for text in [header, mechanisms, success, header, bind, bound] {
                 harness.send(text);
             }
-            let told = harness.event_lines();
+            let reported = harness.event_lines();
             assert!(
-                told.iter()
+                reported
+                    .iter()
                     .any(|event| event == "established guest@localhost/r"),
-                "{header}: {told:?} {}",
+                "{header}: {reported:?} {}",
                 harness.receive()
             );
             let before = harness.receive();

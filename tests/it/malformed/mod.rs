@@ -147,12 +147,12 @@ fn end_silently<N: Negotiation>(
         harness.send("</stream:stream>");
     }
     assert_eq!(harness.receive(), "", "{}", show(input));
-    let told: Vec<_> = harness
+    let reported: Vec<_> = harness
         .events_since(events)
         .into_iter()
         .filter(|e| e != "keepalive")
         .collect();
-    assert_eq!(told, [""; 0], "{}", show(input));
+    assert_eq!(reported, [""; 0], "{}", show(input));
     harness.run_until_closed();
     harness.end().0
 }
@@ -185,7 +185,7 @@ fn refused<N: Negotiation>(
     assert_eq!(whole, bytes, "chunks matter, {about}");
     let Answer {
         text,
-        told,
+        reported,
         code,
         manner,
         slept,
@@ -207,9 +207,10 @@ fn refused<N: Negotiation>(
         "{about}: {text:?}"
     );
     assert!(
-        told.iter()
+        reported
+            .iter()
             .all(|event| event == "keepalive" || condition == HostUnknown),
-        "{about}: {told:?}"
+        "{about}: {reported:?}"
     );
     assert!(
         ["not-well-formed", "limit", "stream-error"].contains(&code),
@@ -223,7 +224,7 @@ fn refused<N: Negotiation>(
 #[derive(Debug, PartialEq)]
 struct Answer {
     text: String,
-    told: Vec<String>,
+    reported: Vec<String>,
     code: &'static str,
     manner: Manner,
     slept: f64,
@@ -240,7 +241,7 @@ fn answer<N: Negotiation>(mut harness: Harness<N, Scripted>, chunk: usize, input
     assert_eq!(harness.receive(), "", "something after the last text");
     Answer {
         text,
-        told: harness.events_since(events),
+        reported: harness.events_since(events),
         code: harness.end().0,
         manner: harness.end().1,
         slept: harness.now.saturating_duration_since(start).as_secs_f64(),

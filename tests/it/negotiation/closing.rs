@@ -133,7 +133,7 @@ fn the_answer_to_a_closing_tag_may_be_an_error() {
                 Manner::Abort,
             ),
         ];
-        for (act, said, code, manner) in acts {
+        for (act, received, code, manner) in acts {
             let mut harness = make(carrier, Phase::Established);
             harness.app = Box::new(move |machine, event| {
                 if matches!(event, xmpp_stream::EventBuf::PeerClosing) {
@@ -141,7 +141,7 @@ fn the_answer_to_a_closing_tag_may_be_an_error() {
                 }
             });
             harness.finish();
-            assert_eq!(harness.receive(), said);
+            assert_eq!(harness.receive(), received);
             assert_eq!(harness.end(), (code, manner));
         }
     }
@@ -341,10 +341,10 @@ fn a_machine_can_be_failed_before_it_did_anything() {
     let mut machine = Responder::new(responder_config(Carrier::Plain, host(Carrier::Plain)), now);
     machine.fail(error());
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
-    let said = harness.receive();
+    let received = harness.receive();
     assert!(
-        said.starts_with("<?xml") && said.ends_with(FOOTER),
-        "{said}"
+        received.starts_with("<?xml") && received.ends_with(FOOTER),
+        "{received}"
     );
     // The peer's header was under way.
     harness.send(CLIENT_HEADER);
@@ -354,10 +354,10 @@ fn a_machine_can_be_failed_before_it_did_anything() {
     let mut machine = Initiator::new(client(None), now);
     machine.fail(error());
     let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
-    let said = harness.receive();
+    let received = harness.receive();
     assert!(
-        said.starts_with("<?xml") && said.ends_with(FOOTER),
-        "{said}"
+        received.starts_with("<?xml") && received.ends_with(FOOTER),
+        "{received}"
     );
     harness.send([SERVER_HEADER, OFFER_ANONYMOUS].concat());
     harness.finish();

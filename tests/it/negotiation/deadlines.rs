@@ -31,14 +31,14 @@ fn runs_out<N: Negotiation>(
     harness.run_until_closed();
     let waited = harness.now.saturating_duration_since(start).as_secs();
     assert!((35..=40).contains(&waited), "{about}: {waited} s");
-    let said = harness.receive();
+    let received = harness.receive();
     let error = "<stream:error><connection-timeout \
                  xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
-    assert!(said.ends_with(error), "{about}: {said}");
-    assert_eq!(said.starts_with("<?xml"), header, "{about}: {said}");
+    assert!(received.ends_with(error), "{about}: {received}");
+    assert_eq!(received.starts_with("<?xml"), header, "{about}: {received}");
     assert_eq!(harness.end(), ("timeout", Manner::Graceful), "{about}");
-    let told = harness.closed().reason().to_string();
-    assert_eq!(told, format!("timeout, {phase}"), "{about}");
+    let reported = harness.closed().reason().to_string();
+    assert_eq!(reported, format!("timeout, {phase}"), "{about}");
 }
 
 #[test]
@@ -176,8 +176,8 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
     harness.receive();
     harness.run_until_closed();
     assert!(harness.receive().contains("<connection-timeout "));
-    let told = harness.closed().reason().to_string();
-    assert_eq!(told, "timeout, in the negotiation as a whole");
+    let reported = harness.closed().reason().to_string();
+    assert_eq!(reported, "timeout, in the negotiation as a whole");
     assert_eq!(harness.now, START + Duration::from_secs(45));
 
     let mut harness = initiator_with(Carrier::Plain, |config| {
@@ -188,8 +188,8 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
     harness.now = START + Duration::from_secs(29);
     harness.send(SERVER_HEADER);
     harness.run_until_closed();
-    let told = harness.closed().reason().to_string();
-    assert_eq!(told, "timeout, in the negotiation as a whole");
+    let reported = harness.closed().reason().to_string();
+    assert_eq!(reported, "timeout, in the negotiation as a whole");
 }
 
 /// A server whose application answers nothing from here on.
@@ -230,9 +230,12 @@ fn a_decision_that_is_never_made_ends_the_stream() {
             30,
             "{phase}"
         );
-        let said = harness.receive();
-        assert!(said.contains("<internal-server-error "), "{phase}: {said}");
-        assert_eq!(said.starts_with("<?xml"), at == Phase::Start, "{phase}");
+        let received = harness.receive();
+        assert!(
+            received.contains("<internal-server-error "),
+            "{phase}: {received}"
+        );
+        assert_eq!(received.starts_with("<?xml"), at == Phase::Start, "{phase}");
         assert!(harness.machine.decision().is_none(), "{phase}");
         harness.finish();
         assert_eq!(harness.end(), ("timeout", Manner::Graceful), "{phase}");

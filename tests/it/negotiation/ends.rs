@@ -195,8 +195,8 @@ fn ends_in_handshake<N: Negotiation>(mut harness: Harness<N, Scripted>, end: Pee
     harness.run_until_closed();
     assert!(harness.receive_bytes().is_empty());
     assert_eq!(harness.end(), ("transport", manner));
-    let told = harness.closed().reason().to_string();
-    assert_eq!(told, "TCP ended, in the TLS handshake");
+    let reported = harness.closed().reason().to_string();
+    assert_eq!(reported, "TCP ended, in the TLS handshake");
 }
 
 #[test]
@@ -213,8 +213,8 @@ fn a_transport_that_ends_in_negotiation_is_reported_with_the_phase() {
         hands.0.fin();
         hands.1.fin();
         for close in [hands.0.run_until_closed(), hands.1.run_until_closed()] {
-            let told = close.reason().to_string();
-            assert_eq!(told, format!("TCP ended, {phase}"));
+            let reported = close.reason().to_string();
+            assert_eq!(reported, format!("TCP ended, {phase}"));
         }
     }
 }

@@ -189,13 +189,14 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
         harness.exchange();
         assert_eq!(harness.receive(), "");
         harness.start_tls(peer_client(version));
-        let said = harness.receive();
+        let received = harness.receive();
         assert!(
-            said.starts_with("<?xml version='1.0'?><stream:stream "),
-            "{said}"
+            received.starts_with("<?xml version='1.0'?><stream:stream "),
+            "{received}"
         );
         assert!(
-            said.ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
+            received
+                .ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
         );
         harness.finish();
         assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
@@ -203,13 +204,14 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
         let mut harness = initiator(Carrier::DirectTls(version));
         harness.machine.fail(error(Condition::SystemShutdown));
         harness.start_tls(peer_server(version));
-        let said = harness.receive();
+        let received = harness.receive();
         assert!(
-            said.starts_with("<?xml version='1.0'?><stream:stream "),
-            "{said}"
+            received.starts_with("<?xml version='1.0'?><stream:stream "),
+            "{received}"
         );
         assert!(
-            said.ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
+            received
+                .ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
         );
         harness.finish();
         assert_eq!(harness.end(), ("stream-error", Manner::Graceful));

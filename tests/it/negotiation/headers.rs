@@ -46,9 +46,9 @@ fn rfc6120_4_7_5_2_the_answer_has_the_lower_version() {
     ] {
         let mut harness = responder(Carrier::Plain);
         harness.send(header(&format!("to='localhost' version='{version}'")));
-        let said = harness.receive();
-        assert_eq!(attribute(&said, "version"), Some("1.0"), "{version}");
-        assert!(said.ends_with("</stream:features>"), "{version}");
+        let received = harness.receive();
+        assert_eq!(attribute(&received, "version"), Some("1.0"), "{version}");
+        assert!(received.ends_with("</stream:features>"), "{version}");
         assert!(harness.close.is_none());
     }
 }
@@ -64,11 +64,11 @@ fn rfc6120_4_7_5_8_a_version_below_1_0_is_not_negotiated_with() {
     ] {
         let mut harness = responder(Carrier::Plain);
         harness.send(header(attributes));
-        let said = harness.receive();
-        assert_eq!(attribute(&said, "version"), answer, "{attributes}");
-        assert!(said.contains("<unsupported-version"), "{attributes}");
+        let received = harness.receive();
+        assert_eq!(attribute(&received, "version"), answer, "{attributes}");
+        assert!(received.contains("<unsupported-version"), "{attributes}");
         // 6120-4.3.2-1
-        assert!(!said.contains("features"), "{attributes}");
+        assert!(!received.contains("features"), "{attributes}");
         assert_eq!(harness.finish().reason().code(), "stream-error");
     }
 }
@@ -85,9 +85,9 @@ fn rfc6120_4_7_5_7_a_client_leaves_a_server_below_1_0() {
     ] {
         let mut harness = initiator_at(Carrier::Plain, Phase::Start);
         harness.send(header(attributes));
-        let said = harness.receive();
-        assert_eq!(said.is_empty(), accepted, "{attributes}: {said}");
-        assert_eq!(said.contains("<unsupported-version"), !accepted);
+        let received = harness.receive();
+        assert_eq!(received.is_empty(), accepted, "{attributes}: {received}");
+        assert_eq!(received.contains("<unsupported-version"), !accepted);
     }
 }
 
@@ -102,11 +102,11 @@ fn rfc6120_4_7_2_2_the_answer_is_addressed_to_the_bare_from() {
     ] {
         let mut harness = responder(Carrier::Plain);
         harness.send(header(&format!("to='localhost' version='1.0' {from}")));
-        let said = harness.receive();
-        assert_eq!(attribute(&said, "to"), to, "{from}");
+        let received = harness.receive();
+        assert_eq!(attribute(&received, "to"), to, "{from}");
         // 6120-4.7.1-4, 6120-4.7.4-3
-        assert_eq!(attribute(&said, "from"), Some("localhost"));
-        assert_eq!(attribute(&said, "xml:lang"), Some("en"));
+        assert_eq!(attribute(&received, "from"), Some("localhost"));
+        assert_eq!(attribute(&received, "xml:lang"), Some("en"));
     }
 }
 
@@ -134,7 +134,7 @@ fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     let mut ids = Vec::new();
-    let mut note = |said: String| ids.push(attribute(&said, "id").unwrap().to_string());
+    let mut note = |received: String| ids.push(attribute(&received, "id").unwrap().to_string());
     // 6120-4.7.3-5: an id of the peer's is not echoed.
     harness.send(header("to='localhost' version='1.0' id='mine'"));
     note(harness.receive());
@@ -221,9 +221,9 @@ fn rfc6120_4_7_1_2_a_client_without_an_account_sends_no_from() {
     for text in [SERVER_HEADER, OFFER_ANONYMOUS, SUCCESS] {
         harness.send(text);
     }
-    let said = harness.receive();
-    assert_eq!(said.matches("<stream:stream ").count(), 2, "{said}");
-    assert!(!said.contains("from="), "{said}");
+    let received = harness.receive();
+    assert_eq!(received.matches("<stream:stream ").count(), 2, "{received}");
+    assert!(!received.contains("from="), "{received}");
 }
 
 #[test]
@@ -254,9 +254,9 @@ fn rfc6120_5_4_3_3_2_what_was_learned_before_tls_is_forgotten() {
     harness.start_tls(peer_client(TLS13));
     // No header was read on this stream, and ours must come first.
     harness.send("nonsense");
-    let said = harness.receive();
-    assert_eq!(attribute(&said, "from"), Some("localhost"));
-    assert_eq!(attribute(&said, "to"), None, "{said}");
+    let received = harness.receive();
+    assert_eq!(attribute(&received, "from"), Some("localhost"));
+    assert_eq!(attribute(&received, "to"), None, "{received}");
 }
 
 #[test]
@@ -264,9 +264,13 @@ fn rfc6120_4_9_1_3_an_unknown_host_is_answered_by_a_known_one() {
     for attributes in ["version='1.0'", "to='elsewhere.example' version='1.0'"] {
         let mut harness = responder(Carrier::Plain);
         harness.send(header(attributes));
-        let said = harness.receive();
-        assert_eq!(attribute(&said, "from"), Some("localhost"), "{attributes}");
-        assert!(said.contains("<host-unknown"), "{attributes}");
+        let received = harness.receive();
+        assert_eq!(
+            attribute(&received, "from"),
+            Some("localhost"),
+            "{attributes}"
+        );
+        assert!(received.contains("<host-unknown"), "{attributes}");
     }
 }
 
@@ -284,23 +288,23 @@ fn rfc6120_4_3_4_1_the_features_after_each_header_are_those_of_the_next_step() {
     let carrier = Carrier::StartTls(TLS13);
     let mut harness = responder(carrier);
     harness.send(CLIENT_HEADER);
-    let said = harness.receive();
+    let received = harness.receive();
     // 6120-5.3.1-2, 6120-5.4.1-3, 6120-5.4.1-4, 6120-6.3.4-1
-    assert!(said.ends_with(OFFER_STARTTLS), "{said}");
+    assert!(received.ends_with(OFFER_STARTTLS), "{received}");
 
     harness.send(STARTTLS);
     assert_eq!(harness.receive(), PROCEED);
     harness.start_tls(peer_client(TLS13));
     harness.send(CLIENT_HEADER);
-    let said = harness.receive();
+    let received = harness.receive();
     // 6120-5.4.3.3-6, 6120-5.4.3.3-7, 6120-7.4-2
     assert!(
-        !said.contains("starttls") && !said.contains("bind>"),
-        "{said}"
+        !received.contains("starttls") && !received.contains("bind>"),
+        "{received}"
     );
     for mechanism in ["SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "PLAIN"] {
         let element = format!("<mechanism>{mechanism}</mechanism>");
-        assert!(said.contains(&element), "{mechanism}: {said}");
+        assert!(received.contains(&element), "{mechanism}: {received}");
     }
 
     harness.send(AUTH_ANONYMOUS);
@@ -309,15 +313,15 @@ fn rfc6120_4_3_4_1_the_features_after_each_header_are_those_of_the_next_step() {
         "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'></success>"
     );
     harness.send(CLIENT_HEADER);
-    let said = harness.receive();
+    let received = harness.receive();
     // 6120-7.4-1
     assert!(
-        said.contains("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"),
-        "{said}"
+        received.contains("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"),
+        "{received}"
     );
     assert!(
-        !said.contains("mechanism") && !said.contains("starttls"),
-        "{said}"
+        !received.contains("mechanism") && !received.contains("starttls"),
+        "{received}"
     );
 }
 
@@ -325,9 +329,12 @@ fn rfc6120_4_3_4_1_the_features_after_each_header_are_those_of_the_next_step() {
 fn rfc6120_13_8_3_3_plain_is_not_offered_without_tls() {
     let mut harness = responder(Carrier::Plain);
     harness.send(CLIENT_HEADER);
-    let said = harness.receive();
-    assert!(said.contains("<mechanism>SCRAM-SHA-256</mechanism>"));
-    assert!(!said.contains("PLAIN") && !said.contains("-PLUS"), "{said}");
+    let received = harness.receive();
+    assert!(received.contains("<mechanism>SCRAM-SHA-256</mechanism>"));
+    assert!(
+        !received.contains("PLAIN") && !received.contains("-PLUS"),
+        "{received}"
+    );
 }
 
 #[test]

@@ -289,8 +289,8 @@ fn rfc6120_5_4_2_3_2_what_is_injected_after_proceed_has_no_effect() {
             }
             // A server goes on as if nothing had happened.
             hand_over(&mut harness, peer_server(TLS13));
-            let told = harness.events_since(events);
-            assert_eq!(told, [""; 0], "{injected}");
+            let reported = harness.events_since(events);
+            assert_eq!(reported, [""; 0], "{injected}");
             harness.fin();
             harness.run_until_closed();
             assert_eq!(harness.end().0, "tls", "{injected}");
@@ -346,8 +346,8 @@ fn rfc6120_13_7_2_1_1_a_certificate_that_does_not_fit_ends_in_tls() {
         hand_over(&mut harness, ServerConnection::new(config).unwrap());
         harness.run_until_closed();
         assert_eq!(harness.end().0, "tls");
-        let told = harness.closed().reason().to_string();
-        assert!(told.contains(detail), "{told}");
+        let reported = harness.closed().reason().to_string();
+        assert!(reported.contains(detail), "{reported}");
     }
 }
 

@@ -28,10 +28,10 @@ fn handshake_kind<N: Role>(stream: &mut Harness<N, Scripted>) -> HandshakeKind {
 
 /// Stanzas pass both ways, and the stream closes in order.
 fn goes_on<N: Role>(stream: &mut Harness<N, Scripted>) {
-    let told = stream.events.len();
-    stream.send(&message(1));
+    let reported = stream.events.len();
+    stream.send(message(1));
     assert_eq!(
-        stream.event_lines()[told..],
+        stream.event_lines()[reported..],
         [format!("stanza {}", message(1))]
     );
     stream.receive();
@@ -121,7 +121,7 @@ fn key_updates<N: Role>() -> usize {
             for _ in 0..=round % 32 {
                 stream.peer.tls().refresh_traffic_keys().unwrap();
             }
-            stream.send(&message(round));
+            stream.send(message(round));
             let stanza = message(round);
             stream.machine.session().unwrap().send(&stanza).unwrap();
             stream.exchange();
@@ -151,7 +151,7 @@ fn nothings<N: Role>() -> usize {
                 || {
                     let tls = TlsPair::new(version).without_tickets();
                     let mut harness = Harness::<N, HostileTls>::established(&tls, version);
-                    let told = harness.events.len();
+                    let reported = harness.events.len();
                     for round in 0..3 {
                         let bytes: Vec<u8> = records
                             .iter()
@@ -163,7 +163,7 @@ fn nothings<N: Role>() -> usize {
                         }
                     }
                     assert_eq!(harness.code(), "open", "{:?}", harness.close);
-                    assert_eq!(harness.events.len() - told, 3);
+                    assert_eq!(harness.events.len() - reported, 3);
                     assert_eq!(harness.receive_records(), [], "an answer to nothing");
                     harness
                         .machine

@@ -40,7 +40,7 @@ pub fn attack_stream<N: Role>(
 
     let chunk = if feed == Feed::Bytes { 1 } else { bytes.len() };
     let mut polls = 0;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut given = 0;
     let mut unsent = harness.machine.transmit().len();
     let close = 'closed: loop {
@@ -51,7 +51,7 @@ pub fn attack_stream<N: Role>(
         loop {
             polls += 1;
             match harness.machine.poll(harness.now) {
-                Action::Event(event) => told.push(event.to_owned()),
+                Action::Event(event) => reported.push(event.to_owned()),
                 Action::Wait(_) => {
                     // Nothing is said about an attack, not even while it is
                     // only half there.
@@ -72,9 +72,9 @@ pub fn attack_stream<N: Role>(
     };
     // One poll for the close, one for each event.
     if feed == Feed::Whole && attack.verdict == Verdict::Attempt {
-        assert_eq!(polls, told.len() + 1, "later than at the next poll");
+        assert_eq!(polls, reported.len() + 1, "later than at the next poll");
     }
-    let stanzas: Vec<_> = told
+    let stanzas: Vec<_> = reported
         .iter()
         .filter_map(|event| match event {
             EventBuf::Stanza(stanza) => Some(stanza.as_stanza().as_str().to_string()),
@@ -84,9 +84,9 @@ pub fn attack_stream<N: Role>(
     match before {
         Before::Stanza => assert!(
             stanzas.iter().any(|stanza| *stanza == message(1)),
-            "{told:?}"
+            "{reported:?}"
         ),
-        Before::Nothing => assert_eq!(told, []),
+        Before::Nothing => assert_eq!(reported, []),
     }
     assert!(
         !stanzas

@@ -116,7 +116,7 @@ fn session<N: Role, P>(harness: &mut Harness<N, P>) -> Session<'_> {
 /// Said up to where the asked opens, and not answered.
 fn at_decision<N: Role>(asked: Asked, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
     let mut harness = Harness::<N, HostileTls>::secured(tls, version);
-    let (said, answered) = match asked {
+    let (sent, answered) = match asked {
         Asked::Host => (1, 0),
         Asked::Sasl => (2, 1),
         Asked::Bind => (4, 2),
@@ -128,7 +128,7 @@ fn at_decision<N: Role>(asked: Asked, tls: &TlsPair, version: Version) -> Harnes
             crate::harness::configs::decide_anonymous(machine);
         }
     });
-    for say in N::login().iter().take(said) {
+    for say in N::login().iter().take(sent) {
         let bytes = harness.seal(say);
         harness.deliver(&bytes);
     }
@@ -224,8 +224,11 @@ fn rfc6120_5_3_5_5_an_attempt_right_after_finished_is_detected() {
                 harness.run();
                 assert_eq!(harness.code(), "tls-renegotiation");
                 assert!(harness.machine.transmit().is_empty());
-                let told = harness.event_lines();
-                assert!(told.len() == 1 && told[0].starts_with("tls "), "{told:?}");
+                let reported = harness.event_lines();
+                assert!(
+                    reported.len() == 1 && reported[0].starts_with("tls "),
+                    "{reported:?}"
+                );
             });
         }
     }
@@ -266,11 +269,11 @@ fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_after()
             harness.deliver(&bytes);
             harness.run();
             assert_eq!(harness.code(), "tls-renegotiation");
-            let told = harness.event_lines().split_off(earlier);
+            let reported = harness.event_lines().split_off(earlier);
             let expected: Vec<_> = (0..2_100)
                 .map(|n| format!("stanza {}", stanza(n)))
                 .collect();
-            assert_eq!(told, expected);
+            assert_eq!(reported, expected);
         }
     }
     both::<Initiating>();

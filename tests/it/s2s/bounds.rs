@@ -10,7 +10,7 @@ use xmpp_stream::{EventBuf, Responder, SendError};
 use super::dialback::{SELF_MADE, answer, requests};
 use super::servers::{
     CAPULET, Certificate, HEADER, MONTAGUE, Proofs, capulet_to_montague, jid, opened_responder,
-    opened_responder_with, pair, responder, secured, told,
+    opened_responder_with, pair, reported, responder, secured,
 };
 use crate::harness::pki::TLS13;
 use crate::harness::{Harness, START};
@@ -44,20 +44,20 @@ fn a_stream_is_the_same_however_its_bytes_arrive() {
                 }
             }),
         );
-        let mut said = Vec::new();
+        let mut received = Vec::new();
         for bytes in script.as_bytes().chunks(chunk) {
             harness.deliver(bytes);
             harness.run();
-            said.extend(harness.transmit(usize::MAX));
+            received.extend(harness.transmit(usize::MAX));
         }
         harness.machine.receive_eof();
         harness.run();
-        said.extend(harness.transmit(usize::MAX));
+        received.extend(harness.transmit(usize::MAX));
         harness.run();
         let close = harness.close.as_ref().map(|close| format!("{close:?}"));
         (
-            told(&harness),
-            String::from_utf8(said).unwrap(),
+            reported(&harness),
+            String::from_utf8(received).unwrap(),
             close.unwrap(),
         )
     };

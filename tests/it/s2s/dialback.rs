@@ -9,7 +9,7 @@ use xmpp_stream::{AnswerError, EventBuf, Negotiation, SendError};
 
 use super::servers::{
     CAPULET, Certificate, EVIL, MONTAGUE, Proofs, capulet_to_montague, jid, opened_responder,
-    opened_responder_with, pair, responder, secret, told,
+    opened_responder_with, pair, reported, responder, secret,
 };
 use crate::harness::configs::FIXED;
 use crate::harness::pki::{TLS12, TLS13, Version};
@@ -89,7 +89,7 @@ fn xep0220_2_the_authoritative_server_verifies_the_key_and_stanzas_may_flow() {
         let mut pair = capulet_to_montague(version, SELF_MADE, proofs);
         pair.exchange();
         let asked = "request capulet.example montague.example";
-        assert_eq!(told(&pair.peer), ["tls", asked]);
+        assert_eq!(reported(&pair.peer), ["tls", asked]);
         let early = "<message from='juliet@capulet.example' to='romeo@montague.example'/>";
         let mut session = pair.machine.session().unwrap();
         assert_eq!(session.send(early), Err(SendError::Addresses));
@@ -100,12 +100,15 @@ fn xep0220_2_the_authoritative_server_verifies_the_key_and_stanzas_may_flow() {
         answer(&mut pair.peer, &request, verdict.into());
         pair.exchange();
         let verified = "pair capulet.example montague.example dialback";
-        assert_eq!(told(&pair), ["tls", "established", verified]);
-        assert_eq!(told(&pair.peer), ["tls", asked, "established", verified]);
+        assert_eq!(reported(&pair), ["tls", "established", verified]);
+        assert_eq!(
+            reported(&pair.peer),
+            ["tls", asked, "established", verified]
+        );
 
         pair.machine.session().unwrap().send(early).unwrap();
         pair.exchange();
-        assert!(told(&pair.peer).last().unwrap().starts_with("stanza"));
+        assert!(reported(&pair.peer).last().unwrap().starts_with("stanza"));
         let again = DialbackAnswer::Valid;
         let mut session = pair.peer.machine.session().unwrap();
         assert_eq!(
@@ -137,7 +140,7 @@ fn xep0220_2_2_1_an_invalid_key_ends_the_stream_while_nothing_else_is_verified()
     for code in [pair.code(), pair.peer.code()] {
         assert_eq!(code, "authentication-failed");
     }
-    assert!(!told(&pair.peer).contains(&"established".to_string()));
+    assert!(!reported(&pair.peer).contains(&"established".to_string()));
     let close = pair.close.unwrap();
     assert_eq!(close.reason().to_string(), "dialback: invalid");
     assert_eq!(
@@ -217,8 +220,8 @@ fn keys_may_be_made_and_checked_by_the_application() {
     answer(&mut third.peer, &verify, DialbackAnswer::Valid);
     third.exchange();
     let verdict = "key montague.example capulet.example valid".to_string();
-    assert_eq!(told(&third), ["tls".to_string(), verdict]);
-    assert!(!told(&third.peer).contains(&"established".to_string()));
+    assert_eq!(reported(&third), ["tls".to_string(), verdict]);
+    assert!(!reported(&third.peer).contains(&"established".to_string()));
 }
 
 /// XEP-0220-corr: the key is for one stream.
@@ -269,7 +272,7 @@ fn xep0220_2_2_1_each_domain_pair_is_asked_for_and_the_stream_goes_on_meanwhile(
     assert_eq!(harness.receive(), valid);
     // The other one waits, and stanzas and questions go on.
     assert_eq!(harness.answer_to(&message("capulet.example")), "");
-    assert!(told(&harness).last().unwrap().starts_with("stanza"));
+    assert!(reported(&harness).last().unwrap().starts_with("stanza"));
     assert_eq!(harness.answer_to(&ask("evil.example")), "");
     let asked = requests(&harness);
     answer(&mut harness, &asked[2], DialbackAnswer::Invalid);
@@ -282,7 +285,7 @@ fn xep0220_2_2_1_each_domain_pair_is_asked_for_and_the_stream_goes_on_meanwhile(
     let valid = "<db:result from='montague.example' to='rooms.capulet.example' type='valid'/>";
     assert_eq!(harness.receive(), valid);
     assert_eq!(harness.answer_to(&message("rooms.capulet.example")), "");
-    assert!(told(&harness).last().unwrap().starts_with("stanza"));
+    assert!(reported(&harness).last().unwrap().starts_with("stanza"));
     // The stream was given up on for none of them.
     assert!(harness.close.is_none());
     let answer = harness.answer_to(&message("evil.example"));

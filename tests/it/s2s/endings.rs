@@ -14,8 +14,8 @@ use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, Negotiation, Respond
 
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
 use super::servers::{
-    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, jid, pair, responder, secret,
-    secured_over, told, trust,
+    CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, jid, pair, reported, responder,
+    secret, secured_over, trust,
 };
 use crate::harness::configs::FIXED;
 use crate::harness::hostile_tls::{DATA, HANDSHAKE, HELLO_REQUEST, client_hello};
@@ -67,12 +67,12 @@ fn rfc6120_5_3_5_6_a_hello_of_the_initiating_server_ends_the_connection() {
                     harness.send(&text(EXTERNAL));
                     harness.send(&text(HEADER));
                     harness.send(&text(STANZA));
-                    assert!(told(&harness).last().unwrap().starts_with("stanza"));
+                    assert!(reported(&harness).last().unwrap().starts_with("stanza"));
                 }
             }
             let waiting = harness.machine.transmit().len();
             assert!(waiting > 0, "nothing to drop");
-            let before = told(&harness).len();
+            let before = reported(&harness).len();
             let records = [
                 harness
                     .peer
@@ -81,7 +81,7 @@ fn rfc6120_5_3_5_6_a_hello_of_the_initiating_server_ends_the_connection() {
             ];
             harness.deliver(&records.concat());
             assert_closed_silently(&mut harness, &format!("{version:?} {state:?}"));
-            assert_eq!(told(&harness).len(), before);
+            assert_eq!(reported(&harness).len(), before);
             closed += 1;
         }
     }
@@ -109,7 +109,7 @@ fn rfc6120_5_3_5_6_a_hello_of_the_receiving_server_ends_the_connection() {
             }
             if state == State::Proved {
                 let verified = "pair capulet.example montague.example external";
-                assert_eq!(told(&harness).last().unwrap(), verified);
+                assert_eq!(reported(&harness).last().unwrap(), verified);
                 harness.machine.session().unwrap().send(STANZA).unwrap();
             }
             harness.run();
@@ -165,13 +165,13 @@ fn rfc6120_4_9_3_16_1_after_a_reset_everything_is_verified_again() {
             for attempt in 0..3 {
                 let (mut pair, kind) = connect(&config, &server);
                 assert_eq!(kind, HandshakeKind::Full, "{version:?} {attempt}");
-                let told = told(&pair);
+                let reported = reported(&pair);
                 let by = match certificate {
                     Certificate::Good(_) => "external",
                     _ => "dialback",
                 };
                 let verified = format!("pair capulet.example montague.example {by}");
-                assert_eq!(told.last().unwrap(), &verified);
+                assert_eq!(reported.last().unwrap(), &verified);
                 let _ = planner.next(START, Outcome::Established);
                 let mut session = pair.machine.session().unwrap();
                 session.send(STANZA).unwrap();
@@ -186,7 +186,7 @@ fn rfc6120_4_9_3_16_1_after_a_reset_everything_is_verified_again() {
                 }
                 pair.finish();
                 assert_eq!((pair.code(), pair.peer.code()), ("reset", "reset"));
-                let heard = super::servers::told(&pair.peer);
+                let heard = super::servers::reported(&pair.peer);
                 assert!(heard.iter().any(|line| line.starts_with("stanza")));
                 let close = pair.machine.take_close().unwrap();
                 config = match planner.next(START, (&close).into()) {

@@ -7,7 +7,7 @@ use xmpp_stream::{CloseReason, EventBuf};
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
 use super::servers::{
     CAPULET, Certificate, EVIL, HEADER, MONTAGUE, Proofs, capulet_to_montague, host, initiator,
-    jid, pair, responder, secured, secured_after, told, trust,
+    jid, pair, reported, responder, secured, secured_after, trust,
 };
 use crate::harness::configs::FIXED;
 use crate::harness::pki::{TLS12, TLS13, Version};
@@ -29,15 +29,15 @@ fn a_good_certificate_proves_its_domain_and_the_server_knows_whom_it_talks_to() 
             "established",
             verified,
         ];
-        assert_eq!(told(&pair), login);
-        assert_eq!(told(&pair.peer), login);
+        assert_eq!(reported(&pair), login);
+        assert_eq!(reported(&pair.peer), login);
 
         let stanza = "<message from='juliet@capulet.example' to='romeo@montague.example'/>";
         let mut session = pair.machine.session().unwrap();
         session.send(stanza).unwrap();
         pair.exchange();
         let expected = format!("stanza {stanza}");
-        assert_eq!(told(&pair.peer).last(), Some(&expected));
+        assert_eq!(reported(&pair.peer).last(), Some(&expected));
         pair.machine.session().unwrap().close();
         pair.finish();
         assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
@@ -61,7 +61,7 @@ fn xep0368_direct_tls_has_its_own_application_protocol() {
         pair.exchange();
         let tls = pair.peer.machine.tls().unwrap();
         assert_eq!(tls.alpn(), Some(&b"xmpp-server"[..]));
-        assert!(told(&pair.peer).contains(&"established".to_string()));
+        assert!(reported(&pair.peer).contains(&"established".to_string()));
     }
 }
 
@@ -77,7 +77,7 @@ fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_fr
             let proofs = (Proofs::External, Proofs::External);
             let mut pair = capulet_to_montague(version, certificate, proofs);
             pair.finish();
-            assert_eq!(told(&pair.peer), ["tls"], "{certificate:?}");
+            assert_eq!(reported(&pair.peer), ["tls"], "{certificate:?}");
             assert_refused(&pair.peer, Condition::PolicyViolation);
         }
     }
@@ -119,10 +119,10 @@ fn rfc6120_4_3_2_7_voluntary_features_do_not_hold_up_a_server() {
         let header = answer();
         let established = "established".to_string();
         for text in [&header, MECHANISMS, SUCCESS, &header, features] {
-            assert!(!told(&harness).contains(&established), "{features}");
+            assert!(!reported(&harness).contains(&established), "{features}");
             harness.answer_to(text);
         }
-        assert!(told(&harness).contains(&established), "{features}");
+        assert!(reported(&harness).contains(&established), "{features}");
         let stanza = "<message from='capulet.example' to='montague.example'/>";
         harness.machine.session().unwrap().send(stanza).unwrap();
         harness.run();
@@ -141,8 +141,8 @@ fn a_bad_certificate_leaves_dialback() {
             let mut pair = capulet_to_montague(version, certificate, proofs);
             pair.exchange();
             let asked = "request capulet.example montague.example".to_string();
-            assert_eq!(told(&pair.peer), ["tls".to_string(), asked]);
-            assert_eq!(told(&pair), ["tls"]);
+            assert_eq!(reported(&pair.peer), ["tls".to_string(), asked]);
+            assert_eq!(reported(&pair), ["tls"]);
             assert!(!offers_external(&pair));
         }
     }
@@ -168,7 +168,7 @@ fn our_certificate_is_not_used_with_a_server_that_cannot_prove_its_own_domain() 
         if dialback {
             pair.exchange();
             assert!(
-                told(&pair.peer)
+                reported(&pair.peer)
                     .iter()
                     .any(|line| line.starts_with("request"))
             );
@@ -176,7 +176,11 @@ fn our_certificate_is_not_used_with_a_server_that_cannot_prove_its_own_domain() 
             pair.finish();
             assert_eq!(pair.code(), "authentication-failed");
         }
-        assert!(!told(&pair.peer).iter().any(|line| line.starts_with("auth")));
+        assert!(
+            !reported(&pair.peer)
+                .iter()
+                .any(|line| line.starts_with("auth"))
+        );
     }
 }
 
@@ -187,8 +191,8 @@ fn rfc6120_4_3_6_7_a_server_cannot_change_its_domain_after_sasl() {
     let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
     let harness = claim_another_domain(pair);
     assert_refused(&harness, Condition::InvalidFrom);
-    let told = told(&harness);
-    assert_eq!(told, ["tls", "authenticated EXTERNAL capulet.example"]);
+    let reported = reported(&harness);
+    assert_eq!(reported, ["tls", "authenticated EXTERNAL capulet.example"]);
 }
 
 fn claim_another_domain(pair: Pair) -> Harness<Receiving, HostileTls> {
@@ -212,9 +216,12 @@ fn claim_another_domain(pair: Pair) -> Harness<Receiving, HostileTls> {
 fn the_authzid_of_external_is_our_domain() {
     let mut harness = secured_initiator(TLS13, Proofs::External);
     harness.answer_to(&answer());
-    let said = harness.answer_to(MECHANISMS);
+    let received = harness.answer_to(MECHANISMS);
     // capulet.example
-    assert!(said.ends_with(">Y2FwdWxldC5leGFtcGxl</auth>"), "{said}");
+    assert!(
+        received.ends_with(">Y2FwdWxldC5leGFtcGxl</auth>"),
+        "{received}"
+    );
 }
 
 #[test]

@@ -279,7 +279,7 @@ impl ServerCertVerifier for AcceptAny {
 }
 
 /// What was told, without what is the same everywhere.
-pub fn told<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
+pub fn reported<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
     harness
         .events
         .iter()

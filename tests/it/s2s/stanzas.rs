@@ -9,7 +9,7 @@ use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, Send
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
 use super::servers::{
     CAPULET, Certificate, HEADER, MONTAGUE, Proofs, capulet_to_montague, host, initiator,
-    opened_responder, responder, secured, secured_over, told,
+    opened_responder, reported, responder, secured, secured_over,
 };
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::{Harness, START, Scripted};
@@ -78,9 +78,9 @@ fn rfc6120_8_1_2_2_2_stanzas_are_taken_for_verified_pairs_alone() {
     ] {
         for name in ["message", "presence", "iq type='get' id='1'"] {
             let mut harness = federated();
-            let before = told(&harness).len();
+            let before = reported(&harness).len();
             harness.answer_to(&format!("<{name} {addresses}/>"));
-            let delivered = told(&harness).len() - before;
+            let delivered = reported(&harness).len() - before;
             assert_eq!(delivered, usize::from(refused.is_none()), "{addresses}");
             if refused.is_some() {
                 finish(&mut harness);
@@ -114,14 +114,14 @@ fn stanzas_after_our_closing_tag_are_checked_as_before() {
     assert_eq!(harness.receive(), "</stream:stream>");
     let good = "<message from='capulet.example' to='montague.example'/>";
     harness.answer_to(good);
-    assert!(told(&harness).last().unwrap().starts_with("stanza"));
+    assert!(reported(&harness).last().unwrap().starts_with("stanza"));
     harness.answer_to("<db:result from='evil.example' to='montague.example'>k</db:result>");
     harness.answer_to(good);
-    let known = told(&harness).len();
-    assert!(told(&harness).last().unwrap().starts_with("stanza"));
+    let known = reported(&harness).len();
+    assert!(reported(&harness).last().unwrap().starts_with("stanza"));
     harness.answer_to("<message from='evil.example' to='montague.example'/>");
     harness.answer_to(good);
-    assert_eq!(told(&harness).len(), known);
+    assert_eq!(reported(&harness).len(), known);
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn rfc6120_4_5_3_stanzas_go_from_the_initiating_server_to_the_receiving_one() {
         assert_eq!(session.send(&back), Err(SendError::Addresses));
         session.send("<a xmlns='urn:xmpp:sm:3' h='0'/>").unwrap();
         pair.exchange();
-        assert!(told(&pair.peer).last().unwrap().starts_with("stanza"));
-        assert!(told(&pair).last().unwrap().starts_with("element"));
+        assert!(reported(&pair.peer).last().unwrap().starts_with("stanza"));
+        assert!(reported(&pair).last().unwrap().starts_with("element"));
     }
 }
 
@@ -161,8 +161,8 @@ fn answered(from: &str, to: &str) -> Harness<Initiating> {
     let config = initiator(CAPULET, MONTAGUE, None, Proofs::Dialback);
     let mut harness = Harness::new(Initiator::new(config, START), Box::new(|_, _| {}));
     harness.run();
-    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
-    assert!(said.contains(" from='capulet.example' to='montague.example'"));
+    let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+    assert!(received.contains(" from='capulet.example' to='montague.example'"));
     let header = HEADER
         .replace("from='capulet.example'", &format!("from='{from}' id='1'"))
         .replace("to='montague.example'", &format!("to='{to}'"));
@@ -178,8 +178,12 @@ fn rfc6120_4_5_3_a_stanza_from_the_receiving_server_is_refused() {
     for text in ["<stream:features/>", valid, stanza] {
         harness.deliver(text.as_bytes());
     }
-    assert!(told(&harness).contains(&"established".to_string()));
-    assert!(!told(&harness).iter().any(|line| line.starts_with("stanza")));
+    assert!(reported(&harness).contains(&"established".to_string()));
+    assert!(
+        !reported(&harness)
+            .iter()
+            .any(|line| line.starts_with("stanza"))
+    );
     finish(&mut harness);
     assert_eq!(error_of(&harness), Some(Condition::InvalidFrom));
 }
@@ -205,9 +209,9 @@ fn xep0288_order_there_are_no_bidirectional_streams() {
                  <dialback xmlns='urn:xmpp:features:dialback'/></stream:features>";
     harness.deliver(offer.as_bytes());
     harness.run();
-    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
-    assert!(said.starts_with("<db:result "), "{said}");
-    assert!(!said.contains("bidi"), "{said}");
+    let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+    assert!(received.starts_with("<db:result "), "{received}");
+    assert!(!received.contains("bidi"), "{received}");
 }
 
 #[test]
@@ -245,8 +249,8 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     let config = responder(MONTAGUE, Some(tls), Proofs::Both);
     let mut harness = Harness::new(Responder::new(config, START), Box::new(|_, _| {}));
     harness.deliver(nameless.as_bytes());
-    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
-    assert!(said.contains("<starttls"));
+    let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+    assert!(received.contains("<starttls"));
 
     let proofs = (Proofs::Both, Proofs::Both);
     let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
@@ -260,11 +264,11 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     let mut harness = secured_initiator(TLS13, Proofs::External);
     harness.answer_to(&answer());
     harness.answer_to(MECHANISMS);
-    let said = harness.answer_to(SUCCESS);
+    let received = harness.answer_to(SUCCESS);
     let header = "<stream:stream xmlns='jabber:server' \
         xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' \
         from='capulet.example' to='montague.example' ";
-    assert!(said.contains(header), "{said}");
+    assert!(received.contains(header), "{received}");
 }
 
 #[test]
@@ -272,13 +276,13 @@ fn xep0220_2_4_the_answer_names_both_and_offers_dialback() {
     let config = responder(MONTAGUE, None, Proofs::Dialback);
     let mut harness = Harness::new(Responder::new(config, START), Box::new(|_, _| {}));
     harness.deliver(HEADER.as_bytes());
-    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+    let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
     for part in [
         " from='montague.example' to='capulet.example' id='",
         "xmlns:db='jabber:server:dialback'",
         "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>",
     ] {
-        assert!(said.contains(part), "{said}");
+        assert!(received.contains(part), "{received}");
     }
 }
 
@@ -294,8 +298,8 @@ fn xep0220_id_each_stream_has_an_id_of_its_own() {
             .dangerous_plaintext();
         let mut harness = Harness::new(Responder::new(config, START), Box::new(|_, _| {}));
         harness.deliver(HEADER.as_bytes());
-        let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
-        let id = said.split(" id='").nth(1).unwrap();
+        let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+        let id = received.split(" id='").nth(1).unwrap();
         let id = id.split('\'').next().unwrap().to_string();
         assert_eq!(id.len(), 32, "128 bits");
         assert!(!ids.contains(&id), "{id}");

@@ -10,7 +10,7 @@ use xmpp_stream::stream::{Condition, Initiating};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{EventBuf, SendError};
 
-use super::servers::{CAPULET, MONTAGUE, jid, opened_responder, told};
+use super::servers::{CAPULET, MONTAGUE, jid, opened_responder, reported};
 use super::unsolicited::{asking, error_of, sender};
 use crate::harness::configs::FIXED;
 use crate::harness::{Harness, START};
@@ -26,7 +26,7 @@ fn verdict(id: &str) -> String {
 fn established() -> Harness<Initiating> {
     let mut harness = asking();
     harness.deliver(VALID.as_bytes());
-    assert!(told(&harness).contains(&"established".to_string()));
+    assert!(reported(&harness).contains(&"established".to_string()));
     harness.events.clear();
     harness
 }
@@ -74,16 +74,16 @@ fn a_key_whose_server_does_not_answer_has_no_verdict_at_the_deadline() {
     harness.now = at(6_000);
     harness.deliver(verdict("2").as_bytes());
     let answered = "key capulet.example montague.example valid";
-    assert_eq!(told(&harness), [answered]);
+    assert_eq!(reported(&harness), [answered]);
 
     assert_eq!(deadline(&harness), Some(at(20_000)));
     drive(&mut harness, at(19_999));
-    assert_eq!(told(&harness), [answered]);
+    assert_eq!(reported(&harness), [answered]);
     drive(&mut harness, at(20_000));
-    assert_eq!(told(&harness), [answered, NO_ANSWER]);
+    assert_eq!(reported(&harness), [answered, NO_ANSWER]);
     assert_eq!(deadline(&harness), Some(at(25_000)));
     drive(&mut harness, at(30_000));
-    assert_eq!(told(&harness), [answered, NO_ANSWER, NO_ANSWER]);
+    assert_eq!(reported(&harness), [answered, NO_ANSWER, NO_ANSWER]);
     let ids = harness.events.iter().map(|event| match event {
         EventBuf::KeyVerdict(verdict) => verdict.stream_id(),
         other => panic!("{other:?}"),
@@ -103,12 +103,12 @@ fn an_answer_after_the_deadline_is_ignored() {
     let mut harness = established();
     verify(&mut harness, "1").unwrap();
     drive(&mut harness, at(20_000));
-    assert_eq!(told(&harness), [NO_ANSWER]);
+    assert_eq!(reported(&harness), [NO_ANSWER]);
     harness.now = at(20_001);
     harness.deliver(verdict("1").as_bytes());
     harness.now = at(20_001);
     harness.deliver(b" ");
-    assert_eq!(told(&harness), [NO_ANSWER, "keepalive"]);
+    assert_eq!(reported(&harness), [NO_ANSWER, "keepalive"]);
     assert!(harness.close.is_none() && harness.machine.session().is_some());
     // One question, one answer.
     harness.now = at(20_002);
@@ -126,7 +126,7 @@ fn a_question_that_is_asked_again_is_answered_by_whichever_answer_comes_first() 
         harness.now = at(20_001);
         harness.deliver(verdict("1").as_bytes());
         let answered = "key capulet.example montague.example valid";
-        assert_eq!(told(&harness), [NO_ANSWER, answered]);
+        assert_eq!(reported(&harness), [NO_ANSWER, answered]);
     }
     harness.now = at(20_002);
     harness.deliver(verdict("1").as_bytes());
@@ -142,7 +142,7 @@ fn expired_questions_count_until_they_are_answered() {
     verify(&mut harness, "1").unwrap();
     verify(&mut harness, "2").unwrap();
     drive(&mut harness, at(3_000));
-    assert_eq!(told(&harness), [NO_ANSWER, NO_ANSWER]);
+    assert_eq!(reported(&harness), [NO_ANSWER, NO_ANSWER]);
     assert!(matches!(
         verify(&mut harness, "3"),
         Err(SendError::Full { .. })
@@ -163,7 +163,7 @@ fn a_stream_that_was_opened_to_ask_ends_after_the_verdict() {
         times.push(deadline(&harness).unwrap());
         drive(&mut harness, *times.last().unwrap());
     }
-    assert_eq!(told(&harness)[0], NO_ANSWER);
+    assert_eq!(reported(&harness)[0], NO_ANSWER);
     assert_eq!(times[..2], [at(20_000), at(30_000)]);
     assert_eq!(harness.code(), "timeout");
 }
@@ -179,7 +179,7 @@ fn a_closing_stream_reports_no_missing_answers() {
     // The closing tag of the peer.
     assert_eq!(deadline(&harness), Some(at(61_000)));
     drive(&mut harness, at(25_000));
-    assert!(told(&harness).is_empty());
+    assert!(reported(&harness).is_empty());
 }
 
 /// A question nobody answers does not keep a stream that nothing is verified
@@ -190,7 +190,7 @@ fn rfc6120_4_9_3_15_1_an_unanswered_question_ends_in_remote_connection_failed() 
     harness.answer_to("<db:result from='capulet.example' to='montague.example'>k</db:result>");
     let deadline = harness.wait.unwrap().deadline.unwrap();
     harness.run_at(deadline);
-    let said = harness.receive();
-    assert!(said.contains("<remote-connection-failed"), "{said}");
-    assert!(said.ends_with("</stream:stream>"));
+    let received = harness.receive();
+    assert!(received.contains("<remote-connection-failed"), "{received}");
+    assert!(received.ends_with("</stream:stream>"));
 }

@@ -10,7 +10,7 @@ use xmpp_stream::stream::{Condition, Initiating};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, SendError};
 
 use super::servers::{
-    CAPULET, HEADER, MONTAGUE, Proofs, initiator, jid, opened_responder, secret, told,
+    CAPULET, HEADER, MONTAGUE, Proofs, initiator, jid, opened_responder, reported, secret,
 };
 use crate::harness::configs::FIXED;
 use crate::harness::{Harness, Rng, START};
@@ -51,9 +51,9 @@ fn a_receiving_server_accepts_no_dialback_answer_for_any_domain() {
                 let mut harness = opened_responder();
                 harness.answer_to(before);
                 harness.answer_to(&answer);
-                let told = told(&harness);
+                let reported = reported(&harness);
                 assert!(
-                    !told.iter().any(|line| line.starts_with("pair")),
+                    !reported.iter().any(|line| line.starts_with("pair")),
                     "{answer}"
                 );
                 assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
@@ -73,15 +73,15 @@ pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<Initiating>, String) {
     harness.deliver(header.as_bytes());
     harness.deliver(b"<stream:features/>");
     harness.run();
-    let said = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
-    (harness, said)
+    let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+    (harness, received)
 }
 
 pub fn asking() -> Harness<Initiating> {
-    let (harness, said) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
+    let (harness, received) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
     let key = secret(CAPULET).key(&jid(MONTAGUE), &jid(CAPULET), "D60000229F");
     assert_eq!(
-        said,
+        received,
         format!("<db:result {PAIR}>{}</db:result>", key.as_str())
     );
     harness
@@ -98,14 +98,14 @@ fn an_initiating_server_accepts_only_the_answer_to_its_question() {
     ] {
         let mut harness = asking();
         harness.deliver(answer.as_bytes());
-        assert_eq!(told(&harness), Vec::<String>::new(), "{answer}");
+        assert_eq!(reported(&harness), Vec::<String>::new(), "{answer}");
         assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
     }
     // Nor twice over.
     let mut harness = asking();
     let valid = format!("<db:result {SWAPPED} type='valid'/>");
     harness.deliver(valid.as_bytes());
-    assert!(told(&harness).contains(&"established".to_string()));
+    assert!(reported(&harness).contains(&"established".to_string()));
     harness.deliver(valid.as_bytes());
     assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
 }
@@ -118,8 +118,8 @@ fn an_answer_before_the_application_has_made_the_key_is_refused() {
         .dialback_keys_by_application()
         .build()
         .unwrap();
-    let (mut harness, said) = sender(config);
-    assert_eq!(said, "");
+    let (mut harness, received) = sender(config);
+    assert_eq!(received, "");
     let valid = format!("<db:result {SWAPPED} type='valid'/>");
     harness.deliver(valid.as_bytes());
     assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
@@ -141,7 +141,7 @@ fn a_verdict_on_a_key_is_accepted_once_and_only_if_it_was_asked_for() {
         let mut harness = asking();
         verify(&mut harness);
         harness.deliver(answer.as_bytes());
-        assert_eq!(told(&harness), Vec::<String>::new());
+        assert_eq!(reported(&harness), Vec::<String>::new());
         assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
     }
     let mut harness = asking();
@@ -149,7 +149,7 @@ fn a_verdict_on_a_key_is_accepted_once_and_only_if_it_was_asked_for() {
     let valid = format!("<db:verify {SWAPPED} id='417GAF25' type='valid'/>");
     harness.deliver(valid.as_bytes());
     assert_eq!(
-        told(&harness),
+        reported(&harness),
         ["key capulet.example montague.example valid"]
     );
     // No pair follows from it.
@@ -230,7 +230,7 @@ fn no_sequence_of_elements_verifies_a_pair_by_itself() {
             harness.answer_to(fragment);
         }
         closed += usize::from(harness.receive().is_empty() && harness.machine.session().is_none());
-        for line in told(&harness) {
+        for line in reported(&harness) {
             let kind = line.split(' ').next().unwrap();
             assert!(matches!(kind, "request" | "stream-error"), "{line}");
         }

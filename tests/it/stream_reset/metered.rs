@@ -193,19 +193,19 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_receiving_keys_are_used_up() {
         let mut stream =
             Harness::<N, Scripted>::established(N::metered(&tls, policy()), &tls, 4096);
         stream.receive();
-        let mut said = 0;
+        let mut sent = 0;
         while stream.machine.session().is_some() {
-            stream.send(&format!("<message id='{said}'/>"));
-            said += 1;
-            assert!(said < 100, "no reset");
+            stream.send(format!("<message id='{sent}'/>"));
+            sent += 1;
+            assert!(sent < 100, "no reset");
         }
-        assert!((60..80).contains(&said), "{said}");
+        assert!((60..80).contains(&sent), "{sent}");
         let stanzas = stream.event_lines();
         let stanzas = stanzas
             .iter()
-            .filter(|told| told.starts_with("stanza"))
+            .filter(|reported| reported.starts_with("stanza"))
             .count();
-        assert_eq!(stanzas, said);
+        assert_eq!(stanzas, sent);
         expect_reset(&mut stream, 0);
     }
     both::<Initiating>();
@@ -258,7 +258,7 @@ fn rfc8446_5_5_keys_that_change_by_themselves_need_no_reset() {
             !stream
                 .event_lines()
                 .iter()
-                .any(|told| told.starts_with("reset-advised"))
+                .any(|reported| reported.starts_with("reset-advised"))
         );
     }
     both::<Initiating>();

@@ -117,7 +117,7 @@ fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() 
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let mut harness = harness::<N>(version);
-            let told = harness.events.len();
+            let reported = harness.events.len();
             harness
                 .machine
                 .session()
@@ -129,7 +129,7 @@ fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() 
                 harness.receive_records(),
                 [data(&message(5)), data(FOOTER), notify()]
             );
-            assert_eq!(harness.event_lines()[told..], ["stream-error reset"]);
+            assert_eq!(harness.event_lines()[reported..], ["stream-error reset"]);
             say(
                 &mut harness,
                 &WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec()),
@@ -174,7 +174,7 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
         for version in [TLS12, TLS13] {
             for cause in CAUSES {
                 let mut harness = harness::<N>(version);
-                let told = harness.events.len();
+                let reported = harness.events.len();
                 harness.machine.session().unwrap().reset(cause);
                 // Already received, or received later: the same.
                 let bytes = harness.seal(&text(&message(1)));
@@ -191,7 +191,7 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
                         format!("stanza {}", message(2)),
                     ]
                 };
-                assert_eq!(harness.event_lines()[told..], expected, "{cause}");
+                assert_eq!(harness.event_lines()[reported..], expected, "{cause}");
             }
         }
     }

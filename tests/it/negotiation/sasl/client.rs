@@ -210,14 +210,14 @@ fn rfc6120_6_4_5_3_a_refused_mechanism_is_followed_by_the_next() {
 /// that know `tls-unique` alone look like that.
 #[test]
 fn a_binding_that_was_not_announced_is_given_up_once_and_only_for_scram() {
-    let initial = |said: &str| decoded(said, "auth");
+    let initial = |received: &str| decoded(received, "auth");
     let mut harness = alice(TLS);
     harness.send(offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]));
     assert!(initial(&harness.receive()).starts_with("p=tls-exporter,,"));
     harness.send(failure("not-authorized"));
-    let said = harness.receive();
-    assert!(said.contains("'SCRAM-SHA-256'"), "{said}");
-    assert!(initial(&said).starts_with("n,,"));
+    let received = harness.receive();
+    assert!(received.contains("'SCRAM-SHA-256'"), "{received}");
+    assert!(initial(&received).starts_with("n,,"));
     harness.send(failure("not-authorized"));
     assert_eq!(harness.receive(), FOOTER);
 
@@ -317,10 +317,10 @@ fn rfc6120_4_3_3_1_features_sent_before_the_new_header_are_no_features() {
     bring_initiator(&mut harness, Carrier::Plain, Phase::Sasl);
     harness.receive();
     harness.send([SUCCESS, "<stream:features/>"].concat());
-    let said = harness.receive();
+    let received = harness.receive();
     assert!(
-        said.contains("<invalid-namespace ") || said.contains("<not-well-formed "),
-        "{said}"
+        received.contains("<invalid-namespace ") || received.contains("<not-well-formed "),
+        "{received}"
     );
     // A header of the server's that crosses ours is its header.
     let mut harness = initiator_with(Carrier::Plain, |config| config);

@@ -33,13 +33,13 @@ fn log_in(
     harness.send(header(from[1]));
     harness.receive();
     harness.send(auth);
-    let mut said = harness.receive();
-    if said.contains("<success") {
+    let mut received = harness.receive();
+    if received.contains("<success") {
         harness.send(header(from[2]));
         harness.send(BIND);
-        said += &harness.receive();
+        received += &harness.receive();
     }
-    said
+    received
 }
 
 #[track_caller]
@@ -49,12 +49,16 @@ fn established(harness: &Harness<Receiving, Scripted>) -> String {
 }
 
 #[track_caller]
-fn is_refused(harness: &mut Harness<Receiving, Scripted>, said: &str) {
+fn is_refused(harness: &mut Harness<Receiving, Scripted>, received: &str) {
     let error = "<stream:error><invalid-from xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>";
-    assert!(said.ends_with(error), "{said}");
-    let told = harness.event_lines();
-    assert!(!told.iter().any(|event| event.starts_with("established")));
+    assert!(received.ends_with(error), "{received}");
+    let reported = harness.event_lines();
+    assert!(
+        !reported
+            .iter()
+            .any(|event| event.starts_with("established"))
+    );
     harness.finish();
     assert_eq!(harness.end().0, "stream-error");
 }
@@ -71,8 +75,8 @@ fn rfc6120_6_4_6_1_a_from_of_the_authenticated_user_or_none_is_accepted() {
     for from in protected {
         for again in protected {
             let mut harness = responder(TLS);
-            let said = log_in(&mut harness, &plain("alice", "secret"), [None, from, again]);
-            assert!(said.contains("<success"), "{from:?} {again:?}");
+            let received = log_in(&mut harness, &plain("alice", "secret"), [None, from, again]);
+            assert!(received.contains("<success"), "{from:?} {again:?}");
             assert_eq!(established(&harness), "alice@localhost/made-up");
         }
     }
@@ -87,28 +91,31 @@ fn rfc6120_6_4_6_1_a_from_of_another_user_gets_no_success() {
         "localhost",
     ] {
         let mut harness = responder(TLS);
-        let said = log_in(
+        let received = log_in(
             &mut harness,
             &plain("alice", "secret"),
             [None, Some(from), None],
         );
-        assert!(!said.contains("<success"), "{from}: {said}");
+        assert!(!received.contains("<success"), "{from}: {received}");
         assert!(
             !harness
                 .event_lines()
                 .iter()
                 .any(|event| event.starts_with("authenticated"))
         );
-        is_refused(&mut harness, &said);
+        is_refused(&mut harness, &received);
     }
     // Who does not know the password learns no more than before.
     let mut harness = responder(TLS);
-    let said = log_in(
+    let received = log_in(
         &mut harness,
         &plain("alice", "wrong"),
         [None, Some("bob@localhost"), None],
     );
-    assert!(said.contains("<not-authorized/></failure>"), "{said}");
+    assert!(
+        received.contains("<not-authorized/></failure>"),
+        "{received}"
+    );
 }
 
 #[test]
@@ -116,9 +123,9 @@ fn rfc6120_6_4_6_1_the_header_after_success_may_not_name_another_user() {
     for first in [None, Some("alice@localhost")] {
         let mut harness = responder(TLS);
         let from = [None, first, Some("bob@localhost")];
-        let said = log_in(&mut harness, &plain("alice", "secret"), from);
-        assert!(said.contains("<success"), "{said}");
-        is_refused(&mut harness, &said);
+        let received = log_in(&mut harness, &plain("alice", "secret"), from);
+        assert!(received.contains("<success"), "{received}");
+        is_refused(&mut harness, &received);
     }
 }
 
@@ -158,8 +165,8 @@ fn rfc6120_6_4_6_1_with_an_authzid_from_may_name_either_identity() {
     ] {
         let mut harness = responder(TLS);
         harness.app = Box::new(move |machine, _| app(machine));
-        let said = log_in(&mut harness, &act_for_alice, [None, Some(from), Some(from)]);
-        assert_eq!(said.contains("<success"), served, "{from}: {said}");
+        let received = log_in(&mut harness, &act_for_alice, [None, Some(from), Some(from)]);
+        assert_eq!(received.contains("<success"), served, "{from}: {received}");
     }
 }
 
@@ -173,8 +180,8 @@ fn user_names_with_an_at_sign_are_addresses() {
             }
         });
         let from = [None, Some("alice@localhost"), Some("alice@localhost")];
-        let said = log_in(&mut harness, &plain("alice", "secret"), from);
-        assert_eq!(said.contains("<success"), served, "{name}: {said}");
+        let received = log_in(&mut harness, &plain("alice", "secret"), from);
+        assert_eq!(received.contains("<success"), served, "{name}: {received}");
     }
 }
 
@@ -190,12 +197,12 @@ fn the_application_may_decide_whether_from_matches_the_user_name() {
         let machine = Responder::new(responder_config(TLS, host), START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         let other = Some("1234@localhost");
-        let said = log_in(
+        let received = log_in(
             &mut harness,
             &plain("alice", "secret"),
             [None, other, other],
         );
-        assert_eq!(said.contains("<success"), served, "{said}");
+        assert_eq!(received.contains("<success"), served, "{received}");
         if served {
             assert_eq!(established(&harness), "alice@localhost/made-up");
         }

@@ -40,8 +40,8 @@ pub(super) fn offer(mechanisms: &[&str]) -> String {
 }
 
 /// The decoded text of the element `name`.
-pub(super) fn decoded(said: &str, name: &str) -> String {
-    let data = said.split_once(&format!("<{name} ")).unwrap().1;
+pub(super) fn decoded(received: &str, name: &str) -> String {
+    let data = received.split_once(&format!("<{name} ")).unwrap().1;
     let data = data.split_once('>').unwrap().1.split('<').next().unwrap();
     String::from_utf8(STANDARD.decode(data).unwrap()).unwrap()
 }

@@ -181,10 +181,10 @@ fn what_is_pipelined_after_auth_belongs_to_the_next_stream() {
         let mut harness = responder_at(TLS, Phase::Opened);
         harness.chunk = chunk;
         harness.send([&plain("alice", "secret"), CLIENT_HEADER].concat());
-        let said = harness.receive();
-        assert!(said.starts_with("<success "), "{said}");
-        assert!(said.ends_with("</stream:features>"), "{said}");
-        assert_eq!(said.matches("<stream:stream ").count(), 1);
+        let received = harness.receive();
+        assert!(received.starts_with("<success "), "{received}");
+        assert!(received.ends_with("</stream:features>"), "{received}");
+        assert_eq!(received.matches("<stream:stream ").count(), 1);
     }
 }
 
