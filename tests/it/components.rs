@@ -11,7 +11,7 @@ use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
 
 use crate::harness::configs::FIXED;
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
-use crate::harness::{Harness, Pair, START, line};
+use crate::harness::{Harness, Pair, START, Scripted, line};
 
 fn domain() -> Jid {
     Jid::parse("plays.shakespeare.lit").unwrap()
@@ -129,21 +129,15 @@ fn direct_tls_of_a_component_verifies_the_servers_name() {
     }
 }
 
-/// A server fed by hand, after the header.
-fn listening() -> (Harness<Receiving>, String) {
-    let mut harness = Harness::new(Responder::new(server(), START), Box::new(|_, _| {}));
+/// A server with a scripted component, after the header.
+fn listening() -> (Harness<Receiving, Scripted>, String) {
+    let mut harness = Harness::scripted(Responder::new(server(), START), Box::new(|_, _| {}));
     let header = "<stream:stream xmlns='jabber:component:accept' \
         xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit'>";
-    let answer = say(&mut harness, header);
+    let answer = harness.answer_to(header);
     let id = answer.split(" id='").nth(1).unwrap();
     let id = id.split('\'').next().unwrap().to_string();
     (harness, id)
-}
-
-fn say<N: Negotiation, P>(harness: &mut Harness<N, P>, text: &str) -> String {
-    harness.deliver(text.as_bytes());
-    harness.run();
-    String::from_utf8(harness.transmit(usize::MAX)).unwrap()
 }
 
 #[test]
@@ -164,7 +158,7 @@ fn xep0114_3_nothing_counts_before_the_handshake_and_there_is_one() {
         ),
     ] {
         let (mut harness, _) = listening();
-        let answer = say(&mut harness, text);
+        let answer = harness.answer_to(text);
         assert!(answer.contains(error), "{text}: {answer}");
         assert!(!reported(&harness).contains(&"established".to_string()));
     }
@@ -173,8 +167,8 @@ fn xep0114_3_nothing_counts_before_the_handshake_and_there_is_one() {
         "<handshake> {} </handshake>",
         secret("right").handshake(&id).as_str()
     );
-    assert_eq!(say(&mut harness, &handshake), "<handshake/>");
-    let answer = say(&mut harness, &handshake);
+    assert_eq!(harness.answer_to(&handshake), "<handshake/>");
+    let answer = harness.answer_to(&handshake);
     assert!(answer.contains("<unsupported-stanza-type"), "{answer}");
 }
 
@@ -202,8 +196,8 @@ fn xep0114_3_a_component_speaks_for_its_own_domain() {
             "<handshake>{}</handshake>",
             secret("right").handshake(&id).as_str()
         );
-        say(&mut harness, &handshake);
-        let answer = say(&mut harness, &format!("<message {addresses}/>"));
+        harness.answer_to(&handshake);
+        let answer = harness.answer_to(&format!("<message {addresses}/>"));
         match error {
             None => assert!(reported(&harness).last().unwrap().starts_with("stanza")),
             Some(error) => assert!(answer.contains(error), "{addresses}: {answer}"),
@@ -247,36 +241,34 @@ fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
             "<invalid-namespace",
         ),
     ] {
-        let mut harness = Harness::new(Responder::new(server(), START), Box::new(|_, _| {}));
+        let mut harness = Harness::scripted(Responder::new(server(), START), Box::new(|_, _| {}));
         let header = format!(
             "<stream:stream xmlns='{ns}' xmlns:stream='http://etherx.jabber.org/streams' to='{to}'>"
         );
-        let answer = say(&mut harness, &header);
+        let answer = harness.answer_to(&header);
         assert!(answer.contains(error), "{answer}");
     }
 }
 
-/// A component that is fed by hand: the server's word counts once, and only in
-/// its turn.
+/// The server's handshake element counts once, and only after ours.
 #[test]
 fn a_component_is_established_only_by_the_servers_handshake() {
     let header = "<stream:stream xmlns='jabber:component:accept' id='3BF96D32' \
         xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
-    let mut harness: Harness<Initiating> = Harness::new(
+    let mut harness: Harness<Initiating, Scripted> = Harness::scripted(
         Initiator::new(component("right"), START),
         Box::new(|_, _| {}),
     );
-    harness.run();
-    harness.transmit(usize::MAX);
-    let received = say(&mut harness, header);
+    harness.receive();
+    let received = harness.answer_to(header);
     let proof = secret("right").handshake("3BF96D32");
     assert_eq!(
         received,
         format!("<handshake>{}</handshake>", proof.as_str())
     );
     assert!(harness.machine.session().is_none());
-    say(&mut harness, "<handshake/>");
+    harness.answer_to("<handshake/>");
     assert!(harness.machine.session().is_some());
-    let answer = say(&mut harness, "<handshake/>");
+    let answer = harness.answer_to("<handshake/>");
     assert!(answer.contains("<unsupported-stanza-type"));
 }

@@ -96,16 +96,14 @@ fn the_tap_finds_what_it_looks_for() {
     assert!(!leaks("<auth>YWxpY2U=</auth>"));
 }
 
-/// A client in clear, and what a server says to it, whatever it answers.
-fn in_clear(setting: Setting, input: &[String]) -> (String, Harness<Initiating>) {
+/// A client without TLS, and all it sends to a server that sends `input`.
+fn in_clear(setting: Setting, input: &[String]) -> (String, Harness<Initiating, Scripted>) {
     let tls = TlsPair::new(TLS13);
-    let mut harness = Harness::new(machine(setting, &tls), Box::new(|_, _| {}));
-    harness.run();
-    let mut tap = harness.transmit(usize::MAX);
+    let mut harness = Harness::scripted(machine(setting, &tls), Box::new(|_, _| {}));
+    let mut tap = harness.receive_bytes();
     for text in input {
-        harness.deliver(text.as_bytes());
-        harness.run();
-        tap.extend(harness.transmit(usize::MAX));
+        harness.send(text);
+        tap.extend(harness.receive_bytes());
     }
     (String::from_utf8_lossy(&tap).into_owned(), harness)
 }
@@ -121,8 +119,8 @@ fn rfc7590_3_1_a_server_without_starttls_gets_no_credentials() {
             "</stream:stream>",
             "<stream:features/>",
         ] {
-            let says = [HEADER.into(), features(offer), then.into()];
-            let (tap, harness) = in_clear(setting, &says);
+            let input = [HEADER.into(), features(offer), then.into()];
+            let (tap, harness) = in_clear(setting, &input);
             assert!(!leaks(&tap) && !tap.contains("alice"), "{tap}");
             assert!(!tap.contains("xmpp-sasl"), "{tap}");
             assert!(tap.contains("<starttls"), "{tap}");

@@ -7,7 +7,7 @@ use xmpp_stream::stream::{Initiating, Receiving};
 use crate::harness::configs::decide_anonymous;
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::scenarios::WireItem;
-use crate::harness::{App, Carrier, Harness, Role, TlsPair};
+use crate::harness::{App, Carrier, Harness, Role, Scripted, TlsPair};
 
 const INJECTED: [&str; 6] = [
     "<message from='attacker@localhost'/>",
@@ -19,10 +19,10 @@ const INJECTED: [&str; 6] = [
     "\u{16}\u{3}\u{3}\u{0}\u{4}abcd",
 ];
 
-fn before_tls<N: Role>(carrier: Carrier) -> Harness<N> {
+fn before_tls<N: Role>(carrier: Carrier) -> Harness<N, Scripted> {
     let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
     let app: App<N> = Box::new(|machine, _| decide_anonymous(machine));
-    Harness::new(N::machine(carrier, &tls, None), app)
+    Harness::scripted(N::machine(carrier, &tls, None), app)
 }
 
 fn texts(input: Vec<WireItem>) -> Vec<String> {

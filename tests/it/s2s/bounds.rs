@@ -31,7 +31,7 @@ fn a_stream_is_the_same_however_its_bytes_arrive() {
     .concat();
     let run = |chunk: usize| {
         let config = responder(MONTAGUE, None, Proofs::Dialback);
-        let mut harness = Harness::new(
+        let mut harness = Harness::scripted(
             Responder::new(config, START),
             Box::new(|machine, event| {
                 if let EventBuf::Request(request) = event {
@@ -44,22 +44,12 @@ fn a_stream_is_the_same_however_its_bytes_arrive() {
                 }
             }),
         );
-        let mut received = Vec::new();
         for bytes in script.as_bytes().chunks(chunk) {
-            harness.deliver(bytes);
-            harness.run();
-            received.extend(harness.transmit(usize::MAX));
+            harness.send(bytes);
         }
-        harness.machine.receive_eof();
-        harness.run();
-        received.extend(harness.transmit(usize::MAX));
-        harness.run();
+        harness.fin();
         let close = harness.close.as_ref().map(|close| format!("{close:?}"));
-        (
-            reported(&harness),
-            String::from_utf8(received).unwrap(),
-            close.unwrap(),
-        )
+        (reported(&harness), harness.receive(), close.unwrap())
     };
     let whole = run(usize::MAX);
     assert_eq!(

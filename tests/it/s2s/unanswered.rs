@@ -13,7 +13,7 @@ use xmpp_stream::{EventBuf, SendError};
 use super::servers::{CAPULET, MONTAGUE, jid, opened_responder, reported};
 use super::unsolicited::{asking, error_of, sender};
 use crate::harness::configs::FIXED;
-use crate::harness::{Harness, START};
+use crate::harness::{Harness, START, Scripted};
 
 const VALID: &str = "<db:result from='montague.example' to='capulet.example' type='valid'/>";
 const NO_ANSWER: &str = "key capulet.example montague.example error: remote-server-timeout";
@@ -23,7 +23,7 @@ fn verdict(id: &str) -> String {
 }
 
 /// Capulet, which has asked for its pair and got it.
-fn established() -> Harness<Initiating> {
+fn established() -> Harness<Initiating, Scripted> {
     let mut harness = asking();
     harness.deliver(VALID.as_bytes());
     assert!(reported(&harness).contains(&"established".to_string()));
@@ -41,19 +41,19 @@ fn to_ask(limits: Limits) -> Arc<InitiatorConfig> {
         .unwrap()
 }
 
-fn verify(harness: &mut Harness<Initiating>, id: &str) -> Result<(), SendError> {
+fn verify(harness: &mut Harness<Initiating, Scripted>, id: &str) -> Result<(), SendError> {
     let key = DialbackKey::new("key").unwrap();
     let mut session = harness.machine.session().unwrap();
     session.verify(&jid(CAPULET), &jid(MONTAGUE), id, &key)
 }
 
-fn drive(harness: &mut Harness<Initiating>, now: Instant) {
+fn drive(harness: &mut Harness<Initiating, Scripted>, now: Instant) {
     harness.run_at(now);
     harness.transmit(usize::MAX);
     harness.run_at(now);
 }
 
-fn deadline(harness: &Harness<Initiating>) -> Option<Instant> {
+fn deadline(harness: &Harness<Initiating, Scripted>) -> Option<Instant> {
     harness.wait.unwrap().deadline
 }
 

@@ -13,7 +13,7 @@ use super::servers::{
     CAPULET, HEADER, MONTAGUE, Proofs, initiator, jid, opened_responder, reported, secret,
 };
 use crate::harness::configs::FIXED;
-use crate::harness::{Harness, Rng, START};
+use crate::harness::{Harness, Rng, START, Scripted};
 
 /// The stream error a machine has ended its stream with.
 pub fn error_of<N: Negotiation, P>(harness: &mut Harness<N, P>) -> Condition {
@@ -63,21 +63,19 @@ fn a_receiving_server_accepts_no_dialback_answer_for_any_domain() {
 }
 
 /// An initiating server without TLS that is fed by hand.
-pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<Initiating>, String) {
-    let mut harness = Harness::new(Initiator::new(config, START), Box::new(|_, _| {}));
-    harness.run();
-    harness.transmit(usize::MAX);
+pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<Initiating, Scripted>, String) {
+    let mut harness = Harness::scripted(Initiator::new(config, START), Box::new(|_, _| {}));
+    harness.receive();
     let header = "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
         xmlns:stream='http://etherx.jabber.org/streams' from='montague.example' \
         to='capulet.example' id='D60000229F' version='1.0'>";
     harness.deliver(header.as_bytes());
     harness.deliver(b"<stream:features/>");
-    harness.run();
-    let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
+    let received = harness.receive();
     (harness, received)
 }
 
-pub fn asking() -> Harness<Initiating> {
+pub fn asking() -> Harness<Initiating, Scripted> {
     let (harness, received) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
     let key = secret(CAPULET).key(&jid(MONTAGUE), &jid(CAPULET), "D60000229F");
     assert_eq!(
@@ -128,7 +126,7 @@ fn an_answer_before_the_application_has_made_the_key_is_refused() {
 #[test]
 fn a_verdict_on_a_key_is_accepted_once_and_only_if_it_was_asked_for() {
     let key = DialbackKey::new("key").unwrap();
-    let verify = |harness: &mut Harness<Initiating>| {
+    let verify = |harness: &mut Harness<Initiating, Scripted>| {
         let mut session = harness.machine.session().unwrap();
         let (own, theirs) = (jid(CAPULET), jid(MONTAGUE));
         session.verify(&own, &theirs, "417GAF25", &key).unwrap();

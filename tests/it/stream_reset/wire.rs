@@ -28,12 +28,6 @@ fn harness<N: Role>(version: Version) -> Harness<N, HostileTls> {
     Harness::<N, HostileTls>::established(&TlsPair::new(version).without_tickets(), version)
 }
 
-fn say<N: Role>(harness: &mut Harness<N, HostileTls>, input: &WireItem) {
-    let bytes = harness.seal(input);
-    harness.deliver(&bytes);
-    harness.run();
-}
-
 fn notify() -> (u8, Vec<u8>) {
     (ALERT, CLOSE_NOTIFY.to_vec())
 }
@@ -60,14 +54,11 @@ fn rfc6120_4_9_3_16_error_tag_answer_close_notify_and_tcp_follow_in_this_order()
                 let mut harness = harness::<N>(version);
                 reset(&mut harness, cause);
                 // Nothing more until the peer has closed its direction.
-                say(&mut harness, &text(FOOTER));
+                harness.send(&text(FOOTER));
                 assert_eq!(harness.receive_records(), [notify()]);
                 harness.run();
                 assert!(harness.close.is_none());
-                say(
-                    &mut harness,
-                    &WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec()),
-                );
+                harness.send(&WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec()));
                 let close = harness.close.clone().expect("closed");
                 assert_eq!(close.manner(), Manner::Graceful);
                 assert!(!close.truncated());
@@ -124,16 +115,13 @@ fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() 
                 .unwrap()
                 .send(&message(5))
                 .unwrap();
-            say(&mut harness, &text(RESET));
+            harness.send(&text(RESET));
             assert_eq!(
                 harness.receive_records(),
                 [data(&message(5)), data(FOOTER), notify()]
             );
             assert_eq!(harness.event_lines()[reported..], ["stream-error reset"]);
-            say(
-                &mut harness,
-                &WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec()),
-            );
+            harness.send(&WireItem::Record(ALERT, CLOSE_NOTIFY.to_vec()));
             let close = harness.close.clone().expect("closed");
             let expected = CloseReason::Reset {
                 by: Side::Peer,
@@ -155,7 +143,7 @@ fn resets_that_cross_end_the_stream_once() {
         for version in [TLS12, TLS13] {
             let mut harness = harness::<N>(version);
             reset(&mut harness, Cause::KeyRefresh);
-            say(&mut harness, &text(RESET));
+            harness.send(&text(RESET));
             assert_eq!(harness.receive_records(), [notify()]);
             harness.machine.receive_eof();
             harness.run();
@@ -181,7 +169,7 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
                 let taken = harness.machine.receive(&bytes);
                 assert_eq!(taken, bytes.len());
                 harness.run();
-                say(&mut harness, &text(&message(2)));
+                harness.send(&text(&message(2)));
                 let lost = matches!(cause, Cause::CertificateExpired | Cause::CertificateRevoked);
                 let expected = if lost {
                     vec![]
@@ -204,28 +192,23 @@ fn rfc6120_4_9_3_16_in_plaintext_the_order_is_the_same_without_alerts() {
     fn both<N: Role>() {
         let machine = N::machine(Carrier::Plain, &TlsPair::new(TLS13), None);
         let app: App<N> = Box::new(|machine, _| decide_anonymous(machine));
-        let mut harness = Harness::new(machine, app);
-        let line = |harness: &mut Harness<N>, text: &str| {
-            harness.deliver(text.as_bytes());
-            harness.run();
-            String::from_utf8(harness.transmit(usize::MAX)).unwrap()
-        };
+        let mut harness = Harness::scripted(machine, app);
         for item in N::login() {
             let WireItem::Text(text) = item else {
                 unreachable!()
             };
-            line(&mut harness, &text);
+            harness.answer_to(&text);
         }
         let mut session = harness.machine.session().unwrap();
         session.send(&message(5)).unwrap();
         session.reset(Cause::KeyRefresh);
-        assert_eq!(line(&mut harness, ""), message(5) + RESET);
-        assert_eq!(line(&mut harness, &message(6)), "");
+        assert_eq!(harness.answer_to(""), message(5) + RESET);
+        assert_eq!(harness.answer_to(&message(6)), "");
         assert_eq!(
             *harness.event_lines().last().unwrap(),
             format!("stanza {}", message(6))
         );
-        assert_eq!(line(&mut harness, FOOTER), "");
+        assert_eq!(harness.answer_to(FOOTER), "");
         assert_eq!(harness.code(), "reset");
     }
     both::<Initiating>();
