@@ -13,6 +13,7 @@
     reason = "test code on real sockets and in real time"
 )]
 
+#[path = "it/harness/mod.rs"]
 mod common;
 
 #[allow(dead_code, reason = "its `main`")]
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::pair::{FIXED, client, decide, server};
+use common::configs::{FIXED, client, decide, server};
 use common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::jid::Jid;

@@ -9,12 +9,14 @@
     reason = "test code"
 )]
 
-mod common;
+#[path = "it/harness/mod.rs"]
+mod harness;
 
 use std::sync::Arc;
 
-use common::pair::{FIXED, Pair, client, client_with, decide, server};
-use common::pki::{Crypto, Leaf, Setup, pki};
+use harness::Pair;
+use harness::configs::{FIXED, client, client_with, decide, server};
+use harness::pki::{Crypto, Leaf, Setup, pki};
 use peak_alloc::PeakAlloc;
 use rustls::version::{TLS12, TLS13};
 use xmpp_stream::config::{HostConfig, ResponderConfig};
@@ -164,9 +166,9 @@ fn what_the_application_sends() {
             let start = HEAP.current_usage();
             HEAP.reset_peak_usage();
             // Both machines are counted; the bound has to hold for one.
-            let mut pair = Pair::new(Initiator::new(client, NOW), Responder::new(server, NOW));
-            pair.settle();
-            let machine = &mut pair.responder.machine;
+            let mut pair = Pair::connect(Initiator::new(client, NOW), Responder::new(server, NOW));
+            pair.exchange();
+            let machine = &mut pair.peer.machine;
             let mut sent = 0_usize;
             while let Some(mut session) = machine.session() {
                 let outcome = match unit {
@@ -317,13 +319,13 @@ fn plaintext(limits: Limits) -> Arc<ResponderConfig> {
 
 /// What a client says until it is established.
 fn login() -> Vec<u8> {
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(client(None), NOW),
         Responder::new(server(None), NOW),
     );
-    pair.settle();
-    assert!(pair.initiator.machine.session().is_some());
-    pair.sent.0
+    pair.exchange();
+    assert!(pair.machine.session().is_some());
+    pair.sent
 }
 
 /// Stanzas of at most `bytes` that make the most of them, by what they spend

@@ -12,14 +12,15 @@
     reason = "test code"
 )]
 
-mod common;
+#[path = "it/harness/mod.rs"]
+mod harness;
 
 use std::alloc::System;
 
-use common::bench::{Carrier, START, Subject, TlsPair, V12, V13};
-use common::pair::{Pair, Side, client, server};
-use common::play::{Pace, Player, Stage};
-use common::scenes::{Does, Ending, Say, Scene};
+use harness::configs::{client, server};
+use harness::pki::{TLS12, TLS13};
+use harness::scenarios::WireItem;
+use harness::{Carrier, Harness, Pair, Role, START, Scheduled, TlsPair};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{Action, Initiator, Negotiation, Responder};
@@ -42,8 +43,8 @@ struct Cost {
 fn the_cost_is_linear_and_the_work_of_a_poll_bounded() {
     for carrier in [
         Carrier::Plain,
-        Carrier::DirectTls(V12),
-        Carrier::DirectTls(V13),
+        Carrier::DirectTls(TLS12),
+        Carrier::DirectTls(TLS13),
     ] {
         linear::<InitiatorRole>(carrier);
         linear::<ResponderRole>(carrier);
@@ -85,7 +86,7 @@ impl Shape {
     }
 }
 
-fn linear<N: Subject>(carrier: Carrier) {
+fn linear<N: Role>(carrier: Carrier) {
     for shape in [
         Shape::Small,
         Shape::Text,
@@ -98,7 +99,7 @@ fn linear<N: Subject>(carrier: Carrier) {
             let [small, large] = sizes.map(|size| cost::<N>(carrier, &shape.text(size), chunk));
             let place = format!(
                 "{}, {carrier:?}, {shape:?}, {chunk}: {small:?}, {large:?}",
-                N::ROLE
+                N::NAME
             );
             // One poll for what came, and one for each event.
             for cost in [small, large] {
@@ -115,17 +116,17 @@ fn linear<N: Subject>(carrier: Carrier) {
 }
 
 /// Feeds `text` to an established stream, `chunk` bytes at a time.
-fn cost<N: Subject>(carrier: Carrier, text: &str, chunk: usize) -> Cost {
-    let mut player = established::<N>(carrier);
-    player.say(
+fn cost<N: Role>(carrier: Carrier, text: &str, chunk: usize) -> Cost {
+    let mut harness = established::<N>(carrier);
+    harness.send(
         &text
             .as_bytes()
             .chunks(16_384)
-            .map(|part| Say::Text(std::str::from_utf8(part).unwrap().into()))
+            .map(|part| WireItem::Text(std::str::from_utf8(part).unwrap().into()))
             .collect::<Vec<_>>(),
     );
-    let input = player.input.split_off(player.fed);
-    let machine = &mut player.machine;
+    let input = harness.peer.input.split_off(harness.peer.delivered);
+    let machine = &mut harness.machine;
     let region = Region::new(HEAP);
     let (mut polls, mut events) = (0, 0);
     for part in input.chunks(chunk) {
@@ -157,34 +158,18 @@ fn cost<N: Subject>(carrier: Carrier, text: &str, chunk: usize) -> Cost {
     }
 }
 
-fn established<N: Subject>(carrier: Carrier) -> Player<N> {
-    let tls = TlsPair::new(carrier.version().unwrap_or(V13)).without_tickets();
-    let scene = Scene {
-        name: "",
-        does: Does::Echo,
-        says: Vec::new(),
-        ending: Ending::Silence,
-        close: "",
-        stanzas: 0,
-    };
-    let stage = Stage {
-        scene: &scene,
-        carrier,
-        tls: &tls,
-        hesitates: 0,
-    };
-    let mut player = stage.player::<N>(Pace::Whole);
-    player.feed_all(true);
-    player
+fn established<N: Role>(carrier: Carrier) -> Harness<N, Scheduled> {
+    let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
+    Harness::<N, Scheduled>::established(carrier, &tls)
 }
 
 /// The stretch of polls in which nothing comes in is as long as there is work.
 fn a_poll_tells_one_event() {
-    let mut player = established::<ResponderRole>(Carrier::Plain);
+    let mut harness = established::<ResponderRole>(Carrier::Plain);
     let stanzas = "<message/>".repeat(1_000);
-    assert_eq!(player.machine.receive(stanzas.as_bytes()), stanzas.len());
+    assert_eq!(harness.machine.receive(stanzas.as_bytes()), stanzas.len());
     let mut events = 0;
-    while let Action::Event(_) = player.machine.poll(START) {
+    while let Action::Event(_) = harness.machine.poll(START) {
         events += 1;
     }
     assert_eq!(events, 1_000);
@@ -192,18 +177,18 @@ fn a_poll_tells_one_event() {
 
 /// A whole flight is there at once, and takes as many polls as it has records.
 fn a_poll_takes_one_handshake_record() {
-    let mut tls = TlsPair::new(V12).without_tickets();
+    let mut tls = TlsPair::new(TLS12).without_tickets();
     tls.server.max_fragment_size = Some(100);
-    let machine = InitiatorRole::machine(Carrier::DirectTls(V12), &tls, None);
-    let mut side = Side::new(machine, Box::new(|_, _| {}));
+    let machine = InitiatorRole::machine(Carrier::DirectTls(TLS12), &tls, None);
+    let mut harness = Harness::new(machine, Box::new(|_, _| {}));
     let mut peer = InitiatorRole::peer(&tls);
-    side.drive(START);
-    peer.receive(&side.take(usize::MAX));
+    harness.run();
+    peer.receive(&harness.transmit(usize::MAX));
     let flight = peer.output();
-    let records = common::hostile_tls::record_types(&flight).len();
+    let records = harness::hostile_tls::record_types(&flight).len();
     assert!(records >= 2, "{records}");
-    assert_eq!(side.machine.receive(&flight), flight.len());
-    let polls = busy_polls(&mut side.machine);
+    assert_eq!(harness.machine.receive(&flight), flight.len());
+    let polls = busy_polls(&mut harness.machine);
     assert!(polls >= records, "{polls} polls for {records} records");
 }
 
@@ -222,21 +207,21 @@ fn busy_polls<N: Negotiation>(machine: &mut xmpp_stream::Connection<N>) -> usize
 
 /// SCRAM with 4096 rounds is cut into slices, each a poll of its own.
 fn a_poll_derives_one_slice_of_a_key() {
-    let mut pair = Pair::new(
+    let mut pair = Pair::connect(
         Initiator::new(client(None), START),
         Responder::new(server(None), START),
     );
     pair.now = START;
     let mut most = 0;
     for _ in 0..12 {
-        let there = pair.initiator.take(usize::MAX);
-        pair.responder.feed(&there, START);
-        pair.responder.drive(START);
-        let back = pair.responder.take(usize::MAX);
-        assert_eq!(pair.initiator.machine.receive(&back), back.len());
-        most = most.max(busy_polls(&mut pair.initiator.machine));
+        let there = pair.transmit(usize::MAX);
+        pair.peer.deliver(&there);
+        pair.peer.run();
+        let back = pair.peer.transmit(usize::MAX);
+        assert_eq!(pair.machine.receive(&back), back.len());
+        most = most.max(busy_polls(&mut pair.machine));
     }
-    assert!(pair.initiator.machine.session().is_some());
+    assert!(pair.machine.session().is_some());
     println!("{most} polls for one key");
     assert!(most >= 4, "{most}");
 }

@@ -19,7 +19,7 @@
 )]
 
 mod attack;
-#[path = "../../tests/common/hostile_tls.rs"]
+#[path = "../../tests/it/harness/support/hostile_tls.rs"]
 #[allow(
     dead_code,
     clippy::unwrap_used,

@@ -9,7 +9,7 @@
 )]
 
 mod authority;
-#[path = "../common/mod.rs"]
+#[path = "../it/harness/support/mod.rs"]
 mod common;
 mod handshake;
 mod malformed;

@@ -11,7 +11,7 @@
 )]
 
 mod attacks;
-#[path = "../common/mod.rs"]
+#[path = "../it/harness/support/mod.rs"]
 mod common;
 mod lab;
 

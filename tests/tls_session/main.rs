@@ -10,7 +10,7 @@
 
 mod bindings;
 mod closing;
-#[path = "../common/mod.rs"]
+#[path = "../it/harness/support/mod.rs"]
 mod common;
 mod failures;
 mod handshake;

@@ -215,7 +215,7 @@ fn rfc6120_6_4_5_1_failures_are_written_and_read() {
 /// Names copied from the headings of RFC 6120 6.5.1 to 6.5.11.
 #[test]
 fn failure_conditions_have_the_names_of_the_rfc() {
-    use Condition as C;
+    use SaslCondition as C;
     let names = [
         (C::Aborted, "aborted"),
         (C::AccountDisabled, "account-disabled"),
@@ -229,7 +229,7 @@ fn failure_conditions_have_the_names_of_the_rfc() {
         (C::NotAuthorized, "not-authorized"),
         (C::TemporaryAuthFailure, "temporary-auth-failure"),
     ];
-    assert_eq!(names.map(|(condition, _)| condition), Condition::ALL);
+    assert_eq!(names.map(|(condition, _)| condition), SaslCondition::ALL);
     for (condition, name) in names {
         let xml = format!("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><{name}/></failure>");
         let mut out = String::new();

@@ -1,0 +1,285 @@
+//! External components, in both roles (XEP-0114).
+
+use std::sync::Arc;
+
+use xmpp_stream::component::ComponentSecret;
+use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::jid::Jid;
+use xmpp_stream::stream::StreamCondition;
+use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
+
+use crate::harness::configs::FIXED;
+use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
+use crate::harness::{Harness, Pair, START, Scripted, line};
+
+fn domain() -> Jid {
+    Jid::parse("plays.shakespeare.lit").unwrap()
+}
+
+fn secret(text: &str) -> ComponentSecret {
+    ComponentSecret::new(text.as_bytes())
+}
+
+fn component(text: &str) -> Arc<InitiatorConfig> {
+    InitiatorConfig::component(&domain())
+        .dangerous_plaintext(&FIXED)
+        .secret(secret(text))
+        .build()
+        .unwrap()
+}
+
+fn server() -> Arc<ResponderConfig> {
+    ResponderConfig::component(&FIXED)
+        .single_host(
+            HostConfig::component(&domain(), secret("right"))
+                .build()
+                .unwrap(),
+        )
+        .dangerous_plaintext()
+        .build()
+        .unwrap()
+}
+
+fn pair(initiator: Arc<InitiatorConfig>, responder: Arc<ResponderConfig>) -> Pair {
+    let mut pair = Pair::connect(
+        Initiator::new(initiator, START),
+        Responder::new(responder, START),
+    );
+    pair.peer.app = Box::new(|_, _| {});
+    pair
+}
+
+fn reported<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
+    harness.events.iter().map(line).collect()
+}
+
+fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> StreamCondition {
+    match harness.close.as_ref().map(|close| close.reason().clone()) {
+        Some(CloseReason::StreamError { error, .. }) => error.condition(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn xep0114_3_header_handshake_and_nothing_else() {
+    let mut pair = pair(component("right"), server());
+    pair.exchange();
+    assert_eq!(reported(&pair), ["stream-opened", "established"]);
+    assert_eq!(reported(&pair.peer), ["stream-opened", "established"]);
+    let (there, back) = (&pair.sent, &pair.peer.sent);
+    let id = "0102030405060708090a0b0c0d0e0f10";
+    let handshake = secret("right").handshake(id);
+    assert_eq!(
+        String::from_utf8_lossy(there),
+        format!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
+             xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit' \
+             xml:lang='en'><handshake>{}</handshake>",
+            handshake.as_str()
+        )
+    );
+    assert_eq!(
+        String::from_utf8_lossy(back),
+        format!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
+             xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit' \
+             id='{id}' xml:lang='en'><handshake/>"
+        )
+    );
+    pair.machine.session().unwrap().close();
+    pair.finish();
+    assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
+}
+
+#[test]
+fn xep0114_3_a_wrong_secret_is_not_authorized() {
+    let mut pair = pair(component("wrong"), server());
+    pair.finish();
+    assert_eq!(
+        reported(&pair),
+        ["stream-opened", "stream-error not-authorized"]
+    );
+    assert_eq!(reported(&pair.peer), ["stream-opened"]);
+    assert_eq!(error_of(&pair), StreamCondition::NotAuthorized);
+    assert_eq!(error_of(&pair.peer), StreamCondition::NotAuthorized);
+}
+
+#[test]
+fn direct_tls_of_a_component_verifies_the_servers_name() {
+    for version in [TLS12, TLS13] {
+        let setup = Setup::new(Crypto::Ring, version);
+        let client = ClientTls::new(Arc::new(pki().client(&setup)));
+        let tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
+        let initiator = |name: &str| {
+            InitiatorConfig::component(&domain())
+                .direct_tls(client.clone())
+                .secret(secret("right"))
+                .server_name(name)
+                .build()
+                .unwrap()
+        };
+        let host = HostConfig::component(&domain(), secret("right"))
+            .build()
+            .unwrap();
+        let responder = ResponderConfig::component(&FIXED)
+            .single_host(host)
+            .direct_tls(tls)
+            .build()
+            .unwrap();
+        let mut good = pair(initiator("localhost"), responder.clone());
+        good.exchange();
+        assert!(reported(&good).contains(&"established".to_string()));
+        assert_eq!(good.machine.tls().unwrap().alpn(), None);
+        // The component's own domain is not in the server's certificate.
+        let mut bad = pair(initiator("plays.shakespeare.lit"), responder);
+        bad.finish();
+        assert_eq!(bad.code(), "tls");
+        assert!(!String::from_utf8_lossy(&bad.sent).contains("handshake"));
+    }
+}
+
+/// A server with a scripted component, after the header.
+fn listening() -> (Harness<ResponderRole, Scripted>, String) {
+    let mut harness = Harness::scripted(Responder::new(server(), START), Box::new(|_, _| {}));
+    let header = "<stream:stream xmlns='jabber:component:accept' \
+        xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit'>";
+    let answer = harness.answer_to(header);
+    let id = answer.split(" id='").nth(1).unwrap();
+    let id = id.split('\'').next().unwrap().to_string();
+    (harness, id)
+}
+
+#[test]
+fn xep0114_3_nothing_counts_before_the_handshake_and_there_is_one() {
+    let message = "<message from='plays.shakespeare.lit' to='a@shakespeare.lit'/>";
+    for (text, error) in [
+        (message, "<not-authorized"),
+        ("<handshake/>", "<not-authorized"),
+        ("<handshake>0</handshake>", "<not-authorized"),
+        ("<x xmlns='urn:example'/>", "<unsupported-stanza-type"),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>",
+            "<unsupported-stanza-type",
+        ),
+        (
+            "<db:result xmlns:db='jabber:server:dialback' from='a.lit' to='b.lit'>k</db:result>",
+            "<unsupported-stanza-type",
+        ),
+    ] {
+        let (mut harness, _) = listening();
+        let answer = harness.answer_to(text);
+        assert!(answer.contains(error), "{text}: {answer}");
+        assert!(!reported(&harness).contains(&"established".to_string()));
+    }
+    let (mut harness, id) = listening();
+    let handshake = format!(
+        "<handshake> {} </handshake>",
+        secret("right").handshake(&id).as_str()
+    );
+    assert_eq!(harness.answer_to(&handshake), "<handshake/>");
+    let answer = harness.answer_to(&handshake);
+    assert!(answer.contains("<unsupported-stanza-type"), "{answer}");
+}
+
+#[test]
+fn xep0114_3_a_component_speaks_for_its_own_domain() {
+    for (addresses, error) in [
+        ("from='plays.shakespeare.lit' to='a@shakespeare.lit'", None),
+        (
+            "from='hamlet@plays.shakespeare.lit/x' to='a@shakespeare.lit'",
+            None,
+        ),
+        (
+            "from='shakespeare.lit' to='a@shakespeare.lit'",
+            Some("<invalid-from"),
+        ),
+        (
+            "from='sub.plays.shakespeare.lit' to='a@shakespeare.lit'",
+            Some("<invalid-from"),
+        ),
+        ("from='plays.shakespeare.lit'", Some("<improper-addressing")),
+        ("to='a@shakespeare.lit'", Some("<improper-addressing")),
+    ] {
+        let (mut harness, id) = listening();
+        let handshake = format!(
+            "<handshake>{}</handshake>",
+            secret("right").handshake(&id).as_str()
+        );
+        harness.answer_to(&handshake);
+        let answer = harness.answer_to(&format!("<message {addresses}/>"));
+        match error {
+            None => assert!(reported(&harness).last().unwrap().starts_with("stanza")),
+            Some(error) => assert!(answer.contains(error), "{addresses}: {answer}"),
+        }
+    }
+    let mut pair = pair(component("right"), server());
+    pair.exchange();
+    let mut session = pair.machine.session().unwrap();
+    for addresses in [
+        "from='shakespeare.lit' to='a.lit'",
+        "from='plays.shakespeare.lit'",
+        "",
+    ] {
+        let refused = session.send(&format!("<message {addresses}/>"));
+        assert_eq!(refused, Err(SendError::Addresses), "{addresses}");
+    }
+    session
+        .send("<message from='a@plays.shakespeare.lit' to='b@shakespeare.lit'/>")
+        .unwrap();
+    let mut session = pair.peer.machine.session().unwrap();
+    session
+        .send("<message from='b@shakespeare.lit' to='a@plays.shakespeare.lit'/>")
+        .unwrap();
+    pair.exchange();
+    assert!(reported(&pair).last().unwrap().starts_with("stanza"));
+    assert!(reported(&pair.peer).last().unwrap().starts_with("stanza"));
+}
+
+#[test]
+fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
+    for (to, ns, error) in [
+        ("other.lit", "jabber:component:accept", "<host-unknown"),
+        (
+            "plays.shakespeare.lit",
+            "jabber:component:connect",
+            "<invalid-namespace",
+        ),
+        (
+            "plays.shakespeare.lit",
+            "jabber:server",
+            "<invalid-namespace",
+        ),
+    ] {
+        let mut harness = Harness::scripted(Responder::new(server(), START), Box::new(|_, _| {}));
+        let header = format!(
+            "<stream:stream xmlns='{ns}' xmlns:stream='http://etherx.jabber.org/streams' to='{to}'>"
+        );
+        let answer = harness.answer_to(&header);
+        assert!(answer.contains(error), "{answer}");
+    }
+}
+
+/// The server's handshake element counts once, and only after ours.
+#[test]
+fn a_component_is_established_only_by_the_servers_handshake() {
+    let header = "<stream:stream xmlns='jabber:component:accept' id='3BF96D32' \
+        xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
+    let mut harness: Harness<InitiatorRole, Scripted> = Harness::scripted(
+        Initiator::new(component("right"), START),
+        Box::new(|_, _| {}),
+    );
+    harness.receive();
+    let received = harness.answer_to(header);
+    let proof = secret("right").handshake("3BF96D32");
+    assert_eq!(
+        received,
+        format!("<handshake>{}</handshake>", proof.as_str())
+    );
+    assert!(harness.machine.session().is_none());
+    harness.answer_to("<handshake/>");
+    assert!(harness.machine.session().is_some());
+    let answer = harness.answer_to("<handshake/>");
+    assert!(answer.contains("<unsupported-stanza-type"));
+}

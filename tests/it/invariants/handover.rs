@@ -1,0 +1,130 @@
+//! Invariant 8: no byte crosses from before TLS into the stream after it, and
+//! no knowledge survives a restart (RFC 6120 4.3.3, 5.4.2.3, 5.4.3.3).
+
+use xmpp_stream::Manner;
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+
+use crate::harness::configs::decide_anonymous;
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::scenarios::WireItem;
+use crate::harness::{App, Carrier, Harness, Role, Scripted, TlsPair};
+
+const INJECTED: [&str; 6] = [
+    "<message from='attacker@localhost'/>",
+    " ",
+    "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+     <mechanism>PLAIN</mechanism></mechanisms></stream:features>",
+    "</stream:stream>",
+    "<half",
+    "\u{16}\u{3}\u{3}\u{0}\u{4}abcd",
+];
+
+fn before_tls<N: Role>(carrier: Carrier) -> Harness<N, Scripted> {
+    let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
+    let app: App<N> = Box::new(|machine, _| decide_anonymous(machine));
+    Harness::scripted(N::machine(carrier, &tls, None), app)
+}
+
+fn texts(input: Vec<WireItem>) -> Vec<String> {
+    input
+        .into_iter()
+        .map(|say| match say {
+            WireItem::Text(text) => text,
+            _ => unreachable!(),
+        })
+        .collect()
+}
+
+#[test]
+fn rfc6120_5_4_2_3_what_follows_proceed_is_read_as_tls_and_refused() {
+    for version in [TLS12, TLS13] {
+        for injected in INJECTED {
+            let mut harness = before_tls::<InitiatorRole>(Carrier::StartTls(version));
+            let opening = texts(<InitiatorRole as Role>::starttls());
+            let (proceed, before) = opening.split_last().unwrap();
+            for text in before {
+                harness.deliver(text.as_bytes());
+            }
+            let reported = harness.events.len();
+            harness.deliver(format!("{proceed}{injected}").as_bytes());
+            harness.run();
+            harness.machine.receive_eof();
+            for _ in 0..3 {
+                harness.transmit(usize::MAX);
+                harness.run();
+            }
+            assert_eq!(harness.events.len(), reported, "{injected}");
+            assert!(
+                ["tls", "transport"].contains(&harness.code()),
+                "{}",
+                harness.code()
+            );
+            let handshake = harness.close.unwrap().reason().to_string();
+            println!("{injected:?}: {handshake}");
+        }
+    }
+}
+
+#[test]
+fn rfc6120_5_4_3_1_bytes_between_starttls_and_proceed_end_the_connection() {
+    for version in [TLS12, TLS13] {
+        for injected in INJECTED {
+            let mut harness = before_tls::<ResponderRole>(Carrier::StartTls(version));
+            let opening = texts(<ResponderRole as Role>::starttls());
+            harness.deliver(opening[0].as_bytes());
+            harness.transmit(usize::MAX);
+            let reported = harness.events.len();
+            harness.deliver(format!("{}{injected}", opening[1]).as_bytes());
+            assert_eq!(harness.code(), "plaintext-after-starttls", "{injected}");
+            assert_eq!(harness.close.as_ref().unwrap().manner(), Manner::Abort);
+            assert!(harness.machine.transmit().is_empty(), "no <proceed/>");
+            assert_eq!(harness.events.len(), reported);
+        }
+    }
+}
+
+/// Prefixes of an earlier header mean nothing on the stream after it.
+#[test]
+fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
+    fn both<N: Role>() {
+        for (late, code) in [(false, "not-well-formed"), (true, "open")] {
+            let mut harness = before_tls::<N>(Carrier::Plain);
+            let mut headers = 0;
+            for text in texts(N::login()) {
+                let is_header = text.contains("<stream:stream");
+                headers += usize::from(is_header);
+                let declares = is_header && (headers == 1) != late;
+                let (was, is) = (" xml:lang", " xmlns:old='urn:old' xml:lang");
+                let text = text.replace(was, if declares { is } else { was });
+                assert_eq!(text.contains("urn:old"), declares);
+                harness.deliver(text.as_bytes());
+            }
+            assert!(harness.machine.session().is_some());
+            harness.deliver(b"<message><old:x/></message>");
+            harness.transmit(usize::MAX);
+            harness.run();
+            assert_eq!(harness.code(), code, "{}", N::NAME);
+        }
+    }
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
+}
+
+/// What an attacker said before TLS is forgotten: `from`, `id`, language.
+#[test]
+fn rfc6120_5_4_3_3_what_the_header_said_before_tls_is_forgotten() {
+    let forged = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+         xmlns:stream='http://etherx.jabber.org/streams' id='forged' from='attacker.example' \
+         version='1.0' xml:lang='xx'>";
+    let mut harness = before_tls::<InitiatorRole>(Carrier::StartTls(TLS13));
+    let opening = texts(<InitiatorRole as Role>::starttls());
+    for text in [forged, &opening[1], &opening[2]] {
+        harness.deliver(text.as_bytes());
+    }
+    harness.transmit(usize::MAX);
+    let debug = format!("{:?}", harness.machine);
+    assert!(
+        !debug.contains("forged") && !debug.contains("attacker.example"),
+        "{debug}"
+    );
+}

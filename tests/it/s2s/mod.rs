@@ -1,0 +1,11 @@
+//! Streams between servers: who may send what, and what proves it (RFC 6120,
+//! XEP-0178, XEP-0220).
+mod bounds;
+mod dialback;
+mod endings;
+mod external;
+mod peer;
+mod servers;
+mod stanzas;
+mod unanswered;
+mod unsolicited;
