@@ -13,7 +13,6 @@
 //! namespace are `unsupported-stanza-type` (4.9.3.24); unknown elements of any
 //! other namespace are [`ElementClass::Other`], which may be ignored (4.8.4).
 
-use super::bind::{BindRequest, Recipient};
 use super::starttls::Malformed;
 use super::{
     BindCondition as BindError, DialbackContent, DialbackElement, DialbackVerdict, Features,
@@ -278,12 +277,17 @@ fn classify_content(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> 
 fn classify_iq(iq: &Element<'_>, awaited: Awaited<'_>) -> ElementClass {
     let stanza = ElementClass::Stanza(StanzaKind::Iq);
     match (iq.attr("type").as_deref(), awaited) {
-        (Some("set"), _) if matches!(BindRequest::read(iq, Recipient::Anyone), Some(Ok(_))) => {
+        (Some("set"), _)
+            if matches!(
+                bind::BindRequest::read(iq, bind::Recipient::Anyone),
+                Some(Ok(_))
+            ) =>
+        {
             ElementClass::BindRequest
         }
         (Some("set"), _)
             if matches!(
-                bind::read_session_request(iq, Recipient::Anyone),
+                bind::read_session_request(iq, bind::Recipient::Anyone),
                 Some(Ok(_))
             ) =>
         {
