@@ -18,7 +18,7 @@ use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest, EventBuf};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::ResetCause;
-use xmpp_stream::stream::{BindCondition, StreamCondition, DialbackCondition, StreamError};
+use xmpp_stream::stream::{BindCondition, DialbackCondition, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::xml::StanzaBuf;
 use xmpp_stream::{
@@ -306,7 +306,9 @@ impl<N: Negotiation> Player<'_, N> {
         let action = script >> 4;
         if action == 15 {
             match script & 4 {
-                0 => self.machine.fail(StreamError::new(StreamCondition::Conflict)),
+                0 => self
+                    .machine
+                    .fail(StreamError::new(StreamCondition::Conflict)),
                 _ => self.machine.abort(),
             }
             return;
@@ -368,7 +370,9 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script:
     let no = sasl::SaslCondition::NotAuthorized;
     match decision {
         _ if choice == 3 => {}
-        Decision::Host(host) if choice == 2 => host.refuse(StreamError::new(StreamCondition::HostGone)),
+        Decision::Host(host) if choice == 2 => {
+            host.refuse(StreamError::new(StreamCondition::HostGone))
+        }
         Decision::Host(host) => host.serve(subjects::host(subject)),
         Decision::Password(password) => match choice {
             0 => password.accept("alice".into()),

@@ -228,7 +228,7 @@ fn features(members: &[Input]) -> String {
     match sessions.as_slice() {
         [FeatureOffer::Required] => said.push("with a mandatory session".into()),
         [FeatureOffer::Absent, FeatureOffer::Offered] => {
-            said.push("without a mandatory session".into())
+            said.push("without a mandatory session".into());
         }
         all => assert_eq!(all.len(), 3),
     }

@@ -161,7 +161,11 @@ fn server(provider: &Arc<CryptoProvider>, protection: Protection) -> Option<Arc<
                 .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key)
                 .ok()?;
             let host = host.tls(ServerTls::new(Arc::new(config)));
-            builder.single_host(host.build().ok()?).starttls().build().ok()?
+            builder
+                .single_host(host.build().ok()?)
+                .starttls()
+                .build()
+                .ok()?
         }
     })
 }

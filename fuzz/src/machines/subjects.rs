@@ -142,26 +142,41 @@ fn initiator(subject: Subject) -> Option<Arc<InitiatorConfig>> {
 
 fn responder(subject: Subject) -> Arc<ResponderConfig> {
     match subject {
-        S::HostingServer => ResponderConfig::server(&FIXED).dangerous_plaintext().build().unwrap(),
+        S::HostingServer => ResponderConfig::server(&FIXED)
+            .dangerous_plaintext()
+            .build()
+            .unwrap(),
         S::ReceivingServer => ResponderConfig::s2s(&FIXED)
             .single_host(host(subject))
             .dialback()
-            .dangerous_plaintext().build().unwrap(),
+            .dangerous_plaintext()
+            .build()
+            .unwrap(),
         S::KeylessReceivingServer => ResponderConfig::s2s(&FIXED)
             .dialback()
-            .dangerous_plaintext().build().unwrap(),
+            .dangerous_plaintext()
+            .build()
+            .unwrap(),
         S::ComponentServer => ResponderConfig::component(&FIXED)
             .single_host(host(subject))
-            .dangerous_plaintext().build().unwrap(),
+            .dangerous_plaintext()
+            .build()
+            .unwrap(),
         S::StartTlsServer => ResponderConfig::server(&FIXED)
             .single_host(host(subject))
-            .starttls().build().unwrap(),
+            .starttls()
+            .build()
+            .unwrap(),
         S::TlsServer => ResponderConfig::server(&FIXED)
             .single_host(host(subject))
-            .direct_tls(tls().server.clone()).build().unwrap(),
+            .direct_tls(tls().server.clone())
+            .build()
+            .unwrap(),
         _ => ResponderConfig::server(&FIXED)
             .single_host(host(subject))
-            .dangerous_plaintext().build().unwrap(),
+            .dangerous_plaintext()
+            .build()
+            .unwrap(),
     }
 }
 

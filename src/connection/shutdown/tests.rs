@@ -399,7 +399,7 @@ fn drive<T: Table>(table: &mut T, end: &mut Shutdown, input: Input, notify: Peer
     if let Some(reason) = reason {
         end.step(ShutdownInput::Reason(reason), CLOCK);
     }
-    if done {
+    if done && !matches!(end, Shutdown::Open { reason: None, .. }) {
         end.step(ShutdownInput::StreamOver(notify), CLOCK);
     }
 }
@@ -411,6 +411,7 @@ fn assert_closes<T: Table>(table: &T, end: &Shutdown) {
         if end.is_open() && table.closing() != Some(Closing::Done) {
             drive(&mut table, &mut end, Input::Expired, PeerNotify::Outstanding);
         } else if end.is_open() {
+            assert!(!matches!(end, Shutdown::Open { reason: None, .. }), "{table:?}: no reason");
             end.step(ShutdownInput::StreamOver(PeerNotify::Outstanding), CLOCK);
         } else {
             end.step(ShutdownInput::Expired, CLOCK);

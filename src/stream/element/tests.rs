@@ -258,10 +258,14 @@ fn rfc6120_7_requests_are_told_from_other_stanzas() {
         class(C2S, &format!("<iq type='set' id='a'>{SESSION}</iq>")),
         ElementClass::SessionRequest
     );
+    // RFC 6120 8.2.3: a request that is malformed is answered as such.
+    assert_eq!(
+        class(C2S, &format!("<iq type='set'>{BIND}</iq>")),
+        ElementClass::BindRequest
+    );
     let stanza = ElementClass::Stanza(StanzaKind::Iq);
     for xml in [
         format!("<iq type='get' id='a'>{BIND}</iq>"),
-        format!("<iq type='set'>{BIND}</iq>"),
         "<iq type='set' id='a'><q xmlns='u:x'/></iq>".into(),
         "<iq/>".into(),
     ] {

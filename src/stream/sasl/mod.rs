@@ -58,8 +58,9 @@ pub enum SaslElement<'a> {
 impl<'a> SaslElement<'a> {
     /// Reads the element.
     ///
-    /// # Errors Returns the failure condition to answer with (RFC 6120 6.5): `incorrect-encoding`
-    /// if the base64 is wrong, `invalid-mechanism` if `<auth/>` names no mechanism, and
+    /// # Errors
+    /// Returns the failure condition to answer with (RFC 6120 6.5): `incorrect-encoding` if the
+    /// base64 is wrong, `invalid-mechanism` if `<auth/>` names no mechanism, and
     /// `malformed-request` for any other element.
     pub fn read(element: &Element<'a>) -> Result<Self, SaslCondition> {
         if element.ns() != ns::SASL {

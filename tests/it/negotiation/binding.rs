@@ -179,12 +179,18 @@ fn rfc3921_3_a_mandatory_session_is_requested() {
         harness.receive(),
         format!("<iq type='set' id='session'>{SESSION}</iq>")
     );
-    assert!(harness.machine.session().is_none());
-    harness.send("<iq type='result' id='session'/>");
+    // RFC 6120 7.1: a stream with a resource is established.
     assert_eq!(
         harness.event_lines().last().unwrap(),
         "established guest@localhost/r"
     );
+    assert!(harness.machine.session().is_some());
+    harness.send("<message id='early'/>");
+    harness.send("<iq type='result' id='session'/>");
+    harness.send("<message id='next'/>");
+    let lines = harness.event_lines();
+    assert!(lines[lines.len() - 2].contains("early"), "{lines:?}");
+    assert!(lines[lines.len() - 1].contains("next"), "{lines:?}");
 
     let mut harness = offered(SESSION);
     harness.receive();
