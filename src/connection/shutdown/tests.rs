@@ -1,4 +1,4 @@
-//! Every state of the end with every input, alone and behind the tables of both roles.
+//! Every state of the end with every input, alone and after the tables of both roles.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::println;
@@ -246,7 +246,7 @@ fn one_deadline_bounds_closing_tags_and_close_notify_together() {
     assert_eq!(state.deadline(), Some(deadline + FLUSH_TIMEOUT));
 }
 
-/// A role's table with the end behind it, as the connection joins them.
+/// A role's table and the end after it, as the connection joins them.
 trait Table: Clone + core::fmt::Debug {
     fn take(&mut self, input: Input) -> (bool, Option<Reason>);
     fn closing(&self) -> Option<Closing>;
@@ -334,7 +334,7 @@ fn table_inputs() -> Vec<Input> {
 }
 
 /// The table and the end together: from every reachable state deadlines alone lead to `CloseTcp`.
-fn explore_behind<T: Table>(start: &T) -> (usize, usize) {
+fn explore_with<T: Table>(start: &T) -> (usize, usize) {
     let inputs = table_inputs();
     let ends = [
         ShutdownInput::CloseNotify,
@@ -406,7 +406,6 @@ fn drive<T: Table>(table: &mut T, end: &mut Shutdown, input: Input, notify: Peer
 
 fn assert_closes<T: Table>(table: &T, end: &Shutdown) {
     let (mut table, mut end) = (table.clone(), end.clone());
-    let _ = table.take(Input::Begin);
     for _ in 0..5 {
         if end.is_open() && table.closing() != Some(Closing::Done) {
             drive(&mut table, &mut end, Input::Expired, PeerNotify::Outstanding);
@@ -430,8 +429,8 @@ fn every_state_of_both_tables_with_the_end_reaches_close_tcp() {
         if kind == Kind::ServerToServer {
             policy.dialback = DialbackPolicy::Allowed;
         }
-        let initiating = explore_behind(&Initiating::new(policy));
-        let receiving = explore_behind(&Receiving::new(policy));
+        let initiating = explore_with(&Initiating::new(policy));
+        let receiving = explore_with(&Receiving::new(policy));
         counts.insert(std::format!("{kind:?} initiating"), initiating);
         counts.insert(std::format!("{kind:?} receiving"), receiving);
     }
