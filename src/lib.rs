@@ -117,6 +117,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+// The documentation says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // For the library alone; tests have an operating system and may fail loudly.
 #![warn(
     clippy::std_instead_of_core,

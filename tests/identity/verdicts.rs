@@ -106,6 +106,8 @@ fn xep0178_a_client_certificate_tells_the_addresses_on_our_domain() {
     assert_eq!(all, [juliet, "romeo@elsewhere.example", nurse]);
 }
 
+/// Runs in the package `tests/libraries`, which has the other parser.
+#[cfg(feature = "libraries")]
 #[test]
 fn the_addresses_are_those_an_independent_parser_finds() {
     use x509_cert::{

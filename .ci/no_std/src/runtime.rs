@@ -1,12 +1,10 @@
 //! What `std` would have brought: a heap and a panic handler.
 
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    cell::UnsafeCell,
-    panic::PanicInfo,
-    ptr,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::UnsafeCell;
+use core::panic::PanicInfo;
+use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 unsafe extern "C" {
     /// Ends the program; in start.c.

@@ -1,22 +1,20 @@
 //! Client and server back to back: negotiation, a message, a reset.
 
-use alloc::{string::ToString, sync::Arc, vec};
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
 
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime},
-    time_provider::TimeProvider,
-};
-use xmpp_stream::{
-    Action, Connection, Decision, Event, Initiator, Negotiation, Responder,
-    config::{HostConfig, InitiatorConfig, ResponderConfig},
-    jid::Jid,
-    reset::ResetCause,
-    sasl::{Decoy, Password, ScramKeys, Username},
-    time::Instant,
-    tls::{ClientTls, ServerTls},
-};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
+use xmpp_stream::jid::Jid;
+use xmpp_stream::reset::ResetCause;
+use xmpp_stream::sasl::{Decoy, Password, ScramKeys, Username};
+use xmpp_stream::time::Instant;
+use xmpp_stream::tls::{ClientTls, ServerTls};
+use xmpp_stream::{Action, Connection, Decision, Event, Initiator, Negotiation, Responder};
 
 /// Made by `run` for each build.
 const CERTIFICATE: &[u8] = include_bytes!(concat!(env!("IMAGE_PKI"), "/certificate.der"));

@@ -3,18 +3,14 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use rustls::{
-    crypto::{CryptoProvider, ring},
-    version::{TLS12, TLS13},
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::version::{TLS12, TLS13};
+use xmpp_stream::limits::Limits;
+use xmpp_stream::reset::{
+    ResetCause, Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, TlsResumption, Side, Usage,
+    UsagePolicy,
 };
-use xmpp_stream::{
-    limits::Limits,
-    reset::{
-        Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side,
-        TlsResumption, Usage, UsagePolicy,
-    },
-    time::Instant,
-};
+use xmpp_stream::time::Instant;
 
 use crate::streams::{Protection, conversation};
 

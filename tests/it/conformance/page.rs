@@ -1,4 +1,4 @@
-//! `CONFORMANCE.md`, made from the table.
+//! `docs/CONFORMANCE.md`, made from the table.
 
 use std::fmt::Write as _;
 

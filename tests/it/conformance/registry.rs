@@ -24,7 +24,7 @@ fn every_test_that_carries_a_requirement_is_in_the_table() {
 
 #[test]
 fn the_page_is_up_to_date() {
-    let path = sources::root().join("CONFORMANCE.md");
+    let path = sources::root().join("docs/CONFORMANCE.md");
     let page = page::render(&rows(TABLE));
     if std::env::var_os("UPDATE_CONFORMANCE").is_some() {
         fs::write(&path, &page).unwrap();

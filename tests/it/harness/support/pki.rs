@@ -60,15 +60,21 @@ impl Identity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crypto {
     Ring,
+    /// The package `tests/libraries` compiles some of these tests with this provider, too.
+    #[cfg(feature = "libraries")]
     AwsLc,
 }
 
 impl Crypto {
+    #[cfg(feature = "libraries")]
     pub const ALL: [Self; 2] = [Self::Ring, Self::AwsLc];
+    #[cfg(not(feature = "libraries"))]
+    pub const ALL: [Self; 1] = [Self::Ring];
 
     pub fn provider(self) -> CryptoProvider {
         match self {
             Self::Ring => rustls::crypto::ring::default_provider(),
+            #[cfg(feature = "libraries")]
             Self::AwsLc => rustls::crypto::aws_lc_rs::default_provider(),
         }
     }
@@ -175,7 +181,7 @@ impl Pki {
     fn new() -> Self {
         let ecdsa = Authority::new("ECDSA", key(&PKCS_ECDSA_P256_SHA256));
         let p384 = Authority::new("P-384", key(&PKCS_ECDSA_P384_SHA384));
-        let rsa = Authority::new("RSA", rsa_key());
+        let rsa = Authority::new("RSA", rsa_key(RSA_AUTHORITY));
         let ed25519 = Authority::new("Ed25519", key(&PKCS_ED25519));
         let stranger = Authority::new("Stranger", key(&PKCS_ECDSA_P256_SHA256));
 
@@ -186,7 +192,7 @@ impl Pki {
         let p256 = || key(&PKCS_ECDSA_P256_SHA256);
         let identities = vec![
             (Leaf::Valid, ecdsa.issue(&server(), &p256())),
-            (Leaf::Rsa, rsa.issue(&server(), &rsa_key())),
+            (Leaf::Rsa, rsa.issue(&server(), &rsa_key(RSA_LEAF))),
             (Leaf::SignedWithSha384, p384.issue(&server(), &p256())),
             (Leaf::SignedWithEd25519, ed25519.issue(&server(), &p256())),
             (
@@ -251,12 +257,10 @@ fn key(algorithm: &'static SignatureAlgorithm) -> KeyPair {
     KeyPair::generate_for(algorithm).unwrap()
 }
 
-/// ring signs with RSA keys and makes none.
-fn rsa_key() -> KeyPair {
-    use aws_lc_rs::encoding::AsDer;
-    use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-    let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    let der = key.as_der().unwrap();
-    let der = PrivatePkcs8KeyDer::from(der.as_ref());
-    KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_RSA_SHA256).unwrap()
+// ring signs with RSA keys and makes none, so these two are files.
+const RSA_AUTHORITY: &str = include_str!("keys/rsa_authority.pem");
+const RSA_LEAF: &str = include_str!("keys/rsa_leaf.pem");
+
+fn rsa_key(pem: &str) -> KeyPair {
+    KeyPair::from_pkcs8_pem_and_sign_algo(pem, &PKCS_RSA_SHA256).unwrap()
 }

@@ -1,6 +1,5 @@
 //! The drivers of the examples on real sockets: what they owe the machine at
 //! the beginning, at a deadline and at the end.
-#![cfg(feature = "std")]
 #![allow(
     clippy::duplicate_mod,
     reason = "each driver brings what it shares with the others"
@@ -13,20 +12,20 @@
     reason = "test code on real sockets and in real time"
 )]
 
-#[path = "it/harness/mod.rs"]
+#[path = "../it/harness/mod.rs"]
 mod common;
 
 #[allow(dead_code, reason = "its `main`")]
-#[path = "../examples/blocking.rs"]
+#[path = "../../examples/blocking.rs"]
 mod blocking_driver;
 #[allow(dead_code, reason = "its `main`")]
-#[path = "../examples/mio.rs"]
+#[path = "../../examples/mio.rs"]
 mod mio_driver;
 #[allow(dead_code, reason = "its `main`")]
-#[path = "../examples/smol.rs"]
+#[path = "../../examples/smol.rs"]
 mod smol_driver;
 #[allow(dead_code, reason = "its `main`")]
-#[path = "../examples/tokio.rs"]
+#[path = "../../examples/tokio.rs"]
 mod tokio_driver;
 
 use std::io::{self, Read, Write};

@@ -7,6 +7,7 @@
     dead_code,
     reason = "shared with the framing tests, which use all of it"
 )]
+#[path = "../xml/mod.rs"]
 mod xml;
 
 use serde::Deserialize;
