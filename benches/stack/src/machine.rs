@@ -177,6 +177,8 @@ impl<N: Negotiation> Machine<N> {
                 Action::Event(Event::Established(_)) => told.established = true,
                 Action::Event(Event::Decision(_)) => decide(&mut self.0),
                 Action::Event(_) => {}
+                // More work is due at once: a slice of it was done.
+                Action::Wait(wait) if wait.deadline == Some(now) => {}
                 Action::Wait(wait) => {
                     told.deadline = wait.deadline.map(Instant::as_millis);
                     return told;
