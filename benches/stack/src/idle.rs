@@ -34,6 +34,8 @@ pub fn measure(pki: &Pki) {
         }
     }
     held.tell("traffic");
+    pair.idle(60_000);
+    held.tell("traffic-60s");
     for burst in [stanza(16_384), roster(60_000)] {
         for role in Role::BOTH {
             pair.send(role, &burst, &mut transit);

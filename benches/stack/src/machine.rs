@@ -11,7 +11,6 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{
     ClientKeys, Decoy, Hash, MechanismName, MechanismSet, Password, Policy, ScramKeys, Username,
 };
-use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::xml::{FrameLimits, Framer};
@@ -145,8 +144,9 @@ fn carry<A: Negotiation, B: Negotiation>(from: &mut Machine<A>, to: &mut Machine
     from.transmitted(taken);
 }
 
-/// A role of the crate.
+// The roles, and what they have in common.
 pub use xmpp_stream::Negotiation as Kind;
+pub use xmpp_stream::stream::{Initiating, Receiving};
 
 pub struct Machine<N: Negotiation>(Box<Connection<N>>);
 pub type Client = Machine<Initiating>;

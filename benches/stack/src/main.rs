@@ -4,6 +4,9 @@
 //! WHAT is `instructions` (under callgrind), `native` (time and memory, without valgrind) or
 //! `pairs` (with or without).
 
+#![allow(clippy::cast_precision_loss, reason = "figures for a table")]
+#![allow(clippy::disallowed_methods, reason = "time is what is measured")]
+
 mod bare;
 mod heap;
 mod idle;
@@ -16,6 +19,7 @@ mod pki;
 mod stanza;
 
 use login::{Prepared, Way};
+use machine::Kind;
 use pki::Pki;
 use stanza::{Bench, By};
 
@@ -28,7 +32,10 @@ fn main() {
     let ways = if quick { Way::quick() } else { Way::all() };
     match arguments.first().map(String::as_str) {
         Some("instructions") => {
-            stanzas(&pki, if quick { 20 } else { 100 });
+            stanzas(Bench::responder(&pki), if quick { 20 } else { 100 });
+            if !quick {
+                stanzas(Bench::initiator(&pki), 100);
+            }
             for way in ways {
                 login::instructions(&Prepared::new(&pki, way), if quick { 20 } else { 40 });
             }
@@ -47,8 +54,8 @@ fn main() {
     }
 }
 
-fn stanzas(pki: &Pki, count: usize) {
-    let mut bench = Bench::new(pki);
+/// What one role does with stanzas of all sizes.
+fn stanzas<N: Kind>(mut bench: Bench<N>, count: usize) {
     for size in [100, 300, 1024, 4096, 16_384] {
         bench.send(size, count);
     }

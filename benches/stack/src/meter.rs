@@ -107,13 +107,16 @@ pub fn dump(key: &str, units: usize) {
     println!("instructions {key} {units}");
 }
 
-/// Has valgrind run without looking (quicker), or look again.
-pub fn instrument(on: bool) {
-    // SAFETY: the requests touch nothing of ours.
-    match on {
-        true => unsafe { callgrind_start() },
-        false => unsafe { callgrind_stop() },
-    }
+/// Has valgrind run the program without looking at it, which is quicker.
+pub fn stop_instrumentation() {
+    // SAFETY: the request touches nothing of ours.
+    unsafe { callgrind_stop() }
+}
+
+/// Has valgrind look at the program again.
+pub fn start_instrumentation() {
+    // SAFETY: the request touches nothing of ours.
+    unsafe { callgrind_start() }
 }
 
 /// Says a figure on standard output.

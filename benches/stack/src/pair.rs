@@ -1,6 +1,6 @@
 //! Two machines and what travels between them.
 
-use crate::machine::{Client, Configs, Machine, Server, Told};
+use crate::machine::{Client, Configs, Kind, Machine, Server, Told};
 use crate::meter::{self, Role};
 
 pub struct Pair {
@@ -90,7 +90,7 @@ impl std::fmt::Debug for Pair {
 }
 
 /// Sends a stanza and leaves in `transit` what TCP gets.
-pub fn send<N: crate::machine::Kind>(
+pub fn send<N: Kind>(
     role: Role,
     machine: &mut Machine<N>,
     stanza: &str,
@@ -105,11 +105,7 @@ pub fn send<N: crate::machine::Kind>(
 }
 
 /// Takes everything for TCP. Returns whether there was anything.
-pub fn take<N: crate::machine::Kind>(
-    role: Role,
-    machine: &mut Machine<N>,
-    transit: &mut Vec<u8>,
-) -> bool {
+pub fn take<N: Kind>(role: Role, machine: &mut Machine<N>, transit: &mut Vec<u8>) -> bool {
     transit.clear();
     loop {
         let bytes = machine.transmit();
@@ -123,12 +119,7 @@ pub fn take<N: crate::machine::Kind>(
 }
 
 /// Gives the machine what came from TCP, by its window, and polls it.
-pub fn give<N: crate::machine::Kind>(
-    role: Role,
-    machine: &mut Machine<N>,
-    mut bytes: &[u8],
-    now: u64,
-) -> Told {
+pub fn give<N: Kind>(role: Role, machine: &mut Machine<N>, mut bytes: &[u8], now: u64) -> Told {
     let mut all = Told::default();
     while !bytes.is_empty() {
         let lent = &mut *machine;
@@ -148,7 +139,7 @@ pub fn give<N: crate::machine::Kind>(
     all
 }
 
-fn idle<N: crate::machine::Kind>(machine: &mut Machine<N>, mut now: u64, end: u64) {
+fn idle<N: Kind>(machine: &mut Machine<N>, mut now: u64, end: u64) {
     for _ in 0..10_000 {
         let deadline = machine.drive(now).deadline;
         match deadline {

@@ -22,7 +22,7 @@ pub fn measure(pki: &Pki, count: usize) {
     let mut transit = Vec::with_capacity(1 << 16);
     drop(prepared.ours());
     // Valgrind looks at the messages alone.
-    meter::instrument(false);
+    meter::stop_instrumentation();
     let (heap, resident) = (heap::live(), resident());
     let start = Instant::now();
     let mut pairs: Vec<Pair> = Vec::with_capacity(count);
@@ -44,7 +44,7 @@ pub fn measure(pki: &Pki, count: usize) {
         }
     };
     round(&mut pairs);
-    meter::instrument(true);
+    meter::start_instrumentation();
     for role in Role::BOTH {
         meter::take(role);
     }
