@@ -1,6 +1,7 @@
 //! Firmware's super-loop drives the machines: no sockets, FIFOs of 16 bytes, a
 //! tick counter that wraps. The loop sleeps exactly as it is told to, and
 //! nothing stalls.
+
 mod firmware;
 
 use std::borrow::Cow;

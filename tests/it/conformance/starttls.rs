@@ -189,7 +189,7 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
             !reported.iter().any(|event| event.starts_with("tls ")),
             "{reported:?}"
         );
-        // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was said.
+        // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was sent.
         let (_, types) = split(&pair.peer.sent, PROCEED);
         assert!(!types.is_empty());
     }

@@ -1,4 +1,4 @@
-//! Streams (RFC 6120 4): restarts, what may be said when, headers, errors.
+//! Streams (RFC 6120 4): restarts, what may be sent when, headers, errors.
 
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::stream::{Condition, Initiating, OtherHost, Receiving, StreamError};
@@ -45,7 +45,7 @@ fn rfc6120_4_3_3_2_a_restart_is_a_new_header_and_nothing_else() {
     assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
 }
 
-/// 6120-6.3.1-1, 6120-7.3.1-1: neither says `<required/>`.
+/// 6120-6.3.1-1, 6120-7.3.1-1: neither has `<required/>`.
 #[test]
 fn rfc6120_4_3_2_4_the_stream_is_not_established_while_a_mandatory_feature_is_left() {
     let mut harness = initiator(Carrier::Plain);
@@ -68,7 +68,7 @@ fn rfc6120_4_3_2_4_the_stream_is_not_established_while_a_mandatory_feature_is_le
 /// of them need a session.
 #[test]
 fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
-    fn is_silent<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
+    fn assert_sends_nothing<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
         harness.receive();
         assert!(harness.machine.session().is_none(), "{about}");
         harness.exchange();
@@ -88,11 +88,11 @@ fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
         .chain(tls.map(|at| (Carrier::StartTls(TLS12), at)));
     for (carrier, at) in cases {
         if at != Phase::Established {
-            is_silent(
+            assert_sends_nothing(
                 responder_at(carrier, at),
                 &format!("responder {carrier:?} {at:?}"),
             );
-            is_silent(
+            assert_sends_nothing(
                 initiator_at(carrier, at),
                 &format!("initiator {carrier:?} {at:?}"),
             );

@@ -91,15 +91,21 @@ impl<N: Negotiation> Harness<N, Scripted> {
         harness
     }
 
-    /// The peer writes stream text, `chunk` bytes of it at a time.
+    /// The peer writes stream text, `chunk` bytes of it at a time; under TLS each
+    /// time a record.
     pub fn send(&mut self, text: impl AsRef<[u8]>) {
         for piece in text.as_ref().chunks(self.chunk) {
-            let bytes = match &mut self.peer.tls {
-                None => piece.to_vec(),
-                Some(tls) => tls.write(piece),
-            };
-            self.send_bytes(&bytes);
+            self.send_record(piece);
         }
+    }
+
+    /// The peer writes stream text, under TLS in one record.
+    pub fn send_record(&mut self, text: impl AsRef<[u8]>) {
+        let bytes = match &mut self.peer.tls {
+            None => text.as_ref().to_vec(),
+            Some(tls) => tls.write(text.as_ref()),
+        };
+        self.send_bytes(&bytes);
     }
 
     /// The peer writes bytes to TCP as they are.
@@ -239,7 +245,7 @@ impl<N: Role> Harness<N, Scripted> {
             let WireItem::Text(text) = item else {
                 unreachable!()
             };
-            self.send(&text);
+            self.send_record(&text);
         }
         assert!(self.machine.session().is_some(), "{:?}", self.machine);
     }

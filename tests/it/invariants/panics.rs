@@ -81,7 +81,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
     }
 }
 
-/// Polls a few times; says whether it has closed.
+/// Polls a few times; returns whether it has closed.
 fn poll<N: Negotiation>(machine: &mut Connection<N>, now: Instant) -> bool {
     for _ in 0..4 {
         match machine.poll(now) {
@@ -155,7 +155,7 @@ fn spoiled(mut bytes: Vec<u8>, rng: &mut Rng) -> Vec<u8> {
 fn texts(input: &[WireItem]) -> Vec<u8> {
     input
         .iter()
-        .flat_map(|say| match say {
+        .flat_map(|item| match item {
             WireItem::Text(text) => text.clone().into_bytes(),
             WireItem::Record(_, bytes) | WireItem::Raw(bytes) => bytes.clone(),
         })

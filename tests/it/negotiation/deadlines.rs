@@ -19,7 +19,7 @@ use crate::harness::{Carrier, Harness, START, Scripted};
 
 const TLS: Carrier = Carrier::StartTls(TLS13);
 
-/// The peer falls silent: `<connection-timeout/>` after 30 seconds, and the
+/// The peer sends nothing more: `<connection-timeout/>` after 30 seconds, and the
 /// end 5 seconds later.
 fn runs_out<N: Negotiation>(
     mut harness: Harness<N, Scripted>,
@@ -193,7 +193,7 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
 }
 
 /// A server whose application answers nothing from here on.
-fn mute(at: Phase) -> Harness<Receiving, Scripted> {
+fn without_decisions(at: Phase) -> Harness<Receiving, Scripted> {
     let mut harness = match at {
         // The host is asked for only where there is no single one.
         Phase::Start => {
@@ -213,11 +213,11 @@ const GATES: [(Phase, &str, &str); 4] = [
     (Phase::Binding, BIND, "binding a resource"),
 ];
 
-/// The peer did its part, so it is not told of a timeout of its own.
+/// The peer did its part, so it gets no connection-timeout.
 #[test]
 fn a_decision_that_is_never_made_ends_the_stream() {
     for (at, opening, phase) in GATES {
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send(opening);
         assert_eq!(harness.event_lines().last().unwrap(), "decision", "{phase}");
         assert!(harness.machine.decision().is_some());
@@ -255,7 +255,7 @@ fn a_decision_that_is_never_made_ends_the_stream() {
 #[test]
 fn the_end_of_the_transport_ends_a_pending_decision() {
     for (at, opening, phase) in GATES {
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send(opening);
         harness.fin();
         harness.run_until_closed();
@@ -263,12 +263,12 @@ fn the_end_of_the_transport_ends_a_pending_decision() {
         assert!(harness.machine.decision().is_none());
 
         // It wins over what waits after the decision.
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send([opening, "<message/>"].concat());
         harness.rst();
         assert_eq!(harness.end(), ("transport", Manner::Abort), "{phase}");
 
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send(opening);
         harness.receive();
         harness.machine.abort();

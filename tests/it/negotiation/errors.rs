@@ -36,8 +36,8 @@ fn written(error: &StreamError) -> String {
     out
 }
 
-/// The application fails the stream: `header` says whether the own header has
-/// to come first.
+/// The application fails the stream: `header`: our header has to come
+/// first.
 fn fails<N: Negotiation>(
     mut harness: Harness<N, Scripted>,
     condition: Condition,

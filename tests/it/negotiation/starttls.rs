@@ -179,7 +179,7 @@ fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
 }
 
 /// 6120-5.4.3.1-1: what stands after `<starttls/>` before `<proceed/>` was
-/// written ends the connection, with nothing more said.
+/// written ends the connection, and nothing more is sent.
 #[test]
 fn rfc6120_5_4_3_1_1_plaintext_in_the_segment_of_starttls_aborts() {
     for following in [

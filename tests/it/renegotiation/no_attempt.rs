@@ -29,7 +29,7 @@ fn handshake_kind<N: Role>(stream: &mut Harness<N, Scripted>) -> HandshakeKind {
 /// Stanzas pass both ways, and the stream closes in order.
 fn goes_on<N: Role>(stream: &mut Harness<N, Scripted>) {
     let reported = stream.events.len();
-    stream.send(message(1));
+    stream.send_record(message(1));
     assert_eq!(
         stream.event_lines()[reported..],
         [format!("stanza {}", message(1))]
@@ -40,7 +40,7 @@ fn goes_on<N: Role>(stream: &mut Harness<N, Scripted>) {
     stream.exchange();
     let expected = format!("{}</stream:stream>", message(2));
     assert_eq!(stream.receive(), expected);
-    stream.send("</stream:stream>");
+    stream.send_record("</stream:stream>");
     stream.close_notify();
     assert_eq!(stream.code(), "closed", "{:?}", stream.close);
 }
@@ -121,7 +121,7 @@ fn key_updates<N: Role>() -> usize {
             for _ in 0..=round % 32 {
                 stream.peer.tls().refresh_traffic_keys().unwrap();
             }
-            stream.send(message(round));
+            stream.send_record(message(round));
             let stanza = message(round);
             stream.machine.session().unwrap().send(&stanza).unwrap();
             stream.exchange();
@@ -156,7 +156,7 @@ fn nothings<N: Role>() -> usize {
                         let bytes: Vec<u8> = records
                             .iter()
                             .chain([&text(&message(round))])
-                            .flat_map(|say| harness.seal(say))
+                            .flat_map(|item| harness.seal(item))
                             .collect();
                         for part in bytes.chunks(chunk) {
                             harness.deliver(part);

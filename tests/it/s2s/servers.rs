@@ -278,7 +278,7 @@ impl ServerCertVerifier for AcceptAny {
     }
 }
 
-/// What was told, without what is the same everywhere.
+/// The events in lines, without those that are the same everywhere.
 pub fn reported<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
     harness
         .events

@@ -105,7 +105,7 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
     }
 }
 
-/// After the own close what the peer still says is delivered under the same
+/// After our closing tag what the peer still sends is delivered under the same
 /// rules.
 #[test]
 fn stanzas_after_our_closing_tag_are_checked_as_before() {
@@ -188,7 +188,7 @@ fn rfc6120_4_5_3_a_stanza_from_the_receiving_server_is_refused() {
 }
 
 /// Not offered, not accepted, not asked for. What a stream carries in the other
-/// direction the two tests above say.
+/// direction is in the two tests above.
 #[test]
 fn xep0288_order_there_are_no_bidirectional_streams() {
     let bidi = "<bidi xmlns='urn:xmpp:bidi'/>";

@@ -189,7 +189,7 @@ fn the_application_cannot_write_dialback_by_hand() {
     assert_eq!(harness.receive(), "");
 }
 
-/// In whatever order a stranger says what streams are made of: without an
+/// In whatever order a peer sends the elements streams are made of: without an
 /// answer of ours nothing is verified, and nothing is delivered.
 #[test]
 fn no_sequence_of_elements_verifies_a_pair_by_itself() {
