@@ -161,7 +161,7 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
     }
 }
 
-/// A server that asks for a certificate gets one of nobody it knows.
+/// A server that asks for a certificate gets one of an unknown authority.
 #[test]
 fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
     for version in [TLS12, TLS13] {

@@ -265,9 +265,9 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
         assert_eq!(reported.attr("type").as_deref(), Some("error"));
         let xml = "http://www.w3.org/XML/1998/namespace";
         assert_eq!(reported.attr_ns(xml, "lang").as_deref(), Some("pl"));
-        // 6120-15-stanza-extension: payload nobody here knows.
+        // 6120-15-stanza-extension: unknown payload.
         assert_eq!(reported.as_str(), stanza);
-        // 6120-15-stanza-error-reply: nobody answers.
+        // 6120-15-stanza-error-reply: no answer is sent.
         assert_eq!(harness.receive(), "");
         assert!(harness.close.is_none());
     }
@@ -288,7 +288,7 @@ fn refusing(error: StreamError) -> Harness<Receiving, Scripted> {
     )
 }
 
-/// 6120-4.9.1.2-1, 6120-4.9.1.2-2: own header, error and closing tag, in one
+/// 6120-4.9.1.2-1, 6120-4.9.1.2-2: our header, error and closing tag, in one
 /// write. 6120-4.9.1.3-1: `from` is empty where no host is served.
 #[test]
 fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {

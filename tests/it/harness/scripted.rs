@@ -27,7 +27,7 @@ struct Tls {
 }
 
 impl Scripted {
-    /// Speaks TLS from the first byte.
+    /// Makes a peer that uses TLS from the first byte.
     pub fn with_tls(connection: impl Into<rustls::Connection>) -> Self {
         let tls = Tls {
             connection: connection.into(),
@@ -122,7 +122,7 @@ impl<N: Negotiation> Harness<N, Scripted> {
         String::from_utf8(self.receive_bytes()).expect("the machine writes UTF-8")
     }
 
-    /// The same as bytes, for TLS that the peer does not speak.
+    /// The same as bytes, for TLS that the peer does not decrypt.
     pub fn receive_bytes(&mut self) -> Vec<u8> {
         self.exchange();
         std::mem::take(&mut self.text)
@@ -140,8 +140,8 @@ impl<N: Negotiation> Harness<N, Scripted> {
         self.receive()
     }
 
-    /// From here on the peer speaks TLS, and so does the machine in what it has
-    /// written since the last call of `receive`. Completes the handshake.
+    /// Completes a handshake: from here on the peer uses TLS. What the machine has
+    /// written since the last call of `receive` is its first flight.
     pub fn start_tls(&mut self, connection: impl Into<rustls::Connection>) {
         let hello = self.receive_bytes();
         self.peer = Scripted::with_tls(connection);

@@ -105,7 +105,7 @@ fn a_peer_that_does_not_read_blocks_only_itself() {
         });
         harness.send(&requests.map(WireItem::Text).collect::<Vec<_>>());
         harness.deliver_all();
-        // Blocked: no event, no end, and bytes left over that nobody takes.
+        // Blocked: no event, no end, and bytes left over.
         let held = harness.machine.transmit().len();
         assert!((most..most + 1_000).contains(&held), "{carrier:?}: {held}");
         assert!(harness.peer.left() > 0);

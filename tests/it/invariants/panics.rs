@@ -45,7 +45,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
     match rng.below(24) {
         0 => machine.transmitted(rng.below(2_000)),
         1 => machine.transmitted(usize::MAX),
-        // These are noise to whoever reads it.
+        // The peer did not send these bytes.
         2 if rng.below(60) == 0 => machine.received(rng.below(40)),
         3 if rng.below(60) == 0 => machine.received(usize::MAX),
         4 if rng.below(60) == 0 => {

@@ -97,7 +97,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
                         .any(|start| text.starts_with(start));
                 assert_eq!(error == SendError::Reserved, expected, "{text}: {error}");
                 assert_eq!(machine.session().unwrap().free(), free);
-                // The checker's working memory is its own affair.
+                // `Debug` leaves the checker's working memory out.
                 assert_eq!(format!("{machine:?}"), before, "{text}");
                 assert!(machine.transmit().is_empty());
                 // What follows is not touched by it.

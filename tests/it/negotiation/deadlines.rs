@@ -221,7 +221,7 @@ fn a_decision_that_is_never_made_ends_the_stream() {
         harness.send(opening);
         assert_eq!(harness.event_lines().last().unwrap(), "decision", "{phase}");
         assert!(harness.machine.decision().is_some());
-        // The peer's next words wait after it.
+        // What the peer sends next waits.
         harness.send("<message/>");
         let start = harness.now;
         harness.advance();
@@ -338,7 +338,7 @@ fn a_closing_stream_ends_at_its_deadline_when_the_peer_takes_no_bytes() {
     }
 }
 
-/// Time that stands still or goes back hurts nobody.
+/// Time that stands still or goes back has no effect.
 #[test]
 fn a_clock_that_steps_back_is_clamped() {
     let mut harness = responder(Carrier::Plain);

@@ -152,7 +152,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
 }
 
 /// A server in the middle of a decision answers at once, and the answer of the
-/// application that comes too late means nothing.
+/// application that comes afterwards has no effect.
 #[test]
 fn an_error_does_not_wait_for_a_decision() {
     for (at, opening) in [

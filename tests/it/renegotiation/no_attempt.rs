@@ -1,5 +1,5 @@
-//! What looks a little like a renegotiation and is none: the stream goes on.
-//! (A server that counted handshakes once locked out its TLS 1.3 clients.)
+//! TLS traffic that resembles a renegotiation and is none: the stream goes on.
+//! (A server that counted handshakes once refused its TLS 1.3 clients.)
 
 use rustls::HandshakeKind;
 use rustls::crypto::ring::Ticketer;
@@ -117,7 +117,7 @@ fn key_updates<N: Role>() -> usize {
     for chunk in CHUNKS {
         let mut stream = stream::<N>(&TlsPair::new(TLS13), TLS13, chunk);
         for round in 0..40 {
-            // Up to 32 in a row are rustls's patience.
+            // rustls accepts up to 32 in a row.
             for _ in 0..=round % 32 {
                 stream.peer.tls().refresh_traffic_keys().unwrap();
             }
@@ -132,10 +132,10 @@ fn key_updates<N: Role>() -> usize {
     CHUNKS.len()
 }
 
-/// Records that mean nothing, from a peer that chooses every one of them.
+/// Records without effect, from a peer that chooses every one of them.
 fn nothings<N: Role>() -> usize {
     let empty = vec![WireItem::Record(DATA, Vec::new()); 20];
-    // Four in all are the patience of rustls.
+    // rustls accepts four in all.
     let warning = |description: u8| vec![WireItem::Record(ALERT, vec![1, description])];
     let mut passed = 0;
     for (version, name, records) in [

@@ -198,7 +198,7 @@ fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_in_every_state() {
 }
 
 /// Also where the attempt is right after Finished, in one segment: before
-/// anybody could have polled.
+/// the machine could have been polled.
 #[test]
 fn rfc6120_5_3_5_5_an_attempt_right_after_finished_is_detected() {
     fn check<N: Role>(version: Version, tls: &TlsPair) {

@@ -1,4 +1,4 @@
-//! Answers nobody asked for, and questions in the wrong direction (XEP-0220
+//! Answers without a question, and questions in the wrong direction (XEP-0220
 //! 3.1; CVE-2012-3525 and its kin).
 
 use std::sync::Arc;
@@ -62,7 +62,8 @@ fn a_receiving_server_accepts_no_dialback_answer_for_any_domain() {
     }
 }
 
-/// An initiating server without TLS that is fed by hand.
+/// An initiating server without TLS, after header and features; and what it has
+/// sent since.
 pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<Initiating, Scripted>, String) {
     let mut harness = Harness::scripted(Initiator::new(config, START), Box::new(|_, _| {}));
     harness.receive();
@@ -172,7 +173,7 @@ fn questions_to_an_initiating_server_are_refused() {
     }
 }
 
-/// The machine answers for the application, and the application cannot speak
+/// The machine answers for the application, and the application cannot send
 /// for the machine.
 #[test]
 fn the_application_cannot_write_dialback_by_hand() {

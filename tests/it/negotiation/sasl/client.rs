@@ -80,7 +80,7 @@ fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
         AuthenticationFailure::NoMechanism(_)
     ));
 
-    // Encrypted, and nobody knows by whom.
+    // Encrypted, and not verified.
     let tls = ClientTls::new(Arc::new(pki().client(&Setup::new(Crypto::Ring, TLS13))))
         .verification(Verification::Deferred);
     let config = InitiatorConfig::client(&Jid::parse("alice@localhost").unwrap())

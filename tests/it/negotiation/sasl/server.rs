@@ -94,7 +94,7 @@ fn rfc6120_6_5_4_1_sasl_before_mandatory_tls_asks_for_encryption() {
     }
     harness.send(plain("alice", "secret"));
     assert!(harness.receive().contains("<policy-violation "));
-    // Nobody was asked about that password.
+    // The application was not asked about that password.
     assert!(!harness.event_lines().contains(&"decision".to_string()));
 }
 
