@@ -1,10 +1,10 @@
 //! Secrets of external components (XEP-0114).
 //!
-//! A component proves that it knows the secret by the SHA-1 of the stream id
-//! and the secret, in hex. SHA-1 is what the XEP has; nothing here depends on
-//! collisions being hard. Whoever sees the exchange can try secrets offline,
-//! and nothing protects the stream: that is what TLS or the loopback interface
-//! are for.
+//! A component proves that it knows the secret by the SHA-1 of the stream id and the secret, in
+//! hexadecimal. XEP-0114 prescribes SHA-1, and nothing here depends on its collision resistance.
+//! Whoever sees the exchange can guess secrets offline, and nothing protects the stream: use TLS or
+//! the loopback interface for that. This file only computes and compares; who may see a handshake
+//! is decided in `connection`.
 
 use core::fmt;
 
@@ -14,8 +14,8 @@ use zeroize::Zeroize;
 use crate::hex::hex;
 use crate::sasl::Secret;
 
-/// The secret that a component and its server share. Wiped when dropped,
-/// absent from `Debug`.
+/// Holds the secret that a component and its server share. It is wiped when dropped, and absent
+/// from `Debug`.
 #[derive(Clone)]
 pub struct ComponentSecret(Secret);
 
@@ -26,23 +26,24 @@ impl ComponentSecret {
         Self(secret.into())
     }
 
-    /// What a component says on the stream the server gave the id
-    /// `stream_id`: 40 lower-case hex digits.
+    /// Returns what a component sends on the stream to which the server gave the id `stream_id`: 40
+    /// lower-case hexadecimal digits.
     #[must_use]
     pub fn handshake(&self, stream_id: &str) -> Handshake {
         let mut hash = Sha1::new();
         hash.update(stream_id.as_bytes());
         hash.update(self.0.as_bytes());
         let mut digest = hash.finalize();
-        let said = Secret::new(hex(&digest).into_bytes());
+        let digits = Secret::new(hex(&digest).into_bytes());
         digest.as_mut_slice().zeroize();
-        Handshake(said)
+        Handshake(digits)
     }
 
-    /// Whether `said` is that, in constant time. Capital digits are not.
+    /// Returns whether `received` is the handshake for `stream_id`, in constant time. Upper-case
+    /// digits are not.
     #[must_use]
-    pub fn verify(&self, stream_id: &str, said: &str) -> bool {
-        self.handshake(stream_id).0 == Secret::from(said.as_bytes())
+    pub fn verify(&self, stream_id: &str, received: &str) -> bool {
+        self.handshake(stream_id).0 == Secret::from(received.as_bytes())
     }
 }
 
@@ -52,11 +53,11 @@ impl fmt::Debug for ComponentSecret {
     }
 }
 
-/// The content of `<handshake/>`; wiped when dropped, absent from `Debug`.
+/// The content of `<handshake/>`. It is wiped when dropped, and absent from `Debug`.
 pub struct Handshake(Secret);
 
 impl Handshake {
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(self.0.as_bytes()).unwrap_or_default()
@@ -72,6 +73,7 @@ impl fmt::Debug for Handshake {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::String;
 
     use super::ComponentSecret;
 
@@ -88,6 +90,27 @@ mod tests {
         }
         assert!(!secret.verify("3BF96D33", KNOWN));
         assert!(!ComponentSecret::new(b"tesu").verify("3BF96D32", KNOWN));
+    }
+
+    /// A change at any place is noticed, so no part of a handshake is left out of the comparison.
+    #[test]
+    fn xep0114_hs_handshakes_are_compared_as_a_whole() {
+        let secret = ComponentSecret::new(b"test");
+        for place in 0..KNOWN.len() {
+            let other = if &KNOWN[place..=place] == "0" {
+                "1"
+            } else {
+                "0"
+            };
+            let mut changed = String::from(KNOWN);
+            changed.replace_range(place..=place, other);
+            assert!(!secret.verify("3BF96D32", &changed), "{place}");
+            assert!(
+                !secret.verify("3BF96D32", &KNOWN[..place]),
+                "cut to {place}"
+            );
+        }
+        assert!(!secret.verify("3BF96D32", &format!("{KNOWN}0")));
     }
 
     #[test]

@@ -1,18 +1,18 @@
 //! Keys of Server Dialback (XEP-0185).
 //!
-//! A server proves a domain by keys that only it, or another server with the
-//! same secret, can make: one for each stream, which is why stream ids must
-//! not be foretold or repeat (RFC 6120 4.7.3).
+//! A server proves a domain by keys that only it, or another server with the same secret, can make.
+//! Each stream has its own key, which is why stream ids must be unpredictable and must not repeat
+//! (RFC 6120 4.7.3).
 //!
 //! ```text
 //! key = HMAC-SHA256(SHA256(secret), "{receiving} {originating} {stream id}")
 //! ```
 //!
-//! Both hashes are written in hex, also the one that is the key of the HMAC.
+//! Both hashes are written in hexadecimal, including the one that is the key of the HMAC.
 //!
-//! Not done: the choice of the secret, which needs about as much randomness as
-//! the key has bits (XEP-0185 3), and its change, which makes keys invalid that
-//! are on their way.
+//! Not done here are the choice of the secret, which needs about as much randomness as the key has
+//! bits (XEP-0185 3), and its change, which invalidates the keys of verifications under way. The
+//! elements that carry keys are in `stream`.
 
 use core::fmt;
 
@@ -24,18 +24,18 @@ use crate::hex::hex;
 use crate::jid::Jid;
 use crate::sasl::Secret;
 
-/// The longest key that is accepted, in bytes. XEP-0220 sets no bound; the
-/// keys of XEP-0185 have 64 bytes.
+/// The longest key that is accepted, in bytes. XEP-0220 sets no bound; the keys of XEP-0185 have 64
+/// bytes.
 pub const MAX_KEY_BYTES: usize = 256;
 
-/// What all servers of a domain share to make and check its keys. Wiped when
-/// dropped, absent from `Debug`.
+/// Holds the secret with which all servers of a domain make and check its keys. It is wiped when
+/// dropped, and absent from `Debug`.
 #[derive(Clone)]
 pub struct DialbackSecret(Secret);
 
 impl DialbackSecret {
-    /// Takes a secret of any length. Fewer than 16 random bytes can be guessed
-    /// from one key.
+    /// Takes a secret of any length. One with fewer than 16 random bytes can be guessed from one
+    /// key.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
         let mut digest = Sha256::digest(secret);
@@ -44,11 +44,11 @@ impl DialbackSecret {
         Self(hashed)
     }
 
-    /// The key with which `originating` asks `receiving`, on the stream that
-    /// `receiving` gave the id `stream_id`. Both are domains.
+    /// Returns the key with which `originating` proves itself to `receiving`, on the stream to
+    /// which `receiving` gave the id `stream_id`. Only the domains of both are used.
     #[must_use]
     pub fn key(&self, receiving: &Jid, originating: &Jid, stream_id: &str) -> DialbackKey {
-        // HMAC takes keys of any length.
+        // HMAC accepts keys of any length, so this cannot fail.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()) else {
             return DialbackKey(Secret::default());
         };
@@ -69,15 +69,14 @@ impl fmt::Debug for DialbackSecret {
     }
 }
 
-/// A key, made or received: 1 to [`MAX_KEY_BYTES`] bytes of text. Compared in
-/// constant time, wiped when dropped, absent from `Debug`.
+/// A key, made or received: 1 to [`MAX_KEY_BYTES`] bytes of text. It is compared in constant time,
+/// wiped when dropped, and absent from `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DialbackKey(Secret);
 
 impl DialbackKey {
-    /// Takes a key that was made elsewhere, or received. `None` if it is empty
-    /// or longer than [`MAX_KEY_BYTES`], or has white space around it or a
-    /// control character in it.
+    /// Takes a key that was made elsewhere, or received. Returns `None` if it is empty or longer
+    /// than [`MAX_KEY_BYTES`], begins or ends with white space, or contains a control character.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=MAX_KEY_BYTES).contains(&text.len());
@@ -85,7 +84,7 @@ impl DialbackKey {
         (fits && carried).then(|| Self(text.as_bytes().into()))
     }
 
-    /// The text, as it stands in the element.
+    /// Returns the text, as it stands in the element.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(self.0.as_bytes()).unwrap_or_default()
@@ -101,6 +100,7 @@ impl fmt::Debug for DialbackKey {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::String;
 
     use super::{DialbackKey, DialbackSecret};
     use crate::jid::Jid;
@@ -145,6 +145,30 @@ mod tests {
         assert!(key != secret.key(&a, &b, "2"));
         assert!(key != secret.key(&a, &domain("c.example"), "1"));
         assert!(key != DialbackSecret::new(b"secret2").key(&a, &b, "1"));
+    }
+
+    /// A change at any place is noticed, so no part of a key is left out of the comparison.
+    #[test]
+    fn xep0185_2_keys_are_compared_as_a_whole() {
+        let secret = DialbackSecret::new(b"secret");
+        let key = secret.key(&domain("a.example"), &domain("b.example"), "1");
+        let text = key.as_str();
+        assert_eq!(text.len(), 64);
+        assert!(key == DialbackKey::new(text).unwrap());
+        for place in 0..text.len() {
+            let other = if &text[place..=place] == "0" {
+                "1"
+            } else {
+                "0"
+            };
+            let mut changed = String::from(text);
+            changed.replace_range(place..=place, other);
+            assert!(key != DialbackKey::new(&changed).unwrap(), "{place}");
+            let cut = DialbackKey::new(&text[..place]);
+            assert!(cut.is_none_or(|cut| key != cut), "cut to {place}");
+        }
+        assert!(key != DialbackKey::new(&format!("{text}0")).unwrap());
+        assert!(key != DialbackKey::new(&text.to_uppercase()).unwrap());
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Hexadecimal text.
+//! Hexadecimal text, for the keys of components and Server Dialback.
 
 use alloc::string::String;
 
-/// Two small digits for each byte. The text never outgrows its buffer, so no
-/// copy of a secret is left behind.
+/// Returns two lower-case digits for each byte. The text never outgrows its buffer, so no copy of a
+/// secret is left behind.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {

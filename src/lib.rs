@@ -138,11 +138,11 @@ pub mod component;
 pub mod config;
 pub mod connection;
 pub mod dialback;
-mod ended;
 pub mod event;
 mod hex;
 pub mod jid;
 pub mod limits;
+pub mod random;
 pub mod reset;
 pub mod sasl;
 pub mod stream;
@@ -153,10 +153,9 @@ pub mod xml;
 pub use action::{Action, Wait};
 pub use close::{CloseReason, CloseTcp, Manner};
 pub use connection::{
-    AnswerError, Connection, Decision, Initiator, Negotiation, Question, Responder, SendError,
-    Session, Ticket,
+    AnswerError, Connection, Decision, Initiator, Negotiation, Responder, SendError, Session, Ticket,
 };
-pub use event::{Event, EventBuf};
+pub use event::{Event, EventBuf, Question};
 
 /// The README's example is compiled, too.
 #[cfg(doctest)]

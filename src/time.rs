@@ -1,41 +1,40 @@
-//! Time as an argument: the machines own no clock.
+//! Time as an argument: the machines have no clock.
 //!
-//! Every call that may act takes an [`Instant`]: milliseconds since an origin
-//! of the driver's choice. An instant earlier than one already seen is taken
-//! for the later one, so a clock that steps back delays deadlines and breaks
-//! nothing. Wall-clock time is needed for certificates alone and comes from
-//! rustls's `TimeProvider`.
+//! Every call that may act takes an [`Instant`]: milliseconds since an origin that the driver
+//! chooses. An instant earlier than one already given counts as the later one, so a clock that
+//! steps back delays deadlines and breaks nothing. Wall-clock time is needed only for certificates,
+//! and comes from rustls's `TimeProvider`. Nothing else in the crate may read a clock; [`StdClock`]
+//! is for drivers.
 
 use core::{ops::Add, time::Duration};
 
 /// A point in time: milliseconds since an arbitrary origin.
 ///
-/// Two instants compare only if they come from the same clock.
+/// Two instants can be compared only if they come from the same clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// The instant `milliseconds` after the clock's origin.
+    /// Returns the instant `milliseconds` after the clock's origin.
     #[must_use]
     pub const fn from_millis(milliseconds: u64) -> Self {
         Self(milliseconds)
     }
 
-    /// Milliseconds since the clock's origin.
+    /// Returns the milliseconds since the clock's origin.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// Returns how long after `earlier` this is, and zero if it is not after it.
     #[must_use]
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Saturating, and rounded up to the next millisecond: a deadline never comes
-/// early.
+/// Saturates, and rounds up to the next millisecond, so that a deadline is never too early.
 impl Add<Duration> for Instant {
     type Output = Self;
 
@@ -57,7 +56,7 @@ pub struct StdClock {
 
 #[cfg(feature = "std")]
 impl StdClock {
-    /// A clock whose origin is now.
+    /// Returns a clock whose origin is now.
     #[must_use]
     #[allow(
         clippy::disallowed_methods,
@@ -69,7 +68,7 @@ impl StdClock {
         }
     }
 
-    /// The present.
+    /// Returns the current instant.
     #[must_use]
     pub fn now(&self) -> Instant {
         let elapsed = self.origin.elapsed().as_millis();
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_never_comes_early() {
+    fn a_deadline_is_never_too_early() {
         let start = Instant::from_millis(5);
         assert_eq!(start + Duration::from_micros(1), Instant::from_millis(6));
         assert_eq!(start + Duration::MAX, Instant::from_millis(u64::MAX));

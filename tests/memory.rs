@@ -230,11 +230,13 @@ fn what_other_servers_ask() {
     let asked = |requests: u16| {
         let limits = Limits::server_to_server().with_requests(requests).unwrap();
         let domain = Jid::parse(&domain("host")).unwrap();
-        let host = HostConfig::s2s(&domain).limits(limits).build();
+        let host = HostConfig::s2s(&domain).limits(limits).build().unwrap();
         let config = ResponderConfig::s2s(&FIXED)
             .single_host(host)
             .dialback()
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let to = domain.as_str();
         let header = format!(
             "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
@@ -311,6 +313,8 @@ fn plaintext(limits: Limits) -> Arc<ResponderConfig> {
     ResponderConfig::server(&FIXED)
         .single_host(host)
         .dangerous_plaintext()
+        .build()
+        .unwrap()
 }
 
 /// What a client sends until it is established.

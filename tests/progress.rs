@@ -22,7 +22,7 @@ use harness::pki::{TLS12, TLS13};
 use harness::scenarios::WireItem;
 use harness::{Carrier, Harness, Pair, Role, START, Scheduled, TlsPair};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{Action, Initiator, Negotiation, Responder};
 
 #[global_allocator]
@@ -46,8 +46,8 @@ fn the_cost_is_linear_and_the_work_of_a_poll_bounded() {
         Carrier::DirectTls(TLS12),
         Carrier::DirectTls(TLS13),
     ] {
-        linear::<Initiating>(carrier);
-        linear::<Receiving>(carrier);
+        linear::<InitiatorRole>(carrier);
+        linear::<ResponderRole>(carrier);
     }
     a_poll_tells_one_event();
     a_poll_takes_one_handshake_record();
@@ -165,7 +165,7 @@ fn established<N: Role>(carrier: Carrier) -> Harness<N, Scheduled> {
 
 /// The stretch of polls in which nothing comes in is as long as there is work.
 fn a_poll_tells_one_event() {
-    let mut harness = established::<Receiving>(Carrier::Plain);
+    let mut harness = established::<ResponderRole>(Carrier::Plain);
     let stanzas = "<message/>".repeat(1_000);
     assert_eq!(harness.machine.receive(stanzas.as_bytes()), stanzas.len());
     let mut events = 0;
@@ -179,9 +179,9 @@ fn a_poll_tells_one_event() {
 fn a_poll_takes_one_handshake_record() {
     let mut tls = TlsPair::new(TLS12).without_tickets();
     tls.server.max_fragment_size = Some(100);
-    let machine = Initiating::machine(Carrier::DirectTls(TLS12), &tls, None);
+    let machine = InitiatorRole::machine(Carrier::DirectTls(TLS12), &tls, None);
     let mut harness = Harness::new(machine, Box::new(|_, _| {}));
-    let mut peer = Initiating::peer(&tls);
+    let mut peer = InitiatorRole::peer(&tls);
     harness.run();
     peer.receive(&harness.transmit(usize::MAX));
     let flight = peer.output();

@@ -14,67 +14,69 @@ mod state_tables {
 use std::collections::{BTreeMap, BTreeSet};
 
 use state_tables::search::{
-    Count, Phase, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank, reach,
+    Count, I, R, Phase, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank, reach,
 };
 use state_tables::{describe, diagram};
 use xmpp_stream::stream::{
-    Act, AfterTls, Cause, Closing, Dialback, ElementClass, Inbound, Initiating, InitiatingPhase,
-    Input, Kind, Leg, Local, Policy, Receiving, ReceivingPhase, Resource, Security, Tell,
+    AfterTls, AppRequest, CloseCause, Closing, Command, DialbackPolicy, ElementClass, InFlight,
+    Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input, Kind, Notice,
+    ReceivingCommand as Receive, Receiving, ReceivingPhase, ResourceChoice, Security, StreamLevel,
+    StreamPolicy,
 };
 
-/// Phases, and the inputs that end them with [`Cause::Internal`].
+/// Phases, and the inputs that end them with [`CloseCause::Internal`].
 const BLAMED: [(&str, &str); 23] = [
     (
         "Authenticating(Aborting)",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(AwaitReply)",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(Choosing)",
-        "Begin KeyChecked Pair Resume Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Secured",
     ),
     (
         "Authenticating(Computing)",
-        "Begin KeyChecked Pair Resume Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Secured",
     ),
     (
         "Authenticating(Plain, Own)",
-        "Begin KeyChecked Pair Resume Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Secured",
     ),
     (
         "Authenticating(Plain, Peer)",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(Secured, Own)",
-        "Begin KeyChecked Pair Resume Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Secured",
     ),
     (
         "Authenticating(Secured, Peer)",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(Verifying)",
-        "Begin KeyChecked Pair Resume Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Secured",
     ),
     (
         "AwaitBind",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "AwaitFeatures",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "AwaitHandshake",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "AwaitHeader",
-        "Begin Element Footer KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin Element Footer KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "AwaitHost",
@@ -82,11 +84,11 @@ const BLAMED: [(&str, &str); 23] = [
     ),
     (
         "AwaitProceed",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Binding",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "CheckingHandshake",
@@ -94,32 +96,32 @@ const BLAMED: [(&str, &str); 23] = [
     ),
     (
         "Established",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Federating",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Idle",
-        "Element Expired Fault Footer Header Keepalive KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Element Expired Fault Footer Header Keepalive KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "Negotiating",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "StartingSession",
-        "Begin KeyChecked Pair Resume Sasl Secured Verdict",
+        "Answer Begin KeyChecked Pair Resume Sasl Secured",
     ),
     (
         "TlsHandshake",
-        "Begin Element Fault Footer Header Keepalive KeyChecked Pair Resume Sasl Verdict",
+        "Answer Begin Element Fault Footer Header Keepalive KeyChecked Pair Resume Sasl",
     ),
 ];
 
 /// Whether a step under a policy keeps it.
-type Promise = fn(&Policy, &Step) -> bool;
+type Promise = fn(&StreamPolicy, &Step) -> bool;
 
 /// What is promised of every step, by name.
 const PROMISES: [(&str, Promise); 23] = [
@@ -134,7 +136,7 @@ const PROMISES: [(&str, Promise); 23] = [
             || match policy.kind {
                 Kind::ServerToServer => {
                     step.after.authenticated
-                        || (step.after.proved && policy.dialback == Dialback::Allowed)
+                        || (step.after.proved && policy.dialback == DialbackPolicy::Allowed)
                 }
                 Kind::Component => step.after.shook_hands,
                 _ => step.after.authenticated,
@@ -152,7 +154,7 @@ const PROMISES: [(&str, Promise); 23] = [
         |policy, step| {
             !step.orders_dialback()
                 || (policy.kind == Kind::ServerToServer
-                    && policy.dialback == Dialback::Allowed
+                    && policy.dialback == DialbackPolicy::Allowed
                     && step.before.secured == has_tls(*policy))
         },
     ),
@@ -170,7 +172,7 @@ const PROMISES: [(&str, Promise); 23] = [
         "who only asks about keys is never established",
         |policy, step| {
             let asks =
-                policy.dialback == Dialback::VerifyOnly && matches!(step.phase_before, Phase::I(_));
+                policy.dialback == DialbackPolicy::VerifyOnly && matches!(step.phase_before, Phase::I(_));
             !(asks && tells_established(step))
         },
     ),
@@ -193,8 +195,8 @@ const PROMISES: [(&str, Promise); 23] = [
         "nothing is delivered before the stream is established",
         |_, step| {
             let delivered = matches!(
-                step.output.tell,
-                Tell::Stanza | Tell::Element | Tell::Keepalive | Tell::PeerClosing
+                step.output.notice,
+                Notice::Stanza | Notice::Element | Notice::Keepalive | Notice::PeerClosing
             );
             !delivered || step.before.established
         },
@@ -204,7 +206,7 @@ const PROMISES: [(&str, Promise); 23] = [
             step.input,
             Input::Element(ElementClass::Bad(_) | ElementClass::SecondHeader)
         );
-        !(refused && matches!(step.output.tell, Tell::Stanza | Tell::Element))
+        !(refused && matches!(step.output.notice, Notice::Stanza | Notice::Element))
     }),
     // 6120-5.4.3.1-1, 6120-5.3.5-6
     (
@@ -218,17 +220,17 @@ const PROMISES: [(&str, Promise); 23] = [
     }),
     (
         "TLS only if the policy has it, STARTTLS likewise",
-        |policy, step| match step.output.act {
-            Act::StartTls => has_tls(*policy),
-            Act::RequestTls | Act::Proceed => policy.security == Security::StartTls,
+        |policy, step| match step.output.command {
+            Command::StartTls => has_tls(*policy),
+            Command::Role(I(Initiate::RequestTls)) | Command::Role(R(Receive::Proceed)) => policy.security == Security::StartTls,
             _ => true,
         },
     ),
     // 6120-5.4.2.2-3
     ("TLS is begun by a sound command alone", |_, step| {
-        let command = match step.output.act {
-            Act::Proceed => ElementClass::StartTls,
-            Act::StartTls if step.input != Input::Begin => ElementClass::Proceed,
+        let command = match step.output.command {
+            Command::Role(R(Receive::Proceed)) => ElementClass::StartTls,
+            Command::StartTls if step.input != Input::Begin => ElementClass::Proceed,
             _ => return true,
         };
         step.input == Input::Element(command)
@@ -245,7 +247,7 @@ const PROMISES: [(&str, Promise); 23] = [
     (
         "a header before every word, and one for each stream",
         |_, step| {
-            let restarts = step.output.tell == Tell::Authenticated;
+            let restarts = step.output.notice == Notice::Authenticated;
             (step.before.own_header || !step.writes_bare())
                 && !(step.before.own_header && step.writes_header() && !restarts)
         },
@@ -261,15 +263,15 @@ const PROMISES: [(&str, Promise); 23] = [
     ("done is terminal and silent", |_, step| {
         rank(step.phase_before) > 0
             || (step.phase_after == step.phase_before
-                && step.output.act == Act::Wait
-                && step.output.tell == Tell::Nothing)
+                && step.output.command == Command::Wait
+                && step.output.notice == Notice::Nothing)
     }),
     ("no end without a cause", |_, step| {
         let ended = rank(step.phase_after) == 0 && rank(step.phase_before) > 0;
         !ended
             || matches!(
-                step.output.act,
-                Act::EndTransport(_) | Act::CloseStream(_) | Act::Fail(..)
+                step.output.command,
+                Command::EndTransport(_) | Command::CloseStream(_) | Command::Fail(..)
             )
     }),
     // 6120-6.4.5-2, 6120-7.7.3-1
@@ -278,7 +280,7 @@ const PROMISES: [(&str, Promise); 23] = [
     }),
     // It blames the driver: neither peer nor deadline nor application get here.
     ("an internal cause needs a wrong driver", |policy, step| {
-        step.output.act != Act::EndTransport(Cause::Internal)
+        step.output.command != Command::EndTransport(CloseCause::Internal)
             || !is_possible(*policy, step.phase_before, step.input)
     }),
 ];
@@ -332,13 +334,13 @@ fn everything_that_is_bounded_can_be_reached() {
         let has_sasl = policy.kind != Kind::Component;
         let attempts = |reached: bool| if reached { 3 } else { 0 };
 
-        let sends = policy.dialback != Dialback::VerifyOnly;
+        let sends = policy.dialback != DialbackPolicy::VerifyOnly;
         let mut seen = Seen::default();
         explore::<Initiating>(policy, &mut |step| seen.note(step));
         assert_eq!(seen.established, sends, "initiating {policy:?}");
         let expected = attempts(has_sasl && sends);
         assert_eq!(seen.sasl_attempts, expected, "initiating {policy:?}");
-        let dialback = policy.dialback == Dialback::Allowed;
+        let dialback = policy.dialback == DialbackPolicy::Allowed;
         assert_eq!(seen.proved, dialback, "initiating {policy:?}");
 
         let mut seen = Seen::default();
@@ -355,11 +357,7 @@ fn everything_that_is_bounded_can_be_reached() {
 
 #[test]
 fn xep0114_a_component_has_no_starttls() {
-    let policy = Policy {
-        kind: Kind::Component,
-        security: Security::StartTls,
-        ..policies().next().unwrap()
-    };
+    let policy = StreamPolicy::new(Kind::Component, Security::StartTls);
     let begun = (
         reach(Initiating::start(policy), &[Input::Begin]).phase(),
         reach(Receiving::start(policy), &[Input::Begin]).phase(),
@@ -377,7 +375,7 @@ fn xep0114_a_component_has_no_starttls() {
 fn the_inputs_that_blame_the_driver_are_these() {
     let mut blamed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut note = |step: &Step| {
-        if step.output.act == Act::EndTransport(Cause::Internal) {
+        if step.output.command == Command::EndTransport(CloseCause::Internal) {
             // Up to what comes next or was asked for.
             let phase = describe::phase(step.phase_before);
             let phase = phase.split('(').next().unwrap().to_string();
@@ -410,12 +408,9 @@ fn the_inputs_that_blame_the_driver_are_these() {
 /// The first wish of the application counts.
 #[test]
 fn a_failure_that_waits_for_the_handshake_is_not_replaced() {
-    let policy = Policy {
-        security: Security::DirectTls,
-        ..policies().next().unwrap()
-    };
-    let fail = Input::Local(Local::Fail);
-    let reset = Input::Local(Local::Reset(Inbound::Deliver));
+    let policy = StreamPolicy::new(Kind::ClientToServer, Security::DirectTls);
+    let fail = Input::AppRequest(AppRequest::Fail);
+    let reset = Input::AppRequest(AppRequest::Reset(InFlight::Deliver));
     for (first, second, after) in [
         (fail, reset, AfterTls::Fail),
         (reset, fail, AfterTls::Reset),
@@ -431,7 +426,7 @@ fn a_failure_that_waits_for_the_handshake_is_not_replaced() {
 /// Only an offer with nothing else mandatory in it is refused.
 #[test]
 fn rfc6120_4_9_3_23_1_binding_is_taken_up_beside_an_unknown_mandatory_feature() {
-    let phase = format!("AwaitFeatures({:?})", Leg::Authenticated);
+    let phase = format!("AwaitFeatures({:?})", StreamLevel::Authenticated);
     for policy in policies().filter(|policy| policy.kind == Kind::ClientToServer) {
         let mut taken_up = 0;
         explore::<Initiating>(policy, &mut |step| {
@@ -440,7 +435,7 @@ fn rfc6120_4_9_3_23_1_binding_is_taken_up_beside_an_unknown_mandatory_feature() 
             };
             if describe::phase(step.phase_before) == phase && features.bind {
                 taken_up += 1;
-                assert_eq!(step.output.act, Act::RequestBind(Resource::Wanted));
+                assert_eq!(step.output.command, Command::Role(I(Initiate::RequestBind(ResourceChoice::Wanted))));
             }
         });
         assert!(taken_up >= 36);
@@ -481,9 +476,9 @@ impl Seen {
 }
 
 fn tells_established(step: &Step) -> bool {
-    step.output.tell == Tell::Established
+    step.output.notice == Notice::Established
 }
 
-fn has_tls(policy: Policy) -> bool {
+fn has_tls(policy: StreamPolicy) -> bool {
     policy.security != Security::Plaintext
 }

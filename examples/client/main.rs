@@ -42,7 +42,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::reset::{
-    Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Resumption, Side,
+    Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, TlsResumption,
 };
 use xmpp_stream::time::StdClock;
 use xmpp_stream::{CloseTcp, Initiator};
@@ -76,6 +76,9 @@ impl Client {
         let valued = [&account::VALUED[..], &VALUED].concat();
         let options = Options::read(&valued, &[&account::FLAGS[..], &["trace"]].concat())?;
         let max_delay = Duration::from_millis(options.parsed("max-delay")?.unwrap_or(60_000));
+        let delays = PlannerConfig::new()
+            .with_max_delay(max_delay)
+            .map_err(bad("max-delay"))?;
         let lines = Lines {
             conn: None,
             trace: options.has("trace"),
@@ -86,7 +89,7 @@ impl Client {
             config: account::config(&options)?,
             address: options.need("connect")?.to_owned(),
             script: Script::new(options.all("send"), pings, stay, lines).map_err(bad("send"))?,
-            planner: Planner::new(PlannerConfig::new().max_delay(max_delay), tls::random()),
+            planner: Planner::new(delays, tls::random()),
             reconnects: options.parsed("reconnect")?.unwrap_or(0),
             clock: StdClock::new(),
             lines,
@@ -115,11 +118,11 @@ impl Client {
                 "reconnect",
                 &json!({
                     "delay_ms": u64::try_from(plan.delay.as_millis()).unwrap_or(u64::MAX),
-                    "tls_resumption": plan.resumption == Resumption::Allowed,
+                    "tls_resumption": plan.resumption == TlsResumption::Allowed,
                 }),
             );
             sleep(plan.delay).await;
-            self.config = self.config.again(&plan);
+            self.config = self.config.for_reconnect(&plan);
         }
     }
 
@@ -152,11 +155,11 @@ fn passes(outcome: Outcome) -> bool {
         outcome,
         Outcome::ConnectFailed
             | Outcome::Closed(
-                Ended::Reset { .. }
-                    | Ended::Lost
-                    | Ended::Closed { by: Side::Peer }
-                    | Ended::AuthenticationUnavailable
-                    | Ended::StreamError(Complaint::Unavailable)
+                Disconnect::Reset { .. }
+                    | Disconnect::Lost
+                    | Disconnect::Closed { by: Side::Peer }
+                    | Disconnect::AuthenticationUnavailable
+                    | Disconnect::StreamError(PeerError::Unavailable)
             )
     )
 }

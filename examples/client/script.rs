@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::json;
-use xmpp_stream::stream::Initiating;
+use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::time::Instant;
 use xmpp_stream::xml::{Fault, Stanza, StanzaBuf, write};
 use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError};
@@ -74,7 +74,7 @@ enum State {
     },
 }
 
-impl App<Initiating> for Script {
+impl App<InitiatorRole> for Script {
     type Mail = Infallible;
 
     fn event(&mut self, event: &Event<'_>, now: Instant) {

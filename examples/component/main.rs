@@ -36,7 +36,7 @@ use tokio::sync::mpsc;
 use xmpp_stream::component::ComponentSecret;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::Initiating;
+use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::xml::Stanza;
 use xmpp_stream::xml::write::escape_attr;
@@ -131,7 +131,7 @@ impl Echo {
     }
 }
 
-impl App<Initiating> for Echo {
+impl App<InitiatorRole> for Echo {
     type Mail = Enough;
 
     fn event(&mut self, event: &Event<'_>, now: Instant) {

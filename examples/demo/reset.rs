@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::reset::{
-    Cause, Connect, Outcome as Fate, Plan, Planner, PlannerConfig, Resumption,
+    Connect, Outcome as Fate, Plan, Planner, PlannerConfig, ResetCause, TlsResumption,
 };
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{HandshakeKind, TlsInfo};
 use xmpp_stream::{CloseTcp, Initiator, Manner, Responder};
@@ -32,7 +32,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
     check(first.ended("transport"), "both sides have lost TCP")?;
     let plan = first.report(&mut planner)?;
     check(
-        plan.resumption == Resumption::Allowed,
+        plan.resumption == TlsResumption::Allowed,
         "the planner allows TLS resumption after a loss",
     )?;
 
@@ -40,13 +40,13 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
         "-- the second connection, {} ms later",
         plan.delay.as_millis()
     );
-    let client = client.again(&plan);
+    let client = client.for_reconnect(&plan);
     let mut second = Pipe::open(setup, &client, &server, plan.at);
     second.expect(HandshakeKind::Resumed)?;
     second.message(2)?;
     trace("server", "resets the stream: fresh keys are wanted");
     if let Some(session) = second.server.machine.session() {
-        session.reset(Cause::KeyRefresh);
+        session.reset(ResetCause::KeyRefresh);
     }
     second.settle();
     check(
@@ -55,7 +55,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
     )?;
     let plan = second.report(&mut planner)?;
     check(
-        plan.resumption == Resumption::Forbidden,
+        plan.resumption == TlsResumption::Forbidden,
         "the planner forbids TLS resumption after a reset",
     )?;
 
@@ -63,7 +63,7 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
         "-- the third connection, {} ms later",
         plan.delay.as_millis()
     );
-    let client = client.again(&plan);
+    let client = client.for_reconnect(&plan);
     let mut third = Pipe::open(setup, &client, &server, plan.at);
     third.expect(HandshakeKind::Full)?;
     third.message(3)?;
@@ -79,8 +79,8 @@ pub fn reset_and_return(setup: &Setup) -> Outcome {
 
 /// A client and a server, and TCP between them.
 struct Pipe<'a> {
-    client: Side<'a, Initiating>,
-    server: Side<'a, Receiving>,
+    client: Side<'a, InitiatorRole>,
+    server: Side<'a, ResponderRole>,
     now: Instant,
 }
 

@@ -10,7 +10,7 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{
     self, Decoy, Hash, MechanismName, MechanismSet, Password, ScramKeys, Username,
 };
-use xmpp_stream::stream::BindError;
+use xmpp_stream::stream::BindCondition;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 
 use crate::pki::{Pki, provider};
@@ -84,7 +84,7 @@ impl Setup {
             .build()
             .map_err(or_fail)?;
         let server = ResponderConfig::server(self.random).single_host(host);
-        Ok(server.starttls())
+        server.starttls().build().map_err(or_fail)
     }
 
     /// Answers the server's questions.
@@ -99,8 +99,8 @@ impl Setup {
             }
             Decision::Anonymous(anonymous) => anonymous.accept("somebody".to_owned()),
             Decision::Bind(bind) => grant(bind),
-            Decision::Password(plain) => plain.reject(sasl::Condition::NotAuthorized),
-            Decision::External(external) => external.reject(sasl::Condition::NotAuthorized),
+            Decision::Password(plain) => plain.reject(sasl::SaslCondition::NotAuthorized),
+            Decision::External(external) => external.reject(sasl::SaslCondition::NotAuthorized),
             // Not asked: there is a single host.
             _ => {}
         }
@@ -108,9 +108,9 @@ impl Setup {
 }
 
 fn grant(bind: BindDecision<'_>) {
-    let local = bind.identity().map(|identity| identity.authcid.as_str());
+    let local = Some(bind.identity().authcid.as_str());
     match Jid::from_parts(local, DOMAIN, Some(bind.resource().unwrap_or("orchard"))) {
         Ok(jid) => bind.accept(jid).expect("it has all its parts"),
-        Err(_) => bind.refuse(BindError::BadRequest),
+        Err(_) => bind.refuse(BindCondition::BadRequest),
     }
 }

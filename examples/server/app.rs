@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use xmpp_stream::connection::BindDecision;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::reset::Cause;
-use xmpp_stream::sasl::{self, Answer, Hash};
-use xmpp_stream::stream::{BindError, Condition, Receiving, StreamError};
+use xmpp_stream::reset::ResetCause;
+use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
+use xmpp_stream::connection::{ResponderRole};
+use xmpp_stream::stream::{BindCondition, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
 
@@ -30,12 +31,12 @@ pub struct Client {
     jid: Option<Jid>,
     outgoing: VecDeque<String>,
     /// A stream error to end with.
-    ending: Option<Condition>,
+    ending: Option<StreamCondition>,
     /// A reset that is due once everything received is answered.
-    reset: Option<Cause>,
+    reset: Option<ResetCause>,
 }
 
-impl App<Receiving> for Client {
+impl App<ResponderRole> for Client {
     type Mail = Mail;
 
     fn event(&mut self, event: &Event<'_>, _: Instant) {
@@ -53,11 +54,11 @@ impl App<Receiving> for Client {
                 match stanzas::handle(stanza, jid, &self.server) {
                     Outcome::Nothing => {}
                     Outcome::Reply(reply) => self.outgoing.push_back(reply),
-                    Outcome::InvalidFrom => self.ending = Some(Condition::InvalidFrom),
+                    Outcome::InvalidFrom => self.ending = Some(StreamCondition::InvalidFrom),
                 }
             }
             // RFC 6120 4.9.3.24: nothing but stanzas is understood here.
-            Event::Element(_) => self.ending = Some(Condition::UnsupportedStanzaType),
+            Event::Element(_) => self.ending = Some(StreamCondition::UnsupportedStanzaType),
             Event::ResetAdvised(cause) => self.reset = Some(*cause),
             _ => {}
         }
@@ -74,7 +75,7 @@ impl App<Receiving> for Client {
         None
     }
 
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         self.reset.take()
     }
 
@@ -85,8 +86,8 @@ impl App<Receiving> for Client {
     fn mail(&mut self, mail: Mail) {
         match mail {
             Mail::Stanza(stanza) => self.outgoing.push_back(stanza),
-            Mail::Replaced => self.ending = Some(Condition::Conflict),
-            Mail::Stop => self.ending = Some(Condition::SystemShutdown),
+            Mail::Replaced => self.ending = Some(StreamCondition::Conflict),
+            Mail::Stop => self.ending = Some(StreamCondition::SystemShutdown),
         }
     }
 }
@@ -106,7 +107,7 @@ impl Client {
     }
 
     /// Sends what fits. A client that asks and does not read is cut off.
-    fn send(&mut self, machine: &mut Connection<Receiving>) {
+    fn send(&mut self, machine: &mut Connection<ResponderRole>) {
         let Some(mut session) = machine.session() else {
             self.outgoing.clear();
             return;
@@ -115,7 +116,7 @@ impl Client {
             match session.send(stanza) {
                 Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
                 Err(SendError::Full { .. }) if self.outgoing.len() > BACKLOG => {
-                    self.ending = Some(Condition::ResourceConstraint);
+                    self.ending = Some(StreamCondition::ResourceConstraint);
                     return;
                 }
                 Err(SendError::Full { .. }) => return,
@@ -136,22 +137,24 @@ impl Client {
         };
         match decision {
             Decision::Password(plain) => match Server::account(plain.authcid()) {
-                Some(name) if !fits(&name) => plain.reject(sasl::Condition::InvalidAuthzid),
+                Some(name) if !fits(&name) => plain.reject(sasl::SaslCondition::InvalidAuthzid),
                 Some(name) => match self.server.keys(&name, Hash::Sha256).cloned() {
                     Some(keys) => plain.keys(name, keys),
                     None => plain.unknown_user(name),
                 },
-                None => plain.reject(sasl::Condition::NotAuthorized),
+                None => plain.reject(sasl::SaslCondition::NotAuthorized),
             },
             Decision::Scram(scram) => match Server::account(scram.username()) {
                 Some(name) if !fits(&name) => {
-                    scram.answer(Answer::Reject(sasl::Condition::InvalidAuthzid));
+                    scram.answer(CredentialAnswer::Reject(
+                        sasl::SaslCondition::InvalidAuthzid,
+                    ));
                 }
                 Some(name) => match self.server.keys(&name, scram.hash()).cloned() {
                     Some(keys) => scram.keys(name, keys),
                     None => scram.unknown_user(name),
                 },
-                None => scram.answer(Answer::Reject(sasl::Condition::NotAuthorized)),
+                None => scram.answer(CredentialAnswer::Reject(sasl::SaslCondition::NotAuthorized)),
             },
             Decision::External(external) => match self.certified(external.authzid()) {
                 Ok(name) => external.accept(name),
@@ -159,7 +162,7 @@ impl Client {
             },
             Decision::Anonymous(anonymous) => match self.server.random_name() {
                 Some(name) => anonymous.accept(name),
-                None => anonymous.reject(sasl::Condition::TemporaryAuthFailure),
+                None => anonymous.reject(sasl::SaslCondition::TemporaryAuthFailure),
             },
             Decision::Bind(bind) => self.bind(bind),
             // There is one host, so nobody asks; and nothing else is known.
@@ -168,34 +171,34 @@ impl Client {
     }
 
     /// The account the certificate speaks for (XEP-0178 2.4).
-    fn certified(&self, authzid: Option<&str>) -> Result<String, sasl::Condition> {
+    fn certified(&self, authzid: Option<&str>) -> Result<String, sasl::SaslCondition> {
         let mut ours = self.certified.iter().filter(|jid| self.is_ours(jid));
         let jid = match (authzid.map(Jid::parse), ours.next()) {
-            (_, None) => return Err(sasl::Condition::NotAuthorized),
+            (_, None) => return Err(sasl::SaslCondition::NotAuthorized),
             (Some(Ok(wanted)), Some(_)) => self
                 .certified
                 .iter()
                 .find(|jid| self.is_ours(jid) && **jid == wanted)
-                .ok_or(sasl::Condition::InvalidAuthzid)?,
+                .ok_or(sasl::SaslCondition::InvalidAuthzid)?,
             (None, Some(only)) if ours.next().is_none() => only,
-            _ => return Err(sasl::Condition::InvalidAuthzid),
+            _ => return Err(sasl::SaslCondition::InvalidAuthzid),
         };
         jid.local()
             .map(str::to_owned)
-            .ok_or(sasl::Condition::NotAuthorized)
+            .ok_or(sasl::SaslCondition::NotAuthorized)
     }
 
     /// The resource asked for, or one of ours.
     fn bind(&self, bind: BindDecision<'_>) {
         let resource = bind.resource().unwrap_or(bind.generated());
-        let local = bind.identity().map(|identity| identity.authcid.as_str());
+        let local = Some(bind.identity().authcid.as_str());
         let jid = Jid::from_parts(local, &self.server.domain, Some(resource));
         match jid {
             Ok(jid) if jid.local().is_some() => {
                 let bound = bind.accept(jid);
                 debug_assert_eq!(bound, Ok(()), "it has all its parts");
             }
-            _ => bind.refuse(BindError::BadRequest),
+            _ => bind.refuse(BindCondition::BadRequest),
         }
     }
 
@@ -208,7 +211,8 @@ impl Client {
 fn authzid(question: &Question) -> Option<&str> {
     match question {
         Question::Sasl(
-            sasl::Question::Password { authzid, .. } | sasl::Question::ScramKeys { authzid, .. },
+            sasl::CredentialQuery::Password { authzid, .. }
+            | sasl::CredentialQuery::ScramKeys { authzid, .. },
         ) => authzid.as_deref(),
         _ => None,
     }

@@ -68,13 +68,14 @@ impl Server {
         if let Some(usage) = usage(&options)? {
             builder = builder.usage(usage);
         }
-        let host = builder.build().map_err(bad("mechanisms"))?;
+        let host = builder.build().map_err(bad("domain or mechanisms"))?;
         let builder = ResponderConfig::server(random).single_host(host);
         let config = if options.has("direct-tls") {
             builder.direct_tls(tls)
         } else {
             builder.starttls()
         };
+        let config = config.build().map_err(bad("mechanisms"))?;
         let server = Self {
             config,
             domain,

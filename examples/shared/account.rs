@@ -5,7 +5,7 @@ use std::sync::Arc;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
-use xmpp_stream::sasl::{MechanismName, MechanismSet, Password, Policy, Username};
+use xmpp_stream::sasl::{MechanismName, MechanismPolicy, MechanismSet, Password, Username};
 
 use super::options::{Options, Usage, bad};
 use super::tls;
@@ -69,8 +69,8 @@ fn credentials(options: &Options, jid: &Jid) -> Result<Credentials, Usage> {
 }
 
 /// The one mechanism, PLAIN included, or the crate's own choice.
-fn policy(options: &Options) -> Result<Policy, Usage> {
-    let policy = Policy::new();
+fn policy(options: &Options) -> Result<MechanismPolicy, Usage> {
+    let policy = MechanismPolicy::new();
     let Some(name) = options.get("mechanism") else {
         return Ok(policy);
     };

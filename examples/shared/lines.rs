@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::{Features, Offer};
+use xmpp_stream::stream::{FeatureOffer, Features};
 use xmpp_stream::tls::TlsInfo;
 use xmpp_stream::{CloseReason, CloseTcp, Event};
 
@@ -132,9 +132,9 @@ fn features(offered: &Features<'_>) -> Value {
     let bindings: Option<Vec<Cow<'_, str>>> = offered.channel_bindings().map(Iterator::collect);
     json!({
         "starttls": match offered.starttls() {
-            Offer::Absent => "absent",
-            Offer::Offered => "offered",
-            Offer::Required => "required",
+            FeatureOffer::Absent => "absent",
+            FeatureOffer::Offered => "offered",
+            FeatureOffer::Required => "required",
         },
         "mechanisms": offered.mechanisms().collect::<Vec<_>>(),
         "channel_bindings": bindings,

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use xmpp_stream::reset::Cause;
+use xmpp_stream::reset::ResetCause;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Connection, Event, Manner, Negotiation, Wait};
 
@@ -28,7 +28,7 @@ pub trait App<N: Negotiation> {
     fn act(&mut self, machine: &mut Connection<N>, now: Instant) -> Option<Instant>;
 
     /// A stream reset that is due once everything received has been told.
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         None
     }
 

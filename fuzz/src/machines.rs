@@ -17,8 +17,8 @@ use std::borrow::Cow;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest, EventBuf};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::reset::Cause;
-use xmpp_stream::stream::{BindError, Condition, DialbackError, StreamError};
+use xmpp_stream::reset::ResetCause;
+use xmpp_stream::stream::{BindCondition, StreamCondition, DialbackCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::xml::StanzaBuf;
 use xmpp_stream::{
@@ -293,7 +293,7 @@ impl<N: Negotiation> Player<'_, N> {
             (DialbackQuestion::MakeKey, _) => DialbackAnswer::Key(key()),
             (_, 0) => DialbackAnswer::Valid,
             (_, 1) => DialbackAnswer::Invalid,
-            _ => DialbackAnswer::Error(DialbackError::RemoteServerTimeout),
+            _ => DialbackAnswer::Error(DialbackCondition::RemoteServerTimeout),
         };
         if let Some(mut session) = self.machine.session() {
             let said = session.answer(request.id(), answer);
@@ -306,7 +306,7 @@ impl<N: Negotiation> Player<'_, N> {
         let action = script >> 4;
         if action == 15 {
             match script & 4 {
-                0 => self.machine.fail(StreamError::new(Condition::Conflict)),
+                0 => self.machine.fail(StreamError::new(StreamCondition::Conflict)),
                 _ => self.machine.abort(),
             }
             return;
@@ -327,8 +327,8 @@ impl<N: Negotiation> Player<'_, N> {
             }
             14 => {
                 session.reset(match script & 4 {
-                    0 => Cause::KeyRefresh,
-                    _ => Cause::CertificateRevoked,
+                    0 => ResetCause::KeyRefresh,
+                    _ => ResetCause::CertificateRevoked,
                 });
                 return;
             }
@@ -352,7 +352,7 @@ impl<N: Negotiation> Player<'_, N> {
             };
             assert_eq!(again, close);
             machine.receive_eof();
-            machine.fail(StreamError::new(Condition::Conflict));
+            machine.fail(StreamError::new(StreamCondition::Conflict));
             machine.transport_failed();
             machine.abort();
         }
@@ -365,10 +365,10 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script:
     let Some(decision) = machine.decision() else {
         return;
     };
-    let no = sasl::Condition::NotAuthorized;
+    let no = sasl::SaslCondition::NotAuthorized;
     match decision {
         _ if choice == 3 => {}
-        Decision::Host(host) if choice == 2 => host.refuse(StreamError::new(Condition::HostGone)),
+        Decision::Host(host) if choice == 2 => host.refuse(StreamError::new(StreamCondition::HostGone)),
         Decision::Host(host) => host.serve(subjects::host(subject)),
         Decision::Password(password) => match choice {
             0 => password.accept("alice".into()),
@@ -381,19 +381,19 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script:
                 scram.keys("alice".into(), keys);
             }
             1 => scram.unknown_user("alice".into()),
-            _ => scram.answer(sasl::Answer::Reject(no)),
+            _ => scram.answer(sasl::CredentialAnswer::Reject(no)),
         },
         Decision::External(external) if choice == 0 => external.accept("alice".into()),
         Decision::External(external) => external.reject(no),
         Decision::Anonymous(anonymous) if choice == 0 => anonymous.accept("guest".into()),
         Decision::Anonymous(anonymous) => anonymous.reject(no),
-        Decision::Bind(bind) if choice == 2 => bind.refuse(BindError::Conflict),
+        Decision::Bind(bind) if choice == 2 => bind.refuse(BindCondition::Conflict),
         Decision::Bind(bind) => {
             let resource = bind.resource().unwrap_or(bind.generated());
             if let Ok(jid) = Jid::from_parts(Some("alice"), "localhost", Some(resource)) {
                 bind.accept(jid).expect("a full address");
             } else {
-                bind.refuse(BindError::BadRequest);
+                bind.refuse(BindCondition::BadRequest);
             }
         }
         other => panic!("{other:?}"),

@@ -1,4 +1,7 @@
-//! Configuration of an initiating entity.
+//! Configuration of an initiating entity: a client, a server that connects to another one, or an
+//! external component.
+//!
+//! All three kinds share one builder. What only one kind has is in the `impl` block of that kind.
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -9,40 +12,60 @@ use rustls::client::Resumption as SessionStore;
 use rustls::crypto::SecureRandom;
 use rustls::pki_types::ServerName;
 
-use super::ConfigError;
-use super::credentials::Credentials;
-use super::servers::{Client, Proof};
+use super::proof::ServerProof;
+use super::{
+    Client, Component, ConfigError, Credentials, HasSecurity, KeySource, Proof, Server,
+    WantsSecurity,
+};
+use crate::component::ComponentSecret;
+use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
-use crate::reset::{Connect, Resumption as Planned, TicketEpoch, UsagePolicy};
-use crate::sasl::{self, Password, Username};
-use crate::stream::{Conflict, Kind, Policy, Security, lang::is_language_tag};
+use crate::reset::{Connect, TlsResumption, TicketEpoch, UsagePolicy};
+use crate::sasl::{self, Authzid, MechanismName, MechanismSet, Password, Username};
+use crate::stream::lang::is_language_tag;
+use crate::stream::{ConflictPolicy, Kind, StreamPolicy, Security};
+use crate::tls::identity::Trust;
 use crate::tls::{ClientTls, Resumption};
 
-/// What an [`Initiator`](crate::Initiator) is made from.
+/// Holds what an [`Initiator`](crate::Initiator) is made from.
 #[derive(Clone)]
 pub struct InitiatorConfig {
+    /// The kind of the stream.
     pub(crate) kind: Kind,
-    /// Who we are: a user, a domain, a component.
+    /// The local address: of a user, a server's domain, or a component.
     pub(crate) account: Jid,
-    /// Whom the stream is opened to.
+    /// The domain that the stream is opened to.
     pub(crate) peer: String,
+    /// Where the protection of the stream comes from.
     pub(crate) security: InitiatorSecurity,
+    /// The name expected in the peer's certificate; `None` without TLS.
     pub(crate) server_name: Option<ServerName<'static>>,
+    /// Whether this connection may resume a TLS session.
     pub(crate) resumption: Resumption,
+    /// The epoch of the TLS sessions in the store; a reset begins a new one.
     pub(crate) epoch: TicketEpoch,
+    /// Makes the store for the next epoch.
     pub(crate) fresh_store: fn() -> SessionStore,
+    /// What the local identity is proved with.
     pub(crate) proof: Proof,
-    pub(crate) sasl: sasl::Policy,
+    /// The SASL mechanisms that may be used.
+    pub(crate) sasl: sasl::MechanismPolicy,
+    /// The iteration counts of SCRAM that are accepted.
     pub(crate) iterations: sasl::IterationBounds,
-    pub(crate) conflict: Conflict,
+    /// What happens if the resource is in use.
+    pub(crate) conflict: ConflictPolicy,
+    /// `xml:lang` of the stream.
     pub(crate) lang: String,
+    /// The limits on what is received and kept.
     pub(crate) limits: Limits,
+    /// When a reset is advised.
     pub(crate) usage: UsagePolicy,
+    /// The randomness for nonces.
     pub(crate) random: &'static dyn SecureRandom,
 }
 
-/// Where the protection of the stream comes from.
+/// Says where the protection of an initiating entity's stream comes from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum InitiatorSecurity {
@@ -50,59 +73,78 @@ pub enum InitiatorSecurity {
     StartTls(ClientTls),
     /// TLS from the first byte (XEP-0368).
     DirectTls(ClientTls),
-    /// None.
+    /// No protection.
     DangerousPlaintext,
 }
 
-/// Typestate: the protection of the stream is undecided.
-#[derive(Clone, Copy, Debug)]
-pub enum Undecided {}
-
-/// Typestate: the protection of the stream is chosen.
-#[derive(Clone, Copy, Debug)]
-pub enum Chosen {}
-
-/// Builds an [`InitiatorConfig`]; see the [module](super). `For` says what
-/// initiates: a [`Client`], a [`Server`](super::Server) or a
-/// [`Component`](super::Component).
+/// Builds an [`InitiatorConfig`].
+///
+/// `State` is [`WantsSecurity`] until the protection of the stream is chosen, and [`HasSecurity`]
+/// after. `For` says what initiates: a [`Client`], a [`Server`] or a [`Component`]. See the
+/// [module](super) for an example.
 #[derive(Clone)]
-#[must_use]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct InitiatorBuilder<State, For = Client> {
+    settings: Settings,
+    typestate: PhantomData<(State, For)>,
+}
+
+/// The settings so far. They are checked by `build`, when all of them are known.
+#[derive(Clone)]
+struct Settings {
     kind: Kind,
-    pub(super) account: Jid,
+    account: Jid,
     peer: String,
-    /// The name in the peer's certificate.
-    pub(super) server_name: String,
+    /// The name expected in the peer's certificate.
+    server_name: String,
     security: InitiatorSecurity,
     fresh_store: fn() -> SessionStore,
-    pub(super) proof: Option<Proof>,
-    sasl: sasl::Policy,
+    proof: Option<Proof>,
+    sasl: sasl::MechanismPolicy,
     iterations: sasl::IterationBounds,
-    conflict: Conflict,
+    conflict: ConflictPolicy,
     lang: String,
     limits: Limits,
     usage: Option<UsagePolicy>,
+    /// `None` takes the randomness of the TLS config.
     random: Option<&'static dyn SecureRandom>,
-    state: PhantomData<(State, For)>,
 }
 
 impl InitiatorConfig {
-    /// A client of the account `jid`: its domain is whom to talk to and whose
-    /// certificate is expected, its resource, if any, is asked for.
-    pub fn client(jid: &Jid) -> InitiatorBuilder<Undecided> {
+    /// Starts the config of a client of the account `jid`.
+    ///
+    /// The domain of `jid` is the one the stream is opened to and the one expected in the server's
+    /// certificate. If `jid` has a resource, that resource is asked for.
+    pub fn client(jid: &Jid) -> InitiatorBuilder<WantsSecurity> {
         InitiatorBuilder::new(Kind::ClientToServer, jid.clone(), jid.domain())
     }
 
-    /// The config for the connection that a [`Planner`](crate::reset::Planner)
-    /// ordered. After a reset nothing of the TLS sessions before it is left: a
-    /// fresh store takes their place, for this connection and all later ones
-    /// (RFC 6120 4.9.3.16). Derive each config from the one before.
+    /// Starts the config of a server of the domain `local` that opens a stream to the domain
+    /// `peer`, to send stanzas from `local` to `peer`.
+    ///
+    /// Only the domainparts are used. Bidirectional streams (XEP-0288), and requests for more than
+    /// one domain pair by the initiating server, are not supported.
+    pub fn server(local: &Jid, peer: &Jid) -> InitiatorBuilder<WantsSecurity, Server> {
+        InitiatorBuilder::new(Kind::ServerToServer, local.domain_only(), peer.domain())
+    }
+
+    /// Starts the config of an external component with the address `domain` (XEP-0114).
+    pub fn component(domain: &Jid) -> InitiatorBuilder<WantsSecurity, Component> {
+        InitiatorBuilder::new(Kind::Component, domain.domain_only(), domain.domain())
+    }
+
+    /// Returns the config for the connection that a [`Planner`](crate::reset::Planner) ordered.
+    ///
+    /// After a reset, no TLS session of an earlier connection may be resumed: a fresh store takes
+    /// the place of the old one, for this connection and all later ones (RFC 6120 4.9.3.16).
+    /// Derive each config from the one before, because the config remembers which resets it has
+    /// seen.
     #[must_use]
-    pub fn again(&self, plan: &Connect) -> Arc<Self> {
+    pub fn for_reconnect(&self, plan: &Connect) -> Arc<Self> {
         let mut next = self.clone();
         next.resumption = match plan.resumption {
-            Planned::Allowed => Resumption::Allowed,
-            Planned::Forbidden => Resumption::Forbidden,
+            TlsResumption::Allowed => Resumption::Allowed,
+            TlsResumption::Forbidden => Resumption::Forbidden,
         };
         if plan.epoch != self.epoch {
             next.epoch = plan.epoch;
@@ -120,14 +162,14 @@ impl InitiatorConfig {
         Arc::new(next)
     }
 
-    /// The JID it was made for.
+    /// Returns the address the config was made for.
     #[must_use]
     pub fn account(&self) -> &Jid {
         &self.account
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        Policy {
+    pub(crate) fn policy(&self) -> StreamPolicy {
+        StreamPolicy {
             kind: self.kind,
             security: match self.security {
                 InitiatorSecurity::StartTls(_) => Security::StartTls,
@@ -140,88 +182,80 @@ impl InitiatorConfig {
         }
     }
 
-    /// What SASL uses.
+    /// Returns the credentials that SASL uses, if SASL is used.
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
-        match &self.proof {
-            Proof::Client(credentials) => Some(credentials),
-            Proof::Server(server) => server.external.as_ref().map(|(_, login)| login),
-            Proof::Component(_) => None,
-        }
+        self.proof.credentials()
     }
 }
 
-impl<For> InitiatorBuilder<Undecided, For> {
-    pub(super) fn new(kind: Kind, account: Jid, peer: &str) -> Self {
+impl<For> InitiatorBuilder<WantsSecurity, For> {
+    fn new(kind: Kind, account: Jid, peer: &str) -> Self {
         Self {
-            kind,
-            account,
-            peer: peer.to_string(),
-            server_name: peer.to_string(),
-            security: InitiatorSecurity::DangerousPlaintext,
-            fresh_store: SessionStore::disabled,
-            proof: None,
-            sasl: sasl::Policy::new(),
-            iterations: sasl::IterationBounds::default(),
-            conflict: Conflict::default(),
-            lang: "en".to_string(),
-            limits: match kind {
-                Kind::ClientToServer => Limits::client(),
-                Kind::ServerToServer | Kind::Component => Limits::server_to_server(),
+            settings: Settings {
+                kind,
+                account,
+                peer: peer.to_string(),
+                server_name: peer.to_string(),
+                security: InitiatorSecurity::DangerousPlaintext,
+                fresh_store: SessionStore::disabled,
+                proof: None,
+                sasl: sasl::MechanismPolicy::new(),
+                iterations: sasl::IterationBounds::default(),
+                conflict: ConflictPolicy::default(),
+                lang: "en".to_string(),
+                limits: match kind {
+                    Kind::ClientToServer => Limits::client(),
+                    Kind::ServerToServer | Kind::Component => Limits::server_to_server(),
+                },
+                usage: None,
+                random: None,
             },
-            usage: None,
-            random: None,
-            state: PhantomData,
+            typestate: PhantomData,
         }
     }
 
-    /// TLS from the first byte, with ALPN `xmpp-client` or `xmpp-server`
-    /// (XEP-0368); a component's has none.
-    pub fn direct_tls(self, tls: ClientTls) -> InitiatorBuilder<Chosen, For> {
+    /// Uses TLS from the first byte, with ALPN `xmpp-client` or `xmpp-server` (XEP-0368). A
+    /// component's connection has no ALPN.
+    pub fn direct_tls(self, tls: ClientTls) -> InitiatorBuilder<HasSecurity, For> {
         self.secured(InitiatorSecurity::DirectTls(tls))
     }
 
-    /// No TLS. Everything can be read and changed on the way. Of a client's
-    /// mechanisms SCRAM and ANONYMOUS are used at all; a server can use
-    /// dialback, a component has its handshake. `random` is where nonces come
-    /// from.
+    /// Uses no TLS, so that everything can be read and changed on the way.
+    ///
+    /// A client can use SCRAM and ANONYMOUS, a server dialback, a component its handshake.
+    /// `random` is the source of nonces.
     pub fn dangerous_plaintext(
         mut self,
         random: &'static dyn SecureRandom,
-    ) -> InitiatorBuilder<Chosen, For> {
-        self.random = Some(random);
-        self.sasl = self.sasl.dangerous_scram_to_unverified();
+    ) -> InitiatorBuilder<HasSecurity, For> {
+        self.settings.random = Some(random);
         self.secured(InitiatorSecurity::DangerousPlaintext)
     }
 
-    pub(super) fn secured(self, security: InitiatorSecurity) -> InitiatorBuilder<Chosen, For> {
+    fn secured(mut self, security: InitiatorSecurity) -> InitiatorBuilder<HasSecurity, For> {
+        self.settings.security = security;
         InitiatorBuilder {
-            kind: self.kind,
-            account: self.account,
-            peer: self.peer,
-            server_name: self.server_name,
-            security,
-            fresh_store: self.fresh_store,
-            proof: self.proof,
-            sasl: self.sasl,
-            iterations: self.iterations,
-            conflict: self.conflict,
-            lang: self.lang,
-            limits: self.limits,
-            usage: self.usage,
-            random: self.random,
-            state: PhantomData,
+            settings: self.settings,
+            typestate: PhantomData,
         }
     }
 }
 
-impl InitiatorBuilder<Undecided, Client> {
-    /// TLS by STARTTLS, without which nothing but the header is said.
-    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<Chosen, Client> {
+impl InitiatorBuilder<WantsSecurity, Client> {
+    /// Uses STARTTLS. Nothing but the stream header is sent without TLS.
+    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<HasSecurity, Client> {
         self.secured(InitiatorSecurity::StartTls(tls))
     }
 }
 
-impl InitiatorBuilder<Chosen, Client> {
+impl InitiatorBuilder<WantsSecurity, Server> {
+    /// Uses STARTTLS. Nothing but the stream header is sent without TLS.
+    pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<HasSecurity, Server> {
+        self.secured(InitiatorSecurity::StartTls(tls))
+    }
+}
+
+impl InitiatorBuilder<HasSecurity, Client> {
     /// Logs in with a password.
     pub fn password(self, username: Username, password: Password) -> Self {
         self.credentials(Credentials::Password {
@@ -234,70 +268,130 @@ impl InitiatorBuilder<Chosen, Client> {
 
     /// Logs in with these credentials.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.proof = Some(Proof::Client(credentials));
+        self.settings.proof = Some(Proof::Client(credentials));
         self
     }
 
-    /// Which mechanisms may be used; see [`sasl::Policy`] for the default.
-    pub fn sasl(mut self, policy: sasl::Policy) -> Self {
-        self.sasl = policy;
+    /// Sets which mechanisms may be used. The default is [`sasl::MechanismPolicy::new`].
+    pub fn sasl(mut self, policy: sasl::MechanismPolicy) -> Self {
+        self.settings.sasl = policy;
         self
     }
 
-    /// Which iteration counts of SCRAM are accepted.
+    /// Sets which iteration counts of SCRAM are accepted.
     pub fn iterations(mut self, bounds: sasl::IterationBounds) -> Self {
-        self.iterations = bounds;
+        self.settings.iterations = bounds;
         self
     }
 
-    /// What happens when the resource is taken (RFC 6120 7.7.2.2).
-    pub fn conflict(mut self, conflict: Conflict) -> Self {
-        self.conflict = conflict;
+    /// Sets what happens if the resource is in use (RFC 6120 7.7.2.2).
+    pub fn conflict(mut self, conflict: ConflictPolicy) -> Self {
+        self.settings.conflict = conflict;
         self
     }
 }
 
-impl<For> InitiatorBuilder<Chosen, For> {
-    /// `xml:lang` of the stream (RFC 6120 4.7.4); default `en`. What is no
-    /// language tag is passed over.
-    pub fn lang(mut self, lang: &str) -> Self {
-        if is_language_tag(lang) {
-            self.lang = lang.to_string();
-        }
+impl InitiatorBuilder<HasSecurity, Server> {
+    /// Proves the local domain by SASL EXTERNAL with the client certificate of the TLS config
+    /// (XEP-0178). It is used if the peer offers it and the peer's certificate is valid for the
+    /// peer's domain according to `trust`.
+    pub fn external(self, trust: Trust) -> Self {
+        // Older servers expect the authorization identity (XEP-0178 3).
+        let authzid = Authzid::new(self.settings.account.domain()).ok();
+        let credentials = Credentials::External { authzid };
+        self.with(|server| server.external = Some((trust, credentials)))
+    }
+
+    /// Proves the local domain by dialback (XEP-0220) if EXTERNAL is not available or fails.
+    ///
+    /// The peer may then be anyone who is reached under the domain's address: its certificate does
+    /// not have to be valid, unless the verifier of the TLS config demands it.
+    pub fn dialback(self, secret: DialbackSecret) -> Self {
+        self.with(|server| server.keys = KeySource::Secret(secret))
+    }
+
+    /// Does the same with keys that the application makes when an
+    /// [`Event::Request`](crate::Event::Request) asks for them.
+    pub fn dialback_keys_by_application(self) -> Self {
+        self.with(|server| server.keys = KeySource::Application)
+    }
+
+    /// Proves nothing and sends no stanzas. The stream is only for asking whether keys are genuine
+    /// ([`Session::verify`](crate::Session::verify)).
+    pub fn verify_only(self) -> Self {
+        self.with(|server| server.keys = KeySource::VerifyOnly)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut ServerProof)) -> Self {
+        let mut server = match self.settings.proof.take() {
+            Some(Proof::Server(server)) => server,
+            _ => ServerProof::default(),
+        };
+        change(&mut server);
+        self.settings.proof = Some(Proof::Server(server));
+        self
+    }
+}
+
+impl InitiatorBuilder<HasSecurity, Component> {
+    /// Sets the secret shared with the server.
+    pub fn secret(mut self, secret: ComponentSecret) -> Self {
+        self.settings.proof = Some(Proof::Component(secret));
         self
     }
 
-    /// The limits; default [`Limits::client`], for servers and components
+    /// Sets the name expected in the server's certificate. The default is the component's domain,
+    /// although the server itself often has another one.
+    pub fn server_name(mut self, name: &str) -> Self {
+        self.settings.server_name = name.to_string();
+        self
+    }
+}
+
+impl<For> InitiatorBuilder<HasSecurity, For> {
+    /// Sets `xml:lang` of the stream, a language tag (RFC 6120 4.7.4). The default is `en`.
+    pub fn lang(mut self, lang: &str) -> Self {
+        self.settings.lang = lang.to_string();
+        self
+    }
+
+    /// Sets the limits. The default is [`Limits::client`]; for servers and components it is
     /// [`Limits::server_to_server`].
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
-    /// When the stream wants a reset.
+    /// Sets when a reset is advised.
     pub fn usage(mut self, policy: UsagePolicy) -> Self {
-        self.usage = Some(policy);
+        self.settings.usage = Some(policy);
         self
     }
 
-    /// The randomness for nonces; default: the TLS provider's.
+    /// Sets the randomness for nonces. The default is that of the TLS provider.
     pub fn random(mut self, random: &'static dyn SecureRandom) -> Self {
-        self.random = Some(random);
+        self.settings.random = Some(random);
         self
     }
 
-    /// Makes the TLS session store that takes the old one's place after a
-    /// reset; default: none, no session is ever resumed again.
+    /// Sets what makes the TLS session store that takes the place of the old one after a reset. By
+    /// default there is none, and no session is resumed again.
     pub fn session_store_after_reset(mut self, store: fn() -> SessionStore) -> Self {
-        self.fresh_store = store;
+        self.settings.fresh_store = store;
         self
     }
 
-    /// The config.
+    /// Checks the settings and builds the config.
     ///
     /// # Errors
-    /// [`ConfigError`].
+    /// Returns the first [`ConfigError`] found.
     pub fn build(self) -> Result<Arc<InitiatorConfig>, ConfigError> {
+        self.settings.build().map(Arc::new)
+    }
+}
+
+impl Settings {
+    fn build(self) -> Result<InitiatorConfig, ConfigError> {
         let tls = match &self.security {
             InitiatorSecurity::StartTls(tls) | InitiatorSecurity::DirectTls(tls) => Some(tls),
             InitiatorSecurity::DangerousPlaintext => None,
@@ -308,16 +402,23 @@ impl<For> InitiatorBuilder<Chosen, For> {
             }
             None => None,
         };
-        // 6.3.8: a client acts as an account; a server as a domain.
-        let authzid = match &self.proof {
-            Some(Proof::Client(credentials)) => credentials.authzid(),
-            _ => None,
+        if !is_language_tag(&self.lang) {
+            return Err(ConfigError::Lang);
+        }
+        let sasl = match tls {
+            Some(_) => self.sasl,
+            // `dangerous_plaintext` has been said, and SCRAM is what is left of the passwords.
+            None => self.sasl.dangerous_scram_to_unverified(),
         };
-        if let Some(authzid) = authzid {
-            match Jid::parse(authzid.as_str()) {
-                Ok(jid) if jid.local().is_some() && jid.is_bare() => {}
-                _ => return Err(ConfigError::Authzid),
-            }
+        let proof = self
+            .proof
+            .filter(Proof::is_complete)
+            .ok_or(ConfigError::NoCredentials)?;
+        if let Proof::Client(credentials) = &proof {
+            check_authzid(credentials)?;
+        }
+        if !can_authenticate(&proof, &self.security, sasl) {
+            return Err(ConfigError::NoMechanism);
         }
         let random = self
             .random
@@ -327,28 +428,67 @@ impl<For> InitiatorBuilder<Chosen, For> {
             reserve_records: UsagePolicy::reserve_for(self.limits.outbox_bytes()),
             ..UsagePolicy::default()
         });
-        Ok(Arc::new(InitiatorConfig {
+        Ok(InitiatorConfig {
             kind: self.kind,
-            server_name,
             account: self.account,
             peer: self.peer,
             security: self.security,
+            server_name,
             resumption: Resumption::Allowed,
             epoch: TicketEpoch::FIRST,
             fresh_store: self.fresh_store,
-            proof: self
-                .proof
-                .filter(Proof::is_complete)
-                .ok_or(ConfigError::NoCredentials)?,
-            sasl: self.sasl,
+            proof,
+            sasl,
             iterations: self.iterations,
             conflict: self.conflict,
             lang: self.lang,
             limits: self.limits,
             usage,
             random,
-        }))
+        })
     }
+}
+
+/// A client acts as an account, so its authorization identity is a bare JID (RFC 6120 6.3.8).
+fn check_authzid(credentials: &Credentials) -> Result<(), ConfigError> {
+    let Some(authzid) = credentials.authzid() else {
+        return Ok(());
+    };
+    match Jid::parse(authzid.as_str()) {
+        Ok(jid) if jid.local().is_some() && jid.is_bare() => Ok(()),
+        _ => Err(ConfigError::Authzid),
+    }
+}
+
+/// Whether any way to authenticate is possible, whatever the peer offers.
+fn can_authenticate(proof: &Proof, security: &InitiatorSecurity, sasl: sasl::MechanismPolicy) -> bool {
+    let is_plaintext = matches!(security, InitiatorSecurity::DangerousPlaintext);
+    match proof {
+        Proof::Component(_) => true,
+        Proof::Server(server) => !is_plaintext || !matches!(server.keys, KeySource::None),
+        Proof::Client(credentials) => {
+            let allowed = credentials.mechanisms().intersection(sasl.allowed());
+            !allowed
+                .iter()
+                .filter(|mechanism| !is_plaintext || is_possible_in_plaintext(*mechanism))
+                .filter(|mechanism| !sasl.requires_binding() || !is_unbound_password(*mechanism))
+                .collect::<MechanismSet>()
+                .is_empty()
+        }
+    }
+}
+
+/// Whether the mechanism works without a certificate, without a channel binding, and without
+/// showing the password.
+pub(super) const fn is_possible_in_plaintext(mechanism: MechanismName) -> bool {
+    matches!(
+        mechanism,
+        MechanismName::Scram(_) | MechanismName::Anonymous
+    )
+}
+
+const fn is_unbound_password(mechanism: MechanismName) -> bool {
+    matches!(mechanism, MechanismName::Scram(_) | MechanismName::Plain)
 }
 
 impl fmt::Debug for InitiatorConfig {
@@ -365,8 +505,8 @@ impl fmt::Debug for InitiatorConfig {
 impl<State, For> fmt::Debug for InitiatorBuilder<State, For> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InitiatorBuilder")
-            .field("account", &self.account)
-            .field("security", &self.security)
+            .field("account", &self.settings.account)
+            .field("security", &self.settings.security)
             .finish_non_exhaustive()
     }
 }

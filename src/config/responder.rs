@@ -1,104 +1,112 @@
-//! Configuration of a receiving entity, and of the hosts it serves.
+//! Configuration of a receiving entity: a server for clients, for other servers, or for external
+//! components.
+//!
+//! It holds what must be known before the peer has named a host; the rest is in
+//! [`HostConfig`].
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
 use rustls::crypto::SecureRandom;
 
-use super::ConfigError;
-use super::servers::Client;
-use crate::component::ComponentSecret;
-use crate::dialback::DialbackSecret;
+use super::initiator::is_possible_in_plaintext;
+use super::{Client, Component, ConfigError, HasSecurity, HostConfig, Server, WantsSecurity};
 use crate::limits::Limits;
-use crate::reset::UsagePolicy;
-use crate::sasl::{Decoy, MechanismSet};
-use crate::stream::{
-    Conflict, Dialback, FeatureXml, Kind, Policy, Security, lang::is_language_tag,
-};
+use crate::stream::lang::is_language_tag;
+use crate::stream::{ConflictPolicy, DialbackPolicy, Kind, StreamPolicy, Security};
 use crate::tls::ServerTls;
-use crate::tls::identity::Trust;
 
-/// What a [`Responder`](crate::Responder) is made from.
+/// Holds what a [`Responder`](crate::Responder) is made from.
 #[derive(Clone)]
 pub struct ResponderConfig {
+    /// The kind of the stream.
     pub(crate) kind: Kind,
+    /// Where the protection of the stream comes from.
     pub(crate) security: ResponderSecurity,
-    /// The only host; `None`: the application is asked.
+    /// The only host. `None` means that the application decides.
     pub(crate) host: Option<Arc<HostConfig>>,
+    /// `xml:lang` of the stream.
     pub(crate) lang: String,
-    /// Until the host is known.
+    /// The limits until the host is known.
     pub(crate) limits: Limits,
-    pub(crate) dialback: Dialback,
+    /// Whether peers may prove their domain by dialback.
+    pub(crate) dialback: DialbackPolicy,
+    /// The randomness for stream ids and nonces.
     pub(crate) random: &'static dyn SecureRandom,
 }
 
-/// Where the protection of the stream comes from.
+/// Says where the protection of a receiving entity's stream comes from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ResponderSecurity {
-    /// STARTTLS with the host's certificate, mandatory (RFC 6120 5).
+    /// STARTTLS with the TLS config of the host, mandatory (RFC 6120 5).
     StartTls,
-    /// TLS from the first byte (XEP-0368); the certificate is chosen by SNI,
-    /// by the config's own resolver.
+    /// TLS from the first byte (XEP-0368). The resolver of this TLS config chooses the certificate
+    /// by SNI.
     DirectTls(ServerTls),
-    /// None.
+    /// No protection.
     DangerousPlaintext,
 }
 
-/// A host that is served: its certificate, mechanisms and limits.
+/// Builds a [`ResponderConfig`].
+///
+/// `State` is [`WantsSecurity`] until the protection of the stream is chosen, and [`HasSecurity`]
+/// after. `For` says who connects: [`Client`]s, [`Server`]s or [`Component`]s.
+///
+/// ```
+/// use xmpp_stream::{config::{HostConfig, ResponderConfig}, sasl::Decoy, tls::ServerTls};
+/// # fn config(tls: ServerTls, random: &'static dyn rustls::crypto::SecureRandom, secret: [u8; 32])
+/// #     -> Result<(), Box<dyn std::error::Error>> {
+/// let host = HostConfig::builder("im.example.com", Decoy::new(&secret, 4096)).tls(tls).build()?;
+/// let config = ResponderConfig::server(random).single_host(host).starttls().build()?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
-pub struct HostConfig {
-    pub(crate) domain: String,
-    pub(crate) tls: Option<ServerTls>,
-    pub(crate) mechanisms: MechanismSet,
-    pub(crate) decoy: Decoy,
-    pub(crate) features: Vec<FeatureXml>,
-    pub(crate) limits: Limits,
-    pub(crate) usage: Option<UsagePolicy>,
-    /// Whose certificates prove a server's domain.
-    pub(crate) trust: Option<Trust>,
-    /// What answers `<db:verify/>`.
-    pub(crate) dialback: Option<DialbackSecret>,
-    pub(crate) component: Option<ComponentSecret>,
-    /// A client's `from` has to be the address of whom SASL found.
-    pub(crate) compares_from: bool,
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ResponderBuilder<State, For = Client> {
+    settings: Settings,
+    typestate: PhantomData<(State, For)>,
 }
 
-/// Builds a [`ResponderConfig`]. `For` says who connects: [`Client`]s,
-/// [`Server`](super::Server)s or [`Component`](super::Component)s.
+/// The settings so far. They are checked by `build`, when all of them are known.
 #[derive(Clone)]
-#[must_use]
-pub struct ResponderBuilder<For = Client> {
+struct Settings {
     kind: Kind,
-    random: &'static dyn SecureRandom,
+    security: ResponderSecurity,
     host: Option<Arc<HostConfig>>,
     lang: String,
-    limits: Limits,
-    pub(super) dialback: Dialback,
-    connects: PhantomData<For>,
-}
-
-/// Builds a [`HostConfig`]. `For` says who connects, as in
-/// [`ResponderBuilder`].
-#[derive(Clone)]
-#[must_use]
-pub struct HostBuilder<For = Client> {
-    pub(super) host: HostConfig,
-    connects: PhantomData<For>,
+    /// `None` takes the limits of the single host, or the default of the kind.
+    limits: Option<Limits>,
+    dialback: DialbackPolicy,
+    random: &'static dyn SecureRandom,
 }
 
 impl ResponderConfig {
-    /// A server for clients. `random` is where stream ids and nonces come
-    /// from, for instance the TLS provider's `secure_random`.
-    pub fn server(random: &'static dyn SecureRandom) -> ResponderBuilder {
+    /// Starts the config of a server for clients. `random` is the source of stream ids and nonces,
+    /// for instance `secure_random` of the TLS provider.
+    pub fn server(random: &'static dyn SecureRandom) -> ResponderBuilder<WantsSecurity> {
         ResponderBuilder::new(Kind::ClientToServer, random)
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        Policy {
+    /// Starts the config of a server for other servers. `random` is as in
+    /// [`server`](ResponderConfig::server). Dialback depends on it too, because its keys are made
+    /// from stream ids.
+    pub fn s2s(random: &'static dyn SecureRandom) -> ResponderBuilder<WantsSecurity, Server> {
+        ResponderBuilder::new(Kind::ServerToServer, random)
+    }
+
+    /// Starts the config of a server for external components (XEP-0114). The host that a peer asks
+    /// for is the component's address.
+    pub fn component(
+        random: &'static dyn SecureRandom,
+    ) -> ResponderBuilder<WantsSecurity, Component> {
+        ResponderBuilder::new(Kind::Component, random)
+    }
+
+    pub(crate) fn policy(&self) -> StreamPolicy {
+        StreamPolicy {
             kind: self.kind,
             security: match self.security {
                 ResponderSecurity::StartTls => Security::StartTls,
@@ -106,193 +114,152 @@ impl ResponderConfig {
                 ResponderSecurity::DangerousPlaintext => Security::Plaintext,
             },
             sasl_attempts: self.limits.sasl_attempts(),
-            conflict: Conflict::default(),
+            conflict: ConflictPolicy::default(),
             dialback: self.dialback,
         }
     }
 }
 
-impl<For> ResponderBuilder<For> {
-    pub(super) fn new(kind: Kind, random: &'static dyn SecureRandom) -> Self {
+impl<For> ResponderBuilder<WantsSecurity, For> {
+    fn new(kind: Kind, random: &'static dyn SecureRandom) -> Self {
         Self {
-            kind,
-            random,
-            host: None,
-            lang: "en".to_string(),
-            limits: match kind {
-                Kind::ClientToServer => Limits::server(),
-                Kind::ServerToServer | Kind::Component => Limits::server_to_server(),
+            settings: Settings {
+                kind,
+                security: ResponderSecurity::DangerousPlaintext,
+                host: None,
+                lang: "en".to_string(),
+                limits: None,
+                dialback: DialbackPolicy::Refused,
+                random,
             },
-            dialback: Dialback::Refused,
-            connects: PhantomData,
+            typestate: PhantomData,
         }
     }
 
-    /// There is one host: a stream to it is served, any other refused with
-    /// `<host-unknown/>`, and the application is not asked.
+    /// Uses TLS from the first byte, with ALPN `xmpp-client` or `xmpp-server` (XEP-0368). A
+    /// component's connection has no ALPN.
+    pub fn direct_tls(self, tls: ServerTls) -> ResponderBuilder<HasSecurity, For> {
+        self.secured(ResponderSecurity::DirectTls(tls))
+    }
+
+    /// Uses no TLS, so that everything can be read and changed on the way.
+    pub fn dangerous_plaintext(self) -> ResponderBuilder<HasSecurity, For> {
+        self.secured(ResponderSecurity::DangerousPlaintext)
+    }
+
+    fn secured(mut self, security: ResponderSecurity) -> ResponderBuilder<HasSecurity, For> {
+        self.settings.security = security;
+        ResponderBuilder {
+            settings: self.settings,
+            typestate: PhantomData,
+        }
+    }
+}
+
+impl ResponderBuilder<WantsSecurity, Client> {
+    /// Uses STARTTLS, mandatory, with the TLS config of the host.
+    pub fn starttls(self) -> ResponderBuilder<HasSecurity, Client> {
+        self.secured(ResponderSecurity::StartTls)
+    }
+}
+
+impl ResponderBuilder<WantsSecurity, Server> {
+    /// Uses STARTTLS, mandatory, with the TLS config of the host.
+    pub fn starttls(self) -> ResponderBuilder<HasSecurity, Server> {
+        self.secured(ResponderSecurity::StartTls)
+    }
+}
+
+impl<State> ResponderBuilder<State, Server> {
+    /// Lets other servers prove their domain by dialback if they do not prove it by a certificate.
+    /// Each domain pair they ask for is an [`Event::Request`](crate::Event::Request), up to
+    /// [`Limits::requests`] at a time.
+    pub fn dialback(mut self) -> Self {
+        self.settings.dialback = DialbackPolicy::Allowed;
+        self
+    }
+}
+
+impl<State, For> ResponderBuilder<State, For> {
+    /// Sets the only host. A stream to it is served, and any other is refused with
+    /// `<host-unknown/>`, without asking the application.
     pub fn single_host(mut self, host: Arc<HostConfig>) -> Self {
-        self.limits = host.limits;
-        self.host = Some(host);
+        self.settings.host = Some(host);
         self
     }
 
-    /// `xml:lang` of the stream: the one language we speak, whatever the peer
-    /// asks for, spelled as the peer does (RFC 6120 4.7.4); default `en`. What
-    /// is no language tag is passed over.
+    /// Sets `xml:lang` of the stream, a language tag (RFC 6120 4.7.4). The default is `en`. It is
+    /// the only language offered, whatever the peer asks for; if the peer asks for the same one, it
+    /// is spelled as the peer spells it.
     pub fn lang(mut self, lang: &str) -> Self {
-        if is_language_tag(lang) {
-            self.lang = lang.to_string();
-        }
+        self.settings.lang = lang.to_string();
         self
     }
 
-    /// The limits until the host is known; default [`Limits::server`], for
-    /// servers and components [`Limits::server_to_server`].
+    /// Sets the limits until the host is known. The default is those of the single host; without
+    /// one it is [`Limits::server`], for servers and components [`Limits::server_to_server`].
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = Some(limits);
         self
     }
+}
 
-    /// TLS from the first byte, with ALPN `xmpp-client` or `xmpp-server`
-    /// (XEP-0368); for components without.
-    #[must_use]
-    pub fn direct_tls(self, tls: ServerTls) -> Arc<ResponderConfig> {
-        self.build(ResponderSecurity::DirectTls(tls))
+impl<For> ResponderBuilder<HasSecurity, For> {
+    /// Checks the settings and builds the config.
+    ///
+    /// # Errors
+    /// Returns the first [`ConfigError`] found.
+    pub fn build(self) -> Result<Arc<ResponderConfig>, ConfigError> {
+        self.settings.build().map(Arc::new)
     }
+}
 
-    /// No TLS: everything can be read and changed on the way.
-    #[must_use]
-    pub fn dangerous_plaintext(self) -> Arc<ResponderConfig> {
-        self.build(ResponderSecurity::DangerousPlaintext)
-    }
-
-    pub(super) fn build(self, security: ResponderSecurity) -> Arc<ResponderConfig> {
-        Arc::new(ResponderConfig {
+impl Settings {
+    fn build(self) -> Result<ResponderConfig, ConfigError> {
+        if !is_language_tag(&self.lang) {
+            return Err(ConfigError::Lang);
+        }
+        if let Some(host) = &self.host {
+            self.check_host(host)?;
+        }
+        let limits = self
+            .limits
+            .unwrap_or_else(|| match (&self.host, self.kind) {
+                (Some(host), _) => host.limits,
+                (None, Kind::ClientToServer) => Limits::server(),
+                (None, Kind::ServerToServer | Kind::Component) => Limits::server_to_server(),
+            });
+        Ok(ResponderConfig {
             kind: self.kind,
-            security,
+            security: self.security,
             host: self.host,
             lang: self.lang,
-            limits: self.limits,
+            limits,
             dialback: self.dialback,
             random: self.random,
         })
     }
-}
 
-impl ResponderBuilder<Client> {
-    /// TLS by STARTTLS, mandatory, with the certificate of the host.
-    #[must_use]
-    pub fn starttls(self) -> Arc<ResponderConfig> {
-        self.build(ResponderSecurity::StartTls)
-    }
-}
-
-impl HostConfig {
-    /// A host. `decoy` is what unknown users are answered with
-    /// ([`sasl::Decoy`](crate::sasl::Decoy)). The mechanisms are all SCRAM
-    /// forms until [`HostBuilder::mechanisms`] says otherwise.
-    pub fn builder(domain: &str, decoy: Decoy) -> HostBuilder {
-        HostBuilder::new(Self {
-            domain: domain.to_ascii_lowercase(),
-            tls: None,
-            mechanisms: MechanismSet::scram(),
-            decoy,
-            features: Vec::new(),
-            limits: Limits::server(),
-            usage: None,
-            trust: None,
-            dialback: None,
-            component: None,
-            compares_from: true,
-        })
-    }
-
-    /// The domain.
-    #[must_use]
-    pub fn domain(&self) -> &str {
-        &self.domain
-    }
-
-    pub(crate) fn usage(&self) -> UsagePolicy {
-        self.usage.unwrap_or_else(|| UsagePolicy {
-            reserve_records: UsagePolicy::reserve_for(self.limits.outbox_bytes()),
-            ..UsagePolicy::default()
-        })
-    }
-}
-
-impl HostBuilder<Client> {
-    /// The mechanisms to offer. Of these a stream is offered what fits it:
-    /// -PLUS where there is a channel binding, EXTERNAL where the client has
-    /// shown a verified certificate, PLAIN under TLS.
-    pub fn mechanisms(mut self, mechanisms: MechanismSet) -> Self {
-        self.host.mechanisms = mechanisms;
-        self
-    }
-
-    /// A client may say in the `from` of its header that it is somebody else
-    /// than SASL found. The application decides what to make of that: it is told
-    /// `from` ([`StreamOpened`](crate::event::StreamOpened)) before it is asked
-    /// who somebody is.
-    ///
-    /// Without this word the two are compared wherever TLS protects the header,
-    /// and the stream ends with `<invalid-from/>` if they differ: in the place
-    /// of `<success/>`, or at the header behind it (RFC 6120 6.4.6, 4.9.3.9).
-    /// `from` has to be the name the application answered with, read as the
-    /// local part of an address of this host or, with an `@` in it, as a bare
-    /// address; or the authorization identity, if the client gave one. So this
-    /// word is for applications whose user names are something else, and for
-    /// those that assign addresses: by what a certificate says, or for
-    /// ANONYMOUS to clients that say they are somebody.
-    pub fn from_may_differ(mut self) -> Self {
-        self.host.compares_from = false;
-        self
-    }
-
-    /// The config.
-    ///
-    /// # Errors
-    /// [`ConfigError::NoMechanism`].
-    pub fn build(self) -> Result<Arc<HostConfig>, ConfigError> {
-        if self.host.mechanisms.is_empty() {
-            return Err(ConfigError::NoMechanism);
+    fn check_host(&self, host: &HostConfig) -> Result<(), ConfigError> {
+        if host.kind != self.kind {
+            return Err(ConfigError::HostKind);
         }
-        Ok(Arc::new(self.host))
-    }
-}
-
-impl<For> HostBuilder<For> {
-    pub(super) const fn new(host: HostConfig) -> Self {
-        Self {
-            host,
-            connects: PhantomData,
+        if matches!(self.security, ResponderSecurity::StartTls) && host.tls.is_none() {
+            return Err(ConfigError::HostWithoutTls);
         }
-    }
-
-    /// TLS for STARTTLS.
-    pub fn tls(mut self, tls: ServerTls) -> Self {
-        self.host.tls = Some(tls);
-        self
-    }
-
-    /// A further stream feature, written behind ours once the peer is
-    /// authenticated.
-    pub fn feature(mut self, feature: FeatureXml) -> Self {
-        self.host.features.push(feature);
-        self
-    }
-
-    /// The limits; default [`Limits::server`], for servers and components
-    /// [`Limits::server_to_server`].
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.host.limits = limits;
-        self
-    }
-
-    /// When a stream wants a reset.
-    pub fn usage(mut self, policy: UsagePolicy) -> Self {
-        self.host.usage = Some(policy);
-        self
+        let is_plaintext = matches!(self.security, ResponderSecurity::DangerousPlaintext);
+        let can_authenticate = match self.kind {
+            Kind::Component => true,
+            Kind::ServerToServer if self.dialback == DialbackPolicy::Allowed => true,
+            Kind::ClientToServer | Kind::ServerToServer => host
+                .mechanisms
+                .iter()
+                .any(|mechanism| !is_plaintext || is_possible_in_plaintext(mechanism)),
+        };
+        match can_authenticate {
+            true => Ok(()),
+            false => Err(ConfigError::NoMechanism),
+        }
     }
 }
 
@@ -306,26 +273,11 @@ impl fmt::Debug for ResponderConfig {
     }
 }
 
-impl<For> fmt::Debug for ResponderBuilder<For> {
+impl<State, For> fmt::Debug for ResponderBuilder<State, For> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponderBuilder")
-            .field("kind", &self.kind)
-            .field("host", &self.host)
+            .field("kind", &self.settings.kind)
+            .field("host", &self.settings.host)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for HostConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostConfig")
-            .field("domain", &self.domain)
-            .field("mechanisms", &self.mechanisms)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<For> fmt::Debug for HostBuilder<For> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.host.fmt(f)
     }
 }

@@ -1,316 +1,423 @@
-//! The handles that answer a [gate](super::gate): one for each question, with
-//! the answers it can have.
+//! Decisions: the question that stops a stream until the application has answered, and the handles
+//! that answer it.
+//!
+//! At most one is pending. [`Event::Decision`](crate::Event::Decision) announces it,
+//! [`Connection::decision`](crate::Connection::decision) gives the handle that answers it, whenever
+//! the application has looked things up. Meanwhile no further frame is taken and the deadline of the
+//! phase runs.
+//!
+//! TLS records are opened all the same, up to the next whole frame, so that a renegotiation attempt
+//! does not have to wait for the answer. While SASL asks, they are opened up to the next *byte* of
+//! text, because a restart may follow, after which the same bytes mean something else (RFC 6120
+//! 4.3.3).
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::fmt;
 
-use super::gate::{Gate, Question, Verdict};
 use crate::config::HostConfig;
+use crate::event::Question;
 use crate::jid::Jid;
-use crate::sasl::{self, Answer, Hash, ScramKeys};
-use crate::stream::{BindError, StreamError};
+use crate::sasl::{CredentialAnswer, CredentialQuery, Hash, Identity, SaslCondition, ScramKeys};
+use crate::stream::{BindCondition, StreamError};
 
-/// The open gate; answering consumes it. A handle that is dropped leaves the
-/// gate open.
+/// A question, and the answer once there is one.
+#[derive(Debug)]
+pub(super) struct PendingDecision {
+    question: Question,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Unannounced,
+    Open,
+    Answered(DecisionAnswer),
+}
+
+/// The application's answer.
+#[derive(Debug)]
+pub enum DecisionAnswer {
+    Serve(Arc<HostConfig>),
+    RefuseHost(StreamError),
+    Sasl(CredentialAnswer),
+    Bind(Jid),
+    RefuseBind(BindCondition),
+}
+
+/// How far the inbound direction may be read while a decision is pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadMode {
+    /// Frames are taken.
+    Frames,
+    /// Records are opened until a frame is found; it is not taken.
+    UntilFrame,
+    /// Records are opened until there is text.
+    UntilText,
+}
+
+impl PendingDecision {
+    pub(super) const fn new(question: Question) -> Self {
+        Self { question, state: State::Unannounced }
+    }
+
+    pub(super) const fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// How far may be read meanwhile.
+    pub(super) const fn read_mode(&self) -> ReadMode {
+        match self.question {
+            Question::Sasl(_) => ReadMode::UntilText,
+            _ => ReadMode::UntilFrame,
+        }
+    }
+
+    /// Returns whether the application has yet to be told, and takes it as told from now on.
+    pub(super) fn announce(&mut self) -> bool {
+        let first = matches!(self.state, State::Unannounced);
+        if first {
+            self.state = State::Open;
+        }
+        first
+    }
+
+    /// Takes the answer, once there is one.
+    pub(super) fn take_answer(decision: &mut Option<Self>) -> Option<DecisionAnswer> {
+        match decision.take()? {
+            Self { state: State::Answered(answer), .. } => Some(answer),
+            open => {
+                *decision = Some(open);
+                None
+            }
+        }
+    }
+}
+
+/// The pending decision. Answering consumes it; a handle that is dropped leaves it pending.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Decision<'a> {
-    /// [`Question::Host`].
+    /// Which host is addressed ([`Question::Host`])?
     Host(HostDecision<'a>),
-    /// PLAIN: is this the password?
+    /// PLAIN: is this the password of this user?
     Password(PasswordDecision<'a>),
-    /// SCRAM: the stored keys.
+    /// SCRAM: which are the stored keys of this user?
     Scram(ScramDecision<'a>),
-    /// EXTERNAL: whom does the certificate speak for?
+    /// EXTERNAL: for whom does the certificate speak?
     External(ExternalDecision<'a>),
-    /// ANONYMOUS: may somebody come in?
+    /// ANONYMOUS: may an anonymous user log in?
     Anonymous(AnonymousDecision<'a>),
-    /// [`Question::Bind`].
+    /// May this resource be bound ([`Question::Bind`])?
     Bind(BindDecision<'a>),
 }
 
+/// Where the answer goes, and the question as a whole.
+#[derive(Debug)]
+struct Slot<'a> {
+    question: &'a Question,
+    state: &'a mut State,
+}
+
+impl Slot<'_> {
+    fn answer(self, answer: DecisionAnswer) {
+        *self.state = State::Answered(answer);
+    }
+
+    fn sasl(self, answer: CredentialAnswer) {
+        self.answer(DecisionAnswer::Sasl(answer));
+    }
+}
+
 impl<'a> Decision<'a> {
-    pub(super) fn of(gate: &'a mut Gate) -> Option<Self> {
-        use sasl::Question as Q;
-        if gate.is_answered() {
+    /// The handle that answers; `None` once it has been used.
+    pub(super) fn of(pending: &'a mut PendingDecision) -> Option<Self> {
+        use CredentialQuery as Q;
+        let PendingDecision { question, state } = pending;
+        if matches!(state, State::Answered(_)) {
             return None;
         }
-        Some(match gate.question() {
-            Question::Host { .. } => Self::Host(HostDecision(gate)),
-            Question::Sasl(Q::Password { .. }) => Self::Password(PasswordDecision(gate)),
-            Question::Sasl(Q::ScramKeys { .. }) => Self::Scram(ScramDecision(gate)),
-            Question::Sasl(Q::External { .. }) => Self::External(ExternalDecision(gate)),
-            Question::Sasl(Q::Anonymous { .. }) => Self::Anonymous(AnonymousDecision(gate)),
-            Question::Bind { .. } => Self::Bind(BindDecision(gate)),
+        let question = &*question;
+        let slot = Slot { question, state };
+        Some(match question {
+            Question::Host { to, from, sni } => Self::Host(HostDecision {
+                to: to.as_ref(),
+                from: from.as_ref(),
+                sni: sni.as_deref(),
+                slot,
+            }),
+            Question::Sasl(Q::Password { authcid, password, authzid }) => {
+                let password = password.as_bytes();
+                let authzid = authzid.as_deref();
+                Self::Password(PasswordDecision { authcid, password, authzid, slot })
+            }
+            Question::Sasl(Q::ScramKeys { username, authzid, hash }) => {
+                let (authzid, hash) = (authzid.as_deref(), *hash);
+                Self::Scram(ScramDecision { username, authzid, hash, slot })
+            }
+            Question::Sasl(Q::External { authzid }) => {
+                Self::External(ExternalDecision { authzid: authzid.as_deref(), slot })
+            }
+            Question::Sasl(Q::Anonymous { .. }) => Self::Anonymous(AnonymousDecision { slot }),
+            Question::Bind { identity, resource, generated } => {
+                let resource = resource.as_deref();
+                Self::Bind(BindDecision { identity, resource, generated, slot })
+            }
         })
     }
 
-    /// What is asked.
+    /// Returns what is asked.
     #[must_use]
-    pub fn question(&self) -> &Question {
+    pub const fn question(&self) -> &Question {
         match self {
-            Self::Host(HostDecision(gate))
-            | Self::Password(PasswordDecision(gate))
-            | Self::Scram(ScramDecision(gate))
-            | Self::External(ExternalDecision(gate))
-            | Self::Anonymous(AnonymousDecision(gate))
-            | Self::Bind(BindDecision(gate)) => gate.question(),
+            Self::Host(HostDecision { slot, .. })
+            | Self::Password(PasswordDecision { slot, .. })
+            | Self::Scram(ScramDecision { slot, .. })
+            | Self::External(ExternalDecision { slot, .. })
+            | Self::Anonymous(AnonymousDecision { slot })
+            | Self::Bind(BindDecision { slot, .. }) => slot.question,
         }
     }
 }
 
-/// Which host is this?
+/// Asks which host is addressed.
 #[derive(Debug)]
-pub struct HostDecision<'a>(&'a mut Gate);
+pub struct HostDecision<'a> {
+    to: Option<&'a Jid>,
+    from: Option<&'a Jid>,
+    sni: Option<&'a str>,
+    slot: Slot<'a>,
+}
 
 impl HostDecision<'_> {
-    /// `to` of the peer's header.
+    /// Returns `to` of the peer's header (RFC 6120 4.7.2).
     #[must_use]
-    pub fn to(&self) -> Option<&Jid> {
-        match self.0.question() {
-            Question::Host { to, .. } => to.as_ref(),
-            _ => None,
-        }
+    pub const fn to(&self) -> Option<&Jid> {
+        self.to
     }
 
-    /// `from` of the peer's header; before TLS not authentic.
+    /// Returns `from` of the peer's header (RFC 6120 4.7.1). It is not authentic before TLS.
     #[must_use]
-    pub fn from(&self) -> Option<&Jid> {
-        match self.0.question() {
-            Question::Host { from, .. } => from.as_ref(),
-            _ => None,
-        }
+    pub const fn from(&self) -> Option<&Jid> {
+        self.from
     }
 
-    /// The server name of the TLS handshake, where TLS came first.
+    /// Returns the server name of the TLS handshake, where TLS came first.
     #[must_use]
-    pub fn sni(&self) -> Option<&str> {
-        match self.0.question() {
-            Question::Host { sni, .. } => sni.as_deref(),
-            _ => None,
-        }
+    pub const fn sni(&self) -> Option<&str> {
+        self.sni
     }
 
-    /// This is the host: its certificate, mechanisms and limits count from now
-    /// on.
+    /// Serves this host: its certificate, mechanisms and limits apply from now on.
     pub fn serve(self, host: Arc<HostConfig>) {
-        self.0.answer(Verdict::Serve(host));
+        self.slot.answer(DecisionAnswer::Serve(host));
     }
 
-    /// Ends the stream: `<host-unknown/>`, `<host-gone/>`,
-    /// `<see-other-host/>`, ... (RFC 6120 4.9.3).
+    /// Ends the stream: `<host-unknown/>`, `<host-gone/>`, `<see-other-host/>`, ... (RFC 6120
+    /// 4.9.3).
     pub fn refuse(self, error: StreamError) {
-        self.0.answer(Verdict::RefuseHost(error));
+        self.slot.answer(DecisionAnswer::RefuseHost(error));
     }
 }
 
-/// PLAIN (RFC 4616): is this the password of this user?
-#[derive(Debug)]
-pub struct PasswordDecision<'a>(&'a mut Gate);
+/// Asks whether this is the password of this user (PLAIN, RFC 4616).
+pub struct PasswordDecision<'a> {
+    authcid: &'a str,
+    password: &'a [u8],
+    authzid: Option<&'a str>,
+    slot: Slot<'a>,
+}
+
+/// Leaves out the password.
+impl fmt::Debug for PasswordDecision<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordDecision").field("authcid", &self.authcid).finish_non_exhaustive()
+    }
+}
 
 impl PasswordDecision<'_> {
-    /// The user name as sent: not prepared, not checked.
+    /// Returns the user name as sent: not prepared, not checked.
     #[must_use]
-    pub fn authcid(&self) -> &str {
-        match self.0.question() {
-            Question::Sasl(sasl::Question::Password { authcid, .. }) => authcid,
-            _ => "",
-        }
+    pub const fn authcid(&self) -> &str {
+        self.authcid
     }
 
-    /// The password as sent. Compare it in constant time, or answer with
+    /// Returns the password as sent. Compare it in constant time, or answer with
     /// [`keys`](Self::keys).
     #[must_use]
-    pub fn password(&self) -> &[u8] {
-        match self.0.question() {
-            Question::Sasl(sasl::Question::Password { password, .. }) => password.as_bytes(),
-            _ => &[],
-        }
+    pub const fn password(&self) -> &[u8] {
+        self.password
     }
 
-    /// The entity the user asks to act as, if another one.
+    /// Returns the entity that the user asks to act as, if another one.
     #[must_use]
-    pub fn authzid(&self) -> Option<&str> {
-        match self.0.question() {
-            Question::Sasl(sasl::Question::Password { authzid, .. }) => authzid.as_deref(),
-            _ => None,
-        }
+    pub const fn authzid(&self) -> Option<&str> {
+        self.authzid
     }
 
-    /// It is; `authcid` is the user's prepared name, to which a protected
-    /// `from` has to be equal unless it
-    /// [may differ](crate::config::HostBuilder::from_may_differ).
+    /// Accepts the password. `authcid` is the prepared user name. A `from` sent under TLS must match
+    /// it, unless it [may differ](crate::config::HostBuilder::from_may_differ).
     pub fn accept(self, authcid: String) {
-        self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
+        self.slot.sasl(CredentialAnswer::Accept { authcid });
     }
 
-    /// Have it compared with stored SCRAM keys.
+    /// Has the password compared with stored SCRAM keys. `authcid` is as in
+    /// [`accept`](Self::accept).
     pub fn keys(self, authcid: String, keys: ScramKeys) {
-        self.0.answer(Verdict::Sasl(Answer::keys(authcid, keys)));
+        self.slot.sasl(CredentialAnswer::keys(authcid, keys));
     }
 
-    /// There is no such user: the same answer as for a wrong password.
+    /// Says that there is no such user. The peer gets the same answer as for a wrong password.
     pub fn unknown_user(self, authcid: String) {
-        self.0
-            .answer(Verdict::Sasl(Answer::UnknownUser { authcid }));
+        self.slot.sasl(CredentialAnswer::UnknownUser { authcid });
     }
 
-    /// It is not, or the user may not come in.
-    pub fn reject(self, condition: sasl::Condition) {
-        self.0.answer(Verdict::Sasl(Answer::Reject(condition)));
+    /// Rejects the password, or the user.
+    pub fn reject(self, condition: SaslCondition) {
+        self.slot.sasl(CredentialAnswer::Reject(condition));
     }
 }
 
-/// SCRAM (RFC 5802): the stored keys of this user.
+/// Asks for the stored keys of this user (SCRAM, RFC 5802).
 #[derive(Debug)]
-pub struct ScramDecision<'a>(&'a mut Gate);
+pub struct ScramDecision<'a> {
+    username: &'a str,
+    authzid: Option<&'a str>,
+    hash: Hash,
+    slot: Slot<'a>,
+}
 
 impl ScramDecision<'_> {
-    /// The user name as sent: not prepared, not checked.
+    /// Returns the user name as sent: not prepared, not checked.
     #[must_use]
-    pub fn username(&self) -> &str {
-        match self.0.question() {
-            Question::Sasl(sasl::Question::ScramKeys { username, .. }) => username,
-            _ => "",
-        }
+    pub const fn username(&self) -> &str {
+        self.username
     }
 
-    /// The entity the user asks to act as, if another one.
+    /// Returns the entity that the user asks to act as, if another one.
     #[must_use]
-    pub fn authzid(&self) -> Option<&str> {
-        match self.0.question() {
-            Question::Sasl(sasl::Question::ScramKeys { authzid, .. }) => authzid.as_deref(),
-            _ => None,
-        }
+    pub const fn authzid(&self) -> Option<&str> {
+        self.authzid
     }
 
-    /// The hash the keys must be for.
+    /// Returns the hash that the keys must be for.
     #[must_use]
-    pub fn hash(&self) -> Hash {
-        match self.0.question() {
-            Question::Sasl(sasl::Question::ScramKeys { hash, .. }) => *hash,
-            _ => Hash::Sha256,
-        }
+    pub const fn hash(&self) -> Hash {
+        self.hash
     }
 
-    /// These are they; `authcid` is the user's prepared name, to which a
-    /// protected `from` has to be equal unless it
-    /// [may differ](crate::config::HostBuilder::from_may_differ).
+    /// Answers with these keys. `authcid` is the prepared user name. A `from` sent under TLS must
+    /// match it, unless it [may differ](crate::config::HostBuilder::from_may_differ).
     pub fn keys(self, authcid: String, keys: ScramKeys) {
-        self.0.answer(Verdict::Sasl(Answer::keys(authcid, keys)));
+        self.slot.sasl(CredentialAnswer::keys(authcid, keys));
     }
 
-    /// Anything else [`Answer`] can say, such as keys of an account that may
-    /// not come in.
-    pub fn answer(self, answer: Answer) {
-        self.0.answer(Verdict::Sasl(answer));
+    /// Answers with anything else that [`CredentialAnswer`] can say, such as keys of an account that
+    /// may not log in.
+    pub fn answer(self, answer: CredentialAnswer) {
+        self.slot.sasl(answer);
     }
 
-    /// There is no such user: the exchange goes on and fails as it would with
-    /// a wrong password.
+    /// Says that there is no such user. The exchange goes on and fails as it would with a wrong
+    /// password.
     pub fn unknown_user(self, authcid: String) {
-        self.0
-            .answer(Verdict::Sasl(Answer::UnknownUser { authcid }));
+        self.slot.sasl(CredentialAnswer::UnknownUser { authcid });
     }
 }
 
-/// EXTERNAL: whom does the peer's certificate speak for (XEP-0178)?
+/// Asks for whom the peer's certificate speaks (EXTERNAL, XEP-0178).
 /// [`Connection::tls`](crate::Connection::tls) has the certificate.
 #[derive(Debug)]
-pub struct ExternalDecision<'a>(&'a mut Gate);
+pub struct ExternalDecision<'a> {
+    authzid: Option<&'a str>,
+    slot: Slot<'a>,
+}
 
 impl ExternalDecision<'_> {
-    /// The identity the peer asks to act as.
+    /// Returns the identity that the peer asks to act as.
     #[must_use]
-    pub fn authzid(&self) -> Option<&str> {
-        match self.0.question() {
-            Question::Sasl(sasl::Question::External { authzid }) => authzid.as_deref(),
-            _ => None,
-        }
+    pub const fn authzid(&self) -> Option<&str> {
+        self.authzid
     }
 
-    /// For this user (the local part of its JID).
+    /// Accepts the certificate for this user (the localpart of its JID).
     pub fn accept(self, authcid: String) {
-        self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
+        self.slot.sasl(CredentialAnswer::Accept { authcid });
     }
 
-    /// For nobody here.
-    pub fn reject(self, condition: sasl::Condition) {
-        self.0.answer(Verdict::Sasl(Answer::Reject(condition)));
+    /// Rejects the certificate.
+    pub fn reject(self, condition: SaslCondition) {
+        self.slot.sasl(CredentialAnswer::Reject(condition));
     }
 }
 
-/// ANONYMOUS (XEP-0175): may somebody come in?
+/// Asks whether an anonymous user may log in (ANONYMOUS, XEP-0175).
 #[derive(Debug)]
-pub struct AnonymousDecision<'a>(&'a mut Gate);
+pub struct AnonymousDecision<'a> {
+    slot: Slot<'a>,
+}
 
 impl AnonymousDecision<'_> {
-    /// Yes, under this temporary name.
+    /// Accepts the user under this temporary name.
     pub fn accept(self, authcid: String) {
-        self.0.answer(Verdict::Sasl(Answer::Accept { authcid }));
+        self.slot.sasl(CredentialAnswer::Accept { authcid });
     }
 
-    /// No.
-    pub fn reject(self, condition: sasl::Condition) {
-        self.0.answer(Verdict::Sasl(Answer::Reject(condition)));
+    /// Rejects the user.
+    pub fn reject(self, condition: SaslCondition) {
+        self.slot.sasl(CredentialAnswer::Reject(condition));
     }
 }
 
-/// What was to be bound is no full JID (RFC 6120 7.1).
+/// The address that was to be bound is no full JID (RFC 6120 7.1).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is no full JID")]
-pub struct NotFull(pub Jid);
+pub struct NotFullJidError(pub Jid);
 
-/// May this resource be bound?
+/// Asks whether this resource may be bound.
 #[derive(Debug)]
-pub struct BindDecision<'a>(&'a mut Gate);
+pub struct BindDecision<'a> {
+    identity: &'a Identity,
+    resource: Option<&'a str>,
+    generated: &'a str,
+    slot: Slot<'a>,
+}
 
 impl BindDecision<'_> {
-    /// Who was authenticated.
+    /// Returns who was authenticated.
     #[must_use]
-    pub fn identity(&self) -> Option<&sasl::Identity> {
-        match self.0.question() {
-            Question::Bind { identity, .. } => Some(identity),
-            _ => None,
-        }
+    pub const fn identity(&self) -> &Identity {
+        self.identity
     }
 
-    /// The resource the peer asks for; `None`: one of the server's choice
-    /// (RFC 6120 7.6).
+    /// Returns the resource that the peer asks for; `None` if the server is to choose (RFC 6120
+    /// 7.6).
     #[must_use]
-    pub fn resource(&self) -> Option<&str> {
-        match self.0.question() {
-            Question::Bind { resource, .. } => resource.as_deref(),
-            _ => None,
-        }
+    pub const fn resource(&self) -> Option<&str> {
+        self.resource
     }
 
-    /// A random resource, new for each question: 128 bits in hex. For a peer
-    /// that asks for none (7.6), or for one that is taken (7.7.2.2).
+    /// Returns a random resource, new for each question: 128 bits in hex. It is meant for a peer
+    /// that asks for none (RFC 6120 7.6), or for one that is taken (RFC 6120 7.7.2.2).
     #[must_use]
-    pub fn generated(&self) -> &str {
-        match self.0.question() {
-            Question::Bind { generated, .. } => generated,
-            _ => "",
-        }
+    pub const fn generated(&self) -> &str {
+        self.generated
     }
 
-    /// Yes: this is the full JID. It may have another resource than the one
-    /// asked for (7.7.2).
+    /// Binds this full JID. It may have another resource than the one asked for (RFC 6120 7.7.2).
     ///
     /// # Errors
-    /// [`NotFull`]: the JID lacks a local part or a resource; the gate stays
-    /// open.
-    pub fn accept(self, jid: Jid) -> Result<(), NotFull> {
+    /// [`NotFullJidError`] if the JID lacks a localpart or a resource. The decision stays pending.
+    pub fn accept(self, jid: Jid) -> Result<(), NotFullJidError> {
         if jid.local().is_none() || !jid.is_full() {
-            return Err(NotFull(jid));
+            return Err(NotFullJidError(jid));
         }
-        self.0.answer(Verdict::Bind(jid));
+        self.slot.answer(DecisionAnswer::Bind(jid));
         Ok(())
     }
 
-    /// No. The peer may ask again.
-    pub fn refuse(self, error: BindError) {
-        self.0.answer(Verdict::RefuseBind(error));
+    /// Refuses. The peer may ask again.
+    pub fn refuse(self, condition: BindCondition) {
+        self.slot.answer(DecisionAnswer::RefuseBind(condition));
     }
 }

@@ -2,28 +2,27 @@
 //!
 //! # Contract
 //!
-//! * Inputs ([`receive`](Connection::receive), [`receive_eof`],
-//!   [`transport_failed`], [`transmitted`]) only store. They never parse, fail
-//!   or emit.
-//! * [`poll`](Connection::poll) is the one function that acts. It never fails:
-//!   the peer's faults become a [`CloseTcp`], the caller's mistakes are `Err`s
-//!   of the calls that made them and change nothing.
-//! * After any input or application call, poll again. After
-//!   [`Action::Wait`], sleep as told.
-//! * [`transmit`](Connection::transmit) is a window on what TCP should take;
-//!   it changes only inside `poll` and `transmitted`.
+//! * Inputs ([`receive`](Connection::receive), [`receive_eof`], [`transport_failed`],
+//!   [`transmitted`]) only store. They never parse, fail or emit.
+//! * [`poll`](Connection::poll) is the one function that acts. It never fails: the peer's faults
+//!   become a [`CloseTcp`], the caller's mistakes are `Err`s of the calls that made them and change
+//!   nothing.
+//! * After any input or application call, poll again. After [`Action::Wait`], sleep as told.
+//! * [`transmit`](Connection::transmit) is a window on what TCP should take. It changes only inside
+//!   `poll` and `transmitted`.
 //! * After [`Action::CloseTcp`] everything is inert.
 //!
 //! [`receive_eof`]: Connection::receive_eof
 //! [`transport_failed`]: Connection::transport_failed
 //! [`transmitted`]: Connection::transmitted
 //!
-//! # What composes here
+//! # How it works
 //!
-//! Bytes pass `tls::Session` (one record at a time, and only while the framer
-//! holds no complete frame), `xml::Framer` (one frame at a time) and the
-//! role's state table (one decision at a time). This module carries out what
-//! the table orders and holds no protocol rule of its own.
+//! Bytes pass `tls::Session` (one record at a time, and only while the framer holds no complete
+//! frame), `xml::Framer` (one frame at a time) and the role's state table (one decision at a time).
+//! This module only composes: `inbound` and `outbound` are the two directions over a `transport`,
+//! `role` is what differs between the roles, `advance` executes what the table commands, `shutdown`
+//! is the end, `timers` are the deadlines. A poll tries its steps in a fixed order (`STEPS`).
 //!
 //! # The end
 //!
@@ -36,178 +35,819 @@
 //! | any | any | RST | `transport`, unless the exchange was complete |
 //! | in a handshake | - | FIN or RST | `transport`, with the phase |
 //!
-//! A stream error that was sent or received before the end stays the reason. A
-//! close is clean only if nothing goes wrong behind it: bytes that cannot be
-//! read, or TLS that fails, are the reason then.
+//! Which of two reasons wins:
+//!
+//! | weight | reasons |
+//! |---|---|
+//! | 3, stated | the peer's stream error, the application's error or reset, a failed login or negotiation, a failure of TLS |
+//! | 2, observed | our complaint about the peer, a timeout, a lost transport |
+//! | 1, closed | an orderly close |
+//!
+//! A heavier reason replaces a lighter one; among equals the first counts. An abort overrides all: a
+//! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
 
-mod clock;
+mod advance;
+mod context;
 mod decision;
-mod drive;
-mod ending;
-mod federation;
-mod gate;
+mod inbound;
 mod initiator;
-mod link;
+mod key_meter;
+mod login;
+mod outbound;
 mod outbox;
-mod perform;
+mod request;
 mod responder;
 mod role;
+mod s2s;
 mod session;
+mod shutdown;
+mod timers;
 mod transport;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 pub use decision::{
-    AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFull,
+    AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFullJidError,
     PasswordDecision, ScramDecision,
 };
-pub use federation::AnswerError;
-pub use gate::Question;
-pub(crate) use link::PeerHeader;
+pub use initiator::InitiatorRole;
+pub use outbound::SendError;
 pub use outbox::Ticket;
+pub use responder::ResponderRole;
 pub use role::Negotiation;
-pub use session::{SendError, Session};
+pub use s2s::AnswerError;
+pub use session::Session;
 
-use crate::action::Action;
-use crate::close::{CloseReason, CloseTcp, InternalError};
+use crate::action::{Action, Wait};
+use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
+use crate::event::{Established, Event, StreamOpened};
+use crate::limits::Limits;
+use crate::reset::ResetCause;
 use crate::sasl::ClientKeys;
-use crate::stream::{self, StreamError};
+use crate::stream::{
+    AppRequest, Features, FirstLevelElement, InFlight, Input, Kind, Notice, PeerHeader, StreamError,
+};
 use crate::time::Instant;
-use crate::tls::TlsInfo;
-use link::{Link, Request};
+use crate::tls::{self, TlsInfo};
+use crate::xml::Frame;
+use advance::{Advance, shutdown_clock};
+use context::{Change, Context};
+use decision::{PendingDecision, ReadMode};
+use inbound::{Inbound, TcpInput};
+use key_meter::KeyMeter;
+use outbound::Outbound;
+use request::{EndRequest, PendingRequest};
+use role::{Position, Setup, Stage};
+use s2s::S2s;
+use shutdown::{Reason, Shutdown, ShutdownInput};
+use timers::{Timer, Timers};
+use transport::{Opened, Transport};
 
-/// A connection of the initiating entity: a client, or a server that opens a
-/// server-to-server stream.
-pub type Initiator = Connection<stream::Initiating>;
+/// A connection of the initiating entity: a client, or a server that opens a server-to-server
+/// stream.
+pub type Initiator = Connection<InitiatorRole>;
 
 /// A connection of the receiving entity: a server.
-pub type Responder = Connection<stream::Receiving>;
+pub type Responder = Connection<ResponderRole>;
 
-/// One TCP connection's state machine. See the [crate's](crate) front page for
-/// a driver loop and the [module](self) for the contract.
-pub struct Connection<N: Negotiation> {
-    table: N,
-    side: N::Side,
-    link: Link,
+/// One TCP connection's state machine. See the [crate's](crate) front page for a driver loop and the
+/// [module](self) for the contract.
+pub struct Connection<R: Negotiation> {
+    role: R,
+    kind: Kind,
+    /// The limits; those of the host once it is known.
+    limits: Limits,
+    transport: Transport,
+    inbound: Inbound,
+    outbound: Outbound,
+    /// The peer's header of the current stream.
+    peer: PeerHeader,
+    /// The question that stops the stream until it is answered.
+    decision: Option<PendingDecision>,
+    /// Domain pairs and addresses; only of servers and components.
+    s2s: Option<Box<S2s>>,
+    timers: Timers,
+    keys: KeyMeter,
+    /// What the application has requested and the next poll acts on.
+    request: PendingRequest,
+    /// The stream error that the application ends the stream with.
+    error: Option<StreamError>,
+    /// Why the application, or the key meter, resets the stream.
+    reset_cause: Option<ResetCause>,
+    /// The last stream error of the peer.
+    peer_error: Option<StreamError>,
+    shutdown: Shutdown,
 }
 
-impl<N: Negotiation> Connection<N> {
-    /// A machine for a TCP connection that has just been made or accepted, at
-    /// `now`. The negotiation's deadlines run from here.
+impl<R: Negotiation> Connection<R> {
+    /// Returns a machine for a TCP connection that has just been made or accepted, at `now`. The
+    /// negotiation's deadlines run from here.
     #[must_use]
-    pub fn new(config: Arc<N::Config>, now: Instant) -> Self {
-        let (table, side, link) = N::begin(config, now);
-        Self { table, side, link }
+    pub fn new(config: Arc<R::Config>, now: Instant) -> Self {
+        let (role, Setup { kind, limits, rule }) = R::new(config);
+        let mut timers = Timers::new(now);
+        timers.set(Timer::Phase, limits.phase_timeout());
+        timers.set(Timer::Negotiation, limits.negotiation_timeout());
+        let max_pairs = usize::from(limits.requests());
+        Self {
+            role,
+            kind,
+            transport: Transport::Plain,
+            inbound: Inbound::new(limits.before_auth()),
+            outbound: Outbound::new(&limits, kind),
+            peer: PeerHeader::NONE,
+            decision: None,
+            s2s: rule.map(|rule| Box::new(S2s::new(rule, max_pairs))),
+            timers,
+            keys: KeyMeter::default(),
+            request: PendingRequest::default(),
+            error: None,
+            reset_cause: None,
+            peer_error: None,
+            shutdown: Shutdown::OPEN,
+            limits,
+        }
     }
 
-    /// Stores bytes from TCP; returns how many were taken. The rest has to be
-    /// offered again after the next poll (backpressure). An empty slice does
-    /// nothing: the end is [`receive_eof`](Self::receive_eof).
+    /// Stores bytes from TCP, and returns how many were taken. The rest has to be offered again after
+    /// the next poll (backpressure). An empty slice does nothing: the end of TCP is
+    /// [`receive_eof`](Self::receive_eof).
+    #[must_use = "bytes that were not taken have to be offered again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
-        self.link.receive(bytes)
+        match self.shutdown.is_closed() {
+            true => 0,
+            false => self.inbound.receive(&mut self.transport, bytes),
+        }
     }
 
-    /// The same without a second buffer: read from TCP into this window, then
-    /// say how much it was with [`received`](Self::received). Empty while
-    /// there is no room.
+    /// Returns a window into which TCP can be read without a second buffer; say how much it was with
+    /// [`received`](Self::received). The window is empty while there is no room.
     pub fn receive_window(&mut self) -> &mut [u8] {
-        self.link.window()
+        match self.shutdown.is_closed() {
+            true => &mut [],
+            false => self.inbound.window(&mut self.transport),
+        }
     }
 
-    /// `n` bytes were written to the start of
-    /// [`receive_window`](Self::receive_window).
+    /// Takes the first `n` bytes of [`receive_window`](Self::receive_window).
     pub fn received(&mut self, n: usize) {
-        self.link.received(n);
+        if !self.shutdown.is_closed() {
+            self.inbound.received(&mut self.transport, n);
+        }
     }
 
-    /// TCP's orderly end (FIN). It is acted on after every complete frame
-    /// before it.
+    /// Records TCP's orderly end (FIN). It is acted on after every complete frame before it.
     pub fn receive_eof(&mut self) {
-        self.link.receive_eof();
+        self.inbound.end();
     }
 
-    /// TCP failed (RST, EPIPE, a failed read or write). Legal at any time.
+    /// Records that TCP failed (RST, EPIPE, a failed read or write). Legal at any time.
     pub fn transport_failed(&mut self) {
-        self.link.transport_failed();
+        self.inbound.fail();
     }
 
-    /// The bytes TCP should take next; empty if there are none.
+    /// Returns the bytes that TCP should take next; empty if there are none.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        self.link.outbox.window()
+        self.outbound.transmit()
     }
 
-    /// TCP took the first `n` bytes of [`transmit`](Self::transmit).
+    /// Records that TCP took the first `n` bytes of [`transmit`](Self::transmit).
     pub fn transmitted(&mut self, n: usize) {
-        self.link.outbox.taken(n);
+        self.outbound.transmitted(n);
     }
 
     /// Works until there is an event, until it must wait, or to the end.
     ///
-    /// The work is bounded by what was received before, plus one TLS handshake
-    /// record and one slice of key derivation.
+    /// The work is bounded by what was received before, plus one TLS handshake record and one slice
+    /// of key derivation.
     pub fn poll(&mut self, now: Instant) -> Action<'_> {
-        let next = self.drive(now);
-        self.action(next)
+        self.timers.advance(now);
+        let mut budget = Budget { derivations: 1, handshake_records: 1 };
+        // What the application sent before this poll comes before what the poll causes.
+        self.flush();
+        let notice = loop {
+            let progress = self.turn(&mut budget);
+            self.flush();
+            self.watch_writing();
+            match progress {
+                // What was read before the end is reported all the same.
+                Progress::Report(notice) => break Some(notice),
+                Progress::Continue if !self.shutdown.is_closed() => {}
+                Progress::Continue | Progress::Idle => break None,
+            }
+        };
+        if notice.is_some_and(|notice| self.event(notice).is_none()) {
+            self.defect();
+        }
+        match notice.and_then(|notice| self.event(notice)) {
+            Some(event) => Action::Event(event),
+            None => match self.shutdown.close() {
+                Some(close) => Action::CloseTcp(close),
+                None => Action::Wait(self.wait(&budget)),
+            },
+        }
     }
 
-    /// What exists only while the stream is established: sending, resetting,
-    /// closing. Between servers it exists as soon as dialback is possible, and
-    /// does not send stanzas before their domains are verified.
+    /// Returns what exists only while the stream is established: sending, resetting, closing.
+    /// Between servers it exists as soon as dialback is possible, and does not send stanzas before
+    /// their domains are verified.
     pub fn session(&mut self) -> Option<Session<'_>> {
-        self.link.session(self.table.position())
+        let stage = self.role.position().stage;
+        let is_open = matches!(stage, Stage::Federating | Stage::Established | Stage::PeerClosing)
+            && !self.shutdown.is_closed()
+            && self.request.is_none();
+        is_open.then(|| Session {
+            kind: self.kind,
+            keys: &self.keys,
+            tls: self.transport.tls(),
+            limits: &self.limits,
+            now: self.timers.now(),
+            out: &mut self.outbound,
+            s2s: self.s2s.as_deref_mut(),
+            request: &mut self.request,
+        })
     }
 
-    /// The open gate, if there is one: answering it consumes it.
+    /// Returns the handle that answers the pending decision, if there is one.
     pub fn decision(&mut self) -> Option<Decision<'_>> {
-        self.link.decision()
+        match self.shutdown.is_closed() {
+            true => None,
+            false => self.decision.as_mut().and_then(Decision::of),
+        }
     }
 
-    /// Ends the stream with a stream error, in whatever phase (RFC 6120 4.9):
-    /// the own header first if it was not written yet, error and closing tag
-    /// in one write, then the exchange of closing tags. In a TLS handshake it
-    /// waits for the handshake, since no XML may be sent before its end
-    /// (5.4.3.1). The first call counts.
+    /// Ends the stream with a stream error, in whatever phase (RFC 6120 4.9): our header first if it
+    /// was not written yet, error and closing tag in one write, then the exchange of closing tags.
+    /// During a TLS handshake the error waits for the end of the handshake, because no XML may be
+    /// sent before (RFC 6120 5.4.3.1). The first call counts.
     pub fn fail(&mut self, error: StreamError) {
-        self.link.request(Request::Fail(error));
+        self.request.store(EndRequest::Fail(error));
     }
 
     /// Ends the connection at once, without another byte.
     pub fn abort(&mut self) {
-        self.link.request(Request::Abort);
+        self.request.store(EndRequest::Abort);
     }
 
-    /// The [`CloseTcp`] by value: `Some` once, as soon as the machine has
-    /// closed. Where the last poll still had an event, that is one poll before
-    /// [`Action::CloseTcp`].
+    /// Returns the [`CloseTcp`] by value: `Some` once, as soon as the machine has closed. Where the
+    /// last poll still had an event, that is one poll before [`Action::CloseTcp`].
     pub fn take_close(&mut self) -> Option<CloseTcp> {
-        self.link.take_close()
+        self.shutdown.take_close()
     }
 
-    /// What TLS negotiated, once the handshake is complete.
+    /// Returns what TLS negotiated, once the handshake is complete.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsInfo> {
-        self.link.tls_info()
+        self.transport.tls_info()
+    }
+
+    /// One turn of the loop: the first step that has something to do does it.
+    fn turn(&mut self, budget: &mut Budget) -> Progress {
+        if self.shutdown.is_closed() {
+            return Progress::Idle;
+        }
+        let position = self.role.position();
+        for step in STEPS {
+            if let Some(progress) = self.try_step(step, position, budget) {
+                return progress;
+            }
+        }
+        Progress::Idle
+    }
+
+    /// Does one step; `None` if there is nothing to do for it.
+    fn try_step(
+        &mut self,
+        step: Step,
+        position: Position,
+        budget: &mut Budget,
+    ) -> Option<Progress> {
+        match step {
+            Step::Abort => self.request.is_abort().then(|| self.close(CloseReason::LocalAbort)),
+            Step::Begin => (position.stage == Stage::Idle).then(|| self.advance(Input::Begin)),
+            Step::Shutdown => (!self.shutdown.is_open()).then(|| self.drive_shutdown()),
+            Step::Request => self.request.take().map(|request| self.on_request(request)),
+            Step::PeerClosing => {
+                (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
+            }
+            Step::Deadline => self.on_deadline(position),
+            Step::DueReset => {
+                self.keys.take_due().map(|cause| self.on_request(EndRequest::Reset(cause)))
+            }
+            Step::KeyUsage => {
+                let now = self.timers.now();
+                let advised = position.stage == Stage::Established
+                    && self.keys.check(now, self.transport.tls(), &self.outbound);
+                advised.then_some(Progress::Report(Notice::ResetAdvised))
+            }
+            Step::Decision => self.on_decision(),
+            Step::S2s => self.on_s2s(position),
+            Step::Mechanism => (self.is_working(position) && budget.derivations > 0).then(|| {
+                budget.derivations -= 1;
+                self.with_role(|role, cx| role.work(cx))
+            }),
+            Step::Read => Some(self.read(position, budget)),
+        }
+    }
+
+    fn on_request(&mut self, request: EndRequest) -> Progress {
+        let request = match request {
+            EndRequest::Close => AppRequest::Close,
+            EndRequest::Abort => return self.close(CloseReason::LocalAbort),
+            EndRequest::Reset(cause) => {
+                self.reset_cause.get_or_insert(cause);
+                AppRequest::Reset(match cause.discards_in_flight() {
+                    true => InFlight::Discard,
+                    false => InFlight::Deliver,
+                })
+            }
+            EndRequest::Fail(error) => {
+                self.error.get_or_insert(error);
+                AppRequest::Fail
+            }
+        };
+        self.advance(Input::AppRequest(request))
+    }
+
+    fn on_deadline(&mut self, position: Position) -> Option<Progress> {
+        let now = self.timers.now();
+        let phase = match self.timers.expired() {
+            Some(Timer::WriteStall) => {
+                return Some(self.close(CloseReason::Timeout(Phase::Write)));
+            }
+            Some(Timer::Phase) => position.phase,
+            Some(Timer::Negotiation) => Phase::Negotiation,
+            None => self.shutdown.deadline().filter(|at| *at <= now).map(|_| position.phase)?,
+        };
+        if matches!(position.stage, Stage::Negotiating | Stage::Federating) {
+            self.end_with(CloseReason::Timeout(phase));
+        }
+        Some(self.advance(Input::Expired))
+    }
+
+    fn on_decision(&mut self) -> Option<Progress> {
+        if self.decision.as_mut()?.announce() {
+            return Some(Progress::Report(Notice::Decision));
+        }
+        let answer = PendingDecision::take_answer(&mut self.decision)?;
+        Some(self.with_role(|role, cx| role.decide(answer, cx)))
+    }
+
+    fn on_s2s(&mut self, position: Position) -> Option<Progress> {
+        let s2s = self.s2s.as_mut()?;
+        if !matches!(position.stage, Stage::Federating | Stage::Established) {
+            return None;
+        }
+        if let Some(notice) = s2s.next_notice(self.timers.now()) {
+            return Some(Progress::Report(notice));
+        }
+        s2s.take_answered().map(|input| self.advance(input))
+    }
+
+    /// Whether the mechanism has a slice of work left that still matters.
+    fn is_working(&self, position: Position) -> bool {
+        position.stage == Stage::Negotiating && self.role.is_working()
+    }
+
+    /// Takes the next frame, or opens the next record, or acts on the end of both. While something
+    /// else is waited for no frame is taken, but records are opened as long as there is none, so that
+    /// a renegotiation attempt is seen at once.
+    fn read(&mut self, position: Position, budget: &mut Budget) -> Progress {
+        let mode = match &self.decision {
+            // SASL may end in a restart, after which the same bytes mean something else (RFC 6120
+            // 4.3.3).
+            _ if self.is_working(position) => ReadMode::UntilText,
+            Some(decision) => decision.read_mode(),
+            None if self.outbound.is_blocked(&self.limits) => ReadMode::UntilFrame,
+            None => ReadMode::Frames,
+        };
+        if mode != ReadMode::Frames && self.inbound.tcp() == TcpInput::Failed {
+            return self.on_transport_end();
+        }
+        if mode == ReadMode::UntilText {
+            return match self.inbound.has_unread() {
+                true => Progress::Idle,
+                false => self.read_record(budget),
+            };
+        }
+        match (self.inbound.find_frame(), mode) {
+            (Ok(false), _) => self.read_record(budget),
+            (Ok(true), ReadMode::Frames) => self.read_frame(),
+            (Err(fault), ReadMode::Frames) => {
+                self.inbound.record_fault(fault);
+                self.advance(Input::Fault(fault.kind.class().into()))
+            }
+            // Acted on when frames are taken again: a fault stays.
+            (Ok(true) | Err(_), _) => Progress::Idle,
+        }
+    }
+
+    /// Takes the frame that was found.
+    fn read_frame(&mut self) -> Progress {
+        self.inbound.take_frame();
+        let kind = self.kind;
+        let (role, mut advance) = self.split();
+        let notice = match advance.inbound().frame() {
+            Some(Frame::Header(header)) => {
+                let class = role.read_header(&header, &mut advance.cx);
+                advance.run(role, Input::Header(class), None)
+            }
+            Some(Frame::Element(element)) => {
+                let element = FirstLevelElement::read(
+                    *element,
+                    kind,
+                    role.awaited(),
+                    role.recipient(),
+                );
+                let class = match &mut advance.cx.s2s {
+                    None => Some(element.class()),
+                    Some(s2s) => s2s.filter_inbound(&element),
+                };
+                match class {
+                    Some(class) => advance.run(role, Input::Element(class), Some(&element)),
+                    None => Notice::Nothing,
+                }
+            }
+            Some(Frame::Keepalive) => advance.run(role, Input::Keepalive, None),
+            Some(Frame::Footer) => {
+                advance.footer();
+                advance.run(role, Input::Footer, None)
+            }
+            None => {
+                advance.cx.defect("a frame was found and is not there");
+                Notice::Nothing
+            }
+        };
+        let change = advance.cx.change;
+        self.apply(change, notice)
+    }
+
+    /// Opens one record.
+    fn read_record(&mut self, budget: &mut Budget) -> Progress {
+        let handshaking = self.transport.is_handshaking();
+        if handshaking && budget.handshake_records == 0 {
+            return Progress::Idle;
+        }
+        let inbound = &mut self.inbound;
+        let opened = self
+            .transport
+            .open_record(self.outbound.wire(), &mut |text| inbound.push_text(text));
+        let step = match opened {
+            Opened::NoTls => return self.on_all_read(),
+            Opened::Plaintext => return self.close(CloseReason::PlaintextAfterStarttls),
+            Opened::Step(step) => step,
+        };
+        if handshaking && !matches!(step, tls::Step::NeedMore) {
+            budget.handshake_records = budget.handshake_records.saturating_sub(1);
+        }
+        match step {
+            tls::Step::NeedMore => self.on_all_read(),
+            tls::Step::Continue | tls::Step::Plaintext => Progress::Continue,
+            tls::Step::Established => self.advance(Input::Secured),
+            tls::Step::PeerClosed => self.on_transport_end(),
+            tls::Step::Renegotiation(attempt) => {
+                self.close(CloseReason::TlsRenegotiation(attempt))
+            }
+            // The alert, if there is one, is among the bytes for TCP (RFC 6120 5.4.3.2: no XML).
+            tls::Step::Failed(failure) => {
+                self.end_with(CloseReason::Tls(failure));
+                self.decision = None;
+                self.shut(ShutdownInput::LastBytes);
+                Progress::Continue
+            }
+        }
+    }
+
+    /// Everything received has been read.
+    fn on_all_read(&mut self) -> Progress {
+        match self.inbound.tcp() {
+            TcpInput::Open => Progress::Idle,
+            TcpInput::Ended | TcpInput::Failed => self.on_transport_end(),
+        }
+    }
+
+    /// TCP, or the peer's direction of TLS, ended before the exchange of closing tags was over.
+    fn on_transport_end(&mut self) -> Progress {
+        let tcp = self.inbound.tcp();
+        let reason = match tcp {
+            TcpInput::Ended if self.transport.would_be_truncated() => CloseReason::TlsTruncated,
+            _ => CloseReason::Transport(self.role.position().phase),
+        };
+        self.end_with(reason);
+        self.decision = None;
+        match tcp {
+            TcpInput::Failed => self.shut(ShutdownInput::Rst),
+            TcpInput::Open | TcpInput::Ended => self.end_stream(),
+        }
+        Progress::Continue
+    }
+
+    /// Steps the table without a received element.
+    fn advance(&mut self, input: Input) -> Progress {
+        let (role, mut advance) = self.split();
+        let notice = advance.run(role, input, None);
+        let change = advance.cx.change;
+        self.apply(change, notice)
+    }
+
+    /// Lets the role act on something that is not its table's, and tells the table what comes of it.
+    fn with_role(&mut self, act: impl FnOnce(&mut R, &mut Context<'_>) -> Option<Input>) -> Progress {
+        let (role, mut advance) = self.split();
+        let notice = match act(role, &mut advance.cx) {
+            Some(input) if !advance.cx.is_aborted() => advance.run(role, input, None),
+            _ => Notice::Nothing,
+        };
+        let change = advance.cx.change;
+        self.apply(change, notice)
+    }
+
+    /// The role, and what its steps may change.
+    fn split(&mut self) -> (&mut R, Advance<'_>) {
+        let cx = Context {
+            tls: self.transport.tls(),
+            peer: &mut self.peer,
+            out: &mut self.outbound,
+            limits: &mut self.limits,
+            s2s: self.s2s.as_deref_mut(),
+            error: &mut self.error,
+            inbound: &self.inbound,
+            decision: &mut self.decision,
+            change: Change::Nothing,
+            reason: None,
+        };
+        let advance = Advance {
+            cx,
+            shutdown: &mut self.shutdown,
+            timers: &mut self.timers,
+            keys: &mut self.keys,
+            peer_error: &mut self.peer_error,
+            reset_cause: self.reset_cause,
+        };
+        (&mut self.role, advance)
+    }
+
+    /// Carries out what a step has changed, now that the received element is no longer used.
+    fn apply(&mut self, change: Change, notice: Notice) -> Progress {
+        match change {
+            Change::Nothing => {}
+            Change::SetLimits(limits) => self.inbound.set_limits(limits),
+            Change::Restart(limits) => {
+                self.inbound.restart(limits);
+                self.peer = PeerHeader::NONE;
+            }
+            Change::StartTls(session, first_byte) => {
+                self.flush();
+                let unread = self.inbound.start_tls(self.limits.before_auth());
+                self.peer = PeerHeader::NONE;
+                self.transport.start_tls(*session, unread, first_byte);
+            }
+            Change::LastBytes(reason) => {
+                self.end_with(reason);
+                self.flush();
+                self.shut(ShutdownInput::LastBytes);
+            }
+            Change::Abort(reason) => {
+                let _ = self.close(reason);
+            }
+        }
+        if self.role.position().stage == Stage::Done {
+            self.end_stream();
+        }
+        match notice {
+            Notice::Nothing => Progress::Continue,
+            notice => Progress::Report(notice),
+        }
+    }
+
+    /// The streams are over: what was sent goes out, then close_notify.
+    fn end_stream(&mut self) {
+        if !self.shutdown.is_open() {
+            return;
+        }
+        self.flush();
+        if self.shutdown.is_open() {
+            let notify = self.outbound.close_tls(&mut self.transport);
+            self.shut(ShutdownInput::StreamOver(notify));
+        }
+    }
+
+    /// One turn after the streams are over: what still arrives is not the application's.
+    fn drive_shutdown(&mut self) -> Progress {
+        let now = self.timers.now();
+        let tcp = self.inbound.tcp();
+        let input = if tcp == TcpInput::Failed {
+            ShutdownInput::Rst
+        } else if self.shutdown.deadline().is_some_and(|at| at <= now) {
+            ShutdownInput::Expired
+        } else if self.shutdown.reads() {
+            // Our direction is closed: nothing that TLS may want to send goes out.
+            let mut unsent = alloc::vec::Vec::new();
+            match self.transport.open_record(&mut unsent, &mut |_| {}) {
+                Opened::Step(
+                    tls::Step::Continue | tls::Step::Plaintext | tls::Step::Established,
+                ) => return Progress::Continue,
+                Opened::Step(tls::Step::NeedMore) => match tcp {
+                    TcpInput::Open => return Progress::Idle,
+                    TcpInput::Ended | TcpInput::Failed => ShutdownInput::Fin,
+                },
+                Opened::Step(tls::Step::PeerClosed) => ShutdownInput::CloseNotify,
+                Opened::Step(tls::Step::Renegotiation(attempt)) => {
+                    ShutdownInput::Abort(CloseReason::TlsRenegotiation(attempt))
+                }
+                Opened::Step(tls::Step::Failed(_)) | Opened::NoTls | Opened::Plaintext => {
+                    ShutdownInput::LastBytes
+                }
+            }
+        } else if self.outbound.transmit().is_empty() {
+            ShutdownInput::Drained
+        } else {
+            return Progress::Idle;
+        };
+        self.shut(input);
+        Progress::Continue
+    }
+
+    /// Gives the end a reason, unless it has a heavier one.
+    fn end_with(&mut self, reason: CloseReason) {
+        self.shut(ShutdownInput::Reason(Reason::new(reason)));
+    }
+
+    /// Ends the connection at once, without another byte.
+    fn close(&mut self, reason: CloseReason) -> Progress {
+        self.shut(ShutdownInput::Abort(reason));
+        Progress::Continue
+    }
+
+    /// Ends the connection because of a defect of this crate.
+    fn defect(&mut self) {
+        debug_assert!(false, "a notice without its content");
+        let _ = self.close(CloseReason::Internal(InternalReason::Table));
+    }
+
+    /// Takes a step of the end.
+    fn shut(&mut self, input: ShutdownInput) {
+        let clock = shutdown_clock(&self.timers, &self.limits, self.role.position().stage);
+        self.shutdown.step(input, clock);
+        if self.shutdown.is_closed() {
+            // Under `Abort` what TCP has not taken is dropped; under `Graceful` nothing is left, or
+            // the deadline has passed.
+            self.outbound.clear();
+            self.decision = None;
+            self.request = PendingRequest::default();
+        }
+    }
+
+    /// Encodes what was sent.
+    fn flush(&mut self) {
+        if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {
+            let _ = self.close(CloseReason::Internal(InternalReason::KeysExhausted));
+        }
+    }
+
+    /// Watches whether TCP takes bytes. The end has a deadline of its own for that.
+    fn watch_writing(&mut self) {
+        if self.outbound.transmit().is_empty() || !self.shutdown.is_open() {
+            self.timers.stop(Timer::WriteStall);
+        } else {
+            let timeout = self.limits.write_stall_timeout();
+            self.timers.watch_writing(self.outbound.progress(), timeout);
+        }
+    }
+
+    /// How to sleep.
+    fn wait(&self, budget: &Budget) -> Wait {
+        let is_busy = self.is_working(self.role.position())
+            || (self.transport.is_handshaking() && budget.handshake_records == 0);
+        let deadline = match is_busy {
+            true => Some(self.timers.now()),
+            false => [
+                self.timers.next(),
+                self.shutdown.deadline(),
+                self.keys.deadline(),
+                self.s2s.as_ref().and_then(|s2s| s2s.deadline()),
+            ]
+            .into_iter()
+            .flatten()
+            .min(),
+        };
+        Wait {
+            read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
+            write: !self.outbound.transmit().is_empty(),
+            deadline,
+        }
+    }
+
+    /// The event of a notice; `None` only by a defect.
+    fn event(&self, notice: Notice) -> Option<Event<'_>> {
+        Some(match notice {
+            Notice::Nothing => return None,
+            Notice::TlsEstablished => Event::TlsEstablished(self.transport.tls_info()?),
+            Notice::StreamOpened => Event::StreamOpened(StreamOpened(&self.peer)),
+            Notice::Features => Event::Features(Features::read(*self.inbound.element()?)?),
+            Notice::Authenticated => Event::Authenticated(self.role.authenticated()),
+            Notice::Established => Event::Established(Established { jid: self.role.bound() }),
+            Notice::Stanza => Event::Stanza(self.inbound.element()?),
+            Notice::Element => Event::Element(self.inbound.element()?),
+            Notice::Keepalive => Event::Keepalive,
+            Notice::StreamError => Event::StreamError(self.peer_error.as_ref()?),
+            Notice::PeerClosing => Event::PeerClosing,
+            Notice::Decision => Event::Decision(self.decision.as_ref()?.question()),
+            Notice::ResetAdvised => Event::ResetAdvised(self.keys.advised()?),
+            Notice::PairVerified => Event::PairVerified(self.s2s.as_ref()?.announced_pair()?),
+            Notice::Request => Event::Request(self.s2s.as_ref()?.announced_request()?),
+            Notice::KeyVerdict => Event::KeyVerdict(self.s2s.as_ref()?.key_verdict()?),
+        })
     }
 }
 
-impl Connection<stream::Initiating> {
-    /// The SCRAM keys of the login that just worked, once: kept and given to
-    /// [`Credentials`](crate::config::Credentials), they spare the next login
-    /// the key derivation (RFC 5802 5.1).
+impl Connection<InitiatorRole> {
+    /// Returns the SCRAM keys of the login that just worked, once: kept and given to
+    /// [`Credentials`](crate::config::Credentials), they spare the next login the key derivation (RFC
+    /// 5802 5.1).
     pub fn take_scram_keys(&mut self) -> Option<ClientKeys> {
-        self.side.take_keys()
+        self.role.take_scram_keys()
     }
 }
 
-impl<N: Negotiation> core::fmt::Debug for Connection<N> {
+/// Shows states, no texts.
+impl<R: Negotiation> core::fmt::Debug for Connection<R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Connection")
-            .field("table", &self.table)
-            .field("link", &self.link)
+            .field("role", &self.role)
+            .field("kind", &self.kind)
+            .field("outbound", &self.outbound)
+            .field("timers", &self.timers)
+            .field("shutdown", &self.shutdown)
             .finish_non_exhaustive()
     }
 }
 
-/// The reason for a failed random number generator.
-pub(crate) const NO_RANDOMNESS: CloseReason = CloseReason::Internal(InternalError::Randomness);
+/// One step of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The application's abort.
+    Abort,
+    /// The first step of the table.
+    Begin,
+    /// The end, after the streams are over.
+    Shutdown,
+    /// The application's request to end the stream.
+    Request,
+    /// The answer to the peer's closing tag, after the application has seen the event.
+    PeerClosing,
+    /// A deadline that has passed.
+    Deadline,
+    /// The reset that the key meter wants.
+    DueReset,
+    /// The check of the keys' usage.
+    KeyUsage,
+    /// The pending decision: its announcement, then its answer.
+    Decision,
+    /// Domain pairs and requests between servers.
+    S2s,
+    /// A slice of the SASL mechanism's work.
+    Mechanism,
+    /// The next frame or record.
+    Read,
+}
+
+/// The order in which a turn tries its steps.
+///
+/// An abort comes before everything, and the end before all that belongs to a stream. What the
+/// application has requested comes before deadlines, because its request was made before this poll.
+/// Everything that is due by itself comes before reading, so that a peer that sends without a pause
+/// cannot hold it up.
+const STEPS: [Step; 12] = [
+    Step::Abort,
+    Step::Begin,
+    Step::Shutdown,
+    Step::Request,
+    Step::PeerClosing,
+    Step::Deadline,
+    Step::DueReset,
+    Step::KeyUsage,
+    Step::Decision,
+    Step::S2s,
+    Step::Mechanism,
+    Step::Read,
+];
+
+/// The result of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// There may be more to do.
+    Continue,
+    /// Nothing more can be done now.
+    Idle,
+    /// The application is told.
+    Report(Notice),
+}
+
+/// How much costly work one poll may do.
+struct Budget {
+    /// Slices of key derivation.
+    derivations: u8,
+    handshake_records: u8,
+}

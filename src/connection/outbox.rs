@@ -1,4 +1,7 @@
-//! What waits for TCP: text not yet sealed, and bytes not yet taken.
+//! What waits for TCP: text that is not yet encoded, and bytes that are not yet taken.
+//!
+//! The two queues keep one invariant: a unit of text is encoded as a whole and in order, so record
+//! boundaries depend on what was sent and not on when the driver polls.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -6,37 +9,39 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroize;
 
-/// Names one [`send`](crate::Session::send); later ones compare greater.
+/// Names one [`send`](crate::Session::send). Later ones compare greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
 /// The longest SASL message in base64, with its element.
 const SECRET_UNIT: usize = 12 * 1024;
 
-/// What a unit is charged beside its text, in bytes: its entry in a queue that
-/// may have grown to twice its length, and its record.
+/// The cost of a unit beside its text, in bytes: its entry in a queue that may have grown to twice
+/// its length, and its record.
 pub(crate) const UNIT_COST: usize = 64;
 
-/// Two queues: units of text, in the order they were said, and the bytes they
-/// became. One unit is one sealing, so record boundaries do not depend on when
-/// the driver polls.
+/// Two queues: units of text in the order in which they were sent, and the bytes that they became.
 #[derive(Default)]
-pub(crate) struct Outbox {
+pub(super) struct Outbox {
+    /// Text that is not yet encoded.
     text: String,
+    /// The units of that text.
     units: VecDeque<Unit>,
+    /// Bytes for TCP; the first `taken` are taken already.
     wire: Vec<u8>,
     taken: usize,
-    /// Bytes ever taken by TCP: a mark for progress and for tickets.
+    /// How many bytes TCP has ever taken: a mark for progress and for tickets.
     taken_ever: u64,
-    /// Where the units that were sent with a ticket end, in bytes ever put.
+    /// Where the units that were sent with a ticket end, in bytes ever encoded.
     marks: VecDeque<(u64, Ticket)>,
     last_ticket: u64,
+    /// The last ticket whose bytes TCP has taken.
     flushed: Option<Ticket>,
     secrecy: Secrecy,
 }
 
-/// Whether the text that waits has to be wiped once it is sealed. Wiping costs
-/// the whole capacity, too much for every stanza.
+/// Whether the text that waits has to be wiped once it is encoded. Because wiping costs the whole
+/// capacity, it is not done for every stanza.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Secrecy {
     #[default]
@@ -50,13 +55,13 @@ struct Unit {
 }
 
 impl Outbox {
-    /// The bytes for TCP.
-    pub(crate) fn window(&self) -> &[u8] {
+    /// The bytes that TCP should take next.
+    pub(super) fn window(&self) -> &[u8] {
         self.wire.get(self.taken..).unwrap_or_default()
     }
 
-    /// TCP took `n` bytes of the window (more than it holds counts as all).
-    pub(crate) fn taken(&mut self, n: usize) {
+    /// Records that TCP took `n` bytes of the window. More than it holds counts as all.
+    pub(super) fn taken(&mut self, n: usize) {
         let n = n.min(self.window().len());
         self.taken += n;
         self.taken_ever += n as u64;
@@ -73,31 +78,29 @@ impl Outbox {
         }
     }
 
-    /// Bytes ever taken.
-    pub(crate) const fn progress(&self) -> u64 {
+    /// How many bytes TCP has ever taken.
+    pub(super) const fn progress(&self) -> u64 {
         self.taken_ever
     }
 
-    /// The last ticket wholly taken.
-    pub(crate) const fn flushed(&self) -> Option<Ticket> {
+    /// The last ticket whose bytes TCP has taken.
+    pub(super) const fn flushed(&self) -> Option<Ticket> {
         self.flushed
     }
 
-    /// Text and bytes that wait, with what keeping count of them costs: a
-    /// queue of single spaces is charged for its book-keeping too.
-    pub(crate) fn waiting(&self) -> usize {
+    /// How many bytes of text and of wire wait, with the cost of their bookkeeping.
+    pub(super) fn waiting(&self) -> usize {
         let units = self.units.len() + self.marks.len();
         self.text.len() + self.window().len() + units * UNIT_COST
     }
 
-    /// How many units wait to be sealed.
-    pub(crate) fn units(&self) -> u64 {
+    /// How many units wait to be encoded.
+    pub(super) fn units(&self) -> u64 {
         self.units.len() as u64
     }
 
-    /// Queues a unit of the application's, written by `write`; what a failed
-    /// write left behind is dropped.
-    pub(crate) fn send<E>(
+    /// Queues a unit of the application, written by `write`. What a failed write has left is dropped.
+    pub(super) fn send<E>(
         &mut self,
         write: impl FnOnce(&mut String) -> Result<(), E>,
     ) -> Result<Ticket, E> {
@@ -115,8 +118,8 @@ impl Outbox {
         Ok(ticket)
     }
 
-    /// Queues a unit of the machine's own.
-    pub(crate) fn say(&mut self, write: impl FnOnce(&mut String)) {
+    /// Queues a unit of the machine's own text.
+    pub(super) fn push_control(&mut self, write: impl FnOnce(&mut String)) {
         let start = self.text.len();
         write(&mut self.text);
         self.units.push_back(Unit {
@@ -125,18 +128,18 @@ impl Outbox {
         });
     }
 
-    /// The same for a unit that carries a secret: it is wiped behind the
-    /// sealing, and room is made first so that no copy stays behind.
-    pub(crate) fn say_secret(&mut self, write: impl FnOnce(&mut String)) {
+    /// Queues a unit that carries a secret. It is wiped after it is encoded, and room is made first so
+    /// that growing leaves no copy.
+    pub(super) fn push_secret(&mut self, write: impl FnOnce(&mut String)) {
         self.secrecy = Secrecy::Secret;
         self.text.reserve(SECRET_UNIT);
-        self.say(write);
+        self.push_control(write);
     }
 
-    /// Turns every unit into bytes with `seal`; stops at the first error.
-    pub(crate) fn seal<E>(
+    /// Turns every unit into bytes with `encode`. Stops at the first error.
+    pub(super) fn encode<E>(
         &mut self,
-        mut seal: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), E>,
+        mut encode: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.units.is_empty() {
             return Ok(());
@@ -147,7 +150,7 @@ impl Outbox {
         while let Some(unit) = self.units.pop_front() {
             let end = start + unit.length;
             let text = self.text.as_bytes().get(start..end).unwrap_or_default();
-            outcome = seal(text, &mut self.wire);
+            outcome = encode(text, &mut self.wire);
             if outcome.is_err() {
                 break;
             }
@@ -162,14 +165,14 @@ impl Outbox {
         outcome
     }
 
-    /// Room for bytes that TLS itself has to say.
-    pub(crate) fn wire(&mut self) -> &mut Vec<u8> {
+    /// The room for bytes that TLS itself sends.
+    pub(super) fn wire(&mut self) -> &mut Vec<u8> {
         self.compact();
         &mut self.wire
     }
 
     /// Drops everything that waits.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.wipe();
         self.units.clear();
         self.wire = Vec::new();
@@ -184,8 +187,8 @@ impl Outbox {
         }
     }
 
-    /// Gives back the room of taken bytes, once they are the larger part: each
-    /// byte moves at most once per doubling.
+    /// Frees the room of taken bytes once they are the larger part. Because of that each byte moves at
+    /// most once per doubling.
     fn compact(&mut self) {
         if self.taken > self.wire.len() / 2 {
             self.wire.drain(..self.taken);
@@ -194,7 +197,7 @@ impl Outbox {
     }
 }
 
-/// Lengths only: the texts may be secret.
+/// Shows lengths only, because the texts may be secret.
 impl core::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Outbox")

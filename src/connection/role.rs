@@ -1,110 +1,116 @@
-//! What differs between the roles, seen from the parts they share.
+//! What a role is, seen from the parts that both roles share.
+//!
+//! A role owns its state table and everything that only it keeps beside the table: texts, keys, the
+//! running mechanism. It executes the commands of its own table, and borrows for that what
+//! [`Context`] lends.
 
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::link::{Link, PeerHeader};
-use crate::close::{CloseReason, Phase};
+use super::context::Context;
+use super::decision::DecisionAnswer;
+use super::s2s::AddressRule;
+use crate::close::{AuthenticationReason, Phase};
 use crate::event::Authenticated;
 use crate::jid::Jid;
-use crate::reset::{Cause, UsagePolicy};
-use crate::stream::{Act, Awaited, Closing, Input, Kind, OpeningClass, Output, StreamError};
-use crate::time::Instant;
+use crate::limits::Limits;
+use crate::reset::UsagePolicy;
+use crate::stream::bind::Recipient;
+use crate::stream::{
+    Awaited, Closing, FirstLevelElement, HeaderClass, Input, Kind, Output, Security,
+};
 use crate::tls;
 use crate::xml::Header;
 
-/// A role's state table, as [`Connection`](crate::Connection) drives it.
+/// A role of a [`Connection`](crate::Connection): the initiating or the receiving entity.
 ///
-/// Sealed: [`stream::Initiating`](crate::stream::Initiating) and
-/// [`stream::Receiving`](crate::stream::Receiving) are all there is. Nameable,
-/// so that a driver can be generic over both.
+/// Sealed: [`InitiatorRole`](super::InitiatorRole) and [`ResponderRole`](super::ResponderRole) are
+/// all there is. Nameable, so that a driver can be generic over both.
 pub trait Negotiation: Role {}
 
 /// The hidden half of [`Negotiation`].
 pub trait Role: fmt::Debug + Send + Sized + 'static {
     /// What a connection of this role is made from.
     type Config: Send + Sync;
-    /// Texts, keys and the running mechanism.
-    type Side: Send;
+    /// What only this role's table can command.
+    type Command: Copy + fmt::Debug;
 
+    /// A role before its stream, and what the connection needs to know of it.
     #[doc(hidden)]
-    fn begin(config: Arc<Self::Config>, now: Instant) -> (Self, Self::Side, Link);
+    fn new(config: Arc<Self::Config>) -> (Self, Setup);
     /// One step of the table.
     #[doc(hidden)]
-    fn step(&mut self, input: Input) -> Output;
+    fn step(&mut self, input: Input) -> Output<Self::Command>;
     /// Where the table stands.
     #[doc(hidden)]
     fn position(&self) -> Position;
-
+    /// Reads the peer's header: records what it says, and returns its class.
     #[doc(hidden)]
-    fn common(side: &Self::Side) -> &Common;
-    #[doc(hidden)]
-    fn common_mut(side: &mut Self::Side) -> &mut Common;
-    /// The peer's header, which TLS protects or not: what it says is kept, what
-    /// it is goes to the table.
-    #[doc(hidden)]
-    fn opened(
-        side: &mut Self::Side,
-        peer: &mut PeerHeader,
-        header: &Header<'_>,
-        protected: bool,
-    ) -> OpeningClass;
+    fn read_header(&mut self, header: &Header<'_>, cx: &mut Context<'_>) -> HeaderClass;
     /// The request whose answer is awaited.
     #[doc(hidden)]
-    fn awaited(side: &Self::Side) -> Awaited<'_>;
-    /// An order of this role's own.
+    fn awaited(&self) -> Awaited<'_>;
+    /// To whom a request has to be addressed for this entity to answer it.
     #[doc(hidden)]
-    fn carry_out(side: &mut Self::Side, link: &mut Link, act: Act) -> Option<Input>;
-    /// The own stream header, for an error that comes before it.
+    fn recipient(&self) -> Recipient<'_>;
+    /// Executes a command. `element` is the element just received, if one was. Returns what the
+    /// table is told in the same step.
+    #[doc(hidden)]
+    fn execute(
+        &mut self,
+        command: Self::Command,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input>;
+    /// Our stream header, for an error that comes before it.
     ///
     /// # Errors
-    /// No randomness for the stream id.
+    /// There is no randomness for the stream id.
     #[doc(hidden)]
-    fn own_header(side: &mut Self::Side, link: &Link) -> Result<String, NoRandomness>;
+    fn header(&mut self, cx: &Context<'_>) -> Result<String, NoRandomness>;
+    /// A TLS session for this connection.
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
     #[doc(hidden)]
-    fn tls_session(side: &Self::Side, link: &Link) -> Result<tls::Session, tls::SetupError>;
+    fn tls_session(&self, limits: &Limits) -> Result<tls::Session, tls::SetupError>;
     /// Whether the mechanism has a slice of work left.
     #[doc(hidden)]
-    fn is_working(side: &Self::Side) -> bool;
-    /// Does a slice of it.
+    fn is_working(&self) -> bool;
+    /// Does a slice of that work.
     #[doc(hidden)]
-    fn work(side: &mut Self::Side, link: &mut Link) -> Option<Input>;
-    /// Takes the application's answer out of the gate.
+    fn work(&mut self, cx: &mut Context<'_>) -> Option<Input>;
+    /// Takes the application's answer to the pending decision.
     #[doc(hidden)]
-    fn answered(side: &mut Self::Side, link: &mut Link) -> Option<Input>;
+    fn decide(&mut self, answer: DecisionAnswer, cx: &mut Context<'_>) -> Option<Input>;
+    /// Records that the stream is established, by `element` if one did it.
     #[doc(hidden)]
-    fn authenticated(side: &Self::Side) -> Authenticated<'_>;
-    /// Negotiation is complete.
+    fn established(&mut self, element: Option<&FirstLevelElement<'_>>, cx: &mut Context<'_>);
+    /// Who authenticated.
     #[doc(hidden)]
-    fn established(side: &mut Self::Side, link: &mut Link);
+    fn authenticated(&self) -> Authenticated<'_>;
+    /// The bound address.
     #[doc(hidden)]
-    fn bound(side: &Self::Side) -> Option<&Jid>;
-    /// Why SASL failed.
+    fn bound(&self) -> Option<&Jid>;
+    /// Why the login failed; `element` is what the peer said last.
     #[doc(hidden)]
-    fn authentication_failure(side: &mut Self::Side, link: &Link) -> CloseReason;
+    fn authentication_reason(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+    ) -> AuthenticationReason;
+    /// When a stream wants a reset.
+    #[doc(hidden)]
+    fn usage(&self) -> UsagePolicy;
 }
 
-/// What both roles keep beside the table.
+/// What a connection needs to know of its role at the beginning.
 #[derive(Debug)]
-pub struct Common {
+pub struct Setup {
     pub(super) kind: Kind,
-    pub(super) usage: UsagePolicy,
-    /// The error the application ends the stream with.
-    pub(super) error: Option<StreamError>,
-    /// Why the application resets the stream.
-    pub(super) cause: Option<Cause>,
-}
-
-impl Common {
-    pub(super) const fn new(kind: Kind, usage: UsagePolicy) -> Self {
-        Self {
-            kind,
-            usage,
-            error: None,
-            cause: None,
-        }
-    }
+    pub(super) limits: Limits,
+    /// The addresses that a stream of servers or of a component carries; `None` for clients.
+    pub(super) rule: Option<AddressRule>,
 }
 
 /// The random number generator failed.
@@ -123,11 +129,11 @@ pub struct Position {
 /// The stages of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Not begun.
+    /// The stream has not begun.
     Idle,
     /// Negotiation goes on.
     Negotiating,
-    /// Dialback goes on, between servers; no domain pair is verified yet.
+    /// Dialback goes on between servers, and no domain pair is verified yet.
     Federating,
     /// Stanzas flow.
     Established,
@@ -146,5 +152,25 @@ impl From<Closing> for Stage {
             Closing::AwaitFooter(_) => Self::Closing,
             Closing::Done => Self::Done,
         }
+    }
+}
+
+impl Position {
+    /// A position in the negotiation.
+    pub(super) const fn negotiating(phase: Phase) -> Self {
+        Self { phase, stage: Stage::Negotiating }
+    }
+
+    /// The position of a stream that is being closed.
+    pub(super) fn closing(closing: Closing) -> Self {
+        Self { phase: Phase::Closing, stage: closing.into() }
+    }
+}
+
+/// The phase in which a receiving entity waits for its peer on the level before TLS.
+pub(super) const fn plain_phase(security: Security) -> Phase {
+    match security {
+        Security::StartTls => Phase::StartTls,
+        Security::DirectTls | Security::Plaintext => Phase::Authentication,
     }
 }

@@ -1,186 +1,216 @@
-//! What carries the stream: TCP, or TLS over it. Bytes in, text out, text in.
+//! What carries the stream: TCP, or TLS over it.
+//!
+//! [`Transport`] takes bytes from TCP as far as they are TLS's, opens one record at a time, and
+//! encrypts what is sent. It knows nothing of XML: plaintext is handed to whoever calls.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::convert::Infallible;
 
-use super::link::{Link, PeerHeader};
 use crate::sasl::ChannelBindingData;
 use crate::tls::{self, TlsInfo};
-use crate::xml::Framer;
 
 /// What carries the stream.
 #[derive(Debug)]
 pub(super) enum Transport {
     /// Bytes are stream text.
     Plain,
-    /// Bytes are TLS records. `carry`: what was read behind the last frame
-    /// before TLS, on its way into the session. `opening`: whether it is TLS
-    /// that begins.
-    Tls {
-        session: Box<tls::Session>,
-        carry: Vec<u8>,
-        opening: Opening,
-    },
+    /// Bytes are TLS records.
+    Tls(Box<TlsTransport>),
 }
 
-/// What came first behind `<proceed/>`. Only there it matters: TLS would call
-/// XML a bad record, and what stood behind `<starttls/>` would have another
-/// name if it came in the same segment and if it came in the next.
+/// TLS over TCP.
+#[derive(Debug)]
+pub(super) struct TlsTransport {
+    session: tls::Session,
+    /// What was read after the last frame before TLS, on its way into the session.
+    pre_tls_bytes: Vec<u8>,
+    first_byte: FirstByte,
+}
+
+/// The first byte that arrives after `<proceed/>`.
+///
+/// It matters only there: TLS would call XML a bad record, and bytes sent after `<starttls/>` would
+/// have one reason if they arrived in the same segment and another if they arrived in the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opening {
+pub(super) enum FirstByte {
     /// It does not matter.
     Any,
-    /// Nothing yet.
+    /// It has not arrived.
     Awaited,
-    /// This byte.
-    Byte(u8),
+    /// It has arrived.
+    Received(u8),
 }
 
-impl Opening {
-    fn note(&mut self, first: Option<&u8>) {
+impl FirstByte {
+    fn record(&mut self, first: Option<&u8>) {
         if let (Self::Awaited, Some(byte)) = (&self, first) {
-            *self = Self::Byte(*byte);
+            *self = Self::Received(*byte);
         }
     }
 
-    /// Whether it is no TLS record: the content types (RFC 8446 5.1, RFC 6520)
-    /// are characters XML does not have.
-    pub(super) const fn is_text(self) -> bool {
-        matches!(self, Self::Byte(byte) if !matches!(byte, 20..=24))
+    /// Whether it cannot begin a TLS record: the content types (RFC 8446 5.1, RFC 6520) are
+    /// characters that XML does not have.
+    const fn is_text(self) -> bool {
+        matches!(self, Self::Received(byte) if !matches!(byte, 20..=24))
     }
 }
 
-impl Link {
-    /// How many bytes `receive` would take.
-    pub(super) fn capacity(&self) -> usize {
-        match &self.transport {
-            _ if !self.is_listening() => 0,
-            Transport::Plain => self.framer.capacity(),
-            Transport::Tls { carry, .. } if !carry.is_empty() => 0,
-            Transport::Tls { session, .. } => session.capacity(),
-        }
+/// The result of opening one record.
+pub(super) enum Opened {
+    /// There is no TLS, so there are no records.
+    NoTls,
+    /// Plaintext arrived where TLS was to begin.
+    Plaintext,
+    /// What TLS says.
+    Step(tls::Step),
+}
+
+impl Transport {
+    /// Hands the transport to TLS. `unread` is what was read after the last frame: it is TLS's
+    /// (RFC 6120 5.4.2.3).
+    pub(super) fn start_tls(
+        &mut self,
+        session: tls::Session,
+        unread: Vec<u8>,
+        first_byte: FirstByte,
+    ) {
+        *self = Self::Tls(Box::new(TlsTransport { session, pre_tls_bytes: unread, first_byte }));
     }
 
-    pub(super) fn receive(&mut self, bytes: &[u8]) -> usize {
-        if self.capacity() == 0 {
-            return 0;
-        }
-        match &mut self.transport {
-            Transport::Plain => self.framer.push(bytes),
-            Transport::Tls {
-                session, opening, ..
-            } => {
-                opening.note(bytes.first());
-                session.push(bytes)
-            }
-        }
-    }
-
-    pub(super) fn window(&mut self) -> &mut [u8] {
-        if self.capacity() == 0 {
-            return &mut [];
-        }
-        match &mut self.transport {
-            Transport::Plain => self.framer.window(),
-            Transport::Tls { session, .. } => session.window(),
-        }
-    }
-
-    pub(super) fn received(&mut self, n: usize) {
-        if self.capacity() == 0 {
-            return;
-        }
-        match &mut self.transport {
-            Transport::Plain => self.framer.pushed(n),
-            Transport::Tls {
-                session, opening, ..
-            } => {
-                if n > 0 && *opening == Opening::Awaited {
-                    opening.note(session.window().first());
-                }
-                session.pushed(n);
-            }
-        }
-    }
-
+    /// The TLS session, if there is one.
     pub(super) fn tls(&self) -> Option<&tls::Session> {
-        match &self.transport {
-            Transport::Plain => None,
-            Transport::Tls { session, .. } => Some(session),
+        match self {
+            Self::Plain => None,
+            Self::Tls(tls) => Some(&tls.session),
         }
     }
 
+    /// What TLS negotiated, once the handshake is complete.
     pub(super) fn tls_info(&self) -> Option<&TlsInfo> {
         self.tls().and_then(tls::Session::established)
     }
 
-    /// Hands the transport to TLS: what was read behind the last frame is
-    /// TLS's (RFC 6120 5.4.2.3), and what was read before it is forgotten
-    /// (5.4.3.3).
-    pub(super) fn start_tls(&mut self, session: tls::Session, opening: Opening) {
-        self.transport = Transport::Tls {
-            session: Box::new(session),
-            carry: self.framer.take_unread(),
-            opening,
-        };
-        self.framer = Framer::new(self.limits.before_auth());
-        self.found = None;
-        self.peer = PeerHeader::NONE;
+    /// Whether the TLS handshake is under way.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls().is_some_and(tls::Session::is_handshaking)
     }
 
-    /// Turns what was said into bytes, as stream text.
-    pub(super) fn send_plain(&mut self) {
-        let sealed: Result<(), Infallible> = self.outbox.seal(|text, wire| {
-            wire.extend_from_slice(text);
-            Ok(())
-        });
-        match sealed {
-            Ok(()) => {}
+    /// The TLS transport that takes bytes from TCP; `None` if XML takes them.
+    pub(super) fn receiver(&mut self) -> Option<&mut TlsTransport> {
+        match self {
+            Self::Plain => None,
+            Self::Tls(tls) => Some(tls),
         }
     }
 
-    /// Turns what was said into bytes, through TLS if it is there.
+    /// How many bytes TLS would take; `None` if XML takes them.
+    pub(super) fn capacity(&self) -> Option<usize> {
+        match self {
+            Self::Plain => None,
+            Self::Tls(tls) if !tls.pre_tls_bytes.is_empty() => Some(0),
+            Self::Tls(tls) => Some(tls.session.capacity()),
+        }
+    }
+
+    /// Opens one record: its text goes to `sink`, what TLS itself sends to `wire`.
+    pub(super) fn open_record(
+        &mut self,
+        wire: &mut Vec<u8>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Opened {
+        let Self::Tls(tls) = self else {
+            return Opened::NoTls;
+        };
+        if tls.first_byte.is_text() {
+            return Opened::Plaintext;
+        }
+        if !tls.pre_tls_bytes.is_empty() {
+            let taken = tls.session.push(&tls.pre_tls_bytes);
+            tls.pre_tls_bytes.drain(..taken);
+        }
+        Opened::Step(tls.session.poll(wire, sink))
+    }
+
+    /// Appends the bytes of one unit of stream text to `wire`.
     ///
     /// # Errors
     /// TLS refuses to encrypt.
-    pub(super) fn seal(&mut self) -> Result<(), tls::SealError> {
-        match &mut self.transport {
-            Transport::Plain => {
-                self.send_plain();
+    pub(super) fn encode(&mut self, text: &[u8], wire: &mut Vec<u8>) -> Result<(), tls::SealError> {
+        match self {
+            Self::Plain => {
+                wire.extend_from_slice(text);
                 Ok(())
             }
-            Transport::Tls { session, .. } => {
-                self.outbox.seal(|text, wire| session.seal(text, wire))
-            }
+            Self::Tls(tls) => tls.session.seal(text, wire),
         }
     }
 
-    pub(super) fn tls_limits(&self) -> tls::TlsLimits {
-        tls::TlsLimits {
-            handshake_bytes: self.limits.handshake_bytes(),
-            ..tls::TlsLimits::default()
-        }
-    }
-
-    /// The channel bindings of the session, the preferred one first.
-    pub(super) fn channel_bindings(&self) -> Vec<ChannelBindingData> {
-        let Some(session) = self.tls() else {
-            return Vec::new();
-        };
-        let data = |kind| {
-            let binding = session.channel_binding(kind)?;
-            match kind {
-                tls::ChannelBinding::TlsExporter => binding
-                    .as_bytes()
-                    .try_into()
-                    .ok()
-                    .map(ChannelBindingData::tls_exporter),
-                tls::ChannelBinding::TlsServerEndPoint => {
-                    ChannelBindingData::tls_server_end_point(binding.as_bytes())
+    /// Appends close_notify to `wire`, if TLS is established. Returns what is to be expected of the
+    /// peer.
+    pub(super) fn close(&mut self, wire: &mut Vec<u8>) -> PeerNotify {
+        match self {
+            Self::Tls(tls) if !tls.session.is_handshaking() => {
+                tls.session.close(wire);
+                match tls.session.peer_closed() {
+                    true => PeerNotify::Received,
+                    false => PeerNotify::Outstanding,
                 }
             }
-        };
-        session.available_bindings().filter_map(data).collect()
+            Self::Tls(_) | Self::Plain => PeerNotify::None,
+        }
     }
+
+    /// Whether the peer's direction of an established TLS session is still open: TCP must not end
+    /// now.
+    pub(super) fn would_be_truncated(&self) -> bool {
+        self.tls().is_some_and(|session| !session.is_handshaking() && !session.peer_closed())
+    }
+}
+
+/// What is known of the peer's close_notify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum PeerNotify {
+    /// There will be none: there is no established TLS session.
+    None,
+    /// It has not arrived.
+    Outstanding,
+    /// It has arrived.
+    Received,
+}
+
+impl TlsTransport {
+    /// Stores bytes from TCP; returns how many.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> usize {
+        self.first_byte.record(bytes.first());
+        self.session.push(bytes)
+    }
+
+    /// The room for bytes from TCP.
+    pub(super) fn window(&mut self) -> &mut [u8] {
+        self.session.window()
+    }
+
+    /// Takes the first `n` bytes of the [`window`](Self::window).
+    pub(super) fn received(&mut self, n: usize) {
+        if n > 0 && self.first_byte == FirstByte::Awaited {
+            self.first_byte.record(self.session.window().first());
+        }
+        self.session.pushed(n);
+    }
+}
+
+/// The channel bindings of a session, the preferred one first.
+pub(super) fn channel_bindings(session: &tls::Session) -> Vec<ChannelBindingData> {
+    let data = |kind| {
+        let binding = session.channel_binding(kind)?;
+        match kind {
+            tls::ChannelBinding::TlsExporter => {
+                binding.as_bytes().try_into().ok().map(ChannelBindingData::tls_exporter)
+            }
+            tls::ChannelBinding::TlsServerEndPoint => {
+                ChannelBindingData::tls_server_end_point(binding.as_bytes())
+            }
+        }
+    };
+    session.available_bindings().filter_map(data).collect()
 }

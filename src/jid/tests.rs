@@ -1,9 +1,11 @@
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::cell::Cell;
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{Jid, JidError, JidPart, MAX_PART_BYTES};
+use super::{AddressClass, Jid, JidError, JidPart, MAX_PART_BYTES};
 
 #[test]
 fn rfc7622_3_5_legal_examples_split_as_the_table_says() {
@@ -222,4 +224,139 @@ proptest! {
             prop_assert_eq!(jid.resource(), None);
         }
     }
+}
+
+#[test]
+fn what_only_rfc6122_allows_is_told_from_what_none_allows() {
+    use AddressClass::{Invalid, Rfc6122, Rfc7622};
+    let label = "l".repeat(63);
+    let part = "p".repeat(MAX_PART_BYTES);
+    let rows = [
+        ("example.com", Rfc7622),
+        ("example.com.", Rfc7622),
+        ("juliet@example.com/desk", Rfc7622),
+        ("juliet@[::1]/desk", Rfc7622),
+        // RFC 6122 2.4: Resourceprep allows ASCII spaces everywhere.
+        ("juliet@example.com/ desk", Rfc6122),
+        ("example.com/ ", Rfc6122),
+        ("juliet@[::1]/ desk", Rfc6122),
+        // RFC 6122 A.3: Nodeprep deletes what is invisible.
+        ("jul\u{ad}iet@example.com", Rfc6122),
+        ("\u{feff}juliet@example.com", Rfc6122),
+        ("juliet\u{200b}@example.com/ desk", Rfc6122),
+        // RFC 3490 3.1 and 4: other dots, and what Nameprep deletes.
+        ("example\u{3002}com", Rfc6122),
+        ("example\u{ff0e}com\u{ff61}", Rfc6122),
+        ("exam\u{ad}ple.com", Rfc6122),
+        // Both forbid empty parts, also if only deletion makes them empty.
+        ("", Invalid),
+        ("@example.com", Invalid),
+        ("juliet@", Invalid),
+        ("example.com/", Invalid),
+        ("/ desk", Invalid),
+        ("@/", Invalid),
+        ("\u{ad}@example.com", Invalid),
+        ("juliet@\u{200b}", Invalid),
+        ("a..example", Invalid),
+        ("a\u{3002}.example", Invalid),
+        // RFC 6122 A.5 and RFC 7622 3.3.1 forbid the same ASCII in localparts.
+        ("a b@example.com", Invalid),
+        ("a:b@example.com/ desk", Invalid),
+        ("a\"b@example.com", Invalid),
+        ("a&b@example.com", Invalid),
+        ("a'b@example.com", Invalid),
+        ("a<b@example.com", Invalid),
+        ("a>b@example.com", Invalid),
+        ("a@b@example.com", Invalid),
+        ("juliet\u{a0}capulet@example.com", Invalid),
+        ("juliet\u{200e}@example.com", Invalid),
+        // Domains.
+        ("exa mple.com", Invalid),
+        ("exam!ple.com", Invalid),
+        ("a_b.example/ desk", Invalid),
+        ("[::1", Invalid),
+        ("[::1%eth0]/ desk", Invalid),
+        // Control characters and what is no character.
+        ("example.com/ de\u{7f}sk", Invalid),
+        ("example.com/ de\u{85}sk", Invalid),
+        ("example.com/ de\nsk", Invalid),
+        ("example.com/ \u{fffe}", Invalid),
+        ("example.com/ \u{1fffe}", Invalid),
+        ("example.com/ \u{e000}", Invalid),
+        ("example.com/ \u{a0}", Invalid),
+    ];
+    for (text, class) in rows {
+        assert_eq!(Jid::classify(text), class, "{text:?}");
+        assert_eq!(Jid::is_valid(text), class == Rfc7622, "{text:?}");
+        assert_eq!(Jid::domain_of(text).is_some(), class != Invalid, "{text:?}");
+    }
+    for (text, class) in [
+        (format!("{label}\u{3002}example"), Rfc6122),
+        (format!("{label}l\u{3002}example"), Invalid),
+        (format!("example.com/ {}", &part[1..]), Rfc6122),
+        (format!("example.com/ {part}"), Invalid),
+        (format!("\u{ad}{part}@example.com"), Rfc6122),
+        (format!("\u{ad}{part}p@example.com"), Invalid),
+    ] {
+        assert_eq!(Jid::classify(&text), class, "{text:?}");
+    }
+}
+
+#[test]
+fn the_domain_of_an_older_address_is_found_without_its_final_dot() {
+    for (text, domain) in [
+        ("juliet@example.com/ desk", Some("example.com")),
+        ("jul\u{ad}iet@Example.COM./a@b", Some("Example.COM")),
+        ("juliet@example.com/desk", Some("example.com")),
+        ("example.com/ a/b@c", Some("example.com")),
+        ("juliet@[::1]/ desk", Some("[::1]")),
+        ("a b@example.com/desk", None),
+        ("", None),
+    ] {
+        assert_eq!(Jid::domain_of(text), domain, "{text:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        rng_seed: RngSeed::Fixed(0x6122),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Classification agrees with the parser, and finds a domain exactly in what is an address.
+    #[test]
+    fn every_text_has_one_class(text in "[ @/:.a\u{ad}\u{3002}\\[\\]]{0,12}|.*") {
+        let class = Jid::classify(&text);
+        prop_assert_eq!(class == AddressClass::Rfc7622, Jid::parse(&text).is_ok());
+        match Jid::domain_of(&text) {
+            Some(domain) => prop_assert!(text.contains(domain) && !domain.is_empty()),
+            None => prop_assert_eq!(class, AddressClass::Invalid),
+        }
+    }
+}
+
+/// Twice as long a part is twice the work, counted in characters looked at; and a part that is too
+/// long is refused before any of them.
+#[test]
+fn each_character_of_a_part_is_looked_at_once() {
+    let work = |text: &str| {
+        let looked_at = Cell::new(0);
+        let count = |_: char| {
+            looked_at.set(looked_at.get() + 1);
+            false
+        };
+        let by_7622 = super::check_part(JidPart::Local, text, count);
+        let of_7622 = looked_at.replace(0);
+        let by_6122 = super::rfc6122::allows_part(text, count);
+        assert_eq!(by_7622.is_ok(), by_6122);
+        (of_7622, looked_at.get())
+    };
+    for n in [255, 510, 1_020] {
+        assert_eq!(work(&"a".repeat(n)), (n, n));
+    }
+    let (of_7622, of_6122) = work(&"a".repeat(1 << 20));
+    assert_eq!(of_7622, 0);
+    assert!(of_6122 <= MAX_PART_BYTES);
 }

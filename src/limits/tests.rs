@@ -1,4 +1,5 @@
-use alloc::{string::ToString, vec::Vec};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use super::*;
 
@@ -275,11 +276,17 @@ fn the_xml_layer_is_given_each_limit_and_the_byte_limit_of_the_moment() {
 }
 
 #[test]
-fn fractions_of_a_millisecond_do_not_pass_the_bounds() {
+fn a_duration_is_neither_rounded_into_its_range_nor_changed() {
     let limits = Limits::server();
-    let tiny = Duration::from_nanos(99_999_999);
-    assert!(limits.with_linger(tiny).is_err());
-    assert!(limits.with_linger(Duration::MAX).is_err());
+    for refused in [
+        Duration::from_nanos(99_999_999),
+        Duration::from_nanos(60_000_000_001),
+        Duration::MAX,
+    ] {
+        assert!(limits.with_linger(refused).is_err(), "{refused:?}");
+    }
+    let kept = Duration::from_nanos(100_000_001);
+    assert_eq!(limits.with_linger(kept).unwrap().linger(), kept);
 }
 
 #[test]
@@ -298,4 +305,87 @@ fn the_memory_bound_covers_every_limit_and_cannot_overflow() {
     let bound = largest.memory_bound();
     assert!(u32::try_from(bound).is_ok(), "{bound}");
     assert!(largest.memory_bound_before_auth() < bound);
+}
+
+/// Says how a framer under `limits` takes `header` and one `element`: the frames it found, or the
+/// text of its fault.
+fn framed(limits: crate::xml::FrameLimits, header: &str, element: &str) -> Result<u32, String> {
+    let mut framer = crate::xml::Framer::new(limits);
+    let text = [header, element].concat();
+    let mut bytes = text.as_bytes();
+    let mut frames = 0;
+    loop {
+        match framer.feed(&mut bytes) {
+            Ok(Some(_)) => frames += 1,
+            Ok(None) if bytes.is_empty() => return Ok(frames),
+            Ok(None) => {}
+            Err(fault) => return Err(fault.to_string()),
+        }
+    }
+}
+
+/// The framer enforces exactly the limit that was set: `limit` units pass, and one more does not.
+/// Half the limit, or one less, would be noticed here.
+#[test]
+fn rfc6120_13_12_3_the_xml_layer_enforces_each_limit_exactly() {
+    const HEADER: &str = "<stream:stream xmlns='jabber:client' \
+                          xmlns:stream='http://etherx.jabber.org/streams'>";
+    let header = |bytes: usize| {
+        let padding = "i".repeat(bytes - HEADER.len() - " id=''".len());
+        HEADER.replace('>', &std::format!(" id='{padding}'>"))
+    };
+    let element = |bytes: usize| std::format!("<a>{}</a>", "t".repeat(bytes - "<a></a>".len()));
+    let repeat = |n: usize, each: fn(usize) -> String| (0..n).map(each).collect::<String>();
+    let limits = Limits::server();
+    let (before, after) = (limits.before_auth(), limits.after_auth());
+    let count = usize::from;
+
+    for (name, limits, limit, input) in [
+        (
+            "header bytes",
+            before,
+            limits.header_bytes(),
+            &(|n| (header(n), element(10))) as &dyn Fn(usize) -> (String, String),
+        ),
+        (
+            "bytes before authentication",
+            before,
+            limits.frame_bytes_before_auth(),
+            &|n| (HEADER.into(), element(n)),
+        ),
+        ("stanza bytes", after, limits.stanza_bytes(), &|n| {
+            (HEADER.into(), element(n))
+        }),
+        ("depth", after, count(limits.depth()), &|n| {
+            (HEADER.into(), ["<a>".repeat(n), "</a>".repeat(n)].concat())
+        }),
+        ("attributes", after, count(limits.attributes()), &|n| {
+            let attributes = repeat(n, |i| std::format!(" a{i}=''"));
+            (HEADER.into(), std::format!("<a{attributes}/>"))
+        }),
+        ("elements", after, limits.elements() as usize, &|n| {
+            (
+                HEADER.into(),
+                std::format!("<a>{}</a>", "<b/>".repeat(n - 1)),
+            )
+        }),
+        ("name bytes", after, count(limits.name_bytes()), &|n| {
+            (HEADER.into(), std::format!("<{}/>", "n".repeat(n)))
+        }),
+        ("namespaces", after, count(limits.namespaces()), &|n| {
+            // The header declares two.
+            let declarations = repeat(n - 2, |i| std::format!(" xmlns:p{i}='u'"));
+            (HEADER.into(), std::format!("<a{declarations}/>"))
+        }),
+    ] {
+        let (header, element) = input(limit);
+        assert_eq!(
+            framed(limits, &header, &element),
+            Ok(2),
+            "{name}: the limit itself"
+        );
+        let (header, element) = input(limit + 1);
+        let fault = framed(limits, &header, &element).expect_err(name);
+        assert!(fault.contains("limit"), "{name}: {fault}");
+    }
 }

@@ -1,147 +1,148 @@
-//! The receiving side: what is offered, the dialogue with the application.
+//! The receiving side of SASL: what a server offers, and its dialogue with the application.
+//!
+//! [`Advertisement`] decides what is offered and starts an [`Acceptor`]; the acceptor asks the
+//! application a [`CredentialQuery`] and takes a [`CredentialAnswer`]. The functions at the end are
+//! shared by the mechanisms. An answer must never reveal whether a user exists; keep that when a
+//! query or an answer is added.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Condition, Decoy, ExternalAcceptor,
-    Hash, MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, ScramAcceptor, ScramKeys,
-    Secret, password::check_prepared,
+    AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Decoy, ExternalAcceptor, Hash,
+    MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, SaslCondition, ScramAcceptor,
+    ScramKeys, Secret, password::check_prepared,
 };
 
-/// The receiving side of one SASL exchange (RFC 4422 section 3).
+/// The receiving side of one SASL exchange (RFC 4422 3).
 ///
-/// After [`ServerStep::Ask`] the next call is [`provide`](Self::provide),
-/// after [`ServerStep::Working`] it is [`work`](Self::work), after
-/// [`ServerStep::Challenge`] it is [`response`](Self::response). A response
-/// out of turn fails with `malformed-request`, any other call out of turn or
-/// an answer that does not fit the question with `temporary-auth-failure`.
-/// A failure is final: whatever is called after it fails too.
+/// After [`AcceptorStep::Ask`] the next call is [`provide`](Self::provide), after
+/// [`AcceptorStep::Working`] it is [`work`](Self::work), and after [`AcceptorStep::Challenge`] it
+/// is [`response`](Self::response). A response at any other time fails with `malformed-request`.
+/// Any other call at the wrong time, or an answer that does not fit the query, fails with
+/// `temporary-auth-failure`. A failure is final: every later call fails too.
 pub trait Acceptor: Send + fmt::Debug {
-    /// The IANA name of the mechanism.
+    /// Returns the IANA name of the mechanism.
     fn name(&self) -> &str;
 
-    /// Takes the decoded data of `<auth/>` (`None`: it had none, not even `=`)
-    /// or of a `<response/>` (always `Some`).
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep;
+    /// Takes the decoded data of `<auth/>` (`None` if it had none, not even `=`) or of a
+    /// `<response/>` (always `Some`).
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep;
 
-    /// Does one bounded slice of the work that [`ServerStep::Working`]
-    /// announced.
-    fn work(&mut self) -> ServerStep;
+    /// Does one bounded slice of the work that [`AcceptorStep::Working`] announced.
+    fn work(&mut self) -> AcceptorStep;
 
-    /// Takes the application's answer to [`ServerStep::Ask`].
-    fn provide(&mut self, answer: Answer) -> ServerStep;
+    /// Takes the application's answer to [`AcceptorStep::Ask`].
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep;
 }
 
-/// What an [`Acceptor`] wants next. Exhaustive on purpose, like
-/// [`Step`](super::Step).
+/// What an [`Acceptor`] needs next. It is exhaustive on purpose, like
+/// [`MechanismStep`](super::MechanismStep).
 #[must_use]
 #[derive(Debug)]
-pub enum ServerStep {
+pub enum AcceptorStep {
     /// Send this in a `<challenge/>`.
     Challenge(Secret),
     /// Ask the application, then call [`Acceptor::provide`].
-    Ask(Question),
+    Ask(CredentialQuery),
     /// Call [`Acceptor::work`].
     Working,
     /// The peer is authenticated: send `<success/>`.
     Success {
-        /// Who it is.
+        /// The authenticated identity.
         identity: Identity,
         /// The additional data of `<success/>`.
         data: Option<Secret>,
     },
     /// Send `<failure/>` with this condition.
-    Failure(Condition),
+    Failure(SaslCondition),
 }
 
 /// Who has been authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The authentication identity, in the form the application gave in its
-    /// [`Answer`].
+    /// The authentication identity, in the form that the application gave in its
+    /// [`CredentialAnswer`].
     pub authcid: String,
-    /// The authorization identity as the peer sent it; the application has
-    /// agreed to it. An empty one counts as none (RFC 6120 section 6.3.8).
+    /// The authorization identity as the peer sent it, which the application has accepted. An empty
+    /// one counts as none (RFC 6120 6.3.8).
     pub authzid: Option<String>,
 }
 
-/// What the application must look up. Names are as the peer sent them, neither
-/// prepared nor checked: prepare them (SASLprep, or the account's own rules)
-/// before looking them up.
+/// What the application must look up.
+///
+/// Names are as the peer sent them, neither prepared nor checked. Prepare them (SASLprep, or the
+/// rules of the accounts) before the lookup.
 #[non_exhaustive]
 #[derive(Debug)]
-pub enum Question {
-    /// PLAIN: is this the password of this user? Answer with
-    /// [`Answer::Keys`] to have it compared with stored SCRAM keys, or compare
-    /// it yourself and answer [`Answer::Accept`] or
-    /// `Reject(NotAuthorized)`.
+pub enum CredentialQuery {
+    /// PLAIN asks whether this is the password of this user. Answer with [`CredentialAnswer::Keys`]
+    /// to have it compared with stored SCRAM keys, or compare it and answer
+    /// [`CredentialAnswer::Accept`] or `Reject(NotAuthorized)`.
     Password {
         /// The user.
         authcid: String,
         /// The password, as sent.
         password: Secret,
-        /// The entity to act as, if another one.
+        /// The entity to act as, if it is another one.
         authzid: Option<String>,
     },
-    /// SCRAM: the user's stored keys for this hash.
+    /// SCRAM asks for the user's stored keys for this hash.
     ScramKeys {
         /// The user.
         username: String,
-        /// The entity to act as, if another one.
+        /// The entity to act as, if it is another one.
         authzid: Option<String>,
         /// The hash the keys must be for.
         hash: Hash,
     },
-    /// EXTERNAL: whom does the channel (the client's certificate) speak for?
-    /// Several identities and no `authzid` to choose by: `invalid-authzid`
+    /// EXTERNAL asks for whom the channel (the client's certificate) speaks. If the certificate has
+    /// several identities and there is no `authzid` to choose by, answer `invalid-authzid`
     /// (XEP-0178).
     External {
         /// The entity to act as, if given.
         authzid: Option<String>,
     },
-    /// ANONYMOUS: may somebody come in, and under which temporary name?
+    /// ANONYMOUS asks whether an anonymous user is admitted, and under which temporary name.
     Anonymous {
-        /// The trace data, good for tracing and for nothing else (XEP-0175).
+        /// The trace data, to be used only for tracing (XEP-0175).
         trace: Option<String>,
     },
 }
 
-/// The application's answer to a [`Question`].
+/// The application's answer to a [`CredentialQuery`].
 #[non_exhaustive]
 #[derive(Clone, Debug)]
-pub enum Answer {
-    /// PLAIN, EXTERNAL, ANONYMOUS: let the peer in, also as the `authzid` it
-    /// asked for.
+pub enum CredentialAnswer {
+    /// PLAIN, EXTERNAL, ANONYMOUS: accepts the peer, also as the `authzid` it asked for.
     Accept {
-        /// The user's name in the application's own (prepared) form.
+        /// The user's name in the prepared form of the application.
         authcid: String,
     },
-    /// SCRAM, PLAIN: the user's keys. The peer still has to prove itself.
+    /// SCRAM, PLAIN: gives the user's keys. The peer still has to prove itself.
     Keys {
-        /// The user's name in the application's own (prepared) form.
+        /// The user's name in the prepared form of the application.
         authcid: String,
         /// The stored keys.
         keys: ScramKeys,
-        /// Fail with this even if the proof is right: the account is disabled,
-        /// the `authzid` is not open to this user. Only who knows the password
-        /// learns it.
-        refuse: Option<Condition>,
+        /// The condition to fail with even if the proof is right: the account is disabled, or the
+        /// `authzid` is not open to this user. Only a peer that knows the password learns it.
+        refuse: Option<SaslCondition>,
     },
-    /// SCRAM, PLAIN: there is no such user. The exchange goes on as it would
-    /// with a wrong password and ends in `not-authorized`.
+    /// SCRAM, PLAIN: there is no such user. The exchange continues as with a wrong password and
+    /// ends in `not-authorized`.
     UnknownUser {
-        /// The name in the application's own (prepared) form, so that all
-        /// spellings of it get the same salt.
+        /// The name in the prepared form of the application, so that all its spellings get the same
+        /// salt.
         authcid: String,
     },
-    /// Fail at once with this condition. To tell of one user but not of
-    /// another would give away who exists: see [`Answer::Keys`]'s `refuse`.
-    Reject(Condition),
+    /// Fails at once with this condition. To reject only some of the users would reveal who exists:
+    /// use `refuse` of [`CredentialAnswer::Keys`] instead.
+    Reject(SaslCondition),
 }
 
-impl Answer {
-    /// [`Answer::Keys`] with nothing to refuse.
+impl CredentialAnswer {
+    /// Returns [`CredentialAnswer::Keys`] without `refuse`.
     #[must_use]
     pub const fn keys(authcid: String, keys: ScramKeys) -> Self {
         Self::Keys {
@@ -152,12 +153,11 @@ impl Answer {
     }
 }
 
-/// What a receiving entity offers on one stream: the mechanisms, and the
-/// channel bindings behind the -PLUS ones.
+/// What a receiving entity offers on one stream: mechanisms, and the channel bindings for the -PLUS
+/// ones.
 ///
-/// Made anew after each stream restart, since TLS changes it, and the only
-/// way to start an acceptor by name: a mechanism that was not offered on this
-/// stream is refused.
+/// Make a new one after each stream restart, because TLS changes it. It is the only way to start an
+/// acceptor by name, so a mechanism that was not offered on this stream is refused.
 #[derive(Clone, Debug)]
 pub struct Advertisement {
     mechanisms: MechanismSet,
@@ -167,20 +167,20 @@ pub struct Advertisement {
 /// What carries the stream that an [`Advertisement`] is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
-    /// TCP alone.
+    /// TCP without TLS.
     Clear,
-    /// TLS, without a client certificate, or with one that is not acceptable.
+    /// TLS without a client certificate, or with one that is not acceptable.
     Encrypted,
     /// TLS with an acceptable client certificate.
     Certified,
 }
 
 impl Advertisement {
-    /// Offers those of `allowed` that this stream can carry.
+    /// Offers those of `allowed` that this stream can carry:
     ///
-    /// * PLAIN only under TLS (RFC 6120 section 13.8.3);
-    /// * EXTERNAL only with an acceptable client certificate (6.3.4);
-    /// * -PLUS only under TLS and with `bindings` (RFC 5802 section 6).
+    /// * PLAIN only under TLS (RFC 6120 13.8.3);
+    /// * EXTERNAL only with an acceptable client certificate (RFC 6120 6.3.4);
+    /// * -PLUS only under TLS and with `bindings` (RFC 5802 6).
     #[must_use]
     pub fn new(allowed: MechanismSet, channel: Channel, bindings: Vec<ChannelBindingData>) -> Self {
         let possible = |mechanism: &MechanismName| match (mechanism, channel) {
@@ -199,13 +199,13 @@ impl Advertisement {
         }
     }
 
-    /// The mechanisms offered; iterate over them in the order to list them.
+    /// Returns the mechanisms offered. Their iterator has the order in which to list them.
     #[must_use]
     pub const fn mechanisms(&self) -> MechanismSet {
         self.mechanisms
     }
 
-    /// The names for XEP-0440's `<channel-binding/>`; none unless a -PLUS
+    /// Returns the names for `<sasl-channel-binding/>` (XEP-0440). There are none unless a -PLUS
     /// mechanism is offered.
     pub fn bindings(&self) -> impl Iterator<Item = &'static str> + '_ {
         let offered = self.mechanisms.has_plus();
@@ -217,20 +217,21 @@ impl Advertisement {
 
     /// Starts the receiving side of `mechanism`.
     ///
-    /// `nonce` is 18 fresh random octets (SCRAM alone uses them). `decoy`
-    /// stands in for unknown users.
+    /// `nonce` is 18 fresh random octets, which only SCRAM uses. `decoy` takes the place of unknown
+    /// users.
     ///
     /// # Errors
+    ///
     /// `invalid-mechanism` unless `mechanism` is offered here.
     pub fn accept(
         &self,
         mechanism: &str,
         decoy: &Decoy,
         nonce: [u8; 18],
-    ) -> Result<Box<dyn Acceptor>, Condition> {
+    ) -> Result<Box<dyn Acceptor>, SaslCondition> {
         let name = MechanismName::from_name(mechanism)
             .filter(|name| self.mechanisms.contains(*name))
-            .ok_or(Condition::InvalidMechanism)?;
+            .ok_or(SaslCondition::InvalidMechanism)?;
         let decoy = decoy.clone();
         Ok(match name {
             MechanismName::External => Box::new(ExternalAcceptor::new()),
@@ -256,18 +257,18 @@ impl Advertisement {
 pub(super) struct Account {
     pub(super) authcid: String,
     pub(super) keys: ScramKeys,
-    refuse: Option<Condition>,
+    refuse: Option<SaslCondition>,
 }
 
 impl Account {
-    /// Reads `answer` as the answer to a question about a user.
+    /// Interprets `answer` as the answer to a query about a user.
     pub(super) fn from_answer(
-        answer: Answer,
+        answer: CredentialAnswer,
         decoy: &Decoy,
         hash: Hash,
-    ) -> Result<Self, Condition> {
+    ) -> Result<Self, SaslCondition> {
         match answer {
-            Answer::Keys {
+            CredentialAnswer::Keys {
                 authcid,
                 keys,
                 refuse,
@@ -276,57 +277,56 @@ impl Account {
                 keys,
                 refuse,
             }),
-            Answer::UnknownUser { authcid } => Ok(Self {
+            CredentialAnswer::UnknownUser { authcid } => Ok(Self {
                 keys: decoy.keys(&authcid, hash),
                 authcid,
-                refuse: Some(Condition::NotAuthorized),
+                refuse: Some(SaslCondition::NotAuthorized),
             }),
-            Answer::Reject(condition) => Err(condition),
-            Answer::Accept { .. } => Err(Condition::TemporaryAuthFailure),
+            CredentialAnswer::Reject(condition) => Err(condition),
+            CredentialAnswer::Accept { .. } => Err(SaslCondition::TemporaryAuthFailure),
         }
     }
 
-    /// What becomes of the user, given whether the proof is right.
+    /// Returns the last step of the exchange, given whether the proof is right.
     pub(super) fn conclude(
         self,
         proven: bool,
         authzid: Option<String>,
         data: Option<Secret>,
-    ) -> ServerStep {
+    ) -> AcceptorStep {
         match (proven, self.refuse) {
-            (true, None) => ServerStep::Success {
+            (true, None) => AcceptorStep::Success {
                 identity: Identity {
                     authcid: self.authcid,
                     authzid,
                 },
                 data,
             },
-            (true, Some(condition)) => ServerStep::Failure(condition),
-            (false, _) => ServerStep::Failure(Condition::NotAuthorized),
+            (true, Some(condition)) => AcceptorStep::Failure(condition),
+            (false, _) => AcceptorStep::Failure(SaslCondition::NotAuthorized),
         }
     }
 }
 
-/// The answer to a question that keys do not answer (EXTERNAL, ANONYMOUS).
-pub(super) fn accept_or_fail(answer: Answer, authzid: Option<String>) -> ServerStep {
+/// Returns the last step of a mechanism that keys cannot answer (EXTERNAL, ANONYMOUS).
+pub(super) fn accept_or_fail(answer: CredentialAnswer, authzid: Option<String>) -> AcceptorStep {
     match answer {
-        Answer::Accept { authcid } => ServerStep::Success {
+        CredentialAnswer::Accept { authcid } => AcceptorStep::Success {
             identity: Identity { authcid, authzid },
             data: None,
         },
-        Answer::Reject(condition) => ServerStep::Failure(condition),
-        Answer::UnknownUser { .. } => ServerStep::Failure(Condition::NotAuthorized),
-        Answer::Keys { .. } => ServerStep::Failure(Condition::TemporaryAuthFailure),
+        CredentialAnswer::Reject(condition) => AcceptorStep::Failure(condition),
+        CredentialAnswer::UnknownUser { .. } => AcceptorStep::Failure(SaslCondition::NotAuthorized),
+        CredentialAnswer::Keys { .. } => AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure),
     }
 }
 
-/// Reads an authorization identity; an empty one is none (RFC 6120 section
-/// 6.3.8).
-pub(super) fn read_authzid(octets: &[u8]) -> Result<Option<String>, Condition> {
+/// Reads an authorization identity; an empty one counts as none (RFC 6120 6.3.8).
+pub(super) fn read_authzid(octets: &[u8]) -> Result<Option<String>, SaslCondition> {
     if octets.is_empty() {
         return Ok(None);
     }
-    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
-    check_prepared(text, MAX_AUTHZID).map_err(|_| Condition::MalformedRequest)?;
+    let text = core::str::from_utf8(octets).map_err(|_| SaslCondition::MalformedRequest)?;
+    check_prepared(text, MAX_AUTHZID).map_err(|_| SaslCondition::MalformedRequest)?;
     Ok(Some(text.into()))
 }

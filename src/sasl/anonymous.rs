@@ -1,17 +1,21 @@
-//! ANONYMOUS (RFC 4505, XEP-0175): nobody in particular.
+//! ANONYMOUS: the peer has no identity (RFC 4505, XEP-0175).
+//!
+//! This file holds both sides. The application decides whether anonymous users are admitted, and
+//! how they are called.
 
 use super::{
-    Acceptor, Answer, Condition, Error, Mechanism, MechanismName, Outcome, Question, Secret,
-    ServerStep, Step,
+    Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
+    MechanismName, MechanismStep, SaslCondition, SaslError, Secret,
     acceptor::accept_or_fail,
-    one_message::{AcceptorTurn, no_data},
+    one_message::{AcceptorState, no_data},
 };
 
-/// The most characters of trace data (RFC 4505 section 2).
+/// The most characters of trace data (RFC 4505 2).
 const MAX_TRACE: usize = 255;
 
-/// The initiating side. It sends no trace data, and so no initial response:
-/// XEP-0175 recommends an empty `<auth/>`.
+/// The initiating side of ANONYMOUS.
+///
+/// It sends no trace data and no initial response, because XEP-0175 recommends an empty `<auth/>`.
 #[derive(Debug)]
 pub struct AnonymousClient {
     phase: ClientPhase,
@@ -21,13 +25,13 @@ pub struct AnonymousClient {
 enum ClientPhase {
     Start,
     Sent,
-    /// A server that wants a message got an empty one.
+    /// The server asked for a message and got an empty one.
     Answered,
     Over,
 }
 
 impl AnonymousClient {
-    /// One exchange.
+    /// Starts an exchange.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -47,55 +51,56 @@ impl Mechanism for AnonymousClient {
         MechanismName::Anonymous.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Start => {
                 self.phase = ClientPhase::Sent;
                 Ok(None)
             }
             ClientPhase::Sent | ClientPhase::Answered | ClientPhase::Over => {
-                Err(Error::OutOfSequence)
+                Err(SaslError::OutOfSequence)
             }
         }
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent if data.is_empty() => {
                 self.phase = ClientPhase::Answered;
-                Ok(Step::Respond(Secret::default()))
+                Ok(MechanismStep::Respond(Secret::default()))
             }
-            ClientPhase::Sent | ClientPhase::Answered => Err(Error::Unexpected),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+            ClientPhase::Sent | ClientPhase::Answered => Err(SaslError::Unexpected),
+            ClientPhase::Start | ClientPhase::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         self.phase = ClientPhase::Over;
-        Err(Error::OutOfSequence)
+        Err(SaslError::OutOfSequence)
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match core::mem::replace(&mut self.phase, ClientPhase::Over) {
             ClientPhase::Sent | ClientPhase::Answered => no_data(data),
-            ClientPhase::Start | ClientPhase::Over => Err(Error::OutOfSequence),
+            ClientPhase::Start | ClientPhase::Over => Err(SaslError::OutOfSequence),
         }
     }
 }
 
-/// The receiving side. An empty `<auth/>` counts as no trace data; it is not
-/// asked for again (XEP-0175's flow).
+/// The receiving side of ANONYMOUS.
+///
+/// An empty `<auth/>` counts as no trace data, and no challenge asks for it again (XEP-0175).
 #[derive(Debug)]
 pub struct AnonymousAcceptor {
-    turn: AcceptorTurn<()>,
+    state: AcceptorState<()>,
 }
 
 impl AnonymousAcceptor {
-    /// One exchange.
+    /// Starts an exchange.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            turn: AcceptorTurn::Start,
+            state: AcceptorState::Start,
         }
     }
 }
@@ -111,26 +116,26 @@ impl Acceptor for AnonymousAcceptor {
         MechanismName::Anonymous.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         let trace = data.unwrap_or_default();
-        self.turn
+        self.state
             .response(Some(trace), |trace| match core::str::from_utf8(trace) {
                 Ok(trace) if is_trace(trace) => {
                     let trace = (!trace.is_empty()).then(|| trace.into());
-                    Ok(((), Question::Anonymous { trace }))
+                    Ok(((), CredentialQuery::Anonymous { trace }))
                 }
-                Ok(_) | Err(_) => Err(Condition::MalformedRequest),
+                Ok(_) | Err(_) => Err(SaslCondition::MalformedRequest),
             })
     }
 
-    fn work(&mut self) -> ServerStep {
-        self.turn.out_of_turn()
+    fn work(&mut self) -> AcceptorStep {
+        self.state.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
-        match self.turn.resume() {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
+        match self.state.resume() {
             Some(()) => accept_or_fail(answer, None),
-            None => self.turn.out_of_turn(),
+            None => self.state.out_of_turn(),
         }
     }
 }

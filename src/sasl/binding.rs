@@ -1,26 +1,23 @@
-//! Channel bindings as SASL sees them: a name and octets (RFC 5056, 5929,
-//! 9266, XEP-0440).
+//! Channel bindings as SASL sees them: a name and octets (RFC 5056, RFC 5929, RFC 9266, XEP-0440).
 //!
-//! Where the octets come from is the TLS layer's business. `tls-unique` is
-//! left out: it is undefined for TLS 1.3 and unsafe without the extended
-//! master secret (RFC 7677 section 4).
+//! The TLS layer supplies the octets. `tls-unique` is left out, because it is undefined for TLS 1.3
+//! and unsafe without the extended master secret (RFC 7677 4). A new kind needs an entry in
+//! [`ChannelBindingKind::BY_PREFERENCE`].
 //!
-//! RFC 9266 section 4.1 forbids using one `tls-exporter` value for more than
-//! one mechanism instance per connection, while RFC 6120 section 6.4.5 wants
-//! several attempts. A mechanism cannot see its predecessors: whoever starts a
-//! second one on the same connection decides between the two.
+//! RFC 9266 4.1 forbids to use one `tls-exporter` value for more than one mechanism per connection,
+//! while RFC 6120 6.4.5 asks for several attempts. A mechanism does not know of its predecessors,
+//! so whoever starts a second one on the same connection decides.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A kind of channel binding, by its IANA name. Preferred ones come first in
-/// the order.
+/// A kind of channel binding, by its IANA name. The preferred kinds come first in the order.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChannelBindingKind {
     /// `tls-exporter` (RFC 9266).
     TlsExporter,
-    /// `tls-server-end-point` (RFC 5929 section 4).
+    /// `tls-server-end-point` (RFC 5929 4).
     TlsServerEndPoint,
 }
 
@@ -28,7 +25,7 @@ impl ChannelBindingKind {
     /// The kinds in the order of preference (XEP-0440, rule 7).
     pub const BY_PREFERENCE: [Self; 2] = [Self::TlsExporter, Self::TlsServerEndPoint];
 
-    /// The IANA name.
+    /// Returns the IANA name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +34,7 @@ impl ChannelBindingKind {
         }
     }
 
-    /// The kind of this name, if it is one of ours.
+    /// Returns the kind of this name, if this crate has it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::BY_PREFERENCE
@@ -52,8 +49,8 @@ impl fmt::Display for ChannelBindingKind {
     }
 }
 
-/// The channel binding of one TLS connection. Not a secret (RFC 9266 section
-/// 4), yet kept out of logs.
+/// The channel binding of one TLS connection. It is not a secret (RFC 9266 4), but is kept out of
+/// logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ChannelBindingData {
     kind: ChannelBindingKind,
@@ -61,8 +58,8 @@ pub struct ChannelBindingData {
 }
 
 impl ChannelBindingData {
-    /// `tls-exporter`: 32 octets of exported keying material (RFC 9266 section
-    /// 2). Not to be made where TLS renegotiation is possible (section 4.2).
+    /// Takes a `tls-exporter`: 32 octets of exported keying material. It must not be made where TLS
+    /// renegotiation is possible (RFC 9266 2, 4.2).
     #[must_use]
     pub fn tls_exporter(material: [u8; 32]) -> Self {
         Self {
@@ -71,9 +68,8 @@ impl ChannelBindingData {
         }
     }
 
-    /// `tls-server-end-point`: the hash of the server's certificate (RFC 5929
-    /// section 4.1). `None` if it has not the length of a SHA-2 hash (28, 32,
-    /// 48 or 64 octets).
+    /// Takes a `tls-server-end-point`: the hash of the server's certificate. Returns `None` unless
+    /// it has the length of a SHA-2 hash: 28, 32, 48 or 64 octets (RFC 5929 4.1).
     #[must_use]
     pub fn tls_server_end_point(certificate_hash: &[u8]) -> Option<Self> {
         matches!(certificate_hash.len(), 28 | 32 | 48 | 64).then(|| Self {
@@ -82,13 +78,13 @@ impl ChannelBindingData {
         })
     }
 
-    /// Which kind it is.
+    /// Returns the kind.
     #[must_use]
     pub const fn kind(&self) -> ChannelBindingKind {
         self.kind
     }
 
-    /// The octets.
+    /// Returns the octets.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         &self.data

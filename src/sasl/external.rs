@@ -1,33 +1,36 @@
-//! EXTERNAL (RFC 4422 appendix A, XEP-0178): the channel has authenticated.
+//! EXTERNAL: the TLS layer has authenticated the peer by its certificate (RFC 4422 A, XEP-0178).
+//!
+//! This file holds both sides. Which identities a certificate has is decided by the caller.
 
 use alloc::string::String;
 
 use super::{
-    Acceptor, Answer, Authzid, Error, Mechanism, MechanismName, Outcome, Question, Secret,
-    ServerStep, Step,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
+    MechanismName, MechanismStep, SaslError, Secret,
     acceptor::{accept_or_fail, read_authzid},
-    one_message::{AcceptorTurn, ClientTurn},
+    one_message::{AcceptorState, ClientState},
 };
 
-/// The initiating side: the certificate shown to the server speaks for us.
+/// The initiating side of EXTERNAL: the certificate that was sent to the server speaks for this
+/// side.
 #[derive(Debug)]
 pub struct ExternalClient {
     authzid: Option<Authzid>,
-    turn: ClientTurn<()>,
+    state: ClientState<()>,
 }
 
 impl ExternalClient {
-    /// Lets the server derive the identity from the certificate; right unless
-    /// the certificate has several, or we act for somebody else (XEP-0178).
+    /// Lets the server derive the identity from the certificate. That suits unless the certificate
+    /// has several identities, or this side acts for somebody else (XEP-0178).
     #[must_use]
     pub const fn new() -> Self {
         Self {
             authzid: None,
-            turn: ClientTurn::Start(()),
+            state: ClientState::Start(()),
         }
     }
 
-    /// Asks to be `authzid`.
+    /// Asks to act as `authzid`.
     #[must_use]
     pub fn authzid(self, authzid: Authzid) -> Self {
         Self {
@@ -48,37 +51,37 @@ impl Mechanism for ExternalClient {
         MechanismName::External.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
-        self.turn.initial(|()| Ok(authzid.as_bytes().into()))
+        self.state.initial(|()| Ok(authzid.as_bytes().into()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
-        self.turn.challenge()
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, SaslError> {
+        self.state.challenge()
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
-        self.turn.work()
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
+        self.state.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
-        self.turn.success(data)
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
+        self.state.success(data)
     }
 }
 
-/// The receiving side: asks the application whom the certificate speaks for.
+/// The receiving side of EXTERNAL, which asks the application for whom the certificate speaks.
 #[derive(Debug)]
 pub struct ExternalAcceptor {
     /// Keeps the identity asked for.
-    turn: AcceptorTurn<Option<String>>,
+    state: AcceptorState<Option<String>>,
 }
 
 impl ExternalAcceptor {
-    /// To be used only on a connection with a client certificate.
+    /// Starts an exchange. Use it only on a connection with a client certificate.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            turn: AcceptorTurn::Start,
+            state: AcceptorState::Start,
         }
     }
 }
@@ -94,21 +97,21 @@ impl Acceptor for ExternalAcceptor {
         MechanismName::External.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
-        self.turn.response(data, |data| {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
+        self.state.response(data, |data| {
             let authzid = read_authzid(data)?;
-            Ok((authzid.clone(), Question::External { authzid }))
+            Ok((authzid.clone(), CredentialQuery::External { authzid }))
         })
     }
 
-    fn work(&mut self) -> ServerStep {
-        self.turn.out_of_turn()
+    fn work(&mut self) -> AcceptorStep {
+        self.state.out_of_turn()
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
-        match self.turn.resume() {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
+        match self.state.resume() {
             Some(authzid) => accept_or_fail(answer, authzid),
-            None => self.turn.out_of_turn(),
+            None => self.state.out_of_turn(),
         }
     }
 }

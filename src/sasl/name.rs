@@ -1,4 +1,6 @@
-//! The mechanisms this crate knows, strongest first, and sets of them.
+//! The mechanisms of this crate, strongest first, and sets of them.
+//!
+//! A new mechanism gets a variant, a bit, a name, and a place in [`MechanismName::BY_PREFERENCE`].
 
 use core::fmt;
 
@@ -8,7 +10,7 @@ use super::Hash;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MechanismName {
-    /// `EXTERNAL` (RFC 4422 appendix A).
+    /// `EXTERNAL` (RFC 4422 A).
     External,
     /// `SCRAM-*-PLUS` (RFC 5802, 7677): bound to the TLS connection.
     ScramPlus(Hash),
@@ -21,12 +23,11 @@ pub enum MechanismName {
 }
 
 impl MechanismName {
-    /// Every mechanism in the order of preference (RFC 6120 section 6.3.3).
+    /// Every mechanism in the order of preference (RFC 6120 6.3.3).
     ///
-    /// EXTERNAL stands first, as section 6.3.4 asks of both sides. Bound SCRAM
-    /// goes before unbound SCRAM even of a stronger hash: RFC 5802 section 6
-    /// wants the binding whenever both sides can. PLAIN is behind all of them
-    /// (13.8.3).
+    /// EXTERNAL comes first, as RFC 6120 6.3.4 asks of both sides. Bound SCRAM precedes unbound
+    /// SCRAM even of a stronger hash, because RFC 5802 6 requires the binding whenever both sides
+    /// can. PLAIN comes after all of them (RFC 6120 13.8.3).
     pub const BY_PREFERENCE: [Self; 9] = [
         Self::External,
         Self::ScramPlus(Hash::Sha512),
@@ -39,7 +40,7 @@ impl MechanismName {
         Self::Anonymous,
     ];
 
-    /// The IANA name.
+    /// Returns the IANA name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,8 +56,8 @@ impl MechanismName {
         }
     }
 
-    /// The mechanism of this name, if it is one of ours. Names are compared
-    /// exactly (RFC 4422 section 3.1: upper case only).
+    /// Returns the mechanism of this name, if this crate has it. Names are compared exactly,
+    /// because they are upper case only (RFC 4422 3.1).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::BY_PREFERENCE
@@ -89,7 +90,7 @@ impl MechanismSet {
     /// No mechanism.
     pub const EMPTY: Self = Self(0);
 
-    /// SCRAM with every hash, bound and unbound.
+    /// Returns SCRAM with every hash, bound and unbound.
     #[must_use]
     pub const fn scram() -> Self {
         Self::EMPTY
@@ -98,45 +99,45 @@ impl MechanismSet {
             .with_scram(Hash::Sha1)
     }
 
-    /// This set and `mechanism`.
+    /// Returns this set with `mechanism`.
     #[must_use]
     pub const fn with(self, mechanism: MechanismName) -> Self {
         Self(self.0 | mechanism.bit())
     }
 
-    /// This set and SCRAM with `hash`, bound and unbound.
+    /// Returns this set with SCRAM of `hash`, bound and unbound.
     #[must_use]
     pub const fn with_scram(self, hash: Hash) -> Self {
         self.with(MechanismName::ScramPlus(hash))
             .with(MechanismName::Scram(hash))
     }
 
-    /// This set without `mechanism`.
+    /// Returns this set without `mechanism`.
     #[must_use]
     pub const fn without(self, mechanism: MechanismName) -> Self {
         Self(self.0 & !mechanism.bit())
     }
 
-    /// What is in both sets.
+    /// Returns what is in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether `mechanism` is in the set.
+    /// Returns whether `mechanism` is in the set.
     #[must_use]
     pub const fn contains(self, mechanism: MechanismName) -> bool {
         self.0 & mechanism.bit() != 0
     }
 
-    /// Whether the set is empty.
+    /// Returns whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The members, preferred ones first: for a receiving entity also the
-    /// order to advertise them in (RFC 6120 section 6.3.4).
+    /// Returns the members, preferred ones first. A receiving entity advertises them in this order
+    /// (RFC 6120 6.3.4).
     pub fn iter(self) -> impl Iterator<Item = MechanismName> {
         MechanismName::BY_PREFERENCE
             .into_iter()

@@ -1,52 +1,56 @@
-//! Where the two sides of a mechanism stand whose only message comes from the
-//! initiating side (PLAIN, EXTERNAL, ANONYMOUS): what may happen when, and what
-//! is out of turn. Whatever is out of turn ends the exchange.
+//! The states of mechanisms with a single message, which the initiating side sends (PLAIN,
+//! EXTERNAL, ANONYMOUS).
+//!
+//! Both enums only decide which call is allowed when; a call at the wrong time ends the exchange.
+//! What the message says is the business of the mechanism.
 
-use super::{Condition, Error, Outcome, Question, Secret, ServerStep, Step};
+use super::{
+    AcceptorStep, CredentialQuery, LoginResult, MechanismStep, SaslCondition, SaslError, Secret,
+};
 
-/// The initiating side. `M` is what the message is made of.
+/// The initiating side. `M` is what the message is made from.
 #[derive(Debug)]
-pub(super) enum ClientTurn<M> {
+pub(super) enum ClientState<M> {
     Start(M),
     Sent,
     Over,
 }
 
-impl<M> ClientTurn<M> {
-    /// The message, as initial response.
+impl<M> ClientState<M> {
+    /// Returns the message, as the initial response.
     pub(super) fn initial(
         &mut self,
-        message: impl FnOnce(M) -> Result<Secret, Error>,
-    ) -> Result<Option<Secret>, Error> {
+        message: impl FnOnce(M) -> Result<Secret, SaslError>,
+    ) -> Result<Option<Secret>, SaslError> {
         match self.take() {
             Self::Start(parts) => {
                 let message = message(parts)?;
                 *self = Self::Sent;
                 Ok(Some(message))
             }
-            Self::Sent | Self::Over => Err(Error::OutOfSequence),
+            Self::Sent | Self::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    /// There is nothing to be asked.
-    pub(super) fn challenge(&mut self) -> Result<Step, Error> {
+    /// Refuses any challenge, because the mechanism has none.
+    pub(super) fn challenge(&mut self) -> Result<MechanismStep, SaslError> {
         match self.take() {
-            Self::Sent => Err(Error::Unexpected),
-            Self::Start(_) | Self::Over => Err(Error::OutOfSequence),
+            Self::Sent => Err(SaslError::Unexpected),
+            Self::Start(_) | Self::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    /// There is nothing to be computed.
-    pub(super) fn work(&mut self) -> Result<Step, Error> {
+    /// Refuses to work, because there is nothing to compute.
+    pub(super) fn work(&mut self) -> Result<MechanismStep, SaslError> {
         *self = Self::Over;
-        Err(Error::OutOfSequence)
+        Err(SaslError::OutOfSequence)
     }
 
-    /// `<success/>`, without additional data.
-    pub(super) fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    /// Takes `<success/>`, which must have no additional data.
+    pub(super) fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match self.take() {
             Self::Sent => no_data(data),
-            Self::Start(_) | Self::Over => Err(Error::OutOfSequence),
+            Self::Start(_) | Self::Over => Err(SaslError::OutOfSequence),
         }
     }
 
@@ -55,52 +59,51 @@ impl<M> ClientTurn<M> {
     }
 }
 
-/// The end of a mechanism that has no additional data with success.
-pub(super) fn no_data(data: Option<&[u8]>) -> Result<Outcome, Error> {
+/// Ends a mechanism that has no additional data with success.
+pub(super) fn no_data(data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
     match data {
-        None | Some([]) => Ok(Outcome::server_unproven()),
-        Some(_) => Err(Error::Unexpected),
+        None | Some([]) => Ok(LoginResult::server_unproven()),
+        Some(_) => Err(SaslError::Unexpected),
     }
 }
 
-/// The receiving side. `W` is what is kept of the message while the
-/// application, or a derivation, is waited for.
+/// The receiving side. `W` is what is kept of the message while the application answers or a
+/// derivation runs.
 #[derive(Debug)]
-pub(super) enum AcceptorTurn<W> {
+pub(super) enum AcceptorState<W> {
     Start,
-    /// `<auth/>` had no initial response: an empty challenge went out (RFC
-    /// 6120 section 6.3.10).
+    /// `<auth/>` had no initial response, so an empty challenge was sent (RFC 6120 6.3.10).
     Prompted,
     Waiting(W),
     Over,
 }
 
-impl<W> AcceptorTurn<W> {
-    /// The message, from which `read` makes the question for the application.
+impl<W> AcceptorState<W> {
+    /// Takes the message, from which `read` makes the query for the application.
     pub(super) fn response(
         &mut self,
         data: Option<&[u8]>,
-        read: impl FnOnce(&[u8]) -> Result<(W, Question), Condition>,
-    ) -> ServerStep {
+        read: impl FnOnce(&[u8]) -> Result<(W, CredentialQuery), SaslCondition>,
+    ) -> AcceptorStep {
         match (core::mem::replace(self, Self::Over), data) {
             (Self::Start, None) => {
                 *self = Self::Prompted;
-                ServerStep::Challenge(Secret::default())
+                AcceptorStep::Challenge(Secret::default())
             }
             (Self::Start | Self::Prompted, Some(data)) => match read(data) {
                 Ok((waiting, question)) => {
                     *self = Self::Waiting(waiting);
-                    ServerStep::Ask(question)
+                    AcceptorStep::Ask(question)
                 }
-                Err(condition) => ServerStep::Failure(condition),
+                Err(condition) => AcceptorStep::Failure(condition),
             },
             (Self::Prompted, None) | (Self::Waiting(_) | Self::Over, _) => {
-                ServerStep::Failure(Condition::MalformedRequest)
+                AcceptorStep::Failure(SaslCondition::MalformedRequest)
             }
         }
     }
 
-    /// What was waiting, and is not any more.
+    /// Takes out what was kept. The state is then over unless the caller sets it again.
     pub(super) fn resume(&mut self) -> Option<W> {
         match core::mem::replace(self, Self::Over) {
             Self::Waiting(waiting) => Some(waiting),
@@ -108,9 +111,9 @@ impl<W> AcceptorTurn<W> {
         }
     }
 
-    /// There is nothing to be computed, or to be answered: our own mistake.
-    pub(super) fn out_of_turn(&mut self) -> ServerStep {
+    /// Fails a call at the wrong time, which is a mistake of our side.
+    pub(super) fn out_of_turn(&mut self) -> AcceptorStep {
         *self = Self::Over;
-        ServerStep::Failure(Condition::TemporaryAuthFailure)
+        AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure)
     }
 }

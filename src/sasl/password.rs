@@ -1,23 +1,22 @@
 //! What the initiating entity knows: names and passwords, prepared.
 //!
-//! SCRAM and PLAIN want user names and passwords in the form SASLprep (RFC
-//! 4013) gives them. For printable ASCII that form is the text itself; for
-//! anything else the tables of RFC 3454 are needed, and their only crate links
-//! `std`. Hence three constructors everywhere: `ascii` (checked, needs
-//! nothing), `prepared` (the caller vouches) and, with feature `std`,
-//! `saslprep`. The last treats text as a *stored* string, so code points that
-//! Unicode 3.2 did not assign are refused.
+//! SCRAM and PLAIN take user names and passwords in the form that SASLprep gives them (RFC 4013).
+//! Printable ASCII is already in that form. Anything else needs the tables of RFC 3454, and the
+//! only crate that has them needs `std`. Each type therefore has three constructors: `ascii`
+//! (checked, needs no tables), `prepared` (the caller has prepared the text) and, with feature
+//! `std`, `saslprep`. The last treats text as a *stored* string, so code points that Unicode 3.2
+//! did not assign are refused.
 
 use alloc::string::String;
 use core::fmt;
 
 use super::Secret;
 
-/// Why a text cannot be a name or a password.
+/// The error of the constructors: why a text cannot be a name or a password.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
-    /// The text is empty, or nothing was left of it.
+    /// The text is empty, or nothing is left of it after preparation.
     #[error("the text is empty")]
     Empty,
     /// The text is longer than `limit` octets.
@@ -26,51 +25,53 @@ pub enum PrepareError {
         /// The most octets allowed.
         limit: usize,
     },
-    /// The text has a character other than U+0020 to U+007E (`ascii` only).
+    /// The text has a character outside U+0020 to U+007E (`ascii` only).
     #[error("the text is not printable ASCII")]
     NotAscii,
-    /// The text has a character which is not allowed: NUL, or what SASLprep
-    /// prohibits.
+    /// The text has a character that is not allowed: NUL, or one that SASLprep prohibits.
     #[error("the text has a prohibited character")]
     Prohibited,
 }
 
-/// The most octets of a [`Username`]: a JID's localpart (RFC 7622 section 3.3).
+/// The most octets of a [`Username`]: those of a JID's localpart (RFC 7622 3.3).
 pub const MAX_USERNAME: usize = 1023;
-/// The most octets of a [`Password`]; RFC 4616 wants at least 255.
+/// The most octets of a [`Password`]. RFC 4616 2 asks for at least 255.
 pub const MAX_PASSWORD: usize = 4096;
-/// The most octets of an [`Authzid`]: a whole JID (RFC 7622 section 3.1).
+/// The most octets of an [`Authzid`]: those of a whole JID (RFC 7622 3.1).
 pub const MAX_AUTHZID: usize = 3071;
 
 /// The authentication identity: the name whose credentials are used.
 ///
-/// On a client connection this is the localpart of the JID (RFC 6120 section
-/// 6.3.7). Escaping (`=2C`, `=3D`) is SCRAM's business, not the caller's.
+/// On a client connection this is the localpart of the JID (RFC 6120 6.3.7). SCRAM does the
+/// escaping (`=2C`, `=3D`), not the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
 impl Username {
-    /// A name of printable ASCII, at most [`MAX_USERNAME`] octets.
+    /// Takes a name of printable ASCII, of at most [`MAX_USERNAME`] octets.
     ///
     /// # Errors
-    /// [`PrepareError`]: empty, too long, not printable ASCII.
+    ///
+    /// [`PrepareError`] if the text is empty, too long or not printable ASCII.
     pub fn ascii(text: &str) -> Result<Self, PrepareError> {
         ascii(text, MAX_USERNAME).map(Self)
     }
 
-    /// A name to which the caller has applied SASLprep.
+    /// Takes a name to which the caller has applied SASLprep.
     ///
     /// # Errors
-    /// [`PrepareError`]: empty, too long, contains NUL.
+    ///
+    /// [`PrepareError`] if the text is empty or too long, or contains NUL.
     pub fn prepared(text: &str) -> Result<Self, PrepareError> {
         prepared(text, MAX_USERNAME).map(Self)
     }
 
-    /// Applies SASLprep (RFC 4013).
+    /// Applies SASLprep to a name (RFC 4013).
     ///
     /// # Errors
-    /// [`PrepareError`]: empty, too long, or a prohibited, unassigned or
-    /// bidirectionally ambiguous text.
+    ///
+    /// [`PrepareError`] if the text is empty, too long, prohibited, unassigned or bidirectionally
+    /// ambiguous.
     #[cfg(feature = "std")]
     pub fn saslprep(text: &str) -> Result<Self, PrepareError> {
         check_length(text, MAX_USERNAME)?;
@@ -78,7 +79,7 @@ impl Username {
         Self::prepared(&text)
     }
 
-    /// The name as given.
+    /// Returns the name as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -87,9 +88,8 @@ impl Username {
 
 /// The authorization identity: the entity to act as.
 ///
-/// To be given only by those who act for somebody else (RFC 6120 section
-/// 6.3.8). Its form belongs to the protocol: a bare JID for clients, a
-/// domainpart between servers. That check is the stream layer's.
+/// Give one only to act for somebody else (RFC 6120 6.3.8). Its form belongs to the protocol: a
+/// bare JID for clients, a domainpart between servers. The stream layer checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authzid(String);
 
@@ -97,55 +97,59 @@ impl Authzid {
     /// Takes `text` as it is.
     ///
     /// # Errors
-    /// [`PrepareError`]: empty, longer than [`MAX_AUTHZID`], contains NUL.
+    ///
+    /// [`PrepareError`] if the text is empty or longer than [`MAX_AUTHZID`], or contains NUL.
     pub fn new(text: &str) -> Result<Self, PrepareError> {
         prepared(text, MAX_AUTHZID).map(Self)
     }
 
-    /// The identity as given.
+    /// Returns the identity as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A password: wiped when dropped, absent from `Debug`.
+/// A password. It is wiped when dropped, and absent from `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Secret);
 
 impl Password {
-    /// A password of printable ASCII, at most [`MAX_PASSWORD`] octets.
+    /// Takes a password of printable ASCII, of at most [`MAX_PASSWORD`] octets.
     ///
     /// # Errors
-    /// [`PrepareError`]: empty, too long, not printable ASCII.
+    ///
+    /// [`PrepareError`] if the text is empty, too long or not printable ASCII.
     pub fn ascii(text: &str) -> Result<Self, PrepareError> {
         check_ascii(text, MAX_PASSWORD)?;
         Ok(Self(text.as_bytes().into()))
     }
 
-    /// A password to which the caller has applied SASLprep.
+    /// Takes a password to which the caller has applied SASLprep.
     ///
     /// # Errors
-    /// [`PrepareError`]: empty, too long, contains NUL.
+    ///
+    /// [`PrepareError`] if the text is empty or too long, or contains NUL.
     pub fn prepared(text: &str) -> Result<Self, PrepareError> {
         check_prepared(text, MAX_PASSWORD)?;
         Ok(Self(text.as_bytes().into()))
     }
 
-    /// Applies SASLprep (RFC 4013).
+    /// Applies SASLprep to a password (RFC 4013).
     ///
-    /// The result is wiped like any password; what `stringprep` leaves in
-    /// memory on the way to it (for texts beyond ASCII) is not.
+    /// The result is wiped like any password. What `stringprep` leaves in memory on the way to it
+    /// (for texts outside ASCII) is not.
     ///
     /// # Errors
-    /// [`PrepareError`]: empty, too long, or a prohibited, unassigned or
-    /// bidirectionally ambiguous text.
+    ///
+    /// [`PrepareError`] if the text is empty, too long, prohibited, unassigned or bidirectionally
+    /// ambiguous.
     #[cfg(feature = "std")]
     pub fn saslprep(text: &str) -> Result<Self, PrepareError> {
         use alloc::borrow::Cow;
         use zeroize::Zeroize;
 
-        // Bounded first: preparing does more work than its input is long.
+        // The length is checked first, because preparation does more work than its input is long.
         check_length(text, MAX_PASSWORD)?;
         let text = stringprep::saslprep(text).map_err(|_| PrepareError::Prohibited)?;
         let password = Self::prepared(&text);

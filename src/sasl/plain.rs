@@ -1,42 +1,42 @@
-//! PLAIN (RFC 4616): the password in the clear, under TLS alone.
+//! PLAIN: the password itself, protected only by TLS (RFC 4616).
 //!
-//! When it may be used is decided elsewhere: [`select`](super::select()) takes
-//! it only for a verified server, [`Advertisement`](super::Advertisement)
-//! offers it only under TLS (RFC 6120 section 13.8.3).
+//! When it may be used is decided elsewhere: [`select`](super::select()) takes it only for a
+//! verified server, and [`Advertisement`](super::Advertisement) offers it only under TLS (RFC 6120
+//! 13.8.3). This file holds both sides and the syntax of the message.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptor, Answer, Authzid, Condition, Decoy, Error, Identity, MAX_MESSAGE, MAX_PASSWORD,
-    MAX_USERNAME, Mechanism, MechanismName, Outcome, Password, Question, SLICE, Secret, ServerStep,
-    Step, Username,
+    Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Identity,
+    LoginResult, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep,
+    Password, SLICE, SaslCondition, SaslError, Secret, Username,
     acceptor::{Account, read_authzid},
-    one_message::{AcceptorTurn, ClientTurn},
+    one_message::{AcceptorState, ClientState},
     password::check_prepared,
     scram::Derivation,
 };
 
-/// The initiating side.
+/// The initiating side of PLAIN.
 #[derive(Debug)]
 pub struct PlainClient {
     authzid: Option<Authzid>,
     username: Username,
-    turn: ClientTurn<Password>,
+    state: ClientState<Password>,
 }
 
 impl PlainClient {
-    /// One exchange; the password is wiped once it was handed over.
+    /// Starts an exchange. The password is wiped after it was sent.
     #[must_use]
     pub const fn new(username: Username, password: Password) -> Self {
         Self {
             authzid: None,
             username,
-            turn: ClientTurn::Start(password),
+            state: ClientState::Start(password),
         }
     }
 
-    /// Acts as `authzid`.
+    /// Asks to act as `authzid`.
     #[must_use]
     pub fn authzid(self, authzid: Authzid) -> Self {
         Self {
@@ -51,32 +51,32 @@ impl Mechanism for PlainClient {
         MechanismName::Plain.as_str()
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
         let username = self.username.as_str();
-        self.turn
+        self.state
             .initial(|password| message(authzid, username, password.as_bytes()))
     }
 
-    fn challenge(&mut self, _data: &[u8]) -> Result<Step, Error> {
-        self.turn.challenge()
+    fn challenge(&mut self, _data: &[u8]) -> Result<MechanismStep, SaslError> {
+        self.state.challenge()
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
-        self.turn.work()
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
+        self.state.work()
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
-        self.turn.success(data)
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
+        self.state.success(data)
     }
 }
 
-fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, Error> {
+fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, SaslError> {
     let length = authzid.len() + 1 + username.len() + 1 + password.len();
     if length > MAX_MESSAGE {
-        return Err(Error::TooLong);
+        return Err(SaslError::TooLong);
     }
-    // Exactly as long as needed: growing would leave the password behind.
+    // Because a vector that grows would leave the password behind, it gets its final capacity.
     let mut message = Vec::with_capacity(length);
     message.extend_from_slice(authzid.as_bytes());
     message.push(0);
@@ -86,18 +86,18 @@ fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, Err
     Ok(message.into())
 }
 
-/// The receiving side.
+/// The receiving side of PLAIN.
 ///
-/// The application may compare the password itself, or hand over the user's
-/// SCRAM keys: then the password is salted and hashed here, in slices, and an
-/// unknown user costs the same work as a known one. The password is used as
-/// sent; whoever wants SASLprep applied on this side compares it itself.
+/// The application either compares the password, or gives the user's SCRAM keys. In the latter case
+/// the password is salted and hashed here, in slices, and an unknown user costs the same work as a
+/// known one. The password is used as sent; an application that wants SASLprep on this side
+/// compares it itself.
 pub struct PlainAcceptor {
     decoy: Decoy,
-    turn: AcceptorTurn<Waiting>,
+    state: AcceptorState<Waiting>,
 }
 
-/// What is waited for.
+/// What is kept of the message.
 enum Waiting {
     Answer {
         password: Secret,
@@ -111,12 +111,12 @@ enum Waiting {
 }
 
 impl PlainAcceptor {
-    /// One exchange; `decoy` stands in for unknown users.
+    /// Starts an exchange. `decoy` takes the place of unknown users.
     #[must_use]
     pub const fn new(decoy: Decoy) -> Self {
         Self {
             decoy,
-            turn: AcceptorTurn::Start,
+            state: AcceptorState::Start,
         }
     }
 }
@@ -126,49 +126,49 @@ impl Acceptor for PlainAcceptor {
         MechanismName::Plain.as_str()
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
-        self.turn.response(data, read)
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
+        self.state.response(data, read)
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
-        let Some(Waiting::Answer { password, authzid }) = self.turn.resume() else {
-            return self.turn.out_of_turn();
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
+        let Some(Waiting::Answer { password, authzid }) = self.state.resume() else {
+            return self.state.out_of_turn();
         };
-        if let Answer::Accept { authcid } = answer {
-            return ServerStep::Success {
+        if let CredentialAnswer::Accept { authcid } = answer {
+            return AcceptorStep::Success {
                 identity: Identity { authcid, authzid },
                 data: None,
             };
         }
         match Account::from_answer(answer, &self.decoy, self.decoy.plain_hash()) {
             Ok(account) => {
-                self.turn = AcceptorTurn::Waiting(Waiting::Derivation {
+                self.state = AcceptorState::Waiting(Waiting::Derivation {
                     derivation: account.keys.derivation(password.as_bytes()),
                     account,
                     authzid,
                 });
-                ServerStep::Working
+                AcceptorStep::Working
             }
-            Err(condition) => ServerStep::Failure(condition),
+            Err(condition) => AcceptorStep::Failure(condition),
         }
     }
 
-    fn work(&mut self) -> ServerStep {
+    fn work(&mut self) -> AcceptorStep {
         let Some(Waiting::Derivation {
             mut derivation,
             account,
             authzid,
-        }) = self.turn.resume()
+        }) = self.state.resume()
         else {
-            return self.turn.out_of_turn();
+            return self.state.out_of_turn();
         };
         let Some(salted) = derivation.advance(SLICE) else {
-            self.turn = AcceptorTurn::Waiting(Waiting::Derivation {
+            self.state = AcceptorState::Waiting(Waiting::Derivation {
                 derivation,
                 account,
                 authzid,
             });
-            return ServerStep::Working;
+            return AcceptorStep::Working;
         };
         let proven = account.keys.fits(&salted);
         account.conclude(proven, authzid, None)
@@ -177,20 +177,20 @@ impl Acceptor for PlainAcceptor {
 
 impl fmt::Debug for PlainAcceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let turn = match self.turn {
-            AcceptorTurn::Start => "Start",
-            AcceptorTurn::Prompted => "Prompted",
-            AcceptorTurn::Waiting(Waiting::Answer { .. }) => "Asked",
-            AcceptorTurn::Waiting(Waiting::Derivation { .. }) => "Deriving",
-            AcceptorTurn::Over => "Over",
+        let state = match self.state {
+            AcceptorState::Start => "Start",
+            AcceptorState::Prompted => "Prompted",
+            AcceptorState::Waiting(Waiting::Answer { .. }) => "Asked",
+            AcceptorState::Waiting(Waiting::Derivation { .. }) => "Deriving",
+            AcceptorState::Over => "Over",
         };
         f.debug_struct("PlainAcceptor")
-            .field("turn", &format_args!("{turn}"))
+            .field("state", &format_args!("{state}"))
             .finish_non_exhaustive()
     }
 }
 
-fn read(data: &[u8]) -> Result<(Waiting, Question), Condition> {
+fn read(data: &[u8]) -> Result<(Waiting, CredentialQuery), SaslCondition> {
     let message = Message::parse(data)?;
     let authzid = read_authzid(message.authzid)?;
     let user = text(message.user, MAX_USERNAME)?;
@@ -199,7 +199,7 @@ fn read(data: &[u8]) -> Result<(Waiting, Question), Condition> {
         password: password.as_bytes().into(),
         authzid: authzid.clone(),
     };
-    let question = Question::Password {
+    let question = CredentialQuery::Password {
         authcid: user.into(),
         password: password.as_bytes().into(),
         authzid,
@@ -214,9 +214,9 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn parse(data: &'a [u8]) -> Result<Self, Condition> {
+    fn parse(data: &'a [u8]) -> Result<Self, SaslCondition> {
         if data.len() > MAX_MESSAGE {
-            return Err(Condition::MalformedRequest);
+            return Err(SaslCondition::MalformedRequest);
         }
         let mut parts = data.split(|octet| *octet == 0);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -225,13 +225,13 @@ impl<'a> Message<'a> {
                 user,
                 password,
             }),
-            _ => Err(Condition::MalformedRequest),
+            _ => Err(SaslCondition::MalformedRequest),
         }
     }
 }
 
-fn text(octets: &[u8], limit: usize) -> Result<&str, Condition> {
-    let text = core::str::from_utf8(octets).map_err(|_| Condition::MalformedRequest)?;
-    check_prepared(text, limit).map_err(|_| Condition::MalformedRequest)?;
+fn text(octets: &[u8], limit: usize) -> Result<&str, SaslCondition> {
+    let text = core::str::from_utf8(octets).map_err(|_| SaslCondition::MalformedRequest)?;
+    check_prepared(text, limit).map_err(|_| SaslCondition::MalformedRequest)?;
     Ok(text)
 }

@@ -1,36 +1,39 @@
-//! What an initiating entity allows of SASL, whatever it is offered (RFC 6120
-//! sections 13.8 and 13.9.4).
+//! Which mechanisms an initiating entity allows, whatever the server offers (RFC 6120 13.8,
+//! 13.9.4).
+//!
+//! This file holds settings and their defaults; what they lead to is decided in `select.rs`.
 
 use super::{Hash, MechanismName, MechanismSet};
 
-/// What may be used.
+/// Says which mechanisms may be used, and how much channel binding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
+pub struct MechanismPolicy {
     allowed: MechanismSet,
     pub(super) binding: BindingUse,
     unverified: Unverified,
 }
 
-/// How much channel binding matters.
+/// How much channel binding matters. The table of [`select`](super::select()) has every case.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BindingUse {
-    /// Used whenever both sides can, and signs of tampering end the attempt:
-    /// the table of [`select`](super::select()).
+    /// Channel binding is used if the server offers it. A server that announces bindings, or offers
+    /// a -PLUS mechanism, is authenticated to with channel binding or not at all.
     #[default]
     Preferred,
-    /// No password mechanism without it.
+    /// No password mechanism is used without channel binding.
     Required,
-    /// Used if possible; where the table says "refused", the client goes on
-    /// unbound. For servers that offer -PLUS with bindings nobody has (say
-    /// `tls-unique` alone): what they look like is also what an attacker looks
-    /// like.
+    /// Channel binding is used if the server announces a common one. Where
+    /// [`Preferred`](Self::Preferred) refuses or guesses, the client goes on unbound.
+    ///
+    /// This is for servers that offer -PLUS with bindings that this crate does not have, such as
+    /// `tls-unique` alone. It is dangerous because an attacker can make any server look like that.
     DangerousIfPossible,
 }
 
-impl Policy {
-    /// EXTERNAL, SCRAM with all hashes, and ANONYMOUS (of which [`Means`](super::Means) says
-    /// what there is); no PLAIN.
+impl MechanismPolicy {
+    /// Allows EXTERNAL, SCRAM with all hashes, and ANONYMOUS, but not PLAIN. Which of them can be
+    /// used is up to the [`Capabilities`](super::Capabilities).
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -42,20 +45,20 @@ impl Policy {
         }
     }
 
-    /// The mechanisms that may be used.
+    /// Returns the mechanisms that may be used.
     #[must_use]
     pub const fn allowed(&self) -> MechanismSet {
         self.allowed
     }
 
-    /// Allows exactly these mechanisms.
+    /// Allows exactly these mechanisms. Without any -PLUS mechanism, channel binding is not used
+    /// and SCRAM sends the flag `n`.
     #[must_use]
     pub const fn allow(self, allowed: MechanismSet) -> Self {
         Self { allowed, ..self }
     }
 
-    /// Allows PLAIN too: a server that has been verified may see the password
-    /// if it offers nothing better.
+    /// Allows PLAIN as well: a verified server may see the password if it offers nothing better.
     #[must_use]
     pub const fn allow_plain(self) -> Self {
         self.allow(self.allowed.with(MechanismName::Plain))
@@ -72,21 +75,22 @@ impl Policy {
         self.allow(self.allowed.iter().filter(strong).collect())
     }
 
-    /// How much channel binding matters.
+    /// Sets how much channel binding matters.
     #[must_use]
     pub const fn binding(self, binding: BindingUse) -> Self {
         Self { binding, ..self }
     }
 
-    /// Whether a password is used with channel binding alone.
+    /// Returns whether a password is used only with channel binding.
     #[must_use]
     pub fn requires_binding(&self) -> bool {
         self.binding == BindingUse::Required
     }
 
-    /// Allows SCRAM without TLS, or with a server nobody verified. What is
-    /// sent then is enough to guess the password offline (RFC 5802 section 9).
-    /// PLAIN and EXTERNAL stay out (RFC 6120 section 13.8.3).
+    /// Allows SCRAM without TLS, and with a server that is not verified.
+    ///
+    /// It is dangerous because the messages are enough to guess a password offline (RFC 5802 9).
+    /// PLAIN and EXTERNAL remain forbidden (RFC 6120 13.8.3).
     #[must_use]
     pub const fn dangerous_scram_to_unverified(self) -> Self {
         Self {
@@ -106,14 +110,14 @@ impl Policy {
     }
 }
 
-/// What a server that was not verified gets.
+/// What may be sent to a server that is not verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Unverified {
     NothingSecret,
     Scram,
 }
 
-impl Default for Policy {
+impl Default for MechanismPolicy {
     fn default() -> Self {
         Self::new()
     }

@@ -1,4 +1,7 @@
-//! Octets nobody should see.
+//! A buffer for octets that must not be seen.
+//!
+//! Everything that keeps or sends a secret uses it; keep it free of any function that copies octets
+//! out.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -6,36 +9,34 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// Octets that are wiped when dropped, compared in constant time and absent
-/// from `Debug`.
+/// Holds octets that are wiped when dropped, compared in constant time and absent from `Debug`.
 ///
-/// Every message of a mechanism travels in one: whether it holds a password
-/// (PLAIN) or is public (a SCRAM challenge) is not the carrier's business.
-/// What a vector leaves behind when it *grows* is not wiped, so build it with
-/// the final capacity.
+/// Every message of a mechanism is one, whether it holds a password (PLAIN) or is public (a SCRAM
+/// challenge). What a vector leaves behind when it *grows* is not wiped, so build it with its final
+/// capacity.
 #[derive(Clone, Default)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Takes `octets` over.
+    /// Takes ownership of `octets`.
     #[must_use]
     pub const fn new(octets: Vec<u8>) -> Self {
         Self(octets)
     }
 
-    /// The octets.
+    /// Returns the octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// How many octets there are.
+    /// Returns the number of octets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none: the `=` of RFC 6120 section 6.4.2.
+    /// Returns whether there are no octets: the `=` of RFC 6120 6.4.2.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -60,7 +61,7 @@ impl AsRef<[u8]> for Secret {
     }
 }
 
-/// Constant time for equal lengths; a length is no secret here.
+/// Takes constant time for equal lengths. A length is no secret here.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()

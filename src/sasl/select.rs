@@ -1,43 +1,74 @@
-//! Which mechanism the initiating side uses (RFC 6120 sections 6.3.3, 13.8,
-//! 13.9.4; RFC 5802 section 6; XEP-0440).
+//! Chooses the mechanism of the initiating side, and what SCRAM tells the server about channel
+//! binding (RFC 6120 6.3.3, 13.8, 13.9.4; RFC 5802 6; XEP-0440).
 //!
-//! The order is fixed, by strength, and does not look at the server's
-//! ([`MechanismName::BY_PREFERENCE`]); the policy only says what is allowed.
+//! [`select`] is a pure function of three values: what the server offers ([`MechanismOffer`]), what
+//! this side has ([`Capabilities`]) and what it allows ([`MechanismPolicy`]). The order of
+//! mechanisms is fixed by strength ([`MechanismName::BY_PREFERENCE`]); the server's order has no
+//! influence. Whoever changes the table of [`select`] changes what a man in the middle can do, and
+//! must change the tests of every cell with it.
 
 use super::{
     BindingUse, ChannelBindingData, ChannelBindingKind, ClientBinding, Hash, MechanismName,
-    MechanismSet, Policy,
+    MechanismPolicy, MechanismSet,
 };
 
-/// Chooses the mechanism for what is offered, given what we have and allow.
+/// Chooses the mechanism for an offer, or refuses to authenticate.
 ///
-/// Where a password is about to be used, this session has a channel binding
-/// and the policy allows a -PLUS mechanism, the client supports channel
-/// binding in the sense of RFC 5802, and what the server offers decides:
+/// # Channel binding
 ///
-/// | -PLUS offered | bindings announced | then |
-/// |---|---|---|
-/// | yes | none (no XEP-0440) | bound, with the best binding of this session (a connection tries once more without: the server may know none of ours) |
-/// | yes | one we have | bound, with the best common one |
-/// | yes | none we have | refused: no common binding |
-/// | yes, none allowed | any | refused: no common mechanism |
-/// | no | some | refused: -PLUS was stripped (XEP-0440, rule 5) |
-/// | no | none | unbound, flag `y`: a server that did offer -PLUS notices |
+/// The table applies where a password or SCRAM keys are used and the policy allows a -PLUS
+/// mechanism. "Ours" are the bindings of this TLS connection. There may be none of them: TLS 1.2
+/// with an Ed25519 certificate defines no binding (RFC 5929 4.1).
 ///
-/// Otherwise it does not, and the flag is `n`. Row three is stricter than
-/// XEP-0440, which lets a client go on if `tls-server-end-point` is announced:
-/// an attacker with a certificate for which that binding is undefined would
-/// profit. [`BindingUse`] can relax or tighten this.
+/// | -PLUS offered | bindings announced (XEP-0440) | ours | [`Preferred`](BindingUse::Preferred) | [`Required`](BindingUse::Required) | [`DangerousIfPossible`](BindingUse::DangerousIfPossible) |
+/// |---|---|---|---|---|---|
+/// | allowed hash | one of ours | any | bound, best common | as Preferred | as Preferred |
+/// | allowed hash | none of ours | any or none | `NoCommonBinding` | as Preferred | unbound, `n` |
+/// | allowed hash | not announced | any | bound, our best | as Preferred | unbound, `n` |
+/// | allowed hash | not announced | none | `NoCommonBinding` | as Preferred | unbound, `n` |
+/// | other hashes only | one of ours, or not announced | any | `NoCommonMechanism` | as Preferred | unbound, `n` |
+/// | other hashes only | none of ours | any or none | `NoCommonBinding` | as Preferred | unbound, `n` |
+/// | no | announced | any or none | `PlusStripped` | as Preferred | unbound, `y` |
+/// | no | not announced | any or none | unbound, `y` | `BindingRequired` | unbound, `y` |
+///
+/// If the policy allows no -PLUS mechanism, the flag is `n` in every row, and `Required` refuses.
+///
+/// One login is one attempt: the result of a bound attempt is final, and no unbound attempt follows
+/// it. The third row is a guess, because the server did not say which bindings it knows; RFC 5802 6
+/// demands it ("MUST use a 'p'"), and XEP-0440 rule 4 permits it. Servers that know only
+/// `tls-unique` refuse it. To log in there, set [`BindingUse::DangerousIfPossible`]. After a
+/// [refused mechanism](MechanismOffer::refused), the next one is chosen from the same row.
+///
+/// Row two is stricter than XEP-0440 rule 6, which lets a client go on if the server announces
+/// `tls-server-end-point`: an attacker could present a certificate for which that binding is
+/// undefined. For the same reason a connection without bindings sends `y` in the last row: a server
+/// that did offer -PLUS then notices that somebody removed it (RFC 5802 6).
+///
+/// # What a man in the middle can do
+///
+/// Assume an attacker with a certificate that the client trusts, between the client and an honest
+/// server. Under [`Preferred`](BindingUse::Preferred), he can remove both the -PLUS mechanisms and
+/// the announcement. The client then sends `y`. A server that offers -PLUS refuses that, so he gets
+/// in only at a server that has no -PLUS, or that does not check the flag; there he can read and
+/// change everything. If the policy allows PLAIN, he can offer PLAIN alone and read the password.
+/// Under [`Required`](BindingUse::Required) neither works, because no password mechanism starts
+/// unbound. If he leaves -PLUS or the announcement in place, he gets in under neither policy. Under
+/// both he can play the server himself and get a SCRAM proof, from which weak passwords can be
+/// guessed offline (RFC 5802 9), and he can always prevent a login.
 ///
 /// # Errors
-/// [`Refusal`]: nothing suits, or the offer smells of tampering. Either way no
-/// mechanism may be used.
-pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refusal> {
+///
+/// [`SelectError`]: nothing suits, or the offer looks tampered with. No mechanism may be used then.
+pub fn select(
+    offer: MechanismOffer,
+    capabilities: Capabilities,
+    policy: MechanismPolicy,
+) -> Result<Choice, SelectError> {
     let usable = offer
         .mechanisms
-        .intersection(means.mechanisms)
+        .intersection(capabilities.mechanisms)
         .intersection(policy.allowed());
-    let candidates = usable.intersection(policy.carried(means.verified));
+    let candidates = usable.intersection(policy.carried(capabilities.verified));
     if candidates.contains(MechanismName::External) {
         return Ok(Choice {
             mechanism: MechanismName::External,
@@ -45,7 +76,7 @@ pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refu
         });
     }
     let flag = if candidates.iter().any(needs_password) {
-        binding(offer, means, policy, candidates)?
+        binding(offer, capabilities, policy, candidates)?
     } else {
         BindingFlag::Unsupported
     };
@@ -56,65 +87,74 @@ pub fn select(offer: Offer, means: Means, policy: Policy) -> Result<Choice, Refu
         .find(|mechanism| bound || !matches!(mechanism, MechanismName::ScramPlus(_)))
         .map(|mechanism| Choice { mechanism, flag })
         .ok_or(if candidates.is_empty() && !usable.is_empty() {
-            Refusal::NotVerified
+            SelectError::NotVerified
         } else {
-            Refusal::NoMechanism
+            SelectError::NoMechanism
         })
 }
 
-/// The table of [`select`], row by row.
+/// The table of [`select`].
 fn binding(
-    offer: Offer,
-    means: Means,
-    policy: Policy,
+    offer: MechanismOffer,
+    capabilities: Capabilities,
+    policy: MechanismPolicy,
     candidates: MechanismSet,
-) -> Result<BindingFlag, Refusal> {
-    let supported =
-        !means.bindings.is_empty() && means.mechanisms.intersection(policy.allowed()).has_plus();
-    let relaxed = policy.binding == BindingUse::DangerousIfPossible;
-    let flag = match (supported, offer.plus, offer.announced) {
-        (false, _, _) => BindingFlag::Unsupported,
-        (true, true, announced) => {
-            let common = announced.map_or(means.bindings, |set| set.intersection(means.bindings));
-            match common.preferred() {
-                Some(kind) if candidates.has_plus() => BindingFlag::Bound(kind),
-                _ if relaxed => BindingFlag::Unsupported,
-                Some(_) => return Err(Refusal::Downgrade(Downgrade::NoCommonMechanism)),
-                None => return Err(Refusal::Downgrade(Downgrade::NoCommonBinding)),
-            }
-        }
-        (true, false, Some(_)) if !relaxed => {
-            return Err(Refusal::Downgrade(Downgrade::PlusStripped));
-        }
-        (true, false, _) => BindingFlag::NotOffered,
+) -> Result<BindingFlag, SelectError> {
+    let allowed = capabilities.mechanisms.intersection(policy.allowed());
+    let common = match offer.announced {
+        Some(announced) => announced.intersection(capabilities.bindings),
+        None => capabilities.bindings,
     };
-    match (policy.binding, flag) {
-        (BindingUse::Required, BindingFlag::Unsupported | BindingFlag::NotOffered) => {
-            Err(Refusal::BindingRequired)
+    let strict = if !allowed.has_plus() {
+        Ok(BindingFlag::Unsupported)
+    } else if offer.plus {
+        match common.preferred() {
+            Some(kind) if candidates.has_plus() => Ok(BindingFlag::Bound(kind)),
+            Some(_) => Err(Downgrade::NoCommonMechanism),
+            None => Err(Downgrade::NoCommonBinding),
         }
-        _ => Ok(flag),
+    } else if offer.announced.is_some() {
+        Err(Downgrade::PlusStripped)
+    } else {
+        Ok(BindingFlag::NotOffered)
+    };
+    match (policy.binding, strict) {
+        (BindingUse::DangerousIfPossible, Err(Downgrade::PlusStripped)) => {
+            Ok(BindingFlag::NotOffered)
+        }
+        (BindingUse::DangerousIfPossible, Err(_)) => Ok(BindingFlag::Unsupported),
+        // A guess that failed could not be followed by an unbound attempt.
+        (BindingUse::DangerousIfPossible, Ok(BindingFlag::Bound(_)))
+            if offer.announced.is_none() =>
+        {
+            Ok(BindingFlag::Unsupported)
+        }
+        (BindingUse::Required, Ok(BindingFlag::Unsupported | BindingFlag::NotOffered)) => {
+            Err(SelectError::BindingRequired)
+        }
+        (_, Ok(flag)) => Ok(flag),
+        (_, Err(downgrade)) => Err(SelectError::Downgrade(downgrade)),
     }
 }
 
-fn needs_password(mechanism: MechanismName) -> bool {
+const fn needs_password(mechanism: MechanismName) -> bool {
     match mechanism {
         MechanismName::ScramPlus(_) | MechanismName::Scram(_) | MechanismName::Plain => true,
         MechanismName::External | MechanismName::Anonymous => false,
     }
 }
 
-/// What the server offers on this stream.
+/// Holds what the server offers on this stream: mechanisms and channel bindings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Offer {
+pub struct MechanismOffer {
     mechanisms: MechanismSet,
     plus: bool,
     announced: Option<BindingSet>,
 }
 
-impl Offer {
-    /// From the names in `<mechanisms/>`. Unknown ones are passed over, but an
-    /// unknown `SCRAM-*-PLUS` still tells that the server supports channel
-    /// binding.
+impl MechanismOffer {
+    /// Takes the names in `<mechanisms/>`. Unknown names are ignored, except that an unknown
+    /// `SCRAM-*-PLUS` still shows that the server supports channel binding.
     pub fn new<'a>(mechanisms: impl IntoIterator<Item = &'a str>) -> Self {
         let mut offer = Self::default();
         for name in mechanisms {
@@ -126,9 +166,8 @@ impl Offer {
         offer
     }
 
-    /// With the names in `<sasl-channel-binding/>` (XEP-0440). Not to be
-    /// called when the server sent no such element; an empty list counts as
-    /// none.
+    /// Adds the names in `<sasl-channel-binding/>` (XEP-0440). Do not call it if the server sent no
+    /// such element. An empty list counts as no announcement.
     #[must_use]
     pub fn announcing<'a>(self, bindings: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names = bindings.into_iter().peekable();
@@ -140,30 +179,42 @@ impl Offer {
         Self { announced, ..self }
     }
 
-    /// Whether the server names its channel bindings.
+    /// Removes a mechanism that the server has refused on this stream.
+    ///
+    /// What the offer says about channel binding stays: after `SCRAM-*-PLUS` was refused, no
+    /// unbound mechanism is chosen in its place. To narrow the [`MechanismPolicy`] instead would
+    /// lose that.
+    #[must_use]
+    pub const fn refused(self, mechanism: MechanismName) -> Self {
+        Self {
+            mechanisms: self.mechanisms.without(mechanism),
+            ..self
+        }
+    }
+
+    /// Returns whether the server announces its channel bindings.
     #[must_use]
     pub const fn announces_bindings(&self) -> bool {
         self.announced.is_some()
     }
 }
 
-/// What this session has to authenticate with.
+/// Holds what this side has to authenticate with on this connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Means {
+pub struct Capabilities {
     mechanisms: MechanismSet,
     verified: bool,
     bindings: BindingSet,
 }
 
-impl Means {
-    /// Nothing yet.
+impl Capabilities {
+    /// Returns no capabilities.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// TLS is up and the server's certificate was verified for the name we
-    /// wanted.
+    /// States that the server's certificate was verified for the name that was asked for.
     #[must_use]
     pub const fn verified(self) -> Self {
         Self {
@@ -172,7 +223,7 @@ impl Means {
         }
     }
 
-    /// There is a password: SCRAM and PLAIN.
+    /// Adds a password: SCRAM and PLAIN.
     #[must_use]
     pub fn password(mut self) -> Self {
         for hash in [Hash::Sha512, Hash::Sha256, Hash::Sha1] {
@@ -181,26 +232,26 @@ impl Means {
         self.mechanism(MechanismName::Plain)
     }
 
-    /// There are cached keys for SCRAM with `hash`.
+    /// Adds cached keys for SCRAM with `hash`.
     #[must_use]
     pub const fn keys(self, hash: Hash) -> Self {
         self.mechanism(MechanismName::Scram(hash))
             .mechanism(MechanismName::ScramPlus(hash))
     }
 
-    /// A client certificate was shown in the TLS handshake.
+    /// Adds the client certificate that was sent in the TLS handshake.
     #[must_use]
     pub const fn certificate(self) -> Self {
         self.mechanism(MechanismName::External)
     }
 
-    /// The user asked to be anonymous.
+    /// Adds ANONYMOUS, which the user asked for.
     #[must_use]
     pub const fn anonymous(self) -> Self {
         self.mechanism(MechanismName::Anonymous)
     }
 
-    /// This session has a channel binding of this kind.
+    /// Adds a channel binding that this TLS connection has.
     #[must_use]
     pub const fn binding(self, kind: ChannelBindingKind) -> Self {
         Self {
@@ -217,7 +268,7 @@ impl Means {
     }
 }
 
-/// The mechanism to use, and what to tell the server about channel binding.
+/// The mechanism to use, and what it tells the server about channel binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Choice {
     mechanism: MechanismName,
@@ -228,30 +279,30 @@ pub struct Choice {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BindingFlag {
-    /// `n`: no channel binding on this side.
+    /// `n`: this side does not use channel binding.
     Unsupported,
-    /// `y`: we could, but the server seems not to.
+    /// `y`: this side supports channel binding, but the server seems not to.
     NotOffered,
-    /// `p`: with this binding.
+    /// `p`: this binding is used.
     Bound(ChannelBindingKind),
 }
 
 impl Choice {
-    /// The mechanism.
+    /// Returns the mechanism.
     #[must_use]
     pub const fn mechanism(self) -> MechanismName {
         self.mechanism
     }
 
-    /// The flag.
+    /// Returns the flag.
     #[must_use]
     pub const fn flag(self) -> BindingFlag {
         self.flag
     }
 
-    /// What a [`ScramClient`](super::ScramClient) wants to know, with the data
-    /// from this session's `bindings`. `None` if the chosen kind is not among
-    /// them: then [`Means`] was told what is not so.
+    /// Returns the argument for a [`ScramClient`](super::ScramClient), with the data from this
+    /// connection's `bindings`. Returns `None` if the chosen kind is not among them, that is if
+    /// [`Capabilities`] named a binding that the connection does not have.
     #[must_use]
     pub fn client_binding(self, bindings: &[ChannelBindingData]) -> Option<ClientBinding> {
         match self.flag {
@@ -266,18 +317,18 @@ impl Choice {
     }
 }
 
-/// Why no mechanism may be used.
+/// The error of [`select`]: no mechanism may be used.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refusal {
-    /// Nothing offered is both allowed and possible.
+pub enum SelectError {
+    /// No offered mechanism is both allowed and possible.
     #[error("the server offers no mechanism that is allowed and possible")]
     NoMechanism,
-    /// Something would do, had the server been verified (RFC 6120 section
-    /// 13.8.3).
+    /// An offered mechanism would suit, but needs a verified server (RFC 6120 13.8.3).
     #[error("the server is not verified, and what it offers needs that")]
     NotVerified,
-    /// [`BindingUse::Required`], and this session or the server has none.
+    /// [`BindingUse::Required`] is set, and the server offers no channel binding or the policy
+    /// allows no -PLUS mechanism.
     #[error("channel binding is required and not possible")]
     BindingRequired,
     /// The offer looks as if somebody had tampered with it.
@@ -285,17 +336,18 @@ pub enum Refusal {
     Downgrade(Downgrade),
 }
 
-/// What looks like tampering.
+/// What looks like tampering in an offer.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Downgrade {
-    /// -PLUS and bindings are offered, none of which this session has.
+    /// -PLUS is offered, but this connection has no channel binding that the server announces, or
+    /// has none at all.
     #[error("no common channel binding")]
     NoCommonBinding,
-    /// -PLUS is offered, but only with hashes that are not allowed.
+    /// -PLUS is offered, but only with hashes that are not allowed or were refused.
     #[error("no common mechanism with channel binding")]
     NoCommonMechanism,
-    /// Bindings are announced, but no -PLUS mechanism.
+    /// Channel bindings are announced, but no -PLUS mechanism is offered.
     #[error("channel bindings without a mechanism to use them")]
     PlusStripped,
 }
@@ -311,10 +363,6 @@ impl BindingSet {
 
     const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
-    }
-
-    const fn is_empty(self) -> bool {
-        self.0 == 0
     }
 
     fn preferred(self) -> Option<ChannelBindingKind> {

@@ -1,77 +1,91 @@
-//! The end of a stream (RFC 6120 4.4, 4.9.1.1), the same in both roles.
+//! The end of a stream, the same in both roles: the exchange of closing tags (RFC 6120 4.4), and
+//! what ends a stream that is not established (RFC 6120 4.9.1.1).
 //!
-//! Whoever wrote its closing tag writes nothing more and waits, under a
-//! deadline, for the peer's. Then TLS and TCP are ended. What arrives in
-//! between is delivered after a plain close, and dropped after a stream error:
-//! an error is unrecoverable (4.9.1.1), and behind unreadable bytes there is
-//! nothing to read.
+//! An entity that has written its closing tag writes nothing more and waits, under a deadline, for
+//! the peer's. After both, TLS and TCP are ended, which is no longer this table's matter. What
+//! arrives in between is delivered after a plain close, and dropped after a stream error, because an
+//! error is unrecoverable (RFC 6120 4.9.1.1) and nothing can be read after unreadable bytes.
 
 use super::table::{
-    Act, Cause, Failure, Inbound, Input, Local, NegotiationFailure, Output, OwnHeader, Tell, act,
-    tell,
+    AppRequest, CloseCause, Command, ErrorSource, InFlight, Input, NegotiationReason, Notice,
+    Output, OwnHeader, command, notify,
 };
-use super::{Condition, ElementClass, OpeningClass};
+use super::{ElementClass, HeaderClass, StreamCondition};
 
-/// Phases of the end, in both roles.
+/// The phases of the end, in both roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Closing {
-    /// The peer has closed an established stream and the application is being
-    /// told: it may still send. Then the own closing tag goes out.
+    /// The peer has closed an established stream and the application is being told: it may still
+    /// send. Then our closing tag goes out.
     PeerClosed,
-    /// The own closing tag is written, the peer's is outstanding.
-    AwaitFooter(Inbound),
-    /// Both tags are exchanged, or it is no use waiting for the peer's.
+    /// Our closing tag is written, the peer's is outstanding.
+    AwaitFooter(InFlight),
+    /// Both tags are exchanged, or there is no use in waiting for the peer's.
     Done,
 }
 
 impl Closing {
-    /// The one function that moves; the same shape as the roles' tables.
-    pub(super) fn step(self, input: Input) -> (Self, Output) {
+    /// Takes one input. The same shape as the tables of the roles.
+    pub(super) fn step<C>(self, input: Input) -> (Self, Output<C>) {
         use Closing::{AwaitFooter, Done, PeerClosed};
         match (self, input) {
-            // 4.4: answer the peer's closing tag with the own one.
-            (PeerClosed, Input::Resume) => (Done, act(Act::CloseStream(Cause::Closed))),
-            (PeerClosed, Input::Local(Local::Close)) => {
-                (Done, act(Act::CloseStream(Cause::Closed)))
+            // RFC 6120 4.4: answer the peer's closing tag with ours.
+            (PeerClosed, Input::Resume | Input::Expired) => {
+                (Done, command(Command::CloseStream(CloseCause::Closed)))
             }
-            (PeerClosed, Input::Local(Local::Fail)) => (Done, failed(Failure::Application)),
-            (PeerClosed, Input::Local(Local::Reset(_))) => (Done, failed(Failure::Reset)),
-            (PeerClosed, Input::Expired) => (Done, act(Act::CloseStream(Cause::Closed))),
+            (PeerClosed, Input::AppRequest(AppRequest::Close)) => {
+                (Done, command(Command::CloseStream(CloseCause::Closed)))
+            }
+            (PeerClosed, Input::AppRequest(AppRequest::Fail)) => {
+                (Done, failed(ErrorSource::Application))
+            }
+            (PeerClosed, Input::AppRequest(AppRequest::Reset(_))) => {
+                (Done, failed(ErrorSource::Reset))
+            }
 
-            (AwaitFooter(_), Input::Footer) => (Done, act(Act::EndTransport(Cause::Closed))),
-            (AwaitFooter(_), Input::Expired) => (Done, act(Act::EndTransport(Cause::Timeout))),
-            (AwaitFooter(_), Input::Fault(_)) => (Done, act(Act::EndTransport(Cause::Unreadable))),
-            // Both sides may have failed at once; the peer's error is news.
+            (AwaitFooter(_), Input::Footer) => {
+                (Done, command(Command::EndTransport(CloseCause::Closed)))
+            }
+            (AwaitFooter(_), Input::Expired) => {
+                (Done, command(Command::EndTransport(CloseCause::Timeout)))
+            }
+            (AwaitFooter(_), Input::Fault(_)) => {
+                (Done, command(Command::EndTransport(CloseCause::Unreadable)))
+            }
+            // Both sides may have failed at once; the application learns the peer's error.
             (AwaitFooter(_), Input::Element(ElementClass::StreamError(_))) => (
-                AwaitFooter(Inbound::Discard),
-                tell(Tell::StreamError, Act::Wait),
+                AwaitFooter(InFlight::Discard),
+                notify(Notice::StreamError, Command::Wait),
             ),
             // What would be refused is not delivered either, nor is what follows.
             (AwaitFooter(_), Input::Element(class)) if ends_the_stream(class) => {
-                (AwaitFooter(Inbound::Discard), Output::NOTHING)
+                (AwaitFooter(InFlight::Discard), Output::NOTHING)
             }
-            (AwaitFooter(Inbound::Deliver), Input::Element(class)) if !is_proof(class) => {
-                (self, delivered(class))
+            (AwaitFooter(InFlight::Deliver), Input::Element(class))
+                if !is_peer_authentication(class) =>
+            {
+                (self, deliver(class))
             }
-            (AwaitFooter(Inbound::Deliver), Input::Keepalive) => {
-                (self, tell(Tell::Keepalive, Act::Wait))
+            (AwaitFooter(InFlight::Deliver), Input::Keepalive) => {
+                (self, notify(Notice::Keepalive, Command::Wait))
             }
 
-            // Everything else is late, or was asked for twice.
+            // Inputs that crossed the close, and requests made twice.
             (_, _) => (self, Output::NOTHING),
         }
     }
 }
 
-/// A first-level element of an established stream, as the application gets it.
-pub(super) const fn delivered(class: ElementClass) -> Output {
+/// Reports a first-level element of an established stream to the application.
+pub(super) const fn deliver<C>(class: ElementClass) -> Output<C> {
     match is_stanza(class) {
-        true => tell(Tell::Stanza, Act::Wait),
-        false => tell(Tell::Element, Act::Wait),
+        true => notify(Notice::Stanza, Command::Wait),
+        false => notify(Notice::Element, Command::Wait),
     }
 }
 
-/// Whether it is a stanza (4.1); negotiation rides on some of them.
+/// Whether the element is a stanza (RFC 6120 4.1). Some steps of negotiation are stanzas too.
 pub(super) const fn is_stanza(class: ElementClass) -> bool {
     use ElementClass as E;
     matches!(
@@ -86,9 +100,9 @@ pub(super) const fn is_stanza(class: ElementClass) -> bool {
     )
 }
 
-/// Whether it belongs to the proof of a domain or of a component: never the
-/// application's.
-pub(super) const fn is_proof(class: ElementClass) -> bool {
+/// Whether the element belongs to the proof of a domain or of a component. Such elements are never
+/// delivered to the application.
+pub(super) const fn is_peer_authentication(class: ElementClass) -> bool {
     use ElementClass as E;
     matches!(
         class,
@@ -100,84 +114,83 @@ pub(super) const fn is_proof(class: ElementClass) -> bool {
     )
 }
 
-/// Whether it ends any stream that it comes on.
+/// Whether the element ends any stream on which it arrives.
 pub(super) const fn ends_the_stream(class: ElementClass) -> bool {
     use ElementClass as E;
     matches!(class, E::StreamError(_) | E::SecondHeader | E::Bad(_))
 }
 
-/// Stream error and closing tag; the own header was written long ago.
-pub(super) const fn failed(failure: Failure) -> Output {
-    act(Act::Fail(OwnHeader::Sent, failure))
+/// Writes a stream error and the closing tag; our header was written before.
+pub(super) const fn failed<C>(error: ErrorSource) -> Output<C> {
+    command(Command::Fail(OwnHeader::Sent, error))
 }
 
-/// The application ends an established stream.
-pub(super) fn leave(local: Local) -> (Closing, Output) {
+/// Ends an established stream as the application requests.
+pub(super) fn close_locally<C>(request: AppRequest) -> (Closing, Output<C>) {
     use Closing::AwaitFooter;
-    match local {
-        Local::Close => (
-            AwaitFooter(Inbound::Deliver),
-            act(Act::CloseStream(Cause::Closed)),
+    match request {
+        AppRequest::Close => (
+            AwaitFooter(InFlight::Deliver),
+            command(Command::CloseStream(CloseCause::Closed)),
         ),
-        Local::Fail => (AwaitFooter(Inbound::Discard), failed(Failure::Application)),
-        Local::Reset(inbound) => (AwaitFooter(inbound), failed(Failure::Reset)),
+        AppRequest::Fail => (AwaitFooter(InFlight::Discard), failed(ErrorSource::Application)),
+        AppRequest::Reset(in_flight) => (AwaitFooter(in_flight), failed(ErrorSource::Reset)),
     }
 }
 
-/// What a role does where its table says nothing else and XML flows: the stream
-/// ends, or (`None`) goes on as if nothing had come. `header` says whether the
-/// own header is out, `late` what is said when the time is up. Nothing is
-/// delivered afterwards: the stream was never established (4.3.5), or it
-/// failed.
-pub(super) fn interrupted(
+/// What a role does where its table has no row and XML flows: the stream ends, or (`None`) continues
+/// as if nothing had arrived. `header` says whether our header is written, `timeout` which error a
+/// passed deadline makes.
+///
+/// Nothing is delivered afterwards: the stream was never established (RFC 6120 4.3.5), or it failed.
+pub(super) fn default_transition<C>(
     header: OwnHeader,
-    late: Failure,
+    timeout: ErrorSource,
     input: Input,
-) -> Option<(Closing, Output)> {
+) -> Option<(Closing, Output<C>)> {
     use Closing::{AwaitFooter, Done};
-    let fail = |failure| {
-        let order = act(Act::Fail(header, failure));
-        (AwaitFooter(Inbound::Discard), order)
-    };
-    let refuse = |condition| fail(Failure::Condition(condition));
+    let fail = |error| (AwaitFooter(InFlight::Discard), command(Command::Fail(header, error)));
+    let refuse = |condition| fail(ErrorSource::Condition(condition));
     Some(match input {
-        // 11.7: white space is tolerated in the middle of negotiation.
+        // RFC 6120 11.7: white space is tolerated during negotiation.
         Input::Keepalive => return None,
-        // Behind a fault nothing can be read, so nothing is waited for.
+        // Nothing can be read after a fault, so nothing is waited for.
         Input::Fault(fault) => (Done, refuse(fault).1),
         Input::Element(ElementClass::StreamError(_)) => (
-            AwaitFooter(Inbound::Discard),
-            tell(Tell::StreamError, Act::CloseStream(Cause::PeerError)),
+            AwaitFooter(InFlight::Discard),
+            notify(Notice::StreamError, Command::CloseStream(CloseCause::PeerError)),
         ),
-        // 4.9.1.1: whatever the peer sends after this is not processed.
-        Input::Element(ElementClass::Bad(bad)) | Input::Header(OpeningClass::Bad(bad)) => {
+        // RFC 6120 4.9.1.1: whatever the peer sends after this is not processed.
+        Input::Element(ElementClass::Bad(bad)) | Input::Header(HeaderClass::Bad(bad)) => {
             refuse(bad)
         }
-        Input::Element(ElementClass::SecondHeader) | Input::Header(OpeningClass::Valid(_)) => {
-            refuse(Condition::BadFormat)
+        Input::Element(ElementClass::SecondHeader) | Input::Header(HeaderClass::Valid(_)) => {
+            refuse(StreamCondition::BadFormat)
         }
-        // 4.9.3.12, 4.9.3.24
-        Input::Element(class) if is_stanza(class) => refuse(Condition::NotAuthorized),
-        Input::Element(_) => refuse(Condition::UnsupportedStanzaType),
+        // RFC 6120 4.9.3.12, 4.9.3.24
+        Input::Element(class) if is_stanza(class) => refuse(StreamCondition::NotAuthorized),
+        Input::Element(_) => refuse(StreamCondition::UnsupportedStanzaType),
         Input::Footer => {
-            let left = Cause::Negotiation(NegotiationFailure::PeerClosed);
-            (Done, act(Act::CloseStream(left)))
+            let closed = CloseCause::Negotiation(NegotiationReason::PeerClosed);
+            (Done, command(Command::CloseStream(closed)))
         }
-        Input::Expired => fail(late),
-        Input::Local(Local::Fail) => fail(Failure::Application),
-        Input::Local(Local::Reset(_)) => fail(Failure::Reset),
-        Input::Local(Local::Close) if header == OwnHeader::Sent => (
-            AwaitFooter(Inbound::Discard),
-            act(Act::CloseStream(Cause::Closed)),
+        Input::Expired => fail(timeout),
+        Input::AppRequest(AppRequest::Fail) => fail(ErrorSource::Application),
+        Input::AppRequest(AppRequest::Reset(_)) => fail(ErrorSource::Reset),
+        Input::AppRequest(AppRequest::Close) if header == OwnHeader::Sent => (
+            AwaitFooter(InFlight::Discard),
+            command(Command::CloseStream(CloseCause::Closed)),
         ),
-        Input::Local(Local::Close) => (Done, act(Act::EndTransport(Cause::Closed))),
-        // The driver's defects: never taken for progress.
+        Input::AppRequest(AppRequest::Close) => {
+            (Done, command(Command::EndTransport(CloseCause::Closed)))
+        }
+        // Only a defect of the driver gives these inputs. They are never taken for progress.
         Input::Begin
         | Input::Secured
         | Input::Sasl(_)
-        | Input::Verdict(_)
+        | Input::Answer(_)
         | Input::Pair(_)
         | Input::KeyChecked
-        | Input::Resume => (Done, act(Act::EndTransport(Cause::Internal))),
+        | Input::Resume => (Done, command(Command::EndTransport(CloseCause::Internal))),
     })
 }

@@ -1,69 +1,76 @@
-//! The stream error conditions of RFC 6120 section 4.9.3.
+//! The names of stream errors (RFC 6120 4.9.3).
+//!
+//! The list is the RFC's and complete. A name that is wrong here is wrong on the wire, so each one
+//! is tested against the text of the RFC.
+
+use core::fmt;
 
 use crate::xml::FaultClass;
 
-/// A stream error condition (RFC 6120 section 4.9.3).
+/// Names a stream error on the wire (RFC 6120 4.9.3). The element that carries it is a
+/// [`StreamError`](super::StreamError).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Condition {
-    /// XML that cannot be processed; where a more specific condition applies
-    /// that one is sent (4.9.3.1).
+pub enum StreamCondition {
+    /// The XML cannot be processed. A more specific condition is sent where one applies
+    /// (RFC 6120 4.9.3.1).
     BadFormat,
-    /// A namespace prefix that is not supported, or a missing one (4.9.3.2).
+    /// A namespace prefix is not supported, or is missing (RFC 6120 4.9.3.2).
     BadNamespacePrefix,
-    /// The stream gives way to a newer one, or a new one to it (4.9.3.3).
+    /// The stream gives way to a newer one, or a new stream to an existing one (RFC 6120 4.9.3.3).
     Conflict,
-    /// The peer does not answer any more (4.9.3.4).
+    /// The peer no longer answers (RFC 6120 4.9.3.4).
     ConnectionTimeout,
-    /// The addressed host is served here no longer (4.9.3.5).
+    /// The host that is asked for is no longer served here (RFC 6120 4.9.3.5).
     HostGone,
-    /// The addressed host is not served here (4.9.3.6).
+    /// The host that is asked for is not served here (RFC 6120 4.9.3.6).
     HostUnknown,
-    /// An address is missing or breaks the rules for addresses (4.9.3.7).
+    /// An address is missing or breaks the rules for addresses (RFC 6120 4.9.3.7).
     ImproperAddressing,
-    /// Misconfiguration or another error of the server's own (4.9.3.8).
+    /// The server is misconfigured or has another internal error (RFC 6120 4.9.3.8).
     InternalServerError,
-    /// `from` is not the authorised address or domain (4.9.3.9).
+    /// `from` is not the authorised address or domain (RFC 6120 4.9.3.9).
     InvalidFrom,
-    /// Wrong stream namespace or unsupported content namespace (4.9.3.10).
+    /// The stream namespace is wrong, or the content namespace is not supported (RFC 6120
+    /// 4.9.3.10).
     InvalidNamespace,
-    /// XML that a validating server finds invalid (4.9.3.11).
+    /// A validating server finds the XML invalid (RFC 6120 4.9.3.11).
     InvalidXml,
-    /// Data before authentication, or a negotiation step that is not allowed
-    /// (4.9.3.12).
+    /// Data arrived before authentication, or a negotiation step that is not allowed (RFC 6120
+    /// 4.9.3.12).
     NotAuthorized,
-    /// XML that is not well-formed or not namespace-well-formed (4.9.3.13).
+    /// The XML is not well-formed or not namespace-well-formed (RFC 6120 4.9.3.13).
     NotWellFormed,
-    /// A local policy was violated, e.g. a size limit (4.9.3.14).
+    /// A local policy was violated, for instance a size limit (RFC 6120 4.9.3.14).
     PolicyViolation,
-    /// A remote entity needed for authentication cannot be reached (4.9.3.15).
+    /// A remote entity that is needed for authentication cannot be reached (RFC 6120 4.9.3.15).
     RemoteConnectionFailed,
-    /// Stream and security context end; everything is to be negotiated anew,
-    /// on a new connection (4.9.3.16).
+    /// Stream and security context end, and everything is negotiated again on a new connection
+    /// (RFC 6120 4.9.3.16).
     Reset,
-    /// The server lacks resources (4.9.3.17).
+    /// The server lacks resources (RFC 6120 4.9.3.17).
     ResourceConstraint,
-    /// A comment, processing instruction, document type declaration or entity
-    /// reference (4.9.3.18).
+    /// The XML contains a comment, a processing instruction, a document type declaration or an
+    /// entity reference (RFC 6120 4.9.3.18).
     RestrictedXml,
-    /// The initiating entity is sent to another host (4.9.3.19).
+    /// The initiating entity is redirected to another host (RFC 6120 4.9.3.19).
     SeeOtherHost,
-    /// The server is being shut down (4.9.3.20).
+    /// The server is being shut down (RFC 6120 4.9.3.20).
     SystemShutdown,
-    /// None of the others; also what an unknown condition is read as (4.9.2,
+    /// None of the others applies. An unknown condition is read as this one (RFC 6120 4.9.2,
     /// 4.9.3.21).
     UndefinedCondition,
-    /// An encoding other than UTF-8 (4.9.3.22).
+    /// The encoding is not UTF-8 (RFC 6120 4.9.3.22).
     UnsupportedEncoding,
-    /// Only mandatory features were offered that are not supported (4.9.3.23).
+    /// Only mandatory features were offered that are not supported (RFC 6120 4.9.3.23).
     UnsupportedFeature,
-    /// A first-level element that is not understood (4.9.3.24).
+    /// A first-level element is not understood (RFC 6120 4.9.3.24).
     UnsupportedStanzaType,
-    /// A version of XMPP that is not supported (4.9.3.25).
+    /// The version of XMPP is not supported (RFC 6120 4.9.3.25).
     UnsupportedVersion,
 }
 
-impl Condition {
+impl StreamCondition {
     /// Every condition, in the order of the RFC.
     pub const ALL: [Self; 25] = [
         Self::BadFormat,
@@ -93,7 +100,7 @@ impl Condition {
         Self::UnsupportedVersion,
     ];
 
-    /// The element name of the condition.
+    /// Returns the element name of the condition.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -125,10 +132,11 @@ impl Condition {
         }
     }
 
-    /// The condition of that element name. An unknown one is
-    /// [`UndefinedCondition`](Self::UndefinedCondition) (RFC 6120 section
-    /// 4.9.2); `xml-not-well-formed`, RFC 3920's name, is
-    /// [`NotWellFormed`](Self::NotWellFormed) (4.9.3.13).
+    /// Returns the condition of that element name.
+    ///
+    /// An unknown name is [`UndefinedCondition`](Self::UndefinedCondition) (RFC 6120 4.9.2).
+    /// `xml-not-well-formed`, the name in RFC 3920, is [`NotWellFormed`](Self::NotWellFormed)
+    /// (RFC 6120 4.9.3.13).
     #[must_use]
     pub fn from_name(name: &str) -> Self {
         match name {
@@ -141,15 +149,15 @@ impl Condition {
     }
 }
 
-impl core::fmt::Display for Condition {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Display for StreamCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
 /// What the sender of faulty XML is told (RFC 6120 sections 11.1 to 11.6,
 /// 13.12).
-impl From<FaultClass> for Condition {
+impl From<FaultClass> for StreamCondition {
     fn from(class: FaultClass) -> Self {
         match class {
             FaultClass::NotWellFormed => Self::NotWellFormed,
@@ -164,31 +172,55 @@ impl From<FaultClass> for Condition {
 
 #[cfg(test)]
 mod tests {
-    use super::Condition;
+    use super::StreamCondition as C;
+
+    /// Copied from the headings of RFC 6120 4.9.3.1 to 4.9.3.25.
+    const NAMES: [(C, &str); 25] = [
+        (C::BadFormat, "bad-format"),
+        (C::BadNamespacePrefix, "bad-namespace-prefix"),
+        (C::Conflict, "conflict"),
+        (C::ConnectionTimeout, "connection-timeout"),
+        (C::HostGone, "host-gone"),
+        (C::HostUnknown, "host-unknown"),
+        (C::ImproperAddressing, "improper-addressing"),
+        (C::InternalServerError, "internal-server-error"),
+        (C::InvalidFrom, "invalid-from"),
+        (C::InvalidNamespace, "invalid-namespace"),
+        (C::InvalidXml, "invalid-xml"),
+        (C::NotAuthorized, "not-authorized"),
+        (C::NotWellFormed, "not-well-formed"),
+        (C::PolicyViolation, "policy-violation"),
+        (C::RemoteConnectionFailed, "remote-connection-failed"),
+        (C::Reset, "reset"),
+        (C::ResourceConstraint, "resource-constraint"),
+        (C::RestrictedXml, "restricted-xml"),
+        (C::SeeOtherHost, "see-other-host"),
+        (C::SystemShutdown, "system-shutdown"),
+        (C::UndefinedCondition, "undefined-condition"),
+        (C::UnsupportedEncoding, "unsupported-encoding"),
+        (C::UnsupportedFeature, "unsupported-feature"),
+        (C::UnsupportedStanzaType, "unsupported-stanza-type"),
+        (C::UnsupportedVersion, "unsupported-version"),
+    ];
 
     #[test]
     fn rfc6120_4_9_3_all_25_conditions_read_back() {
-        for (index, condition) in Condition::ALL.into_iter().enumerate() {
-            assert_eq!(Condition::from_name(condition.as_str()), condition);
-            // Alphabetical in the RFC, so a swapped or doubled entry shows.
-            if let Some(next) = Condition::ALL.get(index + 1) {
-                assert!(condition.as_str() < next.as_str(), "{condition} < {next}");
-            }
+        assert_eq!(NAMES.map(|(condition, _)| condition), C::ALL);
+        for (condition, name) in NAMES {
+            assert_eq!(condition.as_str(), name);
+            assert_eq!(C::from_name(name), condition);
         }
     }
 
     #[test]
     fn rfc6120_4_9_2_2_unknown_condition_is_undefined_condition() {
         for name in ["", "foo", "Reset", "reset ", "text"] {
-            assert_eq!(Condition::from_name(name), Condition::UndefinedCondition);
+            assert_eq!(C::from_name(name), C::UndefinedCondition);
         }
     }
 
     #[test]
     fn rfc6120_4_9_3_13_1_old_name_is_recognised() {
-        assert_eq!(
-            Condition::from_name("xml-not-well-formed"),
-            Condition::NotWellFormed
-        );
+        assert_eq!(C::from_name("xml-not-well-formed"), C::NotWellFormed);
     }
 }

@@ -1,9 +1,9 @@
-//! The handshake of an external component (XEP-0114 3).
+//! The handshake of an external component, written and read (XEP-0114 3).
 //!
-//! Both sides send an element of that name, in the content namespace of the
-//! stream: the component with its proof, the server without content when it
-//! accepts it. [`ComponentSecret`](crate::component::ComponentSecret) has the
-//! proof.
+//! Both sides send `<handshake/>` in the content namespace of the stream: the component with its
+//! proof, the server without content when it accepts the proof.
+//! [`ComponentSecret`](crate::component::ComponentSecret) makes and checks the proof; this file
+//! only knows its form on the wire.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -12,7 +12,7 @@ use super::put;
 use crate::component::Handshake;
 use crate::xml::Element;
 
-/// What the server answers when it accepts the proof.
+/// The answer of a server that accepts the proof.
 pub const ACCEPTED: &str = "<handshake/>";
 
 /// Appends the component's `<handshake/>`.
@@ -22,7 +22,7 @@ pub fn write(out: &mut String, proof: &Handshake) {
     out.push_str("</handshake>");
 }
 
-/// The proof in a received `<handshake/>`, without white space around it.
+/// Returns the proof in a received `<handshake/>`, without the white space around it.
 #[must_use]
 pub fn read<'a>(element: &Element<'a>) -> Cow<'a, str> {
     match element.text() {

@@ -1,9 +1,12 @@
-//! Language tags of streams (RFC 6120 section 4.7.4).
+//! Language tags of streams: their form, and the choice between them (RFC 6120 4.7.4).
+//!
+//! Only the outer form of a tag is checked. Whoever needs the registry of RFC 5646 looks elsewhere.
 
-/// The language of a response (RFC 6120 section 4.7.4): the offered one
-/// exactly as offered if `supported` has it, else the longest supported one
-/// it begins with (lookup, RFC 4647 section 3.4), else the first supported
-/// one. Case does not count. `"en"` if nothing is supported.
+/// Chooses the language of a response (RFC 6120 4.7.4).
+///
+/// Returns the offered language exactly as offered if `supported` contains it, else the longest
+/// supported language that it begins with (lookup, RFC 4647 3.4), else the first supported one, or
+/// `"en"` if nothing is supported. Case is ignored.
 #[must_use]
 pub fn choose_language<'a>(offered: Option<&'a str>, supported: &[&'a str]) -> &'a str {
     let default = supported.first().copied().unwrap_or("en");
@@ -19,8 +22,8 @@ pub fn choose_language<'a>(offered: Option<&'a str>, supported: &[&'a str]) -> &
                 found
             };
         }
-        // A single letter or digit at the end goes together with what
-        // follows it.
+        // A single letter or digit is removed together with the subtag that follows it (RFC 4647
+        // 3.4).
         match range.rsplit_once('-') {
             Some((shorter, _)) => {
                 range = match shorter.rsplit_once('-') {
@@ -33,8 +36,8 @@ pub fn choose_language<'a>(offered: Option<&'a str>, supported: &[&'a str]) -> &
     }
 }
 
-/// Subtags of 1 to 8 letters and digits, joined by `-`: the outer form of
-/// RFC 5646 section 2.1, which is also an `NMTOKEN`. Registries are not asked.
+/// Returns whether `tag` consists of subtags of 1 to 8 ASCII letters and digits, joined by `-` (the
+/// outer form of RFC 5646 2.1).
 pub(crate) fn is_language_tag(tag: &str) -> bool {
     tag.split('-').all(|subtag| {
         (1..=8).contains(&subtag.len()) && subtag.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -61,8 +64,7 @@ mod tests {
         );
     }
 
-    /// RFC 4647 section 3.4: a single is dropped with what follows it, so
-    /// `x` alone is never looked for.
+    /// RFC 4647 3.4: `zh-x` is never looked for.
     #[test]
     fn rfc6120_4_7_4_5_lookup_drops_singles_with_their_subtag() {
         assert_eq!(choose_language(Some("zh-x-a"), &["en", "zh-x", "zh"]), "zh");

@@ -1,21 +1,21 @@
-//! The stream layer of RFC 6120: what travels on a stream, and the state
-//! tables that say what may travel when.
+//! The stream layer of RFC 6120: what travels on a stream, and the state tables that say what may
+//! travel when.
 //!
-//! The wire forms, each of which knows its own elements and nothing of states:
-//! [`header`], [`error`], [`features`], [`starttls`], [`sasl`], [`bind`]; and
-//! [`element`], the one function that turns any first-level element into a
-//! finite class for the tables.
+//! The wire forms know their own elements and nothing of states: [`header`], [`error`],
+//! [`features`], [`starttls`], [`sasl`], [`bind`], [`dialback`], [`handshake`]; and [`element`], the
+//! one function that turns any first-level element into a finite class for the tables.
 //!
-//! The tables: [`Initiating`] and [`Receiving`], with the inputs and orders they
-//! share ([`Input`], [`Act`], [`Tell`]), the beginning they share (up to TLS,
-//! [`AfterTls`]) and the end they share ([`Closing`]).
-//! What they do, input by input, is written out in the module `tables` of this
+//! The tables are [`Initiating`] and [`Receiving`]. They share the alphabet ([`Input`], [`Command`],
+//! [`Notice`]), the way to the first XML ([`AfterTls`]) and the exchange of closing tags
+//! ([`Closing`]). What they do, input by input, is written out in the module `tables` of this
 //! documentation.
 
 pub mod bind;
 mod closing;
 mod condition;
 pub mod dialback;
+#[cfg(all(test, feature = "std"))]
+mod doubling;
 pub mod element;
 pub mod error;
 pub mod features;
@@ -24,6 +24,7 @@ pub mod header;
 mod initiating;
 pub mod lang;
 pub mod ns;
+mod peer_header;
 mod policy;
 mod put;
 mod receiving;
@@ -39,21 +40,27 @@ mod tls_negotiation;
 #[doc = include_str!("tables.md")]
 pub mod tables {}
 
-pub use bind::{BindError, BindRequest};
+pub use bind::{BindCondition, BindRequest, MalformedRequest, Recipient};
 pub use closing::Closing;
-pub use condition::Condition;
-pub use dialback::{DialbackContent, DialbackElement, DialbackError, DialbackVerdict};
-pub use element::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
-pub use error::{ApplicationError, OtherHost, OtherHostError, StreamError};
-pub use features::{FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer};
-pub use header::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
-pub use initiating::{Exchange, Initiating, InitiatingPhase, LegacySession};
-pub use policy::{Conflict, Dialback, Policy, Security};
-pub use receiving::{Receiving, ReceivingPhase, Turn};
+pub use condition::StreamCondition;
+pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict};
+pub use element::{
+    Awaited, Content, ElementClass, ErrorClass, FirstLevelElement, PairAnswer, StanzaKind, classify,
+};
+pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
+pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
+pub use header::{
+    HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass,
+};
+pub use initiating::{Initiating, InitiatingPhase, LegacySession, SaslExchange};
+pub(crate) use peer_header::PeerHeader;
+pub use policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
+pub use receiving::{Receiving, ReceivingPhase, SaslTurn};
 pub use sasl::{SaslElement, SaslFailure};
 pub use starttls::StartTls;
 pub use table::{
-    Act, BindRefusal, Cause, Failure, Inbound, Input, Leg, Local, NegotiationFailure, Output,
-    OwnHeader, Pair, Resource, Sasl, Tell, Verdict,
+    Answer, AppRequest, BindRefusal, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand,
+    Input, NegotiationReason, Notice, Output, OwnHeader, PairResult, ReceivingCommand,
+    ResourceChoice, SaslResult, StreamLevel,
 };
 pub use tls_negotiation::AfterTls;

@@ -1,56 +1,70 @@
-//! What the state tables are told before a stream begins (sections are RFC 6120's).
+//! The settings of a stream that the state tables know; fixed before the stream begins.
 
-use super::{Kind, Leg};
+use super::{Kind, StreamLevel};
 
-/// What a stream is and how it is protected; fixed before it begins.
+/// What a stream is and how it is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
+#[non_exhaustive]
+pub struct StreamPolicy {
     /// Client-to-server, server-to-server or component.
     pub kind: Kind,
     /// Where TLS comes from.
     pub security: Security,
-    /// How many SASL attempts there are (6.4.5).
+    /// How many SASL attempts there are (RFC 6120 6.4.5).
     pub sasl_attempts: u8,
-    /// What an initiating entity does when its resource is taken (7.7.2.3).
-    pub conflict: Conflict,
+    /// What an initiating entity does when its resource is taken (RFC 6120 7.7.2.3).
+    pub conflict: ConflictPolicy,
     /// Whether a server may prove its domain by dialback.
-    pub dialback: Dialback,
+    pub dialback: DialbackPolicy,
 }
 
-impl Policy {
-    /// Whether a domain pair may be proved by dialback, where `leg` stands: in
-    /// the place of SASL.
-    pub(super) fn has_dialback(self, leg: Leg) -> bool {
+impl StreamPolicy {
+    /// A policy with three SASL attempts, a resource of the server's choice after a conflict, and
+    /// without dialback.
+    #[must_use]
+    pub const fn new(kind: Kind, security: Security) -> Self {
+        Self {
+            kind,
+            security,
+            sasl_attempts: 3,
+            conflict: ConflictPolicy::Generate,
+            dialback: DialbackPolicy::Refused,
+        }
+    }
+
+    /// Whether a domain pair may be proved by dialback on this level: where SASL stands.
+    pub(super) fn has_dialback(self, level: StreamLevel) -> bool {
         self.kind == Kind::ServerToServer
-            && self.dialback == Dialback::Allowed
-            && leg == self.security.sasl_leg()
+            && self.dialback == DialbackPolicy::Allowed
+            && level == self.security.sasl_level()
     }
 }
 
 /// Where the protection of a stream comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Security {
     /// STARTTLS, mandatory (RFC 6120 5).
     StartTls,
     /// TLS from the first byte (XEP-0368).
     DirectTls,
-    /// None at all.
+    /// There is no TLS.
     Plaintext,
 }
 
 impl Security {
-    /// The leg whose features carry SASL.
-    pub(super) const fn sasl_leg(self) -> Leg {
+    /// The level whose features carry SASL.
+    pub(super) const fn sasl_level(self) -> StreamLevel {
         match self {
-            Self::StartTls | Self::DirectTls => Leg::Secured,
-            Self::Plaintext => Leg::Plain,
+            Self::StartTls | Self::DirectTls => StreamLevel::Secured,
+            Self::Plaintext => StreamLevel::Plain,
         }
     }
 }
 
 /// What an initiating entity does when its resource is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Conflict {
+pub enum ConflictPolicy {
     /// Ask for a resource of the server's choice, once.
     #[default]
     Generate,
@@ -60,13 +74,13 @@ pub enum Conflict {
 
 /// What Server Dialback is for (XEP-0220); only between servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Dialback {
-    /// Nothing.
+pub enum DialbackPolicy {
+    /// It is not used.
     #[default]
     Refused,
     /// It proves a domain where SASL EXTERNAL does not.
     Allowed,
-    /// An initiating server that asks only whether keys are genuine (2.1.2),
-    /// and wants to send nothing else.
+    /// An initiating server asks only whether keys are genuine (XEP-0220 2.1.2), and sends nothing
+    /// else.
     VerifyOnly,
 }

@@ -1,4 +1,7 @@
-//! Small pieces of writing and reading the wire forms share.
+//! Small pieces of writing and reading that the wire forms share.
+//!
+//! Whatever text a caller gives, what is written here is well-formed. A wire form that writes text
+//! of others uses these functions and never `push_str`.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,34 +9,33 @@ use core::fmt::{self, Write};
 
 use crate::xml::write;
 
-/// ` name='value'`. Characters XML cannot carry are replaced by U+FFFD: what
-/// is written here must stay well-formed whatever a caller's text contains.
+/// Appends ` name='value'`. Characters that XML cannot carry are replaced by U+FFFD.
 pub(super) fn attribute(out: &mut String, name: &str, value: &str) {
     out.push(' ');
     out.push_str(name);
     out.push_str("='");
-    if let Ok(escaped) = write::escape_attr(&carryable(value)) {
+    if let Ok(escaped) = write::escape_attr(&representable(value)) {
         display(out, &escaped);
     }
     out.push('\'');
 }
 
-/// Character data, with the same replacement.
+/// Appends character data, with the same replacement.
 pub(super) fn text(out: &mut String, value: &str) {
-    if let Ok(escaped) = write::escape_text(&carryable(value)) {
+    if let Ok(escaped) = write::escape_text(&representable(value)) {
         display(out, &escaped);
     }
 }
 
-/// Appends what `value` displays; writing to a `String` cannot fail.
+/// Appends what `value` displays. Writing to a `String` cannot fail.
 pub(super) fn display(out: &mut String, value: &dyn fmt::Display) {
     let _ = write!(out, "{value}");
 }
 
-/// At most `max` bytes of `value`, cut between characters, with characters
-/// XML cannot carry replaced.
+/// Returns at most `max` bytes of `value`, cut between characters. Characters that XML cannot carry
+/// are replaced.
 pub(super) fn bounded(value: &str, max: usize) -> String {
-    let value = carryable(value);
+    let value = representable(value);
     let mut end = value.len().min(max);
     while !value.is_char_boundary(end) {
         end -= 1;
@@ -41,12 +43,12 @@ pub(super) fn bounded(value: &str, max: usize) -> String {
     value.get(..end).unwrap_or_default().into()
 }
 
-/// Without the white space of XML (2.3) at both ends.
+/// Returns `value` without white space at both ends (XML 1.0 2.3).
 pub(super) fn trim(value: &str) -> &str {
     value.trim_matches([' ', '\t', '\r', '\n'])
 }
 
-fn carryable(value: &str) -> Cow<'_, str> {
+fn representable(value: &str) -> Cow<'_, str> {
     if write::escape_text(value).is_ok() {
         return Cow::Borrowed(value);
     }

@@ -1,44 +1,42 @@
-//! STARTTLS's three elements (RFC 6120 section 5.4.2).
+//! The three elements of STARTTLS, written and read (RFC 6120 5.4.2).
 //!
-//! TLS begins right behind the `>` of `<proceed/>` (5.4.2.3): nothing may be
-//! written after it, nor any white space before it (5.3.3).
+//! TLS begins directly after the `>` of `<proceed/>` (RFC 6120 5.4.2.3): no byte may be written
+//! after it, and no white space before it (RFC 6120 5.3.3).
 //!
-//! The RFC names a malformed command as a cause of failure (5.4.2.2) without
-//! saying what one is. Here it is one with child elements or text inside:
-//! `<starttls/>` and `<proceed/>` are empty. `<required/>`, too, belongs to the
-//! feature alone (5.4.1). White space, and attributes that nobody knows (11.4),
-//! are ignored.
+//! This decision was open: RFC 6120 5.4.2.2 names a malformed command as a cause of failure without
+//! saying what one is. Here it is a `<starttls/>` or `<proceed/>` with child elements or text
+//! inside. `<required/>` belongs only to the feature (RFC 6120 5.4.1). White space and unknown
+//! attributes (RFC 6120 11.4) are ignored.
 
 use super::{ns, put};
 use crate::xml::Element;
 
-/// An element of the STARTTLS namespace. The feature of the same name is part
-/// of [`features`](super::features).
+/// Names an element of the STARTTLS namespace. The feature `<starttls/>` is part of
+/// [`features`](super::features).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StartTls {
-    /// `<starttls/>`: the initiating entity asks for TLS (5.4.2.1).
+    /// `<starttls/>`: the initiating entity asks for TLS (RFC 6120 5.4.2.1).
     Request,
-    /// `<proceed/>`: TLS begins (5.4.2.3).
+    /// `<proceed/>`: TLS begins (RFC 6120 5.4.2.3).
     Proceed,
-    /// `<failure/>`: the stream and the connection end (5.4.2.2), whatever
-    /// else it says. Not for failures of TLS itself (5.4.3.2).
+    /// `<failure/>`: the stream and the connection end, whatever else the element contains
+    /// (RFC 6120 5.4.2.2). It is not used for failures of TLS itself (RFC 6120 5.4.3.2).
     Failure,
 }
 
-/// A `<starttls/>` or `<proceed/>` with child elements or text inside.
+/// Says that a `<starttls/>` or `<proceed/>` has child elements or text inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("a STARTTLS command with content")]
 pub struct Malformed(
-    /// What it would be without.
+    /// The command that it would be without them.
     pub StartTls,
 );
 
 impl StartTls {
-    /// Recognises the element; `None` if it is none of the three. Attributes
-    /// do not matter.
+    /// Reads the element. Returns `None` if it is none of the three. Attributes are ignored.
     ///
     /// # Errors
-    /// [`Malformed`] if it is `<starttls/>` or `<proceed/>`, and not empty.
+    /// Returns [`Malformed`] if it is a `<starttls/>` or `<proceed/>` that is not empty.
     #[must_use]
     pub fn read(element: &Element<'_>) -> Option<Result<Self, Malformed>> {
         let command = match (element.name(), element.ns()) {
@@ -53,7 +51,7 @@ impl StartTls {
         }
     }
 
-    /// The element as it is sent.
+    /// Returns the element as it is sent.
     #[must_use]
     pub const fn as_xml(self) -> &'static str {
         match self {
@@ -106,7 +104,7 @@ mod tests {
                 let malformed = Some(Err(Malformed(tls)));
                 assert_eq!(read(name, content), malformed, "{name} {content}");
             }
-            // It is a failure anyway.
+            // The content of a failure does not matter.
             assert_eq!(read("failure", content), Some(Ok(StartTls::Failure)));
             assert_eq!(read("other", content), None);
         }

@@ -1,142 +1,158 @@
-//! The alphabet of the state tables: what a negotiator is told and what it
-//! orders.
+//! The alphabet of the state tables: what a negotiator is told ([`Input`]) and what it answers
+//! ([`Output`]: a [`Command`] for whoever holds the bytes, a [`Notice`] for the application).
 //!
-//! Inputs are *classes* of things (a `<features/>` with these properties, a
-//! mechanism that failed), outputs are orders; both are finite. Texts,
-//! addresses, keys and the running mechanism live beside the negotiator, in
-//! whoever drives it. That keeps the state space small enough to be searched
+//! Inputs are *classes* of things (a `<features/>` with these properties, a mechanism that failed),
+//! and so are commands. Texts, addresses, keys and the running mechanism live beside the negotiator,
+//! in whoever drives it. Because of that the state space is finite and small enough to be searched
 //! exhaustively, which the tests do.
+//!
+//! A command is common to both roles or belongs to one of them ([`InitiatingCommand`],
+//! [`ReceivingCommand`]): no role can be given a command that it does not know.
+//!
+//! The enums here are `#[non_exhaustive]`: a further negotiation step (SASL2, XEP-0288) adds
+//! variants, and must not be a breaking release for those who search the tables themselves.
 
-use super::{Condition, DialbackError, ElementClass, OpeningClass};
+use super::{DialbackCondition, ElementClass, HeaderClass, StreamCondition};
 
 /// What a negotiator is told, one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Input {
-    /// The transport is connected; comes first, once.
+    /// The transport is connected. Comes first, once.
     Begin,
     /// The peer's stream header (RFC 6120 4.7, 4.8).
-    Header(OpeningClass),
+    Header(HeaderClass),
     /// A complete first-level element.
     Element(ElementClass),
-    /// White space between first-level elements (4.6.1).
+    /// White space between first-level elements (RFC 6120 4.6.1).
     Keepalive,
-    /// The peer's closing tag (4.4).
+    /// The peer's closing tag (RFC 6120 4.4).
     Footer,
-    /// The peer's bytes are not an acceptable stream; nothing behind them can
-    /// be read.
-    Fault(Condition),
-    /// The TLS handshake is complete (5.4.3.3).
+    /// The peer's bytes are not an acceptable stream. Nothing after them can be read.
+    Fault(StreamCondition),
+    /// The TLS handshake is complete (RFC 6120 5.4.3.3).
     Secured,
-    /// What the running SASL mechanism came to.
-    Sasl(Sasl),
-    /// The answer to [`Act::AskHost`], [`Act::AskBind`] or
-    /// [`Act::CheckHandshake`].
-    Verdict(Verdict),
-    /// An answer to [`Act::AskPair`]; the stream goes on meanwhile.
-    Pair(Pair),
-    /// An answer to [`Act::CheckKey`]; the stream goes on meanwhile.
+    /// The result of the running SASL mechanism, or of its choice.
+    Sasl(SaslResult),
+    /// The answer to [`ReceivingCommand::AskHost`], [`ReceivingCommand::AskBind`] or
+    /// [`ReceivingCommand::CheckHandshake`].
+    Answer(Answer),
+    /// The answer to [`ReceivingCommand::AskPair`]. The stream goes on meanwhile.
+    Pair(PairResult),
+    /// The answer to [`ReceivingCommand::CheckKey`]. The stream goes on meanwhile.
     KeyChecked,
-    /// The application has seen the event of the step before; only after
-    /// [`Tell::PeerClosing`].
+    /// The application has seen the event of the step before. Only after [`Notice::PeerClosing`].
     Resume,
     /// The deadline of the phase has passed.
     Expired,
     /// The application ends the stream.
-    Local(Local),
+    AppRequest(AppRequest),
 }
 
-/// What the running mechanism, or its choice, came to.
+/// The result of the running mechanism, or of its choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sasl {
+#[non_exhaustive]
+pub enum SaslResult {
     /// There is data to send: `<auth/>`, `<response/>` or `<challenge/>`.
     Send,
-    /// Authenticated; an initiating entity has verified the server too.
+    /// The peer is authenticated. An initiating entity has verified the server too.
     Done,
     /// This attempt failed.
     Failed,
-    /// Authenticated, as somebody else than the peer's header says it is
-    /// (6.4.6); receiving entity only.
+    /// The peer is authenticated as somebody else than its header says (RFC 6120 6.4.6). Receiving
+    /// entity only.
     Mismatch,
-    /// No (further) mechanism is acceptable; initiating entity only.
+    /// No (further) mechanism is acceptable. Initiating entity only.
     Exhausted,
-    /// No (further) mechanism is acceptable, and the peer has Server Dialback;
-    /// initiating server only.
+    /// No (further) mechanism is acceptable, and the peer offers Server Dialback. Initiating server
+    /// only.
     Dialback,
 }
 
-/// What became of a domain pair that the peer asked for (XEP-0220 2.2.1).
+/// The result for a domain pair that the peer asked for (XEP-0220 2.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pair {
-    /// Its key is genuine.
+#[non_exhaustive]
+pub enum PairResult {
+    /// The key is genuine.
     Accept,
-    /// Its key is not.
+    /// The key is not genuine.
     Refuse,
-    /// There is no verdict.
+    /// Whether the key is genuine could not be found out.
     Fail,
 }
 
 /// The application's answer to a question of the receiving entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// Go on.
+#[non_exhaustive]
+pub enum Answer {
+    /// Negotiation continues.
     Accept,
-    /// Answer with an error.
+    /// The peer is answered with an error.
     Refuse,
 }
 
 /// How the application ends a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Local {
-    /// With the closing tag alone (4.4).
+#[non_exhaustive]
+pub enum AppRequest {
+    /// With the closing tag alone (RFC 6120 4.4).
     Close,
-    /// With a stream error of its choice (4.9).
+    /// With a stream error of its choice (RFC 6120 4.9).
     Fail,
-    /// With `<reset/>` (4.9.3.16); what is still in flight is delivered or,
-    /// where the peer's credentials are in doubt, discarded.
-    Reset(Inbound),
+    /// With `<reset/>` (RFC 6120 4.9.3.16).
+    Reset(InFlight),
 }
 
-/// What happens to stanzas that arrive after the own closing tag.
+/// What happens to stanzas that arrive after our closing tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Inbound {
-    /// They are delivered (4.4: the other side may finish what it was saying).
+#[non_exhaustive]
+pub enum InFlight {
+    /// They are delivered, because the peer may complete what it was sending (RFC 6120 4.4).
     Deliver,
-    /// They are dropped.
+    /// They are dropped, because the peer's credentials are in doubt or the stream has failed.
     Discard,
 }
 
-/// What a step means: something to tell the application, and an order.
+/// The result of a step: a notice for the application, and a command of role `C`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
-pub struct Output {
+pub struct Output<C> {
     /// What the application learns.
-    pub tell: Tell,
+    pub notice: Notice,
     /// What is to be done, before the application learns it.
-    pub act: Act,
+    pub command: Command<C>,
 }
 
-impl Output {
-    pub(super) const NOTHING: Self = act(Act::Wait);
+impl<C> Output<C> {
+    pub(super) const NOTHING: Self = command(Command::Wait);
 }
 
-/// An order without news.
-pub(super) const fn act(act: Act) -> Output {
-    Output {
-        tell: Tell::Nothing,
-        act,
-    }
+/// A command without a notice.
+pub(super) const fn command<C>(command: Command<C>) -> Output<C> {
+    Output { notice: Notice::Nothing, command }
 }
 
-/// News, and an order.
-pub(super) const fn tell(tell: Tell, act: Act) -> Output {
-    Output { tell, act }
+/// A command of a role without a notice.
+pub(super) const fn order<C>(role_command: C) -> Output<C> {
+    command(Command::Role(role_command))
 }
 
-/// News for the application, about the frame just read.
+/// A notice, and a command.
+pub(super) const fn notify<C>(notice: Notice, command: Command<C>) -> Output<C> {
+    Output { notice, command }
+}
+
+/// What is reported to the application.
+///
+/// The tables give the notices up to [`PeerClosing`](Self::PeerClosing); the later ones are added by
+/// [`Connection`](crate::Connection), which asks the application and watches keys and deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tell {
+#[non_exhaustive]
+pub enum Notice {
     /// Nothing.
     Nothing,
+    /// The TLS handshake is complete.
+    TlsEstablished,
     /// The peer's stream header was accepted.
     StreamOpened,
     /// The peer's stream features.
@@ -153,111 +169,130 @@ pub enum Tell {
     Keepalive,
     /// A stream error from the peer.
     StreamError,
-    /// The peer's closing tag, while the own one is outstanding.
-    PeerClosing,
-    /// An answer to a `<db:verify/>` of ours.
+    /// An answer to our `<db:verify/>`, or its absence (XEP-0220 2.1.2).
     KeyVerdict,
+    /// The peer's closing tag, while ours is outstanding.
+    PeerClosing,
+
+    /// A decision is asked of the application.
+    Decision,
+    /// A domain pair is verified (XEP-0178, XEP-0220).
+    PairVerified,
+    /// A request of the peer waits for the application's answer (XEP-0220).
+    Request,
+    /// The TLS keys, or a certificate, want a reset.
+    ResetAdvised,
 }
 
-/// An order to whoever holds the bytes.
+/// What whoever holds the bytes has to do: common to both roles, or of role `C`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Act {
-    /// Nothing to do.
+#[non_exhaustive]
+pub enum Command<C> {
+    /// Nothing is to be done.
     Wait,
-
-    // Both roles
-    /// Hand the transport to TLS: what was read behind the last frame is TLS's.
+    /// Hands the transport to TLS. What was read after the last frame belongs to TLS.
     StartTls,
-    /// Write the own stream header; behind a restart, with a fresh framer. A
-    /// receiving entity writes its features behind it, for this leg.
-    OpenStream(Leg),
-    /// Write the closing tag; nothing may follow it.
-    CloseStream(Cause),
-    /// Write a stream error and the closing tag, behind the own header if that
-    /// has not been written yet (4.9.1.2).
-    Fail(OwnHeader, Failure),
-    /// The exchange of closing tags is over or impossible: end TLS, then TCP.
-    EndTransport(Cause),
+    /// Writes the closing tag. Nothing may follow it.
+    CloseStream(CloseCause),
+    /// Writes a stream error and the closing tag, after our header if that has not been written yet
+    /// (RFC 6120 4.9.1.2).
+    Fail(OwnHeader, ErrorSource),
+    /// Ends TLS, then TCP: the exchange of closing tags is over or impossible.
+    EndTransport(CloseCause),
+    /// What only this role does.
+    Role(C),
+}
 
-    // Initiating entity
-    /// Write `<starttls/>`.
+/// What only an initiating entity does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InitiatingCommand {
+    /// Writes our stream header; after a restart, with a fresh framer.
+    OpenStream(StreamLevel),
+    /// Writes `<starttls/>`.
     RequestTls,
-    /// Choose a mechanism, or the next one after a failure; answered by
-    /// [`Input::Sasl`].
+    /// Chooses a mechanism, or the next one after a failure. Answered by [`Input::Sasl`].
     ChooseMechanism,
-    /// Write `<auth/>` with the mechanism's initial response.
+    /// Writes `<auth/>` with the mechanism's initial response.
     SendAuth,
-    /// Run the mechanism on `<challenge/>`; answered by [`Input::Sasl`].
+    /// Runs the mechanism on `<challenge/>`. Answered by [`Input::Sasl`].
     RunChallenge,
-    /// Write `<response/>`.
+    /// Writes `<response/>`.
     SendResponse,
-    /// Let the mechanism verify `<success/>`; answered by [`Input::Sasl`].
+    /// Lets the mechanism verify `<success/>`. Answered by [`Input::Sasl`].
     VerifySuccess,
-    /// Write `<abort/>`.
+    /// Writes `<abort/>`.
     SendAbort,
-    /// Write the bind request, with the wanted resource or without.
-    RequestBind(Resource),
-    /// Write the legacy session request.
+    /// Writes the bind request, with the wanted resource or without.
+    RequestBind(ResourceChoice),
+    /// Keeps the bound address and writes the legacy session request.
     RequestSession,
-    /// Ask for the own domain pair with `<db:result/>`.
+    /// Asks for our domain pair with `<db:result/>`.
     RequestPair,
-    /// Write a component's `<handshake/>`.
+    /// Writes a component's `<handshake/>`.
     SendHandshake,
+}
 
-    // Receiving entity
-    /// Ask the application which host this is; answered by [`Input::Verdict`].
-    AskHost(Leg),
-    /// Write `<proceed/>`, then hand the transport to TLS.
+/// What only a receiving entity does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReceivingCommand {
+    /// Asks the application which host this is. Answered by [`Input::Answer`].
+    AskHost(StreamLevel),
+    /// Writes our stream header, and our features for this level.
+    OpenStream(StreamLevel),
+    /// Writes `<proceed/>`, then hands the transport to TLS.
     Proceed,
-    /// Write STARTTLS `<failure/>` and the closing tag (5.4.2.2).
+    /// Writes STARTTLS `<failure/>` and the closing tag (RFC 6120 5.4.2.2).
     RefuseTls,
-    /// Start the mechanism that `<auth/>` names; answered by [`Input::Sasl`].
+    /// Starts the mechanism that `<auth/>` names. Answered by [`Input::Sasl`].
     BeginMechanism,
-    /// Refuse SASL before TLS with `<encryption-required/>` (6.5.4).
+    /// Refuses SASL before TLS with `<encryption-required/>` (RFC 6120 6.5.4).
     RequireEncryption,
-    /// Run the mechanism on `<response/>`; answered by [`Input::Sasl`].
+    /// Runs the mechanism on `<response/>`. Answered by [`Input::Sasl`].
     RunResponse,
-    /// Write `<challenge/>`.
+    /// Writes `<challenge/>`.
     SendChallenge,
-    /// Write `<success/>` and expect a new header.
+    /// Writes `<success/>` and expects a new header.
     SendSuccess,
-    /// Write SASL `<failure/>`, with the mechanism's condition.
+    /// Writes SASL `<failure/>`, with the mechanism's condition.
     SendFailure,
-    /// Answer `<abort/>` with `<failure><aborted/></failure>` (6.4.4).
+    /// Answers `<abort/>` with `<failure><aborted/></failure>` (RFC 6120 6.4.4).
     SendAborted,
-    /// Ask the application for the resource; answered by [`Input::Verdict`].
+    /// Asks the application for the resource. Answered by [`Input::Answer`].
     AskBind,
-    /// Write the bind result.
+    /// Writes the bind result.
     SendBindResult,
-    /// Write a bind error.
+    /// Writes a bind error.
     SendBindError(BindRefusal),
-    /// Answer the legacy session request.
+    /// Answers the legacy session request.
     SendSessionResult,
-    /// Ask whether the domain pair in `<db:result/>` is genuine; answered by
-    /// [`Input::Pair`], in the same step or later.
+    /// Asks whether the domain pair in `<db:result/>` is genuine. Answered by [`Input::Pair`], in
+    /// the same step or later.
     AskPair,
-    /// Keep the pair as verified and say so.
+    /// Keeps the pair as verified and writes that it is valid.
     AcceptPair,
-    /// Say that the pair's key is invalid, and write the closing tag.
+    /// Writes that the pair's key is invalid, and the closing tag.
     RefusePair,
-    /// Answer with a dialback error, which ends nothing (XEP-0220 2.4).
+    /// Answers with a dialback error, after which the stream continues (XEP-0220 2.4).
     FailPair,
-    /// Have the key in `<db:verify/>` checked; answered by
-    /// [`Input::KeyChecked`], in the same step or later.
+    /// Has the key in `<db:verify/>` checked. Answered by [`Input::KeyChecked`], in the same step or
+    /// later.
     CheckKey,
-    /// Write the answer to `<db:verify/>`.
+    /// Writes the answer to `<db:verify/>`.
     SendKeyVerdict,
-    /// Answer a question of dialback where there is none with this error.
-    DeclineDialback(DialbackError),
-    /// Check a component's `<handshake/>`; answered by [`Input::Verdict`].
+    /// Answers a dialback element where dialback is not offered, with this error.
+    DeclineDialback(DialbackCondition),
+    /// Checks a component's `<handshake/>`. Answered by [`Input::Answer`].
     CheckHandshake,
-    /// Accept it.
+    /// Writes that the handshake is accepted.
     AcceptHandshake,
 }
 
-/// Under which protection a stream header stands.
+/// The protection under which a stream header stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Leg {
+#[non_exhaustive]
+pub enum StreamLevel {
     /// Before TLS.
     Plain,
     /// After TLS, before SASL.
@@ -266,32 +301,35 @@ pub enum Leg {
     Authenticated,
 }
 
-/// Whether the own header of this stream has been written.
+/// Whether our header of this stream has been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OwnHeader {
     /// It must be written first.
     Missing,
-    /// It has been.
+    /// It has been written.
     Sent,
 }
 
-/// Which stream error is written.
+/// Where the stream error that is written comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failure {
-    /// One that the table names.
-    Condition(Condition),
-    /// The one the application gave ([`Local::Fail`]) or refused with.
+#[non_exhaustive]
+pub enum ErrorSource {
+    /// The table names the condition.
+    Condition(StreamCondition),
+    /// The application gave the error ([`AppRequest::Fail`]) or refused with it.
     Application,
-    /// `<reset/>` ([`Local::Reset`]).
+    /// `<reset/>` ([`AppRequest::Reset`]).
     Reset,
-    /// `<connection-timeout/>` for a phase that took too long (4.9.3.4).
+    /// `<connection-timeout/>` for a phase that took too long (RFC 6120 4.9.3.4).
     Timeout,
 }
 
-/// Why a stream is closed without a stream error of our own.
+/// Why a stream is closed without a stream error from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// Someone closed an established stream, or the cause was named before.
+#[non_exhaustive]
+pub enum CloseCause {
+    /// One side closed an established stream, or the cause was named before.
     Closed,
     /// The peer sent a stream error.
     PeerError,
@@ -299,21 +337,21 @@ pub enum Cause {
     StarttlsRefused,
     /// SASL failed, or the server could not be verified.
     Authentication,
-    /// A step we need was not offered, or was refused.
-    Negotiation(NegotiationFailure),
+    /// A step that this entity needs was not offered, or was refused.
+    Negotiation(NegotiationReason),
     /// The peer did not answer in time.
     Timeout,
-    /// What came behind the own closing tag cannot be read.
+    /// What came after our closing tag cannot be read.
     Unreadable,
-    /// The table was told something that cannot happen: a defect of the driver.
+    /// The table was told something that cannot happen. Only a defect of the driver does that.
     Internal,
 }
 
-/// Which step was not to be had.
+/// The negotiation step that was not to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum NegotiationFailure {
-    /// The peer closed the stream in the middle.
+pub enum NegotiationReason {
+    /// The peer closed the stream during negotiation.
     #[error("the peer closed the stream")]
     PeerClosed,
     /// No SASL mechanisms were offered.
@@ -322,7 +360,7 @@ pub enum NegotiationFailure {
     /// Resource binding was not offered.
     #[error("resource binding not offered")]
     NoBind,
-    /// Resource binding was refused (7.6.2, 7.7.2).
+    /// Resource binding was refused (RFC 6120 7.6.2, 7.7.2).
     #[error("resource binding refused")]
     BindRefused,
     /// The legacy session was refused.
@@ -330,9 +368,10 @@ pub enum NegotiationFailure {
     SessionRefused,
 }
 
-/// The resource asked for (7.6, 7.7).
+/// The resource that a bind request asks for (RFC 6120 7.6, 7.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resource {
+#[non_exhaustive]
+pub enum ResourceChoice {
     /// The configured one; without one, the server's choice.
     Wanted,
     /// The server's choice, after a conflict.
@@ -341,9 +380,10 @@ pub enum Resource {
 
 /// Who refuses a bind request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum BindRefusal {
     /// The application, with its condition.
     Application,
-    /// A stream has one resource: `<not-allowed/>` (7.7.2.2).
+    /// A stream has one resource: `<not-allowed/>` (RFC 6120 7.7.2.2).
     AlreadyBound,
 }

@@ -1,18 +1,20 @@
-//! From the connected transport to the first XML, the same in both roles:
-//! STARTTLS's TLS negotiation (RFC 6120 5.4.3), direct TLS (XEP-0368), or
-//! neither.
+//! From the connected transport to the first XML, the same in both roles: STARTTLS's TLS negotiation
+//! (RFC 6120 5.4.3), direct TLS (XEP-0368), or neither.
 //!
-//! No XML flows here, in neither direction: whatever goes wrong ends the
-//! transport without a word (5.4.3.2), and an error of the application waits
-//! until TLS is there to carry it (5.4.3.1).
+//! No XML flows here in either direction. Whatever goes wrong ends the transport without a stream
+//! error (RFC 6120 5.4.3.2), and an error of the application waits until TLS can carry it (RFC 6120
+//! 5.4.3.1).
 //!
-//! Not here: STARTTLS itself (5.4.2), which is each role's own, and what TLS
-//! says of itself, which ends the connection without asking the tables.
+//! Not here: STARTTLS itself (RFC 6120 5.4.2), which belongs to each role, and failures of TLS, which
+//! end the connection without asking the tables.
 
 use super::Kind;
 use super::closing::Closing;
-use super::policy::{Policy, Security};
-use super::table::{Act, Cause, Failure, Inbound, Input, Leg, Local, Output, OwnHeader, act};
+use super::policy::{Security, StreamPolicy};
+use super::table::{
+    AppRequest, CloseCause, Command, ErrorSource, InFlight, Input, Notice, Output, OwnHeader,
+    StreamLevel, command, notify,
+};
 
 /// What follows the TLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,66 +30,74 @@ pub enum AfterTls {
 
 /// Where a step before the first XML leads to.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Next {
+pub(super) enum Next<C> {
     /// TLS is being negotiated.
-    Handshake(AfterTls, Output),
+    Handshake(AfterTls, Output<C>),
     /// XML may flow; who speaks first depends on the role.
-    Open(Leg),
+    Open(StreamLevel),
     /// There will be no stream, or only to say why.
-    Closing(Closing, Output),
+    Closing(Closing, Output<C>),
 }
 
 /// A step of a negotiator that is not connected.
-pub(super) fn begin(policy: Policy, input: Input) -> Next {
+pub(super) fn begin<C>(policy: StreamPolicy, input: Input) -> Next<C> {
     match (input, policy.security) {
         // A component has no features, hence no STARTTLS (XEP-0114).
         (Input::Begin, Security::StartTls) if policy.kind == Kind::Component => {
-            end(Cause::Internal)
+            end(CloseCause::Internal)
         }
         (Input::Begin, Security::DirectTls) => {
-            Next::Handshake(AfterTls::Negotiate, act(Act::StartTls))
+            Next::Handshake(AfterTls::Negotiate, command(Command::StartTls))
         }
-        (Input::Begin, Security::StartTls | Security::Plaintext) => Next::Open(Leg::Plain),
-        (Input::Local(_), _) => end(Cause::Closed),
-        // The driver's defects.
-        _ => end(Cause::Internal),
+        (Input::Begin, Security::StartTls | Security::Plaintext) => Next::Open(StreamLevel::Plain),
+        (Input::AppRequest(_), _) => end(CloseCause::Closed),
+        // Only a defect of the driver gives these inputs.
+        _ => end(CloseCause::Internal),
     }
 }
 
 impl AfterTls {
     /// A step while TLS is being negotiated.
-    pub(super) fn step(self, input: Input) -> Next {
+    pub(super) fn step<C>(self, input: Input) -> Next<C> {
         use AfterTls::{Fail, Negotiate, Reset};
         match (self, input) {
-            (Negotiate, Input::Secured) => Next::Open(Leg::Secured),
-            (Fail, Input::Secured) => late_failure(Failure::Application),
-            (Reset, Input::Secured) => late_failure(Failure::Reset),
+            (Negotiate, Input::Secured) => Next::Open(StreamLevel::Secured),
+            (Fail, Input::Secured) => delayed_failure(ErrorSource::Application),
+            (Reset, Input::Secured) => delayed_failure(ErrorSource::Reset),
 
-            (Negotiate, Input::Local(Local::Fail)) => wait(Fail),
-            (Negotiate, Input::Local(Local::Reset(_))) => wait(Reset),
-            // The first wish counts.
-            (wish, Input::Local(Local::Fail | Local::Reset(_))) => wait(wish),
+            (Negotiate, Input::AppRequest(AppRequest::Fail)) => wait(Fail),
+            (Negotiate, Input::AppRequest(AppRequest::Reset(_))) => wait(Reset),
+            // The first request of the application counts.
+            (after, Input::AppRequest(AppRequest::Fail | AppRequest::Reset(_))) => wait(after),
 
-            (_, Input::Local(Local::Close)) => end(Cause::Closed),
-            (_, Input::Expired) => end(Cause::Timeout),
-            // The driver's defects.
-            _ => end(Cause::Internal),
+            (_, Input::AppRequest(AppRequest::Close)) => end(CloseCause::Closed),
+            (_, Input::Expired) => end(CloseCause::Timeout),
+            // Only a defect of the driver gives these inputs.
+            _ => end(CloseCause::Internal),
         }
     }
 }
 
-fn wait(after: AfterTls) -> Next {
+/// The notice with which XML may flow on this level.
+pub(super) const fn tls_notice(level: StreamLevel) -> Notice {
+    match level {
+        StreamLevel::Secured => Notice::TlsEstablished,
+        StreamLevel::Plain | StreamLevel::Authenticated => Notice::Nothing,
+    }
+}
+
+fn wait<C>(after: AfterTls) -> Next<C> {
     Next::Handshake(after, Output::NOTHING)
 }
 
-/// A failure that had to wait for the handshake: the own header comes first.
-fn late_failure(failure: Failure) -> Next {
+/// An error that had to wait for the handshake. Our header comes first.
+fn delayed_failure<C>(error: ErrorSource) -> Next<C> {
     Next::Closing(
-        Closing::AwaitFooter(Inbound::Discard),
-        act(Act::Fail(OwnHeader::Missing, failure)),
+        Closing::AwaitFooter(InFlight::Discard),
+        notify(Notice::TlsEstablished, Command::Fail(OwnHeader::Missing, error)),
     )
 }
 
-fn end(cause: Cause) -> Next {
-    Next::Closing(Closing::Done, act(Act::EndTransport(cause)))
+fn end<C>(cause: CloseCause) -> Next<C> {
+    Next::Closing(Closing::Done, command(Command::EndTransport(cause)))
 }

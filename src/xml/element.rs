@@ -10,8 +10,7 @@ use super::names::{self, Scope};
 use super::owned::StanzaBuf;
 use super::rewrite::Rewrite;
 use super::tape::{AttributeNode, ElementNode, Node, Role, Tape, TextForm};
-use super::values;
-use super::write;
+use super::{values, work, write};
 
 /// A view of one element, wherever it stands. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -199,6 +198,7 @@ impl<'a> Element<'a> {
         self.node()
             .map_or(&[][..], |node| self.tape.attributes_of(node))
             .iter()
+            .inspect(|_| work::count(1))
             .filter(|node| node.role == Role::Plain)
             .map(move |node| Attribute { element, node })
     }
@@ -300,6 +300,7 @@ impl<'a> Iterator for Nodes<'a> {
             text, tape, scope, ..
         } = self.element;
         let index = self.next;
+        work::count(1);
         Some(match tape.nodes.get(index as usize)? {
             Node::Element(node) => {
                 self.next = node.next;

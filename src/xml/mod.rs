@@ -60,6 +60,7 @@ mod tag;
 mod tape;
 mod toplevel;
 mod values;
+pub(crate) mod work;
 pub mod write;
 
 pub use checker::Checker;

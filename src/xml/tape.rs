@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::names::Scope;
+use super::work;
 
 /// See the module documentation.
 #[derive(Clone, Default)]
@@ -203,12 +204,14 @@ impl Span {
     }
 
     pub(crate) fn of(self, text: &str) -> &str {
+        work::count(self.range().len());
         text.get(self.range()).unwrap_or_default()
     }
 }
 
 impl Name {
     pub(crate) fn qualified(self, text: &str) -> &str {
+        work::count(usize::from(self.length));
         let start = self.start as usize;
         text.get(start..start + usize::from(self.length))
             .unwrap_or_default()

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use xmpp_stream::component::ComponentSecret;
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::{Condition, Initiating, Receiving};
+use xmpp_stream::stream::StreamCondition;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
 
@@ -31,8 +32,14 @@ fn component(text: &str) -> Arc<InitiatorConfig> {
 
 fn server() -> Arc<ResponderConfig> {
     ResponderConfig::component(&FIXED)
-        .single_host(HostConfig::component(&domain(), secret("right")).build())
+        .single_host(
+            HostConfig::component(&domain(), secret("right"))
+                .build()
+                .unwrap(),
+        )
         .dangerous_plaintext()
+        .build()
+        .unwrap()
 }
 
 fn pair(initiator: Arc<InitiatorConfig>, responder: Arc<ResponderConfig>) -> Pair {
@@ -48,7 +55,7 @@ fn reported<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
     harness.events.iter().map(line).collect()
 }
 
-fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> Condition {
+fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> StreamCondition {
     match harness.close.as_ref().map(|close| close.reason().clone()) {
         Some(CloseReason::StreamError { error, .. }) => error.condition(),
         other => panic!("{other:?}"),
@@ -95,8 +102,8 @@ fn xep0114_3_a_wrong_secret_is_not_authorized() {
         ["stream-opened", "stream-error not-authorized"]
     );
     assert_eq!(reported(&pair.peer), ["stream-opened"]);
-    assert_eq!(error_of(&pair), Condition::NotAuthorized);
-    assert_eq!(error_of(&pair.peer), Condition::NotAuthorized);
+    assert_eq!(error_of(&pair), StreamCondition::NotAuthorized);
+    assert_eq!(error_of(&pair.peer), StreamCondition::NotAuthorized);
 }
 
 #[test]
@@ -113,10 +120,14 @@ fn direct_tls_of_a_component_verifies_the_servers_name() {
                 .build()
                 .unwrap()
         };
-        let host = HostConfig::component(&domain(), secret("right")).build();
+        let host = HostConfig::component(&domain(), secret("right"))
+            .build()
+            .unwrap();
         let responder = ResponderConfig::component(&FIXED)
             .single_host(host)
-            .direct_tls(tls);
+            .direct_tls(tls)
+            .build()
+            .unwrap();
         let mut good = pair(initiator("localhost"), responder.clone());
         good.exchange();
         assert!(reported(&good).contains(&"established".to_string()));
@@ -130,7 +141,7 @@ fn direct_tls_of_a_component_verifies_the_servers_name() {
 }
 
 /// A server with a scripted component, after the header.
-fn listening() -> (Harness<Receiving, Scripted>, String) {
+fn listening() -> (Harness<ResponderRole, Scripted>, String) {
     let mut harness = Harness::scripted(Responder::new(server(), START), Box::new(|_, _| {}));
     let header = "<stream:stream xmlns='jabber:component:accept' \
         xmlns:stream='http://etherx.jabber.org/streams' to='plays.shakespeare.lit'>";
@@ -255,7 +266,7 @@ fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
 fn a_component_is_established_only_by_the_servers_handshake() {
     let header = "<stream:stream xmlns='jabber:component:accept' id='3BF96D32' \
         xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
-    let mut harness: Harness<Initiating, Scripted> = Harness::scripted(
+    let mut harness: Harness<InitiatorRole, Scripted> = Harness::scripted(
         Initiator::new(component("right"), START),
         Box::new(|_, _| {}),
     );

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use xmpp_stream::stream::{
-    Act, BindError, ElementClass, Failure, FeaturesClass, Input, Offer, OpeningClass, Output, Tell,
-    VersionClass,
+    BindCondition, Command, ElementClass, ErrorSource, FeatureOffer, FeaturesClass, HeaderClass,
+    Input, Notice, Output, VersionClass,
 };
 
-use super::search::Phase;
+use super::search::{Phase, RoleCommand};
 
 /// The phase without its counter.
 pub(crate) fn phase(phase: Phase) -> String {
@@ -47,25 +47,26 @@ pub(crate) fn kind(input: Input) -> &'static str {
         Input::Fault(_) => "Fault",
         Input::Secured => "Secured",
         Input::Sasl(_) => "Sasl",
-        Input::Verdict(_) => "Verdict",
+        Input::Answer(_) => "Answer",
         Input::Pair(_) => "Pair",
         Input::KeyChecked => "KeyChecked",
         Input::Resume => "Resume",
         Input::Expired => "Expired",
-        Input::Local(_) => "Local",
+        Input::AppRequest(_) => "AppRequest",
+        other => panic!("{other:?}"),
     }
 }
 
-/// An order and its news. Whether an error stands behind a missing header is
+/// A command and its notice. Whether an error comes after a missing header is
 /// left out, and so is a condition that the input names.
-pub(crate) fn output(input: Input, output: Output) -> String {
-    let act = match output.act {
-        Act::Wait => String::new(),
-        Act::Fail(_, Failure::Condition(condition)) => {
+pub(crate) fn output(input: Input, output: Output<RoleCommand>) -> String {
+    let act = match output.command {
+        Command::Wait => String::new(),
+        Command::Fail(_, ErrorSource::Condition(condition)) => {
             let named = match input {
                 Input::Fault(named)
                 | Input::Element(ElementClass::Bad(named))
-                | Input::Header(OpeningClass::Bad(named)) => Some(named),
+                | Input::Header(HeaderClass::Bad(named)) => Some(named),
                 _ => None,
             };
             match named == Some(condition) {
@@ -73,14 +74,15 @@ pub(crate) fn output(input: Input, output: Output) -> String {
                 false => format!("fail with `{condition}`"),
             }
         }
-        Act::Fail(_, Failure::Application) => "fail with the application's error".into(),
-        Act::Fail(_, Failure::Reset) => "fail with `reset`".into(),
-        Act::Fail(_, Failure::Timeout) => "fail with `connection-timeout`".into(),
-        act => format!("`{act:?}`"),
+        Command::Fail(_, ErrorSource::Application) => "fail with the application's error".into(),
+        Command::Fail(_, ErrorSource::Reset) => "fail with `reset`".into(),
+        Command::Fail(_, ErrorSource::Timeout) => "fail with `connection-timeout`".into(),
+        Command::Role(command) => format!("`{command:?}`"),
+        command => format!("`{command:?}`"),
     };
-    match (output.tell, act.as_str()) {
-        (Tell::Nothing, "") => "-".into(),
-        (Tell::Nothing, _) => act,
+    match (output.notice, act.as_str()) {
+        (Notice::Nothing, "") => "-".into(),
+        (Notice::Nothing, _) => act,
         (tell, "") => format!("tell `{tell:?}`"),
         (tell, _) => format!("{act}, tell `{tell:?}`"),
     }
@@ -127,7 +129,7 @@ fn family(input: Input) -> (u8, &'static str) {
     match input {
         Input::Begin => (0, "the transport is connected"),
         Input::Secured => (1, "the TLS handshake is complete"),
-        Input::Header(OpeningClass::Valid(_)) => (2, "acceptable header"),
+        Input::Header(HeaderClass::Valid(_)) => (2, "acceptable header"),
         Input::Header(_) => (3, "unacceptable header"),
         Input::Element(element) => match element {
             E::Features(_) => (4, "features"),
@@ -163,29 +165,30 @@ fn family(input: Input) -> (u8, &'static str) {
         Input::Footer => (26, "closing tag"),
         Input::Fault(_) => (27, "fault in the bytes"),
         Input::Sasl(_) => (28, "mechanism"),
-        Input::Verdict(_) => (29, "verdict"),
+        Input::Answer(_) => (29, "answer"),
         Input::Pair(_) => (38, "domain pair"),
         Input::KeyChecked => (39, "the key was checked"),
         Input::Resume => (30, "the application has seen it"),
         Input::Expired => (31, "deadline"),
-        Input::Local(_) => (32, "application ends the stream"),
+        Input::AppRequest(_) => (32, "application ends the stream"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn member(input: Input) -> String {
     match input {
-        Input::Header(OpeningClass::Valid(VersionClass::Current)) => "header".into(),
-        Input::Header(OpeningClass::Valid(VersionClass::Legacy)) => {
+        Input::Header(HeaderClass::Valid(VersionClass::Current)) => "header".into(),
+        Input::Header(HeaderClass::Valid(VersionClass::Legacy)) => {
             "header below version 1.0".into()
         }
         Input::Sasl(sasl) => format!("mechanism: {sasl:?}"),
-        Input::Verdict(verdict) => format!("verdict: {verdict:?}"),
+        Input::Answer(verdict) => format!("answer: {verdict:?}"),
         Input::Pair(pair) => format!("domain pair: {pair:?}"),
         Input::Element(ElementClass::DialbackResult(answer)) => {
             format!("`<db:result/>`: {answer:?}")
         }
-        Input::Local(local) => format!("application: {local:?}"),
-        Input::Element(ElementClass::BindError(BindError::Conflict)) => "`conflict`".into(),
+        Input::AppRequest(local) => format!("application: {local:?}"),
+        Input::Element(ElementClass::BindError(BindCondition::Conflict)) => "`conflict`".into(),
         other => format!("`{other:?}`"),
     }
 }
@@ -214,13 +217,19 @@ fn features(members: &[Input]) -> String {
     flag("another mandatory one", |features| {
         features.unknown_required
     });
-    let sessions: Vec<_> = [Offer::Absent, Offer::Offered, Offer::Required]
-        .into_iter()
-        .filter(|offer| all.iter().any(|features| features.session == *offer))
-        .collect();
+    let sessions: Vec<_> = [
+        FeatureOffer::Absent,
+        FeatureOffer::Offered,
+        FeatureOffer::Required,
+    ]
+    .into_iter()
+    .filter(|offer| all.iter().any(|features| features.session == *offer))
+    .collect();
     match sessions.as_slice() {
-        [Offer::Required] => said.push("with a mandatory session".into()),
-        [Offer::Absent, Offer::Offered] => said.push("without a mandatory session".into()),
+        [FeatureOffer::Required] => said.push("with a mandatory session".into()),
+        [FeatureOffer::Absent, FeatureOffer::Offered] => {
+            said.push("without a mandatory session".into())
+        }
         all => assert_eq!(all.len(), 3),
     }
     // Any offer of STARTTLS.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use xmpp_stream::stream::{
-    Conflict, Dialback, Initiating, Input, Kind, Policy, Receiving, Security,
+    ConflictPolicy, DialbackPolicy, Initiating, Input, Kind, StreamPolicy, Receiving, Security,
 };
 
 use super::describe;
@@ -43,7 +43,7 @@ a client's.
 type Outcome = (String, String);
 
 /// Under which policy, and after how many attempts.
-type Context = (Policy, u8);
+type Context = (StreamPolicy, u8);
 
 /// For each phase and input, what happens in which contexts.
 type Rows = BTreeMap<(String, usize), BTreeMap<Outcome, Vec<Context>>>;
@@ -136,7 +136,7 @@ fn find<T: Table>(inputs: &[Input], kind: Kind) -> Found {
 }
 
 impl Found {
-    fn note(&mut self, policy: Policy, step: &Step, inputs: &[Input]) {
+    fn note(&mut self, policy: StreamPolicy, step: &Step, inputs: &[Input]) {
         let (phase, used) = describe::counted(step.phase_before);
         if !self.phases.contains(&phase) {
             self.phases.push(phase.clone());
@@ -180,7 +180,7 @@ fn is_open(phase: Phase) -> bool {
 fn common(found: &Found, inputs: &[Input]) -> BTreeMap<usize, Outcome> {
     let mut common = BTreeMap::new();
     for (input, meaning) in inputs.iter().enumerate() {
-        if matches!(meaning, Input::Sasl(_) | Input::Verdict(_)) {
+        if matches!(meaning, Input::Sasl(_) | Input::Answer(_)) {
             continue;
         }
         let mut votes: BTreeMap<Outcome, usize> = BTreeMap::new();
@@ -265,16 +265,16 @@ type Predicate = fn(&Context) -> bool;
 
 /// What contexts can have in common.
 const NAMED: [(&str, Predicate); 21] = [
-    ("with dialback", |(p, _)| p.dialback == Dialback::Allowed),
-    ("without dialback", |(p, _)| p.dialback != Dialback::Allowed),
+    ("with dialback", |(p, _)| p.dialback == DialbackPolicy::Allowed),
+    ("without dialback", |(p, _)| p.dialback != DialbackPolicy::Allowed),
     ("only asking about keys", |(p, _)| {
-        p.dialback == Dialback::VerifyOnly
+        p.dialback == DialbackPolicy::VerifyOnly
     }),
     ("not only asking about keys", |(p, _)| {
-        p.dialback != Dialback::VerifyOnly
+        p.dialback != DialbackPolicy::VerifyOnly
     }),
     ("certificates alone", |(p, _)| {
-        p.dialback == Dialback::Refused
+        p.dialback == DialbackPolicy::Refused
     }),
     ("TLS", |(p, _)| p.security != Security::Plaintext),
     ("no TLS", |(p, _)| p.security == Security::Plaintext),
@@ -282,8 +282,8 @@ const NAMED: [(&str, Predicate); 21] = [
     ("not STARTTLS", |(p, _)| p.security != Security::StartTls),
     ("direct TLS", |(p, _)| p.security == Security::DirectTls),
     ("not direct TLS", |(p, _)| p.security != Security::DirectTls),
-    ("a second try", |(p, _)| p.conflict == Conflict::Generate),
-    ("no second try", |(p, _)| p.conflict == Conflict::GiveUp),
+    ("a second try", |(p, _)| p.conflict == ConflictPolicy::Generate),
+    ("no second try", |(p, _)| p.conflict == ConflictPolicy::GiveUp),
     ("another attempt left", |(p, used)| {
         used + 1 < p.sasl_attempts
     }),

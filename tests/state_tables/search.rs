@@ -4,35 +4,71 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
 use xmpp_stream::stream::{
-    Act, Closing, Condition, Conflict, Dialback, ElementClass, Inbound, Initiating,
-    InitiatingPhase, Input, Kind, Local, OpeningClass, Output, OwnHeader, Pair, PairAnswer, Policy,
-    Receiving, ReceivingPhase, Sasl, Security, Tell, Turn, Verdict,
+    Answer, AppRequest, Closing, Command, ConflictPolicy, DialbackPolicy, ElementClass, HeaderClass,
+    InFlight, Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input, Kind, Notice, Output,
+    OwnHeader, PairAnswer, PairResult, Receiving, ReceivingCommand as Receive, ReceivingPhase,
+    SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy,
 };
+
+/// What only one role does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RoleCommand {
+    I(Initiate),
+    R(Receive),
+}
+
+pub(crate) use RoleCommand::{I, R};
+
+/// The command of the role alone.
+impl std::fmt::Debug for RoleCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            I(command) => command.fmt(f),
+            R(command) => command.fmt(f),
+        }
+    }
+}
+
+/// The same output, of either role.
+fn of_role<C>(output: Output<C>, role: fn(C) -> RoleCommand) -> Output<RoleCommand> {
+    Output {
+        notice: output.notice,
+        command: match output.command {
+            Command::Wait => Command::Wait,
+            Command::StartTls => Command::StartTls,
+            Command::CloseStream(cause) => Command::CloseStream(cause),
+            Command::Fail(header, error) => Command::Fail(header, error),
+            Command::EndTransport(cause) => Command::EndTransport(cause),
+            Command::Role(command) => Command::Role(role(command)),
+            _ => panic!("a command that the search does not know"),
+        },
+    }
+}
 
 pub(crate) const KINDS: [Kind; 3] = [Kind::ClientToServer, Kind::ServerToServer, Kind::Component];
 
 /// Every policy there is; what only servers have is left alone elsewhere, and a
 /// component has no STARTTLS.
-pub(crate) fn policies() -> impl Iterator<Item = Policy> {
+pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
     let securities = [Security::StartTls, Security::DirectTls, Security::Plaintext];
-    let conflicts = [Conflict::Generate, Conflict::GiveUp];
-    let dialbacks = [Dialback::Refused, Dialback::Allowed, Dialback::VerifyOnly];
+    let conflicts = [ConflictPolicy::Generate, ConflictPolicy::GiveUp];
+    let dialbacks = [DialbackPolicy::Refused, DialbackPolicy::Allowed, DialbackPolicy::VerifyOnly];
     KINDS.into_iter().flat_map(move |kind| {
         let uses = dialbacks
             .into_iter()
-            .filter(move |use_| kind == Kind::ServerToServer || *use_ == Dialback::Refused);
+            .filter(move |use_| kind == Kind::ServerToServer || *use_ == DialbackPolicy::Refused);
         uses.flat_map(move |dialback| {
             let securities = securities
                 .into_iter()
                 .filter(move |security| kind != Kind::Component || *security != Security::StartTls);
             securities.flat_map(move |security| {
                 (2..=5).flat_map(move |sasl_attempts| {
-                    conflicts.into_iter().map(move |conflict| Policy {
-                        kind,
-                        security,
-                        sasl_attempts,
-                        conflict,
-                        dialback,
+                    conflicts.into_iter().map(move |conflict| {
+                        let mut policy = StreamPolicy::new(kind, security);
+                        policy.sasl_attempts = sasl_attempts;
+                        policy.conflict = conflict;
+                        policy.dialback = dialback;
+                        policy
                     })
                 })
             })
@@ -49,43 +85,43 @@ pub(crate) fn alphabet() -> Vec<Input> {
         Input::Secured,
         Input::Resume,
         Input::Expired,
-        Input::Sasl(Sasl::Send),
-        Input::Sasl(Sasl::Done),
-        Input::Sasl(Sasl::Failed),
-        Input::Sasl(Sasl::Mismatch),
-        Input::Sasl(Sasl::Exhausted),
-        Input::Sasl(Sasl::Dialback),
-        Input::Pair(Pair::Accept),
-        Input::Pair(Pair::Refuse),
-        Input::Pair(Pair::Fail),
+        Input::Sasl(SaslResult::Send),
+        Input::Sasl(SaslResult::Done),
+        Input::Sasl(SaslResult::Failed),
+        Input::Sasl(SaslResult::Mismatch),
+        Input::Sasl(SaslResult::Exhausted),
+        Input::Sasl(SaslResult::Dialback),
+        Input::Pair(PairResult::Accept),
+        Input::Pair(PairResult::Refuse),
+        Input::Pair(PairResult::Fail),
         Input::KeyChecked,
-        Input::Verdict(Verdict::Accept),
-        Input::Verdict(Verdict::Refuse),
-        Input::Local(Local::Close),
-        Input::Local(Local::Fail),
-        Input::Local(Local::Reset(Inbound::Deliver)),
-        Input::Local(Local::Reset(Inbound::Discard)),
+        Input::Answer(Answer::Accept),
+        Input::Answer(Answer::Refuse),
+        Input::AppRequest(AppRequest::Close),
+        Input::AppRequest(AppRequest::Fail),
+        Input::AppRequest(AppRequest::Reset(InFlight::Deliver)),
+        Input::AppRequest(AppRequest::Reset(InFlight::Discard)),
     ];
-    inputs.extend(OpeningClass::ALL.map(Input::Header));
+    inputs.extend(HeaderClass::ALL.map(Input::Header));
     inputs.extend(ElementClass::all().map(Input::Element));
-    inputs.extend(Condition::ALL.map(Input::Fault));
+    inputs.extend(StreamCondition::ALL.map(Input::Fault));
     inputs
 }
 
 /// A role's table.
 pub(crate) trait Table: Clone + Eq + Hash {
-    fn start(policy: Policy) -> Self;
-    fn take(&mut self, input: Input) -> Output;
+    fn start(policy: StreamPolicy) -> Self;
+    fn take(&mut self, input: Input) -> Output<RoleCommand>;
     fn now(&self) -> Phase;
 }
 
 impl Table for Initiating {
-    fn start(policy: Policy) -> Self {
+    fn start(policy: StreamPolicy) -> Self {
         Self::new(policy)
     }
 
-    fn take(&mut self, input: Input) -> Output {
-        self.step(input)
+    fn take(&mut self, input: Input) -> Output<RoleCommand> {
+        of_role(self.step(input), I)
     }
 
     fn now(&self) -> Phase {
@@ -94,12 +130,12 @@ impl Table for Initiating {
 }
 
 impl Table for Receiving {
-    fn start(policy: Policy) -> Self {
+    fn start(policy: StreamPolicy) -> Self {
         Self::new(policy)
     }
 
-    fn take(&mut self, input: Input) -> Output {
-        self.step(input)
+    fn take(&mut self, input: Input) -> Output<RoleCommand> {
+        of_role(self.step(input), R)
     }
 
     fn now(&self) -> Phase {
@@ -118,7 +154,8 @@ impl Phase {
     pub(crate) fn is_established(self) -> bool {
         matches!(
             self,
-            Self::I(InitiatingPhase::Established) | Self::R(ReceivingPhase::Established)
+            Self::I(InitiatingPhase::Established | InitiatingPhase::StartingSession)
+                | Self::R(ReceivingPhase::Established)
         )
     }
 
@@ -137,6 +174,7 @@ pub(crate) fn rank(phase: Phase) -> u8 {
         Some(Closing::Done) => 0,
         Some(Closing::PeerClosed | Closing::AwaitFooter(_)) => 1,
         None => 2,
+        Some(other) => panic!("{other:?}"),
     }
 }
 
@@ -179,17 +217,17 @@ impl History {
     }
 
     fn then(mut self, step: &Step) -> Self {
-        let Output { tell, act } = step.output;
+        let Output { notice: tell, command: act } = step.output;
         self.secured |= step.input == Input::Secured && self.tls_started;
-        self.authenticated |= tell == Tell::Authenticated && step.input == Input::Sasl(Sasl::Done);
+        self.authenticated |= tell == Notice::Authenticated && step.input == Input::Sasl(SaslResult::Done);
         self.proved |= match step.phase_before {
             Phase::I(phase) => {
                 let valid = ElementClass::DialbackResult(PairAnswer::Valid);
                 phase == InitiatingPhase::Federating
                     && step.input == Input::Element(valid)
-                    && tell == Tell::Established
+                    && tell == Notice::Established
             }
-            Phase::R(_) => act == Act::AcceptPair && step.input == Input::Pair(Pair::Accept),
+            Phase::R(_) => act == Command::Role(R(Receive::AcceptPair)) && step.input == Input::Pair(PairResult::Accept),
         };
         self.shook_hands |= match step.phase_before {
             Phase::I(phase) => {
@@ -197,34 +235,34 @@ impl History {
                     && step.input == Input::Element(ElementClass::Handshake)
             }
             Phase::R(_) => {
-                act == Act::AcceptHandshake && step.input == Input::Verdict(Verdict::Accept)
+                act == Command::Role(R(Receive::AcceptHandshake)) && step.input == Input::Answer(Answer::Accept)
             }
         };
         self.bound |= match step.phase_before {
             Phase::I(_) => step.input == Input::Element(ElementClass::BindResult),
             Phase::R(_) => {
-                act == Act::SendBindResult && step.input == Input::Verdict(Verdict::Accept)
+                act == Command::Role(R(Receive::SendBindResult)) && step.input == Input::Answer(Answer::Accept)
             }
         };
-        self.established |= tell == Tell::Established;
-        let header = tell == Tell::StreamOpened;
+        self.established |= tell == Notice::Established;
+        let header = tell == Notice::StreamOpened;
         self.opened = (self.opened + u8::from(header)).min(9);
         self.own_header |= step.writes_header();
         // A stream is replaced by the one after TLS or SASL (4.3.3).
         if step.starts_tls() {
             self.own_header = false;
         }
-        if tell == Tell::Authenticated {
+        if tell == Notice::Authenticated {
             self.own_header = step.writes_header();
         }
         self.tls_started |= step.starts_tls();
         self.closing_tag |= matches!(
             act,
-            Act::CloseStream(_) | Act::Fail(..) | Act::RefuseTls | Act::RefusePair
+            Command::CloseStream(_) | Command::Fail(..) | Command::Role(R(Receive::RefuseTls)) | Command::Role(R(Receive::RefusePair))
         );
-        self.sasl_attempts += u8::from(matches!(act, Act::ChooseMechanism | Act::BeginMechanism));
+        self.sasl_attempts += u8::from(matches!(act, Command::Role(I(Initiate::ChooseMechanism)) | Command::Role(R(Receive::BeginMechanism))));
         self.sasl_attempts = self.sasl_attempts.min(6);
-        self.bind_attempts = (self.bind_attempts + u8::from(act == Act::AskBind)).min(6);
+        self.bind_attempts = (self.bind_attempts + u8::from(act == Command::Role(R(Receive::AskBind)))).min(6);
         self
     }
 }
@@ -241,7 +279,7 @@ pub(crate) struct Step {
     pub(crate) phase_before: Phase,
     pub(crate) before: History,
     pub(crate) input: Input,
-    pub(crate) output: Output,
+    pub(crate) output: Output<RoleCommand>,
     pub(crate) phase_after: Phase,
     pub(crate) after: History,
 }
@@ -249,43 +287,43 @@ pub(crate) struct Step {
 impl Step {
     /// Whether the transport is handed to TLS.
     pub(crate) fn starts_tls(&self) -> bool {
-        matches!(self.output.act, Act::StartTls | Act::Proceed)
+        matches!(self.output.command, Command::StartTls | Command::Role(R(Receive::Proceed)))
     }
 
     /// Whether a mechanism is chosen, begun or run.
     pub(crate) fn orders_sasl(&self) -> bool {
         matches!(
-            self.output.act,
-            Act::ChooseMechanism
-                | Act::SendAuth
-                | Act::RunChallenge
-                | Act::SendResponse
-                | Act::VerifySuccess
-                | Act::BeginMechanism
-                | Act::RunResponse
-                | Act::SendChallenge
-                | Act::SendSuccess
+            self.output.command,
+            Command::Role(I(Initiate::ChooseMechanism))
+                | Command::Role(I(Initiate::SendAuth))
+                | Command::Role(I(Initiate::RunChallenge))
+                | Command::Role(I(Initiate::SendResponse))
+                | Command::Role(I(Initiate::VerifySuccess))
+                | Command::Role(R(Receive::BeginMechanism))
+                | Command::Role(R(Receive::RunResponse))
+                | Command::Role(R(Receive::SendChallenge))
+                | Command::Role(R(Receive::SendSuccess))
         )
     }
 
     /// Whether something is proved, or believed, by dialback.
     pub(crate) fn orders_dialback(&self) -> bool {
         matches!(
-            self.output.act,
-            Act::RequestPair
-                | Act::AskPair
-                | Act::AcceptPair
-                | Act::RefusePair
-                | Act::CheckKey
-                | Act::SendKeyVerdict
+            self.output.command,
+            Command::Role(I(Initiate::RequestPair))
+                | Command::Role(R(Receive::AskPair))
+                | Command::Role(R(Receive::AcceptPair))
+                | Command::Role(R(Receive::RefusePair))
+                | Command::Role(R(Receive::CheckKey))
+                | Command::Role(R(Receive::SendKeyVerdict))
         )
     }
 
     /// Whether the own header is written.
     pub(crate) fn writes_header(&self) -> bool {
         matches!(
-            self.output.act,
-            Act::OpenStream(_) | Act::Fail(OwnHeader::Missing, _)
+            self.output.command,
+            Command::Role(I(Initiate::OpenStream(_)) | R(Receive::OpenStream(_))) | Command::Fail(OwnHeader::Missing, _)
         )
     }
 
@@ -296,48 +334,49 @@ impl Step {
 
     /// Whether XML is written that needs a header before it.
     pub(crate) fn writes_bare(&self) -> bool {
-        match self.output.act {
-            Act::Wait
-            | Act::StartTls
-            | Act::EndTransport(_)
-            | Act::ChooseMechanism
-            | Act::RunChallenge
-            | Act::VerifySuccess
-            | Act::AskHost(_)
-            | Act::BeginMechanism
-            | Act::RunResponse
-            | Act::AskBind
-            | Act::AskPair
-            | Act::CheckKey
-            | Act::CheckHandshake
-            | Act::OpenStream(_)
-            | Act::Fail(OwnHeader::Missing, _) => false,
-            Act::CloseStream(_)
-            | Act::Fail(OwnHeader::Sent, _)
-            | Act::RequestTls
-            | Act::SendAuth
-            | Act::SendResponse
-            | Act::SendAbort
-            | Act::RequestBind(_)
-            | Act::RequestSession
-            | Act::Proceed
-            | Act::RefuseTls
-            | Act::RequireEncryption
-            | Act::SendChallenge
-            | Act::SendSuccess
-            | Act::SendFailure
-            | Act::SendAborted
-            | Act::SendBindResult
-            | Act::SendBindError(_)
-            | Act::SendSessionResult
-            | Act::RequestPair
-            | Act::SendHandshake
-            | Act::AcceptPair
-            | Act::RefusePair
-            | Act::FailPair
-            | Act::SendKeyVerdict
-            | Act::DeclineDialback(_)
-            | Act::AcceptHandshake => true,
+        match self.output.command {
+            Command::Wait
+            | Command::StartTls
+            | Command::EndTransport(_)
+            | Command::Role(I(Initiate::ChooseMechanism))
+            | Command::Role(I(Initiate::RunChallenge))
+            | Command::Role(I(Initiate::VerifySuccess))
+            | Command::Role(R(Receive::AskHost(_)))
+            | Command::Role(R(Receive::BeginMechanism))
+            | Command::Role(R(Receive::RunResponse))
+            | Command::Role(R(Receive::AskBind))
+            | Command::Role(R(Receive::AskPair))
+            | Command::Role(R(Receive::CheckKey))
+            | Command::Role(R(Receive::CheckHandshake))
+            | Command::Role(I(Initiate::OpenStream(_)) | R(Receive::OpenStream(_)))
+            | Command::Fail(OwnHeader::Missing, _) => false,
+            Command::CloseStream(_)
+            | Command::Fail(OwnHeader::Sent, _)
+            | Command::Role(I(Initiate::RequestTls))
+            | Command::Role(I(Initiate::SendAuth))
+            | Command::Role(I(Initiate::SendResponse))
+            | Command::Role(I(Initiate::SendAbort))
+            | Command::Role(I(Initiate::RequestBind(_)))
+            | Command::Role(I(Initiate::RequestSession))
+            | Command::Role(R(Receive::Proceed))
+            | Command::Role(R(Receive::RefuseTls))
+            | Command::Role(R(Receive::RequireEncryption))
+            | Command::Role(R(Receive::SendChallenge))
+            | Command::Role(R(Receive::SendSuccess))
+            | Command::Role(R(Receive::SendFailure))
+            | Command::Role(R(Receive::SendAborted))
+            | Command::Role(R(Receive::SendBindResult))
+            | Command::Role(R(Receive::SendBindError(_)))
+            | Command::Role(R(Receive::SendSessionResult))
+            | Command::Role(I(Initiate::RequestPair))
+            | Command::Role(I(Initiate::SendHandshake))
+            | Command::Role(R(Receive::AcceptPair))
+            | Command::Role(R(Receive::RefusePair))
+            | Command::Role(R(Receive::FailPair))
+            | Command::Role(R(Receive::SendKeyVerdict))
+            | Command::Role(R(Receive::DeclineDialback(_)))
+            | Command::Role(R(Receive::AcceptHandshake)) => true,
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -351,7 +390,7 @@ pub(crate) struct Count {
 }
 
 /// Visits every reachable (state, input) pair.
-pub(crate) fn explore<T: Table>(policy: Policy, visit: &mut dyn FnMut(&Step)) -> Count {
+pub(crate) fn explore<T: Table>(policy: StreamPolicy, visit: &mut dyn FnMut(&Step)) -> Count {
     let inputs = alphabet();
     let start = (T::start(policy), History::default());
     let mut seen = HashSet::from([start.clone()]);
@@ -400,7 +439,7 @@ pub(crate) fn reach<T: Table>(mut table: T, inputs: &[Input]) -> T {
 
 /// What a driver that keeps to the contract can give in a phase: what the
 /// orders before it ask for, what can be on the wire, deadlines and wishes.
-pub(crate) fn is_possible(policy: Policy, phase: Phase, input: Input) -> bool {
+pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> bool {
     use InitiatingPhase as I;
     use ReceivingPhase as R;
     if !is_of(policy, input) {
@@ -411,9 +450,9 @@ pub(crate) fn is_possible(policy: Policy, phase: Phase, input: Input) -> bool {
         Phase::I(I::TlsHandshake(_)) | Phase::R(R::TlsHandshake(_)) => Waits::Tls,
         Phase::I(I::AwaitHeader(_)) | Phase::R(R::AwaitHeader(_)) => Waits::Header,
         Phase::R(R::AwaitHost(_) | R::Binding(_) | R::CheckingHandshake) => Waits::Verdict,
-        Phase::R(R::Authenticating(_, Turn::Own, _)) => Waits::Mechanism,
+        Phase::R(R::Authenticating(_, SaslTurn::Own, _)) => Waits::Mechanism,
         Phase::I(I::Authenticating(exchange, _)) => {
-            use xmpp_stream::stream::Exchange as X;
+            use xmpp_stream::stream::SaslExchange as X;
             match exchange {
                 X::Choosing | X::Computing | X::Verifying => Waits::Mechanism,
                 X::AwaitReply | X::Aborting => Waits::Frame,
@@ -423,6 +462,7 @@ pub(crate) fn is_possible(policy: Policy, phase: Phase, input: Input) -> bool {
             Closing::PeerClosed => Waits::Application,
             Closing::AwaitFooter(_) => Waits::Anything,
             Closing::Done => Waits::Nothing,
+            other => panic!("{other:?}"),
         },
         _ => Waits::Frame,
     };
@@ -430,29 +470,30 @@ pub(crate) fn is_possible(policy: Policy, phase: Phase, input: Input) -> bool {
         Input::Begin => waits_for == Waits::Begin,
         Input::Secured => waits_for == Waits::Tls,
         Input::Sasl(_) => waits_for == Waits::Mechanism,
-        Input::Verdict(_) => waits_for == Waits::Verdict,
+        Input::Answer(_) => waits_for == Waits::Verdict,
         // Asked by the peer here, or before.
         Input::Pair(_) | Input::KeyChecked => {
             matches!(phase, Phase::R(R::Federating | R::Established))
         }
         Input::Resume => waits_for == Waits::Application,
-        Input::Local(_) => waits_for != Waits::Nothing,
+        Input::AppRequest(_) => waits_for != Waits::Nothing,
         Input::Expired => !matches!(waits_for, Waits::Nothing | Waits::Begin),
         Input::Header(_) => matches!(waits_for, Waits::Header | Waits::Anything),
         Input::Fault(_) => matches!(waits_for, Waits::Header | Waits::Frame | Waits::Anything),
         Input::Element(_) | Input::Keepalive | Input::Footer => {
             matches!(waits_for, Waits::Frame | Waits::Anything)
         }
+        other => panic!("{other:?}"),
     }
 }
 
 /// Whether streams of that kind know the input.
-fn is_of(policy: Policy, input: Input) -> bool {
+fn is_of(policy: StreamPolicy, input: Input) -> bool {
     use ElementClass as E;
     let kind = policy.kind;
     match input {
-        Input::Pair(_) | Input::KeyChecked | Input::Sasl(Sasl::Dialback) => {
-            policy.dialback == Dialback::Allowed
+        Input::Pair(_) | Input::KeyChecked | Input::Sasl(SaslResult::Dialback) => {
+            policy.dialback == DialbackPolicy::Allowed
         }
         Input::Element(class) => match class {
             E::DialbackRequest | E::DialbackVerify | E::DialbackResult(_) | E::DialbackVerified => {

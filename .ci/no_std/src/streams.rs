@@ -12,7 +12,7 @@ use xmpp_stream::{
     Action, Connection, Decision, Event, Initiator, Negotiation, Responder,
     config::{HostConfig, InitiatorConfig, ResponderConfig},
     jid::Jid,
-    reset::Cause,
+    reset::ResetCause,
     sasl::{Decoy, Password, ScramKeys, Username},
     time::Instant,
     tls::{ClientTls, ServerTls},
@@ -52,7 +52,7 @@ pub fn conversation(provider: &Arc<CryptoProvider>, protection: Protection) -> O
         }
         if progress.messages == 1 {
             if let Some(session) = server.session() {
-                session.reset(Cause::KeyRefresh);
+                session.reset(ResetCause::KeyRefresh);
             }
         }
         carry(&mut client, &mut server);
@@ -112,7 +112,7 @@ fn decide(decision: Decision<'_>) -> Option<()> {
             scram.keys(name, keys);
         }
         Decision::Bind(bind) => {
-            let local = bind.identity()?.authcid.clone();
+            let local = bind.identity().authcid.clone();
             bind.accept(Jid::parse(&(local + "@localhost/image")).ok()?)
                 .ok()?;
         }
@@ -149,7 +149,9 @@ fn server(provider: &Arc<CryptoProvider>, protection: Protection) -> Option<Arc<
     Some(match protection {
         Protection::None => builder
             .single_host(host.build().ok()?)
-            .dangerous_plaintext(),
+            .dangerous_plaintext()
+            .build()
+            .ok()?,
         Protection::Tls(version) => {
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KEY));
             let config = ServerConfig::builder_with_details(provider.clone(), Arc::new(BuildTime))
@@ -159,7 +161,7 @@ fn server(provider: &Arc<CryptoProvider>, protection: Protection) -> Option<Arc<
                 .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key)
                 .ok()?;
             let host = host.tls(ServerTls::new(Arc::new(config)));
-            builder.single_host(host.build().ok()?).starttls()
+            builder.single_host(host.build().ok()?).starttls().build().ok()?
         }
     })
 }

@@ -10,8 +10,8 @@ use rustls::{
 use xmpp_stream::{
     limits::Limits,
     reset::{
-        Cause, Ended, KeyUsage, Outcome, Plan, Planner, PlannerConfig, Resumption, Side, Usage,
-        UsagePolicy,
+        Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side,
+        TlsResumption, Usage, UsagePolicy,
     },
     time::Instant,
 };
@@ -43,19 +43,19 @@ fn usage() -> Option<()> {
     let mut keys = KeyUsage::new(1 << 24, false);
     let mut usage = Usage::new(UsagePolicy::default(), now);
     keys.records_sent = usage.room(&keys);
-    (usage.check(now, &keys) == Some(Cause::SequenceLimit)).then_some(())
+    (usage.check(now, &keys) == Some(ResetCause::SequenceLimit)).then_some(())
 }
 
 fn plan(provider: &CryptoProvider) -> Option<()> {
     let mut planner = Planner::new(PlannerConfig::new(), provider.secure_random);
-    let ended = Ended::Reset {
+    let ended = Disconnect::Reset {
         by: Side::Peer,
-        cause: Cause::Other,
+        cause: ResetCause::Other,
     };
     let Plan::Connect(connect) = planner.next(Instant::from_millis(0), Outcome::Closed(ended))
     else {
         return None;
     };
-    (connect.resumption == Resumption::Forbidden && connect.delay <= Duration::from_secs(5))
+    (connect.resumption == TlsResumption::Forbidden && connect.delay <= Duration::from_secs(5))
         .then_some(())
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Sender};
 use xmpp_stream::event::{DialbackQuestion, RequestId};
-use xmpp_stream::reset::Cause;
-use xmpp_stream::stream::{Condition, DialbackVerdict, Receiving, StreamError};
+use xmpp_stream::reset::ResetCause;
+use xmpp_stream::connection::{ResponderRole};
+use xmpp_stream::stream::{StreamCondition, DialbackVerdict, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Event, Responder};
 
@@ -52,12 +53,12 @@ struct Peer {
     /// Our own mailbox, for answers.
     sender: Sender<Answer>,
     answers: VecDeque<(RequestId, DialbackVerdict)>,
-    ending: Option<Condition>,
-    reset: Option<Cause>,
+    ending: Option<StreamCondition>,
+    reset: Option<ResetCause>,
     lines: Lines,
 }
 
-impl App<Receiving> for Peer {
+impl App<ResponderRole> for Peer {
     type Mail = Answer;
 
     fn event(&mut self, event: &Event<'_>, _: Instant) {
@@ -75,7 +76,7 @@ impl App<Receiving> for Peer {
                     post(&self.server, &to, Letter::Stanza(parcel));
                 }
             }
-            Event::Element(_) => self.ending = Some(Condition::UnsupportedStanzaType),
+            Event::Element(_) => self.ending = Some(StreamCondition::UnsupportedStanzaType),
             Event::ResetAdvised(cause) => self.reset = Some(*cause),
             _ => {}
         }
@@ -95,7 +96,7 @@ impl App<Receiving> for Peer {
         None
     }
 
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         self.reset.take()
     }
 
@@ -106,7 +107,7 @@ impl App<Receiving> for Peer {
     fn mail(&mut self, answer: Answer) {
         match answer {
             Answer::Key(id, verdict) => self.answers.push_back((id, verdict)),
-            Answer::Stop => self.ending = Some(Condition::SystemShutdown),
+            Answer::Stop => self.ending = Some(StreamCondition::SystemShutdown),
         }
     }
 }

@@ -20,7 +20,7 @@ use xmpp_stream::dialback::DialbackSecret;
 use xmpp_stream::event::{DialbackRequest, RequestId};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::UsagePolicy;
-use xmpp_stream::stream::{DialbackError, DialbackVerdict};
+use xmpp_stream::stream::{DialbackCondition, DialbackVerdict};
 use xmpp_stream::tls::ClientTls;
 use xmpp_stream::tls::identity::Trust;
 use xmpp_stream::xml::write::escape_attr;
@@ -95,7 +95,9 @@ impl Federation {
         if let Some(secret) = &secret {
             host = host.dialback_secret(secret.clone());
         }
-        let mut accepting = ResponderConfig::s2s(tls::random()).single_host(host.build());
+        let mut accepting = ResponderConfig::s2s(tls::random())
+            .single_host(host.build().map_err(bad("domain"))?)
+            .starttls();
         if secret.is_some() {
             accepting = accepting.dialback();
         }
@@ -107,7 +109,7 @@ impl Federation {
         });
         Ok(Self {
             domain,
-            accepting: accepting.starttls(),
+            accepting: accepting.build().map_err(bad("no-external"))?,
             tls: tls::s2s_client(options)?,
             trust,
             secret,
@@ -178,7 +180,7 @@ fn give_back(server: &Arc<Server>, letter: Letter) {
     match letter {
         Letter::Stanza(parcel) => parcel.bounce(server),
         Letter::Verify(request, asker) => {
-            let timeout = DialbackVerdict::Error(DialbackError::RemoteConnectionFailed);
+            let timeout = DialbackVerdict::Error(DialbackCondition::RemoteConnectionFailed);
             let _ = asker.try_send(Answer::Key(request.id(), timeout));
         }
         Letter::Stop => {}

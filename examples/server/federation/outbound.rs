@@ -11,8 +11,9 @@ use tokio::time::{sleep, timeout};
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::event::{DialbackQuestion, DialbackRequest};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::reset::{Cause, Outcome, Plan, Planner, PlannerConfig};
-use xmpp_stream::stream::{Condition, Initiating, StreamError};
+use xmpp_stream::reset::{Outcome, Plan, Planner, PlannerConfig, ResetCause};
+use xmpp_stream::connection::{InitiatorRole};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{CloseTcp, Event, Initiator, SendError};
 
@@ -53,7 +54,9 @@ pub fn open(server: &Arc<Server>, peer: &Jid, first: Letter) -> Sender<Letter> {
 /// Connects, and connects again as long as there is something to say.
 async fn hold(server: Arc<Server>, mut link: Link, mut mailbox: Receiver<Letter>) {
     let clock = StdClock::new();
-    let config = PlannerConfig::new().max_delay(MOST_DELAY);
+    let config = PlannerConfig::new()
+        .with_max_delay(MOST_DELAY)
+        .expect("MOST_DELAY is above a millisecond");
     let mut planner = Planner::new(config, tls::random());
     let mut initiating = server
         .federation
@@ -72,7 +75,7 @@ async fn hold(server: Arc<Server>, mut link: Link, mut mailbox: Receiver<Letter>
             (planner.next(clock.now(), outcome), unsaid, worked)
         {
             sleep(plan.delay).await;
-            initiating = Some(config.again(&plan));
+            initiating = Some(config.for_reconnect(&plan));
         }
         link.ended(&server);
     }
@@ -94,7 +97,7 @@ struct Link {
     /// Questions that wait for their answer.
     asked: Vec<(DialbackRequest, Sender<Answer>)>,
     state: State,
-    reset: Option<Cause>,
+    reset: Option<ResetCause>,
     lines: Lines,
 }
 
@@ -147,7 +150,7 @@ impl Link {
     }
 }
 
-impl App<Initiating> for Link {
+impl App<InitiatorRole> for Link {
     type Mail = Letter;
 
     fn event(&mut self, event: &Event<'_>, _: Instant) {
@@ -173,7 +176,7 @@ impl App<Initiating> for Link {
 
     fn act(&mut self, machine: &mut Initiator, _: Instant) -> Option<Instant> {
         if self.state == State::Stopping {
-            machine.fail(StreamError::new(Condition::SystemShutdown));
+            machine.fail(StreamError::new(StreamCondition::SystemShutdown));
             return None;
         }
         let mut session = machine.session()?;
@@ -206,7 +209,7 @@ impl App<Initiating> for Link {
         None
     }
 
-    fn take_reset(&mut self) -> Option<Cause> {
+    fn take_reset(&mut self) -> Option<ResetCause> {
         self.reset.take()
     }
 

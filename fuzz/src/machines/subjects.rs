@@ -142,26 +142,26 @@ fn initiator(subject: Subject) -> Option<Arc<InitiatorConfig>> {
 
 fn responder(subject: Subject) -> Arc<ResponderConfig> {
     match subject {
-        S::HostingServer => ResponderConfig::server(&FIXED).dangerous_plaintext(),
+        S::HostingServer => ResponderConfig::server(&FIXED).dangerous_plaintext().build().unwrap(),
         S::ReceivingServer => ResponderConfig::s2s(&FIXED)
             .single_host(host(subject))
             .dialback()
-            .dangerous_plaintext(),
+            .dangerous_plaintext().build().unwrap(),
         S::KeylessReceivingServer => ResponderConfig::s2s(&FIXED)
             .dialback()
-            .dangerous_plaintext(),
+            .dangerous_plaintext().build().unwrap(),
         S::ComponentServer => ResponderConfig::component(&FIXED)
             .single_host(host(subject))
-            .dangerous_plaintext(),
+            .dangerous_plaintext().build().unwrap(),
         S::StartTlsServer => ResponderConfig::server(&FIXED)
             .single_host(host(subject))
-            .starttls(),
+            .starttls().build().unwrap(),
         S::TlsServer => ResponderConfig::server(&FIXED)
             .single_host(host(subject))
-            .direct_tls(tls().server.clone()),
+            .direct_tls(tls().server.clone()).build().unwrap(),
         _ => ResponderConfig::server(&FIXED)
             .single_host(host(subject))
-            .dangerous_plaintext(),
+            .dangerous_plaintext().build().unwrap(),
     }
 }
 
@@ -170,9 +170,10 @@ pub(super) fn host(subject: Subject) -> Arc<HostConfig> {
     match subject {
         S::ReceivingServer => HostConfig::s2s(&jid(MONTAGUE))
             .dialback_secret(secret())
-            .build(),
-        S::KeylessReceivingServer => HostConfig::s2s(&jid(MONTAGUE)).build(),
-        S::ComponentServer => HostConfig::component(&jid(PLAY), shared()).build(),
+            .build()
+            .unwrap(),
+        S::KeylessReceivingServer => HostConfig::s2s(&jid(MONTAGUE)).build().unwrap(),
+        S::ComponentServer => HostConfig::component(&jid(PLAY), shared()).build().unwrap(),
         _ => {
             let mechanisms = MechanismSet::scram()
                 .with(MechanismName::Anonymous)

@@ -1,136 +1,270 @@
-//! SASL, initiating side (RFC 6120 6.4).
+//! The client's side of SASL (RFC 6120 6.4): which mechanism is chosen, how it runs, and why it
+//! failed.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{Binding, InitiatorSide};
-use crate::close::{AuthenticationFailure, CloseReason, InternalError, Manner};
-use crate::config::Credentials;
-use crate::connection::NO_RANDOMNESS;
-use crate::connection::link::Link;
+use crate::close::AuthenticationReason;
+use crate::config::{Credentials, InitiatorConfig};
+use crate::connection::context::Context;
+use crate::connection::login::Exchange;
 use crate::connection::role::NoRandomness;
 use crate::sasl::{
-    self, AnonymousClient, ExternalClient, Means, Mechanism, MechanismName, MechanismSet,
-    PlainClient, ScramClient, Secret,
+    self, AnonymousClient, Capabilities, ClientKeys, ExternalClient, Mechanism, MechanismName,
+    MechanismOffer, MechanismSet, MechanismStep, PlainClient, SaslCondition, SaslError,
+    ScramClient, ScramCredentials, Secret,
 };
-use crate::stream::{self, Features, Input, SaslElement, SaslFailure};
+use crate::stream::{
+    Content, Features, FirstLevelElement, Input, SaslElement, SaslFailure, SaslResult, sasl as wire,
+};
 use crate::tls;
-use crate::xml::Frame;
 
-impl InitiatorSide {
-    /// The strongest acceptable mechanism, or the next one after a failure
-    /// that leaves others open (RFC 6120 6.4.5).
-    pub(super) fn choose(&mut self, link: &mut Link) -> Input {
-        self.note_dialback(link);
-        let exhausted = Input::Sasl(self.without_mechanism(link));
-        match link.framer.frame() {
-            Some(Frame::Element(element)) => {
-                if let Some(features) = Features::read(*element) {
-                    self.offer = Some(offer(&features));
-                } else if !self.note_failure(SaslElement::read(&element).ok().as_ref()) {
-                    return exhausted;
-                }
-            }
-            _ => return exhausted,
+/// The login of an initiating entity.
+#[derive(Debug)]
+pub(super) struct ClientLogin {
+    config: Arc<InitiatorConfig>,
+    exchange: Exchange<dyn Mechanism>,
+    /// What the server offered on this stream.
+    offer: Option<MechanismOffer>,
+    /// Mechanisms that failed in a way that leaves the others open.
+    failed: MechanismSet,
+    /// Why the login failed, as far as it is known.
+    reason: Option<AuthenticationReason>,
+    /// The SCRAM keys of the login that just worked.
+    keys: Option<ClientKeys>,
+}
+
+impl ClientLogin {
+    pub(super) const fn new(config: Arc<InitiatorConfig>) -> Self {
+        Self {
+            config,
+            exchange: Exchange::new(),
+            offer: None,
+            failed: MechanismSet::EMPTY,
+            reason: None,
+            keys: None,
         }
-        let policy = self.config.sasl.allow(
-            self.failed
-                .iter()
-                .fold(self.config.sasl.allowed(), MechanismSet::without),
-        );
-        let means = self.means(link);
-        let choice = match sasl::select(self.offer.unwrap_or_default(), means, policy) {
+    }
+
+    /// The name of the mechanism that runs, or ran last.
+    pub(super) fn mechanism_name(&self) -> &str {
+        self.exchange.name()
+    }
+
+    pub(super) fn take_keys(&mut self) -> Option<ClientKeys> {
+        self.keys.take()
+    }
+
+    pub(super) const fn is_working(&self) -> bool {
+        self.exchange.is_working()
+    }
+
+    /// The data of `<response/>`; a mechanism that has none sends an empty one.
+    pub(super) fn take_reply(&mut self) -> Secret {
+        self.exchange.take_reply().unwrap_or_default()
+    }
+
+    /// Chooses the strongest acceptable mechanism of the offer, or the next one after a failure that
+    /// leaves others open (RFC 6120 6.4.5). `verified` proves who the server is.
+    pub(super) fn choose(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        verified: Option<tls::Verified>,
+        cx: &mut Context<'_>,
+    ) -> SaslResult {
+        let Some(element) = element else {
+            cx.defect("mechanisms are chosen without an offer");
+            return SaslResult::Exhausted;
+        };
+        if let Content::Features(features) = element.content() {
+            self.offer = Some(offer(features));
+        } else if !self.record_failure(refusal(element)) {
+            return SaslResult::Exhausted;
+        }
+        // What was refused leaves the offer and not the policy, so that a refused -PLUS mechanism is
+        // never followed by its unbound form.
+        let offer = self
+            .failed
+            .iter()
+            .fold(self.offer.unwrap_or_default(), MechanismOffer::refused);
+        let capabilities = self.capabilities(verified, cx);
+        let choice = match sasl::select(offer, capabilities, self.config.sasl) {
             Ok(choice) => choice,
-            Err(refusal) => {
-                self.failure
-                    .get_or_insert(AuthenticationFailure::NoMechanism(refusal));
-                return exhausted;
+            Err(error) => {
+                self.reason.get_or_insert(AuthenticationReason::NoMechanism(error));
+                return SaslResult::Exhausted;
             }
         };
-        match self.build(choice, link) {
+        match self.build(choice, cx) {
             Ok(Some(mechanism)) => {
-                mechanism.name().clone_into(&mut self.mechanism_name);
-                self.mechanism = Some(mechanism);
-                // The failure before this one is made up for.
-                self.failure = None;
-                Input::Sasl(stream::Sasl::Send)
+                self.exchange.begin(mechanism.name().to_string(), mechanism);
+                // This attempt makes up for the failure before it.
+                self.reason = None;
+                SaslResult::Send
             }
-            Ok(None) => exhausted,
+            Ok(None) => SaslResult::Exhausted,
             Err(NoRandomness) => {
-                link.finish(NO_RANDOMNESS, Manner::Abort);
-                exhausted
+                cx.no_randomness();
+                SaslResult::Exhausted
             }
         }
     }
 
-    /// Whether another mechanism may be tried. Not after a refusal of the
-    /// credentials: a password the server did not accept for SCRAM must not be
-    /// shown to it by PLAIN.
-    ///
-    /// A server that offers -PLUS and announces no bindings (XEP-0440 calls
-    /// that undefined) may know none of ours: most such servers have
-    /// `tls-unique` alone. It is asked with our best one first, and then once
-    /// without, by SCRAM only, unless the policy requires binding.
-    fn note_failure(&mut self, element: Option<&SaslElement<'_>>) -> bool {
-        let condition = refusal(element);
-        self.failure = Some(AuthenticationFailure::Refused(condition));
-        if let Some(name) = MechanismName::from_name(&self.mechanism_name) {
+    /// Writes `<auth/>`.
+    pub(super) fn send_auth(&mut self, cx: &mut Context<'_>) {
+        let Some(mut mechanism) = self.exchange.take() else {
+            return cx.defect("no mechanism was chosen");
+        };
+        match mechanism.initial() {
+            Ok(data) => {
+                let name = self.exchange.name();
+                cx.out.push_secret(|out| {
+                    wire::write_auth(out, name, data.as_ref().map(Secret::as_bytes));
+                });
+                self.exchange.wait(mechanism);
+            }
+            Err(_) => cx.defect("the mechanism has no initial response"),
+        }
+    }
+
+    /// Runs the mechanism on `<challenge/>`.
+    pub(super) fn run_challenge(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        let (Some(element), Some(mut mechanism)) = (element, self.exchange.take()) else {
+            cx.defect("a challenge without its element or mechanism");
+            return None;
+        };
+        match SaslElement::read(&element.element()) {
+            Ok(SaslElement::Challenge(data)) => {
+                let step = mechanism.challenge(data.as_bytes());
+                self.stepped(mechanism, step)
+            }
+            _ => Some(self.failed(SaslError::Malformed)),
+        }
+    }
+
+    /// Does a slice of the mechanism's work.
+    pub(super) fn work(&mut self, cx: &mut Context<'_>) -> Option<Input> {
+        let Some(mut mechanism) = self.exchange.take() else {
+            cx.defect("no mechanism has work left");
+            return None;
+        };
+        let step = mechanism.work();
+        self.stepped(mechanism, step)
+    }
+
+    /// Lets the mechanism verify `<success/>`.
+    pub(super) fn verify(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> SaslResult {
+        let (Some(element), Some(mut mechanism)) = (element, self.exchange.take()) else {
+            cx.defect("a success without its element or mechanism");
+            return SaslResult::Failed;
+        };
+        let result = match SaslElement::read(&element.element()) {
+            Ok(SaslElement::Success(data)) => mechanism.success(data.as_ref().map(Secret::as_bytes)),
+            _ => Err(SaslError::Malformed),
+        };
+        match result {
+            Ok(result) => {
+                self.keys = result.into_client_keys();
+                SaslResult::Done
+            }
+            Err(error) => {
+                self.reason = Some(AuthenticationReason::Mechanism(error));
+                SaslResult::Failed
+            }
+        }
+    }
+
+    /// Why the login failed; `element` is what the server said last.
+    pub(super) fn reason(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+    ) -> AuthenticationReason {
+        self.reason.take().unwrap_or_else(|| {
+            let condition = element.map_or(SaslCondition::NotAuthorized, refusal);
+            AuthenticationReason::Refused(condition)
+        })
+    }
+
+    fn stepped(
+        &mut self,
+        mechanism: Box<dyn Mechanism>,
+        step: Result<MechanismStep, SaslError>,
+    ) -> Option<Input> {
+        match step {
+            Ok(MechanismStep::Working) => {
+                self.exchange.work(mechanism);
+                None
+            }
+            Ok(MechanismStep::Respond(reply)) => {
+                self.exchange.wait(mechanism);
+                self.exchange.set_reply(Some(reply));
+                Some(Input::Sasl(SaslResult::Send))
+            }
+            Err(error) => Some(self.failed(error)),
+        }
+    }
+
+    fn failed(&mut self, error: SaslError) -> Input {
+        self.reason = Some(AuthenticationReason::Mechanism(error));
+        Input::Sasl(SaslResult::Failed)
+    }
+
+    /// Records a refusal of the server. Returns whether another mechanism may be tried: not after a
+    /// refusal of the credentials, because a password that the server did not accept for SCRAM must
+    /// not be shown to it by PLAIN.
+    fn record_failure(&mut self, condition: SaslCondition) -> bool {
+        if let Some(name) = MechanismName::from_name(self.exchange.name()) {
             self.failed = self.failed.with(name);
         }
-        let guessed = self.mechanism_name.ends_with("-PLUS")
-            && !self.offer.is_some_and(|offer| offer.announces_bindings())
-            && !self.config.sasl.requires_binding();
-        if guessed && self.binding == Binding::Tried {
-            self.binding = Binding::GivenUp;
-            self.failed = self.failed.with(MechanismName::Plain);
-            return true;
-        }
+        self.exchange.end();
+        self.reason.get_or_insert(AuthenticationReason::Refused(condition));
         matches!(
             condition,
-            sasl::Condition::InvalidMechanism
-                | sasl::Condition::MechanismTooWeak
-                | sasl::Condition::MalformedRequest
-                | sasl::Condition::IncorrectEncoding
+            SaslCondition::InvalidMechanism
+                | SaslCondition::MechanismTooWeak
+                | SaslCondition::MalformedRequest
+                | SaslCondition::IncorrectEncoding
         )
     }
 
-    fn means(&self, link: &Link) -> Means {
-        let mut means = match self.config.credentials() {
-            Some(Credentials::Password { .. }) => Means::new().password(),
-            Some(Credentials::Keys { keys, .. }) => Means::new().keys(keys.hash()),
-            Some(Credentials::External { .. }) => Means::new().certificate(),
-            Some(Credentials::Anonymous) => Means::new().anonymous(),
-            None => Means::new(),
+    fn capabilities(&self, verified: Option<tls::Verified>, cx: &Context<'_>) -> Capabilities {
+        let mut capabilities = match self.config.credentials() {
+            Some(Credentials::Password { .. }) => Capabilities::new().password(),
+            Some(Credentials::Keys { keys, .. }) => Capabilities::new().keys(keys.hash()),
+            Some(Credentials::External { .. }) => Capabilities::new().certificate(),
+            Some(Credentials::Anonymous) => Capabilities::new().anonymous(),
+            None => Capabilities::new(),
         };
-        if self.binding == Binding::Tried {
-            for binding in link.channel_bindings() {
-                means = means.binding(binding.kind());
-            }
+        for binding in cx.channel_bindings() {
+            capabilities = capabilities.binding(binding.kind());
         }
-        // Design invariant 7: only TLS can make this proof.
-        let by_config = link.tls().and_then(tls::Session::verified);
-        match by_config.or(self.verified) {
-            Some(_) => means.verified(),
-            None => means,
+        match verified {
+            Some(_) => capabilities.verified(),
+            None => capabilities,
         }
     }
 
     fn build(
         &self,
         choice: sasl::Choice,
-        link: &Link,
+        cx: &Context<'_>,
     ) -> Result<Option<Box<dyn Mechanism>>, NoRandomness> {
         let Some(credentials) = self.config.credentials() else {
             return Ok(None);
         };
         let (username, authzid) = match credentials {
-            Credentials::Password {
-                username, authzid, ..
-            }
-            | Credentials::Keys {
-                username, authzid, ..
-            } => (Some(username), authzid.as_ref()),
+            Credentials::Password { username, authzid, .. }
+            | Credentials::Keys { username, authzid, .. } => (Some(username), authzid.as_ref()),
             Credentials::External { authzid } => (None, authzid.as_ref()),
             Credentials::Anonymous => (None, None),
         };
@@ -139,14 +273,11 @@ impl InitiatorSide {
                 let Some(secret) = scram_credentials(credentials) else {
                     return Ok(None);
                 };
-                let Some(binding) = choice.client_binding(&link.channel_bindings()) else {
+                let Some(binding) = choice.client_binding(&cx.channel_bindings()) else {
                     return Ok(None);
                 };
                 let mut nonce = [0; 18];
-                self.config
-                    .random
-                    .fill(&mut nonce)
-                    .map_err(|_| NoRandomness)?;
+                self.config.random.fill(&mut nonce).map_err(|_| NoRandomness)?;
                 let mut scram = ScramClient::new(hash, username.clone(), secret, binding, nonce)
                     .iterations(self.config.iterations);
                 if let Some(authzid) = authzid {
@@ -173,80 +304,11 @@ impl InitiatorSide {
         };
         Ok(Some(built))
     }
-
-    pub(super) fn send_auth(&mut self, link: &mut Link) {
-        let Some(mechanism) = &mut self.mechanism else {
-            return;
-        };
-        match mechanism.initial() {
-            Ok(data) => {
-                let name = &self.mechanism_name;
-                link.outbox.say_secret(|out| {
-                    stream::sasl::write_auth(out, name, data.as_ref().map(Secret::as_bytes));
-                });
-            }
-            Err(_) => link.finish(CloseReason::Internal(InternalError::Table), Manner::Abort),
-        }
-    }
-
-    pub(super) fn run_challenge(&mut self, link: &Link) -> Option<Input> {
-        let element = match link.framer.frame() {
-            Some(Frame::Element(element)) => SaslElement::read(&element).ok(),
-            _ => None,
-        };
-        let Some(SaslElement::Challenge(data)) = element else {
-            self.failure = Some(AuthenticationFailure::Mechanism(sasl::Error::Malformed));
-            return Some(Input::Sasl(stream::Sasl::Failed));
-        };
-        let step = self.mechanism.as_mut()?.challenge(data.as_bytes());
-        self.stepped(step)
-    }
-
-    pub(super) fn stepped(&mut self, step: Result<sasl::Step, sasl::Error>) -> Option<Input> {
-        self.working = false;
-        match step {
-            Ok(sasl::Step::Working) => {
-                self.working = true;
-                None
-            }
-            Ok(sasl::Step::Respond(reply)) => {
-                self.reply = Some(reply);
-                Some(Input::Sasl(stream::Sasl::Send))
-            }
-            Err(error) => {
-                self.failure = Some(AuthenticationFailure::Mechanism(error));
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
-        }
-    }
-
-    pub(super) fn verify(&mut self, link: &Link) -> Input {
-        let verified = match (link.framer.frame(), &mut self.mechanism) {
-            (Some(Frame::Element(element)), Some(mechanism)) => match SaslElement::read(&element) {
-                Ok(SaslElement::Success(data)) => {
-                    mechanism.success(data.as_ref().map(Secret::as_bytes))
-                }
-                _ => Err(sasl::Error::Malformed),
-            },
-            _ => Err(sasl::Error::OutOfSequence),
-        };
-        match verified {
-            Ok(outcome) => {
-                self.mechanism = None;
-                self.keys = outcome.into_client_keys();
-                Input::Sasl(stream::Sasl::Done)
-            }
-            Err(error) => {
-                self.failure = Some(AuthenticationFailure::Mechanism(error));
-                Input::Sasl(stream::Sasl::Failed)
-            }
-        }
-    }
 }
 
-fn offer(features: &Features<'_>) -> sasl::Offer {
+fn offer(features: &Features<'_>) -> MechanismOffer {
     let names: Vec<_> = features.mechanisms().collect();
-    let offer = sasl::Offer::new(names.iter().map(AsRef::as_ref));
+    let offer = MechanismOffer::new(names.iter().map(AsRef::as_ref));
     match features.channel_bindings() {
         Some(bindings) => {
             let bindings: Vec<_> = bindings.collect();
@@ -256,24 +318,24 @@ fn offer(features: &Features<'_>) -> sasl::Offer {
     }
 }
 
-fn scram_credentials(credentials: &Credentials) -> Option<sasl::Credentials> {
+fn scram_credentials(credentials: &Credentials) -> Option<ScramCredentials> {
     match credentials {
         Credentials::Password { password, keys, .. } => {
-            let secret = sasl::Credentials::password(password.clone());
+            let secret = ScramCredentials::password(password.clone());
             Some(match keys {
                 Some(keys) => secret.with_keys(keys.clone()),
                 None => secret,
             })
         }
-        Credentials::Keys { keys, .. } => Some(sasl::Credentials::keys(keys.clone())),
+        Credentials::Keys { keys, .. } => Some(ScramCredentials::keys(keys.clone())),
         Credentials::External { .. } | Credentials::Anonymous => None,
     }
 }
 
 /// What a `<failure/>` says.
-pub(super) fn refusal(element: Option<&SaslElement<'_>>) -> sasl::Condition {
-    match element {
-        Some(SaslElement::Failure(SaslFailure { condition, .. })) => *condition,
-        _ => sasl::Condition::NotAuthorized,
+fn refusal(element: &FirstLevelElement<'_>) -> SaslCondition {
+    match SaslElement::read(&element.element()) {
+        Ok(SaslElement::Failure(SaslFailure { condition, .. })) => condition,
+        _ => SaslCondition::NotAuthorized,
     }
 }

@@ -1,174 +1,266 @@
-//! SASL, receiving side (RFC 6120 6.4).
+//! The server's side of SASL (RFC 6120 6.4): what is offered, how the mechanism runs, and who the
+//! peer is.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::ResponderSide;
-use crate::connection::gate::{Gate, Question};
-use crate::connection::link::Link;
+use crate::config::{HostConfig, ResponderConfig};
+use crate::connection::context::Context;
+use crate::connection::login::Exchange;
+use crate::connection::transport::channel_bindings;
 use crate::jid::Jid;
-use crate::sasl::{self, Advertisement, Channel, MechanismSet, Secret, ServerStep};
-use crate::stream::{self, Condition, Input, Kind, Opened, OpeningClass, SaslElement};
+use crate::sasl::{
+    Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
+    MechanismSet, SaslCondition, Secret,
+};
+use crate::stream::{
+    FirstLevelElement, HeaderClass, Kind, ParsedHeader, SaslElement, SaslResult, StreamCondition,
+    sasl as wire,
+};
 use crate::tls;
-use crate::xml::Frame;
 
-impl ResponderSide {
-    /// What this stream is offered. RFC 9266 4.1 wants a `tls-exporter` value
-    /// used once, RFC 6120 6.4.5 wants retries: a retry of -PLUS on the same
-    /// connection is allowed, as everywhere in the field.
-    pub(super) fn advertised(&self, link: &Link) -> Advertisement {
-        let mechanisms = self
-            .host
-            .as_ref()
-            .map_or(MechanismSet::EMPTY, |host| host.mechanisms);
+/// The login that a receiving entity accepts.
+#[derive(Debug)]
+pub(super) struct ServerLogin {
+    config: Arc<ResponderConfig>,
+    exchange: Exchange<dyn Acceptor>,
+    /// The condition of the next `<failure/>`, and of the last one.
+    condition: SaslCondition,
+    identity: Option<Identity>,
+    /// The bare address of the authenticated client.
+    account: Option<Jid>,
+}
+
+/// What a step of the mechanism comes to.
+pub(super) enum Step {
+    /// The table is told.
+    Result(SaslResult),
+    /// A slice of work is left.
+    Working,
+    /// The mechanism asks.
+    Ask(CredentialQuery),
+    /// The peer is authenticated; the data goes with `<success/>`.
+    Success(Identity, Option<Secret>),
+}
+
+impl ServerLogin {
+    pub(super) const fn new(config: Arc<ResponderConfig>) -> Self {
+        Self {
+            config,
+            exchange: Exchange::new(),
+            condition: SaslCondition::NotAuthorized,
+            identity: None,
+            account: None,
+        }
+    }
+
+    /// Who was authenticated.
+    pub(super) const fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// The bare address of the authenticated client, if its name is one.
+    pub(super) const fn account(&self) -> Option<&Jid> {
+        self.account.as_ref()
+    }
+
+    /// The name of the mechanism that runs, or ran last.
+    pub(super) fn mechanism_name(&self) -> &str {
+        self.exchange.name()
+    }
+
+    /// The condition of the next or of the last `<failure/>`.
+    pub(super) const fn condition(&self) -> SaslCondition {
+        self.condition
+    }
+
+    pub(super) const fn is_working(&self) -> bool {
+        self.exchange.is_working()
+    }
+
+    pub(super) fn take_reply(&mut self) -> Option<Secret> {
+        self.exchange.take_reply()
+    }
+
+    /// What this stream is offered. `certified` says whether the peer server's certificate is good
+    /// for the domain in its header (XEP-0178 3). RFC 9266 4.1 wants a `tls-exporter` value used
+    /// once, RFC 6120 6.4.5 wants retries: a retry of -PLUS on the same connection is allowed, as
+    /// everywhere in the field.
+    pub(super) fn advertisement(
+        &self,
+        host: Option<&HostConfig>,
+        certified: bool,
+        session: Option<&tls::Session>,
+    ) -> Advertisement {
+        let mechanisms = host.map_or(MechanismSet::EMPTY, |host| host.mechanisms);
         let certified = match self.config.kind {
-            // XEP-0178 3: good for the `from` of the header, no less.
-            Kind::ServerToServer => self.certified.is_some(),
+            Kind::ServerToServer => certified,
             Kind::ClientToServer | Kind::Component => {
-                link.tls().and_then(tls::Session::verified).is_some()
+                session.and_then(tls::Session::verified).is_some()
             }
         };
-        let channel = match link.tls() {
+        let channel = match session {
             Some(_) if certified => Channel::Certified,
             Some(session) if session.encrypted().is_some() => Channel::Encrypted,
             _ => Channel::Clear,
         };
-        let bindings = if mechanisms.has_plus() {
-            link.channel_bindings()
-        } else {
-            Vec::new()
+        let bindings = match session {
+            Some(session) if mechanisms.has_plus() => channel_bindings(session),
+            _ => Vec::new(),
         };
         Advertisement::new(mechanisms, channel, bindings)
     }
 
-    pub(super) fn begin_mechanism(&mut self, link: &mut Link) -> Option<Input> {
-        let failed = Some(Input::Sasl(stream::Sasl::Failed));
-        let element = match link.framer.frame() {
-            Some(Frame::Element(element)) => SaslElement::read(&element),
-            _ => return failed,
+    /// Starts the mechanism that `<auth/>` names. Only what was offered, now and here, is accepted
+    /// (CVE-2017-10807).
+    pub(super) fn begin(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        advertised: Advertisement,
+        host: Option<&HostConfig>,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        let (Some(element), Some(host)) = (element, host) else {
+            cx.defect("a mechanism without its element or host");
+            return Step::Result(SaslResult::Failed);
         };
-        let (name, data) = match element {
+        let (name, data) = match SaslElement::read(&element.element()) {
             Ok(SaslElement::Auth { mechanism, data }) => (mechanism.into_owned(), data),
-            Ok(_) => {
-                self.failure = sasl::Condition::MalformedRequest;
-                return failed;
-            }
-            Err(condition) => {
-                self.failure = condition;
-                return failed;
-            }
+            Ok(_) => return self.failed(SaslCondition::MalformedRequest),
+            Err(condition) => return self.failed(condition),
         };
         let mut nonce = [0; 18];
         if self.config.random.fill(&mut nonce).is_err() {
-            self.failure = sasl::Condition::TemporaryAuthFailure;
-            return failed;
+            return self.failed(SaslCondition::TemporaryAuthFailure);
         }
-        // CVE-2017-10807: only what was offered, now and here.
-        let accepted = match &self.host {
-            Some(host) => self.advertised(link).accept(&name, &host.decoy, nonce),
-            None => Err(sasl::Condition::InvalidMechanism),
-        };
-        match accepted {
-            Ok(acceptor) => self.mechanism = Some(acceptor),
-            Err(condition) => {
-                self.failure = condition;
-                return failed;
+        match advertised.accept(&name, &host.decoy, nonce) {
+            Ok(mut acceptor) => {
+                let step = acceptor.response(data.as_ref().map(Secret::as_bytes));
+                self.exchange.begin(name, acceptor);
+                let Some(acceptor) = self.exchange.take() else {
+                    return self.failed(SaslCondition::TemporaryAuthFailure);
+                };
+                self.stepped(acceptor, step)
             }
+            Err(condition) => self.failed(condition),
         }
-        self.mechanism_name = name;
-        let step = self
-            .mechanism
-            .as_mut()?
-            .response(data.as_ref().map(Secret::as_bytes));
-        self.stepped(step, link)
     }
 
-    /// Ends the attempt with `<failure/>` (6.4.5).
-    pub(super) fn refuse(&mut self, link: &mut Link, condition: sasl::Condition) {
-        self.mechanism = None;
-        self.failure = condition;
-        link.say(|out| stream::sasl::write_failure(out, condition, None));
-    }
-
-    pub(super) fn run_response(&mut self, link: &mut Link) -> Option<Input> {
-        let element = match link.framer.frame() {
-            Some(Frame::Element(element)) => SaslElement::read(&element),
-            _ => Err(sasl::Condition::MalformedRequest),
+    /// Runs the mechanism on `<response/>`.
+    pub(super) fn respond(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        let (Some(element), Some(mut acceptor)) = (element, self.exchange.take()) else {
+            cx.defect("a response without its element or mechanism");
+            return Step::Result(SaslResult::Failed);
         };
-        match element {
+        match SaslElement::read(&element.element()) {
             Ok(SaslElement::Response(data)) => {
-                let step = self.mechanism.as_mut()?.response(Some(data.as_bytes()));
-                self.stepped(step, link)
+                let step = acceptor.response(Some(data.as_bytes()));
+                self.stepped(acceptor, step)
             }
-            Ok(_) => {
-                self.failure = sasl::Condition::MalformedRequest;
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
-            Err(condition) => {
-                self.failure = condition;
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
+            Ok(_) => self.failed(SaslCondition::MalformedRequest),
+            Err(condition) => self.failed(condition),
         }
     }
 
-    pub(super) fn stepped(&mut self, step: ServerStep, link: &mut Link) -> Option<Input> {
-        self.working = false;
-        match step {
-            ServerStep::Working => {
-                self.working = true;
-                None
-            }
-            ServerStep::Ask(question) if self.config.kind == Kind::ServerToServer => {
-                let answer = self.authorize_server(&question);
-                let step = self.mechanism.as_mut()?.provide(answer);
-                self.stepped(step, link)
-            }
-            ServerStep::Ask(question) => {
-                link.gate = Some(Gate::new(Question::Sasl(question)));
-                None
-            }
-            ServerStep::Challenge(data) => {
-                self.reply = Some(data);
-                Some(Input::Sasl(stream::Sasl::Send))
-            }
-            ServerStep::Success { identity, .. }
-                if link.tls_info().is_some()
-                    && self.is_other(&identity, link.peer.from.as_ref()) =>
-            {
-                self.mechanism = None;
-                Some(Input::Sasl(stream::Sasl::Mismatch))
-            }
-            ServerStep::Success { identity, data } => {
-                self.mechanism = None;
-                self.reply = data;
-                self.identity = Some(identity);
-                Some(Input::Sasl(stream::Sasl::Done))
-            }
-            ServerStep::Failure(condition) => {
-                self.mechanism = None;
-                self.failure = condition;
-                Some(Input::Sasl(stream::Sasl::Failed))
-            }
-        }
+    /// Gives the mechanism what it asked for.
+    pub(super) fn provide(&mut self, answer: CredentialAnswer, cx: &mut Context<'_>) -> Step {
+        let Some(mut acceptor) = self.exchange.take() else {
+            cx.defect("an answer without a mechanism");
+            return Step::Result(SaslResult::Failed);
+        };
+        let step = acceptor.provide(answer);
+        self.stepped(acceptor, step)
     }
 
-    /// 4.7.1, 6.4.6: a client that has been authenticated does not say that it
-    /// is somebody else.
-    pub(super) fn opened_by_client(&self, opened: &Opened<'_>, protected: bool) -> OpeningClass {
-        match (opened.class, &self.identity, &opened.from) {
-            (OpeningClass::Valid(_), Some(identity), Ok(from))
-                if protected && self.is_other(identity, from.as_ref()) =>
+    /// Does a slice of the mechanism's work.
+    pub(super) fn work(&mut self, cx: &mut Context<'_>) -> Step {
+        let Some(mut acceptor) = self.exchange.take() else {
+            cx.defect("no mechanism has work left");
+            return Step::Result(SaslResult::Failed);
+        };
+        let step = acceptor.work();
+        self.stepped(acceptor, step)
+    }
+
+    /// Accepts the identity, unless a client said in its protected header that it is somebody else
+    /// (RFC 6120 6.4.6). `from` is what the protected header said.
+    pub(super) fn accept(
+        &mut self,
+        identity: Identity,
+        data: Option<Secret>,
+        from: Option<&Jid>,
+        host: Option<&HostConfig>,
+    ) -> SaslResult {
+        if self.is_other(&identity, from, host) {
+            return SaslResult::Mismatch;
+        }
+        self.exchange.set_reply(data);
+        self.account = host.and_then(|host| {
+            let name = identity.authzid.as_deref().unwrap_or(&identity.authcid);
+            address(name, host.domain())
+        });
+        self.identity = Some(identity);
+        SaslResult::Done
+    }
+
+    /// Ends the attempt with `<failure/>` (RFC 6120 6.4.5).
+    pub(super) fn refuse(&mut self, condition: SaslCondition, cx: &mut Context<'_>) {
+        self.exchange.end();
+        self.condition = condition;
+        cx.out.push_control(|out| wire::write_failure(out, condition, None));
+    }
+
+    /// RFC 6120 4.7.1, 6.4.6: a client that is authenticated does not say that it is somebody else.
+    pub(super) fn read_header(
+        &self,
+        parsed: &ParsedHeader<'_>,
+        protected: bool,
+        host: Option<&HostConfig>,
+    ) -> HeaderClass {
+        match (parsed.class, &self.identity, &parsed.from) {
+            (HeaderClass::Valid(_), Some(identity), Ok(from))
+                if protected && self.is_other(identity, from.as_ref(), host) =>
             {
-                OpeningClass::Bad(Condition::InvalidFrom)
+                HeaderClass::Bad(StreamCondition::InvalidFrom)
             }
             (class, _, _) => class,
         }
     }
 
-    /// Whether a client's `from` is neither whom SASL found nor for whom that
-    /// one acts. Who has said nothing has said nothing wrong.
-    fn is_other(&self, identity: &sasl::Identity, from: Option<&Jid>) -> bool {
-        let (Some(host), Some(from), Kind::ClientToServer) = (&self.host, from, self.config.kind)
-        else {
+    fn stepped(&mut self, acceptor: Box<dyn Acceptor>, step: AcceptorStep) -> Step {
+        match step {
+            AcceptorStep::Working => {
+                self.exchange.work(acceptor);
+                Step::Working
+            }
+            AcceptorStep::Ask(query) => {
+                self.exchange.wait(acceptor);
+                Step::Ask(query)
+            }
+            AcceptorStep::Challenge(data) => {
+                self.exchange.wait(acceptor);
+                self.exchange.set_reply(Some(data));
+                Step::Result(SaslResult::Send)
+            }
+            AcceptorStep::Success { identity, data } => Step::Success(identity, data),
+            AcceptorStep::Failure(condition) => self.failed(condition),
+        }
+    }
+
+    fn failed(&mut self, condition: SaslCondition) -> Step {
+        self.condition = condition;
+        Step::Result(SaslResult::Failed)
+    }
+
+    /// Whether a client's `from` is neither the authenticated identity nor the one it acts for. A
+    /// missing `from` is accepted.
+    fn is_other(&self, identity: &Identity, from: Option<&Jid>, host: Option<&HostConfig>) -> bool {
+        let (Some(host), Some(from), Kind::ClientToServer) = (host, from, self.config.kind) else {
             return false;
         };
         let from = from.bare();
@@ -177,8 +269,8 @@ impl ResponderSide {
     }
 }
 
-/// A name of SASL as a bare address: an authorization identity is one (6.3.8),
-/// an authentication identity is that or a local part (6.3.7).
+/// A name of SASL as a bare address: an authorization identity is one (RFC 6120 6.3.8), an
+/// authentication identity is that or a localpart (RFC 6120 6.3.7).
 fn address(name: &str, domain: &str) -> Option<Jid> {
     match name.contains('@') {
         true => Jid::parse(name),

@@ -2,28 +2,28 @@
 
 use core::time::Duration;
 
-use rustls::crypto::SecureRandom;
+use crate::random::Random;
 
-/// A random delay of at most `within`, for spreading one action over many
-/// streams: RFC 6120 4.3.5 asks to close them "in a staggered way".
+/// Returns a random delay of at most `within`, for spreading one action over many streams: RFC 6120
+/// 4.3.5 asks to close them "in a staggered way".
 ///
-/// Exact to the millisecond. If `random` fails the answer is `within`.
+/// It is a whole number of milliseconds. If `random` fails, it returns `within`.
 #[must_use]
-pub fn stagger(random: &dyn SecureRandom, within: Duration) -> Duration {
+pub fn stagger(random: &(impl Random + ?Sized), within: Duration) -> Duration {
     between(random, Duration::ZERO, within).unwrap_or(within)
 }
 
-/// Evenly distributed over the milliseconds from `floor` to `ceiling`, both
+/// Returns a delay evenly distributed over the milliseconds from `floor` to `ceiling`, both
 /// included; `None` if there is no randomness.
 pub(super) fn between(
-    random: &dyn SecureRandom,
+    random: &(impl Random + ?Sized),
     floor: Duration,
     ceiling: Duration,
 ) -> Option<Duration> {
     let mut bytes = [0; 8];
     random.fill(&mut bytes).ok()?;
     let draw = u128::from(u64::from_le_bytes(bytes));
-    // A span beyond 64 bits of milliseconds is cut: half a billion years.
+    // A span beyond 64 bits of milliseconds (half a billion years) is cut.
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let span = millis(ceiling.saturating_sub(floor));
     // The high half of a 64 by 64 bit product is at most `span`.

@@ -1,23 +1,26 @@
-//! What a planner is told: how connections fare and end.
+//! What a planner is told: how connections succeed and end.
+//!
+//! The connection translates its close reasons into [`Disconnect`]; a new variant needs a rule in
+//! the planner.
 
-use crate::reset::Cause;
+use crate::reset::ResetCause;
 
 /// What became of a connection, or of the attempt to make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The stream was negotiated: stanzas may flow (RFC 6120 4.3.5).
+    /// The stream was negotiated, and stanzas may flow (RFC 6120 4.3.5).
     Established,
-    /// No connection came about: no address, refused, timed out.
+    /// No TCP connection was made: there was no address, it was refused, or it timed out.
     ConnectFailed,
     /// There was a connection, and it has ended, in whatever phase.
-    Closed(Ended),
+    Closed(Disconnect),
 }
 
 /// How a connection ended, as far as it matters for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ended {
+pub enum Disconnect {
     /// The stream was closed in order and without an error (RFC 6120 4.4).
     Closed {
         /// Who closed first.
@@ -27,33 +30,33 @@ pub enum Ended {
     Reset {
         /// Who sent `<reset/>`.
         by: Side,
-        /// Why; [`Cause::Other`] for a reset by the peer.
-        cause: Cause,
+        /// The cause; [`ResetCause::Other`] for a reset by the peer.
+        cause: ResetCause,
     },
     /// The peer sent another stream error.
-    StreamError(Complaint),
-    /// The connection broke: FIN or RST without a closing tag, a truncated TLS
-    /// connection, a deadline that passed.
+    StreamError(PeerError),
+    /// The connection broke: FIN or RST without a closing tag, a truncated TLS connection, or an
+    /// expired deadline.
     Lost,
-    /// The peer refused the credentials for good, or could not prove that it
-    /// knows them (RFC 6120 6.5).
+    /// The peer refused the credentials for good, or could not prove that it knows them (RFC 6120
+    /// 6.5).
     AuthenticationFailed,
-    /// SASL failed for a reason that passes: `<temporary-auth-failure/>`
-    /// (RFC 6120 6.5.11), `<aborted/>`.
+    /// SASL failed for a temporary reason: `<temporary-auth-failure/>` (RFC 6120 6.5.11) or
+    /// `<aborted/>`.
     AuthenticationUnavailable,
-    /// The peer offered no way on that we accept: no STARTTLS, no common
-    /// mechanism, a failed resource binding, a version too old.
+    /// The peer offered nothing acceptable: no STARTTLS, no common mechanism, a failed resource
+    /// binding, or an old version.
     NegotiationFailed,
-    /// We closed because the peer broke the protocol or exceeded a limit.
+    /// This side closed, because the peer violated the protocol or exceeded a limit.
     ProtocolViolation,
-    /// The TLS handshake failed, the certificate did not satisfy, or a record
-    /// was bad (RFC 6120 5.4.3.2).
+    /// The TLS handshake failed, the certificate was not accepted, or a record was invalid (RFC
+    /// 6120 5.4.3.2).
     TlsFailed,
     /// The peer attempted a TLS renegotiation (RFC 6120 5.3.5).
     TlsRenegotiation,
     /// The application aborted the connection.
     LocalAbort,
-    /// Our own side failed: no randomness, keys used up.
+    /// This side failed: there was no randomness, or the keys were used up.
     Internal,
 }
 
@@ -66,23 +69,23 @@ pub enum Side {
     Peer,
 }
 
-/// What kind of stream error the peer sent (RFC 6120 4.9.3), by what it means
-/// for the next attempt. `<reset/>` is [`Ended::Reset`].
+/// What kind of stream error the peer sent, by what it means for the next attempt. `<reset/>` is
+/// [`Disconnect::Reset`] (RFC 6120 4.9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Complaint {
-    /// `<conflict/>`: another stream took this one's place. Coming back would
-    /// throw out the other, which would come back, too. (Believed of an
-    /// established stream only.)
+pub enum PeerError {
+    /// `<conflict/>`: another stream took the place of this one. To connect again would end the
+    /// other, which would then connect again too.
+    ///
+    /// It is believed only of an established stream.
     Conflict,
-    /// `<see-other-host/>`: the same service is to be had elsewhere.
+    /// `<see-other-host/>`: the same service is available at another host.
     SeeOtherHost,
-    /// The peer objects to us or to what we sent: `<host-gone/>`,
-    /// `<host-unknown/>`, `<not-authorized/>`, `<policy-violation/>`,
-    /// `<unsupported-version/>`, `<not-well-formed/>` and their like.
+    /// The peer objects to this side or to what it sent: `<host-gone/>`, `<host-unknown/>`,
+    /// `<not-authorized/>`, `<policy-violation/>`, `<unsupported-version/>`, `<not-well-formed/>`
+    /// and similar.
     Refused,
-    /// The peer cannot serve us now: `<connection-timeout/>`,
-    /// `<internal-server-error/>`, `<remote-connection-failed/>`,
-    /// `<resource-constraint/>`, `<system-shutdown/>`.
+    /// The peer cannot serve now: `<connection-timeout/>`, `<internal-server-error/>`,
+    /// `<remote-connection-failed/>`, `<resource-constraint/>`, `<system-shutdown/>`.
     Unavailable,
 }

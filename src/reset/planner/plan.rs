@@ -1,19 +1,19 @@
-//! What a planner answers.
+//! What a planner answers: whether, when and how to connect.
 
 use core::{fmt, time::Duration};
 
-use crate::{reset::Cause, time::Instant};
+use crate::{reset::ResetCause, time::Instant};
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Plan {
-    /// Nothing: the connection is up.
-    Stay,
+    /// Keep the connection, which is established.
+    Keep,
     /// Connect again, as described.
     Connect(Connect),
-    /// Do not connect again without being told to.
+    /// Do not connect again unless the user asks for it.
     GiveUp(GiveUp),
 }
 
@@ -21,38 +21,35 @@ pub enum Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connect {
-    /// When to connect, not before.
+    /// The earliest time to connect.
     pub at: Instant,
-    /// The same as a span from the `now` the planner was given.
+    /// The same as a span from the `now` that the planner was given.
     pub delay: Duration,
-    /// Whether the TLS handshake may resume a session. If not, no session id,
-    /// ticket, PSK or early data may be offered (RFC 6120 4.9.3.16).
-    pub resumption: Resumption,
-    /// The epoch the connection belongs to. Tickets are taken from and put
-    /// into this epoch's store alone; stores of earlier epochs are dropped,
-    /// and a ticket that arrives on a connection of an earlier epoch goes with
-    /// it.
+    /// Whether the TLS handshake may resume a session. If not, no session id, ticket, PSK or early
+    /// data may be offered (RFC 6120 4.9.3.16).
+    pub resumption: TlsResumption,
+    /// The epoch of the connection. Its tickets are taken from and put into the store of this epoch
+    /// only. Stores of earlier epochs are dropped, together with tickets that arrive on connections
+    /// of those epochs.
     pub epoch: TicketEpoch,
     /// The reset after which no stream was established yet, if any.
     ///
-    /// Then whatever else was tied to the old context is void: the result of
-    /// SASL, channel bindings, the peer's certificate, the bound address.
-    /// Stream management (XEP-0198) may resume its session once the new stream
-    /// is authenticated: that is no TLS resumption. A token (XEP-0484) is a new
-    /// authentication and allowed by the letter; after a cause that
-    /// [discards what is in flight](Cause::discards_in_flight) it should not
-    /// be used.
-    pub after_reset: Option<Cause>,
+    /// Whatever else was tied to the old context is then void: the result of SASL, channel
+    /// bindings, the certificate of the peer, the bound address. Stream management (XEP-0198) may
+    /// resume its session once the new stream is authenticated, because that is not TLS resumption.
+    /// A token (XEP-0484) is a new authentication and allowed by the letter; after a cause that
+    /// [discards what is in flight](ResetCause::discards_in_flight) it should not be used.
+    pub after_reset: Option<ResetCause>,
     /// Where to connect.
     pub target: Target,
 }
 
 /// Whether TLS session resumption may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resumption {
-    /// Recommended, with tickets of this epoch (RFC 6120 3.3).
+pub enum TlsResumption {
+    /// It is recommended, with tickets of this epoch (RFC 6120 3.3).
     Allowed,
-    /// Ruled out (RFC 6120 4.9.3.16).
+    /// It is ruled out (RFC 6120 4.9.3.16).
     Forbidden,
 }
 
@@ -60,12 +57,11 @@ pub enum Resumption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Target {
-    /// What the peer's domain resolves to (RFC 6120 3.2).
+    /// The address that the peer's domain resolves to (RFC 6120 3.2).
     Original,
-    /// The host the peer's `<see-other-host/>` named, with the same `to`, the
-    /// same policies and the same reference identity as for the original
-    /// (RFC 6120 4.9.3.19). If that attempt fails, the plan is the original
-    /// again.
+    /// The host that the peer's `<see-other-host/>` named, with the same `to`, the same policies
+    /// and the same reference identity as for the original. If that attempt fails, the next plan is
+    /// the original again (RFC 6120 4.9.3.19).
     Redirect,
 }
 
@@ -75,19 +71,19 @@ pub enum Target {
 pub enum GiveUp {
     /// The application ended the connection.
     Requested,
-    /// The credentials were refused: the same would be refused again.
+    /// The credentials were refused, and the same ones would be refused again.
     AuthenticationFailed,
-    /// Another stream took this one's place (`<conflict/>`): reconnecting
-    /// would start a fight that neither side wins.
+    /// Another stream took the place of this one (`<conflict/>`). To reconnect would end that one,
+    /// and so on in turn.
     Conflict,
-    /// The peer resets whatever is opened to it.
+    /// The peer resets every stream that is opened to it.
     TooManyResets,
     /// The peer redirects without end (RFC 6120 4.9.3.19).
     TooManyRedirects,
 }
 
 impl GiveUp {
-    /// The reason in kebab-case, for logs: `too-many-resets`.
+    /// Returns the reason in kebab-case, for logs: `too-many-resets`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,7 +104,7 @@ impl fmt::Display for GiveUp {
 
 /// The number of a ticket store: how many resets came before it.
 ///
-/// Grows with every reset and never returns to an earlier value.
+/// It grows with every reset and never returns to an earlier value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketEpoch(u64);
 
@@ -116,14 +112,14 @@ impl TicketEpoch {
     /// The epoch before any reset.
     pub const FIRST: Self = Self(0);
 
-    /// The number of resets before this epoch.
+    /// Returns the number of resets before this epoch.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
     }
 
-    /// The epoch after a reset. (Saturation is out of reach: one reset per
-    /// nanosecond takes five centuries.)
+    /// Returns the epoch after a reset. It saturates, which is out of reach: one reset per
+    /// nanosecond would take five centuries.
     #[must_use]
     pub(super) const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -36,7 +36,7 @@ fn rfc6120_5_3_5_1_sequence_exhaustion_asks_for_a_reset_with_room_left() {
     assert_eq!(usage.check(START, &tls12(first - 1)), None);
     assert_eq!(
         usage.check(START, &tls12(first)),
-        Some(Cause::SequenceLimit)
+        Some(ResetCause::SequenceLimit)
     );
     assert_eq!(usage.room(&tls12(first)), 65_536);
 }
@@ -142,7 +142,7 @@ fn bytes_and_records_of_either_direction_ask_for_fresh_keys() {
             ..keys
         },
     ] {
-        assert_eq!(advice(used), Some(Cause::KeyRefresh), "{used:?}");
+        assert_eq!(advice(used), Some(ResetCause::KeyRefresh), "{used:?}");
     }
     let short = KeyUsage {
         bytes_sent: 999,
@@ -163,12 +163,12 @@ fn rfc6120_13_7_2_3_1_certificate_expiry_asks_for_a_reset_on_its_deadline() {
     let mut usage = Usage::new(policy, START);
     assert_eq!(usage.deadline(), Some(at(60)));
     assert_eq!(usage.check(at(59), &tls12(0)), None);
-    assert_eq!(usage.check(at(60), &tls12(0)), Some(Cause::KeyRefresh));
+    assert_eq!(usage.check(at(60), &tls12(0)), Some(ResetCause::KeyRefresh));
     assert_eq!(usage.deadline(), Some(at(100)));
     assert_eq!(usage.check(at(99), &tls12(0)), None);
     assert_eq!(
         usage.check(at(100), &tls12(0)),
-        Some(Cause::CertificateExpired)
+        Some(ResetCause::CertificateExpired)
     );
     // Told once: a driver that sleeps until the deadline must not spin.
     assert_eq!(usage.deadline(), None);
@@ -182,7 +182,7 @@ fn a_clock_that_steps_back_takes_no_advice_back_and_gives_none_twice() {
         ..UsagePolicy::default()
     };
     let mut usage = Usage::new(policy, START);
-    assert_eq!(usage.check(at(60), &tls12(0)), Some(Cause::KeyRefresh));
+    assert_eq!(usage.check(at(60), &tls12(0)), Some(ResetCause::KeyRefresh));
     assert_eq!(usage.check(at(0), &tls12(0)), None);
     assert_eq!(usage.check(at(61), &tls12(0)), None);
 }

@@ -1,4 +1,7 @@
-//! SCRAM's initiating side.
+//! The initiating side of SCRAM.
+//!
+//! [`ScramClient`] is a state machine over `Phase`. Whatever arrives at the wrong time, or is
+//! wrong, ends in `Phase::Over`.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
@@ -10,45 +13,52 @@ use super::{
     message::{ServerFirst, encode, escape, parse_server_final},
 };
 use crate::sasl::{
-    Authzid, ChannelBindingData, Error, MAX_MESSAGE, Mechanism, MechanismName, Outcome, Password,
-    Secret, Step, Username,
+    Authzid, ChannelBindingData, LoginResult, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep,
+    Password, SaslError, Secret, Username,
 };
 
 /// The initiating side of one SCRAM exchange.
 ///
-/// The keys that worked come with the [`Outcome`], for the next time.
+/// The keys that worked come with the [`LoginResult`], for the next login.
 pub struct ScramClient {
+    /// The hash of the mechanism.
     hash: Hash,
+    /// The authentication identity.
     username: Username,
+    /// The entity to act as, if it is another one.
     authzid: Option<Authzid>,
+    /// What is said about channel binding.
     binding: ClientBinding,
+    /// The iteration counts that are accepted.
     bounds: IterationBounds,
+    /// The client's part of the nonce.
     nonce: String,
+    /// What has been sent and received.
     phase: Phase,
 }
 
-/// What the client says about channel binding (RFC 5802 section 6), as
-/// [`Choice::client_binding`](crate::sasl::Choice::client_binding) has it.
+/// What the client says about channel binding, as
+/// [`Choice::client_binding`](crate::sasl::Choice::client_binding) returns it (RFC 5802 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientBinding {
-    /// `n`: this session has no channel binding.
+    /// `n`: this side does not use channel binding.
     Unsupported,
-    /// `y`: it has, but the server offered no -PLUS mechanism. If somebody took
-    /// it out of the offer, the server notices and fails.
+    /// `y`: this side supports it, but the server offered no -PLUS mechanism. If somebody removed
+    /// it from the offer, the server notices and fails.
     NotOffered,
     /// `p`: the -PLUS mechanism with this binding.
     Bound(ChannelBindingData),
 }
 
-/// What the client proves itself with.
+/// What the client proves itself with: a password, cached keys, or both.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub struct ScramCredentials {
     password: Option<Password>,
     keys: Option<ClientKeys>,
 }
 
-impl Credentials {
-    /// A password.
+impl ScramCredentials {
+    /// Takes a password.
     #[must_use]
     pub const fn password(password: Password) -> Self {
         Self {
@@ -57,8 +67,8 @@ impl Credentials {
         }
     }
 
-    /// Keys kept from an earlier exchange, and no password: the exchange fails
-    /// with [`Error::NoPassword`] if the server changed salt, count or hash.
+    /// Takes keys of an earlier exchange, without a password. The exchange fails with
+    /// [`SaslError::NoPassword`] if the server has changed salt, count or hash.
     #[must_use]
     pub const fn keys(keys: ClientKeys) -> Self {
         Self {
@@ -67,8 +77,7 @@ impl Credentials {
         }
     }
 
-    /// These, and keys to try first: they are used if salt, count and hash are
-    /// still the same.
+    /// Adds keys to try first. They are used if salt, count and hash are still the same.
     #[must_use]
     pub fn with_keys(self, keys: ClientKeys) -> Self {
         Self {
@@ -78,10 +87,10 @@ impl Credentials {
     }
 }
 
-/// The iteration counts a client puts up with.
+/// The iteration counts that a client accepts: by default 4096 to 600,000.
 ///
-/// Fewer make a stolen exchange cheap to guess from, more let a server keep
-/// the client busy (RFC 5802 section 9). 4096 to 600,000 by default.
+/// A lower count makes it cheap to guess a password from a stolen exchange. A higher one lets a
+/// server keep the client busy (RFC 5802 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IterationBounds {
     min: u32,
@@ -92,8 +101,8 @@ impl IterationBounds {
     /// The highest maximum there may be: ten million.
     pub const CEILING: u32 = 10_000_000;
 
-    /// From `min` to `max`, both allowed. `None` unless
-    /// 4096 <= `min` <= `max` <= [`Self::CEILING`].
+    /// Accepts counts from `min` to `max`, both included. Returns `None` unless 4096 <= `min` <=
+    /// `max` <= [`Self::CEILING`].
     #[must_use]
     pub const fn new(min: u32, max: u32) -> Option<Self> {
         if MIN_ITERATIONS <= min && min <= max && max <= Self::CEILING {
@@ -118,9 +127,9 @@ impl Default for IterationBounds {
 }
 
 enum Phase {
-    Start(Credentials),
+    Start(ScramCredentials),
     FirstSent {
-        credentials: Credentials,
+        credentials: ScramCredentials,
         header: String,
         bare: String,
     },
@@ -134,32 +143,31 @@ enum Phase {
         server_signature: Secret,
         keys: ClientKeys,
     },
-    /// The server's signature came in a challenge (RFC 6120 section 6.3.10).
+    /// The server's signature came in a challenge (RFC 6120 6.3.10).
     Verified(ClientKeys),
     Over,
 }
 
-/// What both signatures are about.
+/// The text that both signatures cover.
 struct Transcript {
     auth_message: String,
     without_proof: String,
 }
 
 impl ScramClient {
-    /// One exchange. `nonce` is 18 random octets, fresh for every exchange
-    /// (RFC 5802 section 5.1).
+    /// Starts an exchange. `nonce` is 18 random octets, fresh for every exchange (RFC 5802 5.1).
     #[must_use]
     pub fn new(
         hash: Hash,
         username: Username,
-        credentials: Credentials,
+        credentials: ScramCredentials,
         binding: ClientBinding,
         nonce: [u8; 18],
     ) -> Self {
         Self::with_nonce(hash, username, credentials, binding, encode(&nonce))
     }
 
-    /// Acts as `authzid`.
+    /// Asks to act as `authzid`.
     #[must_use]
     pub fn authzid(self, authzid: Authzid) -> Self {
         Self {
@@ -168,7 +176,7 @@ impl ScramClient {
         }
     }
 
-    /// With other bounds for the iteration count than the default ones.
+    /// Replaces the default bounds for the iteration count.
     #[must_use]
     pub fn iterations(self, bounds: IterationBounds) -> Self {
         Self { bounds, ..self }
@@ -177,7 +185,7 @@ impl ScramClient {
     pub(in crate::sasl) fn with_nonce(
         hash: Hash,
         username: Username,
-        credentials: Credentials,
+        credentials: ScramCredentials,
         binding: ClientBinding,
         nonce: String,
     ) -> Self {
@@ -206,17 +214,17 @@ impl ScramClient {
     fn server_first(
         &mut self,
         data: &[u8],
-        credentials: Credentials,
+        credentials: ScramCredentials,
         header: String,
         bare: &str,
-    ) -> Result<Step, Error> {
+    ) -> Result<MechanismStep, SaslError> {
         let first = ServerFirst::parse(data)?;
         match first.nonce.strip_prefix(&self.nonce) {
             Some(added) if !added.is_empty() => {}
-            _ => return Err(Error::Nonce),
+            _ => return Err(SaslError::Nonce),
         }
         if !self.bounds.contains(first.iterations) {
-            return Err(Error::Iterations {
+            return Err(SaslError::Iterations {
                 count: first.iterations,
             });
         }
@@ -246,22 +254,27 @@ impl ScramClient {
                     iterations: first.iterations,
                     transcript,
                 };
-                Ok(Step::Working)
+                Ok(MechanismStep::Working)
             }
-            (None, None) => Err(Error::NoPassword),
+            (None, None) => Err(SaslError::NoPassword),
         }
     }
 
-    fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> Step {
+    fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> MechanismStep {
         let auth_message = transcript.auth_message.as_bytes();
         let proof = Zeroizing::new(encode(keys.proof(auth_message).as_bytes()));
-        // In one piece: growing would leave the proof behind.
+        // Built in one piece, because a string that grows would leave the proof behind.
         let message = [transcript.without_proof.as_str(), ",p=", &proof].concat();
         self.phase = Phase::FinalSent {
             server_signature: keys.server_signature(auth_message),
             keys,
         };
-        Step::Respond(message.into_bytes().into())
+        MechanismStep::Respond(message.into_bytes().into())
+    }
+
+    /// Takes the phase and leaves `Over`, so that a call that does not set a new phase has failed.
+    fn take_phase(&mut self) -> Phase {
+        core::mem::replace(&mut self.phase, Phase::Over)
     }
 }
 
@@ -275,15 +288,15 @@ impl Mechanism for ScramClient {
         }
     }
 
-    fn initial(&mut self) -> Result<Option<Secret>, Error> {
+    fn initial(&mut self) -> Result<Option<Secret>, SaslError> {
         let Phase::Start(credentials) = self.take_phase() else {
-            return Err(Error::OutOfSequence);
+            return Err(SaslError::OutOfSequence);
         };
         let header = self.header();
         let bare = format!("n={},r={}", escape(self.username.as_str()), self.nonce);
         let message = format!("{header}{bare}");
         if message.len() > MAX_MESSAGE {
-            return Err(Error::TooLong);
+            return Err(SaslError::TooLong);
         }
         self.phase = Phase::FirstSent {
             credentials,
@@ -293,7 +306,7 @@ impl Mechanism for ScramClient {
         Ok(Some(message.into_bytes().into()))
     }
 
-    fn challenge(&mut self, data: &[u8]) -> Result<Step, Error> {
+    fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match self.take_phase() {
             Phase::FirstSent {
                 credentials,
@@ -306,14 +319,14 @@ impl Mechanism for ScramClient {
             } => {
                 verify_server(data, &server_signature)?;
                 self.phase = Phase::Verified(keys);
-                Ok(Step::Respond(Secret::default()))
+                Ok(MechanismStep::Respond(Secret::default()))
             }
-            Phase::Verified(_) => Err(Error::Unexpected),
-            Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(Error::OutOfSequence),
+            Phase::Verified(_) => Err(SaslError::Unexpected),
+            Phase::Start(_) | Phase::Deriving { .. } | Phase::Over => Err(SaslError::OutOfSequence),
         }
     }
 
-    fn work(&mut self) -> Result<Step, Error> {
+    fn work(&mut self) -> Result<MechanismStep, SaslError> {
         let Phase::Deriving {
             mut derivation,
             salt,
@@ -321,7 +334,7 @@ impl Mechanism for ScramClient {
             transcript,
         } = self.take_phase()
         else {
-            return Err(Error::OutOfSequence);
+            return Err(SaslError::OutOfSequence);
         };
         let Some(salted) = derivation.advance(SLICE) else {
             self.phase = Phase::Deriving {
@@ -330,13 +343,13 @@ impl Mechanism for ScramClient {
                 iterations,
                 transcript,
             };
-            return Ok(Step::Working);
+            return Ok(MechanismStep::Working);
         };
         let keys = ClientKeys::from_salted(self.hash, salt, iterations, &salted);
         Ok(self.client_final(keys, &transcript))
     }
 
-    fn success(&mut self, data: Option<&[u8]>) -> Result<Outcome, Error> {
+    fn success(&mut self, data: Option<&[u8]>) -> Result<LoginResult, SaslError> {
         match (self.take_phase(), data) {
             (
                 Phase::FinalSent {
@@ -346,24 +359,17 @@ impl Mechanism for ScramClient {
                 Some(data),
             ) => {
                 verify_server(data, &server_signature)?;
-                Ok(Outcome::server_verified().with_keys(keys))
+                Ok(LoginResult::server_verified().with_keys(keys))
             }
             (Phase::Verified(keys), None | Some([])) => {
-                Ok(Outcome::server_verified().with_keys(keys))
+                Ok(LoginResult::server_verified().with_keys(keys))
             }
-            (Phase::Verified(_), Some(_)) => Err(Error::Unexpected),
-            // The server may say so whenever it likes; it proved nothing.
+            (Phase::Verified(_), Some(_)) => Err(SaslError::Unexpected),
+            // A success at this point proves nothing about the server.
             (Phase::FirstSent { .. } | Phase::Deriving { .. }, _)
-            | (Phase::FinalSent { .. }, None) => Err(Error::ServerNotVerified),
-            (Phase::Start(_) | Phase::Over, _) => Err(Error::OutOfSequence),
+            | (Phase::FinalSent { .. }, None) => Err(SaslError::ServerNotVerified),
+            (Phase::Start(_) | Phase::Over, _) => Err(SaslError::OutOfSequence),
         }
-    }
-}
-
-impl ScramClient {
-    /// Leaves `Over` behind: whoever does not put a phase back has failed.
-    fn take_phase(&mut self) -> Phase {
-        core::mem::replace(&mut self.phase, Phase::Over)
     }
 }
 
@@ -384,12 +390,12 @@ impl fmt::Debug for ScramClient {
     }
 }
 
-/// Reads the server's final message; constant time as far as its content goes.
-fn verify_server(data: &[u8], expected: &Secret) -> Result<(), Error> {
-    let signature = parse_server_final(data)?.map_err(Error::Server)?;
+/// Checks the server's final message, in constant time as far as its content goes.
+fn verify_server(data: &[u8], expected: &Secret) -> Result<(), SaslError> {
+    let signature = parse_server_final(data)?.map_err(SaslError::Server)?;
     if Secret::new(signature) == *expected {
         Ok(())
     } else {
-        Err(Error::ServerNotVerified)
+        Err(SaslError::ServerNotVerified)
     }
 }

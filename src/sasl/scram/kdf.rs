@@ -1,4 +1,6 @@
-//! The functions of RFC 5802 section 2.2: `H`, `HMAC`, and `Hi` in slices.
+//! The functions `H`, `HMAC`, and `Hi` in slices (RFC 5802 2.2).
+//!
+//! This file has all hashing of SCRAM. Whatever it computes is wiped when dropped.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -15,7 +17,7 @@ use super::Hash;
 use crate::sasl::Secret;
 
 impl Hash {
-    /// `H(data)`.
+    /// Returns `H(data)`.
     pub(super) fn digest(self, data: &[u8]) -> Secret {
         match self {
             Self::Sha1 => take(&mut Sha1::digest(data)),
@@ -24,7 +26,7 @@ impl Hash {
         }
     }
 
-    /// `HMAC(key, parts)`, the parts taken as one text.
+    /// Returns `HMAC(key, parts)`, the parts concatenated.
     pub(super) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Secret {
         match self {
             Self::Sha1 => take(&mut authenticate(keyed::<Sha1>(key), parts)),
@@ -34,11 +36,10 @@ impl Hash {
     }
 }
 
-/// `Hi(password, salt, iterations)` under way: PBKDF2 with one block (RFC 5802
-/// section 2.2).
+/// A computation of `Hi(password, salt, iterations)`: PBKDF2 with one block (RFC 5802 2.2).
 ///
-/// The hashes' states, which are as good as the password, are wiped when
-/// dropped (feature `zeroize` of the hash crates).
+/// The states of the hashes are worth as much as the password. They are wiped when dropped (feature
+/// `zeroize` of the hash crates).
 pub(in crate::sasl) enum Derivation {
     Sha1(Box<Rounds<Sha1>>),
     Sha256(Box<Rounds<Sha256>>),
@@ -46,7 +47,7 @@ pub(in crate::sasl) enum Derivation {
 }
 
 impl Derivation {
-    /// Begins, with the first of the `iterations` (at least one is done).
+    /// Starts, and does the first of the `iterations`. Zero counts as one.
     pub(in crate::sasl) fn new(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
         match hash {
             Hash::Sha1 => Self::Sha1(Box::new(Rounds::begin(password, salt, iterations))),
@@ -55,8 +56,7 @@ impl Derivation {
         }
     }
 
-    /// Does at most `slice` iterations; the salted password if they were the
-    /// last ones.
+    /// Does at most `slice` iterations. Returns the salted password if they were the last ones.
     pub(in crate::sasl) fn advance(&mut self, slice: u32) -> Option<Secret> {
         match self {
             Self::Sha1(rounds) => rounds.advance(slice),
@@ -65,7 +65,7 @@ impl Derivation {
         }
     }
 
-    /// Does the rest at once.
+    /// Does all remaining iterations.
     pub(super) fn finish(mut self) -> Secret {
         loop {
             if let Some(salted) = self.advance(u32::MAX) {
@@ -121,8 +121,7 @@ impl<D: EagerHash> Drop for Rounds<D> {
     }
 }
 
-/// HMAC with a key of any length: longer ones than a block are hashed first
-/// (RFC 2104 section 2).
+/// Makes an HMAC with a key of any length: one longer than a block is hashed first (RFC 2104 2).
 fn keyed<D: EagerHash>(key: &[u8]) -> HmacReset<D> {
     let mut block = Key::<HmacReset<D>>::default();
     if let Some(start) = block.get_mut(..key.len()) {

@@ -1,14 +1,21 @@
-//! What either side keeps instead of a password (RFC 5802 sections 3, 5.1).
+//! What either side of SCRAM keeps in place of a password (RFC 5802 3, 5.1).
+//!
+//! [`ScramKeys`] are those of a server, [`ClientKeys`] those of a client, and [`Decoy`] makes keys
+//! for users who do not exist.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::{Derivation, Hash, MAX_SALT, MIN_ITERATIONS};
+use crate::random::{Random, RandomError};
 use crate::sasl::{Password, Secret};
+
+/// The octets of the salts that are made here.
+const SALT_LENGTH: usize = 16;
 
 /// What a server stores for one user and one hash.
 ///
-/// Not the password, but enough to guess it offline: guard it like one.
+/// They are not the password, but enough to guess it offline: protect them like one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
     hash: Hash,
@@ -19,14 +26,15 @@ pub struct ScramKeys {
 }
 
 impl ScramKeys {
-    /// Derives the keys from a password, for storing. **Blocks** for all
-    /// `iterations`: tenths of a second for the larger counts.
+    /// Derives the keys from a password, for storing. It **blocks** for all `iterations`: tenths of
+    /// a second for the larger counts.
     ///
-    /// `salt` should be 16 or more random octets.
+    /// `salt` should be 16 or more random octets; [`generate`](Self::generate) makes one.
     ///
     /// # Errors
-    /// [`KeysError`]: the salt is empty or longer than 256 octets, or fewer
-    /// than 4096 iterations (RFC 5802 section 5.1).
+    ///
+    /// [`KeysError`] if the salt is empty or longer than 256 octets, or for fewer than 4096
+    /// iterations (RFC 5802 5.1).
     pub fn derive(
         hash: Hash,
         password: &Password,
@@ -48,12 +56,52 @@ impl ScramKeys {
         })
     }
 
-    /// Puts stored parts together. Fewer than 4096 iterations are accepted
-    /// (old accounts), though many clients, ours included, refuse them.
+    /// Derives the keys of a new password, with a fresh salt of 16 octets from `random`. **Blocks**
+    /// as [`derive`](Self::derive) does.
+    ///
+    /// ```
+    /// use xmpp_stream::sasl::{Hash, Password, ScramKeys};
+    /// # use xmpp_stream::random::{Random, RandomError};
+    /// # #[derive(Debug)]
+    /// # struct Os;
+    /// # impl Random for Os {
+    /// #     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+    /// #         bytes.fill(1);
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    ///
+    /// // `Os`: any `Random`; with rustls, the provider's `secure_random`.
+    /// let password = Password::ascii("pencil")?;
+    /// let keys = ScramKeys::generate(Hash::Sha256, &password, 10_000, &Os)?;
+    /// assert_eq!(keys.salt().len(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`KeysError`]: a key has not the length of the hash, the salt is empty
-    /// or longer than 256 octets, or the count is zero.
+    ///
+    /// [`KeysError::Iterations`] for fewer than 4096 iterations (RFC 5802 5.1), and
+    /// [`KeysError::Random`] if `random` fails. Nothing is derived then.
+    pub fn generate(
+        hash: Hash,
+        password: &Password,
+        iterations: u32,
+        random: &(impl Random + ?Sized),
+    ) -> Result<Self, KeysError> {
+        let mut salt = [0; SALT_LENGTH];
+        random
+            .fill(&mut salt)
+            .map_err(|RandomError| KeysError::Random)?;
+        Self::derive(hash, password, &salt, iterations)
+    }
+
+    /// Takes stored parts. Fewer than 4096 iterations are accepted, because old accounts have them,
+    /// though many clients refuse them, [`ScramClient`](crate::sasl::ScramClient) included.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysError`] if a key does not have the length of the hash, the salt is empty or longer
+    /// than 256 octets, or the count is zero.
     pub fn from_parts(
         hash: Hash,
         salt: &[u8],
@@ -71,58 +119,58 @@ impl ScramKeys {
         })
     }
 
-    /// The hash.
+    /// Returns the hash.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The salt.
+    /// Returns the salt.
     #[must_use]
     pub fn salt(&self) -> &[u8] {
         &self.salt
     }
 
-    /// The iteration count.
+    /// Returns the iteration count.
     #[must_use]
     pub const fn iterations(&self) -> u32 {
         self.iterations
     }
 
-    /// `StoredKey`, to be stored.
+    /// Returns `StoredKey`, to be stored.
     #[must_use]
     pub fn stored_key(&self) -> &[u8] {
         self.stored_key.as_bytes()
     }
 
-    /// `ServerKey`, to be stored.
+    /// Returns `ServerKey`, to be stored.
     #[must_use]
     pub fn server_key(&self) -> &[u8] {
         self.server_key.as_bytes()
     }
 
-    /// Begins to salt a password that claims to be the one of these keys.
+    /// Starts to salt a password that claims to be the one of these keys.
     pub(in crate::sasl) fn derivation(&self, password: &[u8]) -> Derivation {
         Derivation::new(self.hash, password, &self.salt, self.iterations)
     }
 
-    /// Whether these are the keys of this salted password; constant time.
+    /// Returns whether these are the keys of this salted password, in constant time.
     pub(in crate::sasl) fn fits(&self, salted: &Secret) -> bool {
         let (_, stored_key, _) = expand(self.hash, salted);
         stored_key == self.stored_key
     }
 
-    /// Whether `proof` was made with the client key for `auth_message` (RFC
-    /// 5802 section 3); constant time.
+    /// Returns whether `proof` was made with the client key for `auth_message`, in constant time
+    /// (RFC 5802 3).
     pub(super) fn verify(&self, auth_message: &[u8], proof: &[u8]) -> bool {
         let signature = self.hash.hmac(self.stored_key(), &[auth_message]);
         let client_key = xor(signature.as_bytes(), proof);
         let fits = self.hash.digest(client_key.as_bytes()) == self.stored_key;
-        // A longer proof would have lost its end in `xor`.
+        // `xor` stops at the shorter text, so a longer proof would pass without this check.
         fits && proof.len() == self.hash.output_len()
     }
 
-    /// `ServerSignature`.
+    /// Returns `ServerSignature`.
     pub(super) fn server_signature(&self, auth_message: &[u8]) -> Secret {
         self.hash.hmac(self.server_key(), &[auth_message])
     }
@@ -137,11 +185,11 @@ impl fmt::Debug for ScramKeys {
     }
 }
 
-/// What a client may keep instead of its password, to skip the derivation next
-/// time (RFC 5802 section 5.1).
+/// What a client may keep in place of its password, to skip the derivation next time (RFC 5802
+/// 5.1).
 ///
-/// Good for one account and for as long as the server keeps salt, count and
-/// hash. Whoever has them can log in: guard them like the password.
+/// They are good for one account, as long as the server keeps salt, count and hash. Whoever has
+/// them can log in: protect them like the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientKeys {
     hash: Hash,
@@ -152,11 +200,12 @@ pub struct ClientKeys {
 }
 
 impl ClientKeys {
-    /// Puts stored parts together.
+    /// Takes stored parts.
     ///
     /// # Errors
-    /// [`KeysError`]: a key has not the length of the hash, the salt is empty
-    /// or longer than 256 octets, or the count is zero.
+    ///
+    /// [`KeysError`] if a key does not have the length of the hash, the salt is empty or longer
+    /// than 256 octets, or the count is zero.
     pub fn from_parts(
         hash: Hash,
         salt: &[u8],
@@ -185,49 +234,49 @@ impl ClientKeys {
         }
     }
 
-    /// The hash.
+    /// Returns the hash.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The salt.
+    /// Returns the salt.
     #[must_use]
     pub fn salt(&self) -> &[u8] {
         &self.salt
     }
 
-    /// The iteration count.
+    /// Returns the iteration count.
     #[must_use]
     pub const fn iterations(&self) -> u32 {
         self.iterations
     }
 
-    /// `ClientKey`, to be stored.
+    /// Returns `ClientKey`, to be stored.
     #[must_use]
     pub fn client_key(&self) -> &[u8] {
         self.client_key.as_bytes()
     }
 
-    /// `ServerKey`, to be stored.
+    /// Returns `ServerKey`, to be stored.
     #[must_use]
     pub fn server_key(&self) -> &[u8] {
         self.server_key.as_bytes()
     }
 
-    /// Whether they are good for what the server asks.
+    /// Returns whether the keys fit what the server asks for.
     pub(super) fn are_for(&self, hash: Hash, salt: &[u8], iterations: u32) -> bool {
         self.hash == hash && self.salt == salt && self.iterations == iterations
     }
 
-    /// `ClientProof`.
+    /// Returns `ClientProof`.
     pub(super) fn proof(&self, auth_message: &[u8]) -> Secret {
         let stored_key = self.hash.digest(self.client_key());
         let signature = self.hash.hmac(stored_key.as_bytes(), &[auth_message]);
         xor(signature.as_bytes(), self.client_key())
     }
 
-    /// `ServerSignature`.
+    /// Returns `ServerSignature`.
     pub(super) fn server_signature(&self, auth_message: &[u8]) -> Secret {
         self.hash.hmac(self.server_key(), &[auth_message])
     }
@@ -242,12 +291,11 @@ impl fmt::Debug for ClientKeys {
     }
 }
 
-/// Makes up keys for users who do not exist, always the same for a name.
+/// Makes keys for users who do not exist, always the same for a name.
 ///
-/// Without it, a server that answers an unknown name at once, or with another
-/// salt each time, tells everybody who has an account. It hides existence only
-/// as far as the decoy looks like the real accounts: give it the iteration
-/// count and the salt length new accounts get, and the same secret on all
+/// Without it, a server that answers an unknown name at once, or with another salt each time,
+/// reveals who has an account. It hides that only as far as the decoy looks like the real accounts:
+/// give it the iteration count and the salt length of new accounts, and the same secret on all
 /// nodes and across restarts.
 #[derive(Clone)]
 pub struct Decoy {
@@ -258,29 +306,36 @@ pub struct Decoy {
 }
 
 impl Decoy {
-    /// From 32 random octets known to this service alone, and the iteration
-    /// count of its accounts (zero counts as one). Salts have 16 octets.
+    /// Takes 32 random octets known only to this service, and the iteration count of its accounts.
+    /// Salts have 16 octets.
+    ///
+    /// A count of zero gives the keys of one iteration, because there are none of zero.
     #[must_use]
     pub fn new(secret: &[u8; 32], iterations: u32) -> Self {
         Self {
             secret: secret.as_slice().into(),
             iterations: iterations.max(1),
-            salt_length: 16,
+            salt_length: SALT_LENGTH,
             plain_hash: Hash::Sha256,
         }
     }
 
-    /// With salts of this many octets: 1 to 64, nearest if outside.
-    #[must_use]
-    pub fn with_salt_length(self, octets: usize) -> Self {
-        Self {
-            salt_length: octets.clamp(1, Hash::Sha512.output_len()),
-            ..self
+    /// Sets the length of the salts: 1 to 64 octets.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysError::SaltLength`] for a length outside that range.
+    pub fn with_salt_length(self, octets: usize) -> Result<Self, KeysError> {
+        if !(1..=Hash::Sha512.output_len()).contains(&octets) {
+            return Err(KeysError::SaltLength);
         }
+        Ok(Self {
+            salt_length: octets,
+            ..self
+        })
     }
 
-    /// With this hash for the keys that PLAIN is checked against; SHA-256
-    /// unless said otherwise.
+    /// Sets the hash of the keys that PLAIN is checked against. The default is SHA-256.
     #[must_use]
     pub fn with_plain_hash(self, hash: Hash) -> Self {
         Self {
@@ -289,7 +344,7 @@ impl Decoy {
         }
     }
 
-    /// Keys for `name` that no password fits.
+    /// Returns keys for `name` that no password fits.
     #[must_use]
     pub fn keys(&self, name: &str, hash: Hash) -> ScramKeys {
         let make = |part: &[u8], length: usize| {
@@ -327,22 +382,25 @@ impl fmt::Debug for Decoy {
     }
 }
 
-/// Why parts do not make keys.
+/// The error of making keys, or a decoy.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
-    /// A key has not the length of the hash.
-    #[error("a key has not the length of the hash")]
+    /// A key does not have the length of the hash.
+    #[error("a key does not have the length of the hash")]
     KeyLength,
-    /// The salt is empty or longer than 256 octets.
+    /// The salt is empty or too long.
     #[error("the salt is empty or too long")]
     SaltLength,
     /// The iteration count is too low.
     #[error("the iteration count is too low")]
     Iterations,
+    /// The source of randomness failed.
+    #[error("no random salt could be had")]
+    Random,
 }
 
-/// Client key, stored key and server key (RFC 5802 section 3).
+/// Returns client key, stored key and server key (RFC 5802 3).
 fn expand(hash: Hash, salted: &Secret) -> (Secret, Secret, Secret) {
     let client_key = hash.hmac(salted.as_bytes(), &[b"Client Key"]);
     let stored_key = hash.digest(client_key.as_bytes());

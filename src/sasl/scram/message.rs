@@ -1,6 +1,7 @@
-//! The messages of RFC 5802 section 7, read strictly.
+//! The messages of SCRAM, parsed strictly (RFC 5802 7).
 //!
-//! Reading borrows; what has to outlive a message is copied by its reader.
+//! Parsing borrows; the caller copies what has to outlive a message. Each byte is read a constant
+//! number of times.
 
 use alloc::{string::String, vec::Vec};
 
@@ -8,13 +9,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{MAX_SALT, ScramError};
 use crate::sasl::{
-    Error, MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, Secret, password::check_prepared,
+    MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, SaslError, Secret, password::check_prepared,
 };
 
-/// The most octets of a nonce, both sides' parts together.
+/// The most octets of a nonce, counting the parts of both sides.
 const MAX_NONCE: usize = 512;
 
-/// The attributes RFC 5802 defines. Where an extension may stand, they may not.
+/// The attributes that RFC 5802 defines. They may not stand in the place of an extension.
 const DEFINED: &[u8] = b"anmrcsipve";
 
 /// `client-first-message`.
@@ -39,20 +40,20 @@ pub(super) enum Flag<'a> {
 }
 
 impl<'a> ClientFirst<'a> {
-    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, SaslError> {
         let message = text(data)?;
-        let (flag, rest) = message.split_once(',').ok_or(Error::Malformed)?;
-        let (authzid, bare) = rest.split_once(',').ok_or(Error::Malformed)?;
+        let (flag, rest) = message.split_once(',').ok_or(SaslError::Malformed)?;
+        let (authzid, bare) = rest.split_once(',').ok_or(SaslError::Malformed)?;
         let flag = match (flag, flag.strip_prefix("p=")) {
             ("n", _) => Flag::No,
             ("y", _) => Flag::Yes,
             (_, Some(name)) if is_binding_name(name) => Flag::Bound(name),
-            _ => return Err(Error::Malformed),
+            _ => return Err(SaslError::Malformed),
         };
         let authzid = match (authzid, authzid.strip_prefix("a=")) {
             ("", _) => None,
             (_, Some(name)) => Some(unescape(name, MAX_AUTHZID)?),
-            _ => return Err(Error::Malformed),
+            _ => return Err(SaslError::Malformed),
         };
         let mut attributes = Attributes::new(bare);
         let username = unescape(attributes.take(b'n')?, MAX_USERNAME)?;
@@ -60,7 +61,7 @@ impl<'a> ClientFirst<'a> {
         attributes.extensions()?;
         let (header, _) = message
             .split_at_checked(message.len() - bare.len())
-            .ok_or(Error::Malformed)?;
+            .ok_or(SaslError::Malformed)?;
         Ok(Self {
             flag,
             authzid,
@@ -82,7 +83,7 @@ pub(super) struct ServerFirst<'a> {
 }
 
 impl<'a> ServerFirst<'a> {
-    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, SaslError> {
         let message = text(data)?;
         let mut attributes = Attributes::new(message);
         let nonce = nonce(attributes.take(b'r')?)?;
@@ -90,7 +91,7 @@ impl<'a> ServerFirst<'a> {
         let iterations = positive(attributes.take(b'i')?)?;
         attributes.extensions()?;
         if salt.len() > MAX_SALT {
-            return Err(Error::TooLong);
+            return Err(SaslError::TooLong);
         }
         Ok(Self {
             nonce,
@@ -107,15 +108,15 @@ pub(super) struct ClientFinal<'a> {
     /// `cbind-input`, decoded.
     pub(super) binding: Vec<u8>,
     pub(super) nonce: &'a str,
-    /// A secret: with the stored key it gives the client key.
+    /// The proof. It is secret, because it gives the client key together with the stored key.
     pub(super) proof: Secret,
     pub(super) without_proof: &'a str,
 }
 
 impl<'a> ClientFinal<'a> {
-    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Error> {
-        // The proof comes last, behind any extensions.
-        let (without_proof, proof) = text(data)?.rsplit_once(",p=").ok_or(Error::Malformed)?;
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, SaslError> {
+        // The proof comes last, after any extensions.
+        let (without_proof, proof) = text(data)?.rsplit_once(",p=").ok_or(SaslError::Malformed)?;
         let mut attributes = Attributes::new(without_proof);
         let binding = decode(attributes.take(b'c')?)?;
         let nonce = nonce(attributes.take(b'r')?)?;
@@ -129,29 +130,29 @@ impl<'a> ClientFinal<'a> {
     }
 }
 
-/// `server-final-message`: the server's signature, or its error.
-pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramError>, Error> {
+/// Parses `server-final-message`: the server's signature, or its error.
+pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramError>, SaslError> {
     let mut attributes = Attributes::new(text(data)?);
     let verdict = match attributes.next()? {
         Some((b'v', value)) => Ok(decode(value)?),
         Some((b'e', value)) => Err(ScramError::from_value(value)),
-        _ => return Err(Error::Malformed),
+        _ => return Err(SaslError::Malformed),
     };
     attributes.extensions()?;
     Ok(verdict)
 }
 
-/// `saslname`: `=` and `,` escaped.
+/// Escapes `=` and `,` (`saslname`).
 pub(super) fn escape(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// `base64`.
+/// Encodes in base64.
 pub(super) fn encode(octets: &[u8]) -> String {
     STANDARD.encode(octets)
 }
 
-/// What is left of a message's attributes.
+/// The attributes of a message that have not been read yet.
 struct Attributes<'a> {
     rest: Option<&'a str>,
 }
@@ -163,8 +164,8 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The next attribute, whatever its name.
-    fn next(&mut self) -> Result<Option<(u8, &'a str)>, Error> {
+    /// Reads the next attribute, whatever its name.
+    fn next(&mut self) -> Result<Option<(u8, &'a str)>, SaslError> {
         let Some(rest) = self.rest else {
             return Ok(None);
         };
@@ -175,60 +176,60 @@ impl<'a> Attributes<'a> {
         self.rest = rest;
         match attribute.split_once('=') {
             Some((name, value)) if !value.is_empty() => match name.as_bytes() {
-                [b'm'] => Err(Error::UnknownExtension),
+                [b'm'] => Err(SaslError::UnknownExtension),
                 [name] if name.is_ascii_alphabetic() => Ok(Some((*name, value))),
-                _ => Err(Error::Malformed),
+                _ => Err(SaslError::Malformed),
             },
-            _ => Err(Error::Malformed),
+            _ => Err(SaslError::Malformed),
         }
     }
 
-    /// The value of the next attribute, which must be called `name`.
-    fn take(&mut self, name: u8) -> Result<&'a str, Error> {
+    /// Reads the next attribute, which must have this name, and returns its value.
+    fn take(&mut self, name: u8) -> Result<&'a str, SaslError> {
         match self.next()? {
             Some((found, value)) if found == name => Ok(value),
-            _ => Err(Error::Malformed),
+            _ => Err(SaslError::Malformed),
         }
     }
 
-    /// The rest: optional extensions, which nobody here understands.
-    fn extensions(mut self) -> Result<(), Error> {
+    /// Reads the rest, which must be optional extensions. None of them is known here.
+    fn extensions(mut self) -> Result<(), SaslError> {
         while let Some((name, _)) = self.next()? {
             if DEFINED.contains(&name) {
-                return Err(Error::Malformed);
+                return Err(SaslError::Malformed);
             }
         }
         Ok(())
     }
 }
 
-fn text(data: &[u8]) -> Result<&str, Error> {
+fn text(data: &[u8]) -> Result<&str, SaslError> {
     if data.len() > MAX_MESSAGE {
-        return Err(Error::TooLong);
+        return Err(SaslError::TooLong);
     }
     match core::str::from_utf8(data) {
         Ok(text) if !text.contains('\0') => Ok(text),
-        Ok(_) | Err(_) => Err(Error::Malformed),
+        Ok(_) | Err(_) => Err(SaslError::Malformed),
     }
 }
 
-fn nonce(value: &str) -> Result<&str, Error> {
+fn nonce(value: &str) -> Result<&str, SaslError> {
     if value.len() > MAX_NONCE {
-        return Err(Error::TooLong);
+        return Err(SaslError::TooLong);
     }
-    // A comma cannot be left in a value.
+    // A value cannot contain a comma.
     if value.bytes().all(|octet| matches!(octet, b'!'..=b'~')) {
         Ok(value)
     } else {
-        Err(Error::Malformed)
+        Err(SaslError::Malformed)
     }
 }
 
-/// `posit-number`; what does not fit is as good as `u32::MAX`.
-fn positive(value: &str) -> Result<u32, Error> {
+/// Parses `posit-number`. A number that does not fit becomes `u32::MAX`.
+fn positive(value: &str) -> Result<u32, SaslError> {
     let digits = value.bytes().all(|octet| octet.is_ascii_digit());
     if !digits || value.starts_with('0') {
-        return Err(Error::Malformed);
+        return Err(SaslError::Malformed);
     }
     Ok(value.parse().unwrap_or(u32::MAX))
 }
@@ -240,8 +241,8 @@ fn is_binding_name(name: &str) -> bool {
             .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-'))
 }
 
-/// Undoes [`escape`]; any other use of `=` is an error (RFC 5802 section 5.1).
-fn unescape(name: &str, limit: usize) -> Result<String, Error> {
+/// Undoes [`escape`]. Any other use of `=` is an error (RFC 5802 5.1).
+fn unescape(name: &str, limit: usize) -> Result<String, SaslError> {
     let mut parts = name.split('=');
     let mut plain = String::from(parts.next().unwrap_or_default());
     for part in parts {
@@ -254,17 +255,43 @@ fn unescape(name: &str, limit: usize) -> Result<String, Error> {
                 plain.push('=');
                 plain.push_str(rest);
             }
-            (None, None) => return Err(Error::Malformed),
+            (None, None) => return Err(SaslError::Malformed),
         }
     }
-    check_prepared(&plain, limit).map_err(|_| Error::Malformed)?;
+    check_prepared(&plain, limit).map_err(|_| SaslError::Malformed)?;
     Ok(plain)
 }
 
-/// `base64`, but not of nothing: no attribute's value may be empty.
-fn decode(value: &str) -> Result<Vec<u8>, Error> {
+/// Decodes base64. The empty text is refused, because no attribute may have an empty value.
+fn decode(value: &str) -> Result<Vec<u8>, SaslError> {
     match STANDARD.decode(value) {
         Ok(octets) if !octets.is_empty() => Ok(octets),
-        Ok(_) | Err(_) => Err(Error::Malformed),
+        Ok(_) | Err(_) => Err(SaslError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twice as many attributes are twice the work: each call reads one, and nothing before it.
+    #[test]
+    fn each_attribute_is_read_once() {
+        for n in [1_000, 2_000, 4_000] {
+            let message = "x=1,".repeat(n) + "y=2";
+            let mut attributes = Attributes::new(&message);
+            let (mut calls, mut read) = (0, 0);
+            while let Some(before) = attributes.rest {
+                let (_, value) = attributes.next().unwrap().unwrap();
+                let after = attributes.rest.map_or(0, str::len);
+                calls += 1;
+                read += before.len() - after;
+                assert!(
+                    before.len() - after <= value.len() + 3,
+                    "more than the attribute"
+                );
+            }
+            assert_eq!((calls, read), (n + 1, message.len()));
+        }
     }
 }

@@ -1,21 +1,22 @@
-//! SCRAM (RFC 5802, RFC 7677), both sides, with SHA-1, SHA-256 and SHA-512.
+//! SCRAM, both sides, with SHA-1, SHA-256 and SHA-512 (RFC 5802, RFC 7677).
 //!
-//! Choices the RFCs leave open:
+//! The RFCs leave some choices open:
 //!
-//! * Syntax is strict: attributes stand in the order of RFC 5802 section 7,
-//!   base64 is canonical, a known attribute in the place of an extension is
-//!   malformed; unknown optional extensions are ignored, as they must be, and
-//!   the reserved `m` fails.
-//! * The client wants an iteration count within [`IterationBounds`] and checks
-//!   it before the first hash: the server could otherwise keep it busy for
-//!   hours (section 9).
-//! * PBKDF2 is written out over `hmac`, since no crate offers one that can be
-//!   interrupted: a `work` call does at most [`SLICE`] iterations.
-//! * The server never sends an error (`e=`); the stream's `<failure/>` says it
-//!   (section 5.1 allows that). The client reads them.
-//! * An unknown user gets a made-up salt from a [`Decoy`] and fails at the end,
-//!   like anybody with a wrong password.
-//! * `tls-unique` is not supported ([`ChannelBindingKind`]'s module says why).
+//! * Syntax is strict: attributes stand in the order of RFC 5802 7, base64 is canonical, and a
+//!   known attribute in the place of an extension is malformed. Unknown optional extensions are
+//!   ignored, as they must be; the reserved `m` fails.
+//! * The client accepts an iteration count only within [`IterationBounds`], and checks it before
+//!   the first hash. Otherwise a server could keep it busy for hours (RFC 5802 9).
+//! * PBKDF2 is written here on top of `hmac`, because no crate has one that can be interrupted: a
+//!   `work` call does at most [`SLICE`] iterations.
+//! * The server never sends an error (`e=`), because `<failure/>` reports it (RFC 5802 5.1 permits
+//!   that). The client reads them.
+//! * An unknown user gets a made-up salt from a [`Decoy`] and fails at the end, like somebody with
+//!   a wrong password.
+//! * `tls-unique` is not supported, see the module of [`ChannelBindingKind`].
+//!
+//! This file has what the two sides share. The syntax is in `message.rs`, keys are in `keys.rs`,
+//! and the hash functions in `kdf.rs`.
 //!
 //! [`ChannelBindingKind`]: super::ChannelBindingKind
 
@@ -27,23 +28,22 @@ mod server;
 
 use core::fmt;
 
-pub use client::{ClientBinding, Credentials, IterationBounds, ScramClient};
+pub use client::{ClientBinding, IterationBounds, ScramClient, ScramCredentials};
 pub(super) use kdf::Derivation;
 pub use keys::{ClientKeys, Decoy, KeysError, ScramKeys};
 pub use server::{AcceptorBinding, ScramAcceptor};
 
-/// The most HMAC iterations of one `work` call: well below a millisecond on a
-/// desktop CPU, some milliseconds on a small one.
+/// The most HMAC iterations of one `work` call: well below a millisecond on a desktop CPU, some
+/// milliseconds on a small one.
 pub const SLICE: u32 = 1024;
 
-/// The fewest iterations: what RFC 5802 section 5.1 and RFC 7677 section 4 ask
-/// servers to announce at least.
+/// The fewest iterations, which RFC 5802 5.1 and RFC 7677 4 ask servers to announce at least.
 pub(crate) const MIN_ITERATIONS: u32 = 4096;
 
 /// The most octets of a salt.
 pub(crate) const MAX_SALT: usize = 256;
 
-/// The hash of a SCRAM mechanism, weaker ones first in the order.
+/// The hash of a SCRAM mechanism. Weaker ones come first in the order.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hash {
@@ -51,12 +51,12 @@ pub enum Hash {
     Sha1,
     /// SHA-256 (RFC 7677).
     Sha256,
-    /// SHA-512 (registered by IANA; the construction is RFC 5802's).
+    /// SHA-512 (registered with IANA; the construction is that of RFC 5802).
     Sha512,
 }
 
 impl Hash {
-    /// The IANA name, e.g. `SHA-256`.
+    /// Returns the IANA name, e.g. `SHA-256`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Hash {
         }
     }
 
-    /// How many octets the hash and every key made with it have.
+    /// Returns how many octets the hash, and every key made with it, has.
     #[must_use]
     pub const fn output_len(self) -> usize {
         match self {
@@ -83,8 +83,7 @@ impl fmt::Display for Hash {
     }
 }
 
-/// An error in a server's final message (RFC 5802 section 7,
-/// `server-error-value`).
+/// An error in a server's final message (RFC 5802 7, `server-error-value`).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ScramError {
@@ -100,8 +99,8 @@ pub enum ScramError {
     /// `channel-bindings-dont-match`
     #[error("channel-bindings-dont-match")]
     ChannelBindingsDontMatch,
-    /// `server-does-support-channel-binding`: we said `y`, so somebody took
-    /// the -PLUS mechanisms out of the offer.
+    /// `server-does-support-channel-binding`: this side sent `y`, so somebody removed the -PLUS
+    /// mechanisms from the offer.
     #[error("server-does-support-channel-binding")]
     ServerDoesSupportChannelBinding,
     /// `channel-binding-not-supported`
@@ -119,7 +118,7 @@ pub enum ScramError {
     /// `no-resources`
     #[error("no-resources")]
     NoResources,
-    /// `other-error`, and any value unknown to us.
+    /// `other-error`, and any value that this crate does not know.
     #[error("other-error")]
     Other,
 }

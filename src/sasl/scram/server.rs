@@ -1,4 +1,7 @@
-//! SCRAM's receiving side.
+//! The receiving side of SCRAM.
+//!
+//! [`ScramAcceptor`] is a state machine over `Phase`. An unknown user takes the same course as a
+//! known one; keep that when a check is added.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
@@ -10,8 +13,8 @@ use super::{
     message::{ClientFinal, ClientFirst, Flag, encode},
 };
 use crate::sasl::{
-    Acceptor, Answer, ChannelBindingData, Condition, MechanismName, Question, Secret, ServerStep,
-    acceptor::Account,
+    Acceptor, AcceptorStep, ChannelBindingData, CredentialAnswer, CredentialQuery, MechanismName,
+    SaslCondition, Secret, acceptor::Account,
 };
 
 /// The receiving side of one SCRAM exchange.
@@ -23,29 +26,27 @@ pub struct ScramAcceptor {
     phase: Phase,
 }
 
-/// The mechanism's variant, and what the offer said about channel binding (RFC
-/// 5802 section 6).
+/// The variant of the mechanism, and what the offer said about channel binding (RFC 5802 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AcceptorBinding {
-    /// Without -PLUS, and none was offered.
+    /// The mechanism is without -PLUS, and no -PLUS was offered.
     Absent,
-    /// Without -PLUS, though it was offered: a client that says `y` has been
-    /// shown another offer, and fails. One that says `n` may pass.
+    /// The mechanism is without -PLUS, although -PLUS was offered. A client that sends `y` has seen
+    /// another offer, and fails. One that sends `n` may pass.
     Offered,
-    /// With -PLUS: the client must use one of these bindings.
+    /// The mechanism is with -PLUS. The client must use one of these bindings.
     Used(Vec<ChannelBindingData>),
 }
 
 enum Phase {
     Start,
-    /// `<auth/>` had no initial response: an empty challenge went out (RFC
-    /// 6120 section 6.3.10).
+    /// `<auth/>` had no initial response, so an empty challenge was sent (RFC 6120 6.3.10).
     Prompted,
     Asked(First),
     Challenged {
         first: First,
         account: Account,
-        /// Both sides' nonces.
+        /// The parts of the nonce of both sides.
         nonce: String,
         server_first: String,
     },
@@ -57,13 +58,13 @@ struct First {
     bare: String,
     nonce: String,
     authzid: Option<String>,
-    /// The `cbind-input` this client has to come up with.
+    /// The `cbind-input` that the client has to send.
     binding: Vec<u8>,
 }
 
 impl ScramAcceptor {
-    /// One exchange. `nonce` is 18 random octets, fresh for every exchange;
-    /// `decoy` stands in for unknown users.
+    /// Starts an exchange. `nonce` is 18 random octets, fresh for every exchange; `decoy` takes the
+    /// place of unknown users.
     #[must_use]
     pub fn new(hash: Hash, binding: AcceptorBinding, decoy: Decoy, nonce: [u8; 18]) -> Self {
         Self::with_nonce(hash, binding, decoy, encode(&nonce))
@@ -84,11 +85,11 @@ impl ScramAcceptor {
         }
     }
 
-    fn client_first(&mut self, data: &[u8]) -> Result<ServerStep, Condition> {
-        let message = ClientFirst::parse(data).map_err(|_| Condition::MalformedRequest)?;
+    fn client_first(&mut self, data: &[u8]) -> Result<AcceptorStep, SaslCondition> {
+        let message = ClientFirst::parse(data).map_err(|_| SaslCondition::MalformedRequest)?;
         let mut binding = message.header.as_bytes().to_vec();
         binding.extend_from_slice(self.binding_data(&message.flag)?);
-        let question = Question::ScramKeys {
+        let question = CredentialQuery::ScramKeys {
             username: message.username,
             authzid: message.authzid.clone(),
             hash: self.hash,
@@ -99,31 +100,37 @@ impl ScramAcceptor {
             authzid: message.authzid,
             binding,
         });
-        Ok(ServerStep::Ask(question))
+        Ok(AcceptorStep::Ask(question))
     }
 
-    /// The `cbind-data` that goes with the client's flag, if it may say that.
-    fn binding_data(&self, flag: &Flag<'_>) -> Result<&[u8], Condition> {
+    /// Returns the `cbind-data` for the client's flag, if the flag is allowed.
+    fn binding_data(&self, flag: &Flag<'_>) -> Result<&[u8], SaslCondition> {
         match (&self.binding, flag) {
             (AcceptorBinding::Absent, Flag::No | Flag::Yes)
             | (AcceptorBinding::Offered, Flag::No) => Ok(&[]),
-            // A downgrade: somebody took -PLUS out of our offer.
-            (AcceptorBinding::Offered, Flag::Yes) => Err(Condition::NotAuthorized),
+            // Somebody removed -PLUS from our offer.
+            (AcceptorBinding::Offered, Flag::Yes) => Err(SaslCondition::NotAuthorized),
             (AcceptorBinding::Used(bindings), Flag::Bound(name)) => bindings
                 .iter()
                 .find(|binding| binding.kind().as_str() == *name)
                 .map(ChannelBindingData::data)
-                .ok_or(Condition::NotAuthorized),
-            // The flag contradicts the mechanism's own name.
+                .ok_or(SaslCondition::NotAuthorized),
+            // The flag contradicts the name of the mechanism.
             (AcceptorBinding::Absent | AcceptorBinding::Offered, Flag::Bound(_))
-            | (AcceptorBinding::Used(_), Flag::No | Flag::Yes) => Err(Condition::MalformedRequest),
+            | (AcceptorBinding::Used(_), Flag::No | Flag::Yes) => {
+                Err(SaslCondition::MalformedRequest)
+            }
         }
     }
 
-    fn server_first(&mut self, first: First, answer: Answer) -> Result<ServerStep, Condition> {
+    fn server_first(
+        &mut self,
+        first: First,
+        answer: CredentialAnswer,
+    ) -> Result<AcceptorStep, SaslCondition> {
         let account = Account::from_answer(answer, &self.decoy, self.hash)?;
         if account.keys.hash() != self.hash {
-            return Err(Condition::TemporaryAuthFailure);
+            return Err(SaslCondition::TemporaryAuthFailure);
         }
         let nonce = format!("{}{}", first.nonce, self.nonce);
         let server_first = format!(
@@ -138,7 +145,7 @@ impl ScramAcceptor {
             nonce,
             server_first,
         };
-        Ok(ServerStep::Challenge(challenge))
+        Ok(AcceptorStep::Challenge(challenge))
     }
 }
 
@@ -152,11 +159,11 @@ impl Acceptor for ScramAcceptor {
         }
     }
 
-    fn response(&mut self, data: Option<&[u8]>) -> ServerStep {
+    fn response(&mut self, data: Option<&[u8]>) -> AcceptorStep {
         let step = match (core::mem::replace(&mut self.phase, Phase::Over), data) {
             (Phase::Start, None) => {
                 self.phase = Phase::Prompted;
-                Ok(ServerStep::Challenge(Secret::default()))
+                Ok(AcceptorStep::Challenge(Secret::default()))
             }
             (Phase::Start | Phase::Prompted, Some(data)) => self.client_first(data),
             (
@@ -169,25 +176,25 @@ impl Acceptor for ScramAcceptor {
                 Some(data),
             ) => client_final(data, first, account, &nonce, &server_first),
             (Phase::Prompted | Phase::Challenged { .. }, None)
-            | (Phase::Asked(_) | Phase::Over, _) => Err(Condition::MalformedRequest),
+            | (Phase::Asked(_) | Phase::Over, _) => Err(SaslCondition::MalformedRequest),
         };
-        step.unwrap_or_else(ServerStep::Failure)
+        step.unwrap_or_else(AcceptorStep::Failure)
     }
 
-    /// There is never any: the client does the deriving.
-    fn work(&mut self) -> ServerStep {
+    /// Fails always, because the client does the derivation.
+    fn work(&mut self) -> AcceptorStep {
         self.phase = Phase::Over;
-        ServerStep::Failure(Condition::TemporaryAuthFailure)
+        AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure)
     }
 
-    fn provide(&mut self, answer: Answer) -> ServerStep {
+    fn provide(&mut self, answer: CredentialAnswer) -> AcceptorStep {
         match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Asked(first) => self.server_first(first, answer),
             Phase::Start | Phase::Prompted | Phase::Challenged { .. } | Phase::Over => {
-                Err(Condition::TemporaryAuthFailure)
+                Err(SaslCondition::TemporaryAuthFailure)
             }
         }
-        .unwrap_or_else(ServerStep::Failure)
+        .unwrap_or_else(AcceptorStep::Failure)
     }
 }
 
@@ -197,8 +204,8 @@ fn client_final(
     account: Account,
     nonce: &str,
     server_first: &str,
-) -> Result<ServerStep, Condition> {
-    let message = ClientFinal::parse(data).map_err(|_| Condition::MalformedRequest)?;
+) -> Result<AcceptorStep, SaslCondition> {
+    let message = ClientFinal::parse(data).map_err(|_| SaslCondition::MalformedRequest)?;
     let auth_message = format!("{},{server_first},{}", first.bare, message.without_proof);
     let proven = message.nonce == nonce
         && bool::from(message.binding.ct_eq(&first.binding))

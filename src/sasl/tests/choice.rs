@@ -19,11 +19,15 @@ const ALL: [&str; 9] = [
     "EXTERNAL",
 ];
 
-fn verified() -> Means {
-    Means::new().verified()
+fn verified() -> Capabilities {
+    Capabilities::new().verified()
 }
 
-fn chosen(offer: Offer, means: Means, policy: Policy) -> Result<&'static str, Refusal> {
+fn chosen(
+    offer: MechanismOffer,
+    means: Capabilities,
+    policy: MechanismPolicy,
+) -> Result<&'static str, SelectError> {
     select(offer, means, policy).map(|choice| choice.mechanism().as_str())
 }
 
@@ -42,8 +46,8 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
     while !names.is_empty() {
         for rotation in 0..names.len() {
             names.rotate_left(1);
-            let policy = Policy::new().allow_plain();
-            let choice = chosen(Offer::new(names.iter().copied()), means, policy);
+            let policy = MechanismPolicy::new().allow_plain();
+            let choice = chosen(MechanismOffer::new(names.iter().copied()), means, policy);
             assert_eq!(choice, Ok(expected[0]), "{rotation} {names:?}");
         }
         names.retain(|name| *name != expected[0]);
@@ -55,7 +59,11 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
 fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
     let means = verified().password();
     assert_eq!(
-        chosen(Offer::new(["PLAIN", "SCRAM-SHA-1"]), means, Policy::new()),
+        chosen(
+            MechanismOffer::new(["PLAIN", "SCRAM-SHA-1"]),
+            means,
+            MechanismPolicy::new()
+        ),
         Ok("SCRAM-SHA-1")
     );
     for (names, means) in [
@@ -68,142 +76,235 @@ fn rfc6120_6_3_3_nothing_that_is_not_on_the_own_list() {
         ),
         (&[], verified().password()),
     ] {
-        let choice = chosen(Offer::new(names.iter().copied()), means, Policy::new());
-        assert_eq!(choice, Err(Refusal::NoMechanism), "{names:?}");
+        let choice = chosen(
+            MechanismOffer::new(names.iter().copied()),
+            means,
+            MechanismPolicy::new(),
+        );
+        assert_eq!(choice, Err(SelectError::NoMechanism), "{names:?}");
     }
-    let strong = Policy::new().allow_plain().minimum(Hash::Sha256);
+    let strong = MechanismPolicy::new().allow_plain().minimum(Hash::Sha256);
     assert_eq!(
         chosen(
-            Offer::new(["SCRAM-SHA-1", "PLAIN"]),
+            MechanismOffer::new(["SCRAM-SHA-1", "PLAIN"]),
             verified().password(),
             strong
         ),
-        Err(Refusal::NoMechanism)
+        Err(SelectError::NoMechanism)
     );
 }
 
 #[test]
 fn rfc6120_13_8_3_nothing_secret_to_a_server_nobody_verified() {
-    let means = Means::new().password().certificate();
-    let policy = Policy::new().allow_plain();
+    let means = Capabilities::new().password().certificate();
+    let policy = MechanismPolicy::new().allow_plain();
     for name in ["PLAIN", "SCRAM-SHA-512", "EXTERNAL"] {
-        let choice = chosen(Offer::new([name]), means, policy);
-        assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
+        let choice = chosen(MechanismOffer::new([name]), means, policy);
+        assert_eq!(choice, Err(SelectError::NotVerified), "{name}");
         assert_eq!(
-            chosen(Offer::new([name]), means.verified(), policy),
+            chosen(MechanismOffer::new([name]), means.verified(), policy),
             Ok(name)
         );
     }
     let scram = policy.dangerous_scram_to_unverified();
     assert_eq!(
-        chosen(Offer::new(["PLAIN", "SCRAM-SHA-1"]), means, scram),
+        chosen(MechanismOffer::new(["PLAIN", "SCRAM-SHA-1"]), means, scram),
         Ok("SCRAM-SHA-1")
     );
     for name in ["PLAIN", "EXTERNAL"] {
-        let choice = chosen(Offer::new([name]), means, scram);
-        assert_eq!(choice, Err(Refusal::NotVerified), "{name}");
+        let choice = chosen(MechanismOffer::new([name]), means, scram);
+        assert_eq!(choice, Err(SelectError::NotVerified), "{name}");
     }
     assert_eq!(
         chosen(
-            Offer::new(["ANONYMOUS"]),
-            Means::new().anonymous(),
-            Policy::new()
+            MechanismOffer::new(["ANONYMOUS"]),
+            Capabilities::new().anonymous(),
+            MechanismPolicy::new()
         ),
         Ok("ANONYMOUS")
     );
 }
 
-/// XEP-0440's business rules and RFC 5802 section 6, row by row.
+/// The offers of the table of [`select`], as mechanisms and announced bindings.
+type Announced = Option<&'static [&'static str]>;
+
+fn offered(names: &[&str], announced: Announced) -> MechanismOffer {
+    let offer = MechanismOffer::new(names.iter().copied());
+    match announced {
+        Some(bindings) => offer.announcing(bindings.iter().copied()),
+        None => offer,
+    }
+}
+
+fn bound_with(ours: &[ChannelBindingKind]) -> Capabilities {
+    ours.iter()
+        .fold(verified().password(), |means, kind| means.binding(*kind))
+}
+
+const PLUS: &[&str] = &["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"];
+const BARE: &[&str] = &["SCRAM-SHA-256", "PLAIN"];
+const FOREIGN_PLUS: &[&str] = &["SCRAM-SHA3-512-PLUS", "SCRAM-SHA-256", "PLAIN"];
+const BOTH: &[ChannelBindingKind] = &[EXPORTER, END_POINT];
+
+/// XEP-0440's business rules and RFC 5802 6: every cell of the table of [`select`].
 #[test]
 fn xep0440_channel_binding_rules() {
-    type Announced = Option<&'static [&'static str]>;
     use BindingFlag::{Bound, NotOffered, Unsupported};
-    const PLUS: &[&str] = &["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"];
-    const BARE: &[&str] = &["SCRAM-SHA-256", "PLAIN"];
-    const FOREIGN_PLUS: &[&str] = &["SCRAM-SHA3-512-PLUS", "SCRAM-SHA-256", "PLAIN"];
-    let both = &[EXPORTER, END_POINT][..];
-    let no_common = Err(Refusal::Downgrade(Downgrade::NoCommonBinding));
-    let stripped = Err(Refusal::Downgrade(Downgrade::PlusStripped));
-    let no_mechanism = Err(Refusal::Downgrade(Downgrade::NoCommonMechanism));
+    use SelectError::{BindingRequired, Downgrade as Suspected};
+    let exporter: Announced = Some(&["tls-exporter"]);
+    let end_point: Announced = Some(&["tls-server-end-point"]);
+    let unique: Announced = Some(&["tls-unique"]);
+    let no_common = Err(Suspected(Downgrade::NoCommonBinding));
+    let no_mechanism = Err(Suspected(Downgrade::NoCommonMechanism));
+    let stripped = Err(Suspected(Downgrade::PlusStripped));
+    let (n, y) = (Ok(Unsupported), Ok(NotOffered));
 
-    let table: [(&[&str], Announced, &[ChannelBindingKind], _); 15] = [
-        // No binding on this side: `n`, whatever is offered (rule 2).
-        (PLUS, Some(&["tls-exporter"]), &[], Ok(Unsupported)),
-        (PLUS, None, &[], Ok(Unsupported)),
-        (BARE, None, &[], Ok(Unsupported)),
-        // Neither -PLUS nor bindings: `y` (rule 3).
-        (BARE, None, both, Ok(NotOffered)),
-        (BARE, Some(&[]), both, Ok(NotOffered)),
-        // -PLUS alone: the best of ours (rule 4, SASL1).
-        (PLUS, None, both, Ok(Bound(EXPORTER))),
-        (PLUS, None, &[END_POINT], Ok(Bound(END_POINT))),
-        // Bindings alone: stripped (rule 5).
-        (BARE, Some(&["tls-exporter"]), both, stripped),
-        (BARE, Some(&["tls-foo"]), both, stripped),
-        // None in common (rule 6, and stricter).
-        (PLUS, Some(&["tls-unique"]), both, no_common),
-        (
-            PLUS,
-            Some(&["tls-server-end-point"]),
-            &[EXPORTER],
-            no_common,
-        ),
-        // The best common one (rules 1 and 7).
+    // Offered, announced, ours; then Preferred, Required and DangerousIfPossible.
+    type Cell = Result<BindingFlag, SelectError>;
+    type Row = (
+        &'static [&'static str],
+        Announced,
+        &'static [ChannelBindingKind],
+        [Cell; 3],
+    );
+    let table: [Row; 25] = [
+        // Announced and common: the best common one (rules 1 and 7).
+        (PLUS, exporter, BOTH, [Ok(Bound(EXPORTER)); 3]),
+        (PLUS, end_point, BOTH, [Ok(Bound(END_POINT)); 3]),
+        (PLUS, end_point, &[END_POINT], [Ok(Bound(END_POINT)); 3]),
         (
             PLUS,
             Some(&["tls-server-end-point", "tls-exporter"]),
-            both,
-            Ok(Bound(EXPORTER)),
+            BOTH,
+            [Ok(Bound(EXPORTER)); 3],
         ),
         (
             PLUS,
             Some(&["tls-unique", "tls-server-end-point"]),
-            both,
-            Ok(Bound(END_POINT)),
+            BOTH,
+            [Ok(Bound(END_POINT)); 3],
         ),
-        // -PLUS, but none we know.
-        (FOREIGN_PLUS, Some(&["tls-exporter"]), both, no_mechanism),
-        (FOREIGN_PLUS, None, both, no_mechanism),
+        // Announced, none in common (rule 6, and stricter).
+        (PLUS, unique, BOTH, [no_common, no_common, n]),
+        (PLUS, end_point, &[EXPORTER], [no_common, no_common, n]),
+        (PLUS, exporter, &[END_POINT], [no_common, no_common, n]),
+        // Announced, and this connection has none: TLS 1.2 with an Ed25519 certificate.
+        (PLUS, exporter, &[], [no_common, no_common, n]),
+        (PLUS, end_point, &[], [no_common, no_common, n]),
+        (PLUS, unique, &[], [no_common, no_common, n]),
+        // Not announced: one bound attempt with the best of ours (rule 4).
+        (
+            PLUS,
+            None,
+            BOTH,
+            [Ok(Bound(EXPORTER)), Ok(Bound(EXPORTER)), n],
+        ),
+        (
+            PLUS,
+            Some(&[]),
+            BOTH,
+            [Ok(Bound(EXPORTER)), Ok(Bound(EXPORTER)), n],
+        ),
+        (
+            PLUS,
+            None,
+            &[END_POINT],
+            [Ok(Bound(END_POINT)), Ok(Bound(END_POINT)), n],
+        ),
+        (PLUS, None, &[], [no_common, no_common, n]),
+        // -PLUS with hashes that we do not know.
+        (
+            FOREIGN_PLUS,
+            exporter,
+            BOTH,
+            [no_mechanism, no_mechanism, n],
+        ),
+        (FOREIGN_PLUS, None, BOTH, [no_mechanism, no_mechanism, n]),
+        (FOREIGN_PLUS, unique, BOTH, [no_common, no_common, n]),
+        (FOREIGN_PLUS, None, &[], [no_common, no_common, n]),
+        // Announced without -PLUS: stripped (rule 5).
+        (BARE, exporter, BOTH, [stripped, stripped, y]),
+        (BARE, Some(&["tls-foo"]), BOTH, [stripped, stripped, y]),
+        (BARE, exporter, &[], [stripped, stripped, y]),
+        // Neither: `y` (rule 3), also without a binding of this connection.
+        (BARE, None, BOTH, [y, Err(BindingRequired), y]),
+        (BARE, Some(&[]), BOTH, [y, Err(BindingRequired), y]),
+        (BARE, None, &[], [y, Err(BindingRequired), y]),
     ];
-    for (names, announced, ours, expected) in table {
-        let offer = Offer::new(names.iter().copied());
-        let offer = match announced {
-            Some(bindings) => offer.announcing(bindings.iter().copied()),
-            None => offer,
-        };
-        let means = ours
-            .iter()
-            .fold(verified().password(), |means, kind| means.binding(*kind));
-        let row = (names, announced, ours);
-        let policy = Policy::new().allow_plain();
-        let choice = select(offer, means, policy);
-        assert_eq!(choice.map(Choice::flag), expected, "{row:?}");
-        let mechanism = match expected {
-            Ok(Bound(_)) => Some(MechanismName::ScramPlus(Hash::Sha256)),
-            Ok(_) => Some(MechanismName::Scram(Hash::Sha256)),
-            Err(_) => None,
-        };
-        assert_eq!(choice.ok().map(Choice::mechanism), mechanism, "{row:?}");
-
-        let required = select(offer, means, policy.binding(BindingUse::Required));
-        match expected {
-            Ok(Unsupported | NotOffered) => {
-                assert_eq!(required, Err(Refusal::BindingRequired), "{row:?}");
-            }
-            _ => assert_eq!(required, choice, "{row:?}"),
+    let uses = [
+        BindingUse::Preferred,
+        BindingUse::Required,
+        BindingUse::DangerousIfPossible,
+    ];
+    for (names, announced, ours, cells) in table {
+        for (binding, expected) in uses.into_iter().zip(cells) {
+            let policy = MechanismPolicy::new().allow_plain().binding(binding);
+            let choice = select(offered(names, announced), bound_with(ours), policy);
+            let row = (names, announced, ours, binding);
+            assert_eq!(choice.map(Choice::flag), expected, "{row:?}");
+            let mechanism = expected.map(|flag| match flag {
+                Bound(_) => MechanismName::ScramPlus(Hash::Sha256),
+                _ => MechanismName::Scram(Hash::Sha256),
+            });
+            assert_eq!(choice.map(Choice::mechanism), mechanism, "{row:?}");
         }
-        let relaxed = select(
-            offer,
-            means,
-            policy.binding(BindingUse::DangerousIfPossible),
-        );
-        match expected {
-            Ok(_) => assert_eq!(relaxed, choice, "{row:?}"),
-            Err(_) => assert_eq!(
-                relaxed.map(Choice::mechanism),
-                Ok(MechanismName::Scram(Hash::Sha256)),
-                "{row:?}"
-            ),
+    }
+}
+
+/// A client whose policy allows no -PLUS does not support channel binding (rule 2).
+#[test]
+fn xep0440_rule_2_without_plus_in_the_policy_the_flag_is_n() {
+    let bare =
+        MechanismPolicy::new().allow(MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha256)));
+    for names in [PLUS, BARE, FOREIGN_PLUS] {
+        for announced in [None, Some(&["tls-exporter"][..]), Some(&["tls-unique"][..])] {
+            for ours in [BOTH, &[]] {
+                let offer = offered(names, announced);
+                let flag = |binding| {
+                    select(offer, bound_with(ours), bare.binding(binding)).map(Choice::flag)
+                };
+                let row = (names, announced, ours);
+                assert_eq!(
+                    flag(BindingUse::Preferred),
+                    Ok(BindingFlag::Unsupported),
+                    "{row:?}"
+                );
+                assert_eq!(
+                    flag(BindingUse::Required),
+                    Err(SelectError::BindingRequired),
+                    "{row:?}"
+                );
+            }
+        }
+    }
+}
+
+/// However many mechanisms are refused one after the other: after a bound attempt no unbound one
+/// follows, whether or not the bindings were announced.
+#[test]
+fn xep0440_a_bound_attempt_is_never_followed_by_an_unbound_one() {
+    for announced in [None, Some(&["tls-exporter", "tls-server-end-point"][..])] {
+        for minimum in [Hash::Sha1, Hash::Sha256, Hash::Sha512] {
+            for policy in [
+                MechanismPolicy::new().minimum(minimum),
+                MechanismPolicy::new().allow_plain(),
+            ] {
+                let mut offer = offered(&ALL, announced).refused(MechanismName::External);
+                let capabilities = bound_with(BOTH).anonymous();
+                let mut bound = 0;
+                let end = loop {
+                    match select(offer, capabilities, policy) {
+                        Ok(choice) => {
+                            assert!(matches!(choice.flag(), BindingFlag::Bound(_)), "{choice:?}");
+                            offer = offer.refused(choice.mechanism());
+                            bound += 1;
+                        }
+                        Err(error) => break error,
+                    }
+                };
+                assert!((1..=3).contains(&bound));
+                assert_eq!(end, SelectError::Downgrade(Downgrade::NoCommonMechanism));
+            }
         }
     }
 }
@@ -212,9 +313,9 @@ fn xep0440_channel_binding_rules() {
 fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
     let bare = MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha1));
     let choice = select(
-        Offer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]),
+        MechanismOffer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]),
         verified().password().binding(EXPORTER),
-        Policy::new().allow(bare),
+        MechanismPolicy::new().allow(bare),
     )
     .unwrap();
     assert_eq!(choice.mechanism(), MechanismName::Scram(Hash::Sha1));
@@ -226,13 +327,14 @@ fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
 #[test]
 fn a_suspected_downgrade_ends_the_attempt() {
     let means = verified().password().anonymous().binding(EXPORTER);
-    let offer = Offer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
+    let offer =
+        MechanismOffer::new(["SCRAM-SHA-1", "ANONYMOUS", "EXTERNAL"]).announcing(["tls-exporter"]);
     assert_eq!(
-        chosen(offer, means, Policy::new()),
-        Err(Refusal::Downgrade(Downgrade::PlusStripped))
+        chosen(offer, means, MechanismPolicy::new()),
+        Err(SelectError::Downgrade(Downgrade::PlusStripped))
     );
     assert_eq!(
-        chosen(offer, means.certificate(), Policy::new()),
+        chosen(offer, means.certificate(), MechanismPolicy::new()),
         Ok("EXTERNAL")
     );
 }
@@ -240,7 +342,12 @@ fn a_suspected_downgrade_ends_the_attempt() {
 #[test]
 fn a_choice_finds_its_binding_data() {
     let means = verified().password().binding(END_POINT).binding(EXPORTER);
-    let choice = select(Offer::new(["SCRAM-SHA-1-PLUS"]), means, Policy::new()).unwrap();
+    let choice = select(
+        MechanismOffer::new(["SCRAM-SHA-1-PLUS"]),
+        means,
+        MechanismPolicy::new(),
+    )
+    .unwrap();
     assert_eq!(
         choice.client_binding(&[end_point(), exporter()]),
         Some(ClientBinding::Bound(exporter()))
@@ -296,7 +403,7 @@ fn a_mechanism_that_was_not_offered_is_refused() {
                 }
                 Err(condition) => {
                     assert_eq!(name, absent);
-                    assert_eq!(condition, Condition::InvalidMechanism);
+                    assert_eq!(condition, SaslCondition::InvalidMechanism);
                 }
             }
         }
@@ -313,13 +420,13 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
         [exporter()].into(),
     );
     // Somebody takes out -PLUS and the announcement.
-    let seen = Offer::new(["SCRAM-SHA-256"]);
+    let seen = MechanismOffer::new(["SCRAM-SHA-256"]);
     let means = verified().password().binding(EXPORTER);
-    let choice = select(seen, means, Policy::new()).unwrap();
+    let choice = select(seen, means, MechanismPolicy::new()).unwrap();
     let mut client = ScramClient::new(
         Hash::Sha256,
         user(),
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         choice.client_binding(&[exporter()]).unwrap(),
         [1; 18],
     );
@@ -328,7 +435,7 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
         .unwrap();
     let answer = account(Hash::Sha256);
     match run(&mut client, acceptor.as_mut(), &answer, Form::Short) {
-        End::Failure(condition) => assert_eq!(condition, Condition::NotAuthorized),
+        End::Failure(condition) => assert_eq!(condition, SaslCondition::NotAuthorized),
         end => panic!("{end:?}"),
     }
 }

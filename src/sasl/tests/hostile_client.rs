@@ -10,7 +10,7 @@ fn client() -> ScramClient {
     ScramClient::with_nonce(
         Hash::Sha1,
         user(),
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         ClientBinding::Unsupported,
         NONCE.into(),
     )
@@ -36,48 +36,48 @@ fn rfc5802_5_1_client_refuses_malformed_server_first_messages() {
     let long_nonce = format!("r={NONCE}{},s=QSXC,i=4096", "x".repeat(512));
     let long_salt = format!("r={NONCE}x,s={},i=4096", "QUFB".repeat(86));
     let long_message = format!("r={NONCE}x,s=QSXC,i=4096,x={}", "x".repeat(MAX_MESSAGE));
-    let count = |count| Error::Iterations { count };
+    let count = |count| SaslError::Iterations { count };
     let n = NONCE;
     for (message, error) in [
-        (String::new(), Error::Malformed),
-        (",".into(), Error::Malformed),
-        (format!("r={n}x"), Error::Malformed),
-        (format!("r={n}x,s=QSXC"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i="), Error::Malformed),
-        (format!("r={n}x,s=,i=4096"), Error::Malformed),
-        ("r=,s=QSXC,i=4096".into(), Error::Malformed),
+        (String::new(), SaslError::Malformed),
+        (",".into(), SaslError::Malformed),
+        (format!("r={n}x"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i="), SaslError::Malformed),
+        (format!("r={n}x,s=,i=4096"), SaslError::Malformed),
+        ("r=,s=QSXC,i=4096".into(), SaslError::Malformed),
         // Order is strict.
-        (format!("s=QSXC,r={n}x,i=4096"), Error::Malformed),
-        (format!("r={n}x,i=4096,s=QSXC"), Error::Malformed),
-        (format!("x=1,r={n}x,s=QSXC,i=4096"), Error::Malformed),
-        (format!("R={n}x,s=QSXC,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096,"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096,x"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096,x="), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096,xy=1"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096,1=1"), Error::Malformed),
+        (format!("s=QSXC,r={n}x,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,i=4096,s=QSXC"), SaslError::Malformed),
+        (format!("x=1,r={n}x,s=QSXC,i=4096"), SaslError::Malformed),
+        (format!("R={n}x,s=QSXC,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,x"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,x="), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,xy=1"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,1=1"), SaslError::Malformed),
         // A defined attribute is no extension.
-        (format!("r={n}x,s=QSXC,i=4096,i=1"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096,v=QSXC"), Error::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,i=1"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,v=QSXC"), SaslError::Malformed),
         // Base64: alphabet, padding, zero bits (RFC 6120 section 13.9.1).
-        (format!("r={n}x,s=QSXC\n,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=QS C,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=QSX,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=Q===,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=YWJ=,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=====,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=QS-_,i=4096"), Error::Malformed),
+        (format!("r={n}x,s=QSXC\n,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=QS C,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=QSX,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=Q===,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=YWJ=,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=====,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=QS-_,i=4096"), SaslError::Malformed),
         // Characters.
-        (format!("r={n} x,s=QSXC,i=4096"), Error::Malformed),
-        (format!("r={n}\u{e4},s=QSXC,i=4096"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096,x=\0"), Error::Malformed),
+        (format!("r={n} x,s=QSXC,i=4096"), SaslError::Malformed),
+        (format!("r={n}\u{e4},s=QSXC,i=4096"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096,x=\0"), SaslError::Malformed),
         // Numbers.
-        (format!("r={n}x,s=QSXC,i=+4096"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=04096"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=-1"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=4096.0"), Error::Malformed),
-        (format!("r={n}x,s=QSXC,i=0"), Error::Malformed),
+        (format!("r={n}x,s=QSXC,i=+4096"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=04096"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=-1"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=4096.0"), SaslError::Malformed),
+        (format!("r={n}x,s=QSXC,i=0"), SaslError::Malformed),
         (format!("r={n}x,s=QSXC,i=1"), count(1)),
         (format!("r={n}x,s=QSXC,i=4095"), count(4095)),
         (format!("r={n}x,s=QSXC,i=600001"), count(600_001)),
@@ -88,34 +88,46 @@ fn rfc5802_5_1_client_refuses_malformed_server_first_messages() {
             count(u32::MAX),
         ),
         // Nonces: ours, and more.
-        (format!("r={n},s=QSXC,i=4096"), Error::Nonce),
-        (format!("r=x{n},s=QSXC,i=4096"), Error::Nonce),
+        (format!("r={n},s=QSXC,i=4096"), SaslError::Nonce),
+        (format!("r=x{n},s=QSXC,i=4096"), SaslError::Nonce),
         (
             "r=fyko+d2lbbFgONRv9qkxdawl3rfc,s=QSXC,i=4096".into(),
-            Error::Nonce,
+            SaslError::Nonce,
         ),
         // Mandatory extensions.
-        (format!("m=x,r={n}x,s=QSXC,i=4096"), Error::UnknownExtension),
-        (format!("r={n}x,s=QSXC,i=4096,m=x"), Error::UnknownExtension),
-        (long_nonce, Error::TooLong),
-        (long_salt, Error::TooLong),
-        (long_message, Error::TooLong),
+        (
+            format!("m=x,r={n}x,s=QSXC,i=4096"),
+            SaslError::UnknownExtension,
+        ),
+        (
+            format!("r={n}x,s=QSXC,i=4096,m=x"),
+            SaslError::UnknownExtension,
+        ),
+        (long_nonce, SaslError::TooLong),
+        (long_salt, SaslError::TooLong),
+        (long_message, SaslError::TooLong),
     ] {
         let mut client = started();
         let result = client.challenge(message.as_bytes());
         assert_eq!(result, Err(error), "{message:.80}");
         // And that was it.
-        assert_eq!(client.work(), Err(Error::OutOfSequence));
+        assert_eq!(client.work(), Err(SaslError::OutOfSequence));
         let good = format!("r={NONCE}x,s=QSXC,i=4096");
-        assert_eq!(client.challenge(good.as_bytes()), Err(Error::OutOfSequence));
+        assert_eq!(
+            client.challenge(good.as_bytes()),
+            Err(SaslError::OutOfSequence)
+        );
     }
-    assert_eq!(started().challenge(b"r=\xff"), Err(Error::Malformed));
+    assert_eq!(started().challenge(b"r=\xff"), Err(SaslError::Malformed));
     for good in [
         format!("r={NONCE}x,s=QSXC,i=4096"),
         format!("r={NONCE}x,s=QSXC,i=600000"),
         format!("r={NONCE}x,s=QSXC,i=4096,x=1,Y=a=b,z=\u{e4}"),
     ] {
-        assert_eq!(started().challenge(good.as_bytes()), Ok(Step::Working));
+        assert_eq!(
+            started().challenge(good.as_bytes()),
+            Ok(MechanismStep::Working)
+        );
     }
 }
 
@@ -139,7 +151,7 @@ fn the_derivation_is_done_in_slices() {
     let first = format!("r={NONCE}x,s=QSXC,i=100000");
     let mut step = client.challenge(first.as_bytes()).unwrap();
     let mut slices = 0;
-    while step == Step::Working {
+    while step == MechanismStep::Working {
         step = client.work().unwrap();
         slices += 1;
     }
@@ -150,49 +162,55 @@ fn the_derivation_is_done_in_slices() {
 fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
     const RIGHT: &[u8] = b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=";
     for (data, error) in [
-        (None, Error::ServerNotVerified),
-        (Some(&b""[..]), Error::Malformed),
+        (None, SaslError::ServerNotVerified),
+        (Some(&b""[..]), SaslError::Malformed),
         (
             Some(b"v=rmF9pqV8S7suAoZWja4dJRkFsKU="),
-            Error::ServerNotVerified,
+            SaslError::ServerNotVerified,
         ),
         (
             Some(b"v=rmF9pqV8S7suAoZWja4dJRkFsA=="),
-            Error::ServerNotVerified,
+            SaslError::ServerNotVerified,
         ),
-        (Some(b"v=AAAA"), Error::ServerNotVerified),
-        (Some(b"v="), Error::Malformed),
-        (Some(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ"), Error::Malformed),
-        (Some(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=\n"), Error::Malformed),
+        (Some(b"v=AAAA"), SaslError::ServerNotVerified),
+        (Some(b"v="), SaslError::Malformed),
+        (Some(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ"), SaslError::Malformed),
+        (
+            Some(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=\n"),
+            SaslError::Malformed,
+        ),
         (
             Some(b"x=1,v=rmF9pqV8S7suAoZWja4dJRkFsKQ="),
-            Error::Malformed,
+            SaslError::Malformed,
         ),
-        (Some(b"V=rmF9pqV8S7suAoZWja4dJRkFsKQ="), Error::Malformed),
+        (
+            Some(b"V=rmF9pqV8S7suAoZWja4dJRkFsKQ="),
+            SaslError::Malformed,
+        ),
         (
             Some(b"m=1,v=rmF9pqV8S7suAoZWja4dJRkFsKQ="),
-            Error::UnknownExtension,
+            SaslError::UnknownExtension,
         ),
         (
             Some(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=,e=other-error"),
-            Error::Malformed,
+            SaslError::Malformed,
         ),
         (
             Some(b"e=invalid-proof"),
-            Error::Server(ScramError::InvalidProof),
+            SaslError::Server(ScramError::InvalidProof),
         ),
         (
             Some(b"e=server-does-support-channel-binding"),
-            Error::Server(ScramError::ServerDoesSupportChannelBinding),
+            SaslError::Server(ScramError::ServerDoesSupportChannelBinding),
         ),
-        (Some(b"e=news"), Error::Server(ScramError::Other)),
+        (Some(b"e=news"), SaslError::Server(ScramError::Other)),
     ] {
         let mut client = proven();
         assert_eq!(client.success(data).map(drop), Err(error), "{data:?}");
         // Nor at a second try.
         assert_eq!(
             client.success(Some(RIGHT)).map(drop),
-            Err(Error::OutOfSequence)
+            Err(SaslError::OutOfSequence)
         );
         if let Some(data) = data {
             let mut client = proven();
@@ -210,7 +228,7 @@ fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
         let mut client = proven();
         assert_eq!(
             client.challenge(RIGHT),
-            Ok(Step::Respond(Secret::default()))
+            Ok(MechanismStep::Respond(Secret::default()))
         );
         assert_eq!(client.success(data).is_ok(), good, "{data:?}");
     }
@@ -219,12 +237,15 @@ fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
     for mut early in [started(), {
         let mut client = started();
         let first = format!("r={NONCE}x,s=QSXC,i=4096");
-        assert_eq!(client.challenge(first.as_bytes()), Ok(Step::Working));
+        assert_eq!(
+            client.challenge(first.as_bytes()),
+            Ok(MechanismStep::Working)
+        );
         client
     }] {
         assert_eq!(
             early.success(Some(RIGHT)).map(drop),
-            Err(Error::ServerNotVerified)
+            Err(SaslError::ServerNotVerified)
         );
     }
 }
@@ -241,16 +262,22 @@ fn clients_refuse_messages_the_mechanism_does_not_have() {
     };
     for mut client in clients() {
         client.initial().unwrap();
-        assert_eq!(client.challenge(b"x"), Err(Error::Unexpected));
-        assert_eq!(client.success(None).map(drop), Err(Error::OutOfSequence));
+        assert_eq!(client.challenge(b"x"), Err(SaslError::Unexpected));
+        assert_eq!(
+            client.success(None).map(drop),
+            Err(SaslError::OutOfSequence)
+        );
     }
     for mut client in clients() {
         client.initial().unwrap();
-        assert_eq!(client.success(Some(b"x")).map(drop), Err(Error::Unexpected));
+        assert_eq!(
+            client.success(Some(b"x")).map(drop),
+            Err(SaslError::Unexpected)
+        );
     }
 }
 
-type Call = fn(&mut dyn Mechanism) -> Result<(), Error>;
+type Call = fn(&mut dyn Mechanism) -> Result<(), SaslError>;
 
 #[test]
 fn calls_out_of_sequence_are_errors() {
@@ -269,12 +296,12 @@ fn calls_out_of_sequence_are_errors() {
     ];
     for call in calls {
         for mut client in clients() {
-            assert_eq!(call(client.as_mut()), Err(Error::OutOfSequence));
-            assert_eq!(client.initial(), Err(Error::OutOfSequence));
+            assert_eq!(call(client.as_mut()), Err(SaslError::OutOfSequence));
+            assert_eq!(client.initial(), Err(SaslError::OutOfSequence));
         }
     }
     for mut client in clients() {
         assert!(client.initial().is_ok());
-        assert_eq!(client.initial(), Err(Error::OutOfSequence));
+        assert_eq!(client.initial(), Err(SaslError::OutOfSequence));
     }
 }

@@ -3,14 +3,15 @@
 use alloc::{boxed::Box, format, vec, vec::Vec};
 
 use super::*;
+use crate::random::{Random, RandomError};
 
 fn server(binding: AcceptorBinding) -> ScramAcceptor {
     ScramAcceptor::with_nonce(Hash::Sha1, binding, decoy(), "srv".into())
 }
 
-fn failure(step: &ServerStep) -> Option<Condition> {
+fn failure(step: &AcceptorStep) -> Option<SaslCondition> {
     match step {
-        ServerStep::Failure(condition) => Some(*condition),
+        AcceptorStep::Failure(condition) => Some(*condition),
         _ => None,
     }
 }
@@ -67,7 +68,7 @@ fn rfc5802_7_server_refuses_malformed_client_first_messages() {
         let condition = failure(&server.response(Some(message.as_bytes())));
         assert_eq!(
             condition,
-            Some(Condition::MalformedRequest),
+            Some(SaslCondition::MalformedRequest),
             "{message:.80}"
         );
         assert!(failure(&server.provide(account(Hash::Sha1))).is_some());
@@ -76,20 +77,20 @@ fn rfc5802_7_server_refuses_malformed_client_first_messages() {
     let mut broken = server(AcceptorBinding::Absent);
     assert_eq!(
         failure(&broken.response(Some(b"n,,n=\xff,r=abc"))),
-        Some(Condition::MalformedRequest)
+        Some(SaslCondition::MalformedRequest)
     );
     for good in ["n,,n=user,r=abc", "y,,n=user,r=abc,x=1,Y=a=b"] {
         let mut server = server(AcceptorBinding::Absent);
         let step = server.response(Some(good.as_bytes()));
-        assert!(matches!(step, ServerStep::Ask(_)), "{good}");
+        assert!(matches!(step, AcceptorStep::Ask(_)), "{good}");
     }
 }
 
 #[test]
 fn rfc5802_6_the_flag_must_fit_mechanism_and_offer() {
     use AcceptorBinding::{Absent, Offered, Used};
-    let malformed = Some(Condition::MalformedRequest);
-    let denied = Some(Condition::NotAuthorized);
+    let malformed = Some(SaslCondition::MalformedRequest);
+    let denied = Some(SaslCondition::NotAuthorized);
     let used = || Used([exporter()].into());
     for (binding, flag, expected) in [
         (Absent, "n", None),
@@ -121,16 +122,16 @@ fn challenged() -> (ScramAcceptor, String) {
     let mut client = ScramClient::new(
         Hash::Sha1,
         user(),
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         ClientBinding::Unsupported,
         [1; 18],
     );
     let mut server = server(AcceptorBinding::Absent);
     let first = client.initial().unwrap().unwrap();
-    let ServerStep::Ask(_) = server.response(Some(first.as_bytes())) else {
+    let AcceptorStep::Ask(_) = server.response(Some(first.as_bytes())) else {
         panic!("no question");
     };
-    let ServerStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
+    let AcceptorStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
         panic!("no challenge");
     };
     let step = client.challenge(challenge.as_bytes()).unwrap();
@@ -142,10 +143,10 @@ fn rfc5802_5_1_server_refuses_wrong_client_final_messages() {
     let (mut server, right) = challenged();
     assert!(matches!(
         server.response(Some(right.as_bytes())),
-        ServerStep::Success { .. }
+        AcceptorStep::Success { .. }
     ));
-    let malformed = Condition::MalformedRequest;
-    let denied = Condition::NotAuthorized;
+    let malformed = SaslCondition::MalformedRequest;
+    let denied = SaslCondition::NotAuthorized;
     let (start, proof) = right.rsplit_once(",p=").unwrap();
     let octets = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, proof).unwrap();
     let proof_of = |octets: &[u8]| {
@@ -218,8 +219,8 @@ fn rfc5802_5_1_a_right_proof_of_another_exchange_is_refused() {
     ] {
         let mut server = server(AcceptorBinding::Absent);
         let step = server.response(Some(b"n,,n=user,r=abc"));
-        assert!(matches!(step, ServerStep::Ask(_)));
-        let ServerStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
+        assert!(matches!(step, AcceptorStep::Ask(_)));
+        let AcceptorStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
             panic!("no challenge");
         };
         let message = format!("n=user,r=abc,{},{start}", text(&challenge));
@@ -233,9 +234,13 @@ fn rfc5802_5_1_a_right_proof_of_another_exchange_is_refused() {
         let proof = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, proof);
         let step = server.response(Some(format!("{start},p={proof}").as_bytes()));
         if right {
-            assert!(matches!(step, ServerStep::Success { .. }), "{start}");
+            assert!(matches!(step, AcceptorStep::Success { .. }), "{start}");
         } else {
-            assert_eq!(failure(&step), Some(Condition::NotAuthorized), "{start}");
+            assert_eq!(
+                failure(&step),
+                Some(SaslCondition::NotAuthorized),
+                "{start}"
+            );
         }
     }
 }
@@ -267,7 +272,7 @@ fn rfc4616_2_server_refuses_malformed_messages() {
         let mut server = PlainAcceptor::new(decoy());
         assert_eq!(
             failure(&server.response(Some(message))),
-            Some(Condition::MalformedRequest),
+            Some(SaslCondition::MalformedRequest),
             "{:?}",
             message.get(..40)
         );
@@ -277,7 +282,7 @@ fn rfc4616_2_server_refuses_malformed_messages() {
     let message = format!("{part}\0{part}\0{part}");
     let mut server = PlainAcceptor::new(decoy());
     match server.response(Some(message.as_bytes())) {
-        ServerStep::Ask(Question::Password {
+        AcceptorStep::Ask(CredentialQuery::Password {
             authcid,
             password,
             authzid,
@@ -296,13 +301,13 @@ fn external_and_anonymous_refuse_malformed_messages() {
     for message in [&b"\0"[..], b"a\0b", b"\xff", &long] {
         assert_eq!(
             failure(&ExternalAcceptor::new().response(Some(message))),
-            Some(Condition::MalformedRequest)
+            Some(SaslCondition::MalformedRequest)
         );
     }
     for message in [&b"\0"[..], b"a\nb", b"\xff", &[b'x'; 256]] {
         assert_eq!(
             failure(&AnonymousAcceptor::new().response(Some(message))),
-            Some(Condition::MalformedRequest)
+            Some(SaslCondition::MalformedRequest)
         );
     }
 }
@@ -317,8 +322,8 @@ fn calls_out_of_sequence_fail() {
             Box::new(AnonymousAcceptor::new()),
         ]
     };
-    let ours = Some(Condition::TemporaryAuthFailure);
-    let peers = Some(Condition::MalformedRequest);
+    let ours = Some(SaslCondition::TemporaryAuthFailure);
+    let peers = Some(SaslCondition::MalformedRequest);
     for mut server in servers() {
         assert_eq!(failure(&server.work()), ours);
         assert_eq!(failure(&server.response(Some(b""))), peers);
@@ -329,13 +334,13 @@ fn calls_out_of_sequence_fail() {
     }
     // Asked for the message, and none came. ANONYMOUS needs none.
     for mut server in servers().into_iter().take(3) {
-        assert!(matches!(server.response(None), ServerStep::Challenge(_)));
+        assert!(matches!(server.response(None), AcceptorStep::Challenge(_)));
         assert_eq!(failure(&server.response(None)), peers);
     }
     let messages: [&[u8]; 4] = [b"n,,n=user,r=abc", b"\0user\0pencil", b"", b""];
     for (mut server, message) in servers().into_iter().zip(messages) {
         let step = server.response(Some(message));
-        assert!(matches!(step, ServerStep::Ask(_)), "{}", server.name());
+        assert!(matches!(step, AcceptorStep::Ask(_)), "{}", server.name());
         // While the application thinks.
         assert_eq!(failure(&server.response(Some(message))), peers);
         assert_eq!(failure(&server.provide(account(Hash::Sha1))), ours);
@@ -344,21 +349,21 @@ fn calls_out_of_sequence_fail() {
 
 #[test]
 fn an_answer_that_does_not_fit_the_question_is_our_failure() {
-    let accept = || Answer::Accept {
+    let accept = || CredentialAnswer::Accept {
         authcid: "user".into(),
     };
     let asked = || {
         let mut server = server(AcceptorBinding::Absent);
         let step = server.response(Some(b"n,,n=user,r=abc"));
-        assert!(matches!(step, ServerStep::Ask(_)));
+        assert!(matches!(step, AcceptorStep::Ask(_)));
         server
     };
-    let ours = Some(Condition::TemporaryAuthFailure);
+    let ours = Some(SaslCondition::TemporaryAuthFailure);
     assert_eq!(failure(&asked().provide(accept())), ours);
     assert_eq!(failure(&asked().provide(account(Hash::Sha256))), ours);
     let mut external = ExternalAcceptor::new();
     let step = external.response(Some(b""));
-    assert!(matches!(step, ServerStep::Ask(_)));
+    assert!(matches!(step, AcceptorStep::Ask(_)));
     assert_eq!(failure(&external.provide(account(Hash::Sha1))), ours);
 }
 
@@ -401,4 +406,38 @@ fn keys_have_the_right_shape_or_are_none() {
         ScramKeys::derive(Hash::Sha1, &pencil(), b"", 4096).err(),
         Some(KeysError::SaltLength)
     );
+}
+
+/// Fills every octet with 7, or fails.
+#[derive(Debug)]
+struct Sevens(Result<(), RandomError>);
+
+impl Random for Sevens {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(7);
+        self.0
+    }
+}
+
+#[test]
+fn generated_keys_are_those_derived_with_a_fresh_salt() {
+    let generated = ScramKeys::generate(Hash::Sha256, &pencil(), 4096, &Sevens(Ok(()))).unwrap();
+    let derived = ScramKeys::derive(Hash::Sha256, &pencil(), &[7; 16], 4096).unwrap();
+    assert!(generated == derived);
+    let failed = ScramKeys::generate(Hash::Sha256, &pencil(), 4096, &Sevens(Err(RandomError)));
+    assert_eq!(failed.err(), Some(KeysError::Random));
+    let few = ScramKeys::generate(Hash::Sha256, &pencil(), 4095, &Sevens(Ok(())));
+    assert_eq!(few.err(), Some(KeysError::Iterations));
+}
+
+#[test]
+fn a_decoy_has_the_salt_length_asked_for_or_refuses_it() {
+    for octets in [1, 16, 64] {
+        let decoy = decoy().with_salt_length(octets).unwrap();
+        assert_eq!(decoy.keys("nobody", Hash::Sha1).salt().len(), octets);
+    }
+    for octets in [0, 65, usize::MAX] {
+        let refused = decoy().with_salt_length(octets).err();
+        assert_eq!(refused, Some(KeysError::SaltLength), "{octets}");
+    }
 }

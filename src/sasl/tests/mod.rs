@@ -7,15 +7,16 @@ mod pairs;
 mod random;
 mod secrecy;
 mod vectors;
+mod work;
 
 use alloc::{borrow::ToOwned, string::String};
 
 use super::*;
 
 /// Keys of the account `user`, whose password is `pencil`.
-fn account(hash: Hash) -> Answer {
+fn account(hash: Hash) -> CredentialAnswer {
     let keys = ScramKeys::derive(hash, &pencil(), b"sixteen octets..", 4096).unwrap();
-    Answer::keys("user".to_owned(), keys)
+    CredentialAnswer::keys("user".to_owned(), keys)
 }
 
 fn pencil() -> Password {
@@ -43,20 +44,20 @@ fn text(secret: &Secret) -> String {
 }
 
 /// The response after as much work as it takes.
-fn respond(mechanism: &mut dyn Mechanism, step: Step) -> Secret {
+fn respond(mechanism: &mut dyn Mechanism, step: MechanismStep) -> Secret {
     let mut step = step;
     loop {
         match step {
-            Step::Respond(data) => return data,
-            Step::Working => step = mechanism.work().unwrap(),
+            MechanismStep::Respond(data) => return data,
+            MechanismStep::Working => step = mechanism.work().unwrap(),
         }
     }
 }
 
 /// The step after as much work as it takes.
-fn settle(acceptor: &mut dyn Acceptor, step: ServerStep) -> ServerStep {
+fn settle(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
     let mut step = step;
-    while matches!(step, ServerStep::Working) {
+    while matches!(step, AcceptorStep::Working) {
         step = acceptor.work();
     }
     step
@@ -65,9 +66,9 @@ fn settle(acceptor: &mut dyn Acceptor, step: ServerStep) -> ServerStep {
 /// How an exchange between two sides of this module ended.
 #[derive(Debug)]
 enum End {
-    Success(Identity, Outcome),
-    Failure(Condition),
-    ClientError(Error),
+    Success(Identity, LoginResult),
+    Failure(SaslCondition),
+    ClientError(SaslError),
 }
 
 /// How the two sides talk, of what RFC 6120 section 6.3.10 allows.
@@ -80,13 +81,18 @@ enum Form {
 }
 
 /// Runs a whole exchange; the application gives `answer` whatever is asked.
-fn run(client: &mut dyn Mechanism, server: &mut dyn Acceptor, answer: &Answer, form: Form) -> End {
+fn run(
+    client: &mut dyn Mechanism,
+    server: &mut dyn Acceptor,
+    answer: &CredentialAnswer,
+    form: Form,
+) -> End {
     assert_eq!(client.name(), server.name());
     let initial = client.initial().unwrap();
     let mut step = match form {
         Form::Short => server.response(initial.as_ref().map(Secret::as_bytes)),
         Form::Long => match server.response(None) {
-            ServerStep::Challenge(empty) => {
+            AcceptorStep::Challenge(empty) => {
                 assert!(empty.is_empty());
                 server.response(Some(initial.unwrap().as_bytes()))
             }
@@ -95,17 +101,17 @@ fn run(client: &mut dyn Mechanism, server: &mut dyn Acceptor, answer: &Answer, f
     };
     loop {
         step = match step {
-            ServerStep::Working => server.work(),
-            ServerStep::Ask(_) => server.provide(answer.clone()),
-            ServerStep::Challenge(data) => match client.challenge(data.as_bytes()) {
+            AcceptorStep::Working => server.work(),
+            AcceptorStep::Ask(_) => server.provide(answer.clone()),
+            AcceptorStep::Challenge(data) => match client.challenge(data.as_bytes()) {
                 Ok(next) => {
                     let response = respond(client, next);
                     server.response(Some(response.as_bytes()))
                 }
                 Err(error) => return End::ClientError(error),
             },
-            ServerStep::Failure(condition) => return End::Failure(condition),
-            ServerStep::Success { identity, data } => {
+            AcceptorStep::Failure(condition) => return End::Failure(condition),
+            AcceptorStep::Success { identity, data } => {
                 let data = match (form, data) {
                     (Form::Long, Some(data)) => {
                         let step = client.challenge(data.as_bytes()).unwrap();

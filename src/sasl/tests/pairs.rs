@@ -5,7 +5,7 @@ use super::*;
 const HASHES: [Hash; 3] = [Hash::Sha1, Hash::Sha256, Hash::Sha512];
 const FORMS: [Form; 2] = [Form::Short, Form::Long];
 
-fn scram(hash: Hash, credentials: Credentials, binding: ClientBinding) -> ScramClient {
+fn scram(hash: Hash, credentials: ScramCredentials, binding: ClientBinding) -> ScramClient {
     ScramClient::new(hash, user(), credentials, binding, [1; 18])
 }
 
@@ -17,12 +17,12 @@ fn with_password(hash: Hash, password: &str) -> ScramClient {
     let password = Password::ascii(password).unwrap();
     scram(
         hash,
-        Credentials::password(password),
+        ScramCredentials::password(password),
         ClientBinding::Unsupported,
     )
 }
 
-fn expect_user(end: End) -> Outcome {
+fn expect_user(end: End) -> LoginResult {
     match end {
         End::Success(identity, outcome) => {
             assert_eq!(identity.authcid, "user");
@@ -50,7 +50,7 @@ fn rfc6120_13_8_1_scram_works_with_every_hash_binding_and_form() {
                     AcceptorBinding::Used([end_point(), exporter()].into()),
                 ),
             ] {
-                let mut client = scram(hash, Credentials::password(pencil()), client);
+                let mut client = scram(hash, ScramCredentials::password(pencil()), client);
                 let mut server = scram_server(hash, server);
                 let end = run(&mut client, &mut server, &account(hash), form);
                 assert_eq!(expect_user(end).server(), ServerProof::Verified);
@@ -67,16 +67,16 @@ fn rfc5802_6_a_binding_that_does_not_match_fails() {
         (
             ClientBinding::Bound(exporter()),
             AcceptorBinding::Used([other].into()),
-            Condition::NotAuthorized,
+            SaslCondition::NotAuthorized,
         ),
         // The server has not advertised this kind.
         (
             ClientBinding::Bound(exporter()),
             AcceptorBinding::Used([end_point()].into()),
-            Condition::NotAuthorized,
+            SaslCondition::NotAuthorized,
         ),
     ] {
-        let mut client = scram(Hash::Sha256, Credentials::password(pencil()), client);
+        let mut client = scram(Hash::Sha256, ScramCredentials::password(pencil()), client);
         let mut server = scram_server(Hash::Sha256, server);
         let answer = account(Hash::Sha256);
         match run(&mut client, &mut server, &answer, Form::Short) {
@@ -90,13 +90,13 @@ fn rfc5802_6_a_binding_that_does_not_match_fails() {
 fn rfc5802_6_flag_y_fails_where_plus_was_advertised() {
     let mut client = scram(
         Hash::Sha256,
-        Credentials::password(pencil()),
+        ScramCredentials::password(pencil()),
         ClientBinding::NotOffered,
     );
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Offered);
     let answer = account(Hash::Sha256);
     match run(&mut client, &mut server, &answer, Form::Short) {
-        End::Failure(condition) => assert_eq!(condition, Condition::NotAuthorized),
+        End::Failure(condition) => assert_eq!(condition, SaslCondition::NotAuthorized),
         end => panic!("{end:?}"),
     }
 }
@@ -118,21 +118,26 @@ fn rfc5802_5_1_cached_keys_save_the_derivation() {
             keys.server_key(),
         )
         .unwrap();
-        let mut client = scram(hash, Credentials::keys(keys), ClientBinding::Unsupported);
+        let mut client = scram(
+            hash,
+            ScramCredentials::keys(keys),
+            ClientBinding::Unsupported,
+        );
         let mut server = scram_server(hash, AcceptorBinding::Absent);
         let first = client.initial().unwrap().unwrap();
-        let ServerStep::Ask(_) = server.response(Some(first.as_bytes())) else {
+        let AcceptorStep::Ask(_) = server.response(Some(first.as_bytes())) else {
             panic!("no question");
         };
-        let ServerStep::Challenge(challenge) = server.provide(account(hash)) else {
+        let AcceptorStep::Challenge(challenge) = server.provide(account(hash)) else {
             panic!("no challenge");
         };
-        let Step::Respond(response) = client.challenge(challenge.as_bytes()).unwrap() else {
+        let MechanismStep::Respond(response) = client.challenge(challenge.as_bytes()).unwrap()
+        else {
             panic!("the keys were derived anew");
         };
         assert!(matches!(
             server.response(Some(response.as_bytes())),
-            ServerStep::Success { .. }
+            AcceptorStep::Success { .. }
         ));
     }
 }
@@ -159,10 +164,12 @@ fn rfc5802_5_1_cached_keys_that_do_not_fit_give_way_to_the_password() {
                 Form::Short,
             )
         };
-        let outcome = expect_user(run(Credentials::password(pencil()).with_keys(stale.clone())));
+        let outcome = expect_user(run(
+            ScramCredentials::password(pencil()).with_keys(stale.clone())
+        ));
         assert_ne!(outcome.into_client_keys(), Some(stale.clone()));
-        match run(Credentials::keys(stale)) {
-            End::ClientError(error) => assert_eq!(error, Error::NoPassword),
+        match run(ScramCredentials::keys(stale)) {
+            End::ClientError(error) => assert_eq!(error, SaslError::NoPassword),
             end => panic!("{end:?}"),
         }
     }
@@ -170,19 +177,19 @@ fn rfc5802_5_1_cached_keys_that_do_not_fit_give_way_to_the_password() {
 
 /// What a peer sees of an exchange that fails: the challenge's salt and count,
 /// the end, and how much work it took.
-fn failed_scram(answer: &Answer) -> (String, Condition) {
+fn failed_scram(answer: &CredentialAnswer) -> (String, SaslCondition) {
     let mut client = with_password(Hash::Sha256, "wrong");
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Absent);
     let first = client.initial().unwrap().unwrap();
-    let ServerStep::Ask(_) = server.response(Some(first.as_bytes())) else {
+    let AcceptorStep::Ask(_) = server.response(Some(first.as_bytes())) else {
         panic!("no question");
     };
-    let ServerStep::Challenge(challenge) = server.provide(answer.clone()) else {
+    let AcceptorStep::Challenge(challenge) = server.provide(answer.clone()) else {
         panic!("no challenge");
     };
     let step = client.challenge(challenge.as_bytes()).unwrap();
     let response = respond(&mut client, step);
-    let ServerStep::Failure(condition) = server.response(Some(response.as_bytes())) else {
+    let AcceptorStep::Failure(condition) = server.response(Some(response.as_bytes())) else {
         panic!("let in");
     };
     (text(&challenge), condition)
@@ -190,13 +197,13 @@ fn failed_scram(answer: &Answer) -> (String, Condition) {
 
 #[test]
 fn an_unknown_user_looks_like_a_wrong_password() {
-    let unknown = |name: &str| Answer::UnknownUser {
+    let unknown = |name: &str| CredentialAnswer::UnknownUser {
         authcid: name.into(),
     };
     let (known, condition) = failed_scram(&account(Hash::Sha256));
-    assert_eq!(condition, Condition::NotAuthorized);
+    assert_eq!(condition, SaslCondition::NotAuthorized);
     let (unknown_once, condition) = failed_scram(&unknown("ghost"));
-    assert_eq!(condition, Condition::NotAuthorized);
+    assert_eq!(condition, SaslCondition::NotAuthorized);
     let (unknown_again, _) = failed_scram(&unknown("ghost"));
     let (unknown_other, _) = failed_scram(&unknown("spook"));
     assert_eq!(known.len(), unknown_once.len());
@@ -206,19 +213,19 @@ fn an_unknown_user_looks_like_a_wrong_password() {
 
 #[test]
 fn a_disabled_account_is_told_only_to_who_knows_the_password() {
-    let Answer::Keys { authcid, keys, .. } = account(Hash::Sha256) else {
+    let CredentialAnswer::Keys { authcid, keys, .. } = account(Hash::Sha256) else {
         unreachable!();
     };
-    let answer = Answer::Keys {
+    let answer = CredentialAnswer::Keys {
         authcid,
         keys,
-        refuse: Some(Condition::AccountDisabled),
+        refuse: Some(SaslCondition::AccountDisabled),
     };
-    assert_eq!(failed_scram(&answer).1, Condition::NotAuthorized);
+    assert_eq!(failed_scram(&answer).1, SaslCondition::NotAuthorized);
     let mut client = with_password(Hash::Sha256, "pencil");
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Absent);
     match run(&mut client, &mut server, &answer, Form::Short) {
-        End::Failure(condition) => assert_eq!(condition, Condition::AccountDisabled),
+        End::Failure(condition) => assert_eq!(condition, SaslCondition::AccountDisabled),
         end => panic!("{end:?}"),
     }
 }
@@ -229,7 +236,7 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
         let mut client = ScramClient::new(
             Hash::Sha1,
             Username::prepared(name).unwrap(),
-            Credentials::password(pencil()),
+            ScramCredentials::password(pencil()),
             ClientBinding::Unsupported,
             [1; 18],
         )
@@ -237,7 +244,7 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
         let mut server = scram_server(Hash::Sha1, AcceptorBinding::Absent);
         let first = client.initial().unwrap().unwrap();
         match server.response(Some(first.as_bytes())) {
-            ServerStep::Ask(Question::ScramKeys {
+            AcceptorStep::Ask(CredentialQuery::ScramKeys {
                 username, authzid, ..
             }) => {
                 assert_eq!(username, name);
@@ -245,13 +252,13 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
             }
             step => panic!("{name}: {step:?}"),
         }
-        let ServerStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
+        let AcceptorStep::Challenge(challenge) = server.provide(account(Hash::Sha1)) else {
             panic!("no challenge");
         };
         let step = client.challenge(challenge.as_bytes()).unwrap();
         let response = respond(&mut client, step);
         match server.response(Some(response.as_bytes())) {
-            ServerStep::Success { identity, .. } => {
+            AcceptorStep::Success { identity, .. } => {
                 assert_eq!(identity.authzid.as_deref(), Some(name));
             }
             step => panic!("{name}: {step:?}"),
@@ -261,7 +268,7 @@ fn names_with_commas_equals_signs_and_beyond_ascii_arrive_whole() {
 
 #[test]
 fn plain_works_however_the_password_is_checked() {
-    let accept = Answer::Accept {
+    let accept = CredentialAnswer::Accept {
         authcid: "user".into(),
     };
     for form in FORMS {
@@ -283,12 +290,12 @@ fn plain_works_however_the_password_is_checked() {
 
 #[test]
 fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
-    let course = |answer: Answer| {
+    let course = |answer: CredentialAnswer| {
         let mut client = PlainClient::new(user(), Password::ascii("wrong").unwrap());
         let mut server = PlainAcceptor::new(decoy());
         let initial = client.initial().unwrap().unwrap();
         assert_eq!(initial.as_bytes(), b"\0user\0wrong");
-        let ServerStep::Ask(Question::Password { authcid, .. }) =
+        let AcceptorStep::Ask(CredentialQuery::Password { authcid, .. }) =
             server.response(Some(initial.as_bytes()))
         else {
             panic!("no question");
@@ -296,23 +303,23 @@ fn plain_takes_the_same_course_for_unknown_users_and_wrong_passwords() {
         assert_eq!(authcid, "user");
         let mut step = server.provide(answer);
         let mut slices = 0;
-        while matches!(step, ServerStep::Working) {
+        while matches!(step, AcceptorStep::Working) {
             slices += 1;
             step = server.work();
         }
         match step {
-            ServerStep::Failure(condition) => (slices, condition),
+            AcceptorStep::Failure(condition) => (slices, condition),
             step => panic!("{step:?}"),
         }
     };
-    let expected = (4095u32.div_ceil(SLICE), Condition::NotAuthorized);
+    let expected = (4095u32.div_ceil(SLICE), SaslCondition::NotAuthorized);
     assert_eq!(course(account(Hash::Sha256)), expected);
-    let unknown = Answer::UnknownUser {
+    let unknown = CredentialAnswer::UnknownUser {
         authcid: "user".into(),
     };
     assert_eq!(course(unknown), expected);
-    let rejected = course(Answer::Reject(Condition::NotAuthorized));
-    assert_eq!(rejected, (0, Condition::NotAuthorized));
+    let rejected = course(CredentialAnswer::Reject(SaslCondition::NotAuthorized));
+    assert_eq!(rejected, (0, SaslCondition::NotAuthorized));
 }
 
 #[test]
@@ -332,18 +339,18 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
             // RFC 6120 section 6.4.2: present and empty, hence `=`.
             assert_eq!(text(&client.initial().unwrap().unwrap()), sent);
             if let Form::Long = form {
-                assert!(matches!(server.response(None), ServerStep::Challenge(_)));
+                assert!(matches!(server.response(None), AcceptorStep::Challenge(_)));
             }
             match server.response(Some(sent.as_bytes())) {
-                ServerStep::Ask(Question::External { authzid }) => {
+                AcceptorStep::Ask(CredentialQuery::External { authzid }) => {
                     assert_eq!(authzid.as_deref(), asked);
                 }
                 step => panic!("{step:?}"),
             }
-            match server.provide(Answer::Accept {
+            match server.provide(CredentialAnswer::Accept {
                 authcid: "certificate".into(),
             }) {
-                ServerStep::Success {
+                AcceptorStep::Success {
                     identity,
                     data: None,
                 } => {
@@ -356,39 +363,45 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
         }
     }
     let mut server = ExternalAcceptor::new();
-    let ServerStep::Ask(_) = server.response(Some(b"")) else {
+    let AcceptorStep::Ask(_) = server.response(Some(b"")) else {
         panic!("no question");
     };
     assert!(matches!(
-        server.provide(Answer::Reject(Condition::InvalidAuthzid)),
-        ServerStep::Failure(Condition::InvalidAuthzid)
+        server.provide(CredentialAnswer::Reject(SaslCondition::InvalidAuthzid)),
+        AcceptorStep::Failure(SaslCondition::InvalidAuthzid)
     ));
 }
 
 #[test]
 fn xep0175_anonymous_needs_no_message() {
-    let answer = Answer::Accept {
+    let answer = CredentialAnswer::Accept {
         authcid: "user".into(),
     };
     let mut client = AnonymousClient::new();
     let mut server = AnonymousAcceptor::new();
     assert_eq!(client.initial(), Ok(None));
     match server.response(None) {
-        ServerStep::Ask(Question::Anonymous { trace: None }) => {}
+        AcceptorStep::Ask(CredentialQuery::Anonymous { trace: None }) => {}
         step => panic!("{step:?}"),
     }
-    assert!(matches!(server.provide(answer), ServerStep::Success { .. }));
+    assert!(matches!(
+        server.provide(answer),
+        AcceptorStep::Success { .. }
+    ));
     assert!(client.success(None).is_ok());
 
     // A server that asks for the message anyway.
     let mut client = AnonymousClient::new();
     assert_eq!(client.initial(), Ok(None));
-    assert_eq!(client.challenge(b""), Ok(Step::Respond(Secret::default())));
+    assert_eq!(
+        client.challenge(b""),
+        Ok(MechanismStep::Respond(Secret::default()))
+    );
     assert!(client.success(Some(b"")).is_ok());
 
     let mut server = AnonymousAcceptor::new();
     match server.response(Some(b"sirhc")) {
-        ServerStep::Ask(Question::Anonymous { trace }) => {
+        AcceptorStep::Ask(CredentialQuery::Anonymous { trace }) => {
             assert_eq!(trace.as_deref(), Some("sirhc"));
         }
         step => panic!("{step:?}"),

@@ -9,7 +9,7 @@ use super::*;
 
 fn clients() -> [Box<dyn Mechanism>; 5] {
     let scram = |binding| {
-        let credentials = Credentials::password(pencil());
+        let credentials = ScramCredentials::password(pencil());
         Box::new(ScramClient::with_nonce(
             Hash::Sha256,
             user(),
@@ -102,11 +102,11 @@ proptest! {
             }
             for data in &messages {
                 let mut step = server.response(Some(data));
-                if matches!(step, ServerStep::Ask(_)) {
-                    step = server.provide(Answer::UnknownUser { authcid: "user".into() });
+                if matches!(step, AcceptorStep::Ask(_)) {
+                    step = server.provide(CredentialAnswer::UnknownUser { authcid: "user".into() });
                 }
                 let step = settle(server.as_mut(), step);
-                let success = matches!(step, ServerStep::Success { .. });
+                let success = matches!(step, AcceptorStep::Success { .. });
                 prop_assert!(!success, "{:?}", server);
             }
         }
@@ -118,14 +118,14 @@ proptest! {
         let mut client = ScramClient::new(
             Hash::Sha1,
             Username::prepared(&name).unwrap(),
-            Credentials::password(pencil()),
+            ScramCredentials::password(pencil()),
             ClientBinding::NotOffered,
             [1; 18],
         );
         let first = client.initial().unwrap().unwrap();
         let mut server = ScramAcceptor::new(Hash::Sha1, AcceptorBinding::Absent, decoy(), [2; 18]);
         match server.response(Some(first.as_bytes())) {
-            ServerStep::Ask(Question::ScramKeys { username, .. }) => prop_assert_eq!(username, name),
+            AcceptorStep::Ask(CredentialQuery::ScramKeys { username, .. }) => prop_assert_eq!(username, name),
             step => prop_assert!(false, "{:?}", step),
         }
     }
@@ -141,7 +141,7 @@ proptest! {
         let mut client = ScramClient::new(
             Hash::Sha1,
             user(),
-            Credentials::password(pencil()),
+            ScramCredentials::password(pencil()),
             ClientBinding::Unsupported,
             [1; 18],
         );
@@ -158,17 +158,17 @@ proptest! {
         };
         let attempt = || {
             let first = pass(&client.initial().unwrap().unwrap());
-            let ServerStep::Ask(_) = server.response(Some(&first)) else {
+            let AcceptorStep::Ask(_) = server.response(Some(&first)) else {
                 return false;
             };
-            let ServerStep::Challenge(challenge) = server.provide(answer) else {
+            let AcceptorStep::Challenge(challenge) = server.provide(answer) else {
                 return false;
             };
             let Ok(step) = client.challenge(&pass(&challenge)) else {
                 return false;
             };
             let response = pass(&respond(&mut client, step));
-            let ServerStep::Success { data: Some(data), .. } = server.response(Some(&response))
+            let AcceptorStep::Success { data: Some(data), .. } = server.response(Some(&response))
             else {
                 return false;
             };

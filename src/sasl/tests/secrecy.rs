@@ -31,11 +31,11 @@ fn check(what: &dyn fmt::Debug) {
 #[test]
 fn secrets_are_absent_from_debug_in_every_phase() {
     let keys = ScramKeys::derive(Hash::Sha256, &password(), b"salt", 4096).unwrap();
-    let answer = Answer::keys("user".into(), keys.clone());
+    let answer = CredentialAnswer::keys("user".into(), keys.clone());
     check(&password());
     check(&keys);
     check(&answer);
-    check(&Credentials::password(password()));
+    check(&ScramCredentials::password(password()));
     check(&decoy());
     check(&exporter());
     check(&AcceptorBinding::Absent);
@@ -43,7 +43,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     let mut client = ScramClient::new(
         Hash::Sha256,
         user(),
-        Credentials::password(password()),
+        ScramCredentials::password(password()),
         ClientBinding::Bound(exporter()),
         [1; 18],
     );
@@ -57,7 +57,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     let step = server.response(first.as_ref().map(Secret::as_bytes));
     check(&step);
     check(&server);
-    let ServerStep::Challenge(challenge) = server.provide(answer.clone()) else {
+    let AcceptorStep::Challenge(challenge) = server.provide(answer.clone()) else {
         panic!("no challenge");
     };
     check(&server);
@@ -69,7 +69,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     let step = server.response(Some(response.as_bytes()));
     check(&step);
     check(&server);
-    let ServerStep::Success { data, .. } = step else {
+    let AcceptorStep::Success { data, .. } = step else {
         panic!("no success");
     };
     let outcome = client.success(data.as_ref().map(Secret::as_bytes)).unwrap();

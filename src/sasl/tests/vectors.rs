@@ -49,7 +49,7 @@ impl Vector {
         let mut client = ScramClient::with_nonce(
             self.hash,
             Username::ascii(self.username).unwrap(),
-            Credentials::password(password.clone()),
+            ScramCredentials::password(password.clone()),
             self.binding,
             self.client_nonce.into(),
         );
@@ -62,22 +62,24 @@ impl Vector {
 
         let first = client.initial().unwrap().unwrap();
         assert_eq!(text(&first), self.client_first);
-        let ServerStep::Ask(Question::ScramKeys { username, hash, .. }) =
+        let AcceptorStep::Ask(CredentialQuery::ScramKeys { username, hash, .. }) =
             server.response(Some(first.as_bytes()))
         else {
             panic!("no question");
         };
         assert_eq!((username.as_str(), hash), (self.username, self.hash));
         let keys = ScramKeys::derive(self.hash, &password, self.salt, self.iterations).unwrap();
-        let ServerStep::Challenge(challenge) = server.provide(Answer::keys(username, keys)) else {
+        let AcceptorStep::Challenge(challenge) =
+            server.provide(CredentialAnswer::keys(username, keys))
+        else {
             panic!("no challenge");
         };
         assert_eq!(text(&challenge), self.server_first);
         let step = client.challenge(challenge.as_bytes()).unwrap();
-        assert_eq!(step, Step::Working);
+        assert_eq!(step, MechanismStep::Working);
         let response = respond(&mut client, step);
         assert_eq!(text(&response), self.client_final);
-        let ServerStep::Success {
+        let AcceptorStep::Success {
             data: Some(data), ..
         } = server.response(Some(response.as_bytes()))
         else {

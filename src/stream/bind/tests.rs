@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{
-    BindError, BindRequest, MAX_ID_BYTES, read_result, read_session_request, write_error,
-    write_request, write_result, write_session_request, write_session_result,
+    BindCondition, BindRequest, MAX_ID_BYTES, MalformedRequest, Recipient, read_result,
+    read_session_request, write_error, write_request, write_result, write_session_request,
+    write_session_result,
 };
 use crate::jid::Jid;
 use crate::stream::testing::element;
@@ -15,8 +16,22 @@ type Request = (String, Option<String>);
 
 fn request(xml: &str) -> Option<Request> {
     element(xml, |iq| {
-        let request = BindRequest::read(&iq)?;
+        let request = BindRequest::read(&iq, Recipient::Anyone)?.ok()?;
         Some((request.id.into_owned(), request.resource.map(String::from)))
+    })
+}
+
+/// What a request to the server that must be refused is answered with.
+fn refusal(xml: &str) -> Option<String> {
+    let answer = |malformed: MalformedRequest<'_>| written(|out| malformed.write_error(out));
+    let domain = Recipient::Server {
+        domain: "example.net",
+        account: None,
+    };
+    element(xml, |iq| {
+        let bind = BindRequest::read(&iq, domain).and_then(Result::err);
+        let session = read_session_request(&iq, domain).and_then(Result::err);
+        bind.or(session).map(answer)
     })
 }
 
@@ -25,7 +40,10 @@ fn result(xml: &str) -> Option<String> {
 }
 
 fn session(xml: &str) -> Option<String> {
-    element(xml, |iq| read_session_request(&iq).map(String::from))
+    element(xml, |iq| {
+        let request = read_session_request(&iq, Recipient::Anyone)?.ok()?;
+        Some(String::from(request))
+    })
 }
 
 fn written(write: impl Fn(&mut String)) -> String {
@@ -99,22 +117,175 @@ fn rfc6120_7_7_2_1_1_an_empty_resource_asks_for_a_generated_one() {
 }
 
 #[test]
-fn what_is_no_request_to_bind() {
+fn other_elements_are_not_requests_to_bind() {
     let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
-    let long = "i".repeat(MAX_ID_BYTES + 1);
     for xml in [
-        format!("<iq type='set'>{bind}</iq>"),
-        format!("<iq type='set' id=''>{bind}</iq>"),
-        format!("<iq type='set' id='{long}'>{bind}</iq>"),
-        format!("<iq type='get' id='a'>{bind}</iq>"),
         format!("<iq type='result' id='a'>{bind}</iq>"),
-        format!("<iq id='a'>{bind}</iq>"),
+        format!("<iq type='error' id='a'>{bind}<error/></iq>"),
         format!("<message type='set' id='a'>{bind}</message>"),
         format!("<iq type='set' id='a'><x xmlns='u:x'>{bind}</x></iq>"),
         "<iq type='set' id='a'><bind/></iq>".into(),
         "<iq type='set' id='a'/>".into(),
     ] {
         assert_eq!(request(&xml), None, "{xml}");
+        assert_eq!(refusal(&xml), None, "{xml}");
+    }
+}
+
+#[test]
+fn rfc6120_8_2_3_a_malformed_request_is_answered_with_bad_request() {
+    let long = "i".repeat(MAX_ID_BYTES + 1);
+    let longest = "i".repeat(MAX_ID_BYTES);
+    for child in [
+        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>",
+        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>",
+    ] {
+        for (xml, id) in [
+            (format!("<iq type='set'>{child}</iq>"), ""),
+            (format!("<iq type='set' id=''>{child}</iq>"), " id=''"),
+            (format!("<iq type='set' id='{long}'>{child}</iq>"), ""),
+            (format!("<iq type='get' id='a'>{child}</iq>"), " id='a'"),
+            (format!("<iq id='a'>{child}</iq>"), " id='a'"),
+            (format!("<iq type='x' id='a'>{child}</iq>"), " id='a'"),
+            (
+                format!("<iq type='set' id='a'>{child}<q xmlns='u:x'/></iq>"),
+                " id='a'",
+            ),
+            (
+                format!("<iq type='set' id='a'><q xmlns='u:x'/>{child}</iq>"),
+                " id='a'",
+            ),
+            (
+                format!("<iq type='set' id='a'>{child}{child}</iq>"),
+                " id='a'",
+            ),
+        ] {
+            assert_eq!((request(&xml), session(&xml)), (None, None), "{xml}");
+            let answer = format!(
+                "<iq type='error'{id}><error type='modify'>\
+                 <bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+            );
+            assert_eq!(refusal(&xml), Some(answer), "{xml}");
+        }
+        let fits = format!("<iq type='set' id='{longest}'> {child} </iq>");
+        assert_eq!(refusal(&fits), None);
+        assert!(request(&fits).is_some() || session(&fits).is_some());
+    }
+}
+
+#[test]
+fn rfc6120_8_1_1_a_request_to_somebody_else_is_not_the_servers() {
+    let account = Jid::parse("juliet@example.net").unwrap();
+    let full = Jid::parse("juliet@example.net/r").unwrap();
+    let read = |to: &str, account: Option<&Jid>, child: &str| {
+        let xml = format!("<iq type='set' id='a' {to}>{child}</iq>");
+        let domain = "example.net";
+        let recipient = Recipient::Server { domain, account };
+        element(&xml, |iq| {
+            let bind = BindRequest::read(&iq, recipient).is_some();
+            bind || read_session_request(&iq, recipient).is_some()
+        })
+    };
+    for child in [
+        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>",
+        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>",
+    ] {
+        for (to, unknown, known) in [
+            ("", true, true),
+            ("to=''", true, true),
+            ("to='example.net'", true, true),
+            ("to='EXAMPLE.net'", true, true),
+            ("to='juliet@example.net'", false, true),
+            ("to='juliet@example.net/r'", false, false),
+            ("to='romeo@example.net'", false, false),
+            ("to='example.net/r'", false, false),
+            ("to='other.example'", false, false),
+            ("to='conference.example.net'", false, false),
+            ("to='a b'", false, false),
+        ] {
+            assert_eq!(read(to, None, child), unknown, "{to}");
+            assert_eq!(read(to, Some(&account), child), known, "{to}");
+            assert_eq!(read(to, Some(&full), child), known, "{to}");
+        }
+    }
+}
+
+#[test]
+fn rfc6120_7_7_1_a_resource_is_handed_over_as_received() {
+    for resource in [
+        "Balcony",
+        "BALCONY",
+        " balcony ",
+        "\tx\ty",
+        "sixteen characters and more",
+        "a/b@c",
+        "\u{130}\u{df}",
+    ] {
+        let asked = written(|out| write_request(out, "a", Some(resource)));
+        let read = request(&asked).unwrap().1;
+        assert_eq!(read.as_deref(), Some(resource), "{asked}");
+    }
+    let read = request(
+        "<iq id='a' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+         <resource> De&#x73;k <![CDATA[& ]]></resource></bind></iq>",
+    );
+    assert_eq!(read.unwrap().1.as_deref(), Some(" Desk & "));
+    let longest = "R".repeat(crate::jid::MAX_PART_BYTES);
+    let asked = written(|out| write_request(out, "a", Some(&longest)));
+    assert_eq!(request(&asked).unwrap().1.as_deref(), Some(&*longest));
+    for resource in ["Balcony", "balcony ", &longest] {
+        let xml = format!(
+            "<iq type='result' id='a'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <jid>juliet@example.net/{resource}</jid></bind></iq>"
+        );
+        let bound = element(&xml, |iq| read_result(&iq)).unwrap();
+        assert_eq!(bound.resource(), Some(resource));
+    }
+}
+
+#[test]
+fn rfc6120_7_6_2_an_error_that_echoes_an_address_is_never_a_result() {
+    let echo = |kind: &str| {
+        format!(
+            "<iq {kind} id='a'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <jid>juliet@example.net/r</jid></bind></iq>"
+        )
+    };
+    assert_eq!(
+        result(&echo("type='result'")).as_deref(),
+        Some("juliet@example.net/r")
+    );
+    for kind in [
+        "type='error'",
+        "type='set'",
+        "type='get'",
+        "type='Result'",
+        "",
+    ] {
+        assert_eq!(result(&echo(kind)), None, "{kind}");
+    }
+}
+
+/// RFC 6120 7.6.2, 7.7.2, 8.3.3: names and types are copied from the text.
+#[test]
+fn rfc6120_8_3_3_conditions_have_the_names_of_the_rfc() {
+    for (condition, name, kind) in [
+        (BindCondition::BadRequest, "bad-request", "modify"),
+        (BindCondition::Conflict, "conflict", "modify"),
+        (BindCondition::NotAllowed, "not-allowed", "cancel"),
+        (
+            BindCondition::ResourceConstraint,
+            "resource-constraint",
+            "wait",
+        ),
+        (BindCondition::Other, "internal-server-error", "cancel"),
+    ] {
+        let xml = format!(
+            "<iq type='error' id='a'><error type='{kind}'>\
+             <{name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+        );
+        assert_eq!(element(&xml, |iq| BindCondition::read(&iq)), condition);
+        assert_eq!(written(|out| write_error(out, "a", condition)), xml);
     }
 }
 
@@ -140,29 +311,29 @@ fn rfc6120_7_6_1_1_only_a_full_address_is_a_result() {
 #[test]
 fn rfc6120_7_6_2_and_7_7_2_errors_are_written_as_shown() {
     assert_eq!(
-        written(|out| write_error(out, "wy2xa82b4", BindError::Conflict)),
+        written(|out| write_error(out, "wy2xa82b4", BindCondition::Conflict)),
         "<iq type='error' id='wy2xa82b4'><error type='modify'>\
          <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
     );
     let types = [
-        (BindError::BadRequest, "modify"),
-        (BindError::Conflict, "modify"),
-        (BindError::NotAllowed, "cancel"),
-        (BindError::ResourceConstraint, "wait"),
+        (BindCondition::BadRequest, "modify"),
+        (BindCondition::Conflict, "modify"),
+        (BindCondition::NotAllowed, "cancel"),
+        (BindCondition::ResourceConstraint, "wait"),
     ];
     for (error, kind) in types {
         let xml = written(|out| write_error(out, "a", error));
         assert!(xml.contains(&format!("<error type='{kind}'>")), "{xml}");
     }
-    for error in BindError::ALL {
+    for error in BindCondition::ALL {
         let xml = written(|out| write_error(out, "a", error));
-        assert_eq!(element(&xml, |iq| BindError::read(&iq)), error);
+        assert_eq!(element(&xml, |iq| BindCondition::read(&iq)), error);
     }
 }
 
 #[test]
 fn rfc6120_7_6_2_other_errors_are_other() {
-    assert_eq!(BindError::Conflict.to_string(), "conflict");
+    assert_eq!(BindCondition::Conflict.to_string(), "conflict");
     for error in [
         "",
         "<error/>",
@@ -171,14 +342,17 @@ fn rfc6120_7_6_2_other_errors_are_other() {
         "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>",
     ] {
         let xml = format!("<iq type='error' id='a'>{error}</iq>");
-        assert_eq!(element(&xml, |iq| BindError::read(&iq)), BindError::Other);
+        assert_eq!(
+            element(&xml, |iq| BindCondition::read(&iq)),
+            BindCondition::Other
+        );
     }
     let with_text = "<iq type='error' id='a'><error>\
          <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>t</text>\
          <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
     assert_eq!(
-        element(with_text, |iq| BindError::read(&iq)),
-        BindError::Conflict
+        element(with_text, |iq| BindCondition::read(&iq)),
+        BindCondition::Conflict
     );
 }
 

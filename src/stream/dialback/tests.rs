@@ -1,18 +1,17 @@
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use super::{
-    DialbackContent, DialbackElement, DialbackError, DialbackVerdict, MAX_ID_BYTES, write_request,
-    write_result, write_verified, write_verify,
+    DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict, MAX_ID_BYTES,
+    write_request, write_result, write_verified, write_verify,
 };
 use crate::dialback::{DialbackKey, MAX_KEY_BYTES};
 use crate::stream::testing::element_of;
-use crate::stream::{Condition, Kind};
+use crate::stream::{Kind, StreamCondition};
 
 /// Addresses and content, without lifetime.
-type Read = Result<(String, String, DialbackContent<'static>), Condition>;
+type Read = Result<(String, String, DialbackContent<'static>), StreamCondition>;
 
 fn read(xml: &str) -> Option<Read> {
     element_of(Kind::ServerToServer, xml, |element| {
@@ -75,7 +74,9 @@ fn xep0220_2_1_what_is_written_is_read() {
         })
     );
 
-    let errors = DialbackError::ALL.into_iter().map(DialbackVerdict::Error);
+    let errors = DialbackCondition::ALL
+        .into_iter()
+        .map(DialbackVerdict::Error);
     for verdict in [DialbackVerdict::Valid, DialbackVerdict::Invalid]
         .into_iter()
         .chain(errors)
@@ -92,14 +93,14 @@ fn xep0220_2_1_what_is_written_is_read() {
 
 #[test]
 fn xep0220_2_5_an_error_names_its_condition() {
-    for error in DialbackError::ALL {
+    for error in DialbackCondition::ALL {
         let shown = DialbackVerdict::Error(error).to_string();
         assert_eq!(shown, format!("error: {}", error.as_str()));
     }
     assert_eq!(DialbackVerdict::Valid.to_string(), "valid");
     let (from, to) = PAIR;
     let mut out = String::new();
-    let verdict = DialbackVerdict::Error(DialbackError::ItemNotFound);
+    let verdict = DialbackVerdict::Error(DialbackCondition::ItemNotFound);
     write_result(&mut out, from, to, verdict);
     assert_eq!(
         out,
@@ -109,7 +110,7 @@ fn xep0220_2_5_an_error_names_its_condition() {
          </error></db:result>"
     );
     let unknown = "<db:result from='capulet.example' to='montague.example' type='error'/>";
-    let other = DialbackVerdict::Error(DialbackError::Other);
+    let other = DialbackVerdict::Error(DialbackCondition::Other);
     assert_eq!(read(unknown), said(DialbackContent::Result(other)));
 }
 
@@ -134,7 +135,7 @@ fn xep0220_2_1_1_both_addresses_are_domains() {
     ] {
         for name in ["result", "verify id='1'"] {
             let xml = format!("<db:{name} {addresses} type='valid'/>");
-            assert_eq!(read(&xml), Some(Err(Condition::ImproperAddressing)));
+            assert_eq!(read(&xml), Some(Err(StreamCondition::ImproperAddressing)));
         }
     }
 }
@@ -158,7 +159,7 @@ fn what_has_no_meaning_is_bad_format() {
         ),
         format!("<db:verify {pair} type='valid'/>"),
     ] {
-        assert_eq!(read(&xml), Some(Err(Condition::BadFormat)), "{xml}");
+        assert_eq!(read(&xml), Some(Err(StreamCondition::BadFormat)), "{xml}");
     }
     let longest = long(MAX_KEY_BYTES);
     let xml = format!("<db:result {pair}>{longest}</db:result>");
@@ -174,4 +175,52 @@ fn a_key_is_not_shown() {
     assert!(!format!("{:?}", read(&xml)).contains(KEY));
     let xml = format!("<db:verify id='1' from='a.example' to='b.example'>{KEY}</db:verify>");
     assert!(!format!("{:?}", read(&xml)).contains(KEY));
+}
+
+/// Names copied from XEP-0220 2.5, types from RFC 6120 8.3.3.
+#[test]
+fn conditions_have_the_names_of_the_xep() {
+    use DialbackCondition as C;
+    let names = [
+        (C::ItemNotFound, "item-not-found", "cancel"),
+        (
+            C::RemoteConnectionFailed,
+            "remote-connection-failed",
+            "cancel",
+        ),
+        (C::RemoteServerNotFound, "remote-server-not-found", "cancel"),
+        (C::RemoteServerTimeout, "remote-server-timeout", "wait"),
+        (C::PolicyViolation, "policy-violation", "modify"),
+        (C::NotAuthorized, "not-authorized", "auth"),
+        (C::Forbidden, "forbidden", "auth"),
+        (C::NotAcceptable, "not-acceptable", "modify"),
+        (C::ResourceConstraint, "resource-constraint", "wait"),
+        (C::Other, "undefined-condition", "cancel"),
+    ];
+    assert_eq!(names.map(|(condition, ..)| condition), C::ALL);
+    for (condition, name, kind) in names {
+        let verdict = DialbackVerdict::Error(condition);
+        let xml = format!(
+            "<db:result from='capulet.example' to='montague.example' type='error'>\
+             <error type='{kind}'><{name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>\
+             </db:result>"
+        );
+        assert_eq!(read(&xml), said(DialbackContent::Result(verdict)));
+        let mut out = String::new();
+        write_result(&mut out, PAIR.0, PAIR.1, verdict);
+        assert_eq!(out, xml);
+    }
+    for (verdict, kind) in [
+        (DialbackVerdict::Valid, "valid"),
+        (DialbackVerdict::Invalid, "invalid"),
+    ] {
+        let xml = format!(
+            "<db:verify from='capulet.example' to='montague.example' id='1' type='{kind}'/>"
+        );
+        let id = Cow::Borrowed("1");
+        assert_eq!(read(&xml), said(DialbackContent::Verified { id, verdict }));
+        let mut out = String::new();
+        write_verified(&mut out, PAIR.0, PAIR.1, "1", verdict);
+        assert_eq!(out, xml);
+    }
 }

@@ -8,7 +8,7 @@ use proptest::test_runner::RngSeed;
 
 use super::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
 use crate::stream::testing::{element_behind, element_of};
-use crate::stream::{BindError, Condition, Kind};
+use crate::stream::{BindCondition as BindError, Kind, StreamCondition as Condition};
 
 const C2S: Kind = Kind::ClientToServer;
 const S2S: Kind = Kind::ServerToServer;

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{
-    ApplicationError, MAX_APPLICATION_BYTES, MAX_TEXT_BYTES, OtherHost, OtherHostError, StreamError,
+    ApplicationConditionError, MAX_APPLICATION_BYTES, MAX_TEXT_BYTES, OtherHost, OtherHostError,
+    StreamError,
 };
 use crate::stream::testing::element;
-use crate::stream::{Condition, HeaderOut, Kind};
+use crate::stream::{HeaderOut, Kind, StreamCondition};
 
 fn written(error: &StreamError) -> String {
     let mut out = String::new();
@@ -24,10 +25,10 @@ fn parsed(xml: &str) -> StreamError {
 #[test]
 fn rfc6120_4_9_2_1_written_with_exactly_one_condition() {
     assert_eq!(
-        written(&StreamError::new(Condition::Reset)),
+        written(&StreamError::new(StreamCondition::Reset)),
         "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
     );
-    for condition in Condition::ALL {
+    for condition in StreamCondition::ALL {
         let error = StreamError::new(condition);
         let xml = written(&error);
         assert_eq!(parsed(&xml), error);
@@ -36,11 +37,69 @@ fn rfc6120_4_9_2_1_written_with_exactly_one_condition() {
     }
 }
 
-/// 4.9.3.19: the host is a must, so the bare condition cannot be sent.
+/// The whole element as it stands in RFC 6120 4.9.3, with names and namespaces copied from there.
+#[test]
+fn errors_look_as_the_rfc_shows_them() {
+    for (condition, name) in [
+        (StreamCondition::BadFormat, "bad-format"),
+        (StreamCondition::HostUnknown, "host-unknown"),
+        (StreamCondition::InvalidXml, "invalid-xml"),
+        (StreamCondition::NotWellFormed, "not-well-formed"),
+        (StreamCondition::Reset, "reset"),
+        (StreamCondition::SystemShutdown, "system-shutdown"),
+        (StreamCondition::UnsupportedVersion, "unsupported-version"),
+    ] {
+        let xml = format!(
+            "<stream:error><{name} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+        );
+        assert_eq!(written(&StreamError::new(condition)), xml);
+        assert_eq!(parsed(&xml), StreamError::new(condition));
+    }
+    let host = StreamError::see_other_host(OtherHost::new("h.example", Some(5222)).unwrap());
+    let xml = "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>\
+               h.example:5222</see-other-host></stream:error>";
+    assert_eq!(written(&host), xml);
+    assert_eq!(parsed(xml), host);
+    let text = StreamError::new(StreamCondition::PolicyViolation).with_text("too long");
+    let xml = "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+               <text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>too long</text>\
+               </stream:error>";
+    assert_eq!(written(&text), xml);
+    assert_eq!(parsed(xml), text);
+}
+
+/// RFC 6120 4.8.5: `error` is written with the prefix that the header declares for the stream
+/// namespace. In the content namespace it would be another element, which a peer refuses.
+#[test]
+fn errors_and_features_are_written_with_the_declared_prefix() {
+    use crate::stream::features::{FeaturesOut, write_features};
+    use crate::stream::{Awaited, ElementClass, classify, ns};
+
+    let mut features = String::new();
+    write_features(&mut features, &FeaturesOut::default());
+    let error = written(&StreamError::new(StreamCondition::Reset));
+    for kind in [Kind::ClientToServer, Kind::ServerToServer, Kind::Component] {
+        let prefix = kind.prefixes().iter().find(|(_, uri)| *uri == ns::STREAM);
+        let (prefix, _) = prefix.unwrap();
+        for (xml, name) in [(&features, "features"), (&error, "error")] {
+            assert!(xml.starts_with(&format!("<{prefix}:{name}>")), "{xml}");
+            assert!(xml.ends_with(&format!("</{prefix}:{name}>")), "{xml}");
+            assert!(!xml.contains("http://etherx.jabber.org/streams"), "{xml}");
+            let unprefixed = xml.replace(&format!("{prefix}:"), "");
+            let class = crate::stream::testing::element_of(kind, &unprefixed, |element| {
+                classify(&element, kind, Awaited::Nothing)
+            });
+            let refused = ElementClass::Bad(StreamCondition::UnsupportedStanzaType);
+            assert_eq!(class, refused, "{unprefixed}");
+        }
+    }
+}
+
+/// RFC 6120 4.9.3.19: the host is mandatory, so the condition cannot be sent without one.
 #[test]
 fn rfc6120_4_9_3_19_2_see_other_host_is_never_written_without_a_host() {
-    let error = StreamError::new(Condition::SeeOtherHost);
-    assert_eq!(error.condition(), Condition::UndefinedCondition);
+    let error = StreamError::new(StreamCondition::SeeOtherHost);
+    assert_eq!(error.condition(), StreamCondition::UndefinedCondition);
     assert!(!written(&error).contains("see-other-host"));
     let host = OtherHost::new("h.example", Some(9222)).unwrap();
     let error = StreamError::see_other_host(host.clone());
@@ -58,7 +117,7 @@ fn rfc6120_4_9_4_example_is_read() {
            <escape-your-data xmlns='http://example.org/ns'/>
          </stream:error>",
     );
-    assert_eq!(error.condition(), Condition::NotWellFormed);
+    assert_eq!(error.condition(), StreamCondition::NotWellFormed);
     assert_eq!(
         error.text(),
         Some("Some special application diagnostic information!")
@@ -131,7 +190,7 @@ fn rfc6120_4_9_3_19_2_host_and_port_forms() {
              </see-other-host></stream:error>"
         );
         let error = parsed(&xml);
-        assert_eq!(error.condition(), Condition::SeeOtherHost);
+        assert_eq!(error.condition(), StreamCondition::SeeOtherHost);
         assert_eq!(error.other_host(), None);
     }
 }
@@ -140,7 +199,7 @@ fn rfc6120_4_9_3_19_2_host_and_port_forms() {
 fn rfc6120_4_9_2_2_unknown_condition_keeps_its_name() {
     let error =
         parsed("<stream:error><fancy xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
-    assert_eq!(error.condition(), Condition::UndefinedCondition);
+    assert_eq!(error.condition(), StreamCondition::UndefinedCondition);
     assert_eq!(error.unknown_name(), Some("fancy"));
     assert_eq!(error.to_string(), "fancy");
 }
@@ -156,7 +215,11 @@ fn rfc6120_4_9_2_reading_never_fails() {
         "<stream:error><see-other-host xmlns='urn:example'>h</see-other-host></stream:error>",
     ] {
         let error = parsed(xml);
-        assert_eq!(error.condition(), Condition::UndefinedCondition, "{xml}");
+        assert_eq!(
+            error.condition(),
+            StreamCondition::UndefinedCondition,
+            "{xml}"
+        );
         assert_eq!(error.other_host(), None, "{xml}");
     }
 }
@@ -167,7 +230,7 @@ fn a_nested_condition_does_not_count() {
         "<stream:error><x xmlns='urn:example'>\
          <reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></x></stream:error>",
     );
-    assert_eq!(error.condition(), Condition::UndefinedCondition);
+    assert_eq!(error.condition(), StreamCondition::UndefinedCondition);
     assert!(error.application().is_some());
 }
 
@@ -178,7 +241,7 @@ fn rfc6120_4_9_2_5_inherited_namespaces_are_added_to_the_application_condition()
                <x:out-of-cheese/></stream:error>";
     let error = parsed(xml);
     let application = error.application().unwrap();
-    let again = StreamError::new(Condition::InternalServerError)
+    let again = StreamError::new(StreamCondition::InternalServerError)
         .with_application(application)
         .unwrap();
     assert_eq!(again.application(), Some(application));
@@ -186,22 +249,25 @@ fn rfc6120_4_9_2_5_inherited_namespaces_are_added_to_the_application_condition()
 
 #[test]
 fn application_conditions_are_checked() {
-    let error = || StreamError::new(Condition::UndefinedCondition);
+    let error = || StreamError::new(StreamCondition::UndefinedCondition);
     for (xml, reason) in [
-        ("", ApplicationError::NotOneElement),
-        ("text", ApplicationError::NotOneElement),
-        ("<a xmlns='u:x'>", ApplicationError::NotOneElement),
-        ("<a xmlns='u:x'/><b/>", ApplicationError::NotOneElement),
-        ("</stream:error>", ApplicationError::NotOneElement),
-        ("<x:a/>", ApplicationError::NotOneElement),
-        ("<a/>", ApplicationError::Namespace),
+        ("", ApplicationConditionError::NotOneElement),
+        ("text", ApplicationConditionError::NotOneElement),
+        ("<a xmlns='u:x'>", ApplicationConditionError::NotOneElement),
+        (
+            "<a xmlns='u:x'/><b/>",
+            ApplicationConditionError::NotOneElement,
+        ),
+        ("</stream:error>", ApplicationConditionError::NotOneElement),
+        ("<x:a/>", ApplicationConditionError::NotOneElement),
+        ("<a/>", ApplicationConditionError::Namespace),
         (
             "<reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>",
-            ApplicationError::Namespace,
+            ApplicationConditionError::Namespace,
         ),
         (
             "<message xmlns='jabber:client'/>",
-            ApplicationError::Namespace,
+            ApplicationConditionError::Namespace,
         ),
     ] {
         assert_eq!(error().with_application(xml), Err(reason), "{xml}");
@@ -209,7 +275,7 @@ fn application_conditions_are_checked() {
     let long = format!("<a xmlns='u:x'>{}</a>", "a".repeat(MAX_APPLICATION_BYTES));
     assert_eq!(
         error().with_application(&long),
-        Err(ApplicationError::TooLong)
+        Err(ApplicationConditionError::TooLong)
     );
     let (most, more) = (
         "a".repeat(MAX_APPLICATION_BYTES - 19),
@@ -247,14 +313,14 @@ proptest! {
     /// Whatever the text: well-formed, bounded, and read back as written.
     #[test]
     fn written_errors_read_back_equal(
-        condition in proptest::sample::select(&Condition::ALL[..]),
+        condition in proptest::sample::select(&StreamCondition::ALL[..]),
         text in proptest::option::of(".{0,40}|\\PC{0,400}|[<&'\">\\]\r\n\t]{0,40}"),
         lang in "[a-z]{2}|.{0,3}",
         port in proptest::option::of(1u16..),
         application in any::<bool>(),
     ) {
         let mut error = match condition {
-            Condition::SeeOtherHost => {
+            StreamCondition::SeeOtherHost => {
                 StreamError::see_other_host(OtherHost::new("h.example", port).unwrap())
             }
             _ => StreamError::new(condition),
@@ -273,12 +339,12 @@ proptest! {
 
 /// The prefix is the one our header declares, whatever the kind.
 #[test]
-fn rfc6120_4_9_1_2_readable_behind_our_own_header() {
+fn rfc6120_4_9_1_2_readable_after_our_header() {
     for kind in [Kind::ClientToServer, Kind::ServerToServer] {
         let mut opening = String::new();
         HeaderOut::response(kind, "", "id", "en").write(&mut opening);
-        let error = StreamError::new(Condition::HostUnknown).with_text("no such host here");
-        let read = crate::stream::testing::element_behind(&opening, &written(&error), |element| {
+        let error = StreamError::new(StreamCondition::HostUnknown).with_text("no such host here");
+        let read = crate::stream::testing::element_after(&opening, &written(&error), |element| {
             StreamError::parse(&element)
         });
         assert_eq!(read, error);

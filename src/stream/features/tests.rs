@@ -1,11 +1,10 @@
 use alloc::collections::BTreeSet;
-use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
+use alloc::{format, vec};
 
 use super::{
-    FeatureError, FeatureXml, Features, FeaturesClass, FeaturesOut, Offer, write_features,
+    FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut, write_features,
 };
 use crate::stream::testing::element;
 
@@ -40,23 +39,23 @@ fn bindings(children: &str) -> Option<Vec<String>> {
 
 #[test]
 fn rfc6120_5_3_1_1_starttls_alone_or_required_is_mandatory() {
-    assert_eq!(class(STARTTLS).starttls, Offer::Required);
-    assert_eq!(class(STARTTLS_REQUIRED).starttls, Offer::Required);
+    assert_eq!(class(STARTTLS).starttls, FeatureOffer::Required);
+    assert_eq!(class(STARTTLS_REQUIRED).starttls, FeatureOffer::Required);
     assert_eq!(
         class(&format!("{STARTTLS_REQUIRED}{MECHANISMS}")).starttls,
-        Offer::Required
+        FeatureOffer::Required
     );
     assert_eq!(
         class(&format!("{STARTTLS}{MECHANISMS}")).starttls,
-        Offer::Offered
+        FeatureOffer::Offered
     );
-    assert_eq!(class(MECHANISMS).starttls, Offer::Absent);
+    assert_eq!(class(MECHANISMS).starttls, FeatureOffer::Absent);
     // Not in STARTTLS's namespace, so not STARTTLS's.
     let foreign = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>\
                    <required xmlns='urn:x'/></starttls>";
     assert_eq!(
         class(&format!("{foreign}{MECHANISMS}")).starttls,
-        Offer::Offered
+        FeatureOffer::Offered
     );
 }
 
@@ -116,9 +115,9 @@ fn rfc3921_3_session_is_required_unless_optional() {
         ))
         .session
     };
-    assert_eq!(session(""), Offer::Required);
-    assert_eq!(session("<optional/>"), Offer::Offered);
-    assert_eq!(class(BIND).session, Offer::Absent);
+    assert_eq!(session(""), FeatureOffer::Required);
+    assert_eq!(session("<optional/>"), FeatureOffer::Offered);
+    assert_eq!(class(BIND).session, FeatureOffer::Absent);
 }
 
 #[test]
@@ -154,7 +153,7 @@ fn rfc6120_4_3_2_2_children_in_the_stream_or_content_namespace_are_no_features()
         // and STARTTLS beside them is still alone
         assert_eq!(
             class(&format!("{child}{STARTTLS}")).starttls,
-            Offer::Required
+            FeatureOffer::Required
         );
     }
 }
@@ -206,7 +205,7 @@ fn rfc6120_4_3_2_written_features_read_back() {
     let extra = [FeatureXml::new("<c xmlns='urn:x'><required/></c>").unwrap()];
     let mut count = 0;
     for class in FeaturesClass::all() {
-        if class.session == Offer::Required {
+        if class.session == FeatureOffer::Required {
             continue; // We never ask for a session.
         }
         let dialback = count % 2 == 0;
@@ -220,17 +219,17 @@ fn rfc6120_4_3_2_written_features_read_back() {
             },
             channel_bindings: if class.sasl { &["tls-exporter"] } else { &[] },
             bind: class.bind,
-            session: class.session == Offer::Offered,
+            session: class.session == FeatureOffer::Offered,
             extra: if class.unknown_required { &extra } else { &[] },
         };
         let mut xml = String::new();
         write_features(&mut xml, &offered);
-        let alone = class.starttls == Offer::Offered
+        let alone = class.starttls == FeatureOffer::Offered
             && !(class.sasl || class.bind || offered.session || class.unknown_required)
             && !dialback;
         let expected = FeaturesClass {
             starttls: if alone {
-                Offer::Required
+                FeatureOffer::Required
             } else {
                 class.starttls
             },
@@ -255,7 +254,7 @@ fn written_features_look_as_the_rfc_shows_them() {
     write_features(
         &mut out,
         &FeaturesOut {
-            starttls: Offer::Required,
+            starttls: FeatureOffer::Required,
             ..FeaturesOut::default()
         },
     );
@@ -292,5 +291,40 @@ fn rfc6120_4_3_2_2_further_features_need_a_namespace_of_their_own() {
         (BIND, FeatureError::Known),
     ] {
         assert_eq!(FeatureXml::new(xml), Err(reason), "{xml}");
+    }
+}
+
+/// RFC 6120 4.3.2: each of the features counts in any place, also beside what is not known.
+#[test]
+fn every_feature_is_found_in_every_place() {
+    let session = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
+    let dialback = "<dialback xmlns='urn:xmpp:features:dialback'/>";
+    let bindings = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
+         <channel-binding type='tls-exporter'/></sasl-channel-binding>";
+    let required = "<c xmlns='urn:x'><required/></c>";
+    let other = "<ver xmlns='urn:y'/>";
+    let parts = [
+        STARTTLS, MECHANISMS, BIND, session, dialback, bindings, required, other,
+    ];
+    let expected = FeaturesClass {
+        starttls: FeatureOffer::Offered,
+        sasl: true,
+        bind: true,
+        session: FeatureOffer::Required,
+        unknown_required: true,
+    };
+    for first in 0..parts.len() {
+        for second in 0..parts.len() {
+            let mut moved = parts;
+            moved.swap(0, first);
+            moved.swap(1, second);
+            with(&moved.concat(), |features| {
+                assert_eq!(features.class(), expected, "{moved:?}");
+                assert!(features.dialback(), "{moved:?}");
+                assert_eq!(features.mechanisms().count(), 4, "{moved:?}");
+                let announced = features.channel_bindings().unwrap();
+                assert!(announced.eq(["tls-exporter"]), "{moved:?}");
+            });
+        }
     }
 }

@@ -4,13 +4,13 @@ use alloc::string::{String, ToString};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{HeaderOut, Kind, Opened, OpeningClass, Role, Version, VersionClass};
+use super::{HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass};
 use crate::jid::Jid;
 use crate::stream::testing::header;
-use crate::stream::{Condition, ns};
+use crate::stream::{StreamCondition, ns};
 
-const CURRENT: OpeningClass = OpeningClass::Valid(VersionClass::Current);
-const LEGACY: OpeningClass = OpeningClass::Valid(VersionClass::Legacy);
+const CURRENT: HeaderClass = HeaderClass::Valid(VersionClass::Current);
+const LEGACY: HeaderClass = HeaderClass::Valid(VersionClass::Legacy);
 const STREAMS: &str = "http://etherx.jabber.org/streams";
 
 fn written(out: &HeaderOut<'_>) -> String {
@@ -19,12 +19,12 @@ fn written(out: &HeaderOut<'_>) -> String {
     text
 }
 
-fn class(xml: &str, kind: Kind, role: Role) -> OpeningClass {
-    header(xml, |header| Opened::read(&header, kind, role).class)
+fn class(xml: &str, kind: Kind, role: Role) -> HeaderClass {
+    header(xml, |header| ParsedHeader::read(&header, kind, role).class)
 }
 
 /// The class of a client's header with these attributes.
-fn client(attributes: &str) -> OpeningClass {
+fn client(attributes: &str) -> HeaderClass {
     class(
         &format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' {attributes}>"),
         Kind::ClientToServer,
@@ -139,7 +139,7 @@ fn rfc6120_4_7_5_8_no_version_means_0_9() {
     for bad in ["", "one", "1"] {
         assert_eq!(
             client(&format!("version='{bad}'")),
-            OpeningClass::Bad(Condition::UnsupportedVersion)
+            HeaderClass::Bad(StreamCondition::UnsupportedVersion)
         );
     }
 }
@@ -157,7 +157,7 @@ fn rfc6120_4_7_5_2_and_9_the_answer_names_the_lower_version_or_none() {
         let xml =
             format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' {attributes}>");
         header(&xml, |header| {
-            let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+            let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
             let version = opened.answer().1.map(|version| version.to_string());
             assert_eq!(version.as_deref(), answer, "{attributes}");
         });
@@ -176,7 +176,7 @@ fn rfc6120_4_7_2_2_the_answer_goes_to_the_bare_address_given() {
         let xml =
             format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' {attributes}>");
         header(&xml, |header| {
-            let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+            let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
             let to = opened.answer().0;
             assert_eq!(to.as_ref().map(Jid::as_str), answer, "{attributes}");
         });
@@ -201,7 +201,7 @@ fn rfc6120_4_8_1_1_any_prefix_for_the_stream_namespace() {
 
 #[test]
 fn rfc6120_4_8_1_2_wrong_stream_namespace_is_invalid_namespace() {
-    let invalid = OpeningClass::Bad(Condition::InvalidNamespace);
+    let invalid = HeaderClass::Bad(StreamCondition::InvalidNamespace);
     for xml in [
         "<stream:stream xmlns='jabber:client' xmlns:stream='http://wrong.namespace.example.org/'>",
         "<stream>",
@@ -218,7 +218,7 @@ fn a_root_that_is_not_stream_is_bad_format() {
     let xml = format!("<stream:features xmlns='jabber:client' xmlns:stream='{STREAMS}'>");
     assert_eq!(
         class(&xml, Kind::ClientToServer, Role::Receiving),
-        OpeningClass::Bad(Condition::BadFormat)
+        HeaderClass::Bad(StreamCondition::BadFormat)
     );
 }
 
@@ -238,7 +238,7 @@ fn rfc6120_4_8_2_2_content_namespace_is_the_one_of_the_kind() {
             if fits {
                 CURRENT
             } else {
-                OpeningClass::Bad(Condition::InvalidNamespace)
+                HeaderClass::Bad(StreamCondition::InvalidNamespace)
             }
         };
         for role in [Role::Initiating, Role::Receiving] {
@@ -256,7 +256,7 @@ fn rfc6120_4_8_2_2_content_namespace_is_the_one_of_the_kind() {
 
 #[test]
 fn rfc7622_3_header_addresses_that_are_none_are_improper_addressing() {
-    let improper = OpeningClass::Bad(Condition::ImproperAddressing);
+    let improper = HeaderClass::Bad(StreamCondition::ImproperAddressing);
     let read = |attributes: &str, kind: Kind, role| {
         let content = kind.content_ns();
         class(
@@ -304,7 +304,7 @@ fn rfc6120_4_7_1_6_headers_without_addresses_are_accepted() {
 fn rfc6120_4_7_3_5_id_of_an_initial_header_is_ignored() {
     let xml = format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' id='x'>");
     header(&xml, |header| {
-        let id = |role| Opened::read(&header, Kind::ClientToServer, role).id;
+        let id = |role| ParsedHeader::read(&header, Kind::ClientToServer, role).id;
         assert_eq!(id(Role::Receiving), None);
         assert_eq!(id(Role::Initiating).as_deref(), Some("x"));
     });
@@ -317,7 +317,7 @@ fn rfc6120_4_7_1_attributes_with_a_prefix_are_others() {
          stream:version='x' lang='fr' xml:lang='de-CH'>"
     );
     header(&xml, |header| {
-        let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+        let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
         assert_eq!(opened.class, LEGACY);
         assert_eq!(opened.to, Ok(None));
         assert_eq!(opened.lang.as_deref(), Some("de-CH"));
@@ -329,7 +329,7 @@ fn rfc6120_4_7_4_1_what_is_no_language_tag_is_ignored() {
     let xml =
         format!("<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' xml:lang='en us'>");
     header(&xml, |header| {
-        let opened = Opened::read(&header, Kind::ClientToServer, Role::Receiving);
+        let opened = ParsedHeader::read(&header, Kind::ClientToServer, Role::Receiving);
         assert_eq!((opened.class, opened.lang), (LEGACY, None));
     });
 }
@@ -345,7 +345,7 @@ fn every_class_read_is_in_the_list_of_classes() {
                             "<s:{name} xmlns:s='{namespace}' xmlns='{content}' {version} {to}>"
                         );
                         let class = class(&xml, Kind::ClientToServer, Role::Receiving);
-                        assert!(OpeningClass::ALL.contains(&class), "{class:?}");
+                        assert!(HeaderClass::ALL.contains(&class), "{class:?}");
                     }
                 }
             }
@@ -377,9 +377,9 @@ proptest! {
         };
         let xml = written(&out);
         header(&xml, |header| {
-            let opened = Opened::read(&header, kind, Role::Initiating);
+            let opened = ParsedHeader::read(&header, kind, Role::Initiating);
             let expected = out.version.unwrap_or(Version::LEGACY);
-            prop_assert_eq!(opened.class, OpeningClass::Valid(expected.class()));
+            prop_assert_eq!(opened.class, HeaderClass::Valid(expected.class()));
             prop_assert_eq!(opened.version, expected);
             prop_assert_eq!(opened.id.as_deref(), Some(id.as_str()));
             prop_assert_eq!(opened.lang.as_deref(), Some("en"));
@@ -388,5 +388,135 @@ proptest! {
             prop_assert_eq!(opened.to.map(text), Ok(to.clone()));
             Ok(())
         })?;
+    }
+}
+
+/// RFC 6120 4.7.1, 4.7.2: between servers, too, an absent address is no reason to refuse.
+#[test]
+fn headers_between_servers_without_addresses_are_accepted() {
+    for role in [Role::Initiating, Role::Receiving] {
+        for attributes in [
+            "",
+            "from='a.example'",
+            "to='b.example'",
+            "from='' to='b.example'",
+            "from='a.example' to=''",
+        ] {
+            let xml = format!(
+                "<stream:stream xmlns='jabber:server' xmlns:stream='{STREAMS}' version='1.0' \
+                 {attributes}>"
+            );
+            assert_eq!(class(&xml, Kind::ServerToServer, role), CURRENT);
+            header(&xml, |header| {
+                let read = ParsedHeader::read(&header, Kind::ServerToServer, role);
+                assert_eq!(read.flaw(), None);
+                assert_eq!(read.server_address_flaw("a.example", "b.example"), None);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_response_of_or_to_another_server_can_still_be_read_on() {
+    let invalid_from = HeaderFlaw::Unacceptable(StreamCondition::InvalidFrom);
+    let improper = HeaderFlaw::Unacceptable(StreamCondition::ImproperAddressing);
+    for (attributes, flaw) in [
+        ("from='a.example' to='b.example'", None),
+        ("from='A.example' to='B.example.'", None),
+        ("from='c.example' to='b.example'", Some(invalid_from)),
+        ("from='c.example'", Some(invalid_from)),
+        ("from='c.example' to='c.example'", Some(invalid_from)),
+        ("from='a b' to='b.example'", Some(invalid_from)),
+        ("from='a.example' to='c.example'", Some(improper)),
+        ("to='c.example'", Some(improper)),
+    ] {
+        let xml = format!(
+            "<stream:stream xmlns='jabber:server' xmlns:stream='{STREAMS}' version='1.0' \
+             {attributes}>"
+        );
+        header(&xml, |header| {
+            let read = ParsedHeader::read(&header, Kind::ServerToServer, Role::Initiating);
+            let found = read.server_address_flaw("a.example", "b.example");
+            assert_eq!(found, flaw, "{attributes}");
+        });
+    }
+}
+
+#[test]
+fn only_a_header_that_is_none_of_a_stream_is_refused_before_what_follows() {
+    let ours = "xmlns:stream='http://etherx.jabber.org/streams'";
+    let not_a_stream = |condition| Some(HeaderFlaw::NotAStream(condition));
+    let unacceptable = |condition| Some(HeaderFlaw::Unacceptable(condition));
+    for (xml, flaw) in [
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} version='1.0'>"),
+            None,
+        ),
+        (
+            "<html>".into(),
+            not_a_stream(StreamCondition::InvalidNamespace),
+        ),
+        (
+            "<stream:stream xmlns='jabber:client' xmlns:stream='u:x' version='1.0'>".into(),
+            not_a_stream(StreamCondition::InvalidNamespace),
+        ),
+        (
+            format!("<stream:error xmlns='jabber:client' {ours} version='1.0'>"),
+            not_a_stream(StreamCondition::BadFormat),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:server' {ours} version='1.0'>"),
+            unacceptable(StreamCondition::InvalidNamespace),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} version='x'>"),
+            unacceptable(StreamCondition::UnsupportedVersion),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours}>"),
+            unacceptable(StreamCondition::UnsupportedVersion),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} version='0.9'>"),
+            unacceptable(StreamCondition::UnsupportedVersion),
+        ),
+        (
+            format!("<stream:stream xmlns='jabber:client' {ours} from='a b' version='1.0'>"),
+            unacceptable(StreamCondition::ImproperAddressing),
+        ),
+    ] {
+        header(&xml, |header| {
+            let read = ParsedHeader::read(&header, Kind::ClientToServer, Role::Initiating);
+            assert_eq!(read.flaw(), flaw, "{xml}");
+            // The flaw and the class agree, apart from the version of a server.
+            match (read.class, flaw) {
+                (HeaderClass::Bad(condition), Some(flaw)) => {
+                    assert_eq!(condition, flaw.condition(), "{xml}");
+                }
+                (HeaderClass::Valid(VersionClass::Current), None)
+                | (HeaderClass::Valid(VersionClass::Legacy), Some(_)) => {}
+                other => panic!("{xml}: {other:?}"),
+            }
+        });
+    }
+}
+
+/// A component's headers have no version (XEP-0114), and a server answers clients of any version.
+#[test]
+fn a_missing_version_is_a_flaw_only_of_a_server() {
+    for (kind, role, is_flaw) in [
+        (Kind::ClientToServer, Role::Initiating, true),
+        (Kind::ServerToServer, Role::Initiating, true),
+        (Kind::Component, Role::Initiating, false),
+        (Kind::ClientToServer, Role::Receiving, false),
+        (Kind::ServerToServer, Role::Receiving, false),
+        (Kind::Component, Role::Receiving, false),
+    ] {
+        let content = kind.content_ns();
+        let xml = format!("<stream:stream xmlns='{content}' xmlns:stream='{STREAMS}'>");
+        header(&xml, |header| {
+            let read = ParsedHeader::read(&header, kind, role);
+            assert_eq!(read.flaw().is_some(), is_flaw, "{kind:?} {role:?}");
+        });
     }
 }

@@ -9,7 +9,7 @@ use super::{
     ABORT, MAX_TEXT_BYTES, SaslElement, SaslFailure, is_mechanism_name, write_auth,
     write_challenge, write_failure, write_response, write_success,
 };
-use crate::sasl::{Condition, Secret};
+use crate::sasl::{SaslCondition, Secret};
 use crate::stream::testing::element;
 
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
@@ -25,7 +25,7 @@ enum Read {
     Failure(SaslFailure),
 }
 
-fn read(xml: &str) -> Result<Read, Condition> {
+fn read(xml: &str) -> Result<Read, SaslCondition> {
     let octets = |secret: Secret| secret.as_bytes().to_vec();
     element(xml, |element| {
         Ok(match SaslElement::read(&element)? {
@@ -41,7 +41,7 @@ fn read(xml: &str) -> Result<Read, Condition> {
     })
 }
 
-fn response(text: &str) -> Result<Read, Condition> {
+fn response(text: &str) -> Result<Read, SaslCondition> {
     read(&format!("<response xmlns='{SASL}'>{text}</response>"))
 }
 
@@ -123,7 +123,11 @@ fn rfc6120_13_9_1_base64_is_strict() {
         "YWJj\n", "YW Jj", " YWJj", "YWJ", "YWI", "YWJj=", "=AAA", "BBBB=CCC", "YQ==YQ==", "====",
         "==", "Y===", "YWJ=", "YR==", "YW-_", "YWJj.", "\u{e9}", " ",
     ] {
-        assert_eq!(response(bad), Err(Condition::IncorrectEncoding), "{bad:?}");
+        assert_eq!(
+            response(bad),
+            Err(SaslCondition::IncorrectEncoding),
+            "{bad:?}"
+        );
     }
 }
 
@@ -148,7 +152,7 @@ fn rfc6120_6_5_7_a_missing_or_impossible_mechanism_is_invalid_mechanism() {
             read(&format!(
                 "<auth xmlns='{SASL}' xmlns:x='u:x' {attribute}>=</auth>"
             )),
-            Err(Condition::InvalidMechanism),
+            Err(SaslCondition::InvalidMechanism),
             "{attribute}"
         );
     }
@@ -156,13 +160,13 @@ fn rfc6120_6_5_7_a_missing_or_impossible_mechanism_is_invalid_mechanism() {
 
 #[test]
 fn rfc6120_6_5_8_elements_inside_and_unknown_elements_are_malformed_request() {
-    assert_eq!(response("<x/>"), Err(Condition::MalformedRequest));
-    assert_eq!(response("YWJj<x/>"), Err(Condition::MalformedRequest));
+    assert_eq!(response("<x/>"), Err(SaslCondition::MalformedRequest));
+    assert_eq!(response("YWJj<x/>"), Err(SaslCondition::MalformedRequest));
     for xml in [
         "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
         "<auth xmlns='urn:x' mechanism='PLAIN'/>",
     ] {
-        assert_eq!(read(xml), Err(Condition::MalformedRequest));
+        assert_eq!(read(xml), Err(SaslCondition::MalformedRequest));
     }
 }
 
@@ -185,7 +189,7 @@ fn rfc4422_3_1_mechanism_names() {
 
 #[test]
 fn rfc6120_6_4_5_1_failures_are_written_and_read() {
-    for condition in Condition::ALL {
+    for condition in SaslCondition::ALL {
         let mut out = String::new();
         write_failure(&mut out, condition, None);
         assert_eq!(
@@ -208,6 +212,37 @@ fn rfc6120_6_4_5_1_failures_are_written_and_read() {
     }
 }
 
+/// Names copied from the headings of RFC 6120 6.5.1 to 6.5.11.
+#[test]
+fn failure_conditions_have_the_names_of_the_rfc() {
+    use SaslCondition as C;
+    let names = [
+        (C::Aborted, "aborted"),
+        (C::AccountDisabled, "account-disabled"),
+        (C::CredentialsExpired, "credentials-expired"),
+        (C::EncryptionRequired, "encryption-required"),
+        (C::IncorrectEncoding, "incorrect-encoding"),
+        (C::InvalidAuthzid, "invalid-authzid"),
+        (C::InvalidMechanism, "invalid-mechanism"),
+        (C::MalformedRequest, "malformed-request"),
+        (C::MechanismTooWeak, "mechanism-too-weak"),
+        (C::NotAuthorized, "not-authorized"),
+        (C::TemporaryAuthFailure, "temporary-auth-failure"),
+    ];
+    assert_eq!(names.map(|(condition, _)| condition), SaslCondition::ALL);
+    for (condition, name) in names {
+        let xml = format!("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><{name}/></failure>");
+        let mut out = String::new();
+        write_failure(&mut out, condition, None);
+        assert_eq!(out, xml);
+        let read = match read(&xml) {
+            Ok(Read::Failure(failure)) => (failure.condition, failure.unknown_name),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read, (condition, None));
+    }
+}
+
 #[test]
 fn rfc6120_6_5_1_unknown_condition_is_not_authorized_and_keeps_its_name() {
     let failure =
@@ -217,12 +252,12 @@ fn rfc6120_6_5_1_unknown_condition_is_not_authorized_and_keeps_its_name() {
         };
     assert_eq!(
         failure("<fancy/>"),
-        (Condition::NotAuthorized, Some("fancy".into()))
+        (SaslCondition::NotAuthorized, Some("fancy".into()))
     );
-    assert_eq!(failure(""), (Condition::NotAuthorized, None));
+    assert_eq!(failure(""), (SaslCondition::NotAuthorized, None));
     assert_eq!(
         failure("<text>t</text><x xmlns='u:x'/>\n<aborted/>"),
-        (Condition::Aborted, None)
+        (SaslCondition::Aborted, None)
     );
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmware::{App, FIFO, Pass, Port, Ticks, is_over, pass};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Connection, Event, Initiator, Manner, Negotiation, Responder};
@@ -82,8 +82,8 @@ fn a_byte_lost_on_the_line_is_a_tls_failure() {
 
 /// Two boards and the line between them.
 struct Boards {
-    client: Board<Initiating, Client>,
-    server: Board<Receiving, Server>,
+    client: Board<InitiatorRole, Client>,
+    server: Board<ResponderRole, Server>,
     /// Ticks since the start.
     tick: u32,
     /// The line carries nothing.
@@ -215,7 +215,7 @@ struct Client {
     ponged: bool,
 }
 
-impl App<Initiating> for Client {
+impl App<InitiatorRole> for Client {
     fn event(&mut self, event: &Event<'_>) {
         if let Event::Stanza(stanza) = event {
             self.ponged |= stanza.attr("id").as_deref() == Some("p");
@@ -243,7 +243,7 @@ struct Server {
     asked: Option<String>,
 }
 
-impl App<Receiving> for Server {
+impl App<ResponderRole> for Server {
     fn event(&mut self, event: &Event<'_>) {
         if let Event::Stanza(stanza) = event {
             self.asked = stanza.attr("id").map(Cow::into_owned);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rustls::crypto::SecureRandom;
 use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::BindError;
+use xmpp_stream::stream::BindCondition;
 use xmpp_stream::{Decision, Responder};
 
 use crate::harness::configs::decide;
@@ -41,7 +41,7 @@ fn rfc6120_4_3_6_3_the_address_is_the_authenticated_user_with_the_bound_resource
             password.accept("carol".into());
         }
         Some(Decision::Bind(bind)) => {
-            let identity = bind.identity().unwrap();
+            let identity = bind.identity();
             assert_eq!(identity.authcid, "carol");
             assert_eq!(identity.authzid.as_deref(), Some("carol@localhost"));
             let resource = bind.resource().unwrap();
@@ -85,14 +85,16 @@ fn rfc6120_7_6_1_a_random_resource_can_be_generated() {
     for _ in 0..20 {
         let config = ResponderConfig::server(random())
             .single_host(host(Carrier::Plain))
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let machine = Responder::new(config, START);
         let asked = Rc::new(RefCell::new(Vec::new()));
         let log = asked.clone();
         let app = move |machine: &mut Responder| match machine.decision() {
             Some(Decision::Bind(bind)) if log.borrow().is_empty() => {
                 log.borrow_mut().push(bind.generated().to_string());
-                bind.refuse(BindError::Conflict);
+                bind.refuse(BindCondition::Conflict);
             }
             Some(Decision::Bind(bind)) => {
                 let resource = bind.generated().to_string();

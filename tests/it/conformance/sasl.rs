@@ -7,7 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConnection;
 use xmpp_stream::config::{ConfigError, Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{Authzid, MechanismName, MechanismSet, Password, Policy, Username};
+use xmpp_stream::sasl::{
+    Authzid, MechanismName, MechanismPolicy, MechanismSet, Password, Username,
+};
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
@@ -30,6 +32,8 @@ fn external_server(version: Version) -> Arc<ResponderConfig> {
     ResponderConfig::server(&FIXED)
         .single_host(host_with(Some(ServerTls::new(Arc::new(tls))), mechanisms))
         .starttls()
+        .build()
+        .unwrap()
 }
 
 /// What it offers to a client.
@@ -169,7 +173,7 @@ fn config(authzid: Option<&str>) -> Result<Arc<InitiatorConfig>, ConfigError> {
     InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap())
         .starttls(ClientTls::new(Arc::new(pki().client(&setup))))
         .credentials(alice(authzid))
-        .sasl(Policy::new().allow_plain())
+        .sasl(MechanismPolicy::new().allow_plain())
         .build()
 }
 
@@ -228,7 +232,7 @@ fn rfc6120_6_6_3_an_empty_authorization_identity_is_none() {
                 assert_eq!(password.authzid(), reported);
                 match reported {
                     None => password.accept("alice".into()),
-                    Some(_) => password.reject(xmpp_stream::sasl::Condition::InvalidAuthzid),
+                    Some(_) => password.reject(xmpp_stream::sasl::SaslCondition::InvalidAuthzid),
                 }
             }
         });

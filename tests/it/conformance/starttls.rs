@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::ClientConnection;
 use xmpp_stream::config::{HostConfig, ResponderConfig};
-use xmpp_stream::reset::{Complaint, Ended, Outcome, Plan, Planner, PlannerConfig, Target};
+use xmpp_stream::reset::{Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Target};
 use xmpp_stream::sasl::Decoy;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
@@ -129,7 +129,7 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
         host.tls(ServerTls::new(Arc::new(tls))).build().unwrap()
     };
     for domain in ["wrong.example", "localhost"] {
-        let config = ResponderConfig::server(&FIXED).starttls();
+        let config = ResponderConfig::server(&FIXED).starttls().build().unwrap();
         let machine = Responder::new(config, START);
         let mut harness = Harness::scripted(
             machine,
@@ -170,7 +170,9 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
         let mechanisms = xmpp_stream::sasl::MechanismSet::scram();
         let config = ResponderConfig::server(&FIXED)
             .single_host(host_with(Some(tls), mechanisms))
-            .starttls();
+            .starttls()
+            .build()
+            .unwrap();
         let responder = Responder::new(config, START);
 
         let stranger = pki().identity(Leaf::Untrusted);
@@ -203,12 +205,12 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_still_asks_for_the_original_domain() {
         let setup = Setup::new(Crypto::Ring, TLS13);
         let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
         let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
-        let redirected = Ended::StreamError(Complaint::SeeOtherHost);
+        let redirected = Disconnect::StreamError(PeerError::SeeOtherHost);
         let Plan::Connect(plan) = planner.next(START, Outcome::Closed(redirected)) else {
             panic!("no connection");
         };
         assert_eq!(plan.target, Target::Redirect);
-        let initiator = Initiator::new(first.again(&plan), START);
+        let initiator = Initiator::new(first.for_reconnect(&plan), START);
         let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
         let mut pair = Pair::connect(initiator, Responder::new(server(Some(tls)), START));
         pair.exchange();

@@ -1,7 +1,8 @@
 //! Streams (RFC 6120 4): restarts, what may be sent when, headers, errors.
 
-use xmpp_stream::config::{HostConfig, ResponderConfig};
-use xmpp_stream::stream::{Condition, Initiating, OtherHost, Receiving, StreamError};
+use xmpp_stream::config::{ConfigError, HostConfig, ResponderConfig};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::{OtherHost, StreamCondition, StreamError};
 use xmpp_stream::{CloseReason, Decision, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use crate::harness::configs::{FIXED, client, decide, server};
@@ -132,8 +133,8 @@ fn rfc6120_4_8_4_1_other_elements_are_not_reported_as_stanzas() {
         harness.send(nested);
         assert_eq!(harness.events_since(events), [format!("stanza {nested}")]);
     }
-    check::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
-    check::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
+    check::<ResponderRole>(responder_at(Carrier::Plain, Phase::Established));
+    check::<InitiatorRole>(initiator_at(Carrier::Plain, Phase::Established));
 }
 
 /// 6120-4.8.3-3, 6120-4.8.5-4, 6120-4.8.2-1: what the peer would have to refuse
@@ -144,18 +145,18 @@ fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
         for (element, condition) in [
             (
                 "<message xmlns='jabber:server'/>",
-                Condition::InvalidNamespace,
+                StreamCondition::InvalidNamespace,
             ),
             (
                 "<s:message xmlns:s='jabber:server'/>",
-                Condition::InvalidNamespace,
+                StreamCondition::InvalidNamespace,
             ),
-            ("<message xmlns=''/>", Condition::InvalidNamespace),
+            ("<message xmlns=''/>", StreamCondition::InvalidNamespace),
             (
                 "<c:message xmlns:c='jabber:client'/>",
-                Condition::BadNamespacePrefix,
+                StreamCondition::BadNamespacePrefix,
             ),
-            ("<massage/>", Condition::UnsupportedStanzaType),
+            ("<massage/>", StreamCondition::UnsupportedStanzaType),
         ] {
             let sent = harness.machine.session().unwrap().send(element);
             assert_eq!(sent, Err(SendError::Refused(condition)), "{element}");
@@ -167,8 +168,8 @@ fn rfc6120_4_8_3_5_nothing_is_sent_that_does_not_belong_on_the_stream() {
         harness.exchange();
         assert_eq!(harness.receive(), element);
     }
-    check::<Receiving>(responder_at(Carrier::Plain, Phase::Established));
-    check::<Initiating>(initiator_at(Carrier::Plain, Phase::Established));
+    check::<ResponderRole>(responder_at(Carrier::Plain, Phase::Established));
+    check::<InitiatorRole>(initiator_at(Carrier::Plain, Phase::Established));
 }
 
 /// With the stream namespace as the default one, what declares no namespace is
@@ -224,10 +225,10 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
         let host = HostConfig::builder("localhost", decoy).build().unwrap();
         let config = ResponderConfig::server(&FIXED)
             .lang("de-CH")
-            // 6120-4.7.4-1: this is none.
-            .lang("no tag")
             .single_host(host)
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let machine = Responder::new(config, START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         harness.send(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
@@ -237,9 +238,12 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
             "{asked}: {received}"
         );
     }
-    // A client, too, sends language tags alone.
-    let mut harness = initiator_with(Carrier::Plain, |config| config.lang("no tag"));
+    let mut harness = initiator_with(Carrier::Plain, |config| config);
     assert!(harness.receive().contains(" xml:lang='en' "));
+    // 6120-4.7.4-1: what is not a language tag cannot be configured.
+    let config = ResponderConfig::server(&FIXED).lang("no tag");
+    let refused = config.dangerous_plaintext().build().err();
+    assert_eq!(refused, Some(ConfigError::Lang));
 }
 
 /// What a stanza says of its language stays as it is (6120-4.7.4-7), and so do
@@ -274,8 +278,11 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
 }
 
 /// A server of several hosts, whose application refuses all of them.
-fn refusing(error: StreamError) -> Harness<Receiving, Scripted> {
-    let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
+fn refusing(error: StreamError) -> Harness<ResponderRole, Scripted> {
+    let config = ResponderConfig::server(&FIXED)
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut error = Some(error);
     Harness::scripted(
@@ -294,8 +301,8 @@ fn refusing(error: StreamError) -> Harness<Receiving, Scripted> {
 fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
     let elsewhere = OtherHost::new("other.example", Some(9222)).unwrap();
     for error in [
-        StreamError::new(Condition::HostGone),
-        StreamError::new(Condition::HostUnknown),
+        StreamError::new(StreamCondition::HostGone),
+        StreamError::new(StreamCondition::HostUnknown),
         StreamError::see_other_host(elsewhere),
     ] {
         let condition = error.condition();
@@ -332,6 +339,6 @@ fn rfc6120_4_9_2_4_the_text_of_an_error_has_no_effect() {
     let CloseReason::StreamError { error, .. } = harness.closed().reason() else {
         panic!("{:?}", harness.closed());
     };
-    assert_eq!(error.condition(), Condition::Conflict);
+    assert_eq!(error.condition(), StreamCondition::Conflict);
     assert!(error.other_host().is_none());
 }

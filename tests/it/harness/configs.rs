@@ -27,6 +27,12 @@ impl SecureRandom for Fixed {
     }
 }
 
+impl xmpp_stream::random::Random for Fixed {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), xmpp_stream::random::RandomError> {
+        SecureRandom::fill(self, bytes).map_err(|_| xmpp_stream::random::RandomError)
+    }
+}
+
 pub static FIXED: Fixed = Fixed;
 
 /// alice's address.
@@ -46,7 +52,7 @@ pub fn decide<N: Negotiation>(machine: &mut Connection<N>) {
             if password.authcid() == "alice" && password.password() == b"secret" {
                 password.accept("alice".into());
             } else {
-                password.reject(sasl::Condition::NotAuthorized);
+                password.reject(sasl::SaslCondition::NotAuthorized);
             }
         }
         Decision::Scram(scram) => {
@@ -61,7 +67,7 @@ pub fn decide<N: Negotiation>(machine: &mut Connection<N>) {
         Decision::External(external) => external.accept("alice".into()),
         Decision::Anonymous(anonymous) => anonymous.accept("guest".into()),
         Decision::Bind(bind) => {
-            let local = bind.identity().unwrap().authcid.clone();
+            let local = bind.identity().authcid.clone();
             let resource = bind.resource().unwrap_or("made-up").to_string();
             bind.accept(Jid::parse(&format!("{local}@localhost/{resource}")).unwrap())
                 .unwrap();
@@ -149,9 +155,10 @@ pub fn decide_anonymous<N: Negotiation>(machine: &mut Connection<N>) {
 pub fn server(tls: Option<ServerTls>) -> Arc<ResponderConfig> {
     let starttls = tls.is_some();
     let builder = ResponderConfig::server(&FIXED).single_host(single_host(tls));
-    if starttls {
+    let builder = if starttls {
         builder.starttls()
     } else {
         builder.dangerous_plaintext()
-    }
+    };
+    builder.build().unwrap()
 }

@@ -1,6 +1,6 @@
 //! Two machines of ours, back to back.
 
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Initiator, Negotiation, Responder};
 
@@ -8,7 +8,7 @@ use super::configs::decide;
 use super::{Harness, Peer};
 
 /// An initiator whose peer is a responder.
-pub type Pair = Harness<Initiating, Harness<Receiving>>;
+pub type Pair = Harness<InitiatorRole, Harness<ResponderRole>>;
 
 impl<M: Negotiation> Peer for Harness<M> {
     fn read(&mut self, bytes: &[u8], _: &mut Vec<u8>, now: Instant) {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustls::{ClientConnection, ServerConnection};
 use xmpp_stream::config::{
-    Chosen, Credentials, HostConfig, InitiatorBuilder, InitiatorConfig, ResponderConfig,
+    Credentials, HasSecurity, HostConfig, InitiatorBuilder, InitiatorConfig, ResponderConfig,
 };
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
-use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Initiator, Negotiation, Responder};
 
@@ -49,14 +49,14 @@ pub fn small(limits: Limits) -> Limits {
 }
 
 /// An anonymous client.
-pub fn initiator(carrier: Carrier) -> Harness<Initiating, Scripted> {
+pub fn initiator(carrier: Carrier) -> Harness<InitiatorRole, Scripted> {
     initiator_with(carrier, |config| config)
 }
 
 pub fn initiator_with(
     carrier: Carrier,
-    adjust: impl FnOnce(InitiatorBuilder<Chosen>) -> InitiatorBuilder<Chosen>,
-) -> Harness<Initiating, Scripted> {
+    adjust: impl FnOnce(InitiatorBuilder<HasSecurity>) -> InitiatorBuilder<HasSecurity>,
+) -> Harness<InitiatorRole, Scripted> {
     let builder = InitiatorConfig::client(&alice());
     let tls = |version| ClientTls::new(Arc::new(pki().client(&setup(version))));
     let builder = match carrier {
@@ -74,7 +74,7 @@ pub fn initiator_with(
 }
 
 /// A server for everybody.
-pub fn responder(carrier: Carrier) -> Harness<Receiving, Scripted> {
+pub fn responder(carrier: Carrier) -> Harness<ResponderRole, Scripted> {
     let config = responder_config(carrier, host(carrier));
     let machine = Responder::new(config, START);
     Harness::scripted(machine, Box::new(|machine, _| decide(machine)))
@@ -82,11 +82,12 @@ pub fn responder(carrier: Carrier) -> Harness<Receiving, Scripted> {
 
 pub fn responder_config(carrier: Carrier, host: Arc<HostConfig>) -> Arc<ResponderConfig> {
     let builder = ResponderConfig::server(&FIXED).single_host(host);
-    match carrier {
+    let builder = match carrier {
         Carrier::Plain => builder.dangerous_plaintext(),
         Carrier::StartTls(_) => builder.starttls(),
         Carrier::DirectTls(version) => builder.direct_tls(server_tls(version)),
-    }
+    };
+    builder.build().unwrap()
 }
 
 pub fn host(carrier: Carrier) -> Arc<HostConfig> {
@@ -166,14 +167,18 @@ impl Phase {
 }
 
 /// A server brought to a phase; what it wrote on the way is forgotten.
-pub fn responder_at(carrier: Carrier, phase: Phase) -> Harness<Receiving, Scripted> {
+pub fn responder_at(carrier: Carrier, phase: Phase) -> Harness<ResponderRole, Scripted> {
     let mut harness = responder(carrier);
     bring_responder(&mut harness, carrier, phase);
     harness.receive();
     harness
 }
 
-pub fn bring_responder(harness: &mut Harness<Receiving, Scripted>, carrier: Carrier, phase: Phase) {
+pub fn bring_responder(
+    harness: &mut Harness<ResponderRole, Scripted>,
+    carrier: Carrier,
+    phase: Phase,
+) {
     if phase == Phase::Start {
         return;
     }
@@ -207,7 +212,7 @@ pub fn bring_responder(harness: &mut Harness<Receiving, Scripted>, carrier: Carr
 }
 
 /// A client brought to a phase; what it wrote on the way is forgotten.
-pub fn initiator_at(carrier: Carrier, phase: Phase) -> Harness<Initiating, Scripted> {
+pub fn initiator_at(carrier: Carrier, phase: Phase) -> Harness<InitiatorRole, Scripted> {
     let mut harness = initiator(carrier);
     bring_initiator(&mut harness, carrier, phase);
     harness.receive();
@@ -215,7 +220,7 @@ pub fn initiator_at(carrier: Carrier, phase: Phase) -> Harness<Initiating, Scrip
 }
 
 pub fn bring_initiator(
-    harness: &mut Harness<Initiating, Scripted>,
+    harness: &mut Harness<InitiatorRole, Scripted>,
     carrier: Carrier,
     phase: Phase,
 ) {

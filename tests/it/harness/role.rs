@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rustls::{ClientConnection, ServerConnection};
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Connection, Negotiation};
 
@@ -99,7 +99,7 @@ const HEADER_OF_SERVER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabbe
 const HEADER_OF_CLIENT: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
     xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0' xml:lang='en'>";
 
-impl Role for Initiating {
+impl Role for InitiatorRole {
     const NAME: &'static str = "initiator";
 
     fn machine(carrier: Carrier, tls: &TlsPair, limits: Option<Limits>) -> Connection<Self> {
@@ -145,7 +145,7 @@ impl Role for Initiating {
     }
 }
 
-impl Role for Receiving {
+impl Role for ResponderRole {
     const NAME: &'static str = "responder";
 
     fn machine(carrier: Carrier, tls: &TlsPair, limits: Option<Limits>) -> Connection<Self> {
@@ -158,7 +158,7 @@ impl Role for Receiving {
                 .starttls(),
             Carrier::DirectTls(_) => builder.direct_tls(tls()),
         };
-        Connection::new(config, START)
+        Connection::new(config.build().unwrap(), START)
     }
 
     fn peer(tls: &TlsPair) -> HostileTls {

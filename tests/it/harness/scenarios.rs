@@ -1,8 +1,8 @@
 //! What a peer sends after the login, and what our application does meanwhile:
 //! the same scenarios in either role, in plaintext and under TLS.
 
-use xmpp_stream::reset::Cause;
-use xmpp_stream::stream::{Condition, StreamError};
+use xmpp_stream::reset::ResetCause;
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::{Connection, EventBuf, Negotiation};
 
 use super::App;
@@ -58,7 +58,7 @@ pub enum Behavior {
     /// The same, and closes at this stanza.
     Close(usize),
     /// The same, and resets at this stanza.
-    Reset(usize, Cause),
+    Reset(usize, ResetCause),
     /// The same, and ends the stream with an error.
     Fail(usize),
     /// The same, and aborts.
@@ -136,7 +136,7 @@ fn act<N: Negotiation>(
         Behavior::Close(at) if at == *reported => machine.session().unwrap().close(),
         Behavior::Reset(at, cause) if at == *reported => machine.session().unwrap().reset(cause),
         Behavior::Fail(at) if at == *reported => {
-            machine.fail(StreamError::new(Condition::PolicyViolation));
+            machine.fail(StreamError::new(StreamCondition::PolicyViolation));
         }
         Behavior::Abort(at) if at == *reported => machine.abort(),
         _ => {}
@@ -225,7 +225,7 @@ fn application_ends(one: &str, both: &str, three: &str) -> Vec<Scenario> {
     use TcpEnd::{Fin, Never};
     let more = [both, three, FOOTER];
     let reset = |cause| Behavior::Reset(1, cause);
-    let lost = reset(Cause::CertificateExpired);
+    let lost = reset(ResetCause::CertificateExpired);
     vec![
         scenario(
             "send when the peer closes",
@@ -244,7 +244,7 @@ fn application_ends(one: &str, both: &str, three: &str) -> Vec<Scenario> {
         ),
         scenario(
             "we reset",
-            reset(Cause::KeyRefresh),
+            reset(ResetCause::KeyRefresh),
             &more,
             Fin,
             ("reset", 3),

@@ -2,7 +2,7 @@
 //! units that went out, and the close. On the way it asserts what holds on any
 //! schedule.
 
-use xmpp_stream::stream::{Condition, StreamError};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, EventBuf, Manner, Negotiation, Wait};
 
@@ -398,7 +398,8 @@ impl<N: Negotiation> Harness<N, Scheduled> {
             assert_eq!(Some(close), self.close.as_ref());
             // None of these changes anything any more.
             self.machine.receive_eof();
-            self.machine.fail(StreamError::new(Condition::Conflict));
+            self.machine
+                .fail(StreamError::new(StreamCondition::Conflict));
             self.machine.abort();
             self.machine.transport_failed();
         }

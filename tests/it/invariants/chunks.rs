@@ -1,7 +1,7 @@
 //! Invariant 1: the same received bytes, in any split, make the same three
 //! sequences.
 
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{Connection, Initiator, Responder};
 
 use super::each;
@@ -27,8 +27,8 @@ fn any_split_into_two_makes_the_same_sequences() {
         });
         println!("{}: {splits} splits", N::NAME);
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn single_bytes_and_random_pieces_make_the_same_sequences() {
             });
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// A login by SCRAM, as two machines make it: what each of them sent.
@@ -115,6 +115,6 @@ fn the_same_holds_while_a_key_is_derived() {
         }
     }
     let (ours, theirs) = scram();
-    replay::<Initiating>(&|| Initiator::new(client(None), START), &theirs, |_| {});
-    replay::<Receiving>(&|| Responder::new(server(None), START), &ours, decide);
+    replay::<InitiatorRole>(&|| Initiator::new(client(None), START), &theirs, |_| {});
+    replay::<ResponderRole>(&|| Responder::new(server(None), START), &ours, decide);
 }

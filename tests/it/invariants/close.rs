@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use xmpp_stream::stream::{Condition, Initiating, Receiving, StreamError};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::{Action, Connection, Manner, Wait};
 
 use super::each;
@@ -62,8 +63,8 @@ fn an_abort_drops_what_tcp_has_not_taken() {
             assert!(harness.machine.transmit().is_empty());
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -86,8 +87,8 @@ fn a_graceful_end_waits_for_tcp_to_take_everything() {
             assert_eq!(end(&harness), ("closed", Manner::Graceful));
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -111,8 +112,8 @@ fn a_peer_that_takes_nothing_does_not_hold_up_the_end() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The clock of a peer that takes no bytes is older than the close; the close
@@ -135,8 +136,8 @@ fn a_write_stall_does_not_cut_the_end_short() {
             assert!(lasted >= Duration::from_secs(5), "{carrier:?}: {lasted:?}");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn sleep_once<N: Role>(harness: &mut Harness<N, Scheduled>) {
@@ -161,8 +162,8 @@ fn a_peer_that_takes_nothing_for_a_minute_is_given_up() {
             assert_eq!(end(&harness), ("timeout", Manner::Abort));
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn sleep_part<N: Role>(harness: &mut Harness<N, Scheduled>, millis: u64) {
@@ -192,8 +193,8 @@ fn what_goes_wrong_while_closing_becomes_the_reason() {
             assert_eq!(harness.code(), "tls-truncated", "{}", N::NAME);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn finish<N: Role>(harness: &mut Harness<N, HostileTls>) {
@@ -232,8 +233,8 @@ fn a_tcp_failure_wins_over_everything() {
             failed(harness.machine, "stream-error");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// Also while a decision is pending, whatever waits after it.
@@ -245,12 +246,12 @@ fn a_tcp_failure_wins_over_a_pending_decision() {
             Carrier::DirectTls(TLS12),
             Carrier::DirectTls(TLS13),
         ] {
-            each::<Receiving>(carrier, &mut |run, _| {
+            each::<ResponderRole>(carrier, &mut |run, _| {
                 let run = Run {
                     decision_delay: usize::MAX,
                     ..*run
                 };
-                let mut harness = run.start::<Receiving>(Schedule::Whole);
+                let mut harness = run.start::<ResponderRole>(Schedule::Whole);
                 if !following {
                     harness
                         .peer
@@ -274,7 +275,7 @@ fn an_error_before_the_handshake_is_sent_after_it() {
         for version in [TLS12, TLS13] {
             let tls = TlsPair::new(version).without_tickets();
             let mut machine = N::machine(Carrier::DirectTls(version), &tls, None);
-            machine.fail(StreamError::new(Condition::SystemShutdown));
+            machine.fail(StreamError::new(StreamCondition::SystemShutdown));
             let mut harness = Harness::<N, HostileTls>::over_tls(machine, &tls, 1);
             let text = harness.receive();
             assert!(text.contains("<stream:stream"), "{text}");
@@ -282,6 +283,6 @@ fn an_error_before_the_handshake_is_sent_after_it() {
             assert!(text.ends_with("</stream:stream>"), "{text}");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

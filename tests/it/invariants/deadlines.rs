@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::reset::UsagePolicy;
-use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Action, Connection, Initiator, Negotiation, Responder, Wait};
@@ -82,8 +82,8 @@ fn a_peer_that_sends_nothing_times_out_on_every_carrier() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn aged() -> UsagePolicy {
@@ -107,7 +107,9 @@ fn initiator(tls: &TlsPair) -> Initiator {
 fn responder(tls: &TlsPair) -> Responder {
     let config = ResponderConfig::server(&FIXED)
         .single_host(anonymous_host_using(aged()))
-        .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+        .direct_tls(ServerTls::new(Arc::new(tls.server.clone())))
+        .build()
+        .unwrap();
     Responder::new(config, START)
 }
 
@@ -128,8 +130,8 @@ fn a_reset_that_would_be_due_does_not_disturb_the_end() {
     }
     for version in [TLS12, TLS13] {
         let tls = TlsPair::new(version).without_tickets();
-        check::<Initiating>(initiator(&tls), &tls);
-        check::<Receiving>(responder(&tls), &tls);
+        check::<InitiatorRole>(initiator(&tls), &tls);
+        check::<ResponderRole>(responder(&tls), &tls);
     }
 }
 
@@ -153,7 +155,7 @@ fn each_advice_to_reset_comes_at_its_time_and_once() {
     }
     for version in [TLS12, TLS13] {
         let tls = TlsPair::new(version).without_tickets();
-        check::<Initiating>(initiator(&tls), &tls);
-        check::<Receiving>(responder(&tls), &tls);
+        check::<InitiatorRole>(initiator(&tls), &tls);
+        check::<ResponderRole>(responder(&tls), &tls);
     }
 }

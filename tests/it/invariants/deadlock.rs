@@ -3,8 +3,8 @@
 //! until the deadline.
 
 use xmpp_stream::Wait;
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Initiating, Receiving};
 
 use super::each;
 use crate::harness::pki::{TLS12, TLS13};
@@ -80,8 +80,8 @@ fn a_driver_that_sleeps_as_told_never_stalls() {
             });
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The machine's own replies have a reserve. A peer that asks and does not
@@ -97,7 +97,7 @@ fn a_peer_that_does_not_read_blocks_only_itself() {
         Carrier::DirectTls(TLS13),
     ] {
         let tls = TlsPair::new(carrier.version().unwrap_or(TLS13)).without_tickets();
-        let mut harness = Harness::<Receiving, Scheduled>::established(carrier, &tls);
+        let mut harness = Harness::<ResponderRole, Scheduled>::established(carrier, &tls);
         let requests = (0..3_000).map(|n| {
             format!(
                 "<iq type='set' id='{n}'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::sasl::{MechanismName, MechanismSet, Password, Policy, Username};
-use xmpp_stream::stream::Initiating;
+use xmpp_stream::connection::InitiatorRole;
+use xmpp_stream::sasl::{MechanismName, MechanismPolicy, MechanismSet, Password, Username};
 use xmpp_stream::tls::{ClientTls, ServerTls, Verification};
 use xmpp_stream::{Initiator, Responder};
 
@@ -59,8 +59,10 @@ fn machine(setting: Setting, tls: &TlsPair) -> Initiator {
     };
     let policy = match setting {
         // SCRAM in plaintext is what the setting allows, and keeps secret.
-        Setting::Plaintext => Policy::new().allow_plain().dangerous_scram_to_unverified(),
-        _ => Policy::new().allow_plain(),
+        Setting::Plaintext => MechanismPolicy::new()
+            .allow_plain()
+            .dangerous_scram_to_unverified(),
+        _ => MechanismPolicy::new().allow_plain(),
     };
     let config = builder
         .credentials(Credentials::Password {
@@ -97,7 +99,7 @@ fn the_tap_finds_what_it_looks_for() {
 }
 
 /// A client without TLS, and all it sends to a server that sends `input`.
-fn in_clear(setting: Setting, input: &[String]) -> (String, Harness<Initiating, Scripted>) {
+fn in_clear(setting: Setting, input: &[String]) -> (String, Harness<InitiatorRole, Scripted>) {
     let tls = TlsPair::new(TLS13);
     let mut harness = Harness::scripted(machine(setting, &tls), Box::new(|_, _| {}));
     let mut tap = harness.receive_bytes();
@@ -159,11 +161,21 @@ fn through_tls(version: Version, leaf: Leaf, starttls: bool) -> (String, Pair) {
     let (setting, config) = if starttls {
         let host = host_with(Some(server), plain);
         let setting = Setting::StartTls(Verification::Config);
-        (setting, builder.single_host(host).starttls())
+        (
+            setting,
+            builder.single_host(host).starttls().build().unwrap(),
+        )
     } else {
         let host = host_with(None, plain);
         let setting = Setting::DirectTls(Verification::Config);
-        (setting, builder.single_host(host).direct_tls(server))
+        (
+            setting,
+            builder
+                .single_host(host)
+                .direct_tls(server)
+                .build()
+                .unwrap(),
+        )
     };
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
     let tap = seen.clone();
@@ -223,7 +235,7 @@ fn rfc6120_13_8_3_an_encrypted_but_unverified_server_gets_no_credentials() {
             ] {
                 let tls = TlsPair::new(version).without_tickets();
                 let machine = machine(Setting::DirectTls(verification), &tls);
-                let mut stream = Harness::<Initiating, Scripted>::over_tls(machine, &tls, 4096);
+                let mut stream = Harness::<InitiatorRole, Scripted>::over_tls(machine, &tls, 4096);
                 stream.exchange();
                 stream.send(HEADER);
                 stream.send(features(offer));

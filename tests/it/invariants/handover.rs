@@ -2,7 +2,7 @@
 //! no knowledge survives a restart (RFC 6120 4.3.3, 5.4.2.3, 5.4.3.3).
 
 use xmpp_stream::Manner;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 
 use crate::harness::configs::decide_anonymous;
 use crate::harness::pki::{TLS12, TLS13};
@@ -39,8 +39,8 @@ fn texts(input: Vec<WireItem>) -> Vec<String> {
 fn rfc6120_5_4_2_3_what_follows_proceed_is_read_as_tls_and_refused() {
     for version in [TLS12, TLS13] {
         for injected in INJECTED {
-            let mut harness = before_tls::<Initiating>(Carrier::StartTls(version));
-            let opening = texts(<Initiating as Role>::starttls());
+            let mut harness = before_tls::<InitiatorRole>(Carrier::StartTls(version));
+            let opening = texts(<InitiatorRole as Role>::starttls());
             let (proceed, before) = opening.split_last().unwrap();
             for text in before {
                 harness.deliver(text.as_bytes());
@@ -69,8 +69,8 @@ fn rfc6120_5_4_2_3_what_follows_proceed_is_read_as_tls_and_refused() {
 fn rfc6120_5_4_3_1_bytes_between_starttls_and_proceed_end_the_connection() {
     for version in [TLS12, TLS13] {
         for injected in INJECTED {
-            let mut harness = before_tls::<Receiving>(Carrier::StartTls(version));
-            let opening = texts(<Receiving as Role>::starttls());
+            let mut harness = before_tls::<ResponderRole>(Carrier::StartTls(version));
+            let opening = texts(<ResponderRole as Role>::starttls());
             harness.deliver(opening[0].as_bytes());
             harness.transmit(usize::MAX);
             let reported = harness.events.len();
@@ -106,8 +106,8 @@ fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
             assert_eq!(harness.code(), code, "{}", N::NAME);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// What an attacker sent before TLS is forgotten: `from`, `id`, language.
@@ -116,8 +116,8 @@ fn rfc6120_5_4_3_3_what_the_header_said_before_tls_is_forgotten() {
     let forged = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
          xmlns:stream='http://etherx.jabber.org/streams' id='forged' from='attacker.example' \
          version='1.0' xml:lang='xx'>";
-    let mut harness = before_tls::<Initiating>(Carrier::StartTls(TLS13));
-    let opening = texts(<Initiating as Role>::starttls());
+    let mut harness = before_tls::<InitiatorRole>(Carrier::StartTls(TLS13));
+    let opening = texts(<InitiatorRole as Role>::starttls());
     for text in [forged, &opening[1], &opening[2]] {
         harness.deliver(text.as_bytes());
     }

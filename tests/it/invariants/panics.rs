@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use xmpp_stream::reset::Cause;
-use xmpp_stream::stream::{Condition, Initiating, Receiving, StreamError};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::reset::ResetCause;
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, Negotiation};
 
@@ -64,8 +65,8 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
             if let Some(mut session) = machine.session() {
                 match rng.below(40) {
                     0 if rng.below(8) == 0 => session.close(),
-                    1 if rng.below(8) == 0 => session.reset(Cause::CertificateRevoked),
-                    2 if rng.below(8) == 0 => session.reset(Cause::KeyRefresh),
+                    1 if rng.below(8) == 0 => session.reset(ResetCause::CertificateRevoked),
+                    2 if rng.below(8) == 0 => session.reset(ResetCause::KeyRefresh),
                     3..=6 => drop(session.keepalive()),
                     7..=12 => drop(session.send(FRAGMENTS[rng.below(FRAGMENTS.len())])),
                     _ => drop(session.send(&message(rng.below(99)))),
@@ -74,7 +75,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
         }
         17 if rng.below(60) == 0 => machine.receive_eof(),
         18 if rng.below(200) == 0 => machine.transport_failed(),
-        19 if rng.below(200) == 0 => machine.fail(StreamError::new(Condition::Conflict)),
+        19 if rng.below(200) == 0 => machine.fail(StreamError::new(StreamCondition::Conflict)),
         20 if rng.below(400) == 0 => machine.abort(),
         21 => drop(format!("{machine:?}")),
         _ => {}
@@ -204,8 +205,8 @@ fn nothing_that_comes_in_clear_makes_it_panic() {
             "the calls and bytes reach too little: {ends:?}"
         );
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -253,8 +254,8 @@ fn no_authentic_record_makes_it_panic() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -293,6 +294,6 @@ fn no_broken_handshake_makes_it_panic() {
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

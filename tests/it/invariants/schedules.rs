@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use xmpp_stream::config::ResponderConfig;
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::sasl::{Hash, MechanismName, MechanismSet};
-use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::tls::ServerTls;
 use xmpp_stream::{Decision, Responder};
 
@@ -36,15 +36,15 @@ fn any_schedule_makes_the_same_sequences() {
             });
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The peer's bytes go on coming while the application looks things up.
 #[test]
 fn the_sequences_do_not_depend_on_how_long_the_application_takes_to_decide() {
     for carrier in Carrier::ALL {
-        each::<Receiving>(carrier, &mut |run, whole| {
+        each::<ResponderRole>(carrier, &mut |run, whole| {
             for decision_delay in [1, 2, 9] {
                 let run = Run {
                     decision_delay,
@@ -60,7 +60,7 @@ fn the_sequences_do_not_depend_on_how_long_the_application_takes_to_decide() {
                         "{carrier:?}, {}, {decision_delay}, {schedule:?}",
                         run.scenario.name
                     );
-                    let other = run.outcome::<Receiving>(schedule);
+                    let other = run.outcome::<ResponderRole>(schedule);
                     assert!(other.agrees_with(whole), "{received}: {other:?}{whole:?}");
                 }
             }
@@ -78,14 +78,16 @@ fn the_sequences_do_not_depend_on_how_long_a_password_is_compared() {
         for chunk in [usize::MAX, 100, 1] {
             let config = ResponderConfig::server(&FIXED)
                 .single_host(host_with(None, plain))
-                .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+                .direct_tls(ServerTls::new(Arc::new(tls.server.clone())))
+                .build()
+                .unwrap();
             let machine = Responder::new(config, START);
-            let mut harness = Harness::<Receiving, HostileTls>::over_tls(machine, &tls, 4096);
+            let mut harness = Harness::<ResponderRole, HostileTls>::over_tls(machine, &tls, 4096);
             harness.app = Box::new(|machine, _| match machine.decision() {
                 Some(Decision::Password(gate)) => gate.keys("alice".into(), keys(Hash::Sha256)),
                 _ => decide(machine),
             });
-            let mut login = <Receiving as Role>::login();
+            let mut login = <ResponderRole as Role>::login();
             login[1] = text(
                 "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>\
                  AGFsaWNlAHNlY3JldA==</auth>",

@@ -1,7 +1,7 @@
 //! Invariant 9: `send` is all or nothing, and cannot open, close or restart
 //! the stream.
 
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{Initiator, Responder, SendError, Ticket};
 
 use crate::harness::configs::{client, server};
@@ -87,7 +87,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
             let mut last: Option<Ticket> = None;
             for text in REFUSED {
                 let before = format!("{machine:?}");
-                let free = machine.session().unwrap().free();
+                let free = machine.session().unwrap().capacity();
                 let error = machine.session().unwrap().send(text).expect_err(text);
                 let expected = text.contains("etherx") && !text.contains("<stream:stream ")
                     || text.contains("xmpp-tls")
@@ -96,7 +96,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
                         .iter()
                         .any(|start| text.starts_with(start));
                 assert_eq!(error == SendError::Reserved, expected, "{text}: {error}");
-                assert_eq!(machine.session().unwrap().free(), free);
+                assert_eq!(machine.session().unwrap().capacity(), free);
                 // `Debug` leaves the checker's working memory out.
                 assert_eq!(format!("{machine:?}"), before, "{text}");
                 assert!(machine.transmit().is_empty());
@@ -108,8 +108,8 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
             }
         });
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn transmit_all<N: Role>(machine: &mut xmpp_stream::Connection<N>) {
@@ -140,7 +140,7 @@ fn a_writer_that_fails_half_way_sends_nothing() {
             });
             assert_eq!(failed, Err(SendError::Write));
             // Too much, and the writer does not care.
-            let free = session.free();
+            let free = session.capacity();
             let full = session.send_with(|out| {
                 out.write_str("<message>")?;
                 for _ in 0..free {
@@ -149,23 +149,23 @@ fn a_writer_that_fails_half_way_sends_nothing() {
                 let _ignored = out.write_str("</message>");
                 Ok(())
             });
-            assert_eq!(full, Err(SendError::Full { free }));
+            assert_eq!(full, Err(SendError::Full { capacity: free }));
             // To the byte.
             let exact = format!("<message>{}</message>", "x".repeat(free - 19));
             assert_eq!(exact.len(), free);
             let more = format!("<message>{}</message>", "x".repeat(free - 18));
-            assert_eq!(session.send(&more), Err(SendError::Full { free }));
+            assert_eq!(session.send(&more), Err(SendError::Full { capacity: free }));
             session.send(&exact).unwrap();
-            assert_eq!(session.free(), 0);
-            assert_eq!(session.send("<iq/>"), Err(SendError::Full { free: 0 }));
-            assert_eq!(session.keepalive(), Err(SendError::Full { free: 0 }));
+            assert_eq!(session.capacity(), 0);
+            assert_eq!(session.send("<iq/>"), Err(SendError::Full { capacity: 0 }));
+            assert_eq!(session.keepalive(), Err(SendError::Full { capacity: 0 }));
             stream.exchange();
             let text = stream.receive();
             assert_eq!(text, format!("<message id='a'/>{exact}"));
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// Tickets are flushed with the last byte of their record, not before.
@@ -194,8 +194,8 @@ fn a_ticket_is_flushed_with_its_last_byte() {
             assert!(harness.machine.transmit().is_empty());
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 fn pair() -> Pair {

@@ -1,7 +1,7 @@
 //! Input that is unusual and legal.
 
 use xmpp_stream::Manner;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 
 use crate::harness::phases::{SERVER_HEADER, initiator, responder};
 use crate::harness::{Carrier, Harness, Scripted};
@@ -131,7 +131,7 @@ fn client_is_served(header: &str, [auth, bind, stanza, footer]: &[&str; 4]) {
             .replace("/S", &format!("/{name}"))
     };
     let outcome = |chunk| {
-        let mut harness: Harness<Receiving, Scripted> = responder(Carrier::Plain);
+        let mut harness: Harness<ResponderRole, Scripted> = responder(Carrier::Plain);
         harness.chunk = chunk;
         for text in [header, auth, header, bind] {
             harness.send(spell(text));
@@ -216,7 +216,7 @@ const LEGAL_SERVERS: [[&str; 6]; 5] = [
 fn legal_spellings_of_a_server_reach_establishment() {
     for [header, mechanisms, success, bind, bound, footer] in LEGAL_SERVERS {
         let outcome = |chunk| {
-            let mut harness: Harness<Initiating, Scripted> = initiator(Carrier::Plain);
+            let mut harness: Harness<InitiatorRole, Scripted> = initiator(Carrier::Plain);
             harness.chunk = chunk;
             for text in [header, mechanisms, success, header, bind, bound] {
                 harness.send(text);

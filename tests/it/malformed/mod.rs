@@ -7,7 +7,7 @@ mod legal;
 mod rows;
 
 use rows::{NO_PROCEED, OUT_OF_TURN, bad_content, bad_headers, bad_hosts};
-use xmpp_stream::stream::Condition::{self, HostUnknown, PolicyViolation};
+use xmpp_stream::stream::StreamCondition::{self, HostUnknown, PolicyViolation};
 use xmpp_stream::{Manner, Negotiation};
 
 use crate::harness::phases::{Phase, initiator_at, responder_at};
@@ -177,7 +177,7 @@ fn refused<N: Role>(
     harness: impl Fn() -> Harness<N, Scripted>,
     at: Phase,
     input: &[u8],
-    condition: Condition,
+    condition: StreamCondition,
 ) {
     let whole = answer(harness(), usize::MAX, input);
     let bytes = answer(harness(), 1, input);

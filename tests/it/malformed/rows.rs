@@ -1,7 +1,7 @@
 //! What is refused, and as what.
 
-use xmpp_stream::stream::Condition;
-use xmpp_stream::stream::Condition::{
+use xmpp_stream::stream::StreamCondition;
+use xmpp_stream::stream::StreamCondition::{
     BadFormat, BadNamespacePrefix, HostUnknown, ImproperAddressing, InvalidNamespace,
     NotAuthorized, NotWellFormed, PolicyViolation, RestrictedXml, UnsupportedEncoding,
     UnsupportedStanzaType, UnsupportedVersion,
@@ -10,9 +10,9 @@ use xmpp_stream::stream::Condition::{
 use crate::harness::phases::Phase;
 
 /// Input, and the error it is answered with.
-pub(crate) type Row = (Vec<u8>, Condition);
+pub(crate) type Row = (Vec<u8>, StreamCondition);
 
-fn rows<const N: usize>(rows: [(&[u8], Condition); N]) -> Vec<Row> {
+fn rows<const N: usize>(rows: [(&[u8], StreamCondition); N]) -> Vec<Row> {
     rows.into_iter()
         .map(|(input, c)| (input.to_vec(), c))
         .collect()
@@ -278,7 +278,7 @@ pub(crate) fn bad_hosts() -> Vec<Row> {
 
 /// Acceptable elements, at a time when they are not.
 #[rustfmt::skip]
-pub(crate) const OUT_OF_TURN: [(&str, &[Phase], &str, Condition); 30] = [
+pub(crate) const OUT_OF_TURN: [(&str, &[Phase], &str, StreamCondition); 30] = [
     // To a server
     ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<message/>", NotAuthorized),
     ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<presence/>", NotAuthorized),
@@ -315,7 +315,7 @@ pub(crate) const OUT_OF_TURN: [(&str, &[Phase], &str, Condition); 30] = [
 
 /// What a client cannot take for the answer to `<starttls/>`.
 #[rustfmt::skip]
-pub(crate) const NO_PROCEED: [(&str, Condition); 7] = [
+pub(crate) const NO_PROCEED: [(&str, StreamCondition); 7] = [
     ("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'>now</proceed>", UnsupportedStanzaType),
     ("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></proceed>", UnsupportedStanzaType),
     ("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),

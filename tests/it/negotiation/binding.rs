@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::{BindError, Conflict, Initiating, Receiving};
+use xmpp_stream::stream::{BindCondition, ConflictPolicy};
 use xmpp_stream::{CloseReason, Decision, Manner};
 
 use crate::harness::configs::decide;
@@ -14,7 +15,7 @@ use crate::harness::phases::{
 };
 use crate::harness::{Carrier, Harness, Scripted};
 
-fn client(conflict: Conflict) -> Harness<Initiating, Scripted> {
+fn client(conflict: ConflictPolicy) -> Harness<InitiatorRole, Scripted> {
     let mut harness = initiator_with(Carrier::Plain, |config| config.conflict(conflict));
     bring_initiator(&mut harness, Carrier::Plain, Phase::Binding);
     harness
@@ -29,8 +30,8 @@ fn bind_error(id: &str, condition: &str) -> String {
 
 /// A server that binds as the closure says.
 fn server(
-    decide: impl Fn(&str) -> Result<Jid, BindError> + 'static,
-) -> Harness<Receiving, Scripted> {
+    decide: impl Fn(&str) -> Result<Jid, BindCondition> + 'static,
+) -> Harness<ResponderRole, Scripted> {
     let mut harness = responder_at(Carrier::Plain, Phase::Binding);
     harness.app = Box::new(move |machine, _| {
         if let Some(Decision::Bind(bind)) = machine.decision() {
@@ -54,7 +55,7 @@ fn bind(id: &str, resource: &str) -> String {
     )
 }
 
-fn ends_refused(mut harness: Harness<Initiating, Scripted>) {
+fn ends_refused(mut harness: Harness<InitiatorRole, Scripted>) {
     assert_eq!(harness.receive(), FOOTER);
     harness.finish();
     assert_eq!(harness.end(), ("negotiation-failed", Manner::Graceful));
@@ -91,7 +92,7 @@ fn what_is_no_full_jid_is_not_bound() {
 
 #[test]
 fn rfc6120_7_4_3_the_configured_resource_is_asked_for() {
-    let mut harness = client(Conflict::Generate);
+    let mut harness = client(ConflictPolicy::Generate);
     assert!(harness.receive().ends_with(
         "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <resource>desk</resource></bind></iq>"
@@ -107,7 +108,7 @@ fn rfc6120_7_4_3_the_configured_resource_is_asked_for() {
 
 #[test]
 fn rfc6120_7_7_2_2_1_a_conflict_is_followed_by_a_generated_resource() {
-    let mut harness = client(Conflict::Generate);
+    let mut harness = client(ConflictPolicy::Generate);
     harness.receive();
     harness.send(bind_error("bind", "conflict"));
     assert_eq!(
@@ -118,7 +119,7 @@ fn rfc6120_7_7_2_2_1_a_conflict_is_followed_by_a_generated_resource() {
     assert!(harness.machine.session().is_some());
 
     // Once.
-    let mut harness = client(Conflict::Generate);
+    let mut harness = client(ConflictPolicy::Generate);
     harness.send(bind_error("bind", "conflict"));
     harness.receive();
     harness.send(bind_error("bind-again", "conflict"));
@@ -127,7 +128,7 @@ fn rfc6120_7_7_2_2_1_a_conflict_is_followed_by_a_generated_resource() {
 
 #[test]
 fn a_client_may_give_up_on_a_conflict() {
-    let mut harness = client(Conflict::GiveUp);
+    let mut harness = client(ConflictPolicy::GiveUp);
     harness.receive();
     harness.send(bind_error("bind", "conflict"));
     ends_refused(harness);
@@ -136,7 +137,7 @@ fn a_client_may_give_up_on_a_conflict() {
 #[test]
 fn rfc6120_7_6_2_any_other_refusal_ends_the_stream() {
     for condition in ["not-allowed", "resource-constraint", "bad-request", "hello"] {
-        let mut harness = client(Conflict::Generate);
+        let mut harness = client(ConflictPolicy::Generate);
         harness.receive();
         harness.send(bind_error("bind", condition));
         ends_refused(harness);
@@ -146,7 +147,7 @@ fn rfc6120_7_6_2_any_other_refusal_ends_the_stream() {
 /// An answer to the first request is none to the second.
 #[test]
 fn a_bind_result_is_recognized_by_its_id() {
-    let mut harness = client(Conflict::Generate);
+    let mut harness = client(ConflictPolicy::Generate);
     harness.send(bind_error("bind", "conflict"));
     harness.receive();
     harness.send(BOUND);
@@ -158,7 +159,7 @@ const SESSION: &str = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
 const OPTIONAL_SESSION: &str =
     "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>";
 
-fn offered(session: &str) -> Harness<Initiating, Scripted> {
+fn offered(session: &str) -> Harness<InitiatorRole, Scripted> {
     let mut harness = initiator_with(Carrier::Plain, |config| config);
     bring_initiator(&mut harness, Carrier::Plain, Phase::Authenticated);
     harness.send(SERVER_HEADER);
@@ -231,11 +232,15 @@ fn rfc6120_7_6_1_1_the_result_has_the_full_jid() {
 #[test]
 fn rfc6120_7_6_2_the_stream_survives_a_refusal() {
     for (error, name, kind) in [
-        (BindError::Conflict, "conflict", "modify"),
-        (BindError::BadRequest, "bad-request", "modify"),
-        (BindError::NotAllowed, "not-allowed", "cancel"),
-        (BindError::ResourceConstraint, "resource-constraint", "wait"),
-        (BindError::Other, "internal-server-error", "cancel"),
+        (BindCondition::Conflict, "conflict", "modify"),
+        (BindCondition::BadRequest, "bad-request", "modify"),
+        (BindCondition::NotAllowed, "not-allowed", "cancel"),
+        (
+            BindCondition::ResourceConstraint,
+            "resource-constraint",
+            "wait",
+        ),
+        (BindCondition::Other, "internal-server-error", "cancel"),
     ] {
         let mut harness = server(move |resource| match resource {
             "taken" => Err(error),
@@ -265,7 +270,7 @@ fn rfc6120_7_7_3_2_after_five_refusals_the_stream_ends() {
     let count = asked.clone();
     let mut harness = server(move |_| {
         count.set(count.get() + 1);
-        Err(BindError::Conflict)
+        Err(BindCondition::Conflict)
     });
     for _ in 0..5 {
         harness.send(bind("1", "taken"));

@@ -1,7 +1,7 @@
 //! Closing a stream (RFC 6120 4.4), and white space on an open one (4.6.1).
 
-use xmpp_stream::reset::{Cause, Side};
-use xmpp_stream::stream::{Condition, StreamError};
+use xmpp_stream::reset::{ResetCause, Side};
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{CloseReason, Initiator, Manner, Negotiation, Responder};
 
@@ -23,8 +23,8 @@ const ALL: [Carrier; 3] = [
 /// Behavior the same with an established stream of either role, over all carriers.
 fn both(
     carrier: &[Carrier],
-    mut server: impl FnMut(Harness<xmpp_stream::stream::Receiving, Scripted>),
-    mut client: impl FnMut(Harness<xmpp_stream::stream::Initiating, Scripted>),
+    mut server: impl FnMut(Harness<xmpp_stream::connection::ResponderRole, Scripted>),
+    mut client: impl FnMut(Harness<xmpp_stream::connection::InitiatorRole, Scripted>),
 ) {
     for carrier in carrier.iter().copied() {
         server(responder_at(carrier, Phase::Established));
@@ -107,14 +107,14 @@ fn the_answer_to_a_closing_tag_may_be_an_error() {
     fn check<N: Negotiation>(carrier: Carrier, make: fn(Carrier, Phase) -> Harness<N, Scripted>) {
         let acts: [(Act<N>, &str, &str, Manner); 4] = [
             (
-                |machine| machine.fail(StreamError::new(Condition::Conflict)),
+                |machine| machine.fail(StreamError::new(StreamCondition::Conflict)),
                 "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>",
                 "stream-error",
                 Manner::Graceful,
             ),
             (
-                |machine| machine.session().unwrap().reset(Cause::KeyRefresh),
+                |machine| machine.session().unwrap().reset(ResetCause::KeyRefresh),
                 "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>",
                 "reset",
@@ -204,7 +204,7 @@ fn after_our_stream_error_nothing_is_delivered() {
         let events = harness.events.len();
         harness
             .machine
-            .fail(StreamError::new(Condition::PolicyViolation));
+            .fail(StreamError::new(StreamCondition::PolicyViolation));
         harness.exchange();
         harness.send(MESSAGE);
         harness.finish();
@@ -219,11 +219,11 @@ fn after_our_stream_error_nothing_is_delivered() {
 fn after_our_reset_stanzas_are_delivered_unless_the_identity_is_in_doubt() {
     fn check<N: Negotiation>(make: fn(Carrier, Phase) -> Harness<N, Scripted>) {
         for (cause, delivered) in [
-            (Cause::NewFeatures, 1),
-            (Cause::KeyRefresh, 1),
-            (Cause::SequenceLimit, 1),
-            (Cause::CertificateExpired, 0),
-            (Cause::CertificateRevoked, 0),
+            (ResetCause::NewFeatures, 1),
+            (ResetCause::KeyRefresh, 1),
+            (ResetCause::SequenceLimit, 1),
+            (ResetCause::CertificateExpired, 0),
+            (ResetCause::CertificateRevoked, 0),
         ] {
             let mut harness = make(Carrier::Plain, Phase::Established);
             let events = harness.events.len();
@@ -336,7 +336,7 @@ fn rfc6120_4_6_1_3_white_space_is_reported_and_can_be_sent() {
 /// Before the first poll, too: header, error, closing tag.
 #[test]
 fn a_machine_can_be_failed_before_it_did_anything() {
-    let error = || StreamError::new(Condition::SystemShutdown);
+    let error = || StreamError::new(StreamCondition::SystemShutdown);
     let now = START;
     let mut machine = Responder::new(responder_config(Carrier::Plain, host(Carrier::Plain)), now);
     machine.fail(error());
@@ -384,7 +384,7 @@ fn after_the_close_no_call_has_an_effect() {
         assert_eq!(machine.receive(MESSAGE.as_bytes()), 0);
         machine.receive_eof();
         machine.transport_failed();
-        machine.fail(StreamError::new(Condition::Conflict));
+        machine.fail(StreamError::new(StreamCondition::Conflict));
         machine.abort();
         let before = harness.closed().clone();
         harness.now = Instant::from_millis(u64::MAX);

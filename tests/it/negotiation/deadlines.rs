@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
-use xmpp_stream::stream::Receiving;
 use xmpp_stream::{Decision, Manner, Negotiation, Responder};
 
 use crate::harness::configs::{FIXED, decide};
@@ -167,7 +167,9 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
         .unwrap();
     let config = ResponderConfig::server(&FIXED)
         .limits(limits)
-        .dangerous_plaintext();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     harness.now = START + Duration::from_secs(29);
@@ -193,11 +195,14 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
 }
 
 /// A server whose application answers nothing from here on.
-fn without_decisions(at: Phase) -> Harness<Receiving, Scripted> {
+fn without_decisions(at: Phase) -> Harness<ResponderRole, Scripted> {
     let mut harness = match at {
         // The host is asked for only where there is no single one.
         Phase::Start => {
-            let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
+            let config = ResponderConfig::server(&FIXED)
+                .dangerous_plaintext()
+                .build()
+                .unwrap();
             Harness::scripted(Responder::new(config, START), Box::new(|_, _| {}))
         }
         at => responder_at(Carrier::Plain, at),
@@ -363,7 +368,10 @@ fn the_deadlines_of_the_host_apply_once_it_is_known() {
         .limits(limits.unwrap())
         .build()
         .unwrap();
-    let config = ResponderConfig::server(&FIXED).dangerous_plaintext();
+    let config = ResponderConfig::server(&FIXED)
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(
         machine,

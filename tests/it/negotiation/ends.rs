@@ -1,8 +1,8 @@
 //! How the end of a transport maps to a reason: the table in the documentation
 //! of `connection`, row by row.
 
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::reset::Side;
-use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
 use crate::harness::phases::{
@@ -206,7 +206,10 @@ fn a_transport_that_ends_in_negotiation_is_reported_with_the_phase() {
         (Phase::Binding, "binding a resource"),
         (Phase::Sasl, "in SASL"),
     ] {
-        let mut hands: (Harness<Receiving, Scripted>, Harness<Initiating, Scripted>) = (
+        let mut hands: (
+            Harness<ResponderRole, Scripted>,
+            Harness<InitiatorRole, Scripted>,
+        ) = (
             responder_at(Carrier::Plain, at),
             initiator_at(Carrier::Plain, at),
         );

@@ -2,7 +2,7 @@
 //! 4.9).
 
 use xmpp_stream::reset::Side;
-use xmpp_stream::stream::{Condition, OtherHost, StreamError};
+use xmpp_stream::stream::{OtherHost, StreamCondition, StreamError};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
 use crate::harness::phases::{
@@ -21,9 +21,9 @@ const OPEN: [Phase; 6] = [
     Phase::Established,
 ];
 
-fn error(condition: Condition) -> StreamError {
+fn error(condition: StreamCondition) -> StreamError {
     match condition {
-        Condition::SeeOtherHost => {
+        StreamCondition::SeeOtherHost => {
             StreamError::see_other_host(OtherHost::new("other.example", Some(9222)).unwrap())
         }
         condition => StreamError::new(condition),
@@ -40,7 +40,7 @@ fn written(error: &StreamError) -> String {
 /// first.
 fn fails<N: Negotiation>(
     mut harness: Harness<N, Scripted>,
-    condition: Condition,
+    condition: StreamCondition,
     header: bool,
     about: &str,
 ) {
@@ -82,12 +82,12 @@ fn fails<N: Negotiation>(
 fn assert_reason<N: Negotiation>(
     harness: &Harness<N, Scripted>,
     side: Side,
-    condition: Condition,
+    condition: StreamCondition,
     about: &str,
 ) {
     match harness.closed().reason() {
         CloseReason::Reset { by, cause } => {
-            assert_eq!((*by, condition), (side, Condition::Reset), "{about}");
+            assert_eq!((*by, condition), (side, StreamCondition::Reset), "{about}");
             assert!(side == Side::Us || cause.is_none(), "{about}");
         }
         CloseReason::StreamError { by, error } => {
@@ -100,7 +100,7 @@ fn assert_reason<N: Negotiation>(
 #[test]
 fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
     for at in OPEN {
-        for condition in Condition::ALL {
+        for condition in StreamCondition::ALL {
             let header = at.awaits_header();
             fails(
                 responder_at(Carrier::Plain, at),
@@ -119,7 +119,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
         let harness = responder_at(Carrier::StartTls(TLS13), at);
         fails(
             harness,
-            Condition::SystemShutdown,
+            StreamCondition::SystemShutdown,
             at.awaits_header(),
             &format!("TLS {at:?}"),
         );
@@ -129,7 +129,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_server() {
 #[test]
 fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
     for at in OPEN {
-        for condition in Condition::ALL {
+        for condition in StreamCondition::ALL {
             let mut harness = initiator_at(Carrier::Plain, at);
             harness.receive();
             fails(harness, condition, false, &format!("{at:?}"));
@@ -144,7 +144,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
         let harness = initiator_at(Carrier::StartTls(TLS13), at);
         fails(
             harness,
-            Condition::SystemShutdown,
+            StreamCondition::SystemShutdown,
             false,
             &format!("TLS {at:?}"),
         );
@@ -163,7 +163,7 @@ fn an_error_does_not_wait_for_a_decision() {
         harness.app = Box::new(|_, _| {});
         harness.send(opening);
         assert_eq!(harness.event_lines().last().unwrap(), "decision");
-        harness.machine.fail(error(Condition::SystemShutdown));
+        harness.machine.fail(error(StreamCondition::SystemShutdown));
         harness.exchange();
         assert!(harness.receive().contains("<system-shutdown "));
         assert!(harness.machine.decision().is_none());
@@ -182,10 +182,10 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
         harness.receive();
         harness.send(STARTTLS);
         assert_eq!(harness.receive(), PROCEED);
-        harness.machine.fail(error(Condition::SystemShutdown));
+        harness.machine.fail(error(StreamCondition::SystemShutdown));
         // The first one counts.
         harness.exchange();
-        harness.machine.fail(error(Condition::Conflict));
+        harness.machine.fail(error(StreamCondition::Conflict));
         harness.exchange();
         assert_eq!(harness.receive(), "");
         harness.start_tls(peer_client(version));
@@ -195,14 +195,19 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
             "{received}"
         );
         assert!(
-            received
-                .ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
+            received.ends_with(
+                &[
+                    written(&error(StreamCondition::SystemShutdown)),
+                    FOOTER.into()
+                ]
+                .concat()
+            )
         );
         harness.finish();
         assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
 
         let mut harness = initiator(Carrier::DirectTls(version));
-        harness.machine.fail(error(Condition::SystemShutdown));
+        harness.machine.fail(error(StreamCondition::SystemShutdown));
         harness.start_tls(peer_server(version));
         let received = harness.receive();
         assert!(
@@ -210,8 +215,13 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
             "{received}"
         );
         assert!(
-            received
-                .ends_with(&[written(&error(Condition::SystemShutdown)), FOOTER.into()].concat())
+            received.ends_with(
+                &[
+                    written(&error(StreamCondition::SystemShutdown)),
+                    FOOTER.into()
+                ]
+                .concat()
+            )
         );
         harness.finish();
         assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
@@ -222,7 +232,7 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
 fn receives<N: Negotiation>(
     mut harness: Harness<N, Scripted>,
     xml: &str,
-    condition: Condition,
+    condition: StreamCondition,
     about: &str,
 ) {
     let events = harness.events.len();
@@ -242,7 +252,7 @@ fn receives<N: Negotiation>(
 #[test]
 fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
     for at in OPEN {
-        for condition in Condition::ALL {
+        for condition in StreamCondition::ALL {
             let mut xml = written(&error(condition));
             let about = format!("{at:?}");
             if at.awaits_header() {
@@ -255,7 +265,7 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
             }
         }
     }
-    for condition in [Condition::Reset, Condition::SystemShutdown] {
+    for condition in [StreamCondition::Reset, StreamCondition::SystemShutdown] {
         let xml = written(&error(condition));
         let before = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
         receives(before, &xml, condition, "awaiting <proceed/>");
@@ -269,14 +279,14 @@ fn rfc6120_4_9_1_1_2_every_error_is_understood_in_every_phase() {
 /// The server closes TCP after its error, without a closing tag.
 #[test]
 fn an_error_stays_the_reason_when_the_transport_ends() {
-    for condition in [Condition::Conflict, Condition::Reset] {
+    for condition in [StreamCondition::Conflict, StreamCondition::Reset] {
         for end in [Harness::fin, Harness::rst] {
             let mut harness = initiator_at(Carrier::Plain, Phase::Established);
             harness.send(written(&error(condition)));
             end(&mut harness);
             harness.run_until_closed();
             let code = match condition {
-                Condition::Reset => "reset",
+                StreamCondition::Reset => "reset",
                 _ => "stream-error",
             };
             assert_eq!(harness.end().0, code);
@@ -323,7 +333,7 @@ fn rfc6120_4_9_2_2_an_unknown_condition_is_undefined() {
     let CloseReason::StreamError { error, .. } = harness.closed().reason() else {
         panic!("{:?}", harness.closed());
     };
-    assert_eq!(error.condition(), Condition::UndefinedCondition);
+    assert_eq!(error.condition(), StreamCondition::UndefinedCondition);
     assert_eq!(error.unknown_name(), Some("hello"));
     assert_eq!((error.text(), error.lang()), (Some("why"), Some("en")));
     assert!(error.application().unwrap().contains("urn:example"));

@@ -130,7 +130,9 @@ fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
     let carrier = Carrier::StartTls(TLS13);
     let config = ResponderConfig::server(&COUNTING)
         .single_host(host(carrier))
-        .starttls();
+        .starttls()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     let mut ids = Vec::new();
@@ -168,7 +170,9 @@ impl SecureRandom for Broken {
 fn without_randomness_there_is_no_stream() {
     let config = ResponderConfig::server(&Broken)
         .single_host(host(Carrier::Plain))
-        .dangerous_plaintext();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     for input in [CLIENT_HEADER, "nonsense"] {
         let machine = Responder::new(config.clone(), START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
@@ -233,7 +237,7 @@ fn rfc6120_4_7_1_2_from_is_never_sent_in_the_clear() {
     assert!(!harness.receive().contains("alice@localhost"));
 }
 
-fn lead_through_plaintext(harness: &mut Harness<xmpp_stream::stream::Initiating, Scripted>) {
+fn lead_through_plaintext(harness: &mut Harness<xmpp_stream::connection::InitiatorRole, Scripted>) {
     for text in [SERVER_HEADER, OFFER_ANONYMOUS, SUCCESS, SERVER_HEADER] {
         harness.send(text);
     }

@@ -168,7 +168,9 @@ fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
     let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096)).build();
     let config = ResponderConfig::server(&FIXED)
         .single_host(host.unwrap())
-        .starttls();
+        .starttls()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     harness.send(CLIENT_HEADER);
@@ -300,7 +302,7 @@ fn rfc6120_5_4_2_3_2_what_is_injected_after_proceed_has_no_effect() {
 
 /// One flight of a server's handshake, to a client that may be beyond it.
 fn hand_over(
-    harness: &mut Harness<xmpp_stream::stream::Initiating, Scripted>,
+    harness: &mut Harness<xmpp_stream::connection::InitiatorRole, Scripted>,
     server: ServerConnection,
 ) {
     let mut server = rustls::Connection::from(server);

@@ -4,7 +4,7 @@
 use rustls::HandshakeKind;
 use rustls::crypto::ring::Ticketer;
 use rustls::crypto::ring::kx_group::SECP384R1;
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 
 use crate::harness::hostile_tls::{ALERT, DATA};
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki};
@@ -186,7 +186,7 @@ fn rfc6120_5_3_5_5_ordinary_tls_traffic_is_not_taken_for_an_attempt() {
     fn both<N: Role>() -> usize {
         handshakes::<N>() + key_updates::<N>() + nothings::<N>()
     }
-    let passed = both::<Initiating>() + both::<Receiving>();
+    let passed = both::<InitiatorRole>() + both::<ResponderRole>();
     println!("false alarms 0/{passed}");
     assert_eq!(passed, 68);
 }

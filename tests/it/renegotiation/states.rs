@@ -1,7 +1,7 @@
 //! Every attack on a stream in every state.
 
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Initiating, Receiving};
 use xmpp_stream::{SendError, Session};
 
 use super::attacks::{Attack, Verdict, attacks};
@@ -190,8 +190,8 @@ fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_in_every_state() {
         });
         (closed, failed)
     }
-    let initiator = both::<Initiating>();
-    let responder = both::<Receiving>();
+    let initiator = both::<InitiatorRole>();
+    let responder = both::<ResponderRole>();
     let (closed, failed) = (initiator.0 + responder.0, initiator.1 + responder.1);
     println!("attempts closed {closed}, other failures told apart {failed}, none missed");
     assert_eq!((closed, failed), (836, 456));
@@ -233,16 +233,16 @@ fn rfc6120_5_3_5_5_an_attempt_right_after_finished_is_detected() {
         }
     }
     // The attacker must be the one to finish.
-    check::<Initiating>(TLS12, &TlsPair::new(TLS12).without_tickets());
-    check::<Receiving>(TLS13, &TlsPair::new(TLS13).without_tickets());
+    check::<InitiatorRole>(TLS12, &TlsPair::new(TLS12).without_tickets());
+    check::<ResponderRole>(TLS13, &TlsPair::new(TLS13).without_tickets());
     let tls = TlsPair::new(TLS12);
-    Harness::<Receiving, Scripted>::established(
-        <Receiving>::machine(Carrier::DirectTls(TLS12), &tls, None),
+    Harness::<ResponderRole, Scripted>::established(
+        <ResponderRole>::machine(Carrier::DirectTls(TLS12), &tls, None),
         &tls,
         4096,
     )
     .exchange();
-    check::<Receiving>(TLS12, &tls);
+    check::<ResponderRole>(TLS12, &tls);
 }
 
 /// However many frames come before the attempt, all are reported, in order.
@@ -276,8 +276,8 @@ fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_after()
             assert_eq!(reported, expected);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// No `<stream:error/>`, no closing tag, no alert: everything that ever went
@@ -310,6 +310,6 @@ fn rfc6120_5_3_5_6_no_stream_error_on_renegotiation() {
             assert_eq!(out, [answer], "{}", N::NAME);
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

@@ -3,8 +3,8 @@
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest};
-use xmpp_stream::reset::{Ended, Outcome};
-use xmpp_stream::stream::{DialbackError, DialbackVerdict};
+use xmpp_stream::reset::{Disconnect, Outcome};
+use xmpp_stream::stream::{DialbackCondition, DialbackVerdict};
 use xmpp_stream::{AnswerError, EventBuf, Negotiation, SendError};
 
 use super::servers::{
@@ -145,7 +145,7 @@ fn xep0220_2_2_1_an_invalid_key_ends_the_stream_while_nothing_else_is_verified()
     assert_eq!(close.reason().to_string(), "dialback: invalid");
     assert_eq!(
         Outcome::from(&close),
-        Outcome::Closed(Ended::AuthenticationFailed)
+        Outcome::Closed(Disconnect::AuthenticationFailed)
     );
 }
 
@@ -156,7 +156,7 @@ fn xep0220_2_5_an_error_leaves_the_stream_to_the_initiating_server() {
     let mut pair = capulet_to_montague(TLS13, SELF_MADE, proofs);
     pair.exchange();
     let request = only_request(&pair.peer);
-    let error = DialbackAnswer::Error(DialbackError::RemoteServerTimeout);
+    let error = DialbackAnswer::Error(DialbackCondition::RemoteServerTimeout);
     answer(&mut pair.peer, &request, error);
     pair.peer.run();
     assert!(pair.peer.machine.session().is_some());
@@ -166,7 +166,7 @@ fn xep0220_2_5_an_error_leaves_the_stream_to_the_initiating_server() {
     assert_eq!(reason, "dialback: error: remote-server-timeout");
     assert_eq!(
         Outcome::from(&close),
-        Outcome::Closed(Ended::AuthenticationUnavailable)
+        Outcome::Closed(Disconnect::AuthenticationUnavailable)
     );
 }
 
@@ -200,14 +200,15 @@ fn keys_may_be_made_and_checked_by_the_application() {
     // The authoritative server without a secret asks its application, too.
     let host = xmpp_stream::config::HostConfig::s2s(&jid(CAPULET))
         .tls(SELF_MADE.server(TLS13))
-        .build();
+        .build()
+        .unwrap();
     let authority = ResponderConfig::s2s(&FIXED).single_host(host).dialback();
     let ask = InitiatorConfig::server(&jid(MONTAGUE), &jid(CAPULET))
         .starttls(Certificate::None.client(TLS13))
         .verify_only()
         .build()
         .unwrap();
-    let mut third = super::servers::pair(ask, authority.starttls());
+    let mut third = super::servers::pair(ask, authority.starttls().build().unwrap());
     third.exchange();
     let mut session = third.machine.session().unwrap();
     session
@@ -312,7 +313,7 @@ fn a_stream_on_which_dialback_goes_on_can_be_ended() {
         |pair| pair.peer.machine.session().unwrap().close(),
         |pair| {
             let session = pair.peer.machine.session().unwrap();
-            session.reset(xmpp_stream::reset::Cause::KeyRefresh);
+            session.reset(xmpp_stream::reset::ResetCause::KeyRefresh);
         },
     ];
     for (end, codes) in end.into_iter().zip([

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::client::Resumption as Store;
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::event::DialbackAnswer;
-use xmpp_stream::reset::{Cause, Outcome, Plan, Planner, PlannerConfig};
+use xmpp_stream::reset::{Outcome, Plan, Planner, PlannerConfig, ResetCause};
 use xmpp_stream::tls::HandshakeKind;
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, Negotiation, Responder};
 
@@ -176,13 +176,17 @@ fn rfc6120_4_9_3_16_1_after_a_reset_everything_is_verified_again() {
                 let mut session = pair.machine.session().unwrap();
                 session.send(STANZA).unwrap();
                 match attempt % 2 {
-                    0 => pair.machine.session().unwrap().reset(Cause::KeyRefresh),
+                    0 => pair
+                        .machine
+                        .session()
+                        .unwrap()
+                        .reset(ResetCause::KeyRefresh),
                     _ => pair
                         .peer
                         .machine
                         .session()
                         .unwrap()
-                        .reset(Cause::KeyRefresh),
+                        .reset(ResetCause::KeyRefresh),
                 }
                 pair.finish();
                 assert_eq!((pair.code(), pair.peer.code()), ("reset", "reset"));
@@ -190,7 +194,7 @@ fn rfc6120_4_9_3_16_1_after_a_reset_everything_is_verified_again() {
                 assert!(heard.iter().any(|line| line.starts_with("stanza")));
                 let close = pair.machine.take_close().unwrap();
                 config = match planner.next(START, (&close).into()) {
-                    Plan::Connect(plan) => config.again(&plan),
+                    Plan::Connect(plan) => config.for_reconnect(&plan),
                     other => panic!("{other:?}"),
                 };
             }

@@ -1,7 +1,8 @@
 //! SASL EXTERNAL between servers (XEP-0178 3).
 
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
-use xmpp_stream::stream::{Condition, Receiving};
+use xmpp_stream::connection::ResponderRole;
+use xmpp_stream::stream::StreamCondition;
 use xmpp_stream::{CloseReason, EventBuf};
 
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
@@ -56,7 +57,9 @@ fn xep0368_direct_tls_has_its_own_application_protocol() {
             .unwrap();
         let responder = ResponderConfig::s2s(&FIXED)
             .single_host(host(MONTAGUE, None, Proofs::External))
-            .direct_tls(server);
+            .direct_tls(server)
+            .build()
+            .unwrap();
         let mut pair = pair(initiator, responder);
         pair.exchange();
         let tls = pair.peer.machine.tls().unwrap();
@@ -78,7 +81,7 @@ fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_fr
             let mut pair = capulet_to_montague(version, certificate, proofs);
             pair.finish();
             assert_eq!(reported(&pair.peer), ["tls"], "{certificate:?}");
-            assert_refused(&pair.peer, Condition::PolicyViolation);
+            assert_refused(&pair.peer, StreamCondition::PolicyViolation);
         }
     }
 }
@@ -190,12 +193,12 @@ fn rfc6120_4_3_6_7_a_server_cannot_change_its_domain_after_sasl() {
     let proofs = (Proofs::External, Proofs::Both);
     let pair = capulet_to_montague(TLS13, Certificate::Good(CAPULET), proofs);
     let harness = claim_another_domain(pair);
-    assert_refused(&harness, Condition::InvalidFrom);
+    assert_refused(&harness, StreamCondition::InvalidFrom);
     let reported = reported(&harness);
     assert_eq!(reported, ["tls", "authenticated EXTERNAL capulet.example"]);
 }
 
-fn claim_another_domain(pair: Pair) -> Harness<Receiving, HostileTls> {
+fn claim_another_domain(pair: Pair) -> Harness<ResponderRole, HostileTls> {
     let mut harness = secured(pair);
     for text in [
         HEADER.to_string(),
@@ -259,7 +262,7 @@ fn offers_external(pair: &Pair) -> bool {
     offers[1].contains("<mechanism>EXTERNAL</mechanism>")
 }
 
-fn assert_refused<P>(harness: &Harness<Receiving, P>, condition: Condition) {
+fn assert_refused<P>(harness: &Harness<ResponderRole, P>, condition: StreamCondition) {
     let close = harness.close.as_ref().unwrap();
     match close.reason() {
         CloseReason::StreamError { error, .. } => assert_eq!(error.condition(), condition),

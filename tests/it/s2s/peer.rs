@@ -2,14 +2,14 @@
 
 use rustls::server::WebPkiClientVerifier;
 use xmpp_stream::Initiator;
-use xmpp_stream::stream::Initiating;
+use xmpp_stream::connection::InitiatorRole;
 
 use super::servers::{CAPULET, Certificate, HEADER, MONTAGUE, Proofs, initiator, provider, roots};
 use crate::harness::pki::Version;
 use crate::harness::{Harness, HostileTls, START};
 
 /// Capulet, after the handshake with a peer that has Montague's certificate.
-pub fn secured_initiator(version: Version, proofs: Proofs) -> Harness<Initiating, HostileTls> {
+pub fn secured_initiator(version: Version, proofs: Proofs) -> Harness<InitiatorRole, HostileTls> {
     let client = Certificate::Good(CAPULET).client(version);
     let config = initiator(CAPULET, MONTAGUE, Some(client), proofs);
     let mut harness = Harness::new(Initiator::new(config, START), Box::new(|_, _| {}));

@@ -10,9 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::dialback::DialbackSecret;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::Receiving;
 use xmpp_stream::tls::identity::Trust;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{EventBuf, Initiator, Negotiation, Responder};
@@ -165,7 +165,7 @@ pub fn host(domain: &str, tls: Option<ServerTls>, proofs: Proofs) -> Arc<HostCon
     if let Some(tls) = tls {
         host = host.tls(tls);
     }
-    host.dialback_secret(secret(domain)).build()
+    host.dialback_secret(secret(domain)).build().unwrap()
 }
 
 pub fn responder(domain: &str, tls: Option<ServerTls>, proofs: Proofs) -> Arc<ResponderConfig> {
@@ -175,8 +175,8 @@ pub fn responder(domain: &str, tls: Option<ServerTls>, proofs: Proofs) -> Arc<Re
         builder = builder.dialback();
     }
     match starttls {
-        true => builder.starttls(),
-        false => builder.dangerous_plaintext(),
+        true => builder.starttls().build().unwrap(),
+        false => builder.dangerous_plaintext().build().unwrap(),
     }
 }
 
@@ -213,16 +213,20 @@ pub fn capulet_to_montague(
 
 /// The responder of the pair, and a peer that has Capulet's certificate and has
 /// completed the handshake.
-pub fn secured(pair: Pair) -> Harness<Receiving, HostileTls> {
+pub fn secured(pair: Pair) -> Harness<ResponderRole, HostileTls> {
     secured_over(pair, TLS13)
 }
 
-pub fn secured_over(pair: Pair, version: Version) -> Harness<Receiving, HostileTls> {
+pub fn secured_over(pair: Pair, version: Version) -> Harness<ResponderRole, HostileTls> {
     secured_after(pair, version, HEADER)
 }
 
 /// The same, with this header before TLS.
-pub fn secured_after(pair: Pair, version: Version, header: &str) -> Harness<Receiving, HostileTls> {
+pub fn secured_after(
+    pair: Pair,
+    version: Version,
+    header: &str,
+) -> Harness<ResponderRole, HostileTls> {
     let mut config = Certificate::Good(CAPULET).client_config(version);
     let verifier = Arc::new(AcceptAny(provider()));
     config.dangerous().set_certificate_verifier(verifier);
@@ -306,11 +310,11 @@ pub const HEADER: &str = "<stream:stream xmlns='jabber:server' xmlns:db='jabber:
     to='montague.example' version='1.0'>";
 
 /// Montague without TLS, after the header and features.
-pub fn opened_responder() -> Harness<Receiving, Scripted> {
+pub fn opened_responder() -> Harness<ResponderRole, Scripted> {
     opened_responder_with(responder(MONTAGUE, None, Proofs::Dialback))
 }
 
-pub fn opened_responder_with(config: Arc<ResponderConfig>) -> Harness<Receiving, Scripted> {
+pub fn opened_responder_with(config: Arc<ResponderConfig>) -> Harness<ResponderRole, Scripted> {
     let responder = Responder::new(config, START);
     let mut harness = Harness::scripted(responder, Box::new(|_, _| {}));
     let answer = harness.answer_to(HEADER);

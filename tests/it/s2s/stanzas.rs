@@ -2,8 +2,9 @@
 //! 4.5, 4.7, 8.1.1.2, 8.1.2.2).
 
 use xmpp_stream::config::ResponderConfig;
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::event::DialbackAnswer;
-use xmpp_stream::stream::{Condition, Initiating, Receiving};
+use xmpp_stream::stream::StreamCondition;
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use super::peer::{MECHANISMS, SUCCESS, answer, secured_initiator};
@@ -15,7 +16,7 @@ use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::{Harness, START, Scripted};
 
 /// Montague, with the pair of Capulet verified.
-fn federated() -> Harness<Receiving, Scripted> {
+fn federated() -> Harness<ResponderRole, Scripted> {
     let mut harness = opened_responder();
     harness.answer_to("<db:result from='capulet.example' to='montague.example'>key</db:result>");
     let id = harness.events.iter().find_map(|event| match event {
@@ -28,7 +29,7 @@ fn federated() -> Harness<Receiving, Scripted> {
     harness
 }
 
-fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> Option<Condition> {
+fn error_of<N: Negotiation, P>(harness: &Harness<N, P>) -> Option<StreamCondition> {
     match harness.close.as_ref()?.reason() {
         CloseReason::StreamError { error, .. } => Some(error.condition()),
         other => panic!("{other:?}"),
@@ -45,7 +46,7 @@ fn finish<N: Negotiation, P>(harness: &mut Harness<N, P>) {
 
 #[test]
 fn rfc6120_8_1_2_2_2_stanzas_are_taken_for_verified_pairs_alone() {
-    use Condition::{HostUnknown, ImproperAddressing, InvalidFrom};
+    use StreamCondition::{HostUnknown, ImproperAddressing, InvalidFrom};
     let montague = |from: &str| format!("from='{from}' to='montague.example'");
     for (addresses, refused) in [
         (montague("capulet.example"), None),
@@ -100,7 +101,7 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
             harness.answer_to(before);
             harness.answer_to(&format!("<message from='{from}' to='montague.example'/>"));
             finish(&mut harness);
-            assert_eq!(error_of(&harness), Some(Condition::NotAuthorized));
+            assert_eq!(error_of(&harness), Some(StreamCondition::NotAuthorized));
         }
     }
 }
@@ -157,7 +158,7 @@ fn rfc6120_4_5_3_stanzas_go_from_the_initiating_server_to_the_receiving_one() {
 }
 
 /// An initiating server that has got this header.
-fn answered(from: &str, to: &str) -> Harness<Initiating, Scripted> {
+fn answered(from: &str, to: &str) -> Harness<InitiatorRole, Scripted> {
     let config = initiator(CAPULET, MONTAGUE, None, Proofs::Dialback);
     let mut harness = Harness::scripted(Initiator::new(config, START), Box::new(|_, _| {}));
     let received = harness.receive();
@@ -184,7 +185,7 @@ fn rfc6120_4_5_3_a_stanza_from_the_receiving_server_is_refused() {
             .any(|line| line.starts_with("stanza"))
     );
     finish(&mut harness);
-    assert_eq!(error_of(&harness), Some(Condition::InvalidFrom));
+    assert_eq!(error_of(&harness), Some(StreamCondition::InvalidFrom));
 }
 
 /// Not offered, not accepted, not asked for. What a stream carries in the other
@@ -218,16 +219,16 @@ fn rfc6120_4_7_2_4_the_answer_comes_from_and_goes_to_whom_it_should() {
         (MONTAGUE, CAPULET, None),
         // Nothing of it is authentic here, and some leave it out.
         ("", "", None),
-        ("evil.example", CAPULET, Some(Condition::InvalidFrom)),
+        ("evil.example", CAPULET, Some(StreamCondition::InvalidFrom)),
         (
             MONTAGUE,
             "evil.example",
-            Some(Condition::ImproperAddressing),
+            Some(StreamCondition::ImproperAddressing),
         ),
         (
             "u@montague.example",
             CAPULET,
-            Some(Condition::ImproperAddressing),
+            Some(StreamCondition::ImproperAddressing),
         ),
     ] {
         let mut harness = answered(from, to);
@@ -255,7 +256,7 @@ fn rfc6120_4_7_1_3_a_server_says_who_it_is_once_the_stream_is_protected() {
     let mut harness = secured(pair);
     harness.answer_to(&nameless);
     finish(&mut harness);
-    let refused = Some(Condition::ImproperAddressing);
+    let refused = Some(StreamCondition::ImproperAddressing);
     assert_eq!(error_of(&harness), refused);
 
     // Ours, after SASL.
@@ -293,7 +294,9 @@ fn xep0220_id_each_stream_has_an_id_of_its_own() {
         let config = ResponderConfig::s2s(random)
             .single_host(host(MONTAGUE, None, Proofs::Dialback))
             .dialback()
-            .dangerous_plaintext();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let mut harness = Harness::scripted(Responder::new(config, START), Box::new(|_, _| {}));
         harness.deliver(HEADER.as_bytes());
         let received = harness.receive();

@@ -4,9 +4,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::limits::Limits;
-use xmpp_stream::stream::{Condition, Initiating};
+use xmpp_stream::stream::StreamCondition;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{EventBuf, SendError};
 
@@ -23,7 +24,7 @@ fn verdict(id: &str) -> String {
 }
 
 /// Capulet, which has asked for its pair and got it.
-fn established() -> Harness<Initiating, Scripted> {
+fn established() -> Harness<InitiatorRole, Scripted> {
     let mut harness = asking();
     harness.deliver(VALID.as_bytes());
     assert!(reported(&harness).contains(&"established".to_string()));
@@ -41,19 +42,19 @@ fn to_ask(limits: Limits) -> Arc<InitiatorConfig> {
         .unwrap()
 }
 
-fn verify(harness: &mut Harness<Initiating, Scripted>, id: &str) -> Result<(), SendError> {
+fn verify(harness: &mut Harness<InitiatorRole, Scripted>, id: &str) -> Result<(), SendError> {
     let key = DialbackKey::new("key").unwrap();
     let mut session = harness.machine.session().unwrap();
     session.verify(&jid(CAPULET), &jid(MONTAGUE), id, &key)
 }
 
-fn drive(harness: &mut Harness<Initiating, Scripted>, now: Instant) {
+fn drive(harness: &mut Harness<InitiatorRole, Scripted>, now: Instant) {
     harness.run_at(now);
     harness.transmit(usize::MAX);
     harness.run_at(now);
 }
 
-fn deadline(harness: &Harness<Initiating, Scripted>) -> Option<Instant> {
+fn deadline(harness: &Harness<InitiatorRole, Scripted>) -> Option<Instant> {
     harness.wait.unwrap().deadline
 }
 
@@ -113,7 +114,7 @@ fn an_answer_after_the_deadline_is_ignored() {
     // One question, one answer.
     harness.now = at(20_002);
     harness.deliver(verdict("1").as_bytes());
-    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut harness), StreamCondition::InvalidFrom);
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn a_question_that_is_asked_again_is_answered_by_whichever_answer_comes_first() 
     }
     harness.now = at(20_002);
     harness.deliver(verdict("1").as_bytes());
-    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut harness), StreamCondition::InvalidFrom);
 }
 
 /// Who never answers is not asked for ever.

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::reset::Side as Author;
-use xmpp_stream::stream::{Condition, Initiating};
+use xmpp_stream::stream::StreamCondition;
 use xmpp_stream::{CloseReason, Initiator, Negotiation, SendError};
 
 use super::servers::{
@@ -16,7 +17,7 @@ use crate::harness::configs::FIXED;
 use crate::harness::{Harness, Rng, START, Scripted};
 
 /// The stream error a machine has ended its stream with.
-pub fn error_of<N: Negotiation, P>(harness: &mut Harness<N, P>) -> Condition {
+pub fn error_of<N: Negotiation, P>(harness: &mut Harness<N, P>) -> StreamCondition {
     harness.machine.receive_eof();
     for _ in 0..3 {
         harness.run();
@@ -56,7 +57,11 @@ fn a_receiving_server_accepts_no_dialback_answer_for_any_domain() {
                     !reported.iter().any(|line| line.starts_with("pair")),
                     "{answer}"
                 );
-                assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
+                assert_eq!(
+                    error_of(&mut harness),
+                    StreamCondition::InvalidFrom,
+                    "{answer}"
+                );
             }
         }
     }
@@ -64,7 +69,7 @@ fn a_receiving_server_accepts_no_dialback_answer_for_any_domain() {
 
 /// An initiating server without TLS, after header and features; and what it has
 /// sent since.
-pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<Initiating, Scripted>, String) {
+pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<InitiatorRole, Scripted>, String) {
     let mut harness = Harness::scripted(Initiator::new(config, START), Box::new(|_, _| {}));
     harness.receive();
     let header = "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
@@ -76,7 +81,7 @@ pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<Initiating, Scripted>, S
     (harness, received)
 }
 
-pub fn asking() -> Harness<Initiating, Scripted> {
+pub fn asking() -> Harness<InitiatorRole, Scripted> {
     let (harness, received) = sender(initiator(CAPULET, MONTAGUE, None, Proofs::Dialback));
     let key = secret(CAPULET).key(&jid(MONTAGUE), &jid(CAPULET), "D60000229F");
     assert_eq!(
@@ -98,7 +103,11 @@ fn an_initiating_server_accepts_only_the_answer_to_its_question() {
         let mut harness = asking();
         harness.deliver(answer.as_bytes());
         assert_eq!(reported(&harness), Vec::<String>::new(), "{answer}");
-        assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
+        assert_eq!(
+            error_of(&mut harness),
+            StreamCondition::InvalidFrom,
+            "{answer}"
+        );
     }
     // Nor twice over.
     let mut harness = asking();
@@ -106,7 +115,7 @@ fn an_initiating_server_accepts_only_the_answer_to_its_question() {
     harness.deliver(valid.as_bytes());
     assert!(reported(&harness).contains(&"established".to_string()));
     harness.deliver(valid.as_bytes());
-    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut harness), StreamCondition::InvalidFrom);
 }
 
 /// The key has not been sent yet: nothing was asked.
@@ -121,13 +130,13 @@ fn an_answer_before_the_application_has_made_the_key_is_refused() {
     assert_eq!(received, "");
     let valid = format!("<db:result {SWAPPED} type='valid'/>");
     harness.deliver(valid.as_bytes());
-    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut harness), StreamCondition::InvalidFrom);
 }
 
 #[test]
 fn a_verdict_on_a_key_is_accepted_once_and_only_if_it_was_asked_for() {
     let key = DialbackKey::new("key").unwrap();
-    let verify = |harness: &mut Harness<Initiating, Scripted>| {
+    let verify = |harness: &mut Harness<InitiatorRole, Scripted>| {
         let mut session = harness.machine.session().unwrap();
         let (own, theirs) = (jid(CAPULET), jid(MONTAGUE));
         session.verify(&own, &theirs, "417GAF25", &key).unwrap();
@@ -141,7 +150,11 @@ fn a_verdict_on_a_key_is_accepted_once_and_only_if_it_was_asked_for() {
         verify(&mut harness);
         harness.deliver(answer.as_bytes());
         assert_eq!(reported(&harness), Vec::<String>::new());
-        assert_eq!(error_of(&mut harness), Condition::InvalidFrom, "{answer}");
+        assert_eq!(
+            error_of(&mut harness),
+            StreamCondition::InvalidFrom,
+            "{answer}"
+        );
     }
     let mut harness = asking();
     verify(&mut harness);
@@ -156,7 +169,7 @@ fn a_verdict_on_a_key_is_accepted_once_and_only_if_it_was_asked_for() {
     let mut session = harness.machine.session().unwrap();
     assert_eq!(session.send(&stanza), Err(SendError::Addresses));
     harness.deliver(valid.as_bytes());
-    assert_eq!(error_of(&mut harness), Condition::InvalidFrom);
+    assert_eq!(error_of(&mut harness), StreamCondition::InvalidFrom);
 }
 
 /// Without XEP-0288 questions come on a connection of the peer's own.
@@ -168,7 +181,7 @@ fn questions_to_an_initiating_server_are_refused() {
     ] {
         let mut harness = asking();
         harness.deliver(question.as_bytes());
-        let condition = Condition::UnsupportedStanzaType;
+        let condition = StreamCondition::UnsupportedStanzaType;
         assert_eq!(error_of(&mut harness), condition, "{question}");
     }
 }
@@ -240,7 +253,7 @@ fn no_sequence_of_elements_verifies_a_pair_by_itself() {
 
 #[test]
 fn what_dialback_cannot_mean_is_refused() {
-    use Condition::{BadFormat, ImproperAddressing};
+    use StreamCondition::{BadFormat, ImproperAddressing};
     for (element, condition) in [
         (
             "<db:result from='capulet.example'>k</db:result>",

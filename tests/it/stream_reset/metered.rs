@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rustls::crypto::CipherSuiteCommon;
 use rustls::{SupportedCipherSuite, Tls12CipherSuite};
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::reset::{Cause, Side, UsagePolicy};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::reset::{ResetCause, Side, UsagePolicy};
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{
     CloseReason, Connection, EventBuf, Initiator, Negotiation, Responder, SendError,
@@ -53,7 +53,7 @@ trait Metered: Role {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Connection<Self>;
 }
 
-impl Metered for Initiating {
+impl Metered for InitiatorRole {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Initiator {
         let config = InitiatorConfig::client(&alice())
             .direct_tls(ClientTls::new(Arc::new(tls.client.clone())))
@@ -66,11 +66,13 @@ impl Metered for Initiating {
     }
 }
 
-impl Metered for Receiving {
+impl Metered for ResponderRole {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Responder {
         let config = ResponderConfig::server(&FIXED)
             .single_host(anonymous_host_using(policy))
-            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())));
+            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())))
+            .build()
+            .unwrap();
         Responder::new(config, START)
     }
 }
@@ -93,8 +95,8 @@ fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
         };
         match session.send(&format!("<message id='{sent}'/>")) {
             Ok(_) => *sent += 1,
-            Err(SendError::Full { free }) => {
-                assert!(free < 30, "{free}");
+            Err(SendError::Full { capacity }) => {
+                assert!(capacity < 30, "{capacity}");
                 return;
             }
             Err(error) => panic!("{error}"),
@@ -116,7 +118,7 @@ fn expect_reset<N: Metered>(stream: &mut Harness<N, Scripted>, sent: usize) {
     let close = stream.close.clone().expect("closed");
     let by_us = CloseReason::Reset {
         by: Side::Us,
-        cause: Some(Cause::SequenceLimit),
+        cause: Some(ResetCause::SequenceLimit),
     };
     assert_eq!(*close.reason(), by_us);
 }
@@ -154,7 +156,7 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
                     let counter = count.clone();
                     stream.app = Box::new(move |machine, event| {
                         decide_anonymous(machine);
-                        if matches!(event, EventBuf::ResetAdvised(Cause::SequenceLimit)) {
+                        if matches!(event, EventBuf::ResetAdvised(ResetCause::SequenceLimit)) {
                             let mut sent = counter.get();
                             flood(machine, &mut sent);
                             counter.set(sent);
@@ -181,8 +183,8 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_sending_keys_are_used_up() {
             });
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// The peer's records count as well: rustls does not count them.
@@ -208,8 +210,8 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_receiving_keys_are_used_up() {
         assert_eq!(stanzas, sent);
         expect_reset(&mut stream, 0);
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// A limit below what is kept in reserve: the stream is reset as soon as there
@@ -226,7 +228,7 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
             decide_anonymous(machine);
             if matches!(event, EventBuf::Established(_)) {
                 let sent = machine.session().unwrap().send("<iq/>");
-                assert_eq!(sent, Err(SendError::Full { free: 0 }));
+                assert_eq!(sent, Err(SendError::Full { capacity: 0 }));
             }
         });
         stream.exchange();
@@ -238,8 +240,8 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
         }
         expect_reset(&mut stream, 0);
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// TLS 1.3 changes its keys by itself and needs no reset.
@@ -261,6 +263,6 @@ fn rfc8446_5_5_keys_that_change_by_themselves_need_no_reset() {
                 .any(|reported| reported.starts_with("reset-advised"))
         );
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use rustls::client::Resumption as Store;
 use rustls::crypto::ring::Ticketer;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::reset::{Cause, Connect, Ended, Outcome, Plan, Planner, PlannerConfig, Side};
+use xmpp_stream::reset::{
+    Connect, Disconnect, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side,
+};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, HandshakeKind, ServerTls};
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Responder};
@@ -49,7 +51,9 @@ impl PlannedClient {
             .unwrap();
         let server = ResponderConfig::server(&FIXED)
             .single_host(anonymous_host(None, None))
-            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())).tickets(true));
+            .direct_tls(ServerTls::new(Arc::new(tls.server.clone())).tickets(true))
+            .build()
+            .unwrap();
         Self {
             config,
             server,
@@ -77,7 +81,7 @@ impl PlannedClient {
         assert!(pair.machine.session().is_some());
         assert_eq!(
             self.planner.next(self.now, Outcome::Established),
-            Plan::Stay
+            Plan::Keep
         );
         (kind(&pair), pair)
     }
@@ -88,25 +92,29 @@ impl PlannedClient {
                 pair.machine.transport_failed();
                 pair.peer.machine.transport_failed();
             }
-            End::ResetByUs => pair.machine.session().unwrap().reset(Cause::KeyRefresh),
+            End::ResetByUs => pair
+                .machine
+                .session()
+                .unwrap()
+                .reset(ResetCause::KeyRefresh),
             End::ResetByPeer => pair
                 .peer
                 .machine
                 .session()
                 .unwrap()
-                .reset(Cause::KeyRefresh),
+                .reset(ResetCause::KeyRefresh),
         }
         pair.finish();
         let close = pair.close.expect("closed");
         let ended = match close.reason() {
             CloseReason::Reset { by, cause } => {
                 assert_eq!(*by == Side::Us, end == End::ResetByUs);
-                Ended::Reset {
+                Disconnect::Reset {
                     by: *by,
-                    cause: cause.unwrap_or(Cause::Other),
+                    cause: cause.unwrap_or(ResetCause::Other),
                 }
             }
-            CloseReason::Transport(_) => Ended::Lost,
+            CloseReason::Transport(_) => Disconnect::Lost,
             other => panic!("{other}"),
         };
         self.plan(Outcome::Closed(ended), pair.now);
@@ -120,7 +128,7 @@ impl PlannedClient {
     }
 
     fn follow(&mut self, connect: &Connect) {
-        self.config = self.config.again(connect);
+        self.config = self.config.for_reconnect(connect);
         self.now = connect.at;
     }
 }
@@ -211,14 +219,14 @@ fn rfc6120_4_9_3_16_tickets_that_arrive_after_the_reset_are_not_used() {
         tls.server.send_tls13_tickets = 4;
         let mut client = PlannedClient::new(&tls);
         let planned = match end {
-            End::Loss => Outcome::Closed(Ended::Lost),
-            _ => Outcome::Closed(Ended::Reset {
+            End::Loss => Outcome::Closed(Disconnect::Lost),
+            _ => Outcome::Closed(Disconnect::Reset {
                 by: Side::Us,
-                cause: Cause::KeyRefresh,
+                cause: ResetCause::KeyRefresh,
             }),
         };
         let (mut old, tickets) = late_tickets(&client);
-        assert_eq!(client.planner.next(START, Outcome::Established), Plan::Stay);
+        assert_eq!(client.planner.next(START, Outcome::Established), Plan::Keep);
         client.plan(planned, START);
         old.deliver(&tickets);
         old.run();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use xmpp_stream::reset::{Cause, Side};
-use xmpp_stream::stream::{Initiating, Receiving};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::reset::{ResetCause, Side};
 use xmpp_stream::{CloseReason, Manner};
 
 use crate::harness::configs::decide_anonymous;
@@ -15,13 +15,13 @@ use crate::harness::{App, Carrier, Harness, HostileTls, Role, TlsPair};
 pub const RESET: &str = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
     </stream:error></stream:stream>";
 
-const CAUSES: [Cause; 6] = [
-    Cause::NewFeatures,
-    Cause::KeyRefresh,
-    Cause::SequenceLimit,
-    Cause::CertificateExpired,
-    Cause::CertificateRevoked,
-    Cause::Other,
+const CAUSES: [ResetCause; 6] = [
+    ResetCause::NewFeatures,
+    ResetCause::KeyRefresh,
+    ResetCause::SequenceLimit,
+    ResetCause::CertificateExpired,
+    ResetCause::CertificateRevoked,
+    ResetCause::Other,
 ];
 
 fn harness<N: Role>(version: Version) -> Harness<N, HostileTls> {
@@ -36,7 +36,7 @@ fn data(text: &str) -> (u8, Vec<u8>) {
     (DATA, text.as_bytes().to_vec())
 }
 
-fn reset<N: Role>(harness: &mut Harness<N, HostileTls>, cause: Cause) {
+fn reset<N: Role>(harness: &mut Harness<N, HostileTls>, cause: ResetCause) {
     let mut session = harness.machine.session().unwrap();
     session.send(&message(5)).unwrap();
     session.reset(cause);
@@ -70,8 +70,8 @@ fn rfc6120_4_9_3_16_error_tag_answer_close_notify_and_tcp_follow_in_this_order()
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn rfc6120_4_4_a_reset_that_is_not_answered_ends_at_its_deadline() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let mut harness = harness::<N>(version);
-            reset(&mut harness, Cause::KeyRefresh);
+            reset(&mut harness, ResetCause::KeyRefresh);
             let began = harness.now;
             let mut sent = Vec::new();
             while harness.close.is_none() {
@@ -99,8 +99,8 @@ fn rfc6120_4_4_a_reset_that_is_not_answered_ends_at_its_deadline() {
             assert_eq!(harness.code(), "reset");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -133,8 +133,8 @@ fn rfc6120_4_9_3_16_a_reset_that_is_received_is_answered_with_the_closing_tag() 
             );
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn resets_that_cross_end_the_stream_once() {
     fn both<N: Role>() {
         for version in [TLS12, TLS13] {
             let mut harness = harness::<N>(version);
-            reset(&mut harness, Cause::KeyRefresh);
+            reset(&mut harness, ResetCause::KeyRefresh);
             harness.send(&text(RESET));
             assert_eq!(harness.receive_records(), [notify()]);
             harness.machine.receive_eof();
@@ -151,8 +151,8 @@ fn resets_that_cross_end_the_stream_once() {
             assert_eq!(harness.event_lines().last().unwrap(), "stream-error reset");
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 /// Of a peer whose certificate no longer holds nothing more is believed.
@@ -170,7 +170,10 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
                 assert_eq!(taken, bytes.len());
                 harness.run();
                 harness.send(&text(&message(2)));
-                let lost = matches!(cause, Cause::CertificateExpired | Cause::CertificateRevoked);
+                let lost = matches!(
+                    cause,
+                    ResetCause::CertificateExpired | ResetCause::CertificateRevoked
+                );
                 let expected = if lost {
                     vec![]
                 } else {
@@ -183,8 +186,8 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
             }
         }
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]
@@ -201,7 +204,7 @@ fn rfc6120_4_9_3_16_in_plaintext_the_order_is_the_same_without_alerts() {
         }
         let mut session = harness.machine.session().unwrap();
         session.send(&message(5)).unwrap();
-        session.reset(Cause::KeyRefresh);
+        session.reset(ResetCause::KeyRefresh);
         assert_eq!(harness.answer_to(""), message(5) + RESET);
         assert_eq!(harness.answer_to(&message(6)), "");
         assert_eq!(
@@ -211,6 +214,6 @@ fn rfc6120_4_9_3_16_in_plaintext_the_order_is_the_same_without_alerts() {
         assert_eq!(harness.answer_to(FOOTER), "");
         assert_eq!(harness.code(), "reset");
     }
-    both::<Initiating>();
-    both::<Receiving>();
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }

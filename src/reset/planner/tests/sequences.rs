@@ -15,9 +15,9 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         3 => Just(RESET),
         1 => Just(REDIRECT),
         1 => Just(CONFLICT),
-        1 => Just(Outcome::Closed(Ended::TlsRenegotiation)),
-        1 => Just(Outcome::Closed(Ended::AuthenticationFailed)),
-        1 => Just(Outcome::Closed(Ended::Closed { by: Side::Us })),
+        1 => Just(Outcome::Closed(Disconnect::TlsRenegotiation)),
+        1 => Just(Outcome::Closed(Disconnect::AuthenticationFailed)),
+        1 => Just(Outcome::Closed(Disconnect::Closed { by: Side::Us })),
     ]
 }
 
@@ -26,19 +26,20 @@ fn any_config() -> impl Strategy<Value = PlannerConfig> {
     (
         millis(0..120_000_u64),
         millis(0..20_000_u64),
-        millis(0..1_000_000_u64),
+        millis(1..1_000_000_u64),
         millis(0..120_000_u64),
         0..5_u32,
         0..5_u8,
     )
         .prop_map(|(first, reset, max, settled, resets, redirects)| {
             PlannerConfig::new()
-                .first_delay(first)
-                .reset_delay(reset)
-                .max_delay(max)
-                .settled_after(settled)
-                .max_resets(resets)
-                .max_redirects(redirects)
+                .with_first_delay(first)
+                .with_reset_delay(reset)
+                .with_stable_after(settled)
+                .with_max_resets(resets)
+                .with_max_redirects(redirects)
+                .with_max_delay(max)
+                .unwrap()
         })
 }
 
@@ -74,23 +75,23 @@ proptest! {
                     up_since = Some(now);
                 }
                 _ => if let Some(since) = up_since.take() {
-                    if now.saturating_duration_since(since) >= config.settled_after {
+                    if now.saturating_duration_since(since) >= config.stable_after {
                         last_in_streak = None;
                     }
                 }
             }
             let plan = planner.next(now, outcome);
             prop_assert_eq!(planner.epoch().number(), resets_seen);
-            prop_assert_eq!(plan == Plan::Stay, outcome == Outcome::Established);
+            prop_assert_eq!(plan == Plan::Keep, outcome == Outcome::Established);
             let Plan::Connect(connect) = plan else { continue };
             prop_assert_eq!(connect.at, now + connect.delay);
             prop_assert!(connect.delay <= config.max_delay);
             prop_assert_eq!(connect.epoch, planner.epoch());
-            prop_assert_eq!(connect.resumption == Resumption::Allowed, fresh_context);
+            prop_assert_eq!(connect.resumption == TlsResumption::Allowed, fresh_context);
             prop_assert_eq!(connect.after_reset.is_none(), fresh_context);
             if let Some(last) = last_in_streak {
                 prop_assert!(connect.delay >= last.min(config.max_delay / 2));
-                prop_assert!(connect.delay >= (LEAST_CEILING / 2).min(config.max_delay / 2));
+                prop_assert!(connect.delay >= (MIN_CEILING / 2).min(config.max_delay / 2));
             }
             last_in_streak = Some(connect.delay);
         }

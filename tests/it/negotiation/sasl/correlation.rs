@@ -1,8 +1,8 @@
 //! Whom SASL found, and who the client's header says it is (RFC 6120 6.4.6).
 
 use xmpp_stream::config::HostConfig;
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
-use xmpp_stream::stream::Receiving;
 use xmpp_stream::{Decision, Responder};
 
 use super::{TLS, auth, plain};
@@ -22,7 +22,7 @@ fn header(from: Option<&str>) -> String {
 /// The headers before TLS, before SASL and after it. What the server said from
 /// SASL on.
 fn log_in(
-    harness: &mut Harness<Receiving, Scripted>,
+    harness: &mut Harness<ResponderRole, Scripted>,
     auth: &str,
     from: [Option<&str>; 3],
 ) -> String {
@@ -43,13 +43,13 @@ fn log_in(
 }
 
 #[track_caller]
-fn established(harness: &Harness<Receiving, Scripted>) -> String {
+fn established(harness: &Harness<ResponderRole, Scripted>) -> String {
     let last = harness.event_lines().pop().unwrap();
     last.strip_prefix("established ").unwrap().to_string()
 }
 
 #[track_caller]
-fn is_refused(harness: &mut Harness<Receiving, Scripted>, received: &str) {
+fn is_refused(harness: &mut Harness<ResponderRole, Scripted>, received: &str) {
     let error = "<stream:error><invalid-from xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                  </stream:error></stream:stream>";
     assert!(received.ends_with(error), "{received}");

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use xmpp_stream::sasl::{Condition, Hash, MechanismName, MechanismSet};
-use xmpp_stream::stream::Receiving;
+use xmpp_stream::connection::ResponderRole;
+use xmpp_stream::sasl::{Hash, MechanismName, MechanismSet, SaslCondition};
 use xmpp_stream::{Decision, Manner};
 
 use super::{TLS, auth, decoded, failure, offer, plain, response};
@@ -139,7 +139,7 @@ fn rfc6120_6_5_10_1_an_unknown_user_is_answered_like_a_wrong_password() {
     assert_eq!(plain_answer("alice"), plain_answer("nobody"));
 
     let scram_answers = |user: &str| {
-        let mut harness: Harness<Receiving, Scripted> = responder_at(TLS, Phase::Opened);
+        let mut harness: Harness<ResponderRole, Scripted> = responder_at(TLS, Phase::Opened);
         let first = STANDARD.encode(format!("n,,n={user},r=0123456789abcdef"));
         harness.send(auth("SCRAM-SHA-256", &first));
         let challenge = decoded(&harness.receive(), "challenge");
@@ -206,11 +206,14 @@ fn rfc6120_6_6_1_namespaces_of_the_previous_stream_do_not_apply() {
 #[test]
 fn rfc6120_6_5_2_1_the_application_names_the_condition() {
     for (condition, name) in [
-        (Condition::AccountDisabled, "account-disabled"),
-        (Condition::CredentialsExpired, "credentials-expired"),
-        (Condition::TemporaryAuthFailure, "temporary-auth-failure"),
-        (Condition::InvalidAuthzid, "invalid-authzid"),
-        (Condition::MechanismTooWeak, "mechanism-too-weak"),
+        (SaslCondition::AccountDisabled, "account-disabled"),
+        (SaslCondition::CredentialsExpired, "credentials-expired"),
+        (
+            SaslCondition::TemporaryAuthFailure,
+            "temporary-auth-failure",
+        ),
+        (SaslCondition::InvalidAuthzid, "invalid-authzid"),
+        (SaslCondition::MechanismTooWeak, "mechanism-too-weak"),
     ] {
         let mut harness = responder_at(TLS, Phase::Opened);
         harness.app = Box::new(move |machine, _| {
@@ -229,7 +232,9 @@ fn only_what_the_host_offers_is_offered() {
     let host = crate::harness::configs::host_with(None, only);
     let config = xmpp_stream::config::ResponderConfig::server(&FIXED)
         .single_host(host)
-        .dangerous_plaintext();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = xmpp_stream::Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
     harness.send(CLIENT_HEADER);

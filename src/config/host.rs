@@ -1,0 +1,269 @@
+//! Configuration of one host: a domain that a receiving entity serves, with its certificate,
+//! mechanisms, features and limits.
+//!
+//! A responder gets it beforehand ([`ResponderBuilder::single_host`](super::ResponderBuilder)) or
+//! by the application's decision, once the peer has named the domain. What only hosts for clients,
+//! servers or components have is in the `impl` block of that kind.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::{Client, Component, ConfigError, Server};
+use crate::component::ComponentSecret;
+use crate::dialback::DialbackSecret;
+use crate::jid::Jid;
+use crate::limits::Limits;
+use crate::reset::UsagePolicy;
+use crate::sasl::{Decoy, MechanismName, MechanismSet};
+use crate::stream::{FeatureXml, Kind};
+use crate::tls::ServerTls;
+use crate::tls::identity::Trust;
+
+/// Holds what a receiving entity needs to know of a host that it serves.
+#[derive(Clone)]
+pub struct HostConfig {
+    /// The kind of the streams that the host is for.
+    pub(crate) kind: Kind,
+    /// The domain, normalised.
+    pub(crate) domain: String,
+    /// The TLS config for STARTTLS.
+    pub(crate) tls: Option<ServerTls>,
+    /// The SASL mechanisms that may be offered.
+    pub(crate) mechanisms: MechanismSet,
+    /// What unknown users are answered with.
+    pub(crate) decoy: Decoy,
+    /// The features offered after ours.
+    pub(crate) features: Vec<FeatureXml>,
+    /// The limits on what is received and kept.
+    pub(crate) limits: Limits,
+    /// When a reset is advised.
+    pub(crate) usage: Option<UsagePolicy>,
+    /// The issuers of certificates that prove the domain of a peer that is a server.
+    pub(crate) trust: Option<Trust>,
+    /// The secret whose keys answer `<db:verify/>`.
+    pub(crate) dialback: Option<DialbackSecret>,
+    /// The secret of a component.
+    pub(crate) component: Option<ComponentSecret>,
+    /// Whether the `from` of a client's header has to be the address that SASL authenticated.
+    pub(crate) compares_from: bool,
+}
+
+/// Builds a [`HostConfig`]. `For` says who connects: [`Client`]s, [`Server`]s or a [`Component`].
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct HostBuilder<For = Client> {
+    host: HostConfig,
+    typestate: PhantomData<For>,
+}
+
+impl HostConfig {
+    /// Starts the config of a host for clients.
+    ///
+    /// `decoy` makes the answers to unknown users ([`sasl::Decoy`](crate::sasl::Decoy)). All forms
+    /// of SCRAM are offered until [`HostBuilder::mechanisms`] says otherwise.
+    pub fn builder(domain: &str, decoy: Decoy) -> HostBuilder {
+        HostBuilder::new(Self {
+            mechanisms: MechanismSet::scram(),
+            limits: Limits::server(),
+            compares_from: true,
+            ..Self::offering_nothing(Kind::ClientToServer, domain, decoy)
+        })
+    }
+
+    /// Starts the config of a host for other servers. Only the domainpart of `domain` is used.
+    pub fn s2s(domain: &Jid) -> HostBuilder<Server> {
+        HostBuilder::new(Self::offering_nothing(
+            Kind::ServerToServer,
+            domain.domain(),
+            unused_decoy(),
+        ))
+    }
+
+    /// Starts the config of a component, as its server sees it: `domain` is the address of the
+    /// component.
+    pub fn component(domain: &Jid, secret: ComponentSecret) -> HostBuilder<Component> {
+        HostBuilder::new(Self {
+            component: Some(secret),
+            ..Self::offering_nothing(Kind::Component, domain.domain(), unused_decoy())
+        })
+    }
+
+    /// Returns the domain.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    pub(crate) fn usage(&self) -> UsagePolicy {
+        self.usage.unwrap_or_else(|| UsagePolicy {
+            reserve_records: UsagePolicy::reserve_for(self.limits.outbox_bytes()),
+            ..UsagePolicy::default()
+        })
+    }
+
+    fn offering_nothing(kind: Kind, domain: &str, decoy: Decoy) -> Self {
+        Self {
+            kind,
+            domain: domain.to_string(),
+            tls: None,
+            mechanisms: MechanismSet::EMPTY,
+            decoy,
+            features: Vec::new(),
+            limits: Limits::server_to_server(),
+            usage: None,
+            trust: None,
+            dialback: None,
+            component: None,
+            compares_from: false,
+        }
+    }
+}
+
+impl HostBuilder<Client> {
+    /// Sets the TLS config for STARTTLS.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.host.tls = Some(tls);
+        self
+    }
+
+    /// Adds a further stream feature, written after ours once the peer is authenticated.
+    pub fn feature(mut self, feature: FeatureXml) -> Self {
+        self.host.features.push(feature);
+        self
+    }
+
+    /// Sets the mechanisms to offer. Each stream is offered those that are possible on it: -PLUS
+    /// where there is a channel binding, EXTERNAL where the client has shown a verified
+    /// certificate, PLAIN under TLS.
+    pub fn mechanisms(mut self, mechanisms: MechanismSet) -> Self {
+        self.host.mechanisms = mechanisms;
+        self
+    }
+
+    /// Accepts a client whose stream header has another `from` than the address that SASL
+    /// authenticated. The application learns `from` by
+    /// [`StreamOpened`](crate::event::StreamOpened), before it is asked for any credentials, and
+    /// decides what it means.
+    ///
+    /// Without this setting the two are compared wherever TLS protects the header. If they differ,
+    /// the stream ends with `<invalid-from/>` in the place of `<success/>`, or at the header after
+    /// it (RFC 6120 6.4.6, 4.9.3.9). `from` has to be the username that the application answered
+    /// with, read as the localpart of an address of this host or, if it contains `@`, as a bare
+    /// address; or the authorization identity, if the client gave one. Use this setting if
+    /// usernames are something else, or if the application assigns addresses: by the content of a
+    /// certificate, or to ANONYMOUS clients that claim an address.
+    pub fn from_may_differ(mut self) -> Self {
+        self.host.compares_from = false;
+        self
+    }
+
+    /// Checks the settings and builds the config.
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::Domain`] or [`ConfigError::NoMechanism`].
+    pub fn build(mut self) -> Result<Arc<HostConfig>, ConfigError> {
+        match Jid::parse(&self.host.domain) {
+            Ok(jid) if jid.is_domain() => self.host.domain = jid.domain().to_string(),
+            _ => return Err(ConfigError::Domain),
+        }
+        if self.host.mechanisms.is_empty() {
+            return Err(ConfigError::NoMechanism);
+        }
+        Ok(Arc::new(self.host))
+    }
+}
+
+impl HostBuilder<Server> {
+    /// Sets the TLS config for STARTTLS.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.host.tls = Some(tls);
+        self
+    }
+
+    /// Adds a further stream feature, written after ours once the peer is authenticated.
+    pub fn feature(mut self, feature: FeatureXml) -> Self {
+        self.host.features.push(feature);
+        self
+    }
+
+    /// Offers SASL EXTERNAL to servers whose certificate is valid, according to `trust`, for the
+    /// domain in the `from` of their stream header (XEP-0178). The TLS config has to ask for
+    /// certificates, as [`ServerTls::deferred`] does.
+    pub fn external(mut self, trust: Trust) -> Self {
+        self.host.trust = Some(trust);
+        self.host.mechanisms = MechanismSet::EMPTY.with(MechanismName::External);
+        self
+    }
+
+    /// Answers `<db:verify/>` for this domain with keys made from this secret. Without it the
+    /// application is asked by [`Event::Request`](crate::Event::Request).
+    pub fn dialback_secret(mut self, secret: DialbackSecret) -> Self {
+        self.host.dialback = Some(secret);
+        self
+    }
+
+    /// Builds the config. A host that offers nothing is accepted here, because dialback is a
+    /// setting of the responder.
+    ///
+    /// # Errors
+    /// Returns a [`ConfigError`]; at present there is no setting that can be wrong.
+    pub fn build(self) -> Result<Arc<HostConfig>, ConfigError> {
+        Ok(Arc::new(self.host))
+    }
+}
+
+impl HostBuilder<Component> {
+    /// Builds the config.
+    ///
+    /// # Errors
+    /// Returns a [`ConfigError`]; at present there is no setting that can be wrong.
+    pub fn build(self) -> Result<Arc<HostConfig>, ConfigError> {
+        Ok(Arc::new(self.host))
+    }
+}
+
+impl<For> HostBuilder<For> {
+    const fn new(host: HostConfig) -> Self {
+        Self {
+            host,
+            typestate: PhantomData,
+        }
+    }
+
+    /// Sets the limits. The default is [`Limits::server`]; for servers and components it is
+    /// [`Limits::server_to_server`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.host.limits = limits;
+        self
+    }
+
+    /// Sets when a reset is advised.
+    pub fn usage(mut self, policy: UsagePolicy) -> Self {
+        self.host.usage = Some(policy);
+        self
+    }
+}
+
+/// Only hosts with passwords ask a decoy.
+fn unused_decoy() -> Decoy {
+    Decoy::new(&[0; 32], 4096)
+}
+
+impl fmt::Debug for HostConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostConfig")
+            .field("kind", &self.kind)
+            .field("domain", &self.domain)
+            .field("mechanisms", &self.mechanisms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<For> fmt::Debug for HostBuilder<For> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.host.fmt(f)
+    }
+}

@@ -1,0 +1,267 @@
+//! Steps of the role's table, and the commands that are the same in both roles.
+
+use core::time::Duration;
+
+use super::context::Context;
+use super::inbound::Inbound;
+use super::key_meter::KeyMeter;
+use super::role::{NoRandomness, Position, Role, Stage};
+use super::shutdown::{Reason, Shutdown, ShutdownClock, ShutdownInput};
+use super::timers::{Timer, Timers};
+use super::transport::FirstByte;
+use crate::close::{CloseReason, InternalReason};
+use crate::limits::Limits;
+use crate::reset::{ResetCause, Side};
+use crate::stream::header::CLOSING_TAG;
+use crate::stream::{
+    CloseCause, Command, Content, ErrorSource, FirstLevelElement, Input, Notice, OwnHeader,
+    StreamCondition, StreamError,
+};
+use crate::xml::{Fault, FaultClass};
+
+/// The parts of a connection that a step of the table may change.
+pub(super) struct Advance<'a> {
+    /// What the role may use.
+    pub(super) cx: Context<'a>,
+    pub(super) shutdown: &'a mut Shutdown,
+    pub(super) timers: &'a mut Timers,
+    pub(super) keys: &'a mut KeyMeter,
+    /// The last stream error of the peer.
+    pub(super) peer_error: &'a mut Option<StreamError>,
+    /// Why the application, or the key meter, resets the stream.
+    pub(super) reset_cause: Option<ResetCause>,
+}
+
+/// How long closing tags and close_notify may take while the stream is not established: such a peer
+/// is owed no more than the chance to read why it is refused.
+const UNESTABLISHED_CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl<'a> Advance<'a> {
+    /// What was received, borrowed independently of the rest.
+    pub(super) const fn inbound(&self) -> &'a Inbound {
+        self.cx.inbound
+    }
+
+    /// Steps the table and executes its commands, until they raise no more inputs. `element` is the
+    /// element just received, if one was. Returns what the application is told.
+    pub(super) fn run<R: Role>(
+        &mut self,
+        role: &mut R,
+        input: Input,
+        element: Option<&FirstLevelElement<'_>>,
+    ) -> Notice {
+        let mut notice = Notice::Nothing;
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            let before = role.position();
+            let output = role.step(input);
+            let after = role.position();
+            if before != after {
+                self.enter(before, after);
+            }
+            if output.notice != Notice::Nothing {
+                self.record(role, output.notice, element);
+                notice = output.notice;
+            }
+            next = self.execute(role, output.command, before, element);
+            if let Some(reason) = self.cx.reason.take() {
+                self.end_with(Reason::new(reason));
+            }
+            if self.cx.is_aborted() {
+                break;
+            }
+        }
+        notice
+    }
+
+    /// Gives the end a reason, unless it has a heavier one.
+    pub(super) fn end_with(&mut self, reason: Reason) {
+        let clock = shutdown_clock(self.timers, self.cx.limits, Stage::Closing);
+        self.shutdown.step(ShutdownInput::Reason(reason), clock);
+    }
+
+    /// Records that the peer's closing tag has arrived.
+    pub(super) fn footer(&mut self) {
+        let clock = shutdown_clock(self.timers, self.cx.limits, Stage::Closing);
+        self.shutdown.step(ShutdownInput::Footer, clock);
+    }
+
+    /// Sets the deadlines of a new position, and drops what no longer applies there.
+    fn enter(&mut self, before: Position, after: Position) {
+        match after.stage {
+            Stage::Idle | Stage::Negotiating | Stage::Federating => {
+                self.timers.set(Timer::Phase, self.cx.limits.phase_timeout());
+            }
+            Stage::Established => self.timers.stop(Timer::Phase),
+            Stage::PeerClosing | Stage::Closing | Stage::Done => {
+                self.timers.stop(Timer::Phase);
+                let clock = shutdown_clock(self.timers, self.cx.limits, before.stage);
+                self.shutdown.step(ShutdownInput::Closing, clock);
+            }
+        }
+        // While the application may send, the keys are metered.
+        if !matches!(after.stage, Stage::Established | Stage::PeerClosing) {
+            self.keys.stop();
+        }
+        if !matches!(after.stage, Stage::Idle | Stage::Negotiating | Stage::Federating) {
+            self.timers.stop(Timer::Negotiation);
+            *self.cx.decision = None;
+        }
+        if matches!(after.stage, Stage::Closing | Stage::Done) {
+            if let Some(s2s) = &mut self.cx.s2s {
+                s2s.cancel_pending();
+            }
+        }
+    }
+
+    /// Records what a notice implies.
+    fn record<R: Role>(
+        &mut self,
+        role: &mut R,
+        notice: Notice,
+        element: Option<&FirstLevelElement<'_>>,
+    ) {
+        match (notice, element.map(FirstLevelElement::content)) {
+            (Notice::StreamError, Some(Content::StreamError(error))) => {
+                self.end_with(Reason::new(reason_for_error(Side::Peer, (**error).clone())));
+                *self.peer_error = Some((**error).clone());
+            }
+            (Notice::StreamError, _) => self.cx.defect("a stream error without its element"),
+            (Notice::Established, _) => {
+                role.established(element, &mut self.cx);
+                if self.cx.tls.is_some() {
+                    self.keys.start(role.usage(), self.timers.now());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn execute<R: Role>(
+        &mut self,
+        role: &mut R,
+        command: Command<R::Command>,
+        before: Position,
+        element: Option<&FirstLevelElement<'_>>,
+    ) -> Option<Input> {
+        match command {
+            Command::Wait => {}
+            Command::StartTls => match role.tls_session(self.cx.limits) {
+                Ok(session) => self.cx.start_tls(session, FirstByte::Any),
+                Err(error) => {
+                    self.cx.abort(CloseReason::Internal(InternalReason::TlsSetup(error)));
+                }
+            },
+            Command::CloseStream(cause) => {
+                let reason = self.reason_for_cause(role, cause, before, element);
+                self.end_with(Reason::new(reason));
+                self.cx.out.push_control(|out| out.push_str(CLOSING_TAG));
+            }
+            Command::EndTransport(cause) => {
+                let reason = self.reason_for_cause(role, cause, before, element);
+                self.end_with(Reason::new(reason));
+            }
+            Command::Fail(header, source) => self.fail(role, header, source),
+            Command::Role(command) => return role.execute(command, element, &mut self.cx),
+        }
+        None
+    }
+
+    /// Writes stream error and closing tag in one unit, after our header if that is missing (RFC
+    /// 6120 4.9.1.1, 4.9.1.2).
+    fn fail<R: Role>(&mut self, role: &mut R, header: OwnHeader, source: ErrorSource) {
+        let (error, reason) = match source {
+            ErrorSource::Condition(condition) => {
+                let error = StreamError::new(condition);
+                let reason = match self.cx.inbound.fault() {
+                    Some(fault) => reason_for_fault(fault),
+                    None => reason_for_error(Side::Us, error.clone()),
+                };
+                (error, Reason::new(reason))
+            }
+            ErrorSource::Application => match self.cx.error.take() {
+                Some(error) => {
+                    let reason = Reason::stated(reason_for_error(Side::Us, error.clone()));
+                    (error, reason)
+                }
+                None => return self.cx.defect("the application's error is missing"),
+            },
+            ErrorSource::Reset => {
+                let reason = CloseReason::Reset { by: Side::Us, cause: self.reset_cause };
+                (StreamError::new(StreamCondition::Reset), Reason::stated(reason))
+            }
+            // The reason names the phase, and was recorded when the deadline passed.
+            ErrorSource::Timeout => {
+                let error = StreamError::new(StreamCondition::ConnectionTimeout);
+                let reason = Reason::new(reason_for_error(Side::Us, error.clone()));
+                (error, reason)
+            }
+        };
+        self.end_with(reason);
+        let head = match header {
+            OwnHeader::Missing => role.header(&self.cx),
+            OwnHeader::Sent => Ok(alloc::string::String::new()),
+        };
+        match head {
+            Ok(head) => self.cx.out.push_control(|out| {
+                out.push_str(&head);
+                error.write(out);
+                out.push_str(CLOSING_TAG);
+            }),
+            Err(NoRandomness) => self.cx.no_randomness(),
+        }
+    }
+
+    fn reason_for_cause<R: Role>(
+        &self,
+        role: &mut R,
+        cause: CloseCause,
+        before: Position,
+        element: Option<&FirstLevelElement<'_>>,
+    ) -> CloseReason {
+        match cause {
+            // The peer's error has been recorded as the reason.
+            CloseCause::Closed | CloseCause::PeerError => {
+                CloseReason::Closed { by: self.shutdown.closed_by() }
+            }
+            CloseCause::StarttlsRefused => CloseReason::StarttlsRefused,
+            CloseCause::Authentication => {
+                CloseReason::AuthenticationFailed(role.authentication_reason(element))
+            }
+            CloseCause::Negotiation(reason) => CloseReason::NegotiationFailed(reason),
+            CloseCause::Timeout => CloseReason::Timeout(before.phase),
+            CloseCause::Unreadable => match self.cx.inbound.fault() {
+                Some(fault) => reason_for_fault(fault),
+                None => CloseReason::Internal(InternalReason::Table),
+            },
+            CloseCause::Internal => CloseReason::Internal(InternalReason::Table),
+        }
+    }
+}
+
+/// The clock of a connection's end that begins in this stage.
+pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> ShutdownClock {
+    let timeout = match stage {
+        Stage::Idle | Stage::Negotiating => {
+            limits.closing_timeout().min(UNESTABLISHED_CLOSING_TIMEOUT)
+        }
+        _ => limits.closing_timeout(),
+    };
+    ShutdownClock { now: timers.now(), timeout, linger: limits.linger() }
+}
+
+/// The reason for bytes that are no acceptable stream.
+fn reason_for_fault(fault: Fault) -> CloseReason {
+    match fault.kind.class() {
+        FaultClass::PolicyViolation => CloseReason::Limit(fault),
+        _ => CloseReason::NotWellFormed(fault),
+    }
+}
+
+/// The reason for a stream error.
+fn reason_for_error(by: Side, error: StreamError) -> CloseReason {
+    match error.condition() {
+        StreamCondition::Reset => CloseReason::Reset { by, cause: None },
+        _ => CloseReason::StreamError { by, error },
+    }
+}

@@ -1,0 +1,162 @@
+//! The way in: bytes from TCP to the next frame of the stream.
+//!
+//! [`Inbound`] owns the framer and what is known of TCP's inbound direction. A frame that has been
+//! found is lent as a [`Frame`] to whoever handles it; nobody else looks it up.
+
+use alloc::vec::Vec;
+
+use super::transport::Transport;
+use crate::xml::{Fault, Frame, FrameKind, FrameLimits, Framer, Stanza};
+
+/// The inbound direction of a connection.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    framer: Framer,
+    /// A frame that the framer has found and nobody has taken.
+    found: Option<FrameKind>,
+    tcp: TcpInput,
+    /// The fault of the peer's bytes, after which nothing is read.
+    fault: Option<Fault>,
+}
+
+/// What is known of TCP's inbound direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TcpInput {
+    /// Bytes may arrive.
+    Open,
+    /// TCP ended in order (FIN).
+    Ended,
+    /// TCP failed (RST, EPIPE).
+    Failed,
+}
+
+impl Inbound {
+    pub(super) fn new(limits: FrameLimits) -> Self {
+        Self { framer: Framer::new(limits), found: None, tcp: TcpInput::Open, fault: None }
+    }
+
+    /// How many bytes [`receive`](Self::receive) would take.
+    pub(super) fn capacity(&self, transport: &Transport) -> usize {
+        match self.tcp {
+            TcpInput::Open => transport.capacity().unwrap_or_else(|| self.framer.capacity()),
+            TcpInput::Ended | TcpInput::Failed => 0,
+        }
+    }
+
+    /// Stores bytes from TCP; returns how many.
+    pub(super) fn receive(&mut self, transport: &mut Transport, bytes: &[u8]) -> usize {
+        if self.capacity(transport) == 0 {
+            return 0;
+        }
+        match transport.receiver() {
+            Some(tls) => tls.receive(bytes),
+            None => self.framer.push(bytes),
+        }
+    }
+
+    /// The room for bytes from TCP.
+    pub(super) fn window<'a>(&'a mut self, transport: &'a mut Transport) -> &'a mut [u8] {
+        if self.capacity(transport) == 0 {
+            return &mut [];
+        }
+        match transport.receiver() {
+            Some(tls) => tls.window(),
+            None => self.framer.window(),
+        }
+    }
+
+    /// Takes the first `n` bytes of the [`window`](Self::window).
+    pub(super) fn received(&mut self, transport: &mut Transport, n: usize) {
+        if self.capacity(transport) == 0 {
+            return;
+        }
+        match transport.receiver() {
+            Some(tls) => tls.received(n),
+            None => self.framer.pushed(n),
+        }
+    }
+
+    /// Records TCP's orderly end.
+    pub(super) fn end(&mut self) {
+        if self.tcp == TcpInput::Open {
+            self.tcp = TcpInput::Ended;
+        }
+    }
+
+    /// Records TCP's failure.
+    pub(super) fn fail(&mut self) {
+        self.tcp = TcpInput::Failed;
+    }
+
+    pub(super) const fn tcp(&self) -> TcpInput {
+        self.tcp
+    }
+
+    /// Stores the text of a record.
+    pub(super) fn push_text(&mut self, text: &[u8]) {
+        self.framer.push(text);
+    }
+
+    /// Whether text has been received that no frame has used up.
+    pub(super) fn has_unread(&self) -> bool {
+        self.framer.has_unread()
+    }
+
+    /// Looks for the next frame, without taking it. Returns whether there is one.
+    ///
+    /// # Errors
+    /// The bytes are no acceptable stream. The fault stays.
+    pub(super) fn find_frame(&mut self) -> Result<bool, Fault> {
+        if self.found.is_none() {
+            self.found = self.framer.poll()?;
+        }
+        Ok(self.found.is_some())
+    }
+
+    /// Takes the frame that was found: the next look finds the one after it.
+    pub(super) fn take_frame(&mut self) {
+        self.found = None;
+    }
+
+    /// The frame that was found last, until the next look.
+    pub(super) fn frame(&self) -> Option<Frame<'_>> {
+        self.framer.frame()
+    }
+
+    /// The same, if it is an element.
+    pub(super) fn element(&self) -> Option<Stanza<'_>> {
+        match self.frame() {
+            Some(Frame::Element(element)) => Some(element),
+            _ => None,
+        }
+    }
+
+    /// Keeps the fault for the reason of the end.
+    pub(super) fn record_fault(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    pub(super) const fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    pub(super) fn set_limits(&mut self, limits: FrameLimits) {
+        self.framer.set_limits(limits);
+    }
+
+    /// Expects a new stream header (RFC 6120 4.3.3).
+    pub(super) fn restart(&mut self, limits: FrameLimits) {
+        self.framer.restart();
+        self.framer.set_limits(limits);
+        self.found = None;
+    }
+
+    /// Forgets everything that was read before TLS (RFC 6120 5.4.3.3), and returns the bytes after
+    /// the last frame, which are TLS's (RFC 6120 5.4.2.3).
+    pub(super) fn start_tls(&mut self, limits: FrameLimits) -> Vec<u8> {
+        let unread = self.framer.take_unread();
+        self.framer = Framer::new(limits);
+        self.found = None;
+        unread
+    }
+}

@@ -1,0 +1,309 @@
+//! The role of the initiating entity: what it keeps beside its table, and what it does when the
+//! table commands something. Login is in `login`, the proof between servers and of components in
+//! `s2s`.
+
+mod login;
+mod s2s;
+
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use super::context::{Change, Context, tls_limits};
+use super::decision::DecisionAnswer;
+use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
+use super::s2s::AddressRule;
+use crate::close::{AuthenticationReason, Phase};
+use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity};
+use crate::event::Authenticated;
+use crate::jid::Jid;
+use crate::limits::Limits;
+use crate::reset::UsagePolicy;
+use crate::sasl::ClientKeys;
+use crate::stream::bind::Recipient;
+use crate::stream::{
+    Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
+    InitiatingPhase, Input, Kind, Output, ParsedHeader, ResourceChoice, SaslResult, StartTls,
+    StreamLevel, bind, sasl,
+};
+use crate::tls;
+use crate::xml::Header;
+use login::ClientLogin;
+use s2s::PeerProof;
+
+/// The role of an initiating entity.
+pub struct InitiatorRole {
+    table: Initiating,
+    config: Arc<InitiatorConfig>,
+    login: ClientLogin,
+    /// What is known of the peer server; between servers only.
+    peer_proof: PeerProof,
+    request: IqRequest,
+    bound: Option<Jid>,
+}
+
+/// The iq request whose result is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IqRequest {
+    None,
+    Bind(ResourceChoice),
+    Session,
+}
+
+impl core::fmt::Debug for InitiatorRole {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("InitiatorRole").field(&self.table).finish()
+    }
+}
+
+impl Negotiation for InitiatorRole {}
+
+impl Role for InitiatorRole {
+    type Config = InitiatorConfig;
+    type Command = InitiatingCommand;
+
+    fn new(config: Arc<InitiatorConfig>) -> (Self, Setup) {
+        let rule = match config.kind {
+            Kind::ClientToServer => None,
+            Kind::ServerToServer => Some(AddressRule::Sender),
+            Kind::Component => Some(AddressRule::Component(config.account.clone())),
+        };
+        let setup = Setup { kind: config.kind, limits: config.limits, rule };
+        let role = Self {
+            table: Initiating::new(config.policy()),
+            login: ClientLogin::new(config.clone()),
+            peer_proof: PeerProof::new(config.clone()),
+            request: IqRequest::None,
+            bound: None,
+            config,
+        };
+        (role, setup)
+    }
+
+    fn step(&mut self, input: Input) -> Output<InitiatingCommand> {
+        self.table.step(input)
+    }
+
+    fn position(&self) -> Position {
+        use InitiatingPhase as P;
+        match self.table.phase() {
+            P::Idle => Position { phase: Phase::Header, stage: Stage::Idle },
+            P::TlsHandshake(_) => Position::negotiating(Phase::TlsHandshake),
+            P::AwaitHeader(_) => Position::negotiating(Phase::Header),
+            P::AwaitFeatures(_) => Position::negotiating(Phase::Features),
+            P::AwaitProceed => Position::negotiating(Phase::StartTls),
+            P::Authenticating(..) | P::AwaitHandshake => {
+                Position::negotiating(Phase::Authentication)
+            }
+            P::Federating => Position { phase: Phase::Dialback, stage: Stage::Federating },
+            P::Binding(..) => Position::negotiating(Phase::Binding),
+            P::StartingSession | P::Established => {
+                Position { phase: Phase::Established, stage: Stage::Established }
+            }
+            P::Closing(closing) => Position::closing(closing),
+        }
+    }
+
+    fn read_header(&mut self, header: &Header<'_>, cx: &mut Context<'_>) -> HeaderClass {
+        let parsed =
+            ParsedHeader::read(header, self.config.kind, crate::stream::Role::Initiating);
+        cx.peer.record(&parsed);
+        match self.config.kind {
+            Kind::ServerToServer => self.peer_proof.read_header(&parsed, header),
+            Kind::ClientToServer | Kind::Component => parsed.class,
+        }
+    }
+
+    fn awaited(&self) -> Awaited<'_> {
+        match (self.request, self.table.phase()) {
+            (IqRequest::Bind(resource), _) => Awaited::Bind(bind_id(resource)),
+            (IqRequest::Session, InitiatingPhase::StartingSession) => {
+                Awaited::Session(SESSION_ID)
+            }
+            (IqRequest::None | IqRequest::Session, _) => Awaited::Nothing,
+        }
+    }
+
+    fn recipient(&self) -> Recipient<'_> {
+        Recipient::Anyone
+    }
+
+    fn execute(
+        &mut self,
+        command: InitiatingCommand,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        use InitiatingCommand as C;
+        match command {
+            C::OpenStream(level) => self.open_stream(level, cx),
+            C::RequestTls => cx.out.push_control(|out| out.push_str(StartTls::Request.as_xml())),
+            C::ChooseMechanism => {
+                let result = self.choose_mechanism(element, cx);
+                return Some(Input::Sasl(result));
+            }
+            C::SendAuth => self.login.send_auth(cx),
+            C::RunChallenge => return self.login.run_challenge(element, cx),
+            C::SendResponse => {
+                let reply = self.login.take_reply();
+                cx.out.push_secret(|out| sasl::write_response(out, reply.as_bytes()));
+            }
+            C::VerifySuccess => return Some(Input::Sasl(self.login.verify(element, cx))),
+            C::SendAbort => cx.out.push_control(|out| out.push_str(sasl::ABORT)),
+            C::RequestPair => self.peer_proof.request_pair(cx),
+            C::SendHandshake => self.peer_proof.send_handshake(cx),
+            C::RequestBind(resource) => self.request_bind(resource, cx),
+            C::RequestSession => {
+                self.request = IqRequest::Session;
+                cx.out.push_control(|out| bind::write_session_request(out, SESSION_ID));
+            }
+        }
+        None
+    }
+
+    fn header(&mut self, cx: &Context<'_>) -> Result<String, NoRandomness> {
+        let mut out = String::new();
+        self.write_header(cx, &mut out);
+        Ok(out)
+    }
+
+    fn tls_session(&self, limits: &Limits) -> Result<tls::Session, tls::SetupError> {
+        let config = &self.config;
+        let (tls, alpn) = match &config.security {
+            InitiatorSecurity::StartTls(tls) => (tls, None),
+            InitiatorSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
+            InitiatorSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
+        };
+        let name = config.server_name.clone().ok_or(tls::SetupError::NotConfigured)?;
+        tls::Session::client(tls, name, alpn.as_slice(), config.resumption, tls_limits(limits))
+    }
+
+    fn is_working(&self) -> bool {
+        self.login.is_working()
+    }
+
+    fn work(&mut self, cx: &mut Context<'_>) -> Option<Input> {
+        self.login.work(cx)
+    }
+
+    fn decide(&mut self, _: DecisionAnswer, cx: &mut Context<'_>) -> Option<Input> {
+        cx.defect("an initiating entity asks for no decision");
+        None
+    }
+
+    fn established(&mut self, element: Option<&FirstLevelElement<'_>>, cx: &mut Context<'_>) {
+        if let Some(Content::BindResult(jid)) = element.map(FirstLevelElement::content) {
+            self.bound = Some(jid.clone());
+        }
+        self.request = IqRequest::None;
+        cx.change = Change::SetLimits(self.config.limits.after_auth());
+        self.peer_proof.established(cx);
+    }
+
+    fn authenticated(&self) -> Authenticated<'_> {
+        let account = &self.config.account;
+        let identity = match self.config.credentials() {
+            Some(Credentials::Password { username, .. } | Credentials::Keys { username, .. }) => {
+                username.as_str()
+            }
+            Some(Credentials::External { .. }) if self.config.kind == Kind::ServerToServer => {
+                account.domain()
+            }
+            Some(Credentials::External { .. }) => account.local().unwrap_or_default(),
+            Some(Credentials::Anonymous) | None => "",
+        };
+        Authenticated { mechanism: self.login.mechanism_name(), identity }
+    }
+
+    fn bound(&self) -> Option<&Jid> {
+        self.bound.as_ref()
+    }
+
+    fn authentication_reason(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+    ) -> AuthenticationReason {
+        match element.and_then(super::s2s::refused_pair) {
+            Some(verdict) => AuthenticationReason::Dialback(verdict),
+            None => self.login.reason(element),
+        }
+    }
+
+    fn usage(&self) -> UsagePolicy {
+        self.config.usage
+    }
+}
+
+impl InitiatorRole {
+    /// The SCRAM keys of the login that just worked, for the next one (RFC 5802 5.1).
+    pub(super) fn take_scram_keys(&mut self) -> Option<ClientKeys> {
+        self.login.take_keys()
+    }
+
+    fn open_stream(&mut self, level: StreamLevel, cx: &mut Context<'_>) {
+        match level {
+            StreamLevel::Plain => {}
+            StreamLevel::Secured => self.peer_proof.verify_certificate(cx.tls),
+            StreamLevel::Authenticated => cx.restart(self.config.limits.after_auth()),
+        }
+        let mut text = String::new();
+        self.write_header(cx, &mut text);
+        cx.out.push_control(|out| out.push_str(&text));
+    }
+
+    /// RFC 6120 4.7.1: a client's `from` only once the stream is protected, and not if the server is
+    /// to assign the identity (XEP-0175); a server's always, because it is no secret and the peer may
+    /// need it before; a component's never (XEP-0114).
+    fn write_header(&self, cx: &Context<'_>, out: &mut String) {
+        let account = &self.config.account;
+        let from = account.bare();
+        let writes_from = match self.config.kind {
+            Kind::ClientToServer => {
+                let anonymous = matches!(self.config.credentials(), Some(Credentials::Anonymous));
+                cx.tls_info().is_some() && account.local().is_some() && !anonymous
+            }
+            Kind::ServerToServer => true,
+            Kind::Component => false,
+        };
+        HeaderOut {
+            from: writes_from.then_some(from.as_str()),
+            ..HeaderOut::initial(self.config.kind, &self.config.peer, &self.config.lang)
+        }
+        .write(out);
+    }
+
+    /// Chooses a mechanism by the features just received, or the next one after a failure. Where no
+    /// mechanism is left, dialback may be.
+    fn choose_mechanism(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> SaslResult {
+        if let Some(Content::Features(features)) = element.map(FirstLevelElement::content) {
+            self.peer_proof.read_features(features);
+        }
+        match self.login.choose(element, self.peer_proof.verified(cx.tls), cx) {
+            SaslResult::Exhausted => self.peer_proof.without_mechanism(cx),
+            result => result,
+        }
+    }
+
+    fn request_bind(&mut self, resource: ResourceChoice, cx: &mut Context<'_>) {
+        self.request = IqRequest::Bind(resource);
+        let wanted = match resource {
+            ResourceChoice::Wanted => self.config.account.resource(),
+            ResourceChoice::Generated => None,
+        };
+        cx.out.push_control(|out| bind::write_request(out, bind_id(resource), wanted));
+    }
+}
+
+/// The id of a bind request. Each has its own, so that an answer to the first that arrives late is
+/// not taken for the second's.
+fn bind_id(resource: ResourceChoice) -> &'static str {
+    match resource {
+        ResourceChoice::Wanted => "bind",
+        ResourceChoice::Generated => "bind-again",
+    }
+}
+
+const SESSION_ID: &str = "session";

@@ -1,0 +1,93 @@
+//! The part of a SASL exchange that both roles share: the running mechanism, its name, the work it
+//! has left and the data it wants sent. What a role makes of a step is the role's own matter
+//! (`initiator::login`, `responder::login`).
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use crate::sasl::Secret;
+
+/// A SASL exchange with a mechanism of the initiating or of the receiving side.
+pub(super) struct Exchange<M: ?Sized> {
+    state: State<M>,
+    name: String,
+    /// The data of the next `<response/>`, `<challenge/>` or `<success/>`.
+    reply: Option<Secret>,
+}
+
+enum State<M: ?Sized> {
+    /// No mechanism runs.
+    Idle,
+    /// The mechanism waits: for the peer, or for the application.
+    Waiting(Box<M>),
+    /// The mechanism has a slice of work left.
+    Working(Box<M>),
+}
+
+impl<M: ?Sized> Exchange<M> {
+    pub(super) const fn new() -> Self {
+        Self { state: State::Idle, name: String::new(), reply: None }
+    }
+
+    /// Starts with this mechanism.
+    pub(super) fn begin(&mut self, name: String, mechanism: Box<M>) {
+        *self = Self { state: State::Waiting(mechanism), name, reply: None };
+    }
+
+    /// The name of the mechanism that runs, or ran last.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes the mechanism for one call, after which [`wait`](Self::wait) or [`work`](Self::work)
+    /// gives it back, or nobody does: the exchange is over then.
+    pub(super) fn take(&mut self) -> Option<Box<M>> {
+        match core::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => None,
+            State::Waiting(mechanism) | State::Working(mechanism) => Some(mechanism),
+        }
+    }
+
+    /// Goes on when the peer or the application has answered.
+    pub(super) fn wait(&mut self, mechanism: Box<M>) {
+        self.state = State::Waiting(mechanism);
+    }
+
+    /// Goes on at the next slice of work.
+    pub(super) fn work(&mut self, mechanism: Box<M>) {
+        self.state = State::Working(mechanism);
+    }
+
+    /// Ends the exchange.
+    pub(super) fn end(&mut self) {
+        self.state = State::Idle;
+        self.reply = None;
+    }
+
+    /// Whether the mechanism has a slice of work left.
+    pub(super) const fn is_working(&self) -> bool {
+        matches!(self.state, State::Working(_))
+    }
+
+    /// Keeps the data for the next element.
+    pub(super) fn set_reply(&mut self, reply: Option<Secret>) {
+        self.reply = reply;
+    }
+
+    /// The data for the next element, once.
+    pub(super) fn take_reply(&mut self) -> Option<Secret> {
+        self.reply.take()
+    }
+}
+
+/// Shows the state without the secrets.
+impl<M: ?Sized> core::fmt::Debug for Exchange<M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let state = match self.state {
+            State::Idle => "idle",
+            State::Waiting(_) => "waiting",
+            State::Working(_) => "working",
+        };
+        f.debug_struct("Exchange").field("name", &self.name).field("state", &state).finish()
+    }
+}

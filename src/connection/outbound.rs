@@ -1,0 +1,216 @@
+//! The way out: stream text to bytes for TCP.
+//!
+//! [`Outbound`] checks what the application sends as strictly as what the peer sends, queues it with
+//! the machine's own text, and has it encoded: `send` or `push_control`, then `flush`, then
+//! `transmit`. One `send` is one unit, and one unit is encrypted at once.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::outbox::{Outbox, Ticket, UNIT_COST};
+use super::transport::{PeerNotify, Transport};
+use crate::limits::Limits;
+use crate::stream::{Awaited, ElementClass, Kind, StreamCondition, classify, ns};
+use crate::tls;
+use crate::xml::{self, Checker, Element};
+
+/// The outbound direction of a connection.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    outbox: Outbox,
+    checker: Checker,
+    kind: Kind,
+}
+
+/// Why nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// Too much waits for TCP already, or the TLS keys are used up but for the end of the stream.
+    /// `capacity` is what fits now, in bytes of stream text.
+    #[error("the outbox is full: {capacity} bytes fit")]
+    Full {
+        /// Bytes of text that fit now.
+        capacity: usize,
+    },
+    /// The text is not exactly one acceptable element.
+    #[error("not one element: {0}")]
+    Element(xml::Fault),
+    /// The element is in a namespace by which streams are opened, secured, authenticated and ended
+    /// (RFC 6120 4.8.1, 5.4, 6.4; XEP-0220), which only the connection sends. A `<stream:error/>` is
+    /// sent by [`Connection::fail`](crate::Connection::fail).
+    #[error("an element by which streams are negotiated or ended")]
+    Reserved,
+    /// The element does not belong on this stream: it is written with a prefix for the content
+    /// namespace, or is in another content namespace or in none, or is in the content namespace and
+    /// no stanza (RFC 6120 4.8.3, 4.8.5, 4.9.3.24). The peer would have to end the stream with this
+    /// error, as this crate does.
+    #[error("the peer would end the stream: {0}")]
+    Refused(StreamCondition),
+    /// The closure of [`Session::send_with`](crate::Session::send_with) failed.
+    #[error("the writer failed")]
+    Write,
+    /// Between servers and from a component: the stream does not carry stanzas with these addresses,
+    /// or not yet, or not in this direction (RFC 6120 4.5, 8.1.2; XEP-0114 3).
+    #[error("the stream does not carry stanzas with these addresses")]
+    Addresses,
+    /// Keys are verified on the stream of an initiating server, with an id of 1 to 256 bytes.
+    #[error("no key can be verified here")]
+    NotHere,
+}
+
+impl Outbound {
+    pub(super) fn new(limits: &Limits, kind: Kind) -> Self {
+        let checker = Checker::new(limits.after_auth(), kind.content_ns(), kind.prefixes());
+        Self { outbox: Outbox::default(), checker, kind }
+    }
+
+    /// The bytes that TCP should take next.
+    pub(super) fn transmit(&self) -> &[u8] {
+        self.outbox.window()
+    }
+
+    /// Records that TCP took the first `n` bytes of [`transmit`](Self::transmit).
+    pub(super) fn transmitted(&mut self, n: usize) {
+        self.outbox.taken(n);
+    }
+
+    /// How many bytes TCP has ever taken.
+    pub(super) const fn progress(&self) -> u64 {
+        self.outbox.progress()
+    }
+
+    /// The last ticket whose bytes TCP has taken.
+    pub(super) const fn flushed(&self) -> Option<Ticket> {
+        self.outbox.flushed()
+    }
+
+    /// How many units wait to be encoded.
+    pub(super) fn units(&self) -> u64 {
+        self.outbox.units()
+    }
+
+    /// How many bytes of text the application may send now; `records` is how many TLS records it
+    /// may still use, `None` if there is no limit.
+    pub(super) fn capacity(&self, limits: &Limits, records: Option<u64>) -> usize {
+        let free = limits.outbox_bytes().saturating_sub(self.outbox.waiting() + UNIT_COST);
+        match records {
+            Some(records) => {
+                let bytes = records.saturating_mul(RECORD_TEXT);
+                free.min(usize::try_from(bytes).unwrap_or(usize::MAX))
+            }
+            None => free,
+        }
+    }
+
+    /// Whether so much waits for TCP that no further frame is taken: the machine's own replies have
+    /// used up their reserve.
+    pub(super) fn is_blocked(&self, limits: &Limits) -> bool {
+        self.outbox.waiting() > limits.outbox_bytes() + limits.reserve_bytes()
+    }
+
+    /// Queues one element of the application, all or nothing. `carries` says whether the stream
+    /// carries a stanza with the element's addresses.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing was queued.
+    pub(super) fn send(
+        &mut self,
+        capacity: usize,
+        carries: impl FnOnce(&Element<'_>) -> bool,
+        write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+    ) -> Result<Ticket, SendError> {
+        let Self { outbox, checker, kind } = self;
+        outbox.send(|queue| {
+            let start = queue.len();
+            let mut bounded = Bounded { queue, room: Some(capacity) };
+            let written = write(&mut bounded);
+            if bounded.room.is_none() {
+                return Err(SendError::Full { capacity });
+            }
+            written.map_err(|fmt::Error| SendError::Write)?;
+            let text = queue.get(start..).unwrap_or_default();
+            let element = checker.check(text).map_err(SendError::Element)?;
+            if matches!(element.ns(), ns::STREAM | ns::TLS | ns::SASL | ns::DIALBACK) {
+                return Err(SendError::Reserved);
+            }
+            if !carries(&element) {
+                return Err(SendError::Addresses);
+            }
+            match classify(&element, *kind, Awaited::Nothing) {
+                ElementClass::Bad(condition) => Err(SendError::Refused(condition)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Queues one space (RFC 6120 4.6.1).
+    ///
+    /// # Errors
+    /// [`SendError::Full`].
+    pub(super) fn send_keepalive(&mut self, capacity: usize) -> Result<Ticket, SendError> {
+        self.outbox.send(|queue| match capacity {
+            0 => Err(SendError::Full { capacity }),
+            _ => {
+                queue.push(' ');
+                Ok(())
+            }
+        })
+    }
+
+    /// Queues text of the machine's own.
+    pub(super) fn push_control(&mut self, write: impl FnOnce(&mut String)) {
+        self.outbox.push_control(write);
+    }
+
+    /// Queues text of the machine's own that carries a secret: it is wiped after it is encoded.
+    pub(super) fn push_secret(&mut self, write: impl FnOnce(&mut String)) {
+        self.outbox.push_secret(write);
+    }
+
+    /// Encodes every unit that waits.
+    ///
+    /// # Errors
+    /// TLS refuses to encrypt.
+    pub(super) fn flush(&mut self, transport: &mut Transport) -> Result<(), tls::SealError> {
+        self.outbox.encode(|text, wire| transport.encode(text, wire))
+    }
+
+    /// Ends our direction of TLS with close_notify.
+    pub(super) fn close_tls(&mut self, transport: &mut Transport) -> PeerNotify {
+        transport.close(self.outbox.wire())
+    }
+
+    /// The room for bytes that TLS itself sends.
+    pub(super) fn wire(&mut self) -> &mut Vec<u8> {
+        self.outbox.wire()
+    }
+
+    /// Drops everything that waits.
+    pub(super) fn clear(&mut self) {
+        self.outbox.clear();
+    }
+}
+
+/// The text of one TLS record, in bytes (RFC 8446 5.1). A smaller `max_fragment_size` is met by the
+/// reserve of records.
+const RECORD_TEXT: u64 = 1 << 14;
+
+/// A writer that accepts as much as fits.
+struct Bounded<'a> {
+    queue: &'a mut String,
+    /// How many bytes still fit; `None` once something did not.
+    room: Option<usize>,
+}
+
+impl fmt::Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.room = self.room.and_then(|room| room.checked_sub(text.len()));
+        if self.room.is_none() {
+            return Err(fmt::Error);
+        }
+        self.queue.push_str(text);
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! Our stream header and features (RFC 6120 4.7, 4.3.2).
+
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
+use crate::connection::role::NoRandomness;
+use crate::hex::hex;
+use crate::jid::Jid;
+use crate::sasl::{Advertisement, MechanismName};
+use crate::stream::{
+    DialbackPolicy, FeatureOffer, FeaturesOut, HeaderOut, Kind, ParsedHeader, StreamLevel, Version,
+    features, lang,
+};
+
+/// What our header says.
+#[derive(Debug)]
+pub(super) struct ResponseHeader {
+    config: Arc<ResponderConfig>,
+    /// What follows from the peer's header; `None` until this stream has one. Nothing of it survives
+    /// a restart (RFC 6120 4.3.3, 5.4.3.3).
+    answer: Option<Answer>,
+    /// The id of our stream (RFC 6120 4.7.3), on which dialback keys and a component's handshake
+    /// depend.
+    stream_id: String,
+}
+
+/// The part of our header that follows from the peer's.
+#[derive(Debug)]
+struct Answer {
+    to: Option<Jid>,
+    version: Option<Version>,
+    /// The language that the peer asked for (RFC 6120 4.7.4).
+    lang: Option<String>,
+}
+
+impl ResponseHeader {
+    pub(super) const fn new(config: Arc<ResponderConfig>) -> Self {
+        Self { config, answer: None, stream_id: String::new() }
+    }
+
+    /// Records what the peer's header asks for.
+    pub(super) fn record(&mut self, peer: &ParsedHeader<'_>) {
+        let (to, version) = peer.answer();
+        let lang = peer.lang.as_deref().map(ToOwned::to_owned);
+        self.answer = Some(Answer { to, version, lang });
+    }
+
+    /// Forgets the peer's header at a restart.
+    pub(super) fn forget_peer(&mut self) {
+        self.answer = None;
+    }
+
+    pub(super) fn stream_id(&self) -> &str {
+        &self.stream_id
+    }
+
+    /// Appends our header, with a new stream id.
+    pub(super) fn write(
+        &mut self,
+        host: Option<&HostConfig>,
+        out: &mut String,
+    ) -> Result<(), NoRandomness> {
+        self.stream_id = random_hex(&self.config)?;
+        // RFC 6120 4.9.1.3: without a host `from` is empty.
+        let from = host.or(self.config.host.as_deref()).map(HostConfig::domain);
+        let (to, version, asked) = match &self.answer {
+            Some(answer) => (
+                answer.to.as_ref().map(ToString::to_string),
+                answer.version,
+                answer.lang.as_deref(),
+            ),
+            None => (None, Some(Version::XMPP_1_0), None),
+        };
+        let lang = lang::choose_language(asked, &[&self.config.lang]);
+        HeaderOut {
+            to: to.as_deref(),
+            version,
+            ..HeaderOut::response(self.config.kind, from.unwrap_or_default(), &self.stream_id, lang)
+        }
+        .write(out);
+        Ok(())
+    }
+}
+
+/// 128 random bits in hex: a stream's id (RFC 6120 4.7.3), a resource (RFC 6120 7.6).
+pub(super) fn random_hex(config: &ResponderConfig) -> Result<String, NoRandomness> {
+    let mut random = [0; 16];
+    config.random.fill(&mut random).map_err(|_| NoRandomness)?;
+    Ok(hex(&random))
+}
+
+/// Appends what is offered on this level (RFC 6120 4.3.2, 5.3.1, 6.4.1, 7.4).
+pub(super) fn write_features(
+    config: &ResponderConfig,
+    host: Option<&HostConfig>,
+    level: StreamLevel,
+    advertised: &Advertisement,
+    out: &mut String,
+) {
+    let starttls =
+        level == StreamLevel::Plain && matches!(config.security, ResponderSecurity::StartTls);
+    let names: Vec<_> = advertised.mechanisms().iter().map(MechanismName::as_str).collect();
+    let kinds: Vec<_> = advertised.bindings().collect();
+    // XEP-0220 2.4
+    let dialback = config.dialback == DialbackPolicy::Allowed;
+    let extra = host.map(|host| host.features.as_slice());
+    let offered = match level {
+        // RFC 6120 5.3.1: where TLS is mandatory, nothing else is offered.
+        StreamLevel::Plain if starttls => {
+            FeaturesOut { starttls: FeatureOffer::Required, ..FeaturesOut::default() }
+        }
+        StreamLevel::Plain | StreamLevel::Secured => FeaturesOut {
+            mechanisms: &names,
+            channel_bindings: &kinds,
+            dialback,
+            ..FeaturesOut::default()
+        },
+        StreamLevel::Authenticated => FeaturesOut {
+            dialback,
+            bind: config.kind == Kind::ClientToServer,
+            session: config.kind == Kind::ClientToServer,
+            extra: extra.unwrap_or_default(),
+            ..FeaturesOut::default()
+        },
+    };
+    features::write_features(out, &offered);
+}

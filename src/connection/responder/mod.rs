@@ -1,0 +1,471 @@
+//! The role of the receiving entity: what it keeps beside its table, and what it does when the table
+//! commands something. Login is in `login`, our header and features in `header`, the proof between
+//! servers and of components in `s2s`.
+
+mod header;
+mod login;
+mod s2s;
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+
+use super::context::{Change, Context, tls_limits};
+use super::decision::DecisionAnswer;
+use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage, plain_phase};
+use super::s2s::AddressRule;
+use super::transport::FirstByte;
+use crate::close::{AuthenticationReason, CloseReason, InternalReason, Phase};
+use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
+use crate::event::{Authenticated, Question};
+use crate::jid::Jid;
+use crate::limits::Limits;
+use crate::reset::UsagePolicy;
+use crate::sasl::SaslCondition;
+use crate::stream::bind::{MalformedRequest, Recipient};
+use crate::stream::header::CLOSING_TAG;
+use crate::stream::{
+    Answer, Awaited, BindCondition, BindRefusal, Content, FirstLevelElement, HeaderClass, Input,
+    Kind, Output, ParsedHeader, Receiving, ReceivingCommand, ReceivingPhase, StartTls,
+    StreamCondition, StreamError, StreamLevel, bind, handshake, sasl,
+};
+use crate::tls;
+use crate::xml::Header;
+use header::{ResponseHeader, random_hex};
+use login::ServerLogin;
+use s2s::PeerProof;
+
+/// The role of a receiving entity.
+pub struct ResponderRole {
+    table: Receiving,
+    config: Arc<ResponderConfig>,
+    /// The host that the peer addresses, once it is known.
+    host: Option<Arc<HostConfig>>,
+    header: ResponseHeader,
+    login: ServerLogin,
+    /// What is known of the peer server; between servers only.
+    peer_proof: PeerProof,
+    bind: BindState,
+    bound: Option<Jid>,
+}
+
+/// The bind request that is being decided, or was decided last.
+#[derive(Debug)]
+enum BindState {
+    /// There was none.
+    None,
+    /// A request with this id.
+    Asked { id: String },
+    /// A request with this id, which the application refuses.
+    Refused { id: String, condition: BindCondition },
+    /// A request that is answered with `<bad-request/>`, without asking the application.
+    Malformed(MalformedRequest<'static>),
+}
+
+impl core::fmt::Debug for ResponderRole {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("ResponderRole").field(&self.table).finish()
+    }
+}
+
+impl Negotiation for ResponderRole {}
+
+impl Role for ResponderRole {
+    type Config = ResponderConfig;
+    type Command = ReceivingCommand;
+
+    fn new(config: Arc<ResponderConfig>) -> (Self, Setup) {
+        let rule = match config.kind {
+            Kind::ClientToServer => None,
+            Kind::ServerToServer => Some(AddressRule::Receiver),
+            Kind::Component => Some(AddressRule::ComponentServer(None)),
+        };
+        let setup = Setup { kind: config.kind, limits: config.limits, rule };
+        let role = Self {
+            table: Receiving::new(config.policy()),
+            host: None,
+            header: ResponseHeader::new(config.clone()),
+            login: ServerLogin::new(config.clone()),
+            peer_proof: PeerProof::default(),
+            bind: BindState::None,
+            bound: None,
+            config,
+        };
+        (role, setup)
+    }
+
+    fn step(&mut self, input: Input) -> Output<ReceivingCommand> {
+        self.table.step(input)
+    }
+
+    fn position(&self) -> Position {
+        use ReceivingPhase as P;
+        match self.table.phase() {
+            P::Idle => Position { phase: Phase::Header, stage: Stage::Idle },
+            P::TlsHandshake(_) => Position::negotiating(Phase::TlsHandshake),
+            P::AwaitHeader(_) => Position::negotiating(Phase::Header),
+            P::AwaitHost(_) => Position::negotiating(Phase::Decision),
+            P::Negotiating(StreamLevel::Plain, _) => {
+                Position::negotiating(plain_phase(self.table.policy().security))
+            }
+            P::Negotiating(..)
+            | P::Authenticating(..)
+            | P::AwaitHandshake
+            | P::CheckingHandshake => Position::negotiating(Phase::Authentication),
+            P::Federating => Position { phase: Phase::Dialback, stage: Stage::Federating },
+            P::AwaitBind(_) | P::Binding(_) => Position::negotiating(Phase::Binding),
+            P::Established => Position { phase: Phase::Established, stage: Stage::Established },
+            P::Closing(closing) => Position::closing(closing),
+        }
+    }
+
+    fn read_header(&mut self, header: &Header<'_>, cx: &mut Context<'_>) -> HeaderClass {
+        let parsed = ParsedHeader::read(header, self.config.kind, crate::stream::Role::Receiving);
+        self.header.record(&parsed);
+        cx.peer.record(&parsed);
+        let protected = cx.tls_info().is_some();
+        match self.config.kind {
+            Kind::ClientToServer => {
+                self.login.read_header(&parsed, protected, self.host.as_deref())
+            }
+            Kind::ServerToServer => {
+                self.peer_proof.read_header(&parsed, self.login.identity().is_some())
+            }
+            Kind::Component => parsed.class,
+        }
+    }
+
+    fn awaited(&self) -> Awaited<'_> {
+        Awaited::Nothing
+    }
+
+    fn recipient(&self) -> Recipient<'_> {
+        match &self.host {
+            Some(host) => {
+                Recipient::Server { domain: host.domain(), account: self.login.account() }
+            }
+            None => Recipient::Anyone,
+        }
+    }
+
+    fn execute(
+        &mut self,
+        command: ReceivingCommand,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        use ReceivingCommand as C;
+        match command {
+            C::AskHost(_) => return self.ask_host(cx),
+            C::OpenStream(level) => self.open_stream(level, cx),
+            C::Proceed => self.proceed(cx),
+            C::RefuseTls => {
+                cx.reason = Some(CloseReason::StarttlsRefused);
+                write_tls_failure(cx);
+            }
+            C::BeginMechanism => {
+                let advertised = self.login.advertisement(
+                    self.host.as_deref(),
+                    self.peer_proof.is_certified(),
+                    cx.tls,
+                );
+                let step = self.login.begin(element, advertised, self.host.as_deref(), cx);
+                return self.stepped(step, cx);
+            }
+            C::RequireEncryption => self.login.refuse(SaslCondition::EncryptionRequired, cx),
+            C::RunResponse => {
+                let step = self.login.respond(element, cx);
+                return self.stepped(step, cx);
+            }
+            C::SendChallenge => {
+                let reply = self.login.take_reply().unwrap_or_default();
+                cx.out.push_control(|out| sasl::write_challenge(out, reply.as_bytes()));
+            }
+            C::SendSuccess => {
+                let reply = self.login.take_reply();
+                cx.out.push_control(|out| {
+                    sasl::write_success(out, reply.as_ref().map(crate::sasl::Secret::as_bytes));
+                });
+                self.header.forget_peer();
+                cx.restart(cx.limits.after_auth());
+            }
+            C::SendFailure => self.login.refuse(self.login.condition(), cx),
+            C::SendAborted => self.login.refuse(SaslCondition::Aborted, cx),
+            C::AskBind => return self.ask_bind(element, cx),
+            C::SendBindResult => match (&self.bound, &self.bind) {
+                (Some(jid), BindState::Asked { id }) => {
+                    cx.out.push_control(|out| bind::write_result(out, id, jid));
+                }
+                _ => cx.defect("a bind result without a request or an address"),
+            },
+            C::SendBindError(refusal) => self.refuse_bind(refusal, element, cx),
+            C::SendSessionResult => match element.map(FirstLevelElement::content) {
+                Some(Content::SessionRequest(id)) => {
+                    cx.out.push_control(|out| bind::write_session_result(out, id));
+                }
+                Some(Content::MalformedRequest(malformed)) => {
+                    cx.out.push_control(|out| malformed.write_error(out));
+                }
+                _ => cx.defect("a session result without its request"),
+            },
+            C::AskPair => {
+                return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);
+            }
+            C::CheckKey => {
+                return s2s::check_key(element, self.host.as_deref(), &self.config, cx);
+            }
+            C::AcceptPair | C::SendKeyVerdict => s2s::write_settled(cx),
+            C::FailPair => s2s::write_settled_leniently(cx),
+            C::RefusePair => s2s::refuse_pair(cx),
+            C::DeclineDialback(condition) => s2s::decline(element, condition, cx),
+            C::CheckHandshake => {
+                let stream_id = self.header.stream_id();
+                return s2s::check_handshake(element, stream_id, self.host.as_deref(), cx);
+            }
+            C::AcceptHandshake => cx.out.push_control(|out| out.push_str(handshake::ACCEPTED)),
+        }
+        None
+    }
+
+    fn header(&mut self, _: &Context<'_>) -> Result<String, NoRandomness> {
+        let mut out = String::new();
+        self.header.write(self.host.as_deref(), &mut out)?;
+        Ok(out)
+    }
+
+    fn tls_session(&self, limits: &Limits) -> Result<tls::Session, tls::SetupError> {
+        let config = &self.config;
+        let (tls, alpn) = match &config.security {
+            ResponderSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
+            ResponderSecurity::StartTls => {
+                let tls = self.host.as_ref().and_then(|host| host.tls.as_ref());
+                (tls.ok_or(tls::SetupError::NotConfigured)?, None)
+            }
+            ResponderSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
+        };
+        tls::Session::server(tls, alpn.as_slice(), tls_limits(limits))
+    }
+
+    fn is_working(&self) -> bool {
+        self.login.is_working()
+    }
+
+    fn work(&mut self, cx: &mut Context<'_>) -> Option<Input> {
+        let step = self.login.work(cx);
+        self.stepped(step, cx)
+    }
+
+    fn decide(&mut self, answer: DecisionAnswer, cx: &mut Context<'_>) -> Option<Input> {
+        match answer {
+            DecisionAnswer::Serve(host) => Some(self.serve(host, cx)),
+            DecisionAnswer::RefuseHost(error) => {
+                *cx.error = Some(error);
+                Some(Input::Answer(Answer::Refuse))
+            }
+            DecisionAnswer::Sasl(answer) => {
+                let step = self.login.provide(answer, cx);
+                self.stepped(step, cx)
+            }
+            DecisionAnswer::Bind(jid) => {
+                self.bound = Some(jid);
+                Some(Input::Answer(Answer::Accept))
+            }
+            DecisionAnswer::RefuseBind(condition) => {
+                if let BindState::Asked { id } = core::mem::replace(&mut self.bind, BindState::None) {
+                    self.bind = BindState::Refused { id, condition };
+                }
+                Some(Input::Answer(Answer::Refuse))
+            }
+        }
+    }
+
+    fn established(&mut self, _: Option<&FirstLevelElement<'_>>, cx: &mut Context<'_>) {
+        cx.change = Change::SetLimits(cx.limits.after_auth());
+        if self.login.identity().is_some() {
+            self.peer_proof.established(cx);
+        }
+    }
+
+    fn authenticated(&self) -> Authenticated<'_> {
+        let identity = self.login.identity().map(|identity| identity.authcid.as_str());
+        Authenticated {
+            mechanism: self.login.mechanism_name(),
+            identity: identity.unwrap_or_default(),
+        }
+    }
+
+    fn bound(&self) -> Option<&Jid> {
+        self.bound.as_ref()
+    }
+
+    fn authentication_reason(&mut self, _: Option<&FirstLevelElement<'_>>) -> AuthenticationReason {
+        AuthenticationReason::Refused(self.login.condition())
+    }
+
+    fn usage(&self) -> UsagePolicy {
+        self.host.as_ref().map(|host| host.usage()).unwrap_or_default()
+    }
+}
+
+impl ResponderRole {
+    /// The first header's `to` names the host, and the restarted streams keep it (RFC 6120 4.3.3):
+    /// they know no other name.
+    fn ask_host(&mut self, cx: &mut Context<'_>) -> Option<Input> {
+        let known = self.host.as_ref().or(self.config.host.as_ref()).cloned();
+        let Some(host) = known else {
+            let sni = cx.tls_info().and_then(tls::TlsInfo::server_name).map(ToOwned::to_owned);
+            cx.ask(Question::Host {
+                to: cx.peer.to().cloned(),
+                from: cx.peer.from().cloned(),
+                sni,
+            });
+            return None;
+        };
+        if cx.peer.to().map(Jid::domain) == Some(host.domain()) {
+            Some(self.serve(host, cx))
+        } else {
+            *cx.error = Some(StreamError::new(StreamCondition::HostUnknown));
+            Some(Input::Answer(Answer::Refuse))
+        }
+    }
+
+    /// Adopts the host. Another server may still be refused.
+    fn serve(&mut self, host: Arc<HostConfig>, cx: &mut Context<'_>) -> Input {
+        *cx.limits = host.limits;
+        let component = host.component.as_ref().and(Jid::parse(host.domain()).ok());
+        if let Some(s2s) = cx.s2s.as_deref_mut() {
+            s2s.set_host(usize::from(host.limits.requests()), component);
+        }
+        let host = self.host.insert(host);
+        if self.config.kind == Kind::ServerToServer && self.login.identity().is_none() {
+            if let Some(refused) = self.peer_proof.verify(&self.config, host, cx) {
+                *cx.error = Some(StreamError::new(refused));
+                return Input::Answer(Answer::Refuse);
+            }
+        }
+        Input::Answer(Answer::Accept)
+    }
+
+    fn open_stream(&mut self, level: StreamLevel, cx: &mut Context<'_>) {
+        let mut text = String::new();
+        let host = self.host.as_deref();
+        if self.header.write(host, &mut text).is_err() {
+            return cx.no_randomness();
+        }
+        // A component is offered nothing (XEP-0114).
+        if self.config.kind != Kind::Component {
+            let certified = self.peer_proof.is_certified();
+            let advertised = self.login.advertisement(host, certified, cx.tls);
+            header::write_features(&self.config, host, level, &advertised, &mut text);
+        }
+        cx.out.push_control(|out| out.push_str(&text));
+    }
+
+    /// RFC 6120 5.4.2.3, 5.4.3.1: nothing may stand between `<starttls/>` and the handshake.
+    fn proceed(&mut self, cx: &mut Context<'_>) {
+        if cx.has_unread() {
+            return cx.abort(CloseReason::PlaintextAfterStarttls);
+        }
+        match self.tls_session(cx.limits) {
+            Ok(session) => {
+                cx.out.push_control(|out| out.push_str(StartTls::Proceed.as_xml()));
+                self.header.forget_peer();
+                cx.start_tls(session, FirstByte::Awaited);
+            }
+            // RFC 6120 5.4.2.2: a failure on our side ends the stream too.
+            Err(error) => {
+                write_tls_failure(cx);
+                let reason = CloseReason::Internal(InternalReason::TlsSetup(error));
+                cx.change = Change::LastBytes(reason);
+            }
+        }
+    }
+
+    /// Acts on a step of the mechanism: what it asks goes to the application, or between servers to
+    /// the certificate.
+    fn stepped(&mut self, step: login::Step, cx: &mut Context<'_>) -> Option<Input> {
+        match step {
+            login::Step::Result(result) => Some(Input::Sasl(result)),
+            login::Step::Working => None,
+            login::Step::Ask(query) if self.config.kind == Kind::ServerToServer => {
+                let answer = self.peer_proof.authorize(&query);
+                let step = self.login.provide(answer, cx);
+                self.stepped(step, cx)
+            }
+            login::Step::Ask(query) => {
+                cx.ask(Question::Sasl(query));
+                None
+            }
+            login::Step::Success(identity, data) => {
+                let from = cx.tls_info().and(cx.peer.from());
+                let result = self.login.accept(identity, data, from, self.host.as_deref());
+                Some(Input::Sasl(result))
+            }
+        }
+    }
+
+    /// Asks the application, unless the request is malformed (RFC 6120 8.2.3).
+    fn ask_bind(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        match (element.map(FirstLevelElement::content), self.login.identity()) {
+            (Some(Content::BindRequest(request)), Some(identity)) => {
+                let Ok(generated) = random_hex(&self.config) else {
+                    cx.no_randomness();
+                    return None;
+                };
+                self.bind = BindState::Asked { id: request.id.to_string() };
+                cx.ask(Question::Bind {
+                    identity: identity.clone(),
+                    resource: request.resource.as_deref().map(ToOwned::to_owned),
+                    generated,
+                });
+                None
+            }
+            (Some(Content::MalformedRequest(malformed)), _) => {
+                let id = malformed.id.as_deref().map(|id| Cow::Owned(id.to_string()));
+                self.bind = BindState::Malformed(MalformedRequest { id });
+                Some(Input::Answer(Answer::Refuse))
+            }
+            _ => {
+                cx.defect("a decision on binding without its request or identity");
+                None
+            }
+        }
+    }
+
+    fn refuse_bind(
+        &mut self,
+        refusal: BindRefusal,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) {
+        match (refusal, element.map(FirstLevelElement::content), &self.bind) {
+            (BindRefusal::Application, _, BindState::Refused { id, condition }) => {
+                cx.out.push_control(|out| bind::write_error(out, id, *condition));
+            }
+            (BindRefusal::Application, _, BindState::Malformed(malformed)) => {
+                cx.out.push_control(|out| malformed.write_error(out));
+            }
+            (BindRefusal::AlreadyBound, Some(Content::BindRequest(request)), _) => {
+                cx.out.push_control(|out| {
+                    bind::write_error(out, &request.id, BindCondition::NotAllowed);
+                });
+            }
+            (BindRefusal::AlreadyBound, Some(Content::MalformedRequest(malformed)), _) => {
+                cx.out.push_control(|out| malformed.write_error(out));
+            }
+            _ => cx.defect("a bind error without its request or condition"),
+        }
+    }
+}
+
+/// Writes STARTTLS `<failure/>` and the closing tag (RFC 6120 5.4.2.2).
+fn write_tls_failure(cx: &mut Context<'_>) {
+    cx.out.push_control(|out| {
+        out.push_str(StartTls::Failure.as_xml());
+        out.push_str(CLOSING_TAG);
+    });
+}

@@ -1,0 +1,86 @@
+//! Deadlines: one place to set, stop, list and ask them.
+//!
+//! Time is an argument: [`Timers`] keeps the latest `now` that a poll has given, so that deadlines
+//! set during the poll agree with it.
+
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// What a deadline is for. In the order in which passed deadlines are acted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// TCP takes no bytes.
+    WriteStall,
+    /// The phase of the negotiation.
+    Phase,
+    /// The negotiation as a whole.
+    Negotiation,
+}
+
+const TIMERS: [Timer; 3] = [Timer::WriteStall, Timer::Phase, Timer::Negotiation];
+
+/// The deadlines of a connection, except those of its end, which `Shutdown` owns.
+#[derive(Debug)]
+pub(super) struct Timers {
+    now: Instant,
+    deadlines: [Option<Instant>; TIMERS.len()],
+    /// How many bytes TCP had taken when [`Timer::WriteStall`] was set.
+    progress: u64,
+}
+
+impl Timers {
+    /// Without a deadline, at `now`.
+    pub(super) const fn new(now: Instant) -> Self {
+        Self { now, deadlines: [None; TIMERS.len()], progress: 0 }
+    }
+
+    /// The time of the latest poll.
+    pub(super) const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Moves time forward. Time that goes backwards is ignored.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// Sets a deadline, `timeout` from now.
+    pub(super) fn set(&mut self, timer: Timer, timeout: Duration) {
+        let at = self.now + timeout;
+        if let Some(deadline) = self.deadlines.get_mut(timer as usize) {
+            *deadline = Some(at);
+        }
+    }
+
+    /// Removes a deadline.
+    pub(super) fn stop(&mut self, timer: Timer) {
+        if let Some(deadline) = self.deadlines.get_mut(timer as usize) {
+            *deadline = None;
+        }
+    }
+
+    /// The next deadline.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.deadlines.iter().flatten().min().copied()
+    }
+
+    /// The first of the deadlines that has passed.
+    pub(super) fn expired(&self) -> Option<Timer> {
+        let passed = |timer: &Timer| {
+            let at = self.deadlines.get(*timer as usize).copied().flatten();
+            at.is_some_and(|at| at <= self.now)
+        };
+        TIMERS.into_iter().find(|timer| passed(timer))
+    }
+
+    /// Watches a transport that has bytes to take, and has taken `progress` bytes so far: the
+    /// deadline starts anew whenever it has taken some.
+    pub(super) fn watch_writing(&mut self, progress: u64, timeout: Duration) {
+        let [stall, ..] = &self.deadlines;
+        if stall.is_none() || self.progress != progress {
+            self.progress = progress;
+            self.set(Timer::WriteStall, timeout);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! How the work on what a peer sends grows with its length: counted, not timed.
+
+use alloc::{string::String, vec::Vec};
+use core::cell::Cell;
+
+use super::*;
+
+/// Counts how many items are taken from an iterator.
+fn counted<'a, T: 'a>(
+    items: impl IntoIterator<Item = T> + 'a,
+    taken: &'a Cell<usize>,
+) -> impl Iterator<Item = T> + 'a {
+    items.into_iter().inspect(|_| taken.set(taken.get() + 1))
+}
+
+/// Twice as many mechanisms or bindings are twice the work: each name is looked at once.
+#[test]
+fn lists_of_mechanisms_and_bindings_are_read_once() {
+    for n in [1_000, 2_000, 4_000] {
+        let names: Vec<String> = (0..n)
+            .map(|i| std::format!("SCRAM-X{i}-PLUS"))
+            .chain(["SCRAM-SHA-1-PLUS".into()])
+            .collect();
+        let bindings: Vec<String> = (0..n)
+            .map(|i| std::format!("tls-x{i}"))
+            .chain(["tls-exporter".into()])
+            .collect();
+        let (read, announced) = (Cell::new(0), Cell::new(0));
+        let offer = MechanismOffer::new(counted(names.iter().map(String::as_str), &read))
+            .announcing(counted(bindings.iter().map(String::as_str), &announced));
+        assert_eq!((read.get(), announced.get()), (n + 1, n + 1));
+        let capabilities = Capabilities::new()
+            .verified()
+            .password()
+            .binding(ChannelBindingKind::TlsExporter);
+        let choice = select(offer, capabilities, MechanismPolicy::new()).unwrap();
+        assert_eq!(choice.mechanism().as_str(), "SCRAM-SHA-1-PLUS");
+    }
+}
+
+/// A message that is too long is refused before anything in it is looked at: it is not even UTF-8.
+#[test]
+fn a_message_that_is_too_long_is_not_read() {
+    let long = [&b"n,,n=user,r="[..], &[0xff; MAX_MESSAGE]].concat();
+    let mut client = ScramClient::new(
+        Hash::Sha1,
+        user(),
+        ScramCredentials::password(pencil()),
+        ClientBinding::Unsupported,
+        [1; 18],
+    );
+    let _ = client.initial().unwrap();
+    assert_eq!(client.challenge(&long), Err(SaslError::TooLong));
+    let servers: [alloc::boxed::Box<dyn Acceptor>; 4] = [
+        alloc::boxed::Box::new(ScramAcceptor::new(
+            Hash::Sha1,
+            AcceptorBinding::Absent,
+            decoy(),
+            [1; 18],
+        )),
+        alloc::boxed::Box::new(PlainAcceptor::new(decoy())),
+        alloc::boxed::Box::new(ExternalAcceptor::new()),
+        alloc::boxed::Box::new(AnonymousAcceptor::new()),
+    ];
+    for mut server in servers {
+        let step = server.response(Some(&long));
+        assert!(
+            matches!(step, AcceptorStep::Failure(SaslCondition::MalformedRequest)),
+            "{}: {step:?}",
+            server.name()
+        );
+    }
+}

@@ -1,0 +1,382 @@
+//! The state table of the initiating entity (RFC 6120 4 to 7): [`Initiating`].
+//!
+//! ```text
+//! Idle -> [TlsHandshake] -> AwaitHeader -> AwaitFeatures -> AwaitProceed -> TlsHandshake -> ...
+//!   ... -> AwaitHeader -> AwaitFeatures -> Authenticating -> AwaitHeader -> AwaitFeatures
+//!   ... -> Binding -> [StartingSession] -> Established -> Closing
+//! ```
+//!
+//! Between servers, Established follows the features after SASL, or Federating, where Server
+//! Dialback takes SASL's place. A component's stream goes from AwaitHeader to AwaitHandshake to
+//! Established.
+//!
+//! Choices that the RFCs leave open:
+//! * STARTTLS is requested whether or not it is offered (RFC 7590 3.1). Because of that an attacker
+//!   who strips the offer gains nothing, and nothing but `<starttls/>` leaves before TLS.
+//! * A `<proceed/>` with content is an unexpected element: TLS does not begin.
+//! * A server that `<success/>` does not verify gets a closing tag and nothing else.
+//! * A stanza before the stream is established is answered with `<not-authorized/>` (RFC 6120
+//!   4.9.3.12), another unexpected element with `<unsupported-stanza-type/>` (RFC 6120 4.9.3.24).
+//! * The legacy session of RFC 3921 is requested only where it is offered without `<optional/>`. The
+//!   stream is established as soon as the resource is bound (RFC 6120 7.1), so stanzas that arrive
+//!   before the session's result are delivered.
+//! * After an EXTERNAL exchange that had to be aborted, a server may still turn to dialback.
+//!
+//! Rows are added here; what both roles share before and after negotiation is in `tls_negotiation`
+//! and `closing`, the dialback rows in `s2s`.
+
+mod s2s;
+
+use super::closing::{
+    Closing, close_locally, default_transition, deliver, ends_the_stream, is_peer_authentication,
+};
+use super::policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
+use super::table::{
+    CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input, NegotiationReason,
+    Notice, Output, OwnHeader, ResourceChoice, SaslResult, StreamLevel, command, notify, order,
+};
+use super::tls_negotiation::{self, AfterTls, Next, tls_notice};
+use super::{
+    BindCondition, ElementClass, FeatureOffer, FeaturesClass, HeaderClass, Kind, StreamCondition,
+    VersionClass,
+};
+
+/// The negotiator of an initiating entity: a client, or a server that opens a
+/// server-to-server stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Initiating {
+    policy: StreamPolicy,
+    phase: InitiatingPhase,
+}
+
+/// Where an initiating entity stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InitiatingPhase {
+    /// Not connected.
+    Idle,
+    /// TLS is being negotiated.
+    TlsHandshake(AfterTls),
+    /// The own header is written, the peer's outstanding.
+    AwaitHeader(StreamLevel),
+    /// The peer's features are outstanding.
+    AwaitFeatures(StreamLevel),
+    /// `<starttls/>` is written.
+    AwaitProceed,
+    /// SASL is under way; so many attempts have been used up before.
+    Authenticating(SaslExchange, u8),
+    /// The bind request is written.
+    Binding(ResourceChoice, LegacySession),
+    /// The legacy session request is written.
+    StartingSession,
+    /// DialbackPolicy goes on in the place of SASL: the own domain pair is asked for,
+    /// or only the keys of others are.
+    Federating,
+    /// The component's `<handshake/>` is written.
+    AwaitHandshake,
+    /// Stanzas flow.
+    Established,
+    /// The stream is being closed.
+    Closing(Closing),
+}
+
+/// Where the SASL exchange stands (6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SaslExchange {
+    /// A mechanism is being chosen.
+    Choosing,
+    /// `<auth/>` or `<response/>` is written.
+    AwaitReply,
+    /// The mechanism works on a challenge.
+    Computing,
+    /// The mechanism verifies the server.
+    Verifying,
+    /// `<abort/>` is written.
+    Aborting,
+}
+
+/// Whether the legacy session is requested after binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LegacySession {
+    /// Not offered, or voluntary.
+    Skip,
+    /// Offered, and not voluntary.
+    Request,
+}
+
+impl Initiating {
+    /// A negotiator before its stream.
+    #[must_use]
+    pub const fn new(policy: StreamPolicy) -> Self {
+        Self {
+            policy,
+            phase: InitiatingPhase::Idle,
+        }
+    }
+
+    /// What it was made for.
+    #[must_use]
+    pub const fn policy(&self) -> StreamPolicy {
+        self.policy
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn phase(&self) -> InitiatingPhase {
+        self.phase
+    }
+
+    /// One step: the only function that moves.
+    pub fn step(&mut self, input: Input) -> Output<C> {
+        let (phase, output) = self.next(input);
+        self.phase = phase;
+        output
+    }
+
+    fn next(&self, input: Input) -> (InitiatingPhase, Output<C>) {
+        use InitiatingPhase as P;
+        let policy = self.policy;
+        match (self.phase, input) {
+            (P::Closing(closing), input) => {
+                let (closing, output) = closing.step(input);
+                (P::Closing(closing), output)
+            }
+
+            (P::Idle, input) => before_xml(tls_negotiation::begin(policy, input)),
+            (P::TlsHandshake(after), input) => before_xml(after.step(input)),
+
+            (P::AwaitHeader(_), Input::Header(HeaderClass::Valid(_)))
+                if policy.kind == Kind::Component =>
+            {
+                let answer = notify(Notice::StreamOpened, Command::Role(C::SendHandshake));
+                (P::AwaitHandshake, answer)
+            }
+            // 4.7.5: a peer before 1.0 has no features, hence no TLS and SASL.
+            (P::AwaitHeader(_), Input::Header(HeaderClass::Valid(VersionClass::Legacy))) => {
+                fail(StreamCondition::UnsupportedVersion)
+            }
+            (P::AwaitHeader(level), Input::Header(HeaderClass::Valid(VersionClass::Current))) => {
+                (P::AwaitFeatures(level), notify(Notice::StreamOpened, Command::Wait))
+            }
+
+            // There is nothing before a header.
+            (P::AwaitHeader(_), Input::Element(_) | Input::Footer) => {
+                end(Command::EndTransport(CloseCause::Internal))
+            }
+            (P::AwaitFeatures(level), Input::Element(ElementClass::Features(features))) => {
+                let (phase, command) = after_features(policy, level, features);
+                let notice = match phase {
+                    P::Established => Notice::Established,
+                    _ => Notice::Features,
+                };
+                (phase, notify(notice, command))
+            }
+
+            (P::AwaitProceed, Input::Element(ElementClass::Proceed)) => {
+                (P::TlsHandshake(AfterTls::Negotiate), command(Command::StartTls))
+            }
+            (P::AwaitProceed, Input::Element(ElementClass::TlsFailure)) => {
+                close(CloseCause::StarttlsRefused)
+            }
+
+            (P::Authenticating(exchange, used), input) => {
+                authenticating(policy, exchange, used, input)
+            }
+            (P::AwaitHandshake, Input::Element(ElementClass::Handshake)) => established(),
+            (P::Federating | P::Established, Input::Element(class))
+                if policy.kind == Kind::ServerToServer && is_peer_authentication(class) =>
+            {
+                s2s::dialback(policy, self.phase, class)
+            }
+
+            (P::Binding(_, session), Input::Element(ElementClass::BindResult)) => match session {
+                LegacySession::Skip => established(),
+                LegacySession::Request => (
+                    P::StartingSession,
+                    notify(Notice::Established, Command::Role(C::RequestSession)),
+                ),
+            },
+            (
+                P::Binding(ResourceChoice::Wanted, session),
+                Input::Element(ElementClass::BindError(BindCondition::Conflict)),
+            ) if policy.conflict == ConflictPolicy::Generate => (
+                P::Binding(ResourceChoice::Generated, session),
+                order(C::RequestBind(ResourceChoice::Generated)),
+            ),
+            (P::Binding(..), Input::Element(ElementClass::BindError(_))) => {
+                close(CloseCause::Negotiation(NegotiationReason::BindRefused))
+            }
+            (P::StartingSession, Input::Element(ElementClass::SessionResult)) => {
+ (P::Established, Output::NOTHING)
+ }
+            (P::StartingSession, Input::Element(ElementClass::SessionError)) => {
+                close(CloseCause::Negotiation(NegotiationReason::SessionRefused))
+            }
+
+            // 4.4: the application may finish before the own tag goes out.
+            (P::Established | P::StartingSession, Input::Footer) => (
+                P::Closing(Closing::PeerClosed),
+                notify(Notice::PeerClosing, Command::Wait),
+            ),
+            (P::Established | P::StartingSession, Input::Keepalive) => {
+                (self.phase, notify(Notice::Keepalive, Command::Wait))
+            }
+            (P::Established | P::StartingSession, Input::AppRequest(request)) => {
+                let (closing, output) = close_locally(request);
+                (P::Closing(closing), output)
+            }
+            (phase, input) => common(phase, input),
+        }
+    }
+}
+
+/// What the features of a level lead to (4.3.2, 5.3.1, 6.3.1, 7.3.1).
+fn after_features(policy: StreamPolicy, level: StreamLevel, features: FeaturesClass) -> (InitiatingPhase, Command<C>) {
+    use InitiatingPhase as P;
+    let closing = |command| (P::Closing(Closing::AwaitFooter(InFlight::Discard)), command);
+    let unsupported = Command::Fail(
+        OwnHeader::Sent,
+        ErrorSource::Condition(StreamCondition::UnsupportedFeature),
+    );
+    let missing = |step| Command::CloseStream(CloseCause::Negotiation(step));
+    match level {
+        StreamLevel::Plain if policy.security == Security::StartTls => (P::AwaitProceed, Command::Role(C::RequestTls)),
+        _ if policy.kind == Kind::ServerToServer && policy.dialback == DialbackPolicy::VerifyOnly => {
+            (P::Federating, Command::Wait)
+        }
+        StreamLevel::Plain | StreamLevel::Secured => {
+            // Whether the peer has dialback is asked together with SASL.
+            if features.sasl || policy.has_dialback(level) {
+                (
+                    P::Authenticating(SaslExchange::Choosing, 0),
+                    Command::Role(C::ChooseMechanism),
+                )
+            } else if features.unknown_required {
+                closing(unsupported)
+            } else {
+                closing(missing(NegotiationReason::NoSasl))
+            }
+        }
+        StreamLevel::Authenticated => match (policy.kind, features.bind) {
+            // Of several mandatory features we choose ours (4.3.2). What is left
+            // is the application's, as stream management is.
+            (Kind::ClientToServer, true) => {
+                let session = match features.session {
+                    FeatureOffer::Required => LegacySession::Request,
+                    _ => LegacySession::Skip,
+                };
+                (
+                    P::Binding(ResourceChoice::Wanted, session),
+                    Command::Role(C::RequestBind(ResourceChoice::Wanted)),
+                )
+            }
+            // 4.9.3.23: mandatory, not ours, and nothing else to choose.
+            _ if features.unknown_required => closing(unsupported),
+            (Kind::ClientToServer, false) => closing(missing(NegotiationReason::NoBind)),
+            (Kind::ServerToServer | Kind::Component, _) => (P::Established, Command::Wait),
+        },
+    }
+}
+
+/// SASL (6.4). `used` counts the attempts before this one (6.4.5).
+fn authenticating(
+    policy: StreamPolicy,
+    exchange: SaslExchange,
+    used: u8,
+    input: Input,
+) -> (InitiatingPhase, Output<C>) {
+    use ElementClass as E;
+    use SaslExchange::{Aborting, AwaitReply, Choosing, Computing, Verifying};
+    let at = |exchange| InitiatingPhase::Authenticating(exchange, used);
+    match (exchange, input) {
+        (Choosing, Input::Sasl(SaslResult::Send)) => (at(AwaitReply), order(C::SendAuth)),
+        (Choosing, Input::Sasl(SaslResult::Dialback))
+            if policy.has_dialback(policy.security.sasl_level()) =>
+        {
+            (InitiatingPhase::Federating, order(C::RequestPair))
+        }
+        (Choosing, Input::Sasl(_)) => close(CloseCause::Authentication),
+
+        (AwaitReply, Input::Element(E::Challenge)) => (at(Computing), order(C::RunChallenge)),
+        (Computing, Input::Sasl(SaslResult::Send)) => (at(AwaitReply), order(C::SendResponse)),
+        (Computing, Input::Sasl(_)) => (at(Aborting), order(C::SendAbort)),
+
+        (AwaitReply, Input::Element(E::Success)) => (at(Verifying), order(C::VerifySuccess)),
+        (Verifying, Input::Sasl(SaslResult::Done)) => (
+            InitiatingPhase::AwaitHeader(StreamLevel::Authenticated),
+            notify(Notice::Authenticated, Command::Role(C::OpenStream(StreamLevel::Authenticated))),
+        ),
+        (Verifying, Input::Sasl(_)) => close(CloseCause::Authentication),
+
+        (AwaitReply, Input::Element(E::SaslFailure)) if used + 1 < policy.sasl_attempts => (
+            InitiatingPhase::Authenticating(Choosing, used + 1),
+            order(C::ChooseMechanism),
+        ),
+        // A server that cannot log in by EXTERNAL turns to dialback.
+        (Aborting, Input::Element(E::SaslFailure))
+            if used + 1 < policy.sasl_attempts
+                && policy.has_dialback(policy.security.sasl_level()) =>
+        {
+            (
+                InitiatingPhase::Authenticating(Choosing, used + 1),
+                order(C::ChooseMechanism),
+            )
+        }
+        (AwaitReply | Aborting, Input::Element(E::SaslFailure)) => close(CloseCause::Authentication),
+        // The abort may have crossed these.
+        (Aborting, Input::Element(E::Challenge | E::Success)) => close(CloseCause::Authentication),
+
+        (_, input) => common(at(exchange), input),
+    }
+}
+
+/// What means the same in every phase in which XML flows.
+fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output<C>) {
+    use InitiatingPhase as P;
+    if let (P::Established | P::StartingSession, Input::Element(class)) = (phase, input) {
+        if !ends_the_stream(class) && !is_peer_authentication(class) {
+            return (phase, deliver(class));
+        }
+    }
+    match default_transition(OwnHeader::Sent, ErrorSource::Timeout, input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
+    }
+}
+
+/// The initiating entity sends its header first.
+fn before_xml(next: Next<C>) -> (InitiatingPhase, Output<C>) {
+    use InitiatingPhase as P;
+    match next {
+        Next::Handshake(after, output) => (P::TlsHandshake(after), output),
+        Next::Open(level) => {
+            let open = Command::Role(C::OpenStream(level));
+            (P::AwaitHeader(level), notify(tls_notice(level), open))
+        }
+        Next::Closing(closing, output) => (P::Closing(closing), output),
+    }
+}
+
+fn established() -> (InitiatingPhase, Output<C>) {
+    (
+        InitiatingPhase::Established,
+        notify(Notice::Established, Command::Wait),
+    )
+}
+
+fn close(cause: CloseCause) -> (InitiatingPhase, Output<C>) {
+    (
+        InitiatingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        command(Command::CloseStream(cause)),
+    )
+}
+
+fn fail(condition: StreamCondition) -> (InitiatingPhase, Output<C>) {
+    (
+        InitiatingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        command(Command::Fail(OwnHeader::Sent, ErrorSource::Condition(condition))),
+    )
+}
+
+fn end(command: Command<C>) -> (InitiatingPhase, Output<C>) {
+    (InitiatingPhase::Closing(Closing::Done), Output { notice: Notice::Nothing, command })
+}

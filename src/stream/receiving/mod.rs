@@ -1,0 +1,378 @@
+//! The state table of the receiving entity (RFC 6120 4 to 7): [`Receiving`].
+//!
+//! ```text
+//! Idle -> [TlsHandshake] -> AwaitHeader -> AwaitHost -> Negotiating -> TlsHandshake -> ...
+//!   ... -> AwaitHeader -> AwaitHost -> Negotiating <-> Authenticating -> AwaitHeader
+//!   ... -> AwaitHost -> AwaitBind <-> Binding -> Established -> Closing
+//! ```
+//!
+//! Between servers, Established follows AwaitHost after SASL, or Federating, where Server Dialback
+//! takes SASL's place. A component's stream goes from AwaitHost to AwaitHandshake to Established.
+//!
+//! Choices that the RFCs leave open:
+//! * `<auth/>` before mandatory TLS is a SASL failure (`<encryption-required/>`, RFC 6120 6.5.4) and
+//!   counts as an attempt. One attempt too many ends the stream with `<policy-violation/>` (RFC 6120
+//!   4.9.3.14, 6.4.5).
+//! * A stanza before the stream is established is answered with `<not-authorized/>` (RFC 6120
+//!   4.9.3.12), another unexpected element with `<unsupported-stanza-type/>` (RFC 6120 4.9.3.24).
+//! * `<starttls/>` where it was not offered, or with content, is answered with `<failure/>` and the
+//!   closing tag (RFC 6120 5.4.2.2).
+//! * The legacy session of RFC 3921 is answered, and has no effect.
+//! * A peer that is authenticated as somebody else than its protected header says gets
+//!   `<invalid-from/>` (RFC 6120 4.9.3.9) and no `<success/>` (RFC 6120 6.4.6).
+//! * If the application, or our own mechanism, takes too long, the error is
+//!   `<internal-server-error/>` (RFC 6120 4.9.3.8).
+//! * A header before version 1.0 is answered with `<unsupported-version/>` (RFC 6120 4.7.5), because
+//!   such a peer can use neither TLS nor SASL.
+//!
+//! Rows are added here; what both roles share before and after negotiation is in `tls_negotiation`
+//! and `closing`, the dialback rows in `s2s`.
+
+mod s2s;
+
+use super::closing::{
+    Closing, close_locally, default_transition, deliver, ends_the_stream, failed,
+    is_peer_authentication,
+};
+use super::policy::{Security, StreamPolicy};
+use super::table::{
+    Answer, BindRefusal, CloseCause, Command, ErrorSource, InFlight, Input, Notice, Output,
+    OwnHeader, ReceivingCommand as C, SaslResult, StreamLevel, command, notify, order,
+};
+use super::tls_negotiation::{self, AfterTls, Next, tls_notice};
+use super::{ElementClass, HeaderClass, Kind, StreamCondition, VersionClass};
+
+/// The negotiator of a receiving entity: a server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Receiving {
+    policy: StreamPolicy,
+    phase: ReceivingPhase,
+}
+
+/// Where a receiving entity stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReceivingPhase {
+    /// Not connected.
+    Idle,
+    /// TLS is being negotiated.
+    TlsHandshake(AfterTls),
+    /// The peer's header is outstanding.
+    AwaitHeader(StreamLevel),
+    /// The application is asked which host this is.
+    AwaitHost(StreamLevel),
+    /// Features are written; SASL attempts used up so far.
+    Negotiating(StreamLevel, u8),
+    /// SASL is under way.
+    Authenticating(StreamLevel, SaslTurn, u8),
+    /// The bind request is outstanding; attempts used up so far.
+    AwaitBind(u8),
+    /// The application is asked for the resource.
+    Binding(u8),
+    /// The peer has turned to dialback in the place of SASL, and no domain pair
+    /// is verified yet.
+    Federating,
+    /// A component's `<handshake/>` is outstanding.
+    AwaitHandshake,
+    /// It is being checked.
+    CheckingHandshake,
+    /// Stanzas flow.
+    Established,
+    /// The stream is being closed.
+    Closing(Closing),
+}
+
+/// Whose turn it is in a SASL exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SaslTurn {
+    /// Ours: the mechanism, or the application it asks.
+    Own,
+    /// The peer's: a challenge is written.
+    Peer,
+}
+
+/// How many bind requests may be refused before the stream is.
+const BIND_ATTEMPTS: u8 = 5;
+
+impl Receiving {
+    /// A negotiator before its stream.
+    #[must_use]
+    pub const fn new(policy: StreamPolicy) -> Self {
+        Self {
+            policy,
+            phase: ReceivingPhase::Idle,
+        }
+    }
+
+    /// What it was made for.
+    #[must_use]
+    pub const fn policy(&self) -> StreamPolicy {
+        self.policy
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn phase(&self) -> ReceivingPhase {
+        self.phase
+    }
+
+    /// One step: the only function that moves.
+    pub fn step(&mut self, input: Input) -> Output<C> {
+        let (phase, output) = self.next(input);
+        self.phase = phase;
+        output
+    }
+
+    fn next(&self, input: Input) -> (ReceivingPhase, Output<C>) {
+        use ElementClass as E;
+        use ReceivingPhase as P;
+        let policy = self.policy;
+        match (self.phase, input) {
+            (P::Closing(closing), input) => {
+                let (closing, output) = closing.step(input);
+                (P::Closing(closing), output)
+            }
+
+            (P::Idle, input) => before_xml(tls_negotiation::begin(policy, input)),
+            (P::TlsHandshake(after), input) => before_xml(after.step(input)),
+
+            (P::AwaitHeader(_), Input::Header(HeaderClass::Valid(VersionClass::Legacy)))
+                if policy.kind != Kind::Component =>
+            {
+                failure(
+                    OwnHeader::Missing,
+                    ErrorSource::Condition(StreamCondition::UnsupportedVersion),
+                )
+            }
+            (P::AwaitHeader(level), Input::Header(HeaderClass::Valid(_))) => (
+                P::AwaitHost(level),
+                notify(Notice::StreamOpened, Command::Role(C::AskHost(level))),
+            ),
+            // Behind a header that nobody has read there is nothing to read.
+            (P::AwaitHeader(_) | P::AwaitHost(_), Input::Element(_) | Input::Footer) => {
+                end(Command::EndTransport(CloseCause::Internal))
+            }
+            (P::AwaitHost(level), Input::Answer(Answer::Accept)) => {
+                let phase = after_host(policy, level);
+                let notice = match phase {
+                    P::Established => Notice::Established,
+                    _ => Notice::Nothing,
+                };
+                (phase, notify(notice, Command::Role(C::OpenStream(level))))
+            }
+            (P::AwaitHost(_), Input::Answer(Answer::Refuse)) => {
+                failure(OwnHeader::Missing, ErrorSource::Application)
+            }
+
+            // 5.4.2
+            (P::Negotiating(StreamLevel::Plain, _), Input::Element(E::StartTls))
+                if policy.security == Security::StartTls =>
+            {
+                (P::TlsHandshake(AfterTls::Negotiate), order(C::Proceed))
+            }
+            // 5.4.2.2: malformed, not offered, or not offered any more.
+            (
+                P::Negotiating(..) | P::Established | P::AwaitBind(_),
+                Input::Element(E::StartTls | E::MalformedStartTls),
+            ) => (
+                P::Closing(Closing::AwaitFooter(InFlight::Discard)),
+                order(C::RefuseTls),
+            ),
+
+            // 6.4, 6.4.5
+            (P::Negotiating(_, used), Input::Element(E::Auth)) if used >= policy.sasl_attempts => {
+                fail(StreamCondition::PolicyViolation)
+            }
+            (P::Negotiating(level, used), Input::Element(E::Auth)) => {
+                if level == policy.security.sasl_level() {
+                    (
+                        P::Authenticating(level, SaslTurn::Own, used),
+                        order(C::BeginMechanism),
+                    )
+                } else {
+                    refused(level, used, C::RequireEncryption)
+                }
+            }
+            // Who leaves after a refusal could not authenticate.
+            (P::Negotiating(_, 1..), Input::Footer) => (
+                P::Closing(Closing::Done),
+                command(Command::CloseStream(CloseCause::Authentication)),
+            ),
+            (P::Authenticating(level, turn, used), input) => {
+                authenticating(policy, level, turn, used, input)
+            }
+            (P::Negotiating(..) | P::Federating | P::Established, input)
+                if policy.kind == Kind::ServerToServer && s2s::concerns(input) =>
+            {
+                s2s::dialback(policy, self.phase, input)
+            }
+            // The peer may have come only to ask about keys.
+            (P::Federating, Input::Footer) => (
+                P::Closing(Closing::Done),
+                command(Command::CloseStream(CloseCause::Closed)),
+            ),
+            (P::Federating, Input::Expired) => fail(StreamCondition::RemoteConnectionFailed),
+
+            (P::AwaitHandshake, Input::Element(E::Handshake)) => {
+                (P::CheckingHandshake, order(C::CheckHandshake))
+            }
+            (P::CheckingHandshake, Input::Answer(Answer::Accept)) => (
+                P::Established,
+                notify(Notice::Established, Command::Role(C::AcceptHandshake)),
+            ),
+            (P::CheckingHandshake, Input::Answer(Answer::Refuse)) => {
+                fail(StreamCondition::NotAuthorized)
+            }
+
+            // 7.6, 7.7
+            (P::AwaitBind(BIND_ATTEMPTS), Input::Element(E::BindRequest)) => {
+                fail(StreamCondition::PolicyViolation)
+            }
+            (P::AwaitBind(used), Input::Element(E::BindRequest)) => {
+                (P::Binding(used), order(C::AskBind))
+            }
+            (P::Binding(_), Input::Answer(Answer::Accept)) => {
+                (P::Established, notify(Notice::Established, Command::Role(C::SendBindResult)))
+            }
+            (P::Binding(used), Input::Answer(Answer::Refuse)) => (
+                P::AwaitBind(used + 1),
+                order(C::SendBindError(BindRefusal::Application)),
+            ),
+
+            // RFC 6121 1.4: sessions mean nothing, and are answered.
+            (P::Established, Input::Element(E::SessionRequest)) => {
+                (P::Established, order(C::SendSessionResult))
+            }
+            (P::Established, Input::Element(E::BindRequest)) => (
+                P::Established,
+                order(C::SendBindError(BindRefusal::AlreadyBound)),
+            ),
+            // 4.4: the application may finish before the own tag goes out.
+            (P::Established, Input::Footer) => (
+                P::Closing(Closing::PeerClosed),
+                notify(Notice::PeerClosing, Command::Wait),
+            ),
+            (P::Established, Input::Keepalive) => {
+                (P::Established, notify(Notice::Keepalive, Command::Wait))
+            }
+            (P::Established, Input::AppRequest(request)) => {
+                let (closing, output) = close_locally(request);
+                (P::Closing(closing), output)
+            }
+            (phase, input) => common(phase, input),
+        }
+    }
+}
+
+/// The receiving entity waits for the header.
+fn before_xml(next: Next<C>) -> (ReceivingPhase, Output<C>) {
+    use ReceivingPhase as P;
+    match next {
+        Next::Handshake(after, output) => (P::TlsHandshake(after), output),
+        Next::Open(level) => {
+            (P::AwaitHeader(level), notify(tls_notice(level), Command::Wait))
+        }
+        Next::Closing(closing, output) => (P::Closing(closing), output),
+    }
+}
+
+/// What a stream of this level is for.
+fn after_host(policy: StreamPolicy, level: StreamLevel) -> ReceivingPhase {
+    match (level, policy.kind) {
+        (StreamLevel::Authenticated, Kind::ClientToServer) => ReceivingPhase::AwaitBind(0),
+        (StreamLevel::Authenticated, Kind::ServerToServer) => ReceivingPhase::Established,
+        (_, Kind::Component) => ReceivingPhase::AwaitHandshake,
+        (StreamLevel::Plain | StreamLevel::Secured, _) => ReceivingPhase::Negotiating(level, 0),
+    }
+}
+
+/// SASL (6.4). `used` counts the attempts before this one (6.4.5).
+fn authenticating(
+    policy: StreamPolicy,
+    level: StreamLevel,
+    turn: SaslTurn,
+    used: u8,
+    input: Input,
+) -> (ReceivingPhase, Output<C>) {
+    use ElementClass as E;
+    use ReceivingPhase as P;
+    match (turn, input) {
+        (SaslTurn::Own, Input::Sasl(SaslResult::Send)) => (
+            P::Authenticating(level, SaslTurn::Peer, used),
+            order(C::SendChallenge),
+        ),
+        (SaslTurn::Own, Input::Sasl(SaslResult::Done)) => (
+            P::AwaitHeader(StreamLevel::Authenticated),
+            notify(Notice::Authenticated, Command::Role(C::SendSuccess)),
+        ),
+        // 6.4.6
+        (SaslTurn::Own, Input::Sasl(SaslResult::Mismatch)) => fail(StreamCondition::InvalidFrom),
+        (SaslTurn::Own, Input::Sasl(SaslResult::Failed | SaslResult::Exhausted | SaslResult::Dialback)) => {
+            refused(level, used, C::SendFailure)
+        }
+        (SaslTurn::Peer, Input::Element(E::Response)) => (
+            P::Authenticating(level, SaslTurn::Own, used),
+            order(C::RunResponse),
+        ),
+        (SaslTurn::Peer, Input::Element(E::Abort)) => refused(level, used, C::SendAborted),
+        // 6.4.2: a new `<auth/>` gives up the exchange before it.
+        (SaslTurn::Peer, Input::Element(E::Auth)) if used + 1 < policy.sasl_attempts => (
+            P::Authenticating(level, SaslTurn::Own, used + 1),
+            order(C::BeginMechanism),
+        ),
+        (SaslTurn::Peer, Input::Element(E::Auth)) => fail(StreamCondition::PolicyViolation),
+        (turn, input) => common(P::Authenticating(level, turn, used), input),
+    }
+}
+
+/// A SASL attempt that came to nothing (6.4.5).
+fn refused(level: StreamLevel, used: u8, answer: C) -> (ReceivingPhase, Output<C>) {
+    (ReceivingPhase::Negotiating(level, used + 1), order(answer))
+}
+
+/// What means the same in every phase in which XML flows.
+fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output<C>) {
+    use ReceivingPhase as P;
+    if let (P::Established, Input::Element(class)) = (phase, input) {
+        if !ends_the_stream(class) && !is_peer_authentication(class) {
+            return (phase, deliver(class));
+        }
+    }
+    let header = match phase {
+        P::AwaitHeader(_) | P::AwaitHost(_) => OwnHeader::Missing,
+        _ => OwnHeader::Sent,
+    };
+    match default_transition(header, overdue(phase), input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
+    }
+}
+
+/// Who is late: `<connection-timeout/>` is for a peer that does not answer
+/// (4.9.3.4), not for one that waits for us.
+fn overdue(phase: ReceivingPhase) -> ErrorSource {
+    use ReceivingPhase as P;
+    match phase {
+        P::AwaitHost(_) | P::Authenticating(_, SaslTurn::Own, _) | P::Binding(_) => {
+            ErrorSource::Condition(StreamCondition::InternalServerError)
+        }
+        _ => ErrorSource::Timeout,
+    }
+}
+
+fn fail(condition: StreamCondition) -> (ReceivingPhase, Output<C>) {
+    (
+        ReceivingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        failed(ErrorSource::Condition(condition)),
+    )
+}
+
+fn failure(header: OwnHeader, failure: ErrorSource) -> (ReceivingPhase, Output<C>) {
+    (
+        ReceivingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        command(Command::Fail(header, failure)),
+    )
+}
+
+fn end(command: Command<C>) -> (ReceivingPhase, Output<C>) {
+    (ReceivingPhase::Closing(Closing::Done), Output { notice: Notice::Nothing, command })
+}
