@@ -1,6 +1,6 @@
 //! Memory per connection has a bound that follows from `Limits`.
 //!
-//! One test in a binary of its own: the allocator counts for all threads.
+//! One test in its own crate, because the allocator counts for all threads.
 
 #![allow(
     clippy::unwrap_used,
@@ -103,7 +103,7 @@ fn what_an_authenticated_peer_sends() {
                 assert_eq!(close, None, "{attack}: the attack is refused, not measured");
                 check(&format!("{name}, {attack}"), used, limits.memory_bound());
                 if attack == "attributes" && name == "small outbox" {
-                    // A bound far above what can happen would say nothing.
+                    // A bound far above what can happen would prove nothing.
                     assert!(used * 4 > limits.memory_bound(), "{used}");
                 }
             }
@@ -133,7 +133,7 @@ fn what_anyone_sends() {
     let (used, _) = peak(&config, &[wide.as_bytes()]);
     check("a header full of attributes", used, bound);
 
-    // A ClientHello that goes on and on.
+    // A ClientHello without an end.
     let setup = Setup::new(Crypto::Ring, &TLS13);
     let tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
     let config = server(Some(tls));
@@ -317,7 +317,7 @@ fn plaintext(limits: Limits) -> Arc<ResponderConfig> {
         .unwrap()
 }
 
-/// What a client says until it is established.
+/// What a client sends until it is established.
 fn login() -> Vec<u8> {
     let mut pair = Pair::connect(
         Initiator::new(client(None), NOW),

@@ -1,7 +1,7 @@
 //! Invariant 6: work per poll is bounded, and the total cost is linear in the
 //! bytes, also where they come one by one.
 //!
-//! One test in a binary of its own: the allocator counts for all threads.
+//! One test in its own crate, because the allocator counts for all threads.
 
 #![allow(
     clippy::unwrap_used,

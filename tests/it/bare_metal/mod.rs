@@ -1,6 +1,7 @@
 //! Firmware's super-loop drives the machines: no sockets, FIFOs of 16 bytes, a
-//! tick counter that wraps. The loop sleeps exactly as it is told to, and
+//! tick counter that wraps. The loop sleeps exactly as the `Wait` says, and
 //! nothing stalls.
+
 mod firmware;
 
 use std::borrow::Cow;
@@ -38,7 +39,7 @@ fn a_super_loop_with_small_fifos_and_a_wrapping_tick_counter_holds_a_conversatio
 #[test]
 fn a_broken_line_ends_both_sides_at_the_deadlines_they_named() {
     // While TLS is negotiated nothing is carried any more, in either
-    // direction, and nobody is told.
+    // direction, and neither side is notified.
     let mut boards = Boards::new(TLS13);
     boards.run(|boards| boards.broken |= boards.tick >= 40);
     let ends = [

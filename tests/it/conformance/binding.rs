@@ -85,7 +85,9 @@ fn rfc6120_7_6_1_a_random_resource_can_be_generated() {
     for _ in 0..20 {
         let config = ResponderConfig::server(random())
             .single_host(host(Carrier::Plain))
-            .dangerous_plaintext().build().unwrap();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let machine = Responder::new(config, START);
         let asked = Rc::new(RefCell::new(Vec::new()));
         let log = asked.clone();

@@ -161,7 +161,7 @@ fn rfc6120_5_4_3_1_4_the_certificate_is_that_of_the_host_in_to() {
     }
 }
 
-/// A server that asks for a certificate gets one of nobody it knows.
+/// A server that asks for a certificate gets one of an unknown authority.
 #[test]
 fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
     for version in [TLS12, TLS13] {
@@ -170,7 +170,9 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
         let mechanisms = xmpp_stream::sasl::MechanismSet::scram();
         let config = ResponderConfig::server(&FIXED)
             .single_host(host_with(Some(tls), mechanisms))
-            .starttls().build().unwrap();
+            .starttls()
+            .build()
+            .unwrap();
         let responder = Responder::new(config, START);
 
         let stranger = pki().identity(Leaf::Untrusted);
@@ -189,7 +191,7 @@ fn rfc6120_5_4_3_1_6_a_client_certificate_that_does_not_verify_ends_in_tls() {
             !reported.iter().any(|event| event.starts_with("tls ")),
             "{reported:?}"
         );
-        // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was said.
+        // 6120-13.7.2-2, 6120-5.4.3.2-2: no XML was sent.
         let (_, types) = split(&pair.peer.sent, PROCEED);
         assert!(!types.is_empty());
     }

@@ -1,4 +1,4 @@
-//! Streams (RFC 6120 4): restarts, what may be said when, headers, errors.
+//! Streams (RFC 6120 4): restarts, what may be sent when, headers, errors.
 
 use xmpp_stream::config::{ConfigError, HostConfig, ResponderConfig};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
@@ -46,7 +46,7 @@ fn rfc6120_4_3_3_2_a_restart_is_a_new_header_and_nothing_else() {
     assert_eq!((pair.code(), pair.peer.code()), ("closed", "closed"));
 }
 
-/// 6120-6.3.1-1, 6120-7.3.1-1: neither says `<required/>`.
+/// 6120-6.3.1-1, 6120-7.3.1-1: neither has `<required/>`.
 #[test]
 fn rfc6120_4_3_2_4_the_stream_is_not_established_while_a_mandatory_feature_is_left() {
     let mut harness = initiator(Carrier::Plain);
@@ -69,7 +69,7 @@ fn rfc6120_4_3_2_4_the_stream_is_not_established_while_a_mandatory_feature_is_le
 /// of them need a session.
 #[test]
 fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
-    fn is_silent<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
+    fn assert_sends_nothing<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
         harness.receive();
         assert!(harness.machine.session().is_none(), "{about}");
         harness.exchange();
@@ -89,11 +89,11 @@ fn rfc6120_4_3_5_4_nothing_can_be_sent_before_the_stream_is_established() {
         .chain(tls.map(|at| (Carrier::StartTls(TLS12), at)));
     for (carrier, at) in cases {
         if at != Phase::Established {
-            is_silent(
+            assert_sends_nothing(
                 responder_at(carrier, at),
                 &format!("responder {carrier:?} {at:?}"),
             );
-            is_silent(
+            assert_sends_nothing(
                 initiator_at(carrier, at),
                 &format!("initiator {carrier:?} {at:?}"),
             );
@@ -226,7 +226,9 @@ fn rfc6120_4_7_4_4_the_language_asked_for_is_answered_as_it_was_spelled() {
         let config = ResponderConfig::server(&FIXED)
             .lang("de-CH")
             .single_host(host)
-            .dangerous_plaintext().build().unwrap();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let machine = Responder::new(config, START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
         harness.send(CLIENT_HEADER.replace(" to=", &format!(" xml:lang='{asked}' to=")));
@@ -267,9 +269,9 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
         assert_eq!(reported.attr("type").as_deref(), Some("error"));
         let xml = "http://www.w3.org/XML/1998/namespace";
         assert_eq!(reported.attr_ns(xml, "lang").as_deref(), Some("pl"));
-        // 6120-15-stanza-extension: payload nobody here knows.
+        // 6120-15-stanza-extension: unknown payload.
         assert_eq!(reported.as_str(), stanza);
-        // 6120-15-stanza-error-reply: nobody answers.
+        // 6120-15-stanza-error-reply: no answer is sent.
         assert_eq!(harness.receive(), "");
         assert!(harness.close.is_none());
     }
@@ -277,7 +279,10 @@ fn rfc6120_8_1_the_common_attributes_of_stanzas_arrive_as_they_were_sent() {
 
 /// A server of several hosts, whose application refuses all of them.
 fn refusing(error: StreamError) -> Harness<ResponderRole, Scripted> {
-    let config = ResponderConfig::server(&FIXED).dangerous_plaintext().build().unwrap();
+    let config = ResponderConfig::server(&FIXED)
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut error = Some(error);
     Harness::scripted(
@@ -290,7 +295,7 @@ fn refusing(error: StreamError) -> Harness<ResponderRole, Scripted> {
     )
 }
 
-/// 6120-4.9.1.2-1, 6120-4.9.1.2-2: own header, error and closing tag, in one
+/// 6120-4.9.1.2-1, 6120-4.9.1.2-2: our header, error and closing tag, in one
 /// write. 6120-4.9.1.3-1: `from` is empty where no host is served.
 #[test]
 fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {

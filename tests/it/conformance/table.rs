@@ -17,7 +17,7 @@ pub struct Row<'a> {
     pub status: Status,
     /// The names of the tests that show it.
     pub tests: &'a str,
-    /// The reason of any other status than kept, and what is to be said.
+    /// The reason of any other status than kept, and what else there is to know.
     pub note: &'a str,
 }
 

@@ -3,35 +3,39 @@
 //!
 //! [`Harness<N, P>`] holds a machine of the role `N`, the application that owns
 //! it (a closure called for every event), what the machine has reported, and the
-//! peer `P`. Which peer it is decides what a test can say:
+//! peer `P`. The peer decides what a test can send:
 //!
-//! | `P` | the peer | for tests of |
-//! |---|---|---|
-//! | [`Scripted`] | stream text written by the test, in plaintext or through an ordinary rustls connection | negotiation, conformance, malformed input |
-//! | [`HostileTls`] | TLS records of any type and content, sealed with the session's keys | renegotiation, resets |
-//! | `Harness<M>` | our own machine of the other role ([`Pair`]) | whole connections |
-//! | [`Scheduled`] | a [`Scenario`] whose bytes come and go as a [`Schedule`] says, with what must hold at any pace asserted at every poll | invariants |
-//! | `()` | nobody: the test carries the bytes | everything else |
+//! * [`Scripted`]: stream text, in plaintext or through an ordinary rustls
+//!   connection. For negotiation, conformance and malformed input.
+//! * [`HostileTls`]: TLS records of any type and content, sealed with the keys of
+//!   the session. For renegotiation and resets.
+//! * `Harness<M>`: our own machine of the other role ([`Pair`]). For whole
+//!   connections.
+//! * [`Scheduled`]: a [`Scenario`] whose bytes come and go as a [`Schedule`]
+//!   says; what must hold on any schedule is asserted at every poll. For the
+//!   invariants.
+//! * `()`: no peer; the test carries the bytes.
 //!
-//! The verbs are the same for every peer:
+//! The verbs mean the same for every peer that has them:
 //!
-//! * `deliver(bytes)`: TCP hands bytes to the machine. `transmit(most)`: TCP
-//!   takes bytes from it.
-//! * `run()`: polls until the machine waits or has closed. `exchange()`: runs
-//!   and carries bytes both ways until nothing moves.
-//! * `send(text)`: the peer writes stream text. `receive()`: the stream text that
-//!   has reached the peer since the last call.
-//! * `close_notify()`, `fin()`, `rst()`: the peer ends TLS or TCP.
-//! * `advance()`: moves the clock to the machine's deadline.
-//!   `run_until_closed()`: does so until the machine has closed. `finish()`: the
-//!   peer closes its direction, too, before that.
-//! * `event_lines()`, `events_since(n)`: events, one line each. `end()`: the code
-//!   of the close reason, and the manner.
+//! * `deliver(bytes)` hands bytes from TCP to the machine, `transmit(most)` takes
+//!   bytes from it.
+//! * `run()` polls until the machine waits or has closed. `exchange()` does so and
+//!   carries bytes both ways until nothing moves.
+//! * `send(..)` has the peer write. `receive()` returns the stream text that has
+//!   reached the peer since the last call. `answer_to(text)` does both.
+//! * `close_notify()`, `fin()` and `rst()` end TLS or TCP from the peer's side.
+//! * `advance()` moves the clock to the machine's deadline, `run_until_closed()`
+//!   until the machine has closed. `finish()` has the peer close its direction,
+//!   too, before that.
+//! * `event_lines()` and `events_since(n)` return events, one line each; `end()`
+//!   returns the code of the close reason, and the manner.
 //!
-//! Which machine it is: [`Role`] makes the same machine in either role over a
-//! [`Carrier`] (plaintext, STARTTLS, direct TLS). [`phases`] brings a scripted connection to a phase of its stream,
-//! [`configs`] has the accounts, hosts and machines, [`pki`] the certificates.
-//! Random choices come from an [`Rng`] whose seed the test prints.
+//! [`Role`] makes the same machine in either role over a [`Carrier`] (plaintext,
+//! STARTTLS, direct TLS). [`phases`] brings a scripted connection to a phase of
+//! its stream. [`configs`] has the account, hosts and configs, [`support`] what
+//! tests need without a machine: certificates, TLS peers, random numbers of a
+//! seed.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -58,16 +62,17 @@ pub mod schedule;
 pub mod scripted;
 pub mod support;
 
-pub use pair::Pair;
-pub use role::{Carrier, Role, TlsPair};
-pub use scenarios::Scenario;
-pub use schedule::{Schedule, Scheduled};
-pub use scripted::Scripted;
-pub use support::hostile_tls::{self, HostileTls};
-pub use support::pki;
-pub use support::rng::{self, Rng};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, CloseTcp, Connection, EventBuf, Manner, Negotiation, Wait};
+
+pub use self::pair::Pair;
+pub use self::role::{Carrier, Role, TlsPair};
+pub use self::scenarios::Scenario;
+pub use self::schedule::{Schedule, Scheduled};
+pub use self::scripted::Scripted;
+pub use self::support::hostile_tls::{self, HostileTls};
+pub use self::support::pki;
+pub use self::support::rng::{self, Rng};
 
 /// When every machine is made, unless a test says otherwise.
 pub const START: Instant = Instant::from_millis(1_000);

@@ -48,7 +48,7 @@ impl Pair {
                 .flatten()
                 .filter_map(|wait| wait.deadline)
                 .min()
-                .expect("nobody waits for anything");
+                .expect("a deadline");
             self.now = self.now.max(next);
         }
         panic!("no end");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rustls::{ClientConnection, ServerConnection};
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
-use xmpp_stream::limits::Limits;
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::limits::Limits;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Connection, Negotiation};
 

@@ -398,7 +398,8 @@ impl<N: Negotiation> Harness<N, Scheduled> {
             assert_eq!(Some(close), self.close.as_ref());
             // None of these changes anything any more.
             self.machine.receive_eof();
-            self.machine.fail(StreamError::new(StreamCondition::Conflict));
+            self.machine
+                .fail(StreamError::new(StreamCondition::Conflict));
             self.machine.abort();
             self.machine.transport_failed();
         }

@@ -27,7 +27,7 @@ struct Tls {
 }
 
 impl Scripted {
-    /// Speaks TLS from the first byte.
+    /// Makes a peer that uses TLS from the first byte.
     pub fn with_tls(connection: impl Into<rustls::Connection>) -> Self {
         let tls = Tls {
             connection: connection.into(),
@@ -91,15 +91,21 @@ impl<N: Negotiation> Harness<N, Scripted> {
         harness
     }
 
-    /// The peer writes stream text, `chunk` bytes of it at a time.
+    /// The peer writes stream text, `chunk` bytes of it at a time; under TLS each
+    /// time a record.
     pub fn send(&mut self, text: impl AsRef<[u8]>) {
         for piece in text.as_ref().chunks(self.chunk) {
-            let bytes = match &mut self.peer.tls {
-                None => piece.to_vec(),
-                Some(tls) => tls.write(piece),
-            };
-            self.send_bytes(&bytes);
+            self.send_record(piece);
         }
+    }
+
+    /// The peer writes stream text, under TLS in one record.
+    pub fn send_record(&mut self, text: impl AsRef<[u8]>) {
+        let bytes = match &mut self.peer.tls {
+            None => text.as_ref().to_vec(),
+            Some(tls) => tls.write(text.as_ref()),
+        };
+        self.send_bytes(&bytes);
     }
 
     /// The peer writes bytes to TCP as they are.
@@ -116,7 +122,7 @@ impl<N: Negotiation> Harness<N, Scripted> {
         String::from_utf8(self.receive_bytes()).expect("the machine writes UTF-8")
     }
 
-    /// The same as bytes, for TLS that the peer does not speak.
+    /// The same as bytes, for TLS that the peer does not decrypt.
     pub fn receive_bytes(&mut self) -> Vec<u8> {
         self.exchange();
         std::mem::take(&mut self.text)
@@ -134,8 +140,8 @@ impl<N: Negotiation> Harness<N, Scripted> {
         self.receive()
     }
 
-    /// From here on the peer speaks TLS, and so does the machine in what it has
-    /// written since the last call of `receive`. Completes the handshake.
+    /// Completes a handshake: from here on the peer uses TLS. What the machine has
+    /// written since the last call of `receive` is its first flight.
     pub fn start_tls(&mut self, connection: impl Into<rustls::Connection>) {
         let hello = self.receive_bytes();
         self.peer = Scripted::with_tls(connection);
@@ -239,7 +245,7 @@ impl<N: Role> Harness<N, Scripted> {
             let WireItem::Text(text) = item else {
                 unreachable!()
             };
-            self.send(&text);
+            self.send_record(&text);
         }
         assert!(self.machine.session().is_some(), "{:?}", self.machine);
     }

@@ -5,7 +5,7 @@ use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::{Connection, Initiator, Responder};
 
 use super::each;
-use crate::harness::configs::{client, server};
+use crate::harness::configs::{client, decide, server};
 use crate::harness::outcome::Outcome;
 use crate::harness::scenarios::{TcpEnd, message};
 use crate::harness::{Carrier, Harness, Pair, Rng, Role, START, Schedule, Scheduled};
@@ -78,14 +78,13 @@ fn scram() -> (Vec<u8>, Vec<u8>) {
 /// Key derivation takes many polls; what comes meanwhile has to wait.
 #[test]
 fn the_same_holds_while_a_key_is_derived() {
-    fn replay<N: Role>(machine: &dyn Fn() -> Connection<N>, input: &[u8], decisions: bool) {
+    fn replay<N: Role>(
+        machine: &dyn Fn() -> Connection<N>,
+        input: &[u8],
+        app: fn(&mut Connection<N>),
+    ) {
         let play = |schedule: Schedule| {
-            // SCRAM's gate, too: `decide_anonymous` knows nobody.
-            let app = Box::new(move |machine: &mut Connection<N>, _: &_| {
-                if decisions {
-                    crate::harness::configs::decide(machine);
-                }
-            });
+            let app = Box::new(move |machine: &mut Connection<N>, _: &_| app(machine));
             let mut harness = Harness::<N, Scheduled>::scheduled(machine(), app, schedule);
             harness.peer.input = input.to_vec();
             harness.run_to_end(TcpEnd::Fin);
@@ -116,6 +115,6 @@ fn the_same_holds_while_a_key_is_derived() {
         }
     }
     let (ours, theirs) = scram();
-    replay::<InitiatorRole>(&|| Initiator::new(client(None), START), &theirs, false);
-    replay::<ResponderRole>(&|| Responder::new(server(None), START), &ours, true);
+    replay::<InitiatorRole>(&|| Initiator::new(client(None), START), &theirs, |_| {});
+    replay::<ResponderRole>(&|| Responder::new(server(None), START), &ours, decide);
 }

@@ -1,4 +1,4 @@
-//! Invariants 3 and 4: the close is the last word and an exclusive one. That
+//! Invariants 3 and 4: nothing follows the close, and there is one. That
 //! nothing follows it is asserted after every scenario ([`Scheduled`]); here are
 //! the ends at which bytes are still waiting.
 //!
@@ -237,7 +237,7 @@ fn a_tcp_failure_wins_over_everything() {
     both::<ResponderRole>();
 }
 
-/// While a gate is open, too, whatever waits after it.
+/// Also while a decision is pending, whatever waits after it.
 #[test]
 fn a_tcp_failure_wins_over_a_pending_decision() {
     for following in [false, true] {

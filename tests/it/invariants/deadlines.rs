@@ -18,12 +18,19 @@ use crate::harness::configs::{FIXED, alice, anonymous_host_using};
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::{Carrier, Harness, HostileTls, Role, START, TlsPair};
 
-/// Sleeps from deadline to deadline; says at which times something came of it
-/// and how it ended. Every sleep must make progress.
+/// Whether TCP takes what the machine sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tcp {
+    Takes,
+    Stalls,
+}
+
+/// Sleeps from deadline to deadline. Returns the times of all of them and how it
+/// ended. Every sleep must make progress.
 fn sleep<N: Negotiation>(
     machine: &mut Connection<N>,
     mut now: Instant,
-    take: bool,
+    tcp: Tcp,
 ) -> (Vec<u64>, String) {
     let mut times = Vec::new();
     for _ in 0..100 {
@@ -37,11 +44,11 @@ fn sleep<N: Negotiation>(
                 Action::Wait(wait) => break wait,
                 Action::CloseTcp(close) => return (times, close.reason().code().into()),
             }
-            if take {
+            if tcp == Tcp::Takes {
                 machine.transmitted(usize::MAX);
             }
         };
-        if take && !machine.transmit().is_empty() {
+        if tcp == Tcp::Takes && !machine.transmit().is_empty() {
             machine.transmitted(usize::MAX);
             continue;
         }
@@ -65,10 +72,10 @@ fn sleep<N: Negotiation>(
 fn a_peer_that_sends_nothing_times_out_on_every_carrier() {
     fn both<N: Role>() {
         for carrier in Carrier::ALL {
-            for take in [true, false] {
+            for tcp in [Tcp::Takes, Tcp::Stalls] {
                 let tls = TlsPair::new(carrier.version().unwrap_or(TLS13));
                 let mut machine = N::machine(carrier, &tls, None);
-                let (times, code) = sleep(&mut machine, START, take);
+                let (times, code) = sleep(&mut machine, START, tcp);
                 assert_eq!(code, "timeout");
                 assert_eq!(times.first(), Some(&30_000), "{times:?}");
                 assert!(times.len() <= 3, "{times:?}");
@@ -116,7 +123,7 @@ fn a_reset_that_would_be_due_does_not_disturb_the_end() {
         let now = START + Duration::from_secs(9);
         harness.run_at(now);
         harness.machine.session().unwrap().close();
-        let (times, code) = sleep(&mut harness.machine, now, true);
+        let (times, code) = sleep(&mut harness.machine, now, Tcp::Takes);
         assert_eq!(code, "timeout");
         // Closing tag and close_notify together: 5 s.
         assert_eq!(times, [14_000], "{}", N::NAME);

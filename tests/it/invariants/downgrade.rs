@@ -220,7 +220,7 @@ fn rfc6120_13_7_2_1_a_server_with_an_invalid_certificate_gets_no_credentials() {
     }
 }
 
-/// A handshake alone proves nothing: whoever waits for a check of its own
+/// A handshake alone proves nothing: an application that waits for its own check
 /// sends no password and no certificate's claim before it.
 #[test]
 fn rfc6120_13_8_3_an_encrypted_but_unverified_server_gets_no_credentials() {

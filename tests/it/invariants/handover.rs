@@ -28,7 +28,7 @@ fn before_tls<N: Role>(carrier: Carrier) -> Harness<N, Scripted> {
 fn texts(input: Vec<WireItem>) -> Vec<String> {
     input
         .into_iter()
-        .map(|say| match say {
+        .map(|item| match item {
             WireItem::Text(text) => text,
             _ => unreachable!(),
         })
@@ -110,7 +110,7 @@ fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
     both::<ResponderRole>();
 }
 
-/// What an attacker said before TLS is forgotten: `from`, `id`, language.
+/// What an attacker sent before TLS is forgotten: `from`, `id`, language.
 #[test]
 fn rfc6120_5_4_3_3_what_the_header_said_before_tls_is_forgotten() {
     let forged = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \

@@ -1,11 +1,6 @@
 //! The invariants of the whole machine, each in a file named after it. They
 //! hold for both roles, in plaintext and under TLS 1.2 and 1.3, at any schedule.
 
-use crate::harness::outcome::Outcome;
-use crate::harness::pki::TLS13;
-use crate::harness::schedule::Run;
-use crate::harness::{Carrier, Role, Schedule, TlsPair, scenarios};
-
 mod chunks;
 mod close;
 mod deadlines;
@@ -15,6 +10,11 @@ mod handover;
 mod panics;
 mod schedules;
 mod send;
+
+use crate::harness::outcome::Outcome;
+use crate::harness::pki::TLS13;
+use crate::harness::schedule::Run;
+use crate::harness::{Carrier, Role, Schedule, TlsPair, scenarios};
 
 /// Every scenario that can run on `carrier`, with its outcome when
 /// everything comes at once.

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use xmpp_stream::reset::ResetCause;
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::reset::ResetCause;
 use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, Connection, Negotiation};
@@ -46,7 +46,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
     match rng.below(24) {
         0 => machine.transmitted(rng.below(2_000)),
         1 => machine.transmitted(usize::MAX),
-        // These are noise to whoever reads it.
+        // The peer did not send these bytes.
         2 if rng.below(60) == 0 => machine.received(rng.below(40)),
         3 if rng.below(60) == 0 => machine.received(usize::MAX),
         4 if rng.below(60) == 0 => {
@@ -82,7 +82,7 @@ fn call<N: Negotiation>(machine: &mut Connection<N>, rng: &mut Rng, now: &mut In
     }
 }
 
-/// Polls a few times; says whether it has closed.
+/// Polls a few times; returns whether it has closed.
 fn poll<N: Negotiation>(machine: &mut Connection<N>, now: Instant) -> bool {
     for _ in 0..4 {
         match machine.poll(now) {
@@ -156,7 +156,7 @@ fn spoiled(mut bytes: Vec<u8>, rng: &mut Rng) -> Vec<u8> {
 fn texts(input: &[WireItem]) -> Vec<u8> {
     input
         .iter()
-        .flat_map(|say| match say {
+        .flat_map(|item| match item {
             WireItem::Text(text) => text.clone().into_bytes(),
             WireItem::Record(_, bytes) | WireItem::Raw(bytes) => bytes.clone(),
         })

@@ -93,7 +93,7 @@ fn the_sequences_do_not_depend_on_how_long_a_password_is_compared() {
                  AGFsaWNlAHNlY3JldA==</auth>",
             );
             login.push(text(&message(1)));
-            let bytes: Vec<u8> = login.iter().flat_map(|say| harness.seal(say)).collect();
+            let bytes: Vec<u8> = login.iter().flat_map(|item| harness.seal(item)).collect();
             for part in bytes.chunks(chunk) {
                 harness.deliver(part);
             }

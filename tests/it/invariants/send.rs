@@ -97,7 +97,7 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
                         .any(|start| text.starts_with(start));
                 assert_eq!(error == SendError::Reserved, expected, "{text}: {error}");
                 assert_eq!(machine.session().unwrap().capacity(), free);
-                // The checker's working memory is its own affair.
+                // `Debug` leaves the checker's working memory out.
                 assert_eq!(format!("{machine:?}"), before, "{text}");
                 assert!(machine.transmit().is_empty());
                 // What follows is not touched by it.
@@ -168,7 +168,7 @@ fn a_writer_that_fails_half_way_sends_nothing() {
     both::<ResponderRole>();
 }
 
-/// Tickets are told as taken with the last byte of their record, not before.
+/// Tickets are flushed with the last byte of their record, not before.
 #[test]
 fn a_ticket_is_flushed_with_its_last_byte() {
     fn both<N: Role>() {
@@ -207,7 +207,7 @@ fn pair() -> Pair {
     pair
 }
 
-/// Sends `text`; if it is taken, the other side must be told of exactly this
+/// Sends `text`; if it is taken, the other side must report exactly this
 /// one element, or refuse it by itself. Says whether it was taken.
 fn try_out(pair: &mut Pair, text: &str) -> bool {
     let reported = pair.peer.events.len();

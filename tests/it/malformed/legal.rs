@@ -1,4 +1,4 @@
-//! Unusual, and legal.
+//! Input that is unusual and legal.
 
 use xmpp_stream::Manner;
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
@@ -38,7 +38,7 @@ const LEGAL_CLIENT_HEADERS: [&str; 26] = [
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='01.00'>",
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.7'>",
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='11.0'>",
-    // 11.4: what nobody knows
+    // 11.4: unknown attributes
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0' hello='world' xmlns:a='u' a:to='elsewhere'>",
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' to='localhost' version='1.0'>",
 ];
@@ -163,7 +163,7 @@ fn client_is_served(header: &str, [auth, bind, stanza, footer]: &[&str; 4]) {
     assert_eq!(stanzas, 1, "{:?}", whole.1);
 }
 
-/// The other half of a stream, in other words.
+/// Spellings of what a server sends.
 #[rustfmt::skip]
 const LEGAL_SERVERS: [[&str; 6]; 5] = [
     [
@@ -192,7 +192,7 @@ const LEGAL_SERVERS: [[&str; 6]; 5] = [
         "\n<iq type='result' id='b&#105;nd'>\n<x:bind xmlns:x='urn:ietf:params:xml:ns:xmpp-bind'>\n<x:jid>\nguest@localhost/r\n</x:jid></x:bind></iq>",
         "\n</s:stream\t>",
     ],
-    // A version above ours, features nobody knows
+    // A version above ours, unknown features
     [
         "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='localhost' id='1' version='1.1' a='b'>",
         "<stream:features><hello xmlns='u'><required/></hello><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><hello xmlns='u'/><mechanism>ANONYMOUS</mechanism></mechanisms><compression xmlns='http://jabber.org/features/compress'><method>zlib</method></compression></stream:features>",

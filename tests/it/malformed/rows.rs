@@ -259,7 +259,7 @@ fn numbered(n: usize, piece: impl Fn(usize) -> String) -> String {
     (0..n).map(piece).collect()
 }
 
-/// A host nobody serves (4.9.3.6); what a client alone may not put into `to`.
+/// A host that is not served (RFC 6120 4.9.3.6); what a client alone may not put into `to`.
 pub(crate) fn bad_hosts() -> Vec<Row> {
     vec![
         (header("version='1.0'"), HostUnknown),

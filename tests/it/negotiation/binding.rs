@@ -144,7 +144,7 @@ fn rfc6120_7_6_2_any_other_refusal_ends_the_stream() {
     }
 }
 
-/// A late answer to the first request is none to the second.
+/// An answer to the first request is none to the second.
 #[test]
 fn a_bind_result_is_recognized_by_its_id() {
     let mut harness = client(ConflictPolicy::Generate);

@@ -317,13 +317,13 @@ fn rfc6120_4_6_1_3_white_space_is_reported_and_can_be_sent() {
         let events = harness.events.len();
         harness.send(" \n\r\t");
         assert_eq!(harness.events_since(events), ["keepalive"; 4]);
-        assert_eq!(harness.receive(), "", "nobody answers");
+        assert_eq!(harness.receive(), "", "no answer");
         harness.machine.session().unwrap().keepalive().unwrap();
         harness.exchange();
         assert_eq!(harness.receive(), " ");
     }
     both(&ALL, check, check);
-    // In negotiation it is no news (6120-11.7-1).
+    // In negotiation it is not reported (6120-11.7-1).
     for at in [Phase::Opened, Phase::Sasl, Phase::Binding] {
         let mut harness = responder_at(Carrier::Plain, at);
         let events = harness.events.len();
@@ -370,7 +370,7 @@ fn a_machine_can_be_failed_before_it_did_anything() {
     assert_eq!(harness.end(), ("local-abort", Manner::Abort));
 }
 
-/// After the last word there is nothing.
+/// Nothing follows the close.
 #[test]
 fn after_the_close_no_call_has_an_effect() {
     fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::Decoy;
-use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::{Decision, Manner, Negotiation, Responder};
 
 use crate::harness::configs::{FIXED, decide};
@@ -167,7 +167,9 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
         .unwrap();
     let config = ResponderConfig::server(&FIXED)
         .limits(limits)
-        .dangerous_plaintext().build().unwrap();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     harness.now = START + Duration::from_secs(29);
@@ -193,11 +195,14 @@ fn the_negotiation_as_a_whole_has_a_deadline() {
 }
 
 /// A server whose application answers nothing from here on.
-fn mute(at: Phase) -> Harness<ResponderRole, Scripted> {
+fn without_decisions(at: Phase) -> Harness<ResponderRole, Scripted> {
     let mut harness = match at {
         // The host is asked for only where there is no single one.
         Phase::Start => {
-            let config = ResponderConfig::server(&FIXED).dangerous_plaintext().build().unwrap();
+            let config = ResponderConfig::server(&FIXED)
+                .dangerous_plaintext()
+                .build()
+                .unwrap();
             Harness::scripted(Responder::new(config, START), Box::new(|_, _| {}))
         }
         at => responder_at(Carrier::Plain, at),
@@ -213,15 +218,15 @@ const GATES: [(Phase, &str, &str); 4] = [
     (Phase::Binding, BIND, "binding a resource"),
 ];
 
-/// The peer did its part, so it is not told of a timeout of its own.
+/// The peer did its part, so it gets no connection-timeout.
 #[test]
 fn a_decision_that_is_never_made_ends_the_stream() {
     for (at, opening, phase) in GATES {
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send(opening);
         assert_eq!(harness.event_lines().last().unwrap(), "decision", "{phase}");
         assert!(harness.machine.decision().is_some());
-        // The peer's next words wait after it.
+        // What the peer sends next waits.
         harness.send("<message/>");
         let start = harness.now;
         harness.advance();
@@ -255,7 +260,7 @@ fn a_decision_that_is_never_made_ends_the_stream() {
 #[test]
 fn the_end_of_the_transport_ends_a_pending_decision() {
     for (at, opening, phase) in GATES {
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send(opening);
         harness.fin();
         harness.run_until_closed();
@@ -263,12 +268,12 @@ fn the_end_of_the_transport_ends_a_pending_decision() {
         assert!(harness.machine.decision().is_none());
 
         // It wins over what waits after the decision.
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send([opening, "<message/>"].concat());
         harness.rst();
         assert_eq!(harness.end(), ("transport", Manner::Abort), "{phase}");
 
-        let mut harness = mute(at);
+        let mut harness = without_decisions(at);
         harness.send(opening);
         harness.receive();
         harness.machine.abort();
@@ -338,7 +343,7 @@ fn a_closing_stream_ends_at_its_deadline_when_the_peer_takes_no_bytes() {
     }
 }
 
-/// Time that stands still or goes back hurts nobody.
+/// Time that stands still or goes back has no effect.
 #[test]
 fn a_clock_that_steps_back_is_clamped() {
     let mut harness = responder(Carrier::Plain);
@@ -363,7 +368,10 @@ fn the_deadlines_of_the_host_apply_once_it_is_known() {
         .limits(limits.unwrap())
         .build()
         .unwrap();
-    let config = ResponderConfig::server(&FIXED).dangerous_plaintext().build().unwrap();
+    let config = ResponderConfig::server(&FIXED)
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(
         machine,

@@ -2,7 +2,7 @@
 //! 4.9).
 
 use xmpp_stream::reset::Side;
-use xmpp_stream::stream::{StreamCondition, OtherHost, StreamError};
+use xmpp_stream::stream::{OtherHost, StreamCondition, StreamError};
 use xmpp_stream::{CloseReason, Manner, Negotiation};
 
 use crate::harness::phases::{
@@ -36,8 +36,8 @@ fn written(error: &StreamError) -> String {
     out
 }
 
-/// The application fails the stream: `header` says whether the own header has
-/// to come first.
+/// The application fails the stream: `header`: our header has to come
+/// first.
 fn fails<N: Negotiation>(
     mut harness: Harness<N, Scripted>,
     condition: StreamCondition,
@@ -152,7 +152,7 @@ fn rfc6120_4_9_1_1_1_every_error_is_sent_in_every_phase_of_a_client() {
 }
 
 /// A server in the middle of a decision answers at once, and the answer of the
-/// application that comes too late means nothing.
+/// application that comes afterwards has no effect.
 #[test]
 fn an_error_does_not_wait_for_a_decision() {
     for (at, opening) in [
@@ -195,8 +195,13 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
             "{received}"
         );
         assert!(
-            received
-                .ends_with(&[written(&error(StreamCondition::SystemShutdown)), FOOTER.into()].concat())
+            received.ends_with(
+                &[
+                    written(&error(StreamCondition::SystemShutdown)),
+                    FOOTER.into()
+                ]
+                .concat()
+            )
         );
         harness.finish();
         assert_eq!(harness.end(), ("stream-error", Manner::Graceful));
@@ -210,8 +215,13 @@ fn an_error_in_the_tls_handshake_waits_for_its_end() {
             "{received}"
         );
         assert!(
-            received
-                .ends_with(&[written(&error(StreamCondition::SystemShutdown)), FOOTER.into()].concat())
+            received.ends_with(
+                &[
+                    written(&error(StreamCondition::SystemShutdown)),
+                    FOOTER.into()
+                ]
+                .concat()
+            )
         );
         harness.finish();
         assert_eq!(harness.end(), ("stream-error", Manner::Graceful));

@@ -130,7 +130,9 @@ fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
     let carrier = Carrier::StartTls(TLS13);
     let config = ResponderConfig::server(&COUNTING)
         .single_host(host(carrier))
-        .starttls().build().unwrap();
+        .starttls()
+        .build()
+        .unwrap();
     let machine = Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));
     let mut ids = Vec::new();
@@ -168,7 +170,9 @@ impl SecureRandom for Broken {
 fn without_randomness_there_is_no_stream() {
     let config = ResponderConfig::server(&Broken)
         .single_host(host(Carrier::Plain))
-        .dangerous_plaintext().build().unwrap();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     for input in [CLIENT_HEADER, "nonsense"] {
         let machine = Responder::new(config.clone(), START);
         let mut harness = Harness::scripted(machine, Box::new(|machine, _| decide(machine)));

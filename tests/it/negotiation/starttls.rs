@@ -157,7 +157,7 @@ const CONTENTS: [&str; 6] = [
 /// What does not.
 const BLANKS: [&str; 5] = ["", " ", "\r\n\t", "&#x20;", "<![CDATA[ ]]>"];
 
-/// An element of STARTTLS with that inside, and attributes nobody knows.
+/// An element of STARTTLS with that inside, and unknown attributes.
 fn filled(name: &str, content: &str) -> String {
     let tls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
     format!("<{name} {tls} xmlns:a='u' a:required='true' version='2'>{content}</{name}>")
@@ -177,7 +177,7 @@ fn rfc6120_5_4_2_2_5_a_host_without_a_certificate_fails() {
 }
 
 /// 6120-5.4.3.1-1: what stands after `<starttls/>` before `<proceed/>` was
-/// written ends the connection, with nothing more said.
+/// written ends the connection, and nothing more is sent.
 #[test]
 fn rfc6120_5_4_3_1_1_plaintext_in_the_segment_of_starttls_aborts() {
     for following in [
@@ -264,7 +264,7 @@ fn rfc6120_5_4_3_2_2_a_failed_handshake_ends_without_xml() {
     }
 }
 
-/// 6120-5.4.2.3-2, 6120-5.4.3.1-1: it dies in TLS and never acts.
+/// 6120-5.4.2.3-2, 6120-5.4.3.1-1: TLS refuses it, and it has no effect.
 #[test]
 fn rfc6120_5_4_2_3_2_what_is_injected_after_proceed_has_no_effect() {
     let injected = [
@@ -406,7 +406,7 @@ fn an_endless_handshake_message_ends_in_tls() {
         harness.send_bytes(&record);
         record[5..9].fill(0);
         sent += record.len();
-        assert!(sent < bound, "nobody objects");
+        assert!(sent < bound, "no error");
         if harness.close.is_none() && sent > 64 << 10 {
             harness.run_until_closed();
         }

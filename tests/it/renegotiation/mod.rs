@@ -1,6 +1,6 @@
-//! RFC 6120 5.3.5 over whole streams: whoever attempts a TLS renegotiation
-//! finds TCP closed, without a stream error and without another byte; whoever
-//! does not is left in peace.
+//! RFC 6120 5.3.5 over whole streams: an attempt at TLS renegotiation closes
+//! TCP, without a stream error and without another byte; ordinary TLS traffic
+//! does not.
 
 mod attacks;
 mod no_attempt;

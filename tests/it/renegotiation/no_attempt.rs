@@ -1,5 +1,5 @@
-//! What looks a little like a renegotiation and is none: the stream goes on.
-//! (A server that counted handshakes once locked out its TLS 1.3 clients.)
+//! TLS traffic that resembles a renegotiation and is none: the stream goes on.
+//! (A server that counted handshakes once refused its TLS 1.3 clients.)
 
 use rustls::HandshakeKind;
 use rustls::crypto::ring::Ticketer;
@@ -29,7 +29,7 @@ fn handshake_kind<N: Role>(stream: &mut Harness<N, Scripted>) -> HandshakeKind {
 /// Stanzas pass both ways, and the stream closes in order.
 fn goes_on<N: Role>(stream: &mut Harness<N, Scripted>) {
     let reported = stream.events.len();
-    stream.send(message(1));
+    stream.send_record(message(1));
     assert_eq!(
         stream.event_lines()[reported..],
         [format!("stanza {}", message(1))]
@@ -40,7 +40,7 @@ fn goes_on<N: Role>(stream: &mut Harness<N, Scripted>) {
     stream.exchange();
     let expected = format!("{}</stream:stream>", message(2));
     assert_eq!(stream.receive(), expected);
-    stream.send("</stream:stream>");
+    stream.send_record("</stream:stream>");
     stream.close_notify();
     assert_eq!(stream.code(), "closed", "{:?}", stream.close);
 }
@@ -117,11 +117,11 @@ fn key_updates<N: Role>() -> usize {
     for chunk in CHUNKS {
         let mut stream = stream::<N>(&TlsPair::new(TLS13), TLS13, chunk);
         for round in 0..40 {
-            // Up to 32 in a row are rustls's patience.
+            // rustls accepts up to 32 in a row.
             for _ in 0..=round % 32 {
                 stream.peer.tls().refresh_traffic_keys().unwrap();
             }
-            stream.send(message(round));
+            stream.send_record(message(round));
             let stanza = message(round);
             stream.machine.session().unwrap().send(&stanza).unwrap();
             stream.exchange();
@@ -132,10 +132,10 @@ fn key_updates<N: Role>() -> usize {
     CHUNKS.len()
 }
 
-/// Records that mean nothing, from a peer that chooses every one of them.
+/// Records without effect, from a peer that chooses every one of them.
 fn nothings<N: Role>() -> usize {
     let empty = vec![WireItem::Record(DATA, Vec::new()); 20];
-    // Four in all are the patience of rustls.
+    // rustls accepts four in all.
     let warning = |description: u8| vec![WireItem::Record(ALERT, vec![1, description])];
     let mut passed = 0;
     for (version, name, records) in [
@@ -156,7 +156,7 @@ fn nothings<N: Role>() -> usize {
                         let bytes: Vec<u8> = records
                             .iter()
                             .chain([&text(&message(round))])
-                            .flat_map(|say| harness.seal(say))
+                            .flat_map(|item| harness.seal(item))
                             .collect();
                         for part in bytes.chunks(chunk) {
                             harness.deliver(part);

@@ -1,4 +1,4 @@
-//! Strikes a stream and looks at what comes of it.
+//! Runs an attack on a stream and asserts what comes of it.
 
 use xmpp_stream::{Action, CloseReason, Connection, EventBuf, Manner, Negotiation};
 
@@ -13,15 +13,15 @@ pub enum Feed {
     Bytes,
 }
 
-/// Whether a stanza can be put in front of the attack, and must be told.
+/// Whether a stanza can be sent before the attack, and must be reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     Stanza,
     Nothing,
 }
 
-/// Attacks, with a stanza after it that must never be told, and asserts what
-/// RFC 6120 5.3.5 asks for. Returns the close.
+/// Runs the attack, with a stanza after it that must never be reported, and
+/// asserts what RFC 6120 5.3.5 asks for. Returns the close.
 pub fn attack_stream<N: Role>(
     harness: &mut Harness<N, HostileTls>,
     attack: &Attack,
@@ -53,8 +53,8 @@ pub fn attack_stream<N: Role>(
             match harness.machine.poll(harness.now) {
                 Action::Event(event) => reported.push(event.to_owned()),
                 Action::Wait(_) => {
-                    // Nothing is said about an attack, not even while it is
-                    // only half there.
+                    // Nothing is sent about an attack, not even when only
+                    // half of it has come.
                     let now = harness.machine.transmit().len();
                     if attack.verdict == Verdict::Failure && now > 0 {
                         harness.machine.transmitted(now);
@@ -92,7 +92,7 @@ pub fn attack_stream<N: Role>(
         !stanzas
             .iter()
             .any(|stanza| *stanza == message(2) || stanza.contains("between")),
-        "told of what came after: {stanzas:?}"
+        "reported what came after: {stanzas:?}"
     );
     match attack.verdict {
         Verdict::Attempt => {
@@ -106,12 +106,12 @@ pub fn attack_stream<N: Role>(
         }
         Verdict::Failure => assert_eq!(close.reason().code(), "tls", "{:?}", close.reason()),
     }
-    assert_silent(&mut harness.machine, close.reason());
+    assert_inert(&mut harness.machine, close.reason());
     close.reason().clone()
 }
 
-/// The close is the last word: no byte, no event, nothing to be done.
-fn assert_silent<N: Negotiation>(machine: &mut Connection<N>, reason: &CloseReason) {
+/// Nothing follows the close: no byte, no event, no session.
+fn assert_inert<N: Negotiation>(machine: &mut Connection<N>, reason: &CloseReason) {
     assert!(machine.transmit().is_empty());
     assert!(machine.session().is_none());
     assert!(machine.decision().is_none());

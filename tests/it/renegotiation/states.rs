@@ -1,7 +1,7 @@
-//! The moments at which an attack comes, and every attack at every state.
+//! Every attack on a stream in every state.
 
-use xmpp_stream::limits::Limits;
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::limits::Limits;
 use xmpp_stream::{SendError, Session};
 
 use super::attacks::{Attack, Verdict, attacks};
@@ -19,9 +19,9 @@ enum State {
     Resumed,
     /// The same, with client certificates.
     Certified,
-    /// TLS is up, and nothing was said since.
+    /// The handshake is complete, and nothing was sent since.
     Secured,
-    /// A stanza has half come.
+    /// Half of a stanza has come.
     InAStanza,
     /// Bytes wait that TCP has not taken, a record half of them.
     Unsent,
@@ -55,7 +55,7 @@ const STATES: [State; 11] = [
 ];
 
 impl State {
-    /// A stream at this state. `tls` keeps the tickets of earlier ones.
+    /// Makes a stream in this state. `tls` keeps the tickets of earlier ones.
     fn harness<N: Role>(self, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
         let mut harness = match self {
             Self::Secured => Harness::<N, HostileTls>::secured(tls, version),
@@ -98,7 +98,7 @@ impl State {
         harness
     }
 
-    /// Whether a stanza ahead of the attack is told of.
+    /// Whether a stanza before the attack is reported.
     fn before(self) -> Before {
         match self {
             Self::Idle | Self::Resumed | Self::Certified | Self::Unsent | Self::Closing => {
@@ -113,7 +113,7 @@ fn session<N: Role, P>(harness: &mut Harness<N, P>) -> Session<'_> {
     harness.machine.session().unwrap()
 }
 
-/// Said up to where the asked opens, and not answered.
+/// A stream up to a decision that the application does not make.
 fn at_decision<N: Role>(asked: Asked, tls: &TlsPair, version: Version) -> Harness<N, HostileTls> {
     let mut harness = Harness::<N, HostileTls>::secured(tls, version);
     let (sent, answered) = match asked {
@@ -128,8 +128,8 @@ fn at_decision<N: Role>(asked: Asked, tls: &TlsPair, version: Version) -> Harnes
             crate::harness::configs::decide_anonymous(machine);
         }
     });
-    for say in N::login().iter().take(sent) {
-        let bytes = harness.seal(say);
+    for item in N::login().iter().take(sent) {
+        let bytes = harness.seal(item);
         harness.deliver(&bytes);
     }
     harness.receive_records();
@@ -198,7 +198,7 @@ fn rfc6120_5_3_5_5_every_attempt_closes_tcp_at_once_in_every_state() {
 }
 
 /// Also where the attempt is right after Finished, in one segment: before
-/// anybody could have polled.
+/// the machine could have been polled.
 #[test]
 fn rfc6120_5_3_5_5_an_attempt_right_after_finished_is_detected() {
     fn check<N: Role>(version: Version, tls: &TlsPair) {
@@ -245,7 +245,7 @@ fn rfc6120_5_3_5_5_an_attempt_right_after_finished_is_detected() {
     check::<ResponderRole>(TLS12, &tls);
 }
 
-/// However many frames are before, they are all told of, in order.
+/// However many frames come before the attempt, all are reported, in order.
 #[test]
 fn rfc6120_5_3_5_6_what_came_before_the_attempt_is_delivered_and_nothing_after() {
     fn both<N: Role>() {

@@ -17,7 +17,7 @@ use crate::harness::{Harness, Pair};
 
 pub const SELF_MADE: Certificate = Certificate::SelfMade(CAPULET);
 
-/// The requests a machine has told of.
+/// The requests a machine has reported.
 pub fn requests<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<DialbackRequest> {
     harness
         .events
@@ -121,7 +121,7 @@ fn xep0220_2_the_authoritative_server_verifies_the_key_and_stanzas_may_flow() {
     }
 }
 
-/// Evil says it is Capulet; Capulet knows nothing of it.
+/// Evil claims to be Capulet; Capulet did not make the key.
 #[test]
 fn xep0220_2_2_1_an_invalid_key_ends_the_stream_while_nothing_else_is_verified() {
     let imposter = InitiatorConfig::server(&jid(CAPULET), &jid(MONTAGUE))

@@ -36,7 +36,7 @@ enum State {
     Proved,
 }
 
-/// Closed, at once and in silence, after what came before.
+/// Asserts that the machine has closed at once and has sent nothing.
 fn assert_closed_silently<N: Negotiation, P>(harness: &mut Harness<N, P>, what: &str) {
     harness.run();
     assert!(harness.machine.transmit().is_empty(), "{what}");

@@ -86,7 +86,7 @@ fn xep0178_3_external_is_offered_only_for_a_certificate_good_for_the_header_s_fr
     }
 }
 
-/// The header before TLS is anybody's; the one after it is what the
+/// Anybody on the way can write the header before TLS; the one after it is what the
 /// certificate has to be good for.
 #[test]
 fn rfc6120_13_7_2_1_2_the_certificate_must_match_the_header_inside_tls() {
@@ -151,7 +151,7 @@ fn a_bad_certificate_leaves_dialback() {
     }
 }
 
-/// 6120-13.7.2-1: EXTERNAL is not used with a server nobody vouches for.
+/// 6120-13.7.2-1: EXTERNAL is not used with an unverified server.
 #[test]
 fn our_certificate_is_not_used_with_a_server_that_cannot_prove_its_own_domain() {
     for (server, dialback) in [

@@ -1,5 +1,6 @@
 //! Streams between servers: who may send what, and what proves it (RFC 6120,
 //! XEP-0178, XEP-0220).
+
 mod bounds;
 mod dialback;
 mod endings;

@@ -27,7 +27,7 @@ pub fn secured_initiator(version: Version, proofs: Proofs) -> Harness<InitiatorR
     harness
 }
 
-/// What Montague says of SASL.
+/// The mechanisms Montague offers.
 pub const MECHANISMS: &str = "<stream:features><mechanisms \
     xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism>\
     </mechanisms></stream:features>";

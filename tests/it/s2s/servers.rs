@@ -31,7 +31,7 @@ pub fn jid(text: &str) -> Jid {
     Jid::parse(text).unwrap()
 }
 
-/// Each domain's own.
+/// The dialback secret of a domain.
 pub fn secret(domain: &str) -> DialbackSecret {
     DialbackSecret::new(format!("the secret of {domain}").as_bytes())
 }
@@ -41,7 +41,7 @@ pub fn secret(domain: &str) -> DialbackSecret {
 pub enum Certificate {
     /// For this domain, by the authority everybody trusts.
     Good(&'static str),
-    /// For this domain, by nobody.
+    /// For this domain, self-signed.
     SelfMade(&'static str),
     None,
 }
@@ -282,7 +282,7 @@ impl ServerCertVerifier for AcceptAny {
     }
 }
 
-/// What was told, without what is the same everywhere.
+/// The events in lines, without those that are the same everywhere.
 pub fn reported<N: Negotiation, P>(harness: &Harness<N, P>) -> Vec<String> {
     harness
         .events

@@ -106,7 +106,7 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
     }
 }
 
-/// After the own close what the peer still says is delivered under the same
+/// After our closing tag what the peer still sends is delivered under the same
 /// rules.
 #[test]
 fn stanzas_after_our_closing_tag_are_checked_as_before() {
@@ -189,7 +189,7 @@ fn rfc6120_4_5_3_a_stanza_from_the_receiving_server_is_refused() {
 }
 
 /// Not offered, not accepted, not asked for. What a stream carries in the other
-/// direction the two tests above say.
+/// direction is in the two tests above.
 #[test]
 fn xep0288_order_there_are_no_bidirectional_streams() {
     let bidi = "<bidi xmlns='urn:xmpp:bidi'/>";
@@ -296,7 +296,9 @@ fn xep0220_id_each_stream_has_an_id_of_its_own() {
         let config = ResponderConfig::s2s(random)
             .single_host(host(MONTAGUE, None, Proofs::Dialback))
             .dialback()
-            .dangerous_plaintext().build().unwrap();
+            .dangerous_plaintext()
+            .build()
+            .unwrap();
         let mut harness = Harness::scripted(Responder::new(config, START), Box::new(|_, _| {}));
         harness.deliver(HEADER.as_bytes());
         let received = harness.receive();

@@ -1,13 +1,13 @@
-//! Questions of dialback that nobody answers (XEP-0220 2.5).
+//! Questions of dialback without an answer (XEP-0220 2.5).
 
 use core::time::Duration;
 use std::sync::Arc;
 
 use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::limits::Limits;
-use xmpp_stream::connection::{InitiatorRole};
-use xmpp_stream::stream::{StreamCondition};
+use xmpp_stream::stream::StreamCondition;
 use xmpp_stream::time::Instant;
 use xmpp_stream::{EventBuf, SendError};
 
@@ -183,7 +183,7 @@ fn a_closing_stream_reports_no_missing_answers() {
     assert!(reported(&harness).is_empty());
 }
 
-/// A question nobody answers does not keep a stream that nothing is verified
+/// A question without an answer does not keep a stream that nothing is verified
 /// on (RFC 6120 4.9.3.15).
 #[test]
 fn rfc6120_4_9_3_15_1_an_unanswered_question_ends_in_remote_connection_failed() {

@@ -1,4 +1,4 @@
-//! Answers nobody asked for, and questions in the wrong direction (XEP-0220
+//! Answers without a question, and questions in the wrong direction (XEP-0220
 //! 3.1; CVE-2012-3525 and its kin).
 
 use std::sync::Arc;
@@ -67,7 +67,8 @@ fn a_receiving_server_accepts_no_dialback_answer_for_any_domain() {
     }
 }
 
-/// An initiating server without TLS that is fed by hand.
+/// An initiating server without TLS, after header and features; and what it has
+/// sent since.
 pub fn sender(config: Arc<InitiatorConfig>) -> (Harness<InitiatorRole, Scripted>, String) {
     let mut harness = Harness::scripted(Initiator::new(config, START), Box::new(|_, _| {}));
     harness.receive();
@@ -185,7 +186,7 @@ fn questions_to_an_initiating_server_are_refused() {
     }
 }
 
-/// The machine answers for the application, and the application cannot speak
+/// The machine answers for the application, and the application cannot send
 /// for the machine.
 #[test]
 fn the_application_cannot_write_dialback_by_hand() {
@@ -202,7 +203,7 @@ fn the_application_cannot_write_dialback_by_hand() {
     assert_eq!(harness.receive(), "");
 }
 
-/// In whatever order a stranger says what streams are made of: without an
+/// In whatever order a peer sends the elements streams are made of: without an
 /// answer of ours nothing is verified, and nothing is delivered.
 #[test]
 fn no_sequence_of_elements_verifies_a_pair_by_itself() {

@@ -71,8 +71,8 @@ impl Metered for ResponderRole {
         let config = ResponderConfig::server(&FIXED)
             .single_host(anonymous_host_using(policy))
             .direct_tls(ServerTls::new(Arc::new(tls.server.clone())))
-        .build()
-        .unwrap();
+            .build()
+            .unwrap();
         Responder::new(config, START)
     }
 }
@@ -112,7 +112,7 @@ fn expect_reset<N: Metered>(stream: &mut Harness<N, Scripted>, sent: usize) {
     let expected = expected.concat();
     let text = stream.receive();
     assert!(text.ends_with(&expected), "{text}");
-    stream.send("</stream:stream>");
+    stream.send_record("</stream:stream>");
     assert!(stream.received_close_notify());
     stream.close_notify();
     let close = stream.close.clone().expect("closed");
@@ -197,7 +197,7 @@ fn rfc6120_5_3_5_1_the_reset_comes_before_the_receiving_keys_are_used_up() {
         stream.receive();
         let mut sent = 0;
         while stream.machine.session().is_some() {
-            stream.send(format!("<message id='{sent}'/>"));
+            stream.send_record(format!("<message id='{sent}'/>"));
             sent += 1;
             assert!(sent < 100, "no reset");
         }
@@ -232,11 +232,11 @@ fn keys_that_allow_less_than_the_reserve_are_reset_at_once() {
             }
         });
         stream.exchange();
-        for say in N::login() {
-            let crate::harness::scenarios::WireItem::Text(text) = say else {
+        for item in N::login() {
+            let crate::harness::scenarios::WireItem::Text(text) = item else {
                 unreachable!()
             };
-            stream.send(&text);
+            stream.send_record(&text);
         }
         expect_reset(&mut stream, 0);
     }

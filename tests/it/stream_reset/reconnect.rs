@@ -62,7 +62,7 @@ impl PlannedClient {
         }
     }
 
-    /// One connection from its beginning to its end; says what handshake it
+    /// One connection from its beginning to its end; returns what handshake it
     /// was, and has the next one planned.
     fn connect_and_end(&mut self, end: End) -> HandshakeKind {
         let (kind, pair) = self.connect();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use xmpp_stream::reset::{ResetCause, Side};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::reset::{ResetCause, Side};
 use xmpp_stream::{CloseReason, Manner};
 
 use crate::harness::configs::decide_anonymous;
@@ -170,7 +170,10 @@ fn rfc6120_13_7_2_3_1_what_is_in_flight_is_dropped_where_the_identity_is_lost() 
                 assert_eq!(taken, bytes.len());
                 harness.run();
                 harness.send(&text(&message(2)));
-                let lost = matches!(cause, ResetCause::CertificateExpired | ResetCause::CertificateRevoked);
+                let lost = matches!(
+                    cause,
+                    ResetCause::CertificateExpired | ResetCause::CertificateRevoked
+                );
                 let expected = if lost {
                     vec![]
                 } else {

@@ -180,7 +180,7 @@ impl HostileTls {
         }
     }
 
-    /// A record of our own, sealed as number `sequence`, with more content.
+    /// Returns a record this peer has sealed, sealed again as number `sequence`, with more content.
     pub fn repack(&mut self, record: &[u8], sequence: u64, more: &[u8]) -> Vec<u8> {
         let Mode::Hostile { tx, .. } = &mut self.mode else {
             panic!("turn first");

@@ -31,7 +31,7 @@ pub enum Leaf {
     WrongHost,
     /// Long expired.
     Expired,
-    /// Issued by nobody we trust.
+    /// Issued by an authority that is not trusted.
     Untrusted,
     /// A client's.
     Client,

@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use xmpp_stream::close::AuthenticationReason;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
-use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{self, SaslCondition, Hash, Password, Username};
 use xmpp_stream::connection::InitiatorRole;
+use xmpp_stream::jid::Jid;
+use xmpp_stream::sasl::{self, Hash, Password, SaslCondition, Username};
 use xmpp_stream::tls::{ClientTls, Verification};
 use xmpp_stream::{CloseReason, Initiator, Manner};
 
@@ -80,7 +80,7 @@ fn rfc6120_13_8_3_1_plain_goes_to_verified_servers_alone() {
         AuthenticationReason::NoMechanism(_)
     ));
 
-    // Encrypted, and nobody knows by whom.
+    // Encrypted, and not verified.
     let tls = ClientTls::new(Arc::new(pki().client(&Setup::new(Crypto::Ring, TLS13))))
         .verification(Verification::Deferred);
     let config = InitiatorConfig::client(&Jid::parse("alice@localhost").unwrap())
@@ -161,7 +161,10 @@ fn rfc6120_6_3_10_2_the_proof_may_come_in_a_challenge() {
         step = match step {
             sasl::AcceptorStep::Ask(_) => sasl::Acceptor::provide(
                 &mut acceptor,
-                sasl::CredentialAnswer::keys("alice".into(), crate::harness::configs::keys(Hash::Sha256)),
+                sasl::CredentialAnswer::keys(
+                    "alice".into(),
+                    crate::harness::configs::keys(Hash::Sha256),
+                ),
             ),
             sasl::AcceptorStep::Challenge(data) => {
                 let data = STANDARD.encode(data.as_bytes());
@@ -215,12 +218,18 @@ const ANNOUNCED: &str = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
 #[test]
 fn xep0440_a_bound_login_is_never_followed_by_an_unbound_one() {
     let plain = offer(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]);
-    for features in [plain.clone(), plain.replace("</stream:features>", ANNOUNCED)] {
+    for features in [
+        plain.clone(),
+        plain.replace("</stream:features>", ANNOUNCED),
+    ] {
         for condition in ["not-authorized", "invalid-mechanism", "malformed-request"] {
             let mut harness = alice(TLS);
             harness.send(&*features);
             let received = harness.receive();
-            assert!(decoded(&received, "auth").starts_with("p=tls-exporter,,"), "{received}");
+            assert!(
+                decoded(&received, "auth").starts_with("p=tls-exporter,,"),
+                "{received}"
+            );
             harness.send(failure(condition));
             assert_eq!(harness.receive(), FOOTER, "{condition}");
         }
@@ -236,7 +245,10 @@ fn xep0440_a_bound_login_is_never_followed_by_an_unbound_one() {
     harness.send(all.replace("</stream:features>", ANNOUNCED));
     for hash in ["512", "256"] {
         let received = harness.receive();
-        assert!(received.contains(&format!("'SCRAM-SHA-{hash}-PLUS'")), "{received}");
+        assert!(
+            received.contains(&format!("'SCRAM-SHA-{hash}-PLUS'")),
+            "{received}"
+        );
         harness.send(failure("invalid-mechanism"));
     }
     assert_eq!(harness.receive(), FOOTER);
@@ -249,7 +261,10 @@ fn rfc6120_6_4_5_4_refused_credentials_are_not_tried_by_a_weaker_mechanism() {
         ("not-authorized", SaslCondition::NotAuthorized),
         ("credentials-expired", SaslCondition::CredentialsExpired),
         ("account-disabled", SaslCondition::AccountDisabled),
-        ("temporary-auth-failure", SaslCondition::TemporaryAuthFailure),
+        (
+            "temporary-auth-failure",
+            SaslCondition::TemporaryAuthFailure,
+        ),
         // 6120-6.5-1
         ("hello", SaslCondition::NotAuthorized),
     ] {

@@ -1,8 +1,8 @@
 //! Whom SASL found, and who the client's header says it is (RFC 6120 6.4.6).
 
 use xmpp_stream::config::HostConfig;
-use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::connection::ResponderRole;
+use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::{Decision, Responder};
 
 use super::{TLS, auth, plain};

@@ -94,7 +94,7 @@ fn rfc6120_6_5_4_1_sasl_before_mandatory_tls_asks_for_encryption() {
     }
     harness.send(plain("alice", "secret"));
     assert!(harness.receive().contains("<policy-violation "));
-    // Nobody was asked about that password.
+    // The application was not asked about that password.
     assert!(!harness.event_lines().contains(&"decision".to_string()));
 }
 
@@ -232,7 +232,9 @@ fn only_what_the_host_offers_is_offered() {
     let host = crate::harness::configs::host_with(None, only);
     let config = xmpp_stream::config::ResponderConfig::server(&FIXED)
         .single_host(host)
-        .dangerous_plaintext().build().unwrap();
+        .dangerous_plaintext()
+        .build()
+        .unwrap();
     let machine = xmpp_stream::Responder::new(config, START);
     let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
     harness.send(CLIENT_HEADER);
