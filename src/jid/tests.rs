@@ -330,9 +330,10 @@ proptest! {
     fn every_text_has_one_class(text in "[ @/:.a\u{ad}\u{3002}\\[\\]]{0,12}|.*") {
         let class = Jid::classify(&text);
         prop_assert_eq!(class == AddressClass::Rfc7622, Jid::parse(&text).is_ok());
-        match Jid::domain_of(&text) {
-            Some(domain) => prop_assert!(text.contains(domain) && !domain.is_empty()),
-            None => prop_assert_eq!(class, AddressClass::Invalid),
+        if let Some(domain) = Jid::domain_of(&text) {
+            prop_assert!(text.contains(domain) && !domain.is_empty());
+        } else {
+            prop_assert_eq!(class, AddressClass::Invalid);
         }
     }
 }

@@ -147,6 +147,7 @@ impl Password {
     #[cfg(feature = "std")]
     pub fn saslprep(text: &str) -> Result<Self, PrepareError> {
         use alloc::borrow::Cow;
+
         use zeroize::Zeroize;
 
         // The length is checked first, because preparation does more work than its input is long.
@@ -206,8 +207,9 @@ fn check_length(text: &str, limit: usize) -> Result<(), PrepareError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use alloc::format;
+
+    use super::*;
 
     #[test]
     fn ascii_takes_printable_ascii_alone() {

@@ -146,6 +146,16 @@ const BARE: &[&str] = &["SCRAM-SHA-256", "PLAIN"];
 const FOREIGN_PLUS: &[&str] = &["SCRAM-SHA3-512-PLUS", "SCRAM-SHA-256", "PLAIN"];
 const BOTH: &[ChannelBindingKind] = &[EXPORTER, END_POINT];
 
+type Cell = Result<BindingFlag, SelectError>;
+
+/// Offered, announced, ours; then `Preferred`, `Required` and `DangerousIfPossible`.
+type Row = (
+    &'static [&'static str],
+    Announced,
+    &'static [ChannelBindingKind],
+    [Cell; 3],
+);
+
 /// XEP-0440's business rules and RFC 5802 6: every cell of the table of [`select`].
 #[test]
 fn xep0440_channel_binding_rules() {
@@ -159,14 +169,6 @@ fn xep0440_channel_binding_rules() {
     let stripped = Err(Suspected(Downgrade::PlusStripped));
     let (n, y) = (Ok(Unsupported), Ok(NotOffered));
 
-    // Offered, announced, ours; then Preferred, Required and DangerousIfPossible.
-    type Cell = Result<BindingFlag, SelectError>;
-    type Row = (
-        &'static [&'static str],
-        Announced,
-        &'static [ChannelBindingKind],
-        [Cell; 3],
-    );
     let table: [Row; 25] = [
         // Announced and common: the best common one (rules 1 and 7).
         (PLUS, exporter, BOTH, [Ok(Bound(EXPORTER)); 3]),

@@ -1,6 +1,7 @@
 //! Malformed, forged and untimely messages to the initiating side.
 
-use alloc::{boxed::Box, format};
+use alloc::boxed::Box;
+use alloc::format;
 
 use super::*;
 

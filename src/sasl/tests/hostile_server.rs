@@ -1,6 +1,8 @@
 //! Malformed, forged and untimely messages to the receiving side.
 
-use alloc::{boxed::Box, format, vec, vec::Vec};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use alloc::{format, vec};
 
 use super::*;
 use crate::random::{Random, RandomError};

@@ -9,7 +9,8 @@ mod secrecy;
 mod vectors;
 mod work;
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 
 use super::*;
 

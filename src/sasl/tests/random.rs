@@ -2,8 +2,11 @@
 //!
 //! proptest prints the seed and the shrunk case of a failure.
 
-use alloc::{boxed::Box, vec::Vec};
-use proptest::{collection::vec, prelude::*};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::*;
 

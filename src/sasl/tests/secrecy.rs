@@ -1,6 +1,8 @@
 //! What must not be seen is not seen, and is wiped.
 
-use alloc::{boxed::Box, format};
+use alloc::boxed::Box;
+use alloc::format;
+
 use zeroize::ZeroizeOnDrop;
 
 use super::*;

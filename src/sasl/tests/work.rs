@@ -1,6 +1,7 @@
 //! How the work on what a peer sends grows with its length: counted, not timed.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 use super::*;

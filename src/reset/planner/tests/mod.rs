@@ -1,10 +1,10 @@
 mod sequences;
 
-use alloc::{boxed::Box, string::ToString, vec::Vec};
-use core::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 
 use super::*;
 use crate::random::RandomError;

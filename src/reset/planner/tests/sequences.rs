@@ -1,9 +1,7 @@
 //! Rules that hold for every sequence of outcomes.
 
-use proptest::{
-    prelude::*,
-    test_runner::{Config, RngSeed},
-};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
 
 use super::*;
 
@@ -91,7 +89,7 @@ proptest! {
             prop_assert_eq!(connect.after_reset.is_none(), fresh_context);
             if let Some(last) = last_in_streak {
                 prop_assert!(connect.delay >= last.min(config.max_delay / 2));
-                prop_assert!(connect.delay >= (LEAST_CEILING / 2).min(config.max_delay / 2));
+                prop_assert!(connect.delay >= (MIN_CEILING / 2).min(config.max_delay / 2));
             }
             last_in_streak = Some(connect.delay);
         }
