@@ -1,8 +1,8 @@
 //! SASL mechanisms without XML, for both sides: octets in, octets out (RFC 4422).
 //!
 //! * The initiating entity runs a [`Mechanism`]: [`ScramClient`], [`PlainClient`],
-//!   [`ExternalClient`], [`AnonymousClient`], or one of the user.
-//!   [`select`](select()) chooses which.
+//!   [`ExternalClient`], [`AnonymousClient`], or one of the user. [`select`](select()) chooses
+//!   which.
 //! * The receiving entity runs an [`Acceptor`]: [`ScramAcceptor`], [`PlainAcceptor`],
 //!   [`ExternalAcceptor`], [`AnonymousAcceptor`]. [`Advertisement`] says what to offer, and starts
 //!   nothing that was not offered.

@@ -1,4 +1,4 @@
-//! What must not be seen is not seen, and is wiped.
+//! Tests that secrets do not appear in `Debug`, and are wiped.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -89,7 +89,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     check(&server);
     let step = server.provide(answer);
     check(&server);
-    check(&settle(server.as_mut(), step));
+    check(&work_off(server.as_mut(), step));
 }
 
 #[test]
