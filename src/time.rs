@@ -6,7 +6,8 @@
 //! and comes from rustls's `TimeProvider`. Nothing else in the crate may read a clock; [`StdClock`]
 //! is for drivers.
 
-use core::{ops::Add, time::Duration};
+use core::ops::Add;
+use core::time::Duration;
 
 /// A point in time: milliseconds since an arbitrary origin.
 ///

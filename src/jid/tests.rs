@@ -1,3 +1,5 @@
+//! Tests of the rules of RFC 7622, and of what is left of RFC 6122.
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::cell::Cell;
@@ -75,8 +77,7 @@ fn rfc7622_3_5_illegal_examples_are_refused_with_the_part_at_fault() {
     }
 }
 
-/// Said in the module's documentation; this test is to be turned round if
-/// preparation ever comes.
+/// The documentation of the module says so. If preparation is added, this test must be inverted.
 #[test]
 fn rfc7622_3_5_examples_20_and_21_need_tables_and_are_accepted() {
     assert!(Jid::is_valid("henry\u{2163}@example.com"));
@@ -119,7 +120,7 @@ fn rfc7622_3_3_1_forbidden_characters_of_the_localpart() {
             Err(JidError::Character(JidPart::Local, c))
         );
     }
-    // The first `@` separates (3.2), so the second is the domainpart's fault.
+    // The first `@` separates (RFC 7622 3.2), so the second one is in the domainpart.
     assert_eq!(
         Jid::parse("a@b@d"),
         Err(JidError::Character(JidPart::Domain, '@'))
@@ -197,7 +198,7 @@ fn bare_full_and_domain_addresses() {
 proptest! {
     #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7622), ..ProptestConfig::default() })]
 
-    /// Any text: no panic, and what is accepted reads back as itself.
+    /// No text panics, and what is accepted is parsed again as itself.
     #[test]
     fn parsing_is_total_and_idempotent(text in "\\PC{0,12}|[a-cA-C@/.:\\[\\] ]{0,16}") {
         let parsed = Jid::parse(&text);
@@ -211,7 +212,7 @@ proptest! {
         }
     }
 
-    /// Any character in any place of any part.
+    /// No accepted part contains a separator, whatever its characters.
     #[test]
     fn accepted_parts_never_contain_a_separator(c in any::<char>()) {
         let part: String = ['a', c, 'a'].iter().collect();
@@ -330,9 +331,10 @@ proptest! {
     fn every_text_has_one_class(text in "[ @/:.a\u{ad}\u{3002}\\[\\]]{0,12}|.*") {
         let class = Jid::classify(&text);
         prop_assert_eq!(class == AddressClass::Rfc7622, Jid::parse(&text).is_ok());
-        match Jid::domain_of(&text) {
-            Some(domain) => prop_assert!(text.contains(domain) && !domain.is_empty()),
-            None => prop_assert_eq!(class, AddressClass::Invalid),
+        if let Some(domain) = Jid::domain_of(&text) {
+            prop_assert!(text.contains(domain) && !domain.is_empty());
+        } else {
+            prop_assert_eq!(class, AddressClass::Invalid);
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Tests of the limits: their ranges, their presets, and what they add up to.
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -9,7 +11,7 @@ const PRESETS: [Limits; 3] = [
     Limits::server_to_server(),
 ];
 
-/// Sets one limit from a plain number; milliseconds for durations.
+/// Sets one limit from a number, in milliseconds for durations.
 type Set = fn(Limits, u64) -> Result<Limits, LimitsError>;
 /// Reads it back the same way.
 type Get = fn(&Limits) -> u64;
@@ -301,7 +303,7 @@ fn the_memory_bound_covers_every_limit_and_cannot_overflow() {
         );
         largest = grown;
     }
-    // It is computed on 32-bit targets, too. (Measured: tests/memory.rs.)
+    // It is computed on 32-bit targets too. `tests/memory.rs` measures it.
     let bound = largest.memory_bound();
     assert!(u32::try_from(bound).is_ok(), "{bound}");
     assert!(largest.memory_bound_before_auth() < bound);

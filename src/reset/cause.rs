@@ -68,8 +68,9 @@ impl fmt::Display for ResetCause {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use alloc::string::ToString;
+
+    use super::*;
 
     #[test]
     fn only_a_lost_identity_discards_what_is_in_flight() {

@@ -5,13 +5,16 @@
 //! shared by the mechanisms. An answer must never reveal whether a user exists; keep that when a
 //! query or an answer is added.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
+use super::password::check_prepared;
 use super::{
     AcceptorBinding, AnonymousAcceptor, ChannelBindingData, Decoy, ExternalAcceptor, Hash,
     MAX_AUTHZID, MechanismName, MechanismSet, PlainAcceptor, SaslCondition, ScramAcceptor,
-    ScramKeys, Secret, password::check_prepared,
+    ScramKeys, Secret,
 };
 
 /// The receiving side of one SASL exchange (RFC 4422 3).

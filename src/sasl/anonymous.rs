@@ -3,11 +3,11 @@
 //! This file holds both sides. The application decides whether anonymous users are admitted, and
 //! how they are called.
 
+use super::acceptor::accept_or_fail;
+use super::one_message::{AcceptorState, no_data};
 use super::{
     Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
     MechanismName, MechanismStep, SaslCondition, SaslError, Secret,
-    acceptor::accept_or_fail,
-    one_message::{AcceptorState, no_data},
 };
 
 /// The most characters of trace data (RFC 4505 2).

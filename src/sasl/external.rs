@@ -4,11 +4,11 @@
 
 use alloc::string::String;
 
+use super::acceptor::{accept_or_fail, read_authzid};
+use super::one_message::{AcceptorState, ClientState};
 use super::{
     Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, LoginResult, Mechanism,
     MechanismName, MechanismStep, SaslError, Secret,
-    acceptor::{accept_or_fail, read_authzid},
-    one_message::{AcceptorState, ClientState},
 };
 
 /// The initiating side of EXTERNAL: the certificate that was sent to the server speaks for this

@@ -1,7 +1,8 @@
 //! SASL mechanisms without XML, for both sides: octets in, octets out (RFC 4422).
 //!
 //! * The initiating entity runs a [`Mechanism`]: [`ScramClient`], [`PlainClient`],
-//!   [`ExternalClient`], [`AnonymousClient`], or one of the user. [`select`] chooses which.
+//!   [`ExternalClient`], [`AnonymousClient`], or one of the user. [`select`](select()) chooses
+//!   which.
 //! * The receiving entity runs an [`Acceptor`]: [`ScramAcceptor`], [`PlainAcceptor`],
 //!   [`ExternalAcceptor`], [`AnonymousAcceptor`]. [`Advertisement`] says what to offer, and starts
 //!   nothing that was not offered.
@@ -18,7 +19,7 @@
 //! Whatever the peer sends is bounded: no message longer than [`MAX_MESSAGE`] is read, and names,
 //! nonces, salts and iteration counts have limits of their own. Key derivation is done in slices,
 //! one per `work` call. This file holds the initiating side's trait; a new mechanism gets a file of
-//! its own, an entry in [`MechanismName`], and rows in [`select`] and [`Advertisement`].
+//! its own, an entry in [`MechanismName`], and rows in [`select`](select()) and [`Advertisement`].
 //!
 //! # Example
 //!

@@ -147,6 +147,7 @@ impl Password {
     #[cfg(feature = "std")]
     pub fn saslprep(text: &str) -> Result<Self, PrepareError> {
         use alloc::borrow::Cow;
+
         use zeroize::Zeroize;
 
         // The length is checked first, because preparation does more work than its input is long.
@@ -206,8 +207,9 @@ fn check_length(text: &str, limit: usize) -> Result<(), PrepareError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use alloc::format;
+
+    use super::*;
 
     #[test]
     fn ascii_takes_printable_ascii_alone() {
@@ -243,12 +245,12 @@ mod tests {
     #[cfg(feature = "std")]
     #[test]
     fn saslprep_prepares_the_characters_rfc5802_names() {
-        // RFC 5802 section 3: forms C and KC differ for U+00BD and U+00B4.
+        // RFC 5802 3: forms C and KC differ for U+00BD and U+00B4.
         assert_eq!(
             Password::saslprep("\u{bd}"),
             Password::prepared("1\u{2044}2")
         );
-        // RFC 4013 section 3.
+        // RFC 4013 3.
         assert_eq!(Password::saslprep("I\u{ad}X"), Password::ascii("IX"));
         assert_eq!(Username::saslprep("\u{aa}"), Username::ascii("a"));
         assert_eq!(Username::saslprep("\u{ad}"), Err(PrepareError::Empty));

@@ -4,17 +4,18 @@
 //! verified server, and [`Advertisement`](super::Advertisement) offers it only under TLS (RFC 6120
 //! 13.8.3). This file holds both sides and the syntax of the message.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
+use super::acceptor::{Account, read_authzid};
+use super::one_message::{AcceptorState, ClientState};
+use super::password::check_prepared;
+use super::scram::Derivation;
 use super::{
     Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Identity,
     LoginResult, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep,
     Password, SLICE, SaslCondition, SaslError, Secret, Username,
-    acceptor::{Account, read_authzid},
-    one_message::{AcceptorState, ClientState},
-    password::check_prepared,
-    scram::Derivation,
 };
 
 /// The initiating side of PLAIN.

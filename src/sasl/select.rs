@@ -4,8 +4,8 @@
 //! [`select`] is a pure function of three values: what the server offers ([`MechanismOffer`]), what
 //! this side has ([`Capabilities`]) and what it allows ([`MechanismPolicy`]). The order of
 //! mechanisms is fixed by strength ([`MechanismName::BY_PREFERENCE`]); the server's order has no
-//! influence. Whoever changes the table of [`select`] changes what a man in the middle can do, and
-//! must change the tests of every cell with it.
+//! influence. A change of the table of [`select`] changes what a man in the middle can do; the
+//! tests of its cells must change with it.
 
 use super::{
     BindingUse, ChannelBindingData, ChannelBindingKind, ClientBinding, Hash, MechanismName,
@@ -54,7 +54,9 @@ use super::{
 /// Under [`Required`](BindingUse::Required) neither works, because no password mechanism starts
 /// unbound. If he leaves -PLUS or the announcement in place, he gets in under neither policy. Under
 /// both he can play the server himself and get a SCRAM proof, from which weak passwords can be
-/// guessed offline (RFC 5802 9), and he can always prevent a login.
+/// guessed offline (RFC 5802 9), and he can always prevent a login. An attacker who has the
+/// certificate and the key of the server itself passes `tls-server-end-point`, but not
+/// `tls-exporter` (XEP-0440).
 ///
 /// # Errors
 ///
@@ -275,7 +277,7 @@ pub struct Choice {
     flag: BindingFlag,
 }
 
-/// The `gs2-cbind-flag` of RFC 5802 section 7.
+/// The `gs2-cbind-flag` (RFC 5802 7).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BindingFlag {

@@ -1,8 +1,10 @@
 //! What a planner answers: whether, when and how to connect.
 
-use core::{fmt, time::Duration};
+use core::fmt;
+use core::time::Duration;
 
-use crate::{reset::ResetCause, time::Instant};
+use crate::reset::ResetCause;
+use crate::time::Instant;
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

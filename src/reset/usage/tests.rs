@@ -1,3 +1,5 @@
+//! Tests of the meter of TLS keys.
+
 use super::*;
 
 const AES_GCM: u64 = 1 << 24;
@@ -14,7 +16,7 @@ fn tls12(records_sent: u64) -> KeyUsage {
     }
 }
 
-/// The number of records at which the advice first comes.
+/// Returns the number of records at which the first advice comes.
 fn first_advice(policy: UsagePolicy, keys: impl Fn(u64) -> KeyUsage) -> u64 {
     let (mut low, mut high) = (0, u64::MAX);
     while low < high {
@@ -170,7 +172,7 @@ fn rfc6120_13_7_2_3_1_certificate_expiry_asks_for_a_reset_on_its_deadline() {
         usage.check(at(100), &tls12(0)),
         Some(ResetCause::CertificateExpired)
     );
-    // Told once: a driver that sleeps until the deadline must not spin.
+    // The advice comes once, so a driver that sleeps until the deadline does not spin.
     assert_eq!(usage.deadline(), None);
     assert_eq!(usage.check(at(200), &tls12(u64::MAX)), None);
 }

@@ -3,15 +3,15 @@
 //! [`ScramClient`] is a state machine over `Phase`. Whatever arrives at the wrong time, or is
 //! wrong, ends in `Phase::Over`.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{
-    ClientKeys, Derivation, Hash, MIN_ITERATIONS, SLICE,
-    message::{ServerFirst, encode, escape, parse_server_final},
-};
+use super::message::{ServerFirst, encode, escape, parse_server_final};
+use super::{ClientKeys, Derivation, Hash, MIN_ITERATIONS, SLICE};
 use crate::sasl::{
     Authzid, ChannelBindingData, LoginResult, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep,
     Password, SaslError, Secret, Username,

@@ -5,10 +5,8 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use hmac::{
-    EagerHash, HmacReset, KeyInit, Mac,
-    digest::{Digest, FixedOutput, FixedOutputReset, Key, Output},
-};
+use hmac::digest::{Digest, FixedOutput, FixedOutputReset, Key, Output};
+use hmac::{EagerHash, HmacReset, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use zeroize::Zeroize;
@@ -153,9 +151,11 @@ fn take(octets: &mut [u8]) -> Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use alloc::vec;
+
     use zeroize::ZeroizeOnDrop;
+
+    use super::*;
 
     /// `Hi` against another implementation of PBKDF2 (that of `ring`), for
     /// passwords shorter than, as long as and longer than a block.

@@ -3,14 +3,15 @@
 //! Parsing borrows; the caller copies what has to outlive a message. Each byte is read a constant
 //! number of times.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
+use alloc::vec::Vec;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::{MAX_SALT, ScramError};
-use crate::sasl::{
-    MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, SaslError, Secret, password::check_prepared,
-};
+use crate::sasl::password::check_prepared;
+use crate::sasl::{MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, SaslError, Secret};
 
 /// The most octets of a nonce, counting the parts of both sides.
 const MAX_NONCE: usize = 512;

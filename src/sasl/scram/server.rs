@@ -3,18 +3,19 @@
 //! [`ScramAcceptor`] is a state machine over `Phase`. An unknown user takes the same course as a
 //! known one; keep that when a check is added.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
 
-use super::{
-    Decoy, Hash,
-    message::{ClientFinal, ClientFirst, Flag, encode},
-};
+use super::message::{ClientFinal, ClientFirst, Flag, encode};
+use super::{Decoy, Hash};
+use crate::sasl::acceptor::Account;
 use crate::sasl::{
     Acceptor, AcceptorStep, ChannelBindingData, CredentialAnswer, CredentialQuery, MechanismName,
-    SaslCondition, Secret, acceptor::Account,
+    SaslCondition, Secret,
 };
 
 /// The receiving side of one SCRAM exchange.

@@ -1,4 +1,4 @@
-//! What is offered, and what is chosen of it.
+//! Tests of what is offered, and of what is chosen from an offer.
 
 use alloc::vec::Vec;
 
@@ -42,7 +42,7 @@ fn rfc6120_6_3_3_own_order_not_the_servers() {
     let mut expected = MechanismName::BY_PREFERENCE
         .map(MechanismName::as_str)
         .to_vec();
-    // Without -PLUS, the binding of this session no longer matters.
+    // Without -PLUS, the binding of this connection no longer matters.
     while !names.is_empty() {
         for rotation in 0..names.len() {
             names.rotate_left(1);
@@ -146,6 +146,16 @@ const BARE: &[&str] = &["SCRAM-SHA-256", "PLAIN"];
 const FOREIGN_PLUS: &[&str] = &["SCRAM-SHA3-512-PLUS", "SCRAM-SHA-256", "PLAIN"];
 const BOTH: &[ChannelBindingKind] = &[EXPORTER, END_POINT];
 
+type Cell = Result<BindingFlag, SelectError>;
+
+/// Offered, announced, ours; then `Preferred`, `Required` and `DangerousIfPossible`.
+type Row = (
+    &'static [&'static str],
+    Announced,
+    &'static [ChannelBindingKind],
+    [Cell; 3],
+);
+
 /// XEP-0440's business rules and RFC 5802 6: every cell of the table of [`select`].
 #[test]
 fn xep0440_channel_binding_rules() {
@@ -159,14 +169,6 @@ fn xep0440_channel_binding_rules() {
     let stripped = Err(Suspected(Downgrade::PlusStripped));
     let (n, y) = (Ok(Unsupported), Ok(NotOffered));
 
-    // Offered, announced, ours; then Preferred, Required and DangerousIfPossible.
-    type Cell = Result<BindingFlag, SelectError>;
-    type Row = (
-        &'static [&'static str],
-        Announced,
-        &'static [ChannelBindingKind],
-        [Cell; 3],
-    );
     let table: [Row; 25] = [
         // Announced and common: the best common one (rules 1 and 7).
         (PLUS, exporter, BOTH, [Ok(Bound(EXPORTER)); 3]),
@@ -322,8 +324,8 @@ fn a_client_without_allowed_plus_mechanisms_does_not_support_binding() {
     assert_eq!(choice.flag(), BindingFlag::Unsupported);
 }
 
-/// A tampered offer must not push anybody with a password to ANONYMOUS, while
-/// EXTERNAL, which needs no password, goes on.
+/// A tampered offer must not lead a user with a password to ANONYMOUS. EXTERNAL needs no password,
+/// and is still chosen.
 #[test]
 fn a_suspected_downgrade_ends_the_attempt() {
     let means = verified().password().anonymous().binding(EXPORTER);
@@ -411,7 +413,7 @@ fn a_mechanism_that_was_not_offered_is_refused() {
     }
 }
 
-/// The acceptor that an advertisement starts knows what was advertised.
+/// An acceptor knows what the advertisement that started it offered.
 #[test]
 fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
     let server = Advertisement::new(
@@ -419,7 +421,7 @@ fn rfc5802_6_a_downgrade_between_advertisement_and_choice_is_noticed() {
         Channel::Encrypted,
         [exporter()].into(),
     );
-    // Somebody takes out -PLUS and the announcement.
+    // Somebody removes -PLUS and the announcement.
     let seen = MechanismOffer::new(["SCRAM-SHA-256"]);
     let means = verified().password().binding(EXPORTER);
     let choice = select(seen, means, MechanismPolicy::new()).unwrap();

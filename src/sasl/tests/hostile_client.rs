@@ -1,6 +1,7 @@
-//! Malformed, forged and untimely messages to the initiating side.
+//! Tests of malformed, forged and untimely messages to the initiating side.
 
-use alloc::{boxed::Box, format};
+use alloc::boxed::Box;
+use alloc::format;
 
 use super::*;
 
@@ -22,7 +23,7 @@ fn started() -> ScramClient {
     client
 }
 
-/// A client that has sent its proof, in the exchange of RFC 5802 section 5.
+/// A client that has sent its proof, in the exchange of RFC 5802 5.
 fn proven() -> ScramClient {
     let mut client = started();
     let first = format!("r={NONCE}3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
@@ -57,10 +58,10 @@ fn rfc5802_5_1_client_refuses_malformed_server_first_messages() {
         (format!("r={n}x,s=QSXC,i=4096,x="), SaslError::Malformed),
         (format!("r={n}x,s=QSXC,i=4096,xy=1"), SaslError::Malformed),
         (format!("r={n}x,s=QSXC,i=4096,1=1"), SaslError::Malformed),
-        // A defined attribute is no extension.
+        // A defined attribute is not an extension.
         (format!("r={n}x,s=QSXC,i=4096,i=1"), SaslError::Malformed),
         (format!("r={n}x,s=QSXC,i=4096,v=QSXC"), SaslError::Malformed),
-        // Base64: alphabet, padding, zero bits (RFC 6120 section 13.9.1).
+        // Base64: alphabet, padding, zero bits (RFC 6120 13.9.1).
         (format!("r={n}x,s=QSXC\n,i=4096"), SaslError::Malformed),
         (format!("r={n}x,s=QS C,i=4096"), SaslError::Malformed),
         (format!("r={n}x,s=QSX,i=4096"), SaslError::Malformed),
@@ -110,7 +111,7 @@ fn rfc5802_5_1_client_refuses_malformed_server_first_messages() {
         let mut client = started();
         let result = client.challenge(message.as_bytes());
         assert_eq!(result, Err(error), "{message:.80}");
-        // And that was it.
+        // The exchange is over.
         assert_eq!(client.work(), Err(SaslError::OutOfSequence));
         let good = format!("r={NONCE}x,s=QSXC,i=4096");
         assert_eq!(
@@ -203,11 +204,11 @@ fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
             Some(b"e=server-does-support-channel-binding"),
             SaslError::Server(ScramError::ServerDoesSupportChannelBinding),
         ),
-        (Some(b"e=news"), SaslError::Server(ScramError::Other)),
+        (Some(b"e=unknown"), SaslError::Server(ScramError::Other)),
     ] {
         let mut client = proven();
         assert_eq!(client.success(data).map(drop), Err(error), "{data:?}");
-        // Nor at a second try.
+        // A second attempt fails too.
         assert_eq!(
             client.success(Some(RIGHT)).map(drop),
             Err(SaslError::OutOfSequence)
@@ -223,7 +224,7 @@ fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
     extended.extend_from_slice(b",x=1");
     assert!(proven().success(Some(&extended)).is_ok());
 
-    // RFC 6120 section 6.3.10: in a challenge, then success has no more data.
+    // RFC 6120 6.3.10: in a challenge, then success has no more data.
     for (data, good) in [(None, true), (Some(&b""[..]), true), (Some(RIGHT), false)] {
         let mut client = proven();
         assert_eq!(
@@ -250,7 +251,7 @@ fn rfc6120_6_4_6_no_success_without_the_servers_signature() {
     }
 }
 
-/// Mechanisms without challenges or additional data do not put up with any.
+/// Mechanisms without challenges or additional data refuse them.
 #[test]
 fn clients_refuse_messages_the_mechanism_does_not_have() {
     let clients = || -> [Box<dyn Mechanism>; 3] {

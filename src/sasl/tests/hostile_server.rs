@@ -1,6 +1,8 @@
-//! Malformed, forged and untimely messages to the receiving side.
+//! Tests of malformed, forged and untimely messages to the receiving side.
 
-use alloc::{boxed::Box, format, vec, vec::Vec};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use alloc::{format, vec};
 
 use super::*;
 use crate::random::{Random, RandomError};
@@ -117,7 +119,7 @@ fn rfc5802_6_the_flag_must_fit_mechanism_and_offer() {
     }
 }
 
-/// A server that waits for a proof, and the right one.
+/// Returns a server that waits for a proof, and the right proof.
 fn challenged() -> (ScramAcceptor, String) {
     let mut client = ScramClient::new(
         Hash::Sha1,
@@ -190,8 +192,8 @@ fn rfc5802_5_1_server_refuses_wrong_client_final_messages() {
     assert_eq!(failure(&server.response(None)), Some(malformed));
 }
 
-/// A client that knows the password but signs another nonce, or another gs2
-/// header, than the exchange had: all of it is checked, not the proof alone.
+/// A client that knows the password, but signs another nonce or another gs2 header than those of
+/// the exchange, fails: they are checked in addition to the proof.
 #[test]
 fn rfc5802_5_1_a_right_proof_of_another_exchange_is_refused() {
     let hmac = |key: &[u8], text: &[u8]| {
@@ -332,7 +334,7 @@ fn calls_out_of_sequence_fail() {
         assert_eq!(failure(&server.provide(account(Hash::Sha1))), ours);
         assert_eq!(failure(&server.response(None)), peers);
     }
-    // Asked for the message, and none came. ANONYMOUS needs none.
+    // The message was asked for, and did not come. ANONYMOUS needs none.
     for mut server in servers().into_iter().take(3) {
         assert!(matches!(server.response(None), AcceptorStep::Challenge(_)));
         assert_eq!(failure(&server.response(None)), peers);
@@ -341,7 +343,7 @@ fn calls_out_of_sequence_fail() {
     for (mut server, message) in servers().into_iter().zip(messages) {
         let step = server.response(Some(message));
         assert!(matches!(step, AcceptorStep::Ask(_)), "{}", server.name());
-        // While the application thinks.
+        // The application has not answered yet.
         assert_eq!(failure(&server.response(Some(message))), peers);
         assert_eq!(failure(&server.provide(account(Hash::Sha1))), ours);
     }

@@ -1,4 +1,4 @@
-//! Tests of whole exchanges, and what they share.
+//! Tests of SASL exchanges, and the functions that they share.
 
 mod choice;
 mod hostile_client;
@@ -9,11 +9,12 @@ mod secrecy;
 mod vectors;
 mod work;
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 
 use super::*;
 
-/// Keys of the account `user`, whose password is `pencil`.
+/// Answers with the keys of the account `user`, whose password is `pencil`.
 fn account(hash: Hash) -> CredentialAnswer {
     let keys = ScramKeys::derive(hash, &pencil(), b"sixteen octets..", 4096).unwrap();
     CredentialAnswer::keys("user".to_owned(), keys)
@@ -43,7 +44,7 @@ fn text(secret: &Secret) -> String {
     String::from_utf8(secret.as_bytes().to_vec()).unwrap()
 }
 
-/// The response after as much work as it takes.
+/// Works until there is a response, and returns it.
 fn respond(mechanism: &mut dyn Mechanism, step: MechanismStep) -> Secret {
     let mut step = step;
     loop {
@@ -54,8 +55,8 @@ fn respond(mechanism: &mut dyn Mechanism, step: MechanismStep) -> Secret {
     }
 }
 
-/// The step after as much work as it takes.
-fn settle(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
+/// Works until the step is another one, and returns it.
+fn work_off(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
     let mut step = step;
     while matches!(step, AcceptorStep::Working) {
         step = acceptor.work();
@@ -63,7 +64,7 @@ fn settle(acceptor: &mut dyn Acceptor, step: AcceptorStep) -> AcceptorStep {
     step
 }
 
-/// How an exchange between two sides of this module ended.
+/// How an exchange ended.
 #[derive(Debug)]
 enum End {
     Success(Identity, LoginResult),
@@ -71,7 +72,7 @@ enum End {
     ClientError(SaslError),
 }
 
-/// How the two sides talk, of what RFC 6120 section 6.3.10 allows.
+/// Which of the two forms of an exchange is used (RFC 6120 6.3.10).
 #[derive(Clone, Copy, Debug)]
 enum Form {
     /// Initial response in `<auth/>`, additional data in `<success/>`.
@@ -80,7 +81,7 @@ enum Form {
     Long,
 }
 
-/// Runs a whole exchange; the application gives `answer` whatever is asked.
+/// Runs a whole exchange, in which the application gives `answer` to every query.
 fn run(
     client: &mut dyn Mechanism,
     server: &mut dyn Acceptor,

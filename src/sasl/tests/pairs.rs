@@ -1,4 +1,4 @@
-//! Both sides of each mechanism against each other.
+//! Tests of both sides of each mechanism against each other.
 
 use super::*;
 
@@ -175,8 +175,8 @@ fn rfc5802_5_1_cached_keys_that_do_not_fit_give_way_to_the_password() {
     }
 }
 
-/// What a peer sees of an exchange that fails: the challenge's salt and count,
-/// the end, and how much work it took.
+/// Returns what a peer sees of an exchange that fails: salt and count of the challenge, the end,
+/// and how much work it took.
 fn failed_scram(answer: &CredentialAnswer) -> (String, SaslCondition) {
     let mut client = with_password(Hash::Sha256, "wrong");
     let mut server = scram_server(Hash::Sha256, AcceptorBinding::Absent);
@@ -336,7 +336,7 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
         ] {
             let mut client = client;
             let mut server = ExternalAcceptor::new();
-            // RFC 6120 section 6.4.2: present and empty, hence `=`.
+            // RFC 6120 6.4.2: present and empty, hence `=`.
             assert_eq!(text(&client.initial().unwrap().unwrap()), sent);
             if let Form::Long = form {
                 assert!(matches!(server.response(None), AcceptorStep::Challenge(_)));

@@ -1,9 +1,12 @@
-//! Random and mutated messages never panic, and never authenticate.
+//! Tests that random and mutated messages never panic, and never authenticate.
 //!
 //! proptest prints the seed and the shrunk case of a failure.
 
-use alloc::{boxed::Box, vec::Vec};
-use proptest::{collection::vec, prelude::*};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -45,7 +48,7 @@ fn servers() -> [Box<dyn Acceptor>; 5] {
     ]
 }
 
-/// Octets near SCRAM's syntax: attributes, commas, some dirt.
+/// Generates octets near the syntax of SCRAM: attributes, commas, and some others.
 fn near_scram() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => "[nyp]",
@@ -70,8 +73,8 @@ fn messages() -> impl Strategy<Value = Vec<Vec<u8>>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// No server's messages, short of the right signature, make a SCRAM client
-    /// content; no order of calls panics.
+    /// No message of a server but the right signature satisfies a SCRAM client, and no order of
+    /// calls panics.
     #[test]
     fn clients_survive_anything(messages in messages(), calls in vec(0..3u8, 0..12)) {
         for mut client in clients() {
@@ -93,7 +96,7 @@ proptest! {
         }
     }
 
-    /// No client's messages get an unknown user in.
+    /// No message of a client authenticates an unknown user.
     #[test]
     fn servers_survive_anything(messages in messages(), prompted in any::<bool>()) {
         for mut server in servers() {
@@ -105,7 +108,7 @@ proptest! {
                 if matches!(step, AcceptorStep::Ask(_)) {
                     step = server.provide(CredentialAnswer::UnknownUser { authcid: "user".into() });
                 }
-                let step = settle(server.as_mut(), step);
+                let step = work_off(server.as_mut(), step);
                 let success = matches!(step, AcceptorStep::Success { .. });
                 prop_assert!(!success, "{:?}", server);
             }
@@ -134,7 +137,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// One changed octet anywhere in an exchange, and it does not succeed.
+    /// An exchange with one changed octet does not succeed.
     #[test]
     fn a_changed_octet_is_noticed(which in 0..4usize, place in any::<prop::sample::Index>(), with in 1..=255u8) {
         let answer = account(Hash::Sha1);

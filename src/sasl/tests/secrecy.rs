@@ -1,6 +1,8 @@
-//! What must not be seen is not seen, and is wiped.
+//! Tests that secrets do not appear in `Debug`, and are wiped.
 
-use alloc::{boxed::Box, format};
+use alloc::boxed::Box;
+use alloc::format;
+
 use zeroize::ZeroizeOnDrop;
 
 use super::*;
@@ -87,7 +89,7 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     check(&server);
     let step = server.provide(answer);
     check(&server);
-    check(&settle(server.as_mut(), step));
+    check(&work_off(server.as_mut(), step));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Published exchanges, message by message, and two computed elsewhere.
+//! Tests of published exchanges, message by message, and of two that were computed elsewhere.
 //!
 //! There is no published vector for SHA-512 or -PLUS. Those here come from
 //! Python's hashlib and hmac, which also give the three published ones:
@@ -39,7 +39,7 @@ struct Vector {
 }
 
 impl Vector {
-    /// Both sides say what the vector says, and are content.
+    /// Checks that both sides send what the vector says, and succeed.
     fn check(self) {
         let password = Password::ascii(self.password).unwrap();
         let acceptor_binding = match &self.binding {
@@ -135,7 +135,7 @@ fn rfc6120_9_1_2_example() {
     .check();
 }
 
-/// `W22ZaJ0SNY7soEsUEjb6gQ==`, the salt of RFC 7677 section 3.
+/// `W22ZaJ0SNY7soEsUEjb6gQ==`, the salt of RFC 7677 3.
 const SALT_7677: &[u8] = &[
     0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12, 0x35, 0x8e, 0xec, 0xa0, 0x4b, 0x14, 0x12, 0x36, 0xfa, 0x81,
 ];

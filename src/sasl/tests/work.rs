@@ -1,6 +1,7 @@
-//! How the work on what a peer sends grows with its length: counted, not timed.
+//! Tests of how the work on what a peer sends grows with its length. Work is counted, not timed.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 use super::*;
@@ -13,7 +14,7 @@ fn counted<'a, T: 'a>(
     items.into_iter().inspect(|_| taken.set(taken.get() + 1))
 }
 
-/// Twice as many mechanisms or bindings are twice the work: each name is looked at once.
+/// Each name of a list is read once, so twice as many names are twice the work.
 #[test]
 fn lists_of_mechanisms_and_bindings_are_read_once() {
     for n in [1_000, 2_000, 4_000] {
@@ -38,7 +39,8 @@ fn lists_of_mechanisms_and_bindings_are_read_once() {
     }
 }
 
-/// A message that is too long is refused before anything in it is looked at: it is not even UTF-8.
+/// A message that is too long is refused before anything in it is read. The client reports its
+/// length, although it is not UTF-8 either.
 #[test]
 fn a_message_that_is_too_long_is_not_read() {
     let long = [&b"n,,n=user,r="[..], &[0xff; MAX_MESSAGE]].concat();

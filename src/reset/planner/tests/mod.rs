@@ -1,15 +1,17 @@
+//! Tests of the planner, with sources of randomness that can be foretold.
+
 mod sequences;
 
-use alloc::{boxed::Box, string::ToString, vec::Vec};
-use core::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 
 use super::*;
 use crate::random::RandomError;
 
-/// A reproducible sequence: the SplitMix64 finalizer over seed and counter.
+/// Gives a reproducible sequence: the SplitMix64 finalizer over seed and counter.
 #[derive(Debug)]
 struct Seeded {
     seed: u64,
@@ -31,7 +33,7 @@ impl Random for Seeded {
     }
 }
 
-/// Always the same byte: the ends of every range.
+/// Gives the same byte always, which leads to an end of every range.
 #[derive(Debug)]
 struct Constant(u8);
 
@@ -148,7 +150,7 @@ fn rfc6120_4_9_3_16_2_no_ticket_of_the_old_context_comes_back_at_a_later_reconne
     assert_eq!(planner.epoch(), TicketEpoch::FIRST);
     let reset = connect(planner.next(at(100), RESET));
     assert_eq!(reset.epoch.number(), 1);
-    // Attempts that end before anything is established change nothing.
+    // Attempts that end before a stream is established change nothing.
     for outcome in [
         Outcome::ConnectFailed,
         LOST,
@@ -158,7 +160,7 @@ fn rfc6120_4_9_3_16_2_no_ticket_of_the_old_context_comes_back_at_a_later_reconne
         assert_eq!(again.resumption, TlsResumption::Forbidden, "{outcome:?}");
         assert_eq!(again.epoch, reset.epoch);
     }
-    // Established anew, then lost: the new context's tickets, never the old's.
+    // A stream that was established anew and then lost may use the tickets of its own context.
     let _ = planner.next(at(300), Outcome::Established);
     let later = connect(planner.next(at(400), LOST));
     assert_eq!(later.resumption, TlsResumption::Allowed);
@@ -203,7 +205,7 @@ fn a_reset_is_followed_up_soon() {
 }
 
 #[test]
-fn a_peer_that_always_resets_is_visited_ever_rarer_and_then_no_more() {
+fn a_peer_that_always_resets_is_contacted_ever_less_and_then_no_more() {
     let mut planner = Planner::new(PlannerConfig::new().with_max_resets(9), &HIGHEST);
     let mut now = at(0);
     let mut seen = Vec::new();
@@ -223,7 +225,7 @@ fn a_peer_that_always_resets_is_visited_ever_rarer_and_then_no_more() {
 }
 
 #[test]
-fn resets_of_settled_connections_are_no_loop() {
+fn resets_of_stable_connections_are_no_loop() {
     let mut planner = Planner::new(PlannerConfig::new().with_max_resets(1), &HIGHEST);
     let mut now = at(0);
     for _ in 0..100 {
@@ -247,7 +249,7 @@ fn a_short_lived_connection_does_not_end_the_back_off() {
 }
 
 #[test]
-fn rfc6120_5_3_5_a_renegotiating_peer_is_visited_ever_rarer_however_long_it_waits() {
+fn rfc6120_5_3_5_a_renegotiating_peer_is_contacted_ever_less_however_long_it_waits() {
     let mut planner = planner(&HIGHEST);
     let mut seen = Vec::new();
     for _ in 0..6 {
@@ -292,7 +294,7 @@ fn what_may_pass_is_tried_again_at_the_pace_of_a_loss() {
         Disconnect::Internal,
         Disconnect::StreamError(PeerError::Refused),
         Disconnect::StreamError(PeerError::Unavailable),
-        // Before anything is established: not to be believed.
+        // It is not believed before a stream is established.
         Disconnect::StreamError(PeerError::Conflict),
     ] {
         let outcomes = [Outcome::Closed(ended); 3];
@@ -312,7 +314,7 @@ fn rfc6120_4_9_3_19_9_the_sixth_redirect_in_a_row_is_given_up() {
         redirected.next(at(0), REDIRECT),
         Plan::GiveUp(GiveUp::TooManyRedirects)
     );
-    // A redirect that leads nowhere leads back.
+    // If the redirect fails, the next target is the original.
     let mut misled = planner(seeded(7));
     let _ = misled.next(at(0), REDIRECT);
     let plan = connect(misled.next(at(0), Outcome::ConnectFailed));

@@ -1,9 +1,7 @@
-//! Rules that hold for every sequence of outcomes.
+//! Tests of the rules that hold for every sequence of outcomes.
 
-use proptest::{
-    prelude::*,
-    test_runner::{Config, RngSeed},
-};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
 
 use super::*;
 
@@ -59,7 +57,7 @@ proptest! {
     ) {
         let mut planner = Planner::new(config, seeded(seed));
         let mut now = at(0);
-        // A second, plainer account of what must hold.
+        // A second, simpler model of what must hold.
         let (mut resets_seen, mut fresh_context) = (0, true);
         let mut last_in_streak: Option<Duration> = None;
         let mut up_since: Option<Instant> = None;
