@@ -2,16 +2,16 @@
 
 use xmlparser::XmlCharExt;
 
-use super::fault::FaultKind;
+use super::error::FaultKind;
 
 /// Bytes that were checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Valid<'a> {
+pub(crate) struct Validated<'a> {
     /// The longest prefix that is UTF-8 and holds only XML characters.
     pub(crate) text: &'a str,
     /// What is wrong behind it. Nothing, if it is all there is, or if the rest is the start of a character whose end has
     /// not arrived yet.
-    pub(crate) wrong: Option<FaultKind>,
+    pub(crate) error: Option<FaultKind>,
     pub(crate) controls: Controls,
 }
 
@@ -27,24 +27,24 @@ pub(crate) enum Controls {
 
 /// Checks that bytes are UTF-8 and XML characters.
 #[inline]
-pub(crate) fn validate(bytes: &[u8]) -> Valid<'_> {
-    let (text, wrong) = match core::str::from_utf8(bytes) {
+pub(crate) fn validate(bytes: &[u8]) -> Validated<'_> {
+    let (text, error) = match core::str::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
             let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let wrong = error.error_len().map(|_| FaultKind::InvalidUtf8);
-            (core::str::from_utf8(valid).unwrap_or_default(), wrong)
+            let error = error.error_len().map(|_| FaultKind::InvalidUtf8);
+            (core::str::from_utf8(valid).unwrap_or_default(), error)
         }
     };
-    match characters(text) {
-        Ok(controls) => Valid {
+    match check_chars(text) {
+        Ok(controls) => Validated {
             text,
-            wrong,
+            error,
             controls,
         },
-        Err(at) => Valid {
+        Err(at) => Validated {
             text: text.get(..at).unwrap_or_default(),
-            wrong: Some(FaultKind::InvalidCharacter),
+            error: Some(FaultKind::InvalidCharacter),
             controls: Controls::Returns,
         },
     }
@@ -52,27 +52,27 @@ pub(crate) fn validate(bytes: &[u8]) -> Valid<'_> {
 
 /// Finds the first character that XML's `Char` does not allow: C0 controls but tab, line feed and carriage return, U+FFFE
 /// and U+FFFF. (Surrogates cannot stand in a `str`.) The error is its offset.
-pub(crate) fn characters(text: &str) -> Result<Controls, usize> {
+pub(crate) fn check_chars(text: &str) -> Result<Controls, usize> {
     let bytes = text.as_bytes();
     // Vector instructions pay for themselves from 8 bytes on, and longer blocks where there are many.
     match bytes.len() {
-        0..8 => short(bytes),
-        8..16 => blocks::<8>(bytes),
-        16..64 => blocks::<16>(bytes),
-        _ => blocks::<64>(bytes),
+        0..8 => check_bytes(bytes),
+        8..16 => check_blocks::<8>(bytes),
+        16..64 => check_blocks::<16>(bytes),
+        _ => check_blocks::<64>(bytes),
     }
 }
 
-/// [`characters`] in blocks of `N` bytes, if there is at least one.
-fn blocks<const N: usize>(bytes: &[u8]) -> Result<Controls, usize> {
+/// [`check_chars`] in blocks of `N` bytes, if there is at least one.
+fn check_blocks<const N: usize>(bytes: &[u8]) -> Result<Controls, usize> {
     let Some(last) = bytes.len().checked_sub(N) else {
-        return short(bytes);
+        return check_bytes(bytes);
     };
     let mut controls = Controls::None;
     let mut start = 0;
     while let Some(block) = bytes.get(start..).and_then(<[u8]>::first_chunk::<N>) {
         if !is_plain(block) {
-            controls = controls.max(other(bytes, start, block)?);
+            controls = controls.max(check_unusual_block(bytes, start, block)?);
         }
         if start == last {
             break;
@@ -83,12 +83,12 @@ fn blocks<const N: usize>(bytes: &[u8]) -> Result<Controls, usize> {
     Ok(controls)
 }
 
-/// [`characters`] byte by byte.
-fn short(bytes: &[u8]) -> Result<Controls, usize> {
+/// [`check_chars`] byte by byte.
+fn check_bytes(bytes: &[u8]) -> Result<Controls, usize> {
     let mut controls = Controls::None;
     for (at, &b) in bytes.iter().enumerate() {
         if b < 0x20 || b == 0xEF {
-            if forbidden(bytes, at) {
+            if is_forbidden_at(bytes, at) {
                 return Err(at);
             }
             controls = controls.max(match b {
@@ -108,14 +108,20 @@ fn is_plain<const N: usize>(block: &[u8; N]) -> bool {
 
 /// Whether there is nothing to look at more closely.
 fn is_harmless<const N: usize>(block: &[u8; N]) -> bool {
-    let other = |b: u8| u8::from(b < 0x20) | u8::from(b == 0xEF);
-    block.iter().fold(0, |found, &b| found | other(b)) == 0
+    let check_unusual_block = |b: u8| u8::from(b < 0x20) | u8::from(b == 0xEF);
+    block
+        .iter()
+        .fold(0, |found, &b| found | check_unusual_block(b))
+        == 0
 }
 
 /// Whether there is nothing but that and line feeds.
 fn is_lines<const N: usize>(block: &[u8; N]) -> bool {
-    let other = |b| below_space(b) & u8::from(b != b'\n');
-    block.iter().fold(0, |found, &b| found | other(b)) == 0
+    let check_unusual_block = |b| below_space(b) & u8::from(b != b'\n');
+    block
+        .iter()
+        .fold(0, |found, &b| found | check_unusual_block(b))
+        == 0
 }
 
 /// As signed numbers, controls and everything that is not ASCII are below the space: one comparison.
@@ -124,18 +130,26 @@ fn below_space(byte: u8) -> u8 {
 }
 
 #[inline(never)] // Its frame would burden all the plain ones.
-fn other<const N: usize>(bytes: &[u8], start: usize, block: &[u8; N]) -> Result<Controls, usize> {
+fn check_unusual_block<const N: usize>(
+    bytes: &[u8],
+    start: usize,
+    block: &[u8; N],
+) -> Result<Controls, usize> {
     if is_lines(block) {
         return Ok(Controls::Lines);
     }
     if is_harmless(block) {
         return Ok(Controls::None);
     }
-    examine(bytes, start, block)
+    check_every_byte(bytes, start, block)
 }
 
 /// Looks more closely. There are no branches, so it is done with vector instructions.
-fn examine<const N: usize>(bytes: &[u8], start: usize, block: &[u8; N]) -> Result<Controls, usize> {
+fn check_every_byte<const N: usize>(
+    bytes: &[u8],
+    start: usize,
+    block: &[u8; N],
+) -> Result<Controls, usize> {
     let (mut control, mut illegal, mut special, mut carriage_return) = (0, 0, 0, 0);
     for &b in block {
         let low = u8::from(b < 0x20);
@@ -145,10 +159,10 @@ fn examine<const N: usize>(bytes: &[u8], start: usize, block: &[u8; N]) -> Resul
         carriage_return |= u8::from(b == b'\r');
     }
     let special =
-        special != 0 && memchr::memchr_iter(0xEF, block).any(|i| forbidden(bytes, start + i));
+        special != 0 && memchr::memchr_iter(0xEF, block).any(|i| is_forbidden_at(bytes, start + i));
     if illegal != 0 || special {
         let mut places = start..start + N;
-        if let Some(at) = places.find(|&at| forbidden(bytes, at)) {
+        if let Some(at) = places.find(|&at| is_forbidden_at(bytes, at)) {
             return Err(at);
         }
     }
@@ -160,7 +174,7 @@ fn examine<const N: usize>(bytes: &[u8], start: usize, block: &[u8; N]) -> Resul
 }
 
 /// Whether a character that XML does not allow starts at `at`.
-fn forbidden(bytes: &[u8], at: usize) -> bool {
+fn is_forbidden_at(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
         Some(b'\t' | b'\n' | b'\r') => false,
         Some(0..0x20) => true,
@@ -217,7 +231,7 @@ mod tests {
 
     #[test]
     fn validation_stops_at_what_is_not_utf8() {
-        let wrong: [&[u8]; 7] = [
+        let error: [&[u8]; 7] = [
             b"\xC0\x80",         // overlong
             b"\xE0\x80\x80",     // overlong
             b"\xED\xA0\x80",     // surrogate
@@ -226,15 +240,15 @@ mod tests {
             b"\xFF",
             b"\xE2<",
         ];
-        for bytes in wrong {
+        for bytes in error {
             let mut input = Vec::from(&b"ab"[..]);
             input.extend_from_slice(bytes);
             let valid = validate(&input);
             let expected = ("ab", Some(FaultKind::InvalidUtf8));
-            assert_eq!((valid.text, valid.wrong), expected, "{bytes:?}");
+            assert_eq!((valid.text, valid.error), expected, "{bytes:?}");
         }
         let valid = validate(b"ab\xE2\x82");
-        assert_eq!((valid.text, valid.wrong), ("ab", None), "unfinished");
+        assert_eq!((valid.text, valid.error), ("ab", None), "unfinished");
     }
 
     #[test]
@@ -247,7 +261,7 @@ mod tests {
                 0x9 | 0xA | 0xD | 0x20..=0xD7FF | 0xE000..=0xFFFD | 0x1_0000..=0x10_FFFF);
             let mut buffer = [0; 4];
             let text = c.encode_utf8(&mut buffer);
-            assert_eq!(characters(text).is_ok(), legal, "U+{code:04X}");
+            assert_eq!(check_chars(text).is_ok(), legal, "U+{code:04X}");
         }
     }
 
@@ -262,25 +276,29 @@ mod tests {
                     .find(|&i| i >= at)
                     .unwrap_or(0);
                 text.insert_str(at, bad);
-                assert_eq!(characters(&text), Err(at));
+                assert_eq!(check_chars(&text), Err(at));
             }
         }
     }
 
     #[test]
     fn control_characters_are_seen_at_every_place_in_text_of_every_length() {
-        for around in ["x", "\u{e9}", "\u{FE0F}", " \u{20AC}"] {
+        for context in ["x", "\u{e9}", "\u{FE0F}", " \u{20AC}"] {
             for (before, behind) in (0..150).flat_map(|n| (0..n).map(move |i| (i, n - i))) {
                 for (c, expected) in [
                     (' ', Ok(Controls::None)),
                     ('\t', Ok(Controls::Lines)),
                     ('\n', Ok(Controls::Lines)),
                     ('\r', Ok(Controls::Returns)),
-                    ('\u{1F}', Err(before * around.len())),
-                    ('\u{FFFF}', Err(before * around.len())),
+                    ('\u{1F}', Err(before * context.len())),
+                    ('\u{FFFF}', Err(before * context.len())),
                 ] {
-                    let text = [around.repeat(before), c.into(), around.repeat(behind)].concat();
-                    assert_eq!(characters(&text), expected, "{c:?} at {before} of {text:?}");
+                    let text = [context.repeat(before), c.into(), context.repeat(behind)].concat();
+                    assert_eq!(
+                        check_chars(&text),
+                        expected,
+                        "{c:?} at {before} of {text:?}"
+                    );
                 }
             }
         }

@@ -6,10 +6,10 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
-use super::names::{self, Scope};
-use super::owned::StanzaBuf;
+use super::namespaces::{self, Scope};
 use super::rewrite::Rewrite;
-use super::tape::{AttributeNode, ElementNode, Node, Role, Tape, TextForm};
+use super::stanza_buf::StanzaBuf;
+use super::tape::{AttributeNode, AttributeRole, ElementNode, Node, Tape, TextForm};
 use super::values;
 use super::write;
 
@@ -168,7 +168,7 @@ impl<'a> Element<'a> {
     /// for stanzas without one (RFC 6120 4.7.4 and 8.1.5), is not written in.
     #[must_use]
     pub fn standalone(&self) -> Cow<'a, str> {
-        let missing = names::borrowed_declarations(self.tape, self.index);
+        let missing = namespaces::borrowed_declarations(self.tape, self.index);
         let Some(node) = self.node().filter(|_| !missing.is_empty()) else {
             return Cow::Borrowed(self.as_str());
         };
@@ -177,7 +177,7 @@ impl<'a> Element<'a> {
         let mut out = String::with_capacity(whole.len() + 64 * missing.len());
         out.push_str(whole.get(..behind_name).unwrap_or_default());
         for namespace in missing {
-            let prefix = names::prefix_of(self.tape, namespace, self.text, self.scope);
+            let prefix = namespaces::prefix_of(self.tape, namespace, self.text, self.scope);
             let uri = self.tape.uri(namespace, self.text, self.scope);
             // A `String` takes everything.
             let _ = write::declaration(&mut out, prefix, uri);
@@ -199,7 +199,7 @@ impl<'a> Element<'a> {
         self.node()
             .map_or(&[][..], |node| self.tape.attributes_of(node))
             .iter()
-            .filter(|node| node.role == Role::Plain)
+            .filter(|node| node.role == AttributeRole::Plain)
             .map(move |node| Attribute { element, node })
     }
 }

@@ -4,14 +4,14 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::fault::{Fault, FaultKind, Flaw};
+use super::error::{Fault, FaultKind, RelativeError};
+use super::fast_path::{self, FastPath};
 use super::frame::{Frame, FrameKind};
-use super::input::Input;
+use super::input_buffer::InputBuffer;
 use super::limits::FrameLimits;
-use super::names::Scope;
-use super::quiet::{self, Quiet};
-use super::reader::{Found, Reader, Stage};
-use super::toplevel;
+use super::namespaces::Scope;
+use super::stream_parser::{Step, StreamParser, StreamState};
+use super::top_level;
 
 /// Cuts the bytes of a stream into frames and validates them (RFC 6120 sections 4, 11).
 ///
@@ -23,18 +23,18 @@ use super::toplevel;
 /// KiB, and what the tape of one element takes, which the other limits bound. Its buffers are overwritten when it is
 /// dropped; what they left behind when they grew is not.
 pub struct Framer {
-    input: Input,
-    reader: Reader,
-    supply: Supply,
+    input: InputBuffer,
+    parser: StreamParser,
+    input_state: InputState,
     /// The frame the last poll found, and its length in bytes.
     current: Option<(FrameKind, usize)>,
     /// Lasts only as long as the last poll found nothing and what came since is quiet.
-    quiet: Quiet,
+    fast_path: FastPath,
 }
 
 /// What the validated text has to offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Supply {
+enum InputState {
     /// It was not looked at to its end.
     Unread,
     /// All of it was, and no frame is whole.
@@ -46,52 +46,52 @@ impl Framer {
     #[must_use]
     pub fn new(limits: FrameLimits) -> Self {
         Self {
-            input: Input::default(),
-            reader: Reader::new(limits),
-            supply: Supply::Unread,
+            input: InputBuffer::default(),
+            parser: StreamParser::new(limits),
+            input_state: InputState::Unread,
             current: None,
-            quiet: Quiet::default(),
+            fast_path: FastPath::default(),
         }
     }
 
     /// Other limits, from the next frame on.
     pub fn set_limits(&mut self, limits: FrameLimits) {
-        self.quiet = Quiet::default();
-        self.reader.set_limits(limits);
+        self.fast_path = FastPath::default();
+        self.parser.set_limits(limits);
     }
 
     /// How many bytes [`push`](Self::push) would take now. At least 16384 (one TLS record) after a poll that found
     /// nothing, and while [`unread`](Self::unread) is empty; 0 only while frames wait to be polled.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.input.capacity(self.found())
+        self.input.capacity(self.frame_length())
     }
 
     /// Takes bytes and returns how many: the first [`capacity`](Self::capacity) ones.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
-        self.quiet.pause();
+        self.fast_path.suspend();
         match bytes {
-            [byte] if self.supply == Supply::Exhausted && self.input.has_room() => {
-                self.input.store(*byte);
-                self.input.arrive(1);
+            [byte] if self.input_state == InputState::Exhausted && self.input.has_room() => {
+                self.input.push_inert(*byte);
+                self.input.note_unscanned(1);
                 1
             }
-            _ => self.store(bytes),
+            _ => self.push_slowly(bytes),
         }
     }
 
     /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
     /// [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
-        self.quiet.pause();
-        self.input.window(self.found())
+        self.fast_path.suspend();
+        self.input.window(self.frame_length())
     }
 
     /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
     pub fn pushed(&mut self, n: usize) {
-        self.quiet.pause();
-        self.input.pushed(self.found(), n);
+        self.fast_path.suspend();
+        self.input.pushed(self.frame_length(), n);
     }
 
     /// Releases the frame found before and finds the next. `None`: more bytes are needed.
@@ -102,10 +102,10 @@ impl Framer {
     /// inside a tag shows when the tag is whole, any other at its first byte.
     #[inline]
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
-        if self.quiet.lasts() || self.glance() {
+        if self.fast_path.is_active() || self.try_fast_path() {
             return Ok(None);
         }
-        self.find()
+        self.poll_parser()
     }
 
     /// [`push`](Self::push) and [`poll`](Self::poll) in one: takes bytes off the front of `bytes` and finds the next
@@ -130,96 +130,103 @@ impl Framer {
     #[inline]
     pub fn feed(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameKind>, Fault> {
         match *bytes {
-            [byte] if self.input.has_room() && self.quiet.takes(*byte) => {
-                self.input.store(*byte);
+            [byte] if self.input.has_room() && self.fast_path.accepts(*byte) => {
+                self.input.push_inert(*byte);
                 *bytes = &[];
                 Ok(None)
             }
             _ => {
-                let (found, rest) = self.gather(bytes);
+                let (result, rest) = self.push_and_poll(bytes);
                 *bytes = rest;
-                found
+                result
             }
         }
     }
 
     #[inline(never)]
-    fn gather<'b>(&mut self, mut bytes: &'b [u8]) -> (Result<Option<FrameKind>, Fault>, &'b [u8]) {
+    fn push_and_poll<'b>(
+        &mut self,
+        mut bytes: &'b [u8],
+    ) -> (Result<Option<FrameKind>, Fault>, &'b [u8]) {
         loop {
             let taken = self.push(bytes);
             bytes = bytes.get(taken..).unwrap_or_default();
             match self.poll() {
                 Ok(None) if !bytes.is_empty() => {}
-                found => return (found, bytes),
+                result => return (result, bytes),
             }
         }
     }
 
     /// Whether all that has arrived since the last poll is quiet.
     #[inline]
-    fn glance(&mut self) -> bool {
-        if !self.quiet.resumes() {
+    fn try_fast_path(&mut self) -> bool {
+        if !self.fast_path.resume() {
             return false;
         }
-        let quiet = self.input.is_lull() && self.quiet.take_all(self.input.arrived());
-        match quiet {
-            true => self.input.look(),
-            false => self.quiet = Quiet::default(),
+        let accepted =
+            self.input.has_fast_path_room() && self.fast_path.accepts_all(self.input.unscanned());
+        match accepted {
+            true => self.input.mark_scanned(),
+            false => self.fast_path = FastPath::default(),
         }
-        quiet
+        accepted
     }
 
     #[inline(never)]
-    fn store(&mut self, bytes: &[u8]) -> usize {
-        if self.quiet.is_paused() && self.input.is_lull() && bytes.len() <= quiet::FEW {
-            self.input.put(bytes);
+    fn push_slowly(&mut self, bytes: &[u8]) -> usize {
+        if self.fast_path.is_suspended()
+            && self.input.has_fast_path_room()
+            && bytes.len() <= fast_path::BATCH_MAX
+        {
+            self.input.store(bytes);
             return bytes.len();
         }
         // Otherwise all bytes become text at once, the quiet ones too.
-        self.quiet = Quiet::default();
+        self.fast_path = FastPath::default();
         let length = self.input.length();
-        let taken = self.input.push(self.found(), bytes);
+        let taken = self.input.push(self.frame_length(), bytes);
         if self.input.length() > length {
-            self.supply = Supply::Unread;
+            self.input_state = InputState::Unread;
         }
         taken
     }
 
     #[inline(never)] // Its frame would make the short way long.
-    fn find(&mut self) -> Result<Option<FrameKind>, Fault> {
-        if let Stage::Failed(fault) = self.reader.stage() {
+    fn poll_parser(&mut self) -> Result<Option<FrameKind>, Fault> {
+        if let StreamState::Failed(fault) = self.parser.state() {
             return Err(fault);
         }
         if let Some((_, length)) = self.current.take() {
             self.input.consume(length);
         }
-        self.advance().map_err(|flaw| {
-            let fault = flaw.from(self.input.position());
-            self.reader.fail(fault);
-            self.input.look();
+        self.advance().map_err(|error| {
+            let fault = error.from(self.input.position());
+            self.parser.fail(fault);
+            self.input.mark_scanned();
             fault
         })
     }
 
     #[inline]
-    fn advance(&mut self) -> Result<Option<FrameKind>, Flaw> {
+    fn advance(&mut self) -> Result<Option<FrameKind>, RelativeError> {
         loop {
-            let limit = self.reader.byte_limit(self.input.position());
-            if self.supply == Supply::Exhausted {
+            let limit = self.parser.byte_limit(self.input.position());
+            if self.input_state == InputState::Exhausted {
                 if !self.refill(limit)? {
                     return Ok(None);
                 }
-                self.supply = Supply::Unread;
+                self.input_state = InputState::Unread;
             }
             let controls = self.input.controls();
-            match self.reader.step(self.input.text(), controls, limit)? {
-                Found::Frame(kind, length) => {
+            match self.parser.step(self.input.text(), controls, limit)? {
+                Step::Frame(kind, length) => {
                     self.current = Some((kind, length));
                     return Ok(Some(kind));
                 }
-                Found::Skip(length) => self.input.consume(length),
-                Found::Nothing => {}
-                Found::Starved => self.supply = Supply::Exhausted,
+                Step::Skip(length) => self.input.consume(length),
+                Step::StateChanged => {}
+                Step::NeedMore => self.input_state = InputState::Exhausted,
             }
         }
     }
@@ -229,44 +236,44 @@ impl Framer {
     pub fn frame(&self) -> Option<Frame<'_>> {
         let (kind, length) = self.current?;
         let text = self.input.text().get(..length).unwrap_or_default();
-        Some(self.reader.frame(kind, text))
+        Some(self.parser.frame(kind, text))
     }
 
     /// The bytes behind the current frame, not yet looked at; without a current frame, what was pushed since the last
     /// poll. Copied where they lie in two places, which [`has_unread`](Self::has_unread) spares.
     #[must_use]
     pub fn unread(&self) -> Cow<'_, [u8]> {
-        self.input.unread(self.found())
+        self.input.unread(self.frame_length())
     }
 
     /// Whether there are any [`unread`](Self::unread) bytes.
     #[must_use]
     pub fn has_unread(&self) -> bool {
-        self.input.has_unread(self.found())
+        self.input.has_unread(self.frame_length())
     }
 
     /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays readable.
     pub fn take_unread(&mut self) -> Vec<u8> {
-        self.quiet = Quiet::default();
-        self.input.take_unread(self.found())
+        self.fast_path = FastPath::default();
+        self.input.take_unread(self.frame_length())
     }
 
     /// Expects a new stream header (RFC 6120 section 4.3.3): the header, its namespaces, the current or unfinished
     /// frame and all other parser state are forgotten and overwritten. Unread bytes stay. After a fault nothing starts
     /// again.
     pub fn restart(&mut self) {
-        self.quiet = Quiet::default();
-        self.input.restart(self.found());
+        self.fast_path = FastPath::default();
+        self.input.restart(self.frame_length());
         self.current = None;
-        self.supply = Supply::Unread;
-        self.reader.restart();
+        self.input_state = InputState::Unread;
+        self.parser.restart();
     }
 
     /// Gives back memory that is not in use: for connections that fall idle. Otherwise buffers keep the size the largest
     /// frame needed.
     pub fn shrink(&mut self) {
         self.input.shrink();
-        self.reader.shrink(self.current.map(|(kind, _)| kind));
+        self.parser.shrink(self.current.map(|(kind, _)| kind));
     }
 
     /// Whether bytes are held that belong to no whole frame found so far: if the transport ends now, something was cut.
@@ -278,35 +285,40 @@ impl Framer {
     /// The namespaces the stream header declares; empty before it was read.
     #[must_use]
     pub fn scope(&self) -> &Scope {
-        self.reader.scope()
+        self.parser.scope()
     }
 
     /// Validates more bytes of the frame, which may have `limit`. `false`: there are none.
-    fn refill(&mut self, limit: usize) -> Result<bool, Flaw> {
+    fn refill(&mut self, limit: usize) -> Result<bool, RelativeError> {
         let length = self.input.length();
         // With as many bytes as a frame may have and no end, a fault is due.
         let Some(room) = limit.checked_sub(length + 1) else {
-            return Err(FaultKind::Limit(self.reader.limited()).at(limit));
+            return Err(FaultKind::Limit(self.parser.exceeded_limit()).at(limit));
         };
         if self.input.refill() {
             return Ok(true);
         }
-        let Some(flaw) = self.input.wrong() else {
+        let Some(error) = self.input.error_after_text() else {
             // What may come next without being looked at at once?
-            if self.input.lull(room) {
-                self.quiet = Quiet::new(self.reader.place(length));
+            if self.input.reserve_fast_path(room) {
+                self.fast_path = FastPath::new(self.parser.fast_state(length));
             }
             return Ok(false);
         };
-        Err(match self.reader.stage() {
-            Stage::Start if toplevel::is_foreign_encoding(self.input.text(), self.input.next()) => {
+        Err(match self.parser.state() {
+            StreamState::Start
+                if top_level::is_foreign_encoding(
+                    self.input.text(),
+                    self.input.byte_after_text(),
+                ) =>
+            {
                 FaultKind::UnsupportedEncoding.at(0)
             }
-            _ => flaw,
+            _ => error,
         })
     }
 
-    fn found(&self) -> Option<usize> {
+    fn frame_length(&self) -> Option<usize> {
         self.current.map(|(_, length)| length)
     }
 }
@@ -315,7 +327,7 @@ impl fmt::Debug for Framer {
     /// Without content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framer")
-            .field("stage", &self.reader.stage())
+            .field("stage", &self.parser.state())
             .field("current", &self.current)
             .field("held", &self.input.held())
             .finish_non_exhaustive()

@@ -41,10 +41,10 @@ impl Default for FrameLimits {
 impl FrameLimits {
     /// Offsets within a frame are kept in 32 bits; sizes beyond that are cut to what these can say.
     pub(crate) fn clamped(self) -> Self {
-        const MOST: usize = (u32::MAX / 2) as usize;
+        const PENDING_MAX: usize = (u32::MAX / 2) as usize;
         Self {
-            frame_bytes: self.frame_bytes.min(MOST),
-            header_bytes: self.header_bytes.min(MOST),
+            frame_bytes: self.frame_bytes.min(PENDING_MAX),
+            header_bytes: self.header_bytes.min(PENDING_MAX),
             ..self
         }
     }

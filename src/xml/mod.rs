@@ -44,34 +44,34 @@
 mod chars;
 mod checker;
 mod element;
-mod fault;
+mod element_parser;
+mod error;
+mod fast_path;
 mod frame;
 mod framer;
 mod header;
-mod input;
+mod input_buffer;
 mod limits;
-mod names;
-mod owned;
-mod quiet;
-mod reader;
+mod namespaces;
 pub mod rewrite;
-mod scan;
+mod stanza_buf;
+mod stream_parser;
 mod tag;
 mod tape;
-mod toplevel;
+mod top_level;
 mod values;
 pub mod write;
 
 pub use checker::Checker;
 pub use element::{Attribute, Content, Element, Nodes, Stanza, Text};
-pub use fault::{Fault, FaultClass, FaultKind, LimitKind};
+pub use error::{Fault, FaultClass, FaultKind, LimitKind};
 pub use frame::{Frame, FrameKind};
 pub use framer::Framer;
 pub use header::Header;
 pub use limits::FrameLimits;
-pub use names::Scope;
-pub use owned::StanzaBuf;
+pub use namespaces::Scope;
 pub use rewrite::{Rewrite, RewriteError};
+pub use stanza_buf::StanzaBuf;
 
 /// The namespace of `xml:lang`, `xml:space` and their like, bound to the prefix `xml` everywhere.
 pub const XML_NS: &str = tape::XML;

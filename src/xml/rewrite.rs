@@ -12,8 +12,8 @@ use core::fmt;
 use thiserror::Error;
 
 use super::element::Element;
-use super::names;
-use super::tape::{AttributeNode, ElementNode, Name, Namespace, Node, Role};
+use super::namespaces;
+use super::tape::{AttributeNode, AttributeRole, ElementNode, Name, Namespace, Node};
 use super::write::{self, Escaped, Unwritable};
 
 /// A stanza about to be written with changes; made by [`Stanza::rewrite`](super::Stanza::rewrite).
@@ -70,24 +70,24 @@ impl<'a> Address<'a> {
         address.map_or(Self::Remove, Self::Set)
     }
 
-    fn escaped(self) -> Result<Written<'a>, Unwritable> {
+    fn escaped(self) -> Result<EscapedAddress<'a>, Unwritable> {
         Ok(match self {
-            Self::Keep => Written::Keep,
-            Self::Remove => Written::Remove,
-            Self::Set(address) => Written::Set(write::escape_attr(address)?),
+            Self::Keep => EscapedAddress::Keep,
+            Self::Remove => EscapedAddress::Remove,
+            Self::Set(address) => EscapedAddress::Set(write::escape_attr(address)?),
         })
     }
 }
 
 /// An [`Address`] known to be writable.
 #[derive(Clone, Copy)]
-enum Written<'a> {
+enum EscapedAddress<'a> {
     Keep,
     Remove,
     Set(Escaped<'a>),
 }
 
-impl Written<'_> {
+impl EscapedAddress<'_> {
     fn write(self, out: &mut dyn fmt::Write, name: &str) -> fmt::Result {
         match self {
             Self::Set(address) => write!(out, " {name}='{address}'"),
@@ -141,21 +141,21 @@ impl<'a> Rewrite<'a> {
         let (text, _, scope, _) = self.stanza.parts();
         let inherited = scope.get("");
         // An element that stands alone says itself what its content namespace is; that of `xml` can be none.
-        let own = Some(self.stanza.ns()).filter(|ns| !names::is_reserved(ns));
+        let own = Some(self.stanza.ns()).filter(|ns| !namespaces::is_reserved(ns));
         let old = inherited.or(own).unwrap_or_default();
         let new = self.content_ns.unwrap_or(old);
         let _ = write::escape_attr(new)?;
-        if names::is_reserved(new) {
+        if namespaces::is_reserved(new) {
             return Err(RewriteError::ReservedNamespace);
         }
-        let pass = Pass {
+        let pass = RewritePass {
             stanza: self.stanza,
             text,
             from: self.from.escaped()?,
             to: self.to.escaped()?,
             old,
             new,
-            around: self.content_ns.or(inherited).unwrap_or_default(),
+            outer_default: self.content_ns.or(inherited).unwrap_or_default(),
         };
         Ok(pass.write(out)?)
     }
@@ -172,22 +172,22 @@ impl fmt::Debug for Rewrite<'_> {
 }
 
 /// One walk over the tape.
-struct Pass<'a> {
+struct RewritePass<'a> {
     stanza: Element<'a>,
     text: &'a str,
-    from: Written<'a>,
-    to: Written<'a>,
+    from: EscapedAddress<'a>,
+    to: EscapedAddress<'a>,
     old: &'a str,
     new: &'a str,
     /// The default namespace where the stanza will stand.
-    around: &'a str,
+    outer_default: &'a str,
 }
 
 /// An element whose end tag is still to be written.
 #[derive(Clone, Copy)]
-struct Parent<'a> {
+struct OpenElement<'a> {
     end: u32,
-    kind: Kind,
+    kind: ElementKind,
     /// The default namespace within it, as written.
     default: &'a str,
     /// The name of its end tag, if that changes.
@@ -195,19 +195,19 @@ struct Parent<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ElementKind {
     Content,
     Other,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> RewritePass<'a> {
     fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let (_, tape, _, index) = self.stanza.parts();
         let Some(root) = self.stanza.node() else {
             return Ok(());
         };
         let nodes = tape.nodes.get(index as usize..root.next as usize);
-        let mut parents: Vec<Parent<'a>> = Vec::new();
+        let mut parents: Vec<OpenElement<'a>> = Vec::new();
         // Everything before is written.
         let mut done = root.name.start.saturating_sub(1);
         for node in nodes.unwrap_or_default() {
@@ -220,12 +220,12 @@ impl<'a> Pass<'a> {
             let (kind, default) = self.start_tag(out, element, parent, done)?;
             done = element.content;
             if element.end > element.content {
-                parents.push(Parent {
+                parents.push(OpenElement {
                     end: element.end,
                     kind,
                     default,
                     rename: Some(element.name)
-                        .filter(|name| kind == Kind::Content && name.prefix != 0),
+                        .filter(|name| kind == ElementKind::Content && name.prefix != 0),
                 });
             }
         }
@@ -237,7 +237,7 @@ impl<'a> Pass<'a> {
     fn close(
         &self,
         out: &mut dyn fmt::Write,
-        parents: &mut Vec<Parent<'a>>,
+        parents: &mut Vec<OpenElement<'a>>,
         mut done: u32,
         until: u32,
     ) -> Result<u32, fmt::Error> {
@@ -262,27 +262,27 @@ impl<'a> Pass<'a> {
         &self,
         out: &mut dyn fmt::Write,
         element: &ElementNode,
-        parent: Option<Parent<'a>>,
+        parent: Option<OpenElement<'a>>,
         done: u32,
-    ) -> Result<(Kind, &'a str), fmt::Error> {
+    ) -> Result<(ElementKind, &'a str), fmt::Error> {
         let (_, tape, scope, _) = self.stanza.parts();
         let ns = tape.uri(element.namespace, self.text, scope);
         let kind = self.kind(element, ns, parent);
-        let around = parent.map_or(self.around, |parent| parent.default);
+        let outer_default = parent.map_or(self.outer_default, |parent| parent.default);
         let attributes = tape.attributes_of(element);
         // Default namespaces are declared where a name needs another than its parent, not where they were: content
         // elements may have lost or gained the need for one.
         let default = match kind {
-            Kind::Content => self.new,
-            Kind::Other if element.name.prefix == 0 => ns,
-            Kind::Other => around,
+            ElementKind::Content => self.new,
+            ElementKind::Other if element.name.prefix == 0 => ns,
+            ElementKind::Other => outer_default,
         };
         out.write_str(self.slice(done, element.name.start))?;
         match kind {
-            Kind::Content => out.write_str(element.name.local(self.text))?,
-            Kind::Other => out.write_str(element.name.qualified(self.text))?,
+            ElementKind::Content => out.write_str(element.name.local(self.text))?,
+            ElementKind::Other => out.write_str(element.name.qualified(self.text))?,
         }
-        if default != around {
+        if default != outer_default {
             write::declaration(out, "", default)?;
         }
         if parent.is_none() {
@@ -291,7 +291,7 @@ impl<'a> Pass<'a> {
             self.to.write(out, "to")?;
         }
         for attribute in attributes {
-            if attribute.role != Role::DeclaresDefault
+            if attribute.role != AttributeRole::DeclaresDefault
                 && !(parent.is_none() && self.replaced(attribute))
             {
                 // With its closing quote.
@@ -306,21 +306,26 @@ impl<'a> Pass<'a> {
         Ok((kind, default))
     }
 
-    fn kind(&self, element: &ElementNode, ns: &str, parent: Option<Parent<'_>>) -> Kind {
-        let in_content = parent.is_none_or(|parent| parent.kind == Kind::Content);
+    fn kind(
+        &self,
+        element: &ElementNode,
+        ns: &str,
+        parent: Option<OpenElement<'_>>,
+    ) -> ElementKind {
+        let in_content = parent.is_none_or(|parent| parent.kind == ElementKind::Content);
         let from_header = matches!(element.namespace, Namespace::Inherited(_));
         if ns == self.old && (in_content || from_header) {
-            Kind::Content
+            ElementKind::Content
         } else {
-            Kind::Other
+            ElementKind::Other
         }
     }
 
     /// Declares the prefixes the stanza has from its stream's header.
     fn inherited(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let (text, tape, scope, index) = self.stanza.parts();
-        for namespace in names::borrowed_declarations(tape, index) {
-            let prefix = names::prefix_of(tape, namespace, text, scope);
+        for namespace in namespaces::borrowed_declarations(tape, index) {
+            let prefix = namespaces::prefix_of(tape, namespace, text, scope);
             if !prefix.is_empty() {
                 write::declaration(out, prefix, tape.uri(namespace, text, scope))?;
             }
@@ -331,8 +336,8 @@ impl<'a> Pass<'a> {
     /// Whether it is an address that does not stay as it is.
     fn replaced(&self, attribute: &AttributeNode) -> bool {
         match attribute.name.qualified(self.text) {
-            "from" => !matches!(self.from, Written::Keep),
-            "to" => !matches!(self.to, Written::Keep),
+            "from" => !matches!(self.from, EscapedAddress::Keep),
+            "to" => !matches!(self.to, EscapedAddress::Keep),
             _ => false,
         }
     }

@@ -6,25 +6,25 @@
 use xmlparser::Stream;
 
 use super::chars::{self, Controls};
-use super::fault::{FaultKind, Flaw, LimitKind};
+use super::error::{FaultKind, LimitKind, RelativeError};
+use super::fast_path::FastState;
 use super::limits::FrameLimits;
-use super::quiet::Place;
-use super::tape::{AttributeNode, Name, Namespace, Role, Span, Tape, offset};
+use super::tape::{AttributeNode, AttributeRole, Name, Namespace, Span, Tape, offset};
 use super::values::{self, Reference};
 
 /// How far the end of a tag has been looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TagScan {
-    seen: usize,
+pub(crate) struct StartTagScan {
+    scanned: usize,
     /// The quote that ends the attribute value reading stands in.
     quote: Option<u8>,
 }
 
-impl TagScan {
+impl StartTagScan {
     /// For a start tag whose name begins at `at`.
     pub(crate) fn new(at: usize) -> Self {
         Self {
-            seen: at,
+            scanned: at,
             quote: None,
         }
     }
@@ -35,7 +35,7 @@ impl TagScan {
     /// follows it, and so that the tag is judged at the same byte however it arrived.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
-            let rest = bytes.get(self.seen..)?;
+            let rest = bytes.get(self.scanned..)?;
             let found = match self.quote {
                 Some(quote) => chars::find2([quote, b'<'], rest),
                 None => rest
@@ -43,12 +43,12 @@ impl TagScan {
                     .position(|b| matches!(b, b'<' | b'>' | b'\'' | b'"')),
             };
             let Some(found) = found else {
-                self.seen = bytes.len();
+                self.scanned = bytes.len();
                 return None;
             };
-            self.seen += found + 1;
+            self.scanned += found + 1;
             match rest.get(found) {
-                Some(b'<' | b'>') => return Some(self.seen),
+                Some(b'<' | b'>') => return Some(self.scanned),
                 // The quote that was looked for, or one that opens a value.
                 quote => self.quote = quote.copied().filter(|_| self.quote.is_none()),
             }
@@ -56,12 +56,12 @@ impl TagScan {
     }
 
     /// Where the scan stands when it used up `length` bytes of text.
-    pub(crate) fn place(&self, length: usize) -> Place {
+    pub(crate) fn fast_state(&self, length: usize) -> FastState {
         match self.quote {
-            _ if self.seen != length => Place::Loud,
-            None => Place::StartTag,
-            Some(b'\'') => Place::Single,
-            Some(_) => Place::Double,
+            _ if self.scanned != length => FastState::Unknown,
+            None => FastState::StartTag,
+            Some(b'\'') => FastState::SingleQuoted,
+            Some(_) => FastState::DoubleQuoted,
         }
     }
 }
@@ -84,7 +84,7 @@ pub(crate) enum AttributeNames {
     /// None has a prefix or declares a namespace.
     Plain,
     /// Some may.
-    Special,
+    MayBePrefixed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub(crate) enum TagForm {
 
 /// Reads the start tag whose `<` stands at `at`, and puts its attributes on the tape.
 ///
-/// Where the text ends within the tag that is a [`FaultKind::Syntax`]; the caller knows from [`TagScan`] whether the
+/// Where the text ends within the tag that is a [`FaultKind::Syntax`]; the caller knows from [`StartTagScan`] whether the
 /// tag is whole. After an error the tape holds a part of the attributes.
 pub(crate) fn start_tag(
     text: &str,
@@ -105,7 +105,7 @@ pub(crate) fn start_tag(
     tape: &mut Tape,
     controls: Controls,
     limits: &FrameLimits,
-) -> Result<StartTag, Flaw> {
+) -> Result<StartTag, RelativeError> {
     let mut s = Stream::from_substr(text, at + 1..text.len());
     let name = qualified_name(&mut s, text, limits)?;
     let first = tape.attributes.len();
@@ -140,8 +140,8 @@ pub(crate) fn start_tag(
             let at = attribute.name.start as usize;
             return Err(FaultKind::Limit(LimitKind::Attributes).at(at));
         }
-        if attribute.role != Role::Plain || attribute.name.prefix != 0 {
-            names = AttributeNames::Special;
+        if attribute.role != AttributeRole::Plain || attribute.name.prefix != 0 {
+            names = AttributeNames::MayBePrefixed;
         }
         tape.attributes.push(attribute);
     }
@@ -152,7 +152,7 @@ fn attribute(
     text: &str,
     controls: Controls,
     limits: &FrameLimits,
-) -> Result<AttributeNode, Flaw> {
+) -> Result<AttributeNode, RelativeError> {
     let name = qualified_name(s, text, limits)?;
     let bytes = text.as_bytes();
     // As everybody writes it, or with white space.
@@ -215,24 +215,28 @@ fn has_control(controls: Controls, bytes: &[u8], start: usize, end: usize) -> bo
     controls != Controls::None && chars::has_control(bytes.get(start..end).unwrap_or_default())
 }
 
-fn role(name: Name, text: &str) -> Role {
+fn role(name: Name, text: &str) -> AttributeRole {
     match (name.prefix, name.length) {
-        (0, 5) if name.qualified(text) == "xmlns" => Role::DeclaresDefault,
-        (5, _) if name.prefix(text) == "xmlns" => Role::DeclaresPrefix,
-        _ => Role::Plain,
+        (0, 5) if name.qualified(text) == "xmlns" => AttributeRole::DeclaresDefault,
+        (5, _) if name.prefix(text) == "xmlns" => AttributeRole::DeclaresPrefix,
+        _ => AttributeRole::Plain,
     }
 }
 
 /// A `QName` (Namespaces in XML 1.0 section 4).
 ///
 /// Nearly all names are ASCII and are read here; xmlparser reads the others.
-fn qualified_name(s: &mut Stream<'_>, text: &str, limits: &FrameLimits) -> Result<Name, Flaw> {
+fn qualified_name(
+    s: &mut Stream<'_>,
+    text: &str,
+    limits: &FrameLimits,
+) -> Result<Name, RelativeError> {
     let start = s.pos();
     let bytes = text.as_bytes().get(start..).unwrap_or_default();
-    let first = part(bytes);
+    let first = ncname_length(bytes);
     let (prefix, length) = match bytes.get(first) {
         Some(b':') => {
-            let local = part(bytes.get(first + 1..).unwrap_or_default());
+            let local = ncname_length(bytes.get(first + 1..).unwrap_or_default());
             (first, first + 1 + local)
         }
         _ => (0, first),
@@ -268,7 +272,7 @@ fn qualified_name(s: &mut Stream<'_>, text: &str, limits: &FrameLimits) -> Resul
 }
 
 /// Length of the ASCII part of an `NCName` at the front; 0 if none starts there.
-fn part(bytes: &[u8]) -> usize {
+fn ncname_length(bytes: &[u8]) -> usize {
     match bytes.first() {
         Some(b) if b.is_ascii_alphabetic() || *b == b'_' => bytes
             .iter()
@@ -291,39 +295,44 @@ static NAME_BYTE: [bool; 256] = {
 
 /// How far the end of an end tag has been looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndScan {
-    seen: usize,
+pub(crate) struct EndTagScan {
+    scanned: usize,
 }
 
-impl EndScan {
+impl EndTagScan {
     /// For the end tag whose `<` stands at `at`.
     pub(crate) fn new(at: usize) -> Self {
-        Self { seen: at + 2 }
+        Self { scanned: at + 2 }
     }
 
     /// Where the scan stands when it used up `length` bytes of text.
-    pub(crate) fn place(self, length: usize) -> Place {
-        if self.seen == length {
-            Place::EndTag
+    pub(crate) fn fast_state(self, length: usize) -> FastState {
+        if self.scanned == length {
+            FastState::EndTag
         } else {
-            Place::Loud
+            FastState::Unknown
         }
     }
 
     /// Reads the end tag at `at` that must close `name`; its end is the offset behind the `>`, `None` as long as that
     /// has not arrived. As in start tags, a `<` ends a broken one.
-    pub(crate) fn end(&mut self, text: &str, at: usize, name: &str) -> Result<Option<usize>, Flaw> {
+    pub(crate) fn end(
+        &mut self,
+        text: &str,
+        at: usize,
+        name: &str,
+    ) -> Result<Option<usize>, RelativeError> {
         let bytes = text.as_bytes();
         let whole = bytes.get(at + 2..).unwrap_or_default();
         if let Some([b'>', ..]) = whole.strip_prefix(name.as_bytes()) {
             return Ok(Some(at + 3 + name.len()));
         }
-        let rest = bytes.get(self.seen..).unwrap_or_default();
+        let rest = bytes.get(self.scanned..).unwrap_or_default();
         let Some(found) = memchr::memchr2(b'>', b'<', rest) else {
-            self.seen = bytes.len();
+            self.scanned = bytes.len();
             return Ok(None);
         };
-        let end = self.seen + found;
+        let end = self.scanned + found;
         let content = text.get(at + 2..end).unwrap_or_default();
         if bytes.get(end) == Some(&b'<') {
             return Err(FaultKind::Syntax.at(end));

@@ -7,7 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::names::Scope;
+use super::namespaces::Scope;
 
 /// See the module documentation.
 #[derive(Clone, Default)]
@@ -80,14 +80,14 @@ pub(crate) struct AttributeNode {
     pub(crate) value: Span,
     /// Whether the value as received is the value.
     pub(crate) verbatim: bool,
-    pub(crate) role: Role,
+    pub(crate) role: AttributeRole,
     /// Equal names have equal digests: nearly all comparisons end with it.
     pub(crate) digest: u32,
 }
 
 /// What an attribute is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum AttributeRole {
     Plain,
     /// `xmlns='..'`
     DeclaresDefault,

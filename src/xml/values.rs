@@ -6,7 +6,7 @@ use alloc::string::String;
 use xmlparser::XmlCharExt;
 
 use super::chars;
-use super::fault::{FaultKind, LimitKind};
+use super::error::{FaultKind, LimitKind};
 
 /// A reference as found in text or in an attribute value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,24 +29,24 @@ pub(crate) fn reference(text: &str, at: usize, most: usize) -> Reference {
         [b'g', b't', b';', ..] => Reference::Char('>', 4),
         [b'a', b'p', b'o', b's', b';', ..] => Reference::Char('\'', 6),
         [b'q', b'u', b'o', b't', b';', ..] => Reference::Char('"', 6),
-        behind => other_reference(text, at, behind, most),
+        after_ampersand => other_reference(text, at, after_ampersand, most),
     }
 }
 
 /// Anything but a predefined entity.
-fn other_reference(text: &str, at: usize, behind: &[u8], most: usize) -> Reference {
-    let end = behind
+fn other_reference(text: &str, at: usize, after_ampersand: &[u8], most: usize) -> Reference {
+    let end = after_ampersand
         .iter()
         .take(most)
         .position(|&b| !may_stand_in_reference(b));
     let Some(end) = end else {
-        return if behind.len() >= most {
+        return if after_ampersand.len() >= most {
             Reference::Refused(FaultKind::Limit(LimitKind::NameBytes))
         } else {
             Reference::Unfinished
         };
     };
-    if behind.get(end) != Some(&b';') {
+    if after_ampersand.get(end) != Some(&b';') {
         return Reference::Refused(FaultKind::BareAmpersand);
     }
     let name = text.get(at + 1..at + 1 + end).unwrap_or_default();
@@ -80,12 +80,12 @@ fn numbered(number: &str) -> Option<char> {
 
 /// Character data as the application sees it: references resolved, line ends normalised (XML 2.11).
 pub(crate) fn text_value(raw: &str) -> Cow<'_, str> {
-    resolve(raw, Place::Text)
+    resolve(raw, ValueContext::Text)
 }
 
 /// An attribute value as the application sees it (XML 3.3.3, for attributes of type CDATA).
 pub(crate) fn attribute_value(raw: &str) -> Cow<'_, str> {
-    resolve(raw, Place::Attribute)
+    resolve(raw, ValueContext::Attribute)
 }
 
 /// The content of a CDATA section: only line ends are normalised.
@@ -95,10 +95,12 @@ pub(crate) fn cdata_value(raw: &str) -> Cow<'_, str> {
     }
     let mut value = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some((before, behind)) = rest.split_once('\r') {
+    while let Some((before, after_ampersand)) = rest.split_once('\r') {
         value.push_str(before);
         value.push('\n');
-        rest = behind.strip_prefix('\n').unwrap_or(behind);
+        rest = after_ampersand
+            .strip_prefix('\n')
+            .unwrap_or(after_ampersand);
     }
     value.push_str(rest);
     Cow::Owned(value)
@@ -106,15 +108,15 @@ pub(crate) fn cdata_value(raw: &str) -> Cow<'_, str> {
 
 /// Where a value stands: its white space is normalised differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ValueContext {
     Text,
     Attribute,
 }
 
 /// Resolves references, makes a line feed (in an attribute: a space) of every line end, and in attributes a space of
 /// every tab.
-fn resolve(raw: &str, place: Place) -> Cow<'_, str> {
-    let Some(first) = next_special(raw, place) else {
+fn resolve(raw: &str, context: ValueContext) -> Cow<'_, str> {
+    let Some(first) = next_special(raw, context) else {
         return Cow::Borrowed(raw);
     };
     // No reference is shorter than what it stands for.
@@ -129,26 +131,26 @@ fn resolve(raw: &str, place: Place) -> Cow<'_, str> {
                 // Cannot be: the value was validated when it was read.
                 Reference::Unfinished | Reference::Refused(_) => ('&', 1),
             },
-            [b'\r', b'\n', ..] => (place.line_end(), 2),
-            _ => (place.line_end(), 1),
+            [b'\r', b'\n', ..] => (context.line_end(), 2),
+            _ => (context.line_end(), 1),
         };
         value.push(char);
         rest = rest.get(at + length..).unwrap_or_default();
-        next = next_special(rest, place);
+        next = next_special(rest, context);
     }
     value.push_str(rest);
     Cow::Owned(value)
 }
 
-fn next_special(raw: &str, place: Place) -> Option<usize> {
-    match place {
-        Place::Text => memchr::memchr2(b'&', b'\r', raw.as_bytes()),
+fn next_special(raw: &str, context: ValueContext) -> Option<usize> {
+    match context {
+        ValueContext::Text => memchr::memchr2(b'&', b'\r', raw.as_bytes()),
         // Four bytes are one too many for memchr; what is below a space is white space.
-        Place::Attribute => raw.bytes().position(|b| b == b'&' || b < b' '),
+        ValueContext::Attribute => raw.bytes().position(|b| b == b'&' || b < b' '),
     }
 }
 
-impl Place {
+impl ValueContext {
     fn line_end(self) -> char {
         match self {
             Self::Text => '\n',

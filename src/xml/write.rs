@@ -5,7 +5,7 @@ use core::fmt;
 use thiserror::Error;
 
 use super::chars;
-use super::values::Place;
+use super::values::ValueContext;
 
 /// Text ready to be written between tags.
 ///
@@ -22,7 +22,7 @@ use super::values::Place;
 /// # Ok::<(), xmpp_stream::xml::write::Unwritable>(())
 /// ```
 pub fn escape_text(text: &str) -> Result<Escaped<'_>, Unwritable> {
-    Escaped::new(text, Place::Text)
+    Escaped::new(text, ValueContext::Text)
 }
 
 /// Text ready to be written as an attribute value between quotes of either kind.
@@ -33,7 +33,7 @@ pub fn escape_text(text: &str) -> Result<Escaped<'_>, Unwritable> {
 ///
 /// [`Unwritable`] for a character XML cannot carry, not even as a reference. Nothing was written then.
 pub fn escape_attr(value: &str) -> Result<Escaped<'_>, Unwritable> {
-    Escaped::new(value, Place::Attribute)
+    Escaped::new(value, ValueContext::Attribute)
 }
 
 /// Writes the escaped form of a text; made by [`escape_text`] and [`escape_attr`].
@@ -41,7 +41,7 @@ pub fn escape_attr(value: &str) -> Result<Escaped<'_>, Unwritable> {
 #[must_use]
 pub struct Escaped<'a> {
     text: &'a str,
-    place: Place,
+    context: ValueContext,
 }
 
 /// A character that XML cannot carry (XML 1.0 section 2.2, production `Char`).
@@ -56,13 +56,13 @@ pub struct Unwritable {
 }
 
 impl<'a> Escaped<'a> {
-    fn new(text: &'a str, place: Place) -> Result<Self, Unwritable> {
-        let forbidden = chars::characters(text)
+    fn new(text: &'a str, context: ValueContext) -> Result<Self, Unwritable> {
+        let forbidden = chars::check_chars(text)
             .err()
             .and_then(|index| Some((index, text.get(index..)?.chars().next()?)));
         match forbidden {
             Some((index, character)) => Err(Unwritable { character, index }),
-            None => Ok(Self { text, place }),
+            None => Ok(Self { text, context }),
         }
     }
 }
@@ -71,7 +71,7 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = 0;
         for (at, byte) in self.text.bytes().enumerate() {
-            let Some(escape) = escape(byte, self.place) else {
+            let Some(escape) = escape(byte, self.context) else {
                 continue;
             };
             f.write_str(self.text.get(written..at).unwrap_or_default())?;
@@ -86,22 +86,22 @@ impl fmt::Debug for Escaped<'_> {
     /// Length only: the text may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Escaped")
-            .field("place", &self.place)
+            .field("place", &self.context)
             .field("bytes", &self.text.len())
             .finish()
     }
 }
 
-fn escape(byte: u8, place: Place) -> Option<&'static str> {
-    Some(match (byte, place) {
+fn escape(byte: u8, context: ValueContext) -> Option<&'static str> {
+    Some(match (byte, context) {
         (b'&', _) => "&amp;",
         (b'<', _) => "&lt;",
         (b'>', _) => "&gt;",
         (b'\r', _) => "&#13;",
-        (b'\'', Place::Attribute) => "&apos;",
-        (b'"', Place::Attribute) => "&quot;",
-        (b'\t', Place::Attribute) => "&#9;",
-        (b'\n', Place::Attribute) => "&#10;",
+        (b'\'', ValueContext::Attribute) => "&apos;",
+        (b'"', ValueContext::Attribute) => "&quot;",
+        (b'\t', ValueContext::Attribute) => "&#9;",
+        (b'\n', ValueContext::Attribute) => "&#10;",
         _ => return None,
     })
 }
@@ -111,7 +111,7 @@ fn escape(byte: u8, place: Place) -> Option<&'static str> {
 pub(crate) fn declaration(out: &mut dyn fmt::Write, prefix: &str, uri: &str) -> fmt::Result {
     let uri = Escaped {
         text: uri,
-        place: Place::Attribute,
+        context: ValueContext::Attribute,
     };
     if prefix.is_empty() {
         write!(out, " xmlns='{uri}'")

@@ -8,10 +8,10 @@ use zeroize::Zeroize;
 
 use super::checker;
 use super::element::{self, Element, Stanza};
-use super::fault::Fault;
+use super::element_parser::ElementParser;
+use super::error::Fault;
 use super::limits::FrameLimits;
-use super::names::Scope;
-use super::scan::Assembler;
+use super::namespaces::Scope;
 use super::tape::Tape;
 
 /// The owned twin of [`Stanza`]. It knows the namespaces of the stream it came from.
@@ -38,11 +38,11 @@ impl StanzaBuf {
     ///
     /// As [`parse`](Self::parse).
     pub fn parse_in(text: &str, scope: &Scope, limits: FrameLimits) -> Result<Self, Fault> {
-        let mut assembler = Assembler::default();
-        checker::one_element(&mut assembler, text, scope, &limits.clamped())?;
+        let mut parser = ElementParser::default();
+        checker::one_element(&mut parser, text, scope, &limits.clamped())?;
         Ok(Self {
             text: String::from(text),
-            tape: assembler.tape,
+            tape: parser.tape,
             scope: Arc::new(scope.clone()),
         })
     }

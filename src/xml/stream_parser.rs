@@ -5,21 +5,21 @@ use alloc::sync::Arc;
 
 use super::chars::{self, Controls};
 use super::element::{Element, Stanza};
-use super::fault::{Fault, FaultKind, Flaw, LimitKind};
+use super::element_parser::{ElementParser, ParseContext};
+use super::error::{Fault, FaultKind, LimitKind, RelativeError};
+use super::fast_path::FastState;
 use super::frame::{Frame, FrameKind};
 use super::header::Header;
 use super::limits::FrameLimits;
-use super::names::Scope;
-use super::quiet::Place;
-use super::scan::{Assembler, Surroundings};
-use super::tag::{EndScan, StartTag, TagForm};
+use super::namespaces::Scope;
+use super::tag::{EndTagScan, StartTag, TagForm};
 use super::tape::Tape;
-use super::toplevel::{self, FirstLevel, Prolog};
+use super::top_level::{self, FirstLevel, Prolog};
 
 /// See the module documentation.
-pub(crate) struct Reader {
-    stage: Stage,
-    assembler: Assembler,
+pub(crate) struct StreamParser {
+    state: StreamState,
+    parser: ElementParser,
     head: Head,
     scope: Arc<Scope>,
     limits: FrameLimits,
@@ -28,20 +28,20 @@ pub(crate) struct Reader {
 
 /// What one step found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Found {
+pub(crate) enum Step {
     Frame(FrameKind, usize),
     /// Bytes that mean nothing.
     Skip(usize),
     /// Another stage, at the same place.
-    Nothing,
+    StateChanged,
     /// The text is used up.
-    Starved,
+    NeedMore,
 }
 
 /// What the framer expects or is reading.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)] // A tag of its own is quicker to read than one hidden in the fault.
-pub(crate) enum Stage {
+pub(crate) enum StreamState {
     /// The first byte of a stream.
     Start,
     /// An XML declaration; its `>` is not among the first `seen` bytes.
@@ -57,7 +57,7 @@ pub(crate) enum Stage {
     /// A first-level element's rest.
     Element,
     /// The footer's tag.
-    Footer(EndScan),
+    Footer(EndTagScan),
     /// White space.
     End,
     /// Nothing ever again.
@@ -71,12 +71,12 @@ struct Head {
     tape: Tape,
 }
 
-impl Reader {
+impl StreamParser {
     pub(crate) fn new(limits: FrameLimits) -> Self {
         let limits = limits.clamped();
         Self {
-            stage: Stage::Start,
-            assembler: Assembler::default(),
+            state: StreamState::Start,
+            parser: ElementParser::default(),
             head: Head::default(),
             scope: Arc::default(),
             limits,
@@ -89,8 +89,8 @@ impl Reader {
         self.next_limits = limits.clamped();
     }
 
-    pub(crate) fn stage(&self) -> Stage {
-        self.stage
+    pub(crate) fn state(&self) -> StreamState {
+        self.state
     }
 
     pub(crate) fn scope(&self) -> &Scope {
@@ -108,7 +108,7 @@ impl Reader {
             ))),
             FrameKind::Element => Frame::Element(Stanza::new(Element::new(
                 text,
-                &self.assembler.tape,
+                &self.parser.tape,
                 &self.scope,
                 0,
             ))),
@@ -119,33 +119,33 @@ impl Reader {
 
     /// Nothing will be read any more.
     pub(crate) fn fail(&mut self, fault: Fault) {
-        self.stage = Stage::Failed(fault);
+        self.state = StreamState::Failed(fault);
     }
 
     /// Expects a new stream header, unless it failed.
     pub(crate) fn restart(&mut self) {
         self.head = Head::default();
         self.scope = Arc::default();
-        self.assembler.clear(&self.scope);
-        if !matches!(self.stage, Stage::Failed(_)) {
-            self.stage = Stage::Start;
+        self.parser.clear(&self.scope);
+        if !matches!(self.state, StreamState::Failed(_)) {
+            self.state = StreamState::Start;
         }
     }
 
     /// Gives back memory that is not in use, with the element that was read if nobody needs it.
     pub(crate) fn shrink(&mut self, current: Option<FrameKind>) {
-        if current != Some(FrameKind::Element) && !matches!(self.stage, Stage::Element) {
-            self.assembler.clear(&self.scope);
+        if current != Some(FrameKind::Element) && !matches!(self.state, StreamState::Element) {
+            self.parser.clear(&self.scope);
         }
-        self.assembler.shrink();
+        self.parser.shrink();
     }
 
     /// Where reading stands when it used up `length` bytes of text.
-    pub(crate) fn place(&self, length: usize) -> Place {
-        match self.stage {
-            Stage::Header | Stage::Element => self.assembler.place(length),
-            Stage::Between if length == 0 => Place::Between,
-            _ => Place::Loud,
+    pub(crate) fn fast_state(&self, length: usize) -> FastState {
+        match self.state {
+            StreamState::Header | StreamState::Element => self.parser.fast_state(length),
+            StreamState::Between if length == 0 => FastState::BetweenElements,
+            _ => FastState::Unknown,
         }
     }
 
@@ -156,130 +156,131 @@ impl Reader {
         text: &str,
         controls: Controls,
         limit: usize,
-    ) -> Result<Found, Flaw> {
-        let text = view(text, limit);
-        match self.stage {
-            Stage::Element => {
-                let around = Surroundings {
+    ) -> Result<Step, RelativeError> {
+        let text = truncate(text, limit);
+        match self.state {
+            StreamState::Element => {
+                let context = ParseContext {
                     scope: &self.scope,
                     limits: &self.limits,
                     controls,
                     undeclared: FaultKind::UndeclaredFirstLevelPrefix,
                 };
-                let Some(length) = self.assembler.element(text, &around)? else {
-                    return Ok(Found::Starved);
+                let Some(length) = self.parser.element(text, &context)? else {
+                    return Ok(Step::NeedMore);
                 };
-                self.stage = Stage::Between;
-                Ok(Found::Frame(FrameKind::Element, length))
+                self.state = StreamState::Between;
+                Ok(Step::Frame(FrameKind::Element, length))
             }
-            Stage::Between => {
-                let found = toplevel::between(text)?;
+            StreamState::Between => {
+                let found = top_level::classify_first_level(text)?;
                 Ok(self.first_level(found))
             }
-            Stage::Start => {
-                let found = toplevel::start(text)?;
+            StreamState::Start => {
+                let found = top_level::classify_start(text)?;
                 Ok(self.before_header(found))
             }
-            Stage::Prolog => {
-                let found = toplevel::later(text)?;
+            StreamState::Prolog => {
+                let found = top_level::classify_prolog(text)?;
                 Ok(self.before_header(found))
             }
-            Stage::Declaration { seen } => {
-                let Some(length) = toplevel::declaration(text, seen)? else {
-                    self.stage = Stage::Declaration { seen: text.len() };
-                    return Ok(Found::Starved);
+            StreamState::Declaration { seen } => {
+                let Some(length) = top_level::declaration(text, seen)? else {
+                    self.state = StreamState::Declaration { seen: text.len() };
+                    return Ok(Step::NeedMore);
                 };
-                self.stage = Stage::Prolog;
-                Ok(Found::Skip(length))
+                self.state = StreamState::Prolog;
+                Ok(Step::Skip(length))
             }
-            Stage::Header => {
-                let around = Surroundings {
+            StreamState::Header => {
+                let context = ParseContext {
                     scope: &self.scope,
                     limits: &self.limits,
                     controls,
                     undeclared: FaultKind::UndeclaredPrefix,
                 };
-                let tag = self.assembler.header(text, &around)?;
-                Ok(tag.map_or(Found::Starved, |tag| self.header(text, tag)))
+                let tag = self.parser.header(text, &context)?;
+                Ok(tag.map_or(Step::NeedMore, |tag| self.header(text, tag)))
             }
-            Stage::EmptyRoot => {
-                self.stage = Stage::End;
-                Ok(Found::Frame(FrameKind::Footer, 0))
+            StreamState::EmptyRoot => {
+                self.state = StreamState::End;
+                Ok(Step::Frame(FrameKind::Footer, 0))
             }
-            Stage::Footer(mut scan) => {
+            StreamState::Footer(mut scan) => {
                 let name = self.head.tape.element(0).map(|root| root.name);
                 let name = name.map_or("", |name| name.qualified(&self.head.text));
                 let Some(length) = scan.end(text, 0, name)? else {
-                    self.stage = Stage::Footer(scan);
-                    return Ok(Found::Starved);
+                    self.state = StreamState::Footer(scan);
+                    return Ok(Step::NeedMore);
                 };
-                self.stage = Stage::End;
-                Ok(Found::Frame(FrameKind::Footer, length))
+                self.state = StreamState::End;
+                Ok(Step::Frame(FrameKind::Footer, length))
             }
-            Stage::End => match text.as_bytes() {
-                [] => Ok(Found::Starved),
-                [b, ..] if chars::is_space(*b) => Ok(Found::Skip(1)),
+            StreamState::End => match text.as_bytes() {
+                [] => Ok(Step::NeedMore),
+                [b, ..] if chars::is_space(*b) => Ok(Step::Skip(1)),
                 _ => Err(FaultKind::AfterFooter.at(0)),
             },
-            Stage::Failed(_) => Ok(Found::Starved),
+            StreamState::Failed(_) => Ok(Step::NeedMore),
         }
     }
 
-    fn before_header(&mut self, found: Prolog) -> Found {
+    fn before_header(&mut self, found: Prolog) -> Step {
         match found {
-            Prolog::Unfinished => Found::Starved,
+            Prolog::Unfinished => Step::NeedMore,
             Prolog::Space => {
-                self.stage = Stage::Prolog;
-                Found::Skip(1)
+                self.state = StreamState::Prolog;
+                Step::Skip(1)
             }
             Prolog::Declaration => {
-                self.stage = Stage::Declaration { seen: 0 };
-                Found::Nothing
+                self.state = StreamState::Declaration { seen: 0 };
+                Step::StateChanged
             }
             Prolog::Header => {
-                self.assembler.clear(&self.scope);
-                self.stage = Stage::Header;
-                Found::Nothing
+                self.parser.clear(&self.scope);
+                self.state = StreamState::Header;
+                Step::StateChanged
             }
         }
     }
 
     /// Keeps the header: its text, and what it declares.
-    fn header(&mut self, text: &str, tag: StartTag) -> Found {
+    fn header(&mut self, text: &str, tag: StartTag) -> Step {
         self.head = Head {
             text: String::from(text.get(..tag.end).unwrap_or_default()),
-            tape: core::mem::take(&mut self.assembler.tape),
+            tape: core::mem::take(&mut self.parser.tape),
         };
         self.scope = Arc::new(Scope::of_header(&self.head.tape, &self.head.text));
-        self.stage = match tag.form {
-            TagForm::Open => Stage::Between,
-            TagForm::Empty => Stage::EmptyRoot,
+        self.state = match tag.form {
+            TagForm::Open => StreamState::Between,
+            TagForm::Empty => StreamState::EmptyRoot,
         };
-        Found::Frame(FrameKind::Header, tag.end)
+        Step::Frame(FrameKind::Header, tag.end)
     }
 
-    fn first_level(&mut self, found: FirstLevel) -> Found {
+    fn first_level(&mut self, found: FirstLevel) -> Step {
         match found {
-            FirstLevel::Unfinished => Found::Starved,
-            FirstLevel::Space => Found::Frame(FrameKind::Keepalive, 1),
+            FirstLevel::Unfinished => Step::NeedMore,
+            FirstLevel::Space => Step::Frame(FrameKind::Keepalive, 1),
             FirstLevel::Element => {
-                self.assembler.clear(&self.scope);
-                self.stage = Stage::Element;
-                Found::Nothing
+                self.parser.clear(&self.scope);
+                self.state = StreamState::Element;
+                Step::StateChanged
             }
             FirstLevel::Footer => {
-                self.stage = Stage::Footer(EndScan::new(0));
-                Found::Nothing
+                self.state = StreamState::Footer(EndTagScan::new(0));
+                Step::StateChanged
             }
         }
     }
 
     /// Which limit [`byte_limit`](Self::byte_limit) gives.
-    pub(crate) fn limited(&self) -> LimitKind {
-        match self.stage {
-            Stage::Start | Stage::Declaration { .. } | Stage::Prolog | Stage::Header => {
-                LimitKind::HeaderBytes
-            }
+    pub(crate) fn exceeded_limit(&self) -> LimitKind {
+        match self.state {
+            StreamState::Start
+            | StreamState::Declaration { .. }
+            | StreamState::Prolog
+            | StreamState::Header => LimitKind::HeaderBytes,
             _ => LimitKind::FrameBytes,
         }
     }
@@ -287,25 +288,27 @@ impl Reader {
     /// How many bytes may stand between the start of the current frame, which is at `position`, and its end. New limits
     /// hold from here on if no frame has begun.
     pub(crate) fn byte_limit(&mut self, position: u64) -> usize {
-        let header_bytes = match self.stage {
-            Stage::Element | Stage::Footer(_) => return self.limits.frame_bytes,
-            Stage::Between => {
+        let header_bytes = match self.state {
+            StreamState::Element | StreamState::Footer(_) => return self.limits.frame_bytes,
+            StreamState::Between => {
                 self.limits = self.next_limits;
                 return self.limits.frame_bytes;
             }
-            Stage::Start | Stage::Prolog => {
+            StreamState::Start | StreamState::Prolog => {
                 self.limits = self.next_limits;
                 self.limits.header_bytes
             }
-            Stage::Declaration { .. } | Stage::Header => self.limits.header_bytes,
-            Stage::End | Stage::EmptyRoot | Stage::Failed(_) => return usize::MAX,
+            StreamState::Declaration { .. } | StreamState::Header => self.limits.header_bytes,
+            StreamState::End | StreamState::EmptyRoot | StreamState::Failed(_) => {
+                return usize::MAX;
+            }
         };
         header_bytes.saturating_sub(usize::try_from(position).unwrap_or(usize::MAX))
     }
 }
 
 /// The text up to a limit, cut between characters.
-fn view(text: &str, limit: usize) -> &str {
+fn truncate(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }

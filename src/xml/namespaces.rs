@@ -5,10 +5,12 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::chars;
-use super::fault::{FaultKind, Flaw, LimitKind};
+use super::error::{FaultKind, LimitKind, RelativeError};
 use super::limits::FrameLimits;
 use super::tag::{AttributeNames, StartTag};
-use super::tape::{AttributeNode, Binding, Namespace, Node, Role, Span, Tape, Uri, XML, offset};
+use super::tape::{
+    AttributeNode, AttributeRole, Binding, Namespace, Node, Span, Tape, Uri, XML, offset,
+};
 use super::values;
 
 /// The namespace of `xmlns` attributes, which may be neither declared nor used.
@@ -70,7 +72,7 @@ impl Scope {
     }
 
     fn declare(&mut self, prefix: &str, uri: &str) {
-        if chars::characters(uri).is_ok() && self.get(prefix).is_none() {
+        if chars::check_chars(uri).is_ok() && self.get(prefix).is_none() {
             let prefix = append(&mut self.text, prefix);
             let uri = append(&mut self.text, uri);
             self.entries.push((prefix, uri));
@@ -111,12 +113,12 @@ impl fmt::Debug for Scope {
 pub(crate) struct Resolver {
     /// The prefixes in scope that the element itself declares: indices into `Tape::bindings`.
     prefixes: Vec<u32>,
-    now: Mark,
+    current: Checkpoint,
 }
 
 /// What to return to when an element ends.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
+pub(crate) struct Checkpoint {
     prefixes: u32,
     default: Namespace,
     /// Declarations in scope within the element.
@@ -127,7 +129,7 @@ impl Default for Resolver {
     fn default() -> Self {
         Self {
             prefixes: Vec::new(),
-            now: Mark {
+            current: Checkpoint {
                 prefixes: 0,
                 default: Namespace::None,
                 declared: 0,
@@ -138,7 +140,7 @@ impl Default for Resolver {
 
 /// The element whose start tag was just read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Starting<'a> {
+pub(crate) struct StartedElement<'a> {
     pub(crate) text: &'a str,
     pub(crate) tag: StartTag,
     /// The index its node will have.
@@ -153,32 +155,32 @@ impl Resolver {
     /// Begins a first-level element.
     pub(crate) fn clear(&mut self, scope: &Scope) {
         self.prefixes.clear();
-        self.now = Mark {
+        self.current = Checkpoint {
             prefixes: 0,
             default: scope.find(""),
             declared: 0,
         };
     }
 
-    pub(crate) fn mark(&self) -> Mark {
-        self.now
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        self.current
     }
 
-    pub(crate) fn back_to(&mut self, mark: Mark) {
-        self.prefixes.truncate(mark.prefixes as usize);
-        self.now = mark;
+    pub(crate) fn restore(&mut self, checkpoint: Checkpoint) {
+        self.prefixes.truncate(checkpoint.prefixes as usize);
+        self.current = checkpoint;
     }
 
     /// Takes in the declarations of an element, finds the namespaces of its attributes and returns that of its name.
     pub(crate) fn resolve(
         &mut self,
-        start: &Starting<'_>,
+        start: &StartedElement<'_>,
         tape: &mut Tape,
-    ) -> Result<Namespace, Flaw> {
-        if start.tag.names == AttributeNames::Special {
+    ) -> Result<Namespace, RelativeError> {
+        if start.tag.names == AttributeNames::MayBePrefixed {
             for index in start.tag.attributes.range() {
                 match tape.attributes.get(index) {
-                    Some(attribute) if attribute.role != Role::Plain => {
+                    Some(attribute) if attribute.role != AttributeRole::Plain => {
                         self.declare(start, tape, *attribute)?;
                     }
                     _ => {}
@@ -187,25 +189,25 @@ impl Resolver {
         }
         let name = start.tag.name;
         let namespace = if name.prefix == 0 {
-            self.now.default
+            self.current.default
         } else {
             self.element_namespace(start, tape, name.prefix(start.text))?
         };
-        if start.tag.names == AttributeNames::Special {
+        if start.tag.names == AttributeNames::MayBePrefixed {
             for index in start.tag.attributes.range() {
                 self.resolve_attribute(start, tape, index)?;
             }
         }
-        unique(start, tape)?;
+        check_unique(start, tape)?;
         Ok(namespace)
     }
 
     fn element_namespace(
         &self,
-        start: &Starting<'_>,
+        start: &StartedElement<'_>,
         tape: &Tape,
         prefix: &str,
-    ) -> Result<Namespace, Flaw> {
+    ) -> Result<Namespace, RelativeError> {
         let at = start.tag.name.start as usize;
         if prefix == "xmlns" {
             return Err(FaultKind::ReservedNamespace.at(at));
@@ -216,12 +218,14 @@ impl Resolver {
 
     fn resolve_attribute(
         &self,
-        start: &Starting<'_>,
+        start: &StartedElement<'_>,
         tape: &mut Tape,
         index: usize,
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), RelativeError> {
         let name = match tape.attributes.get(index) {
-            Some(attribute) if attribute.role == Role::Plain && attribute.name.prefix != 0 => {
+            Some(attribute)
+                if attribute.role == AttributeRole::Plain && attribute.name.prefix != 0 =>
+            {
                 attribute.name
             }
             _ => return Ok(()),
@@ -235,7 +239,7 @@ impl Resolver {
         Ok(())
     }
 
-    fn lookup(&self, start: &Starting<'_>, tape: &Tape, prefix: &str) -> Option<Namespace> {
+    fn lookup(&self, start: &StartedElement<'_>, tape: &Tape, prefix: &str) -> Option<Namespace> {
         if prefix == "xml" {
             return Some(Namespace::Xml);
         }
@@ -256,10 +260,10 @@ impl Resolver {
     /// Takes in one declaration (Namespaces in XML 1.0, sections 2.2 and 3).
     fn declare(
         &mut self,
-        start: &Starting<'_>,
+        start: &StartedElement<'_>,
         tape: &mut Tape,
         attribute: AttributeNode,
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), RelativeError> {
         let at = attribute.name.start as usize;
         let uri = if attribute.verbatim {
             Uri::Text(attribute.value)
@@ -275,16 +279,17 @@ impl Resolver {
         let name = tape.binding_uri(&binding, start.text);
         let empty = name.is_empty();
         let reserved = is_reserved(name);
-        self.now.declared += 1;
-        if self.now.declared as usize + start.scope.len() > usize::from(start.limits.namespaces) {
+        self.current.declared += 1;
+        if self.current.declared as usize + start.scope.len() > usize::from(start.limits.namespaces)
+        {
             return Err(FaultKind::Limit(LimitKind::Namespaces).at(at));
         }
         let fresh = Namespace::Local(offset(tape.bindings.len()));
-        if attribute.role == Role::DeclaresDefault {
+        if attribute.role == AttributeRole::DeclaresDefault {
             if reserved {
                 return Err(FaultKind::ReservedNamespace.at(at));
             }
-            self.now.default = if empty { Namespace::None } else { fresh };
+            self.current.default = if empty { Namespace::None } else { fresh };
         } else {
             let prefix = attribute.name.local(start.text);
             match (prefix, name) {
@@ -296,7 +301,7 @@ impl Resolver {
                 (_, "") => return Err(FaultKind::EmptyNamespace.at(at)),
                 _ => {
                     self.prefixes.push(offset(tape.bindings.len()));
-                    self.now.prefixes += 1;
+                    self.current.prefixes += 1;
                 }
             }
             let end = at + usize::from(attribute.name.length);
@@ -308,11 +313,14 @@ impl Resolver {
 }
 
 /// Refuses attributes of the same qualified name, and of the same expanded name (Namespaces in XML 1.0 6.3).
-fn unique(start: &Starting<'_>, tape: &Tape) -> Result<(), Flaw> {
+fn check_unique(start: &StartedElement<'_>, tape: &Tape) -> Result<(), RelativeError> {
     let attributes = tape.attributes.get(start.tag.attributes.range());
     let mut rest = attributes.unwrap_or_default();
     while let [before @ .., last] = rest {
-        if before.iter().any(|other| same(start, tape, last, other)) {
+        if before
+            .iter()
+            .any(|other| is_duplicate(start, tape, last, other))
+        {
             return Err(FaultKind::DuplicateAttribute.at(last.name.start as usize));
         }
         rest = before;
@@ -320,7 +328,12 @@ fn unique(start: &Starting<'_>, tape: &Tape) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn same(start: &Starting<'_>, tape: &Tape, a: &AttributeNode, b: &AttributeNode) -> bool {
+fn is_duplicate(
+    start: &StartedElement<'_>,
+    tape: &Tape,
+    a: &AttributeNode,
+    b: &AttributeNode,
+) -> bool {
     if a.digest == b.digest && a.name.qualified(start.text) == b.name.qualified(start.text) {
         return true;
     }

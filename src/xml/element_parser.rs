@@ -7,37 +7,37 @@
 use alloc::vec::Vec;
 
 use super::chars::{self, Controls};
-use super::fault::{FaultKind, Flaw, LimitKind};
+use super::error::{FaultKind, LimitKind, RelativeError};
+use super::fast_path::FastState;
 use super::limits::FrameLimits;
-use super::names::{Mark, Resolver, Scope, Starting};
-use super::quiet::Place;
-use super::tag::{self, EndScan, StartTag, TagForm, TagScan};
+use super::namespaces::{Checkpoint, Resolver, Scope, StartedElement};
+use super::tag::{self, EndTagScan, StartTag, StartTagScan, TagForm};
 use super::tape::{ElementNode, Node, Span, Tape, TextForm, TextNode, offset};
 use super::values::{self, Reference};
 
 /// See the module documentation. All offsets are relative to the `<` of the first-level element.
 #[derive(Default)]
-pub(crate) struct Assembler {
+pub(crate) struct ElementParser {
     pub(crate) tape: Tape,
-    open: Vec<Open>,
+    open_elements: Vec<OpenElement>,
     resolver: Resolver,
     /// Elements and CDATA sections so far.
     elements: u32,
     /// Everything before is on the tape or belongs to `at`.
     position: usize,
-    at: At,
+    at: ParseState,
 }
 
 /// An element whose end tag has not come.
 #[derive(Clone, Copy, Debug)]
-struct Open {
+struct OpenElement {
     node: u32,
-    mark: Mark,
+    checkpoint: Checkpoint,
 }
 
 /// What stands at `position`.
 #[derive(Clone, Copy, Debug, Default)]
-enum At {
+enum ParseState {
     /// Text or markup, not looked at yet.
     #[default]
     Content,
@@ -46,9 +46,9 @@ enum At {
     /// Character data that began at `run`; up to `position` it is in order.
     Text { run: usize, references: Found },
     /// A start tag whose end has not arrived.
-    StartTag(TagScan),
+    StartTag(StartTagScan),
     /// An end tag.
-    EndTag(EndScan),
+    EndTag(EndTagScan),
     /// A CDATA section whose content starts at `run`; up to `position` it holds no `]]>`.
     Cdata { run: usize },
 }
@@ -62,7 +62,7 @@ enum Found {
 
 /// What surrounds the element being read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct ParseContext<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) limits: &'a FrameLimits,
     pub(crate) controls: Controls,
@@ -70,21 +70,21 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) undeclared: FaultKind,
 }
 
-impl Assembler {
+impl ElementParser {
     /// Begins with another element.
     pub(crate) fn clear(&mut self, scope: &Scope) {
         self.tape.clear();
-        self.open.clear();
+        self.open_elements.clear();
         self.resolver.clear(scope);
         self.elements = 0;
         self.position = 0;
-        self.at = At::Markup;
+        self.at = ParseState::Markup;
     }
 
     /// Gives back memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.tape.shrink();
-        self.open.shrink_to_fit();
+        self.open_elements.shrink_to_fit();
     }
 
     /// Goes on through `text`, which starts with the `<` of the element's start tag and holds at least what it held
@@ -92,38 +92,42 @@ impl Assembler {
     pub(crate) fn element(
         &mut self,
         text: &str,
-        around: &Surroundings<'_>,
-    ) -> Result<Option<usize>, Flaw> {
+        context: &ParseContext<'_>,
+    ) -> Result<Option<usize>, RelativeError> {
         loop {
-            let step = match self.at {
-                At::Content => self.content(text),
-                At::Markup => self.markup(text, around)?,
-                At::Text { run, references } => self.text(text, run, references, around)?,
-                At::StartTag(_) => match self.start_tag(text, around)? {
-                    Some(_) => Step::Next(At::Content),
-                    None => Step::Wait,
+            let progress = match self.at {
+                ParseState::Content => self.content(text),
+                ParseState::Markup => self.markup(text, context)?,
+                ParseState::Text { run, references } => {
+                    self.text(text, run, references, context)?
+                }
+                ParseState::StartTag(_) => match self.start_tag(text, context)? {
+                    Some(_) => Progress::Continue(ParseState::Content),
+                    None => Progress::NeedMore,
                 },
-                At::EndTag(scan) => self.end_tag(text, scan)?,
-                At::Cdata { run } => self.cdata(text, run, around),
+                ParseState::EndTag(scan) => self.end_tag(text, scan)?,
+                ParseState::Cdata { run } => self.cdata(text, run, context),
             };
-            match step {
-                Step::Wait => return Ok(None),
-                Step::Next(_) if self.open.is_empty() => return Ok(Some(self.position)),
-                Step::Next(at) => self.at = at,
+            match progress {
+                Progress::NeedMore => return Ok(None),
+                Progress::Continue(_) if self.open_elements.is_empty() => {
+                    return Ok(Some(self.position));
+                }
+                Progress::Continue(at) => self.at = at,
             }
         }
     }
 
     /// Where reading stands when it used up `length` bytes of text.
-    pub(crate) fn place(&self, length: usize) -> Place {
+    pub(crate) fn fast_state(&self, length: usize) -> FastState {
         match self.at {
-            At::Content => Place::Content,
-            At::Text { .. } if self.position == length => Place::Text,
-            At::Markup if self.position + 1 == length => Place::Markup,
-            At::StartTag(scan) => scan.place(length),
-            At::EndTag(scan) => scan.place(length),
-            At::Cdata { .. } => Place::Cdata,
-            _ => Place::Loud,
+            ParseState::Content => FastState::Content,
+            ParseState::Text { .. } if self.position == length => FastState::Text,
+            ParseState::Markup if self.position + 1 == length => FastState::Markup,
+            ParseState::StartTag(scan) => scan.fast_state(length),
+            ParseState::EndTag(scan) => scan.fast_state(length),
+            ParseState::Cdata { .. } => FastState::Cdata,
+            _ => FastState::Unknown,
         }
     }
 
@@ -131,34 +135,40 @@ impl Assembler {
     pub(crate) fn header(
         &mut self,
         text: &str,
-        around: &Surroundings<'_>,
-    ) -> Result<Option<StartTag>, Flaw> {
-        self.start_tag(text, around)
+        context: &ParseContext<'_>,
+    ) -> Result<Option<StartTag>, RelativeError> {
+        self.start_tag(text, context)
     }
 
-    fn content(&mut self, text: &str) -> Step {
+    fn content(&mut self, text: &str) -> Progress {
         match text.as_bytes().get(self.position) {
-            None => Step::Wait,
-            Some(b'<') => Step::Next(At::Markup),
-            Some(_) => Step::Next(At::Text {
+            None => Progress::NeedMore,
+            Some(b'<') => Progress::Continue(ParseState::Markup),
+            Some(_) => Progress::Continue(ParseState::Text {
                 run: self.position,
                 references: Found::No,
             }),
         }
     }
 
-    fn markup(&mut self, text: &str, around: &Surroundings<'_>) -> Result<Step, Flaw> {
+    fn markup(
+        &mut self,
+        text: &str,
+        context: &ParseContext<'_>,
+    ) -> Result<Progress, RelativeError> {
         Ok(match markup(text.as_bytes(), self.position)? {
-            Markup::Unfinished => Step::Wait,
-            Markup::EndTag => Step::Next(At::EndTag(EndScan::new(self.position))),
-            Markup::Cdata => {
-                self.count(around.limits)?;
-                self.position += CDATA.len();
-                Step::Next(At::Cdata { run: self.position })
+            Markup::Unfinished => Progress::NeedMore,
+            Markup::EndTag => {
+                Progress::Continue(ParseState::EndTag(EndTagScan::new(self.position)))
             }
-            Markup::StartTag => match self.start_tag(text, around)? {
-                Some(_) => Step::Next(At::Content),
-                None => Step::Wait,
+            Markup::Cdata => {
+                self.count(context.limits)?;
+                self.position += CDATA.len();
+                Progress::Continue(ParseState::Cdata { run: self.position })
+            }
+            Markup::StartTag => match self.start_tag(text, context)? {
+                Some(_) => Progress::Continue(ParseState::Content),
+                None => Progress::NeedMore,
             },
         })
     }
@@ -166,12 +176,12 @@ impl Assembler {
     fn start_tag(
         &mut self,
         text: &str,
-        around: &Surroundings<'_>,
-    ) -> Result<Option<StartTag>, Flaw> {
+        context: &ParseContext<'_>,
+    ) -> Result<Option<StartTag>, RelativeError> {
         let bytes = text.as_bytes();
         let start = self.position;
         let scanned = match &mut self.at {
-            At::StartTag(scan) => {
+            ParseState::StartTag(scan) => {
                 if scan.end(bytes).is_none() {
                     return Ok(None);
                 }
@@ -180,39 +190,50 @@ impl Assembler {
             _ => false,
         };
         let attributes = self.tape.attributes.len();
-        match tag::start_tag(text, start, &mut self.tape, around.controls, around.limits) {
+        match tag::start_tag(
+            text,
+            start,
+            &mut self.tape,
+            context.controls,
+            context.limits,
+        ) {
             Ok(tag) => {
-                self.opened(text, tag, around)?;
+                self.push_element(text, tag, context)?;
                 Ok(Some(tag))
             }
-            Err(flaw) => {
-                let mut scan = TagScan::new(start + 1);
+            Err(error) => {
+                let mut scan = StartTagScan::new(start + 1);
                 if scanned || scan.end(bytes).is_some() {
-                    return Err(flaw);
+                    return Err(error);
                 }
                 self.tape.attributes.truncate(attributes);
-                self.at = At::StartTag(scan);
+                self.at = ParseState::StartTag(scan);
                 Ok(None)
             }
         }
     }
 
     /// Puts an element on the tape.
-    fn opened(&mut self, text: &str, tag: StartTag, around: &Surroundings<'_>) -> Result<(), Flaw> {
-        self.count(around.limits)?;
-        if self.open.len() >= usize::from(around.limits.depth) {
+    fn push_element(
+        &mut self,
+        text: &str,
+        tag: StartTag,
+        context: &ParseContext<'_>,
+    ) -> Result<(), RelativeError> {
+        self.count(context.limits)?;
+        if self.open_elements.len() >= usize::from(context.limits.depth) {
             return Err(FaultKind::Limit(LimitKind::Depth).at(self.position));
         }
         let node = offset(self.tape.nodes.len());
-        let mark = self.resolver.mark();
-        let starting = Starting {
+        let checkpoint = self.resolver.checkpoint();
+        let starting = StartedElement {
             text,
             tag,
             node,
-            scope: around.scope,
-            limits: around.limits,
-            undeclared: if self.open.is_empty() {
-                around.undeclared
+            scope: context.scope,
+            limits: context.limits,
+            undeclared: if self.open_elements.is_empty() {
+                context.undeclared
             } else {
                 FaultKind::UndeclaredPrefix
             },
@@ -229,31 +250,31 @@ impl Assembler {
         }));
         self.position = tag.end;
         match tag.form {
-            TagForm::Open => self.open.push(Open { node, mark }),
-            TagForm::Empty => self.resolver.back_to(mark),
+            TagForm::Open => self.open_elements.push(OpenElement { node, checkpoint }),
+            TagForm::Empty => self.resolver.restore(checkpoint),
         }
         Ok(())
     }
 
-    fn end_tag(&mut self, text: &str, mut scan: EndScan) -> Result<Step, Flaw> {
-        let open = self.open.last().copied();
-        let element = open.and_then(|open| self.tape.element(open.node));
-        let (Some(open), Some(element)) = (open, element) else {
+    fn end_tag(&mut self, text: &str, mut scan: EndTagScan) -> Result<Progress, RelativeError> {
+        let open_elements = self.open_elements.last().copied();
+        let element = open_elements.and_then(|open_elements| self.tape.element(open_elements.node));
+        let (Some(open_elements), Some(element)) = (open_elements, element) else {
             return Err(FaultKind::MismatchedTag.at(self.position));
         };
         let Some(end) = scan.end(text, self.position, element.name.qualified(text))? else {
-            self.at = At::EndTag(scan);
-            return Ok(Step::Wait);
+            self.at = ParseState::EndTag(scan);
+            return Ok(Progress::NeedMore);
         };
-        self.open.pop();
-        self.resolver.back_to(open.mark);
+        self.open_elements.pop();
+        self.resolver.restore(open_elements.checkpoint);
         let next = offset(self.tape.nodes.len());
-        if let Some(element) = self.tape.element_mut(open.node) {
+        if let Some(element) = self.tape.element_mut(open_elements.node) {
             element.end = offset(end);
             element.next = next;
         }
         self.position = end;
-        Ok(Step::Next(At::Content))
+        Ok(Progress::Continue(ParseState::Content))
     }
 
     fn text(
@@ -261,8 +282,8 @@ impl Assembler {
         text: &str,
         run: usize,
         mut references: Found,
-        around: &Surroundings<'_>,
-    ) -> Result<Step, Flaw> {
+        context: &ParseContext<'_>,
+    ) -> Result<Progress, RelativeError> {
         let bytes = text.as_bytes();
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
@@ -273,7 +294,7 @@ impl Assembler {
             let at = self.position + found;
             self.position = at;
             match rest.get(found) {
-                Some(b'&') => match values::reference(text, at, around.limits.reference_bytes()) {
+                Some(b'&') => match values::reference(text, at, context.limits.reference_bytes()) {
                     Reference::Char(_, length) => {
                         references = Found::Yes;
                         self.position += length;
@@ -287,40 +308,40 @@ impl Assembler {
                 Some(b'>') => self.position += 1,
                 _ => {
                     let form = match references {
-                        Found::No if !has_carriage_return(around.controls, bytes, run, at) => {
+                        Found::No if !has_carriage_return(context.controls, bytes, run, at) => {
                             TextForm::Verbatim
                         }
                         _ => TextForm::Escaped,
                     };
                     self.push_text(run, at, form);
-                    return Ok(Step::Next(At::Markup));
+                    return Ok(Progress::Continue(ParseState::Markup));
                 }
             }
         }
-        self.at = At::Text { run, references };
-        Ok(Step::Wait)
+        self.at = ParseState::Text { run, references };
+        Ok(Progress::NeedMore)
     }
 
-    fn cdata(&mut self, text: &str, run: usize, around: &Surroundings<'_>) -> Step {
+    fn cdata(&mut self, text: &str, run: usize, context: &ParseContext<'_>) -> Progress {
         let bytes = text.as_bytes();
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
             let Some(found) = memchr::memchr(b'>', rest) else {
                 self.position = bytes.len();
-                self.at = At::Cdata { run };
-                return Step::Wait;
+                self.at = ParseState::Cdata { run };
+                return Progress::NeedMore;
             };
             let at = self.position + found;
             self.position = at + 1;
             if let Some(content) = bytes.get(run..at).and_then(|c| c.strip_suffix(b"]]")) {
                 let end = run + content.len();
-                let form = if has_carriage_return(around.controls, bytes, run, end) {
+                let form = if has_carriage_return(context.controls, bytes, run, end) {
                     TextForm::Lines
                 } else {
                     TextForm::Verbatim
                 };
                 self.push_text(run, end, form);
-                return Step::Next(At::Content);
+                return Progress::Continue(ParseState::Content);
             }
         }
     }
@@ -332,7 +353,7 @@ impl Assembler {
         }
     }
 
-    fn count(&mut self, limits: &FrameLimits) -> Result<(), Flaw> {
+    fn count(&mut self, limits: &FrameLimits) -> Result<(), RelativeError> {
         if self.elements >= limits.elements {
             return Err(FaultKind::Limit(LimitKind::Elements).at(self.position));
         }
@@ -348,10 +369,10 @@ fn has_carriage_return(controls: Controls, bytes: &[u8], start: usize, end: usiz
 
 /// What one step of reading came to.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum Progress {
     /// The text is used up.
-    Wait,
-    Next(At),
+    NeedMore,
+    Continue(ParseState),
 }
 
 /// What a `<` begins, as far as a stream may hold it.
@@ -369,7 +390,7 @@ const DECLARATION: &[u8] = b"<?xml";
 
 /// Classifies the markup whose `<` stands at `at`. What RFC 6120 section 11.1 restricts is refused as soon as it can be
 /// told, however long it would be.
-pub(crate) fn markup(bytes: &[u8], at: usize) -> Result<Markup, Flaw> {
+pub(crate) fn markup(bytes: &[u8], at: usize) -> Result<Markup, RelativeError> {
     let rest = bytes.get(at..).unwrap_or_default();
     match rest {
         [] | [_] | [_, b'!'] => Ok(Markup::Unfinished),

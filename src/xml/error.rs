@@ -187,19 +187,19 @@ impl FaultKind {
     }
 
     /// The fault at an offset within the text in hand.
-    pub(crate) const fn at(self, at: usize) -> Flaw {
-        Flaw { kind: self, at }
+    pub(crate) const fn at(self, at: usize) -> RelativeError {
+        RelativeError { kind: self, at }
     }
 }
 
 /// A fault whose place is still relative to the text in hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flaw {
+pub(crate) struct RelativeError {
     pub(crate) kind: FaultKind,
     pub(crate) at: usize,
 }
 
-impl Flaw {
+impl RelativeError {
     /// The fault, given where in the stream the text in hand starts.
     pub(crate) fn from(self, base: u64) -> Fault {
         Fault {

@@ -12,94 +12,94 @@ use alloc::vec::Vec;
 use zeroize::Zeroize;
 
 use super::chars::{self, Controls};
-use super::fault::{FaultKind, Flaw};
-use super::quiet;
+use super::error::{FaultKind, RelativeError};
+use super::fast_path;
 
 /// A TLS record's plaintext is at most 2^14 bytes (RFC 8446 section 5.1); one always fits behind the quiet bytes and the
 /// unfinished character that may be left from before.
-const RAW_BYTES: usize = 16_384 + quiet::MOST + 64;
+const RAW_BYTES: usize = 16_384 + fast_path::PENDING_MAX + 64;
 
 /// See the module documentation.
-pub(crate) struct Input {
+pub(crate) struct InputBuffer {
     text: String,
     /// Where the current frame starts in `text`.
     start: usize,
     /// Where it starts in the stream.
     position: u64,
     /// How much of the text was looked at, from `start` on, if no frame was found in it.
-    looked_at: usize,
+    scanned: usize,
     /// Whether the text may hold control characters.
     controls: Controls,
     /// The first `filled` bytes stand behind the text. What is longer is room.
     raw: Vec<u8>,
     filled: usize,
     /// How many of them, at the end, were not looked at. The others are quiet, or the start of a character.
-    arrived: usize,
+    unscanned: usize,
     /// How many of them may be quiet.
     room: usize,
     /// What is wrong with the bytes behind the text.
-    wrong: Option<FaultKind>,
+    error_after_text: Option<FaultKind>,
 }
 
-impl Default for Input {
+impl Default for InputBuffer {
     fn default() -> Self {
         Self {
             text: String::new(),
             start: 0,
             position: 0,
-            looked_at: 0,
+            scanned: 0,
             controls: Controls::None,
             raw: Vec::new(),
             filled: 0,
-            arrived: 0,
+            unscanned: 0,
             room: 0,
-            wrong: None,
+            error_after_text: None,
         }
     }
 }
 
 /// Where a frame was found, its length.
-pub(crate) type FoundLength = Option<usize>;
+pub(crate) type FrameLength = Option<usize>;
 
-impl Input {
+impl InputBuffer {
     /// How much there is room for: what is unread, text or not, is one window at most.
-    pub(crate) fn capacity(&self, found: FoundLength) -> usize {
-        let (text, _) = self.unread_parts(found);
+    pub(crate) fn capacity(&self, frame: FrameLength) -> usize {
+        let (text, _) = self.unread_parts(frame);
         RAW_BYTES.saturating_sub(self.filled + text.len())
     }
 
     /// Takes as many bytes as there is room for; as text, if all before them was looked at.
-    pub(crate) fn push(&mut self, found: FoundLength, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.capacity(found));
+    pub(crate) fn push(&mut self, frame: FrameLength, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.capacity(frame));
         let mut bytes = bytes.get(..taken).unwrap_or_default();
-        if self.has_unread(found) {
-            self.put(bytes);
+        if self.has_unread(frame) {
+            self.store(bytes);
             return taken;
         }
         if self.filled > 0 {
             // They end a character that was cut.
-            let is_inside = |b: &&u8| matches!(b, 0x80..=0xBF);
-            let inside = bytes.iter().take(3).take_while(is_inside).count();
+            let is_continuation = |b: &&u8| matches!(b, 0x80..=0xBF);
+            let inside = bytes.iter().take(3).take_while(is_continuation).count();
             let (end, rest) = bytes.split_at(inside);
-            self.put(end);
+            self.store(end);
             self.refill();
             bytes = rest;
         } else {
-            self.forget();
+            self.discard_consumed();
         }
-        self.looked_at = self.length();
+        self.scanned = self.length();
         let taken_in = match self.filled {
             0 => self.append(bytes),
             _ => 0,
         };
-        self.put(bytes.get(taken_in..).unwrap_or_default());
+        self.store(bytes.get(taken_in..).unwrap_or_default());
         taken
     }
 
     /// Takes bytes as they are. There must be room.
-    pub(crate) fn put(&mut self, bytes: &[u8]) {
+    pub(crate) fn store(&mut self, bytes: &[u8]) {
         if self.raw.len() == RAW_BYTES {
-            self.raw.truncate(self.filled.max(quiet::MOST));
+            self.raw.truncate(self.filled.max(fast_path::PENDING_MAX));
         }
         let end = self.filled + bytes.len();
         if let Some(room) = self.raw.get_mut(self.filled..end) {
@@ -109,10 +109,10 @@ impl Input {
             self.raw.extend_from_slice(bytes);
         }
         self.filled = end;
-        self.arrived += bytes.len();
+        self.unscanned += bytes.len();
     }
 
-    /// Whether [`store`](Self::store) has room, which [`lull`](Self::lull) made. To be believed while no text is unread.
+    /// Whether [`push_inert`](Self::store) has room, which [`reserve_fast_path`](Self::lull) made. To be believed while no text is unread.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.filled < self.raw.len()
@@ -120,23 +120,23 @@ impl Input {
 
     /// Stores one quiet byte.
     #[inline]
-    pub(crate) fn store(&mut self, byte: u8) {
+    pub(crate) fn push_inert(&mut self, byte: u8) {
         if let Some(place) = self.raw.get_mut(self.filled) {
             *place = byte;
             self.filled += 1;
         }
     }
 
-    pub(crate) fn window(&mut self, found: FoundLength) -> &mut [u8] {
-        self.raw.resize(self.filled + self.capacity(found), 0);
+    pub(crate) fn window(&mut self, frame: FrameLength) -> &mut [u8] {
+        self.raw.resize(self.filled + self.capacity(frame), 0);
         self.raw.get_mut(self.filled..).unwrap_or_default()
     }
 
-    pub(crate) fn pushed(&mut self, found: FoundLength, n: usize) {
+    pub(crate) fn pushed(&mut self, frame: FrameLength, n: usize) {
         let room = self.raw.len().saturating_sub(self.filled);
-        let n = n.min(room).min(self.capacity(found));
+        let n = n.min(room).min(self.capacity(frame));
         self.filled += n;
-        self.arrived += n;
+        self.unscanned += n;
     }
 
     /// The validated text from the start of the current frame.
@@ -163,18 +163,18 @@ impl Input {
     pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         self.position += n as u64;
-        self.looked_at = self.looked_at.saturating_sub(n);
+        self.scanned = self.scanned.saturating_sub(n);
     }
 
     /// Makes text of what has arrived since. `false`: nothing new. Only to be called when all of the text was read and
     /// holds no whole frame.
     #[inline]
     pub(crate) fn refill(&mut self) -> bool {
-        self.filled > 0 && self.wrong.is_none() && self.take_in()
+        self.filled > 0 && self.error_after_text.is_none() && self.validate_raw()
     }
 
-    fn take_in(&mut self) -> bool {
-        self.forget();
+    fn validate_raw(&mut self) -> bool {
+        self.discard_consumed();
         let raw = core::mem::take(&mut self.raw);
         let n = self.append(raw.get(..self.filled).unwrap_or_default());
         self.raw = raw;
@@ -182,8 +182,8 @@ impl Input {
             self.raw.copy_within(n..self.filled, 0);
         }
         self.filled -= n;
-        self.arrived = self.filled;
-        self.looked_at = self.length();
+        self.unscanned = self.filled;
+        self.scanned = self.length();
         n > 0
     }
 
@@ -191,13 +191,13 @@ impl Input {
     fn append(&mut self, bytes: &[u8]) -> usize {
         let valid = chars::validate(bytes);
         self.text.push_str(valid.text);
-        self.wrong = valid.wrong;
+        self.error_after_text = valid.error;
         self.controls = self.controls.max(valid.controls);
         valid.text.len()
     }
 
     /// Forgets the text of earlier frames. What stands behind it is moved once at most: its frame then starts at 0.
-    fn forget(&mut self) {
+    fn discard_consumed(&mut self) {
         if self.start > 0 {
             self.text.drain(..self.start);
             self.start = 0;
@@ -208,13 +208,13 @@ impl Input {
     }
 
     /// After [`refill`](Self::refill) found nothing: makes room for at most `room` quiet bytes. `false`: none may come.
-    pub(crate) fn lull(&mut self, room: usize) -> bool {
-        self.look();
+    pub(crate) fn reserve_fast_path(&mut self, room: usize) -> bool {
+        self.mark_scanned();
         // The start of a character is not quiet, and where there is a window it is used.
         if self.filled > 0 || self.raw.len() == RAW_BYTES {
             return false;
         }
-        self.room = room.min(quiet::MOST);
+        self.room = room.min(fast_path::PENDING_MAX);
         if self.raw.len() != self.room {
             self.raw.resize(self.room, 0);
         }
@@ -222,101 +222,101 @@ impl Input {
     }
 
     /// Whether all that was stored since has found room.
-    pub(crate) fn is_lull(&self) -> bool {
+    pub(crate) fn has_fast_path_room(&self) -> bool {
         self.raw.len() == self.room
     }
 
     /// Takes note that `n` bytes were not looked at.
     #[inline]
-    pub(crate) fn arrive(&mut self, n: usize) {
-        self.arrived += n;
+    pub(crate) fn note_unscanned(&mut self, n: usize) {
+        self.unscanned += n;
     }
 
     /// What was not looked at of the bytes behind the text.
-    pub(crate) fn arrived(&self) -> &[u8] {
+    pub(crate) fn unscanned(&self) -> &[u8] {
         self.raw
-            .get(self.filled.saturating_sub(self.arrived)..self.filled)
+            .get(self.filled.saturating_sub(self.unscanned)..self.filled)
             .unwrap_or_default()
     }
 
     /// Takes note that everything was looked at.
-    pub(crate) fn look(&mut self) {
-        self.arrived = 0;
-        self.looked_at = self.length();
+    pub(crate) fn mark_scanned(&mut self) {
+        self.unscanned = 0;
+        self.scanned = self.length();
     }
 
     /// What is wrong with the bytes behind the text, relative to the start of the frame.
-    pub(crate) fn wrong(&self) -> Option<Flaw> {
-        self.wrong.map(|kind| kind.at(self.length()))
+    pub(crate) fn error_after_text(&self) -> Option<RelativeError> {
+        self.error_after_text.map(|kind| kind.at(self.length()))
     }
 
     /// The byte behind the text.
-    pub(crate) fn next(&self) -> Option<u8> {
+    pub(crate) fn byte_after_text(&self) -> Option<u8> {
         let rest = self.raw.get(..self.filled)?;
         rest.first().copied()
     }
 
     /// Whether there is anything behind the frame that was found, or that was not looked at.
-    pub(crate) fn has_unread(&self, found: FoundLength) -> bool {
-        let (text, raw) = self.unread_parts(found);
+    pub(crate) fn has_unread(&self, frame: FrameLength) -> bool {
+        let (text, raw) = self.unread_parts(frame);
         !text.is_empty() || !raw.is_empty()
     }
 
     /// What stands behind the frame that was found, or, if there is none, what was not looked at.
-    pub(crate) fn unread(&self, found: FoundLength) -> Cow<'_, [u8]> {
-        match self.unread_parts(found) {
+    pub(crate) fn unread(&self, frame: FrameLength) -> Cow<'_, [u8]> {
+        match self.unread_parts(frame) {
             (text, []) => Cow::Borrowed(text),
             ([], raw) => Cow::Borrowed(raw),
             (text, raw) => Cow::Owned([text, raw].concat()),
         }
     }
 
-    fn unread_parts(&self, found: FoundLength) -> (&[u8], &[u8]) {
+    fn unread_parts(&self, frame: FrameLength) -> (&[u8], &[u8]) {
         let text = self.text().as_bytes();
-        match found {
+        match frame {
             Some(length) => (
                 text.get(length..).unwrap_or_default(),
                 self.raw.get(..self.filled).unwrap_or_default(),
             ),
             None => (
-                text.get(self.looked_at..).unwrap_or_default(),
-                self.arrived(),
+                text.get(self.scanned..).unwrap_or_default(),
+                self.unscanned(),
             ),
         }
     }
 
     /// Forgets everything but what is unread; positions start anew.
-    pub(crate) fn restart(&mut self, found: FoundLength) {
-        let kept = self.take_unread(found);
+    pub(crate) fn restart(&mut self, frame: FrameLength) {
+        let kept = self.take_unread(frame);
         self.raw.zeroize();
         self.text.zeroize();
         *self = Self {
             text: core::mem::take(&mut self.text),
             filled: kept.len(),
-            arrived: kept.len(),
+            unscanned: kept.len(),
             raw: kept,
             ..Self::default()
         };
     }
 
     /// Moves out what is unread. A frame that was found stays readable.
-    pub(crate) fn take_unread(&mut self, found: FoundLength) -> Vec<u8> {
-        let taken = self.unread(found).into_owned();
-        let kept = match found {
+    pub(crate) fn take_unread(&mut self, frame: FrameLength) -> Vec<u8> {
+        let taken = self.unread(frame).into_owned();
+        let kept = match frame {
             Some(_) => 0,
-            None => self.filled.saturating_sub(self.arrived),
+            None => self.filled.saturating_sub(self.unscanned),
         };
         self.filled = kept;
-        self.arrived = 0;
+        self.unscanned = 0;
         self.text
-            .truncate(self.start + found.unwrap_or(self.looked_at));
-        self.wrong = None;
+            .truncate(self.start + frame.unwrap_or(self.scanned));
+        self.error_after_text = None;
         taken
     }
 
     /// Gives back memory that is not in use.
     pub(crate) fn shrink(&mut self) {
-        self.forget();
+        self.discard_consumed();
         self.raw.truncate(self.filled);
         self.raw.shrink_to_fit();
         self.text.shrink_to_fit();
@@ -327,7 +327,7 @@ impl Input {
     }
 }
 
-impl Drop for Input {
+impl Drop for InputBuffer {
     /// What passes here may be a password on its way to SASL.
     fn drop(&mut self) {
         self.raw.zeroize();
