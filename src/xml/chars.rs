@@ -59,7 +59,8 @@ pub(crate) fn check_chars(text: &str) -> Result<Controls, usize> {
         0..8 => check_bytes(bytes),
         8..16 => check_blocks::<8>(bytes),
         16..64 => check_blocks::<16>(bytes),
-        _ => check_blocks::<64>(bytes),
+        64..512 => check_blocks::<64>(bytes),
+        _ => check_blocks::<256>(bytes),
     }
 }
 
@@ -101,32 +102,26 @@ fn check_bytes(bytes: &[u8]) -> Result<Controls, usize> {
     Ok(controls)
 }
 
-/// Whether there is nothing but ASCII without control characters.
+/// Whether no byte needs a second look.
 fn is_plain<const N: usize>(block: &[u8; N]) -> bool {
-    block.iter().fold(0, |found, &b| found | below_space(b)) == 0
+    block.iter().fold(0, |found, &b| found | unusual(b)) == 0
 }
 
 /// Whether there is nothing to look at more closely.
 fn is_harmless<const N: usize>(block: &[u8; N]) -> bool {
-    let check_unusual_block = |b: u8| u8::from(b < 0x20) | u8::from(b == 0xEF);
-    block
-        .iter()
-        .fold(0, |found, &b| found | check_unusual_block(b))
-        == 0
+    let other = |b: u8| u8::from(b < 0x20) | u8::from(b == 0xEF);
+    block.iter().fold(0, |found, &b| found | other(b)) == 0
 }
 
 /// Whether there is nothing but that and line feeds.
 fn is_lines<const N: usize>(block: &[u8; N]) -> bool {
-    let check_unusual_block = |b| below_space(b) & u8::from(b != b'\n');
-    block
-        .iter()
-        .fold(0, |found, &b| found | check_unusual_block(b))
-        == 0
+    let other = |b| if b == b'\n' { 0 } else { unusual(b) };
+    block.iter().fold(0, |found, &b| found | other(b)) == 0
 }
 
-/// As signed numbers, controls and everything that is not ASCII are below the space: one comparison.
-fn below_space(byte: u8) -> u8 {
-    u8::from(i8::from_ne_bytes([byte]) < 0x20)
+/// Not zero for control characters, and for 0xEF and what is above it.
+fn unusual(byte: u8) -> u8 {
+    byte.wrapping_sub(0x20).saturating_sub(0xEE - 0x20)
 }
 
 #[inline(never)] // Its frame would burden all the plain ones.

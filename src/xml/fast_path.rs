@@ -98,11 +98,6 @@ impl FastPath {
         }
     }
 
-    #[inline]
-    pub(crate) fn is_suspended(self) -> bool {
-        self.suspended != FastState::Unknown
-    }
-
     /// Goes on behind a pause, if there was one.
     #[inline]
     pub(crate) fn resume(&mut self) -> bool {
@@ -135,6 +130,37 @@ impl FastPath {
             _ => FastState::Unknown,
         };
         self.is_active()
+    }
+
+    /// Returns whether two more bytes are inert, and stays where it was if not.
+    #[inline]
+    pub(crate) fn accepts_pair(&mut self, first: u8, second: u8) -> bool {
+        let next = TRANSITIONS[self.state as usize][usize::from(first)];
+        if next >= FastState::Unknown {
+            return false;
+        }
+        let next = TRANSITIONS[next as usize][usize::from(second)];
+        if next >= FastState::Unknown {
+            return false;
+        }
+        self.state = next;
+        true
+    }
+
+    /// Copies bytes to `room` as long as they are inert. Returns `false`, and stays where it was,
+    /// if one is not, or is part of a reference, whose length has to be counted.
+    #[inline]
+    pub(crate) fn copy_inert(&mut self, bytes: &[u8], room: &mut [u8]) -> bool {
+        let mut state = self.state;
+        for (place, &byte) in room.iter_mut().zip(bytes) {
+            state = TRANSITIONS[state as usize][usize::from(byte)];
+            if state >= FastState::Unknown {
+                return false;
+            }
+            *place = byte;
+        }
+        self.state = state;
+        true
     }
 
     #[cold]
@@ -367,18 +393,18 @@ mod tests {
     #[test]
     fn bytes_that_are_not_looked_at_interrupt() {
         let mut fast_path = FastPath::new(FastState::Text);
-        assert!(fast_path.is_active() && !fast_path.is_suspended());
+        assert!(fast_path.is_active());
         fast_path.suspend();
-        assert!(!fast_path.is_active() && fast_path.is_suspended() && !fast_path.accepts(b'x'));
+        assert!(!fast_path.is_active() && !fast_path.accepts(b'x'));
         let mut few = fast_path;
-        assert!(few.resume() && few.accepts_all(b"12345678") && !few.is_suspended());
+        assert!(few.resume() && few.accepts_all(b"12345678"));
         let mut many = fast_path;
         assert!(many.resume() && !many.accepts_all(b"123456789"));
         let mut loud = fast_path;
         assert!(loud.resume() && !loud.accepts_all(b"1>2"));
         let mut never = FastPath::default();
         never.suspend();
-        assert!(!never.is_suspended() && !never.resume());
+        assert!(!never.resume());
     }
 
     #[test]

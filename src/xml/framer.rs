@@ -71,14 +71,14 @@ impl Framer {
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         self.fast_path.suspend();
-        match bytes {
-            [byte] if self.input_state == InputState::Exhausted && self.input.has_room() => {
-                self.input.push_inert(*byte);
-                self.input.note_unscanned(1);
-                1
-            }
-            _ => self.push_slowly(bytes),
+        // Bytes that are stored are validated together with those stored before, by the next poll.
+        if bytes.len() <= fast_path::BATCH_MAX
+            && self.input_state == InputState::Exhausted
+            && self.input.push_pending(bytes)
+        {
+            return bytes.len();
         }
+        self.push_slowly(bytes)
     }
 
     /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
@@ -135,16 +135,32 @@ impl Framer {
                 *bytes = &[];
                 Ok(None)
             }
+            // An arm for pairs, because a call would cost more than the pair.
+            [first, second]
+                if self.input.has_room_for(2) && self.fast_path.accepts_pair(*first, *second) =>
+            {
+                self.input.push_inert(*first);
+                self.input.push_inert(*second);
+                *bytes = &[];
+                Ok(None)
+            }
+            [_, _, _, ..]
+                if bytes.len() <= fast_path::BATCH_MAX
+                    && self.input.push_inert_bytes(bytes, &mut self.fast_path) =>
+            {
+                *bytes = &[];
+                Ok(None)
+            }
             _ => {
-                let (result, rest) = self.push_and_poll(bytes);
+                let (result, rest) = self.feed_chunk(bytes);
                 *bytes = rest;
                 result
             }
         }
     }
 
-    #[inline(never)]
-    fn push_and_poll<'b>(
+    #[inline(never)] // Its frame would burden the fast path.
+    fn feed_chunk<'b>(
         &mut self,
         mut bytes: &'b [u8],
     ) -> (Result<Option<FrameKind>, Fault>, &'b [u8]) {
@@ -158,7 +174,6 @@ impl Framer {
         }
     }
 
-    /// Whether all that has arrived since the last poll is quiet.
     #[inline]
     fn try_fast_path(&mut self) -> bool {
         if !self.fast_path.resume() {
@@ -175,13 +190,6 @@ impl Framer {
 
     #[inline(never)]
     fn push_slowly(&mut self, bytes: &[u8]) -> usize {
-        if self.fast_path.is_suspended()
-            && self.input.has_fast_path_room()
-            && bytes.len() <= fast_path::BATCH_MAX
-        {
-            self.input.store(bytes);
-            return bytes.len();
-        }
         // Otherwise all bytes become text at once, the quiet ones too.
         self.fast_path = FastPath::default();
         let length = self.input.length();

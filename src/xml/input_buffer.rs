@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 
 use super::chars::{self, Controls};
 use super::error::{FaultKind, RelativeError};
-use super::fast_path;
+use super::fast_path::{self, FastPath};
 
 /// A TLS record's plaintext is at most 2^14 bytes (RFC 8446 section 5.1); one always fits behind the quiet bytes and the
 /// unfinished character that may be left from before.
@@ -127,6 +127,43 @@ impl InputBuffer {
         }
     }
 
+    /// Returns whether [`push_inert`](Self::push_inert) has room for `n` bytes.
+    #[inline]
+    pub(crate) fn has_room_for(&self, n: usize) -> bool {
+        self.filled + n <= self.raw.len()
+    }
+
+    /// Stores bytes if `fast_path` accepts all of them and there is room. Otherwise it returns
+    /// `false` and stores nothing.
+    #[inline(never)] // Inlined, it would burden the callers that feed single bytes.
+    pub(crate) fn push_inert_bytes(&mut self, bytes: &[u8], fast_path: &mut FastPath) -> bool {
+        let end = self.filled + bytes.len();
+        let Some(room) = self.raw.get_mut(self.filled..end) else {
+            return false;
+        };
+        if !fast_path.copy_inert(bytes, room) {
+            return false;
+        }
+        self.filled = end;
+        true
+    }
+
+    /// Stores a few bytes that were not scanned. Returns `false`, and stores nothing, if there is
+    /// no room.
+    #[inline]
+    pub(crate) fn push_pending(&mut self, bytes: &[u8]) -> bool {
+        let room = self.raw.get_mut(self.filled..).unwrap_or_default();
+        if room.len() < bytes.len() {
+            return false;
+        }
+        for (place, &byte) in room.iter_mut().zip(bytes) {
+            *place = byte;
+        }
+        self.filled += bytes.len();
+        self.unscanned += bytes.len();
+        true
+    }
+
     pub(crate) fn window(&mut self, frame: FrameLength) -> &mut [u8] {
         self.raw.resize(self.filled + self.capacity(frame), 0);
         self.raw.get_mut(self.filled..).unwrap_or_default()
@@ -224,12 +261,6 @@ impl InputBuffer {
     /// Whether all that was stored since has found room.
     pub(crate) fn has_fast_path_room(&self) -> bool {
         self.raw.len() == self.room
-    }
-
-    /// Takes note that `n` bytes were not looked at.
-    #[inline]
-    pub(crate) fn note_unscanned(&mut self, n: usize) {
-        self.unscanned += n;
     }
 
     /// What was not looked at of the bytes behind the text.

@@ -199,6 +199,7 @@ fn attribute(
 }
 
 /// The length and the last bytes.
+#[inline]
 fn digest(name: Name, text: &str) -> u32 {
     let start = name.start as usize;
     let end = start + usize::from(name.length);
@@ -211,10 +212,12 @@ fn digest(name: Name, text: &str) -> u32 {
     u32::from_le_bytes(last) ^ (u32::from(name.length) << 24)
 }
 
+#[inline]
 fn has_control(controls: Controls, bytes: &[u8], start: usize, end: usize) -> bool {
     controls != Controls::None && chars::has_control(bytes.get(start..end).unwrap_or_default())
 }
 
+#[inline]
 fn role(name: Name, text: &str) -> AttributeRole {
     match (name.prefix, name.length) {
         (0, 5) if name.qualified(text) == "xmlns" => AttributeRole::DeclaresDefault,

@@ -145,6 +145,7 @@ impl Tape {
     }
 
     /// The name of a namespace; empty for none.
+    #[inline]
     pub(crate) fn uri<'a>(
         &'a self,
         namespace: Namespace,
@@ -162,6 +163,7 @@ impl Tape {
         }
     }
 
+    #[inline]
     pub(crate) fn binding_uri<'a>(&'a self, binding: &Binding, text: &'a str) -> &'a str {
         match binding.uri {
             Uri::Text(span) => span.of(text),
@@ -169,6 +171,7 @@ impl Tape {
         }
     }
 
+    #[inline]
     pub(crate) fn element(&self, index: u32) -> Option<&ElementNode> {
         match self.nodes.get(index as usize) {
             Some(Node::Element(element)) => Some(element),
@@ -183,6 +186,7 @@ impl Tape {
         }
     }
 
+    #[inline]
     pub(crate) fn attributes_of(&self, element: &ElementNode) -> &[AttributeNode] {
         self.attributes
             .get(element.attributes.range())
@@ -191,6 +195,7 @@ impl Tape {
 }
 
 impl Span {
+    #[inline]
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self {
             start: offset(start),
@@ -198,28 +203,33 @@ impl Span {
         }
     }
 
+    #[inline]
     pub(crate) fn range(self) -> core::ops::Range<usize> {
         self.start as usize..self.end as usize
     }
 
+    #[inline]
     pub(crate) fn of(self, text: &str) -> &str {
         text.get(self.range()).unwrap_or_default()
     }
 }
 
 impl Name {
+    #[inline]
     pub(crate) fn qualified(self, text: &str) -> &str {
         let start = self.start as usize;
         text.get(start..start + usize::from(self.length))
             .unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn prefix(self, text: &str) -> &str {
         let start = self.start as usize;
         text.get(start..start + usize::from(self.prefix))
             .unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn local(self, text: &str) -> &str {
         let start = self.start as usize;
         let colon = usize::from(self.prefix != 0);
@@ -229,6 +239,7 @@ impl Name {
 }
 
 /// An offset or index in the 32 bits the tape keeps; frames are limited to what these can say.
+#[inline]
 pub(crate) fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
