@@ -8,7 +8,7 @@ use super::element::{Element, Stanza};
 use super::element_parser::{self, ElementParser, Markup, ParseContext};
 use super::error::{Fault, FaultKind, RelativeError};
 use super::limits::FrameLimits;
-use super::namespaces::Scope;
+use super::scope::Scope;
 
 /// Checks outbound text: exactly one balanced, namespace-well-formed element under the limits.
 ///

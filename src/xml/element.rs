@@ -6,8 +6,9 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
-use super::namespaces::{self, Scope};
+use super::namespaces;
 use super::rewrite::Rewrite;
+use super::scope::Scope;
 use super::stanza_buf::StanzaBuf;
 use super::tape::{AttributeNode, AttributeRole, ElementNode, Node, Tape, TextForm};
 use super::values;

@@ -10,7 +10,8 @@ use super::chars::{self, Controls};
 use super::error::{FaultKind, LimitKind, RelativeError};
 use super::fast_path::FastState;
 use super::limits::FrameLimits;
-use super::namespaces::{Checkpoint, Resolver, Scope, StartedElement};
+use super::namespaces::{Checkpoint, Resolver, StartedElement};
+use super::scope::Scope;
 use super::tag::{self, EndTagScan, StartTag, StartTagScan, TagForm};
 use super::tape::{ElementNode, Node, Span, Tape, TextForm, TextNode, offset};
 use super::values::{self, Reference};
@@ -45,6 +46,12 @@ enum ParseState {
     Markup,
     /// Character data that began at `run`; up to `position` it is in order.
     Text { run: usize, references: Found },
+    /// A reference in such data. Its `&` stands at `position`; up to `scanned` nothing ends it.
+    Reference {
+        run: usize,
+        references: Found,
+        scanned: usize,
+    },
     /// A start tag whose end has not arrived.
     StartTag(StartTagScan),
     /// An end tag.
@@ -85,6 +92,7 @@ impl ElementParser {
     pub(crate) fn shrink(&mut self) {
         self.tape.shrink();
         self.open_elements.shrink_to_fit();
+        self.resolver.shrink();
     }
 
     /// Goes on through `text`, which starts with the `<` of the element's start tag and holds at least what it held
@@ -101,6 +109,11 @@ impl ElementParser {
                 ParseState::Text { run, references } => {
                     self.text(text, run, references, context)?
                 }
+                ParseState::Reference {
+                    run,
+                    references,
+                    scanned,
+                } => self.reference(text, run, references, scanned, context),
                 ParseState::StartTag(_) => match self.start_tag(text, context)? {
                     Some(_) => Progress::Continue(ParseState::Content),
                     None => Progress::NeedMore,
@@ -299,7 +312,14 @@ impl ElementParser {
                         references = Found::Yes;
                         self.position += length;
                     }
-                    Reference::Unfinished => break,
+                    Reference::Unfinished => {
+                        self.at = ParseState::Reference {
+                            run,
+                            references,
+                            scanned: bytes.len(),
+                        };
+                        return Ok(Progress::NeedMore);
+                    }
                     Reference::Refused(kind) => return Err(kind.at(at)),
                 },
                 Some(b'>') if bytes.get(run..at).unwrap_or_default().ends_with(b"]]") => {
@@ -320,6 +340,29 @@ impl ElementParser {
         }
         self.at = ParseState::Text { run, references };
         Ok(Progress::NeedMore)
+    }
+
+    /// Continues a reference whose end has not arrived. Only its new bytes are scanned.
+    fn reference(
+        &mut self,
+        text: &str,
+        run: usize,
+        references: Found,
+        scanned: usize,
+        context: &ParseContext<'_>,
+    ) -> Progress {
+        let bytes = text.as_bytes();
+        let rest = bytes.get(scanned..).unwrap_or_default();
+        let length = bytes.len() - self.position - 1;
+        if length < context.limits.reference_bytes() && values::continues_reference(rest) {
+            self.at = ParseState::Reference {
+                run,
+                references,
+                scanned: bytes.len(),
+            };
+            return Progress::NeedMore;
+        }
+        Progress::Continue(ParseState::Text { run, references })
     }
 
     fn cdata(&mut self, text: &str, run: usize, context: &ParseContext<'_>) -> Progress {

@@ -9,7 +9,7 @@ use super::fast_path::{self, FastPath};
 use super::frame::{Frame, FrameKind};
 use super::input_buffer::InputBuffer;
 use super::limits::FrameLimits;
-use super::namespaces::Scope;
+use super::scope::Scope;
 use super::stream_parser::{Step, StreamParser, StreamState};
 use super::top_level;
 

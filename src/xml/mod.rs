@@ -54,6 +54,7 @@ mod input_buffer;
 mod limits;
 mod namespaces;
 pub mod rewrite;
+mod scope;
 mod stanza_buf;
 mod stream_parser;
 mod tag;
@@ -69,8 +70,8 @@ pub use frame::{Frame, FrameKind};
 pub use framer::Framer;
 pub use header::Header;
 pub use limits::FrameLimits;
-pub use namespaces::Scope;
 pub use rewrite::{Rewrite, RewriteError};
+pub use scope::Scope;
 pub use stanza_buf::StanzaBuf;
 
 /// The namespace of `xml:lang`, `xml:space` and their like, bound to the prefix `xml` everywhere.

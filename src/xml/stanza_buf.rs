@@ -11,7 +11,7 @@ use super::element::{self, Element, Stanza};
 use super::element_parser::ElementParser;
 use super::error::Fault;
 use super::limits::FrameLimits;
-use super::namespaces::Scope;
+use super::scope::Scope;
 use super::tape::Tape;
 
 /// The owned twin of [`Stanza`]. It knows the namespaces of the stream it came from.

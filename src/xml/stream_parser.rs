@@ -11,7 +11,7 @@ use super::fast_path::FastState;
 use super::frame::{Frame, FrameKind};
 use super::header::Header;
 use super::limits::FrameLimits;
-use super::namespaces::Scope;
+use super::scope::Scope;
 use super::tag::{EndTagScan, StartTag, TagForm};
 use super::tape::Tape;
 use super::top_level::{self, FirstLevel, Prolog};

@@ -327,7 +327,8 @@ impl EndTagScan {
     ) -> Result<Option<usize>, RelativeError> {
         let bytes = text.as_bytes();
         let whole = bytes.get(at + 2..).unwrap_or_default();
-        if let Some([b'>', ..]) = whole.strip_prefix(name.as_bytes()) {
+        // The byte decides first, because the name must not be compared with every chunk.
+        if whole.get(name.len()) == Some(&b'>') && whole.starts_with(name.as_bytes()) {
             return Ok(Some(at + 3 + name.len()));
         }
         let rest = bytes.get(self.scanned..).unwrap_or_default();

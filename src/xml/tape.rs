@@ -7,7 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::namespaces::Scope;
+use super::scope::Scope;
 
 /// See the module documentation.
 #[derive(Clone, Default)]
@@ -96,7 +96,7 @@ pub(crate) enum AttributeRole {
 }
 
 /// Where a name's namespace is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Namespace {
     /// In no namespace.
     None,
@@ -227,6 +227,15 @@ impl Name {
         let start = self.start as usize;
         text.get(start..start + usize::from(self.prefix))
             .unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn local_span(self) -> Span {
+        let colon = u32::from(self.prefix != 0);
+        Span {
+            start: self.start + u32::from(self.prefix) + colon,
+            end: self.start + u32::from(self.length),
+        }
     }
 
     #[inline]

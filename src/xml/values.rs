@@ -60,6 +60,11 @@ fn other_reference(text: &str, at: usize, after_ampersand: &[u8], most: usize) -
     }
 }
 
+/// Returns whether bytes may all stand between the `&` and the `;` of a reference.
+pub(crate) fn continues_reference(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| may_stand_in_reference(byte))
+}
+
 fn may_stand_in_reference(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'#' | b'_' | b'-' | b'.' | b':')
 }
