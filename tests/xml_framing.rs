@@ -968,6 +968,105 @@ fn one_tls_record_always_fits_when_nothing_is_found() {
 }
 
 #[test]
+fn a_pending_start_tag_shows_with_its_last_byte_however_the_bytes_come() {
+    // Of each element: its start tag, and the rest up to its end.
+    let elements = [
+        (
+            "<stream:stream to='a>b' xmlns='c'>",
+            "<x/></stream:stream>",
+            "stream",
+            true,
+        ),
+        (
+            "<message to=\"é\" >",
+            "<body>&amp;</body></message >",
+            "message",
+            false,
+        ),
+        (
+            "<ns:iq xmlns:ns='jabber:client' ns:a='1' to=''\n>",
+            "<ns:a></ns:a></ns:iq>",
+            "iq",
+            true,
+        ),
+        ("<presence/>", "", "presence", false),
+    ];
+    let mut stream = HEADER.to_owned();
+    // For each number of bytes what has to be pending.
+    let mut expected = vec![None; stream.len() + 1];
+    for element in elements {
+        stream.push_str(element.0);
+        expected.resize(stream.len(), None);
+        stream.push_str(element.1);
+        expected.resize(stream.len(), Some(element));
+        expected.push(None);
+    }
+    let bytes = stream.as_bytes();
+    let check = |framer: &Framer, length: usize| {
+        let shown = framer.pending_start_tag();
+        let Some((text, _, name, prefixed)) = expected[length] else {
+            assert!(shown.is_none(), "{length}: {shown:?}");
+            return;
+        };
+        let tag = shown.unwrap();
+        assert_eq!((tag.as_str(), tag.name()), (text, name));
+        assert_eq!(tag.prefix().is_some(), prefixed);
+        let ns = match name {
+            "stream" => "http://etherx.jabber.org/streams",
+            _ => "jabber:client",
+        };
+        assert!(tag.is(name, ns) && !tag.is(name, "c") && tag.ns() == ns);
+        let to = text
+            .contains("to=")
+            .then(|| tag.attr("to").unwrap().into_owned());
+        assert_eq!(
+            tag.attrs().count(),
+            text.matches(" to=").count() + text.matches(":a=").count()
+        );
+        assert!(to.is_none_or(|to| ["a>b", "é", ""].contains(&&*to)));
+        assert_eq!(tag.attr_ns("jabber:client", "a").is_some(), name == "iq");
+        assert!(!format!("{tag:?}").contains("to="));
+    };
+    // Every split in two, and chunks of every size, pushed and fed.
+    for split in 0..=bytes.len() {
+        for chunk in [split.max(1), 1, 2, 3, 8, 9] {
+            let (mut fed, mut pushed) = (
+                Framer::new(FrameLimits::default()),
+                Framer::new(FrameLimits::default()),
+            );
+            let mut length = 0;
+            for part in bytes[..split].chunks(chunk) {
+                length += part.len();
+                let mut frames = 0;
+                assert_eq!(feed(&mut fed, part, &mut frames), None);
+                assert_eq!(pushed.push(part), part.len());
+                assert_eq!(drain(&mut pushed, &mut frames), None);
+                check(&fed, length);
+                check(&pushed, length);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_start_tag_is_pending_while_a_frame_is_shown_or_after_a_fault() {
+    let mut framer = Framer::new(FrameLimits::default());
+    let stream = [HEADER, "<a/><b>"].concat();
+    assert_eq!(framer.push(stream.as_bytes()), stream.len());
+    for kind in [FrameKind::Header, FrameKind::Element] {
+        assert_eq!(framer.poll(), Ok(Some(kind)));
+        assert!(framer.pending_start_tag().is_none());
+    }
+    assert_eq!(framer.poll(), Ok(None));
+    assert_eq!(framer.pending_start_tag().map(|tag| tag.name()), Some("b"));
+    assert_eq!(framer.push(b"<c></b>"), 7);
+    assert!(framer.poll().is_err());
+    assert!(framer.pending_start_tag().is_none());
+    framer.restart();
+    assert!(framer.pending_start_tag().is_none());
+}
+
+#[test]
 fn classes_name_the_stream_error_of_each_row() {
     let rows = [
         (K::Comment, FaultClass::RestrictedXml),

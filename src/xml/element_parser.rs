@@ -12,7 +12,7 @@ use super::fast_path::FastState;
 use super::limits::FrameLimits;
 use super::namespaces::{Checkpoint, Resolver, StartedElement};
 use super::scope::Scope;
-use super::tag::{self, EndTagScan, StartTag, StartTagScan, TagForm};
+use super::tag::{self, EndTagScan, ParsedStartTag, StartTagScan, TagForm};
 use super::tape::{ElementNode, Node, Span, Tape, TextForm, TextNode, offset};
 use super::values::{self, Reference};
 
@@ -149,7 +149,7 @@ impl ElementParser {
         &mut self,
         text: &str,
         context: &ParseContext<'_>,
-    ) -> Result<Option<StartTag>, RelativeError> {
+    ) -> Result<Option<ParsedStartTag>, RelativeError> {
         self.start_tag(text, context)
     }
 
@@ -190,7 +190,7 @@ impl ElementParser {
         &mut self,
         text: &str,
         context: &ParseContext<'_>,
-    ) -> Result<Option<StartTag>, RelativeError> {
+    ) -> Result<Option<ParsedStartTag>, RelativeError> {
         let bytes = text.as_bytes();
         let start = self.position;
         let scanned = match &mut self.at {
@@ -230,7 +230,7 @@ impl ElementParser {
     fn push_element(
         &mut self,
         text: &str,
-        tag: StartTag,
+        tag: ParsedStartTag,
         context: &ParseContext<'_>,
     ) -> Result<(), RelativeError> {
         self.count(context.limits)?;

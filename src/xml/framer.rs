@@ -10,6 +10,7 @@ use super::frame::{Frame, FrameKind};
 use super::input_buffer::InputBuffer;
 use super::limits::FrameLimits;
 use super::scope::Scope;
+use super::start_tag::StartTag;
 use super::stream_parser::{Step, StreamParser, StreamState};
 use super::top_level;
 
@@ -245,6 +246,36 @@ impl Framer {
         let (kind, length) = self.current?;
         let text = self.input.text().get(..length).unwrap_or_default();
         Some(self.parser.frame(kind, text))
+    }
+
+    /// Returns the start tag of the first-level element that has begun and whose end the last poll
+    /// did not find. `None` if none has begun, if the tag itself is not complete, and while there is
+    /// a current frame.
+    ///
+    /// Ask after a poll that found nothing: an element that cannot become legal can then be refused
+    /// at its start tag. A `<stream:stream>` within an established stream, for example, has no end
+    /// to wait for. The tag is shown with the byte that completes it, however the bytes were split;
+    /// asking costs nothing where there is none.
+    ///
+    /// ```
+    /// # use xmpp_stream::xml::{Fault, FrameLimits, Framer};
+    /// # fn main() -> Result<(), Fault> {
+    /// const STREAMS: &str = "http://etherx.jabber.org/streams";
+    /// let mut framer = Framer::new(FrameLimits::default());
+    /// let mut bytes = &b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..];
+    /// assert!(framer.feed(&mut bytes)?.is_some());
+    /// let mut again = &b"<stream:stream to='example.org'>"[..];
+    /// assert!(framer.feed(&mut again)?.is_none());
+    /// assert!(framer.pending_start_tag().is_some_and(|tag| tag.is("stream", STREAMS)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pending_start_tag(&self) -> Option<StartTag<'_>> {
+        match self.current {
+            None => self.parser.pending_start_tag(self.input.text()),
+            Some(_) => None,
+        }
     }
 
     /// The bytes behind the current frame, not yet looked at; without a current frame, what was pushed since the last

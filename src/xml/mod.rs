@@ -56,6 +56,7 @@ mod namespaces;
 pub mod rewrite;
 mod scope;
 mod stanza_buf;
+mod start_tag;
 mod stream_parser;
 mod tag;
 mod tape;
@@ -73,6 +74,7 @@ pub use limits::FrameLimits;
 pub use rewrite::{Rewrite, RewriteError};
 pub use scope::Scope;
 pub use stanza_buf::StanzaBuf;
+pub use start_tag::StartTag;
 
 /// The namespace of `xml:lang`, `xml:space` and their like, bound to the prefix `xml` everywhere.
 pub const XML_NS: &str = tape::XML;

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use super::error::{FaultKind, LimitKind, RelativeError};
 use super::limits::FrameLimits;
 use super::scope::{self, LINEAR_SEARCH_MAX, Scope};
-use super::tag::{AttributeNames, StartTag};
+use super::tag::{AttributeNames, ParsedStartTag};
 use super::tape::{
     AttributeNode, AttributeRole, Binding, Namespace, Node, Span, Tape, Uri, XML, offset,
 };
@@ -55,7 +55,7 @@ impl Default for Checkpoint {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StartedElement<'a> {
     pub(crate) text: &'a str,
-    pub(crate) tag: StartTag,
+    pub(crate) tag: ParsedStartTag,
     /// The index its node will have.
     pub(crate) node: u32,
     pub(crate) scope: &'a Scope,

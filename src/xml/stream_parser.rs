@@ -12,7 +12,8 @@ use super::frame::{Frame, FrameKind};
 use super::header::Header;
 use super::limits::FrameLimits;
 use super::scope::Scope;
-use super::tag::{EndTagScan, StartTag, TagForm};
+use super::start_tag::StartTag;
+use super::tag::{EndTagScan, ParsedStartTag, TagForm};
 use super::tape::Tape;
 use super::top_level::{self, FirstLevel, Prolog};
 
@@ -115,6 +116,16 @@ impl StreamParser {
             FrameKind::Keepalive => Frame::Keepalive,
             FrameKind::Footer => Frame::Footer,
         }
+    }
+
+    /// Returns the start tag of the first-level element that has begun, given its text; `None` as
+    /// long as the tag itself is not complete.
+    pub(crate) fn pending_start_tag<'a>(&'a self, text: &'a str) -> Option<StartTag<'a>> {
+        let tape = &self.parser.tape;
+        if !matches!(self.state, StreamState::Element) || tape.nodes.is_empty() {
+            return None;
+        }
+        Some(StartTag::new(Element::new(text, tape, &self.scope, 0)))
     }
 
     /// Nothing will be read any more.
@@ -245,7 +256,7 @@ impl StreamParser {
     }
 
     /// Keeps the header: its text, and what it declares.
-    fn header(&mut self, text: &str, tag: StartTag) -> Step {
+    fn header(&mut self, text: &str, tag: ParsedStartTag) -> Step {
         self.head = Head {
             text: String::from(text.get(..tag.end).unwrap_or_default()),
             tape: core::mem::take(&mut self.parser.tape),

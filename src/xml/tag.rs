@@ -68,7 +68,7 @@ impl StartTagScan {
 
 /// A start tag that was read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StartTag {
+pub(crate) struct ParsedStartTag {
     pub(crate) name: Name,
     /// Indices into `Tape::attributes`.
     pub(crate) attributes: Span,
@@ -105,7 +105,7 @@ pub(crate) fn start_tag(
     tape: &mut Tape,
     controls: Controls,
     limits: &FrameLimits,
-) -> Result<StartTag, RelativeError> {
+) -> Result<ParsedStartTag, RelativeError> {
     let mut s = Stream::from_substr(text, at + 1..text.len());
     let name = qualified_name(&mut s, text, limits)?;
     let first = tape.attributes.len();
@@ -115,7 +115,7 @@ pub(crate) fn start_tag(
         s.skip_spaces();
         match s.curr_byte() {
             Ok(b'>') => {
-                return Ok(StartTag {
+                return Ok(ParsedStartTag {
                     name,
                     attributes: Span::new(first, tape.attributes.len()),
                     end: s.pos() + 1,
@@ -124,7 +124,7 @@ pub(crate) fn start_tag(
                 });
             }
             Ok(b'/') if matches!(s.next_byte(), Ok(b'>')) => {
-                return Ok(StartTag {
+                return Ok(ParsedStartTag {
                     name,
                     attributes: Span::new(first, tape.attributes.len()),
                     end: s.pos() + 2,
