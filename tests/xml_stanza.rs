@@ -1,4 +1,4 @@
-//! Promises about what is done with a stanza: reading, owning, standing alone, rewriting, writing, checking.
+//! Stanzas: reading, owning, standing alone, rewriting, writing, checking.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
@@ -290,7 +290,7 @@ fn rfc6120_4_8_5_a_stanza_alone_has_the_same_names() {
             tree(stanza.as_stanza().as_element())
         );
     }
-    // Inner elements too, with what they have from their ancestors.
+    // Inner elements stand alone too, with what they have from their ancestors.
     let stanza = parse("<a xmlns='u&amp;v' xmlns:p='w'><b p:c='d'/></a>");
     let inner = stanza.as_stanza().children().next().unwrap();
     assert_eq!(
@@ -504,7 +504,7 @@ fn scopes_take_only_what_a_header_could_declare() {
     assert_eq!(Scope::new("", &[]), Scope::default());
 }
 
-/// Prefixes `p0`, `p1`, ... with the namespace of each.
+/// Declares the prefixes `p0`, `p1` and so on, with these namespaces.
 fn declarations(namespaces: &[String]) -> String {
     let declarations = namespaces.iter().enumerate();
     declarations.fold(String::new(), |mut out, (i, uri)| {
@@ -689,7 +689,7 @@ fn write(tree: &Tree, out: &mut String) {
     }
 }
 
-/// What [`tree`] must say about what was read.
+/// Returns what [`tree`] must return for what was read.
 fn expected(node: &Tree, text: &mut String, out: &mut String) {
     let flush = |text: &mut String, out: &mut String| {
         if !text.is_empty() {

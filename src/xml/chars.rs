@@ -1,27 +1,32 @@
-//! Characters: which bytes and which names are legal (XML 1.0 sections 2.2 and 2.3).
+//! Characters: which bytes and which names are legal (XML 1.0 2.2 and 2.3).
+//!
+//! Everything that a stream receives passes [`validate`], so the functions here are written for
+//! what the compiler makes of them: blocks without branches, which become vector instructions. A
+//! change has to be measured (`benches/run-peers`).
 
 use xmlparser::XmlCharExt;
 
 use super::error::FaultKind;
 
-/// Bytes that were checked.
+/// The result of [`validate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validated<'a> {
     /// The longest prefix that is UTF-8 and holds only XML characters.
     pub(crate) text: &'a str,
-    /// What is wrong behind it. Nothing, if it is all there is, or if the rest is the start of a character whose end has
-    /// not arrived yet.
+    /// The error of the bytes that follow. `None` if there are none, or if they are the start of a
+    /// character whose end has not arrived.
     pub(crate) error: Option<FaultKind>,
     pub(crate) controls: Controls,
 }
 
-/// Which control characters text holds. They, and references, are all that makes a value differ from what was received.
+/// The control characters that text holds. They, and references, are all that makes a value differ
+/// from what was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Controls {
     None,
     /// Tabs and line feeds, which matter in attributes only.
     Lines,
-    /// Carriage returns too.
+    /// Carriage returns, perhaps with others.
     Returns,
 }
 
@@ -50,11 +55,12 @@ pub(crate) fn validate(bytes: &[u8]) -> Validated<'_> {
     }
 }
 
-/// Finds the first character that XML's `Char` does not allow: C0 controls but tab, line feed and carriage return, U+FFFE
-/// and U+FFFF. (Surrogates cannot stand in a `str`.) The error is its offset.
+/// Returns the control characters of a text, or the offset of the first character that XML's `Char`
+/// does not allow: C0 controls other than tab, line feed and carriage return, U+FFFE and U+FFFF. (A
+/// `str` holds no surrogates.)
 pub(crate) fn check_chars(text: &str) -> Result<Controls, usize> {
     let bytes = text.as_bytes();
-    // Vector instructions pay for themselves from 8 bytes on, and longer blocks where there are many.
+    // Vector instructions pay from 8 bytes on, and larger blocks where there are many.
     match bytes.len() {
         0..8 => check_bytes(bytes),
         8..16 => check_blocks::<8>(bytes),
@@ -64,7 +70,7 @@ pub(crate) fn check_chars(text: &str) -> Result<Controls, usize> {
     }
 }
 
-/// [`check_chars`] in blocks of `N` bytes, if there is at least one.
+/// Does what [`check_chars`] does, in blocks of `N` bytes, if there is at least one.
 fn check_blocks<const N: usize>(bytes: &[u8]) -> Result<Controls, usize> {
     let Some(last) = bytes.len().checked_sub(N) else {
         return check_bytes(bytes);
@@ -78,13 +84,13 @@ fn check_blocks<const N: usize>(bytes: &[u8]) -> Result<Controls, usize> {
         if start == last {
             break;
         }
-        // The last block is a whole one too: it begins within the one before.
+        // The last block has `N` bytes too: it begins within the one before.
         start = last.min(start + N);
     }
     Ok(controls)
 }
 
-/// [`check_chars`] byte by byte.
+/// Does what [`check_chars`] does, byte by byte.
 fn check_bytes(bytes: &[u8]) -> Result<Controls, usize> {
     let mut controls = Controls::None;
     for (at, &b) in bytes.iter().enumerate() {
@@ -102,29 +108,30 @@ fn check_bytes(bytes: &[u8]) -> Result<Controls, usize> {
     Ok(controls)
 }
 
-/// Whether no byte needs a second look.
+/// Returns whether a block holds no unusual byte.
 fn is_plain<const N: usize>(block: &[u8; N]) -> bool {
     block.iter().fold(0, |found, &b| found | unusual(b)) == 0
 }
 
-/// Whether there is nothing to look at more closely.
+/// Returns whether a block holds no control character and no byte that may begin U+FFFE or U+FFFF.
 fn is_harmless<const N: usize>(block: &[u8; N]) -> bool {
     let other = |b: u8| u8::from(b < 0x20) | u8::from(b == 0xEF);
     block.iter().fold(0, |found, &b| found | other(b)) == 0
 }
 
-/// Whether there is nothing but that and line feeds.
+/// Returns whether line feeds are the only unusual bytes of a block.
 fn is_lines<const N: usize>(block: &[u8; N]) -> bool {
     let other = |b| if b == b'\n' { 0 } else { unusual(b) };
     block.iter().fold(0, |found, &b| found | other(b)) == 0
 }
 
-/// Not zero for control characters, and for 0xEF and what is above it.
+/// Returns something other than zero for control characters, for 0xEF, with which U+FFFE and U+FFFF
+/// begin, and for what is above it.
 fn unusual(byte: u8) -> u8 {
     byte.wrapping_sub(0x20).saturating_sub(0xEE - 0x20)
 }
 
-#[inline(never)] // Its frame would burden all the plain ones.
+#[inline(never)] // Its stack frame would burden the blocks without such bytes.
 fn check_unusual_block<const N: usize>(
     bytes: &[u8],
     start: usize,
@@ -139,7 +146,7 @@ fn check_unusual_block<const N: usize>(
     check_every_byte(bytes, start, block)
 }
 
-/// Looks more closely. There are no branches, so it is done with vector instructions.
+/// Checks each byte. The loop has no branches, so that it becomes vector instructions.
 fn check_every_byte<const N: usize>(
     bytes: &[u8],
     start: usize,
@@ -168,7 +175,7 @@ fn check_every_byte<const N: usize>(
     })
 }
 
-/// Whether a character that XML does not allow starts at `at`.
+/// Returns whether a character that XML does not allow starts at `at`.
 fn is_forbidden_at(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
         Some(b'\t' | b'\n' | b'\r') => false,
@@ -178,12 +185,12 @@ fn is_forbidden_at(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-/// Whether there is a byte below U+0020.
+/// Returns whether there is a byte below U+0020.
 pub(crate) fn has_control(bytes: &[u8]) -> bool {
     bytes.iter().any(|&b| b < 0x20)
 }
 
-/// memchr for short haystacks too, where a call costs more than a look.
+/// Does what `memchr2` does, also for short haystacks, where a call costs more than a loop.
 pub(crate) fn find2([a, b]: [u8; 2], haystack: &[u8]) -> Option<usize> {
     if haystack.len() < SHORT {
         haystack.iter().position(|&c| c == a || c == b)
@@ -192,7 +199,7 @@ pub(crate) fn find2([a, b]: [u8; 2], haystack: &[u8]) -> Option<usize> {
     }
 }
 
-/// As [`find2`].
+/// Does the same for three bytes.
 pub(crate) fn find3([a, b, c]: [u8; 3], haystack: &[u8]) -> Option<usize> {
     if haystack.len() < SHORT {
         haystack.iter().position(|&d| d == a || d == b || d == c)
@@ -203,17 +210,18 @@ pub(crate) fn find3([a, b, c]: [u8; 3], haystack: &[u8]) -> Option<usize> {
 
 const SHORT: usize = 8;
 
-/// XML white space (production `S`).
+/// Returns whether a byte is XML white space (production `S`).
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Whether a byte can start a name. Bytes of longer characters pass; the tokeniser judges them.
+/// Returns whether a byte can start a name. Bytes of longer characters pass; the tag parser judges
+/// them.
 pub(crate) const fn may_start_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-/// Whether `text` is a `Name`.
+/// Returns whether `text` is a `Name`.
 pub(crate) fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_xml_name_start()) && chars.all(|c| c.is_xml_name())
@@ -221,8 +229,9 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use alloc::vec::Vec;
+
+    use super::*;
 
     #[test]
     fn validation_stops_at_what_is_not_utf8() {

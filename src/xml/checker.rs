@@ -1,4 +1,7 @@
-//! The same strictness for what goes out (RFC 6120 sections 11.1 and 11.3: "MUST NOT generate").
+//! The check of outbound text, which is as strict as that of inbound text (RFC 6120 11.1 and 11.3:
+//! "MUST NOT generate").
+//!
+//! It must use the parser that reads inbound elements, so that both accept the same.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -12,7 +15,8 @@ use super::scope::Scope;
 
 /// Checks outbound text: exactly one balanced, namespace-well-formed element under the limits.
 ///
-/// What passes cannot open, close or restart the stream: it has neither declaration nor unmatched tag.
+/// What passes cannot open, close or restart the stream, because it has neither a declaration nor
+/// an unmatched tag.
 pub struct Checker {
     parser: ElementParser,
     scope: Arc<Scope>,
@@ -20,7 +24,8 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// For a stream whose own header declares this content namespace and these prefixes; see [`Scope::new`].
+    /// Creates a checker for a stream whose header, as sent, declares this content namespace and
+    /// these prefixes; see [`Scope::new`].
     #[must_use]
     pub fn new(limits: FrameLimits, content_ns: &str, prefixes: &[(&str, &str)]) -> Self {
         Self {
@@ -30,11 +35,11 @@ impl Checker {
         }
     }
 
-    /// Checks one element; no white space, declaration or anything else may stand around it.
+    /// Checks one element. No white space, declaration or anything else may stand around it.
     ///
     /// # Errors
     ///
-    /// The first violation; positions count from the start of `text`.
+    /// Returns the first violation; positions count from the start of `text`.
     pub fn check<'a>(&'a mut self, text: &'a str) -> Result<Stanza<'a>, Fault> {
         one_element(&mut self.parser, text, &self.scope, &self.limits)?;
         Ok(Stanza::new(Element::new(
@@ -54,7 +59,7 @@ impl fmt::Debug for Checker {
     }
 }
 
-/// Reads text that must be one element, no more and no less.
+/// Reads text that must be exactly one element.
 pub(crate) fn one_element(
     parser: &mut ElementParser,
     text: &str,

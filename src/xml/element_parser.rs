@@ -1,8 +1,10 @@
-//! Reads one first-level element as its bytes arrive, and writes the tape.
+//! Reads one first-level element as its bytes arrive and writes the tape.
 //!
-//! The end of each tag is found before the tag is judged, so the same fault comes at the same byte however the bytes
-//! arrived. A tag that is whole when its `<` is reached (nearly all are) is read at once; only the others are scanned
-//! for their end first. So a byte is looked at once or, where a chunk ended within its tag, three times, never more.
+//! The end of each tag is found before the tag is judged, so the same error comes at the same byte
+//! however the bytes arrived. A tag that is complete when its `<` is reached (nearly all are) is
+//! read at once; only the others are scanned for their end first. So a byte is read once or, where
+//! a chunk ended within its tag, three times, never more. A change here has to keep both
+//! properties.
 
 use alloc::vec::Vec;
 
@@ -16,104 +18,100 @@ use super::tag::{self, EndTagScan, ParsedStartTag, StartTagScan, TagForm};
 use super::tape::{ElementNode, Node, Span, Tape, TextForm, TextNode, offset};
 use super::values::{self, Reference};
 
-/// See the module documentation. All offsets are relative to the `<` of the first-level element.
+/// The parser of one first-level element, or of a stream header. All offsets are relative to the
+/// `<` of the element.
 #[derive(Default)]
 pub(crate) struct ElementParser {
+    /// What was read so far.
     pub(crate) tape: Tape,
+    /// The elements whose end tags have not arrived, the innermost last.
     open_elements: Vec<OpenElement>,
+    /// The namespace declarations in scope.
     resolver: Resolver,
-    /// Elements and CDATA sections so far.
+    /// The number of elements and CDATA sections so far.
     elements: u32,
-    /// Everything before is on the tape or belongs to `at`.
+    /// Everything before this offset is on the tape or belongs to `state`.
     position: usize,
-    at: ParseState,
+    /// What is being read.
+    state: ParseState,
 }
 
-/// An element whose end tag has not come.
+/// An element whose end tag has not arrived.
 #[derive(Clone, Copy, Debug)]
 struct OpenElement {
     node: u32,
     checkpoint: Checkpoint,
 }
 
-/// What stands at `position`.
+/// What the parser reads at `position`.
 #[derive(Clone, Copy, Debug, Default)]
 enum ParseState {
-    /// Text or markup, not looked at yet.
+    /// Text or markup; no byte of it was read.
     #[default]
     Content,
-    /// A `<`.
+    /// Markup, of which only the `<` was read.
     Markup,
-    /// Character data that began at `run`; up to `position` it is in order.
-    Text { run: usize, references: Found },
-    /// A reference in such data. Its `&` stands at `position`; up to `scanned` nothing ends it.
+    /// Character data that began at `run` and is valid up to `position`.
+    Text { run: usize, form: TextForm },
+    /// A reference in character data. Its `&` stands at `position`; no byte before `scanned` ends
+    /// it.
     Reference {
         run: usize,
-        references: Found,
+        form: TextForm,
         scanned: usize,
     },
     /// A start tag whose end has not arrived.
     StartTag(StartTagScan),
-    /// An end tag.
+    /// An end tag whose end has not arrived.
     EndTag(EndTagScan),
     /// A CDATA section whose content starts at `run`; up to `position` it holds no `]]>`.
     Cdata { run: usize },
 }
 
-/// Whether character data held a reference so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    No,
-    Yes,
-}
-
-/// What surrounds the element being read.
+/// What an element is read with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ParseContext<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) limits: &'a FrameLimits,
     pub(crate) controls: Controls,
-    /// What an undeclared prefix on the name of the outermost element is.
+    /// The error for an undeclared prefix on the name of the outermost element.
     pub(crate) undeclared: FaultKind,
 }
 
 impl ElementParser {
-    /// Begins with another element.
+    /// Begins another element.
     pub(crate) fn clear(&mut self, scope: &Scope) {
         self.tape.clear();
         self.open_elements.clear();
         self.resolver.clear(scope);
         self.elements = 0;
         self.position = 0;
-        self.at = ParseState::Markup;
+        self.state = ParseState::Markup;
     }
 
-    /// Gives back memory that is not in use.
+    /// Releases memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.tape.shrink();
         self.open_elements.shrink_to_fit();
         self.resolver.shrink();
     }
 
-    /// Goes on through `text`, which starts with the `<` of the element's start tag and holds at least what it held
-    /// before. Returns the offset behind the element, `None` as long as it is not whole.
+    /// Continues through `text`, which starts with the `<` of the element's start tag and holds at
+    /// least what it held before. Returns the offset after the element, or `None` as long as its
+    /// end has not arrived.
     pub(crate) fn element(
         &mut self,
         text: &str,
         context: &ParseContext<'_>,
     ) -> Result<Option<usize>, RelativeError> {
         loop {
-            let progress = match self.at {
+            let progress = match self.state {
                 ParseState::Content => self.content(text),
                 ParseState::Markup => self.markup(text, context)?,
-                ParseState::Text { run, references } => {
-                    self.text(text, run, references, context)?
+                ParseState::Text { run, form } => self.text(text, run, form, context)?,
+                ParseState::Reference { run, form, scanned } => {
+                    self.reference(text, run, form, scanned, context)
                 }
-                ParseState::Reference {
-                    run,
-                    references,
-                    scanned,
-                } => self.reference(text, run, references, scanned, context),
                 ParseState::StartTag(_) => match self.start_tag(text, context)? {
                     Some(_) => Progress::Continue(ParseState::Content),
                     None => Progress::NeedMore,
@@ -126,14 +124,14 @@ impl ElementParser {
                 Progress::Continue(_) if self.open_elements.is_empty() => {
                     return Ok(Some(self.position));
                 }
-                Progress::Continue(at) => self.at = at,
+                Progress::Continue(state) => self.state = state,
             }
         }
     }
 
-    /// Where reading stands when it used up `length` bytes of text.
+    /// Returns the fast path's state after `length` bytes, which is all of the text.
     pub(crate) fn fast_state(&self, length: usize) -> FastState {
-        match self.at {
+        match self.state {
             ParseState::Content => FastState::Content,
             ParseState::Text { .. } if self.position == length => FastState::Text,
             ParseState::Markup if self.position + 1 == length => FastState::Markup,
@@ -144,7 +142,8 @@ impl ElementParser {
         }
     }
 
-    /// Reads only the start tag of the element: a stream header. Call until it returns the tag.
+    /// Reads only the start tag of the element, which is how a stream header is read. Has to be
+    /// called until it returns the tag.
     pub(crate) fn header(
         &mut self,
         text: &str,
@@ -159,7 +158,7 @@ impl ElementParser {
             Some(b'<') => Progress::Continue(ParseState::Markup),
             Some(_) => Progress::Continue(ParseState::Text {
                 run: self.position,
-                references: Found::No,
+                form: TextForm::Verbatim,
             }),
         }
     }
@@ -193,7 +192,7 @@ impl ElementParser {
     ) -> Result<Option<ParsedStartTag>, RelativeError> {
         let bytes = text.as_bytes();
         let start = self.position;
-        let scanned = match &mut self.at {
+        let scanned = match &mut self.state {
             ParseState::StartTag(scan) => {
                 if scan.end(bytes).is_none() {
                     return Ok(None);
@@ -220,7 +219,7 @@ impl ElementParser {
                     return Err(error);
                 }
                 self.tape.attributes.truncate(attributes);
-                self.at = ParseState::StartTag(scan);
+                self.state = ParseState::StartTag(scan);
                 Ok(None)
             }
         }
@@ -276,7 +275,7 @@ impl ElementParser {
             return Err(FaultKind::MismatchedTag.at(self.position));
         };
         let Some(end) = scan.end(text, self.position, element.name.qualified(text))? else {
-            self.at = ParseState::EndTag(scan);
+            self.state = ParseState::EndTag(scan);
             return Ok(Progress::NeedMore);
         };
         self.open_elements.pop();
@@ -294,7 +293,7 @@ impl ElementParser {
         &mut self,
         text: &str,
         run: usize,
-        mut references: Found,
+        mut form: TextForm,
         context: &ParseContext<'_>,
     ) -> Result<Progress, RelativeError> {
         let bytes = text.as_bytes();
@@ -309,13 +308,13 @@ impl ElementParser {
             match rest.get(found) {
                 Some(b'&') => match values::reference(text, at, context.limits.reference_bytes()) {
                     Reference::Char(_, length) => {
-                        references = Found::Yes;
+                        form = TextForm::Escaped;
                         self.position += length;
                     }
                     Reference::Unfinished => {
-                        self.at = ParseState::Reference {
+                        self.state = ParseState::Reference {
                             run,
-                            references,
+                            form,
                             scanned: bytes.len(),
                         };
                         return Ok(Progress::NeedMore);
@@ -327,18 +326,15 @@ impl ElementParser {
                 }
                 Some(b'>') => self.position += 1,
                 _ => {
-                    let form = match references {
-                        Found::No if !has_carriage_return(context.controls, bytes, run, at) => {
-                            TextForm::Verbatim
-                        }
-                        _ => TextForm::Escaped,
-                    };
+                    if has_carriage_return(context.controls, bytes, run, at) {
+                        form = TextForm::Escaped;
+                    }
                     self.push_text(run, at, form);
                     return Ok(Progress::Continue(ParseState::Markup));
                 }
             }
         }
-        self.at = ParseState::Text { run, references };
+        self.state = ParseState::Text { run, form };
         Ok(Progress::NeedMore)
     }
 
@@ -347,7 +343,7 @@ impl ElementParser {
         &mut self,
         text: &str,
         run: usize,
-        references: Found,
+        form: TextForm,
         scanned: usize,
         context: &ParseContext<'_>,
     ) -> Progress {
@@ -355,14 +351,14 @@ impl ElementParser {
         let rest = bytes.get(scanned..).unwrap_or_default();
         let length = bytes.len() - self.position - 1;
         if length < context.limits.reference_bytes() && values::continues_reference(rest) {
-            self.at = ParseState::Reference {
+            self.state = ParseState::Reference {
                 run,
-                references,
+                form,
                 scanned: bytes.len(),
             };
             return Progress::NeedMore;
         }
-        Progress::Continue(ParseState::Text { run, references })
+        Progress::Continue(ParseState::Text { run, form })
     }
 
     fn cdata(&mut self, text: &str, run: usize, context: &ParseContext<'_>) -> Progress {
@@ -371,7 +367,7 @@ impl ElementParser {
             let rest = bytes.get(self.position..).unwrap_or_default();
             let Some(found) = memchr::memchr(b'>', rest) else {
                 self.position = bytes.len();
-                self.at = ParseState::Cdata { run };
+                self.state = ParseState::Cdata { run };
                 return Progress::NeedMore;
             };
             let at = self.position + found;
@@ -410,29 +406,29 @@ fn has_carriage_return(controls: Controls, bytes: &[u8], start: usize, end: usiz
         && memchr::memchr(b'\r', bytes.get(start..end).unwrap_or_default()).is_some()
 }
 
-/// What one step of reading came to.
+/// The result of one step of reading.
 #[derive(Clone, Copy, Debug)]
 enum Progress {
-    /// The text is used up.
+    /// The text ends here.
     NeedMore,
     Continue(ParseState),
 }
 
-/// What a `<` begins, as far as a stream may hold it.
+/// The kinds of markup that a stream may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Markup {
     StartTag,
     EndTag,
     Cdata,
-    /// Too little of it has arrived.
+    /// Too few bytes have arrived to tell.
     Unfinished,
 }
 
 const CDATA: &[u8] = b"<![CDATA[";
 const DECLARATION: &[u8] = b"<?xml";
 
-/// Classifies the markup whose `<` stands at `at`. What RFC 6120 section 11.1 restricts is refused as soon as it can be
-/// told, however long it would be.
+/// Classifies the markup whose `<` stands at `at`. What RFC 6120 11.1 restricts is refused as soon
+/// as it is recognised, however long it would be.
 pub(crate) fn markup(bytes: &[u8], at: usize) -> Result<Markup, RelativeError> {
     let rest = bytes.get(at..).unwrap_or_default();
     match rest {
@@ -450,7 +446,8 @@ pub(crate) fn markup(bytes: &[u8], at: usize) -> Result<Markup, RelativeError> {
     }
 }
 
-/// Whether the bytes begin with an XML declaration (and not with a processing instruction `<?xml-stylesheet`).
+/// Returns whether the bytes begin with an XML declaration (and not with a processing instruction
+/// such as `<?xml-stylesheet`).
 pub(crate) fn is_declaration(bytes: &[u8]) -> bool {
     bytes
         .strip_prefix(DECLARATION)

@@ -1,43 +1,46 @@
-//! Bytes that complete nothing: the short way for streams that arrive byte by byte.
+//! A state machine over inert bytes, for streams that arrive in chunks of a few bytes.
 //!
-//! Reading costs a few hundred instructions per call, little for a chunk and much for a byte. But most bytes change
-//! nothing: inside a word, a value or a name nothing can end and nothing can be wrong. Such *quiet* bytes are recognised
-//! by one look at a table and wait, unread, until one comes that is not; then all of them are read as if they had come
-//! together. What waits is known to be valid and to lead to no frame and no fault, so nothing comes later than it
-//! would otherwise.
+//! A call of the parser costs a few hundred instructions, which is little for a chunk and much for
+//! a byte. But most bytes change nothing: inside a word, a value or a name nothing can end and
+//! nothing can be wrong. Such bytes are called *inert*. One look-up in a table recognises them, and
+//! they wait, unread, until a byte arrives that is not inert; then all of them are read as if they
+//! had arrived together. What waits is known to be valid and to lead to no frame and no error, so
+//! nothing is reported later than it would be otherwise.
 //!
-//! This is not a parser: where the table does not know, a byte is not quiet.
+//! This is not a parser: where the table does not know, a byte is not inert. A new row or
+//! transition has to keep that.
 
-/// How many bytes may wait. More than nearly all tags have; little beside a window.
+/// How many bytes may wait. Nearly all tags are shorter, and it is little beside a window.
 pub(crate) const PENDING_MAX: usize = 512;
 
-/// Of how many bytes it pays to look at each.
+/// Up to this length chunks are tried byte by byte. Longer ones nearly always hold a byte that is
+/// not inert.
 pub(crate) const BATCH_MAX: usize = 8;
 
-/// Where reading has come to, as far as it must be known to tell quiet bytes.
+/// What the parser is reading, as far as it matters for whether a byte is inert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
 pub(crate) enum FastState {
-    /// Behind the header or a first-level element.
+    /// After the header or a first-level element.
     BetweenElements,
-    /// Behind the `<` of a first-level element.
+    /// After the `<` of a first-level element.
     FirstLevelMarkup,
-    /// Behind a tag, in an element.
+    /// After a tag, in an element.
     Content,
     /// In character data.
     Text,
-    /// Behind a `<` in an element.
+    /// After a `<` in an element.
     Markup,
-    /// In a start tag, outside of values.
+    /// In a start tag, outside of attribute values.
     StartTag,
-    /// In a value in single quotes.
+    /// In an attribute value in single quotes.
     SingleQuoted,
-    /// In a value in double quotes.
+    /// In an attribute value in double quotes.
     DoubleQuoted,
     /// In an end tag.
     EndTag,
     /// In the content of a CDATA section.
     Cdata,
-    // In a character of several bytes, see `TAILS`.
+    // Within a character of several bytes, see `MULTI_BYTE_TAILS`.
     Text1,
     Text2,
     Text3,
@@ -65,20 +68,20 @@ pub(crate) enum FastState {
     DoubleQuotedEfBf,
     DoubleQuotedF0,
     DoubleQuotedF4,
-    /// No byte is quiet here. Until here the table knows all.
+    /// No byte is inert; the parser has to read on. The variants above have a row in the table.
     #[default]
     Unknown,
-    /// Behind an `&` in character data.
+    /// After an `&` in character data.
     Reference,
 }
 
-/// Which bytes are quiet.
+/// The state machine. It is active as long as every byte since the last parse was inert.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FastPath {
     state: FastState,
-    /// Where reading has come to while there are bytes that were not looked at.
+    /// The state to continue from, while there are bytes that were not scanned.
     suspended: FastState,
-    /// How many bytes the reference may still have.
+    /// How many more bytes of the reference are inert.
     reference_bytes_left: u8,
 }
 
@@ -90,7 +93,7 @@ impl FastPath {
         }
     }
 
-    /// Bytes come that are not looked at yet.
+    /// Stops before bytes that are stored without being scanned.
     #[inline]
     pub(crate) fn suspend(&mut self) {
         if self.is_active() {
@@ -98,26 +101,26 @@ impl FastPath {
         }
     }
 
-    /// Goes on behind a pause, if there was one.
+    /// Continues after [`suspend`](Self::suspend). Returns whether the machine is active.
     #[inline]
     pub(crate) fn resume(&mut self) -> bool {
         self.state = core::mem::take(&mut self.suspended);
         self.is_active()
     }
 
-    /// Whether a few more bytes are quiet.
+    /// Returns whether a few more bytes are inert.
     #[inline]
     pub(crate) fn accepts_all(&mut self, bytes: &[u8]) -> bool {
         bytes.len() <= BATCH_MAX && bytes.iter().all(|&byte| self.accepts(byte))
     }
 
-    /// Whether all bytes since the last reading were quiet.
+    /// Returns whether all bytes since the last parse were inert.
     #[inline]
     pub(crate) fn is_active(self) -> bool {
         self.state != FastState::Unknown
     }
 
-    /// Whether one more byte is quiet. Behind one that is not, none is.
+    /// Returns whether one more byte is inert. After one that is not, none is.
     #[inline]
     pub(crate) fn accepts(&mut self, byte: u8) -> bool {
         let next = TRANSITIONS[self.state as usize][usize::from(byte)];
@@ -132,7 +135,7 @@ impl FastPath {
         self.is_active()
     }
 
-    /// Returns whether two more bytes are inert, and stays where it was if not.
+    /// Returns whether two more bytes are inert, and keeps its state if they are not.
     #[inline]
     pub(crate) fn accepts_pair(&mut self, first: u8, second: u8) -> bool {
         let next = TRANSITIONS[self.state as usize][usize::from(first)];
@@ -147,8 +150,8 @@ impl FastPath {
         true
     }
 
-    /// Copies bytes to `room` as long as they are inert. Returns `false`, and stays where it was,
-    /// if one is not, or is part of a reference, whose length has to be counted.
+    /// Copies bytes to `room` as long as they are inert. Returns `false`, and keeps its state, if
+    /// one is not inert or is part of a reference, whose length has to be counted.
     #[inline]
     pub(crate) fn copy_inert(&mut self, bytes: &[u8], room: &mut [u8]) -> bool {
         let mut state = self.state;
@@ -166,7 +169,8 @@ impl FastPath {
     #[cold]
     fn reference(&mut self, byte: u8) -> FastState {
         self.reference_bytes_left = match byte {
-            // So many bytes are looked at in any case, see `FrameLimits::reference_bytes`.
+            // So many bytes may a reference have under every limit, see
+            // `FrameLimits::reference_bytes`.
             b'&' => 16,
             _ => self.reference_bytes_left,
         };
@@ -178,18 +182,19 @@ impl FastPath {
     }
 }
 
-/// Where characters of several bytes are quiet. Elsewhere they are rare.
+/// The states in which characters of several bytes are inert. In other states they are rare.
 const MULTI_BYTE_STATES: [FastState; 3] = [
     FastState::Text,
     FastState::SingleQuoted,
     FastState::DoubleQuoted,
 ];
 
-/// For each of them the places within a character (The Unicode Standard, table 3-7): one byte is missing; two are; three
-/// are; behind 0xE0, 0xED, 0xEF, 0xEF 0xBF, 0xF0 and 0xF4, which not every byte may follow.
+/// For each of them the states within a character (The Unicode Standard, table 3-7): one byte is
+/// missing; two are; three are; after 0xE0, 0xED, 0xEF, 0xEF 0xBF, 0xF0 and 0xF4, which not every
+/// byte may follow.
 #[rustfmt::skip]
 #[allow(clippy::enum_glob_use, reason = "a table of nearly all of them")]
-const TAILS: [[FastState; 9]; 3] = {
+const MULTI_BYTE_TAILS: [[FastState; 9]; 3] = {
     use FastState::*;
     [
         [Text1, Text2, Text3, TextE0, TextEd, TextEf, TextEfBf, TextF0, TextF4],
@@ -198,7 +203,7 @@ const TAILS: [[FastState; 9]; 3] = {
     ]
 };
 
-/// Where an ASCII byte leads.
+/// Returns the state after an ASCII byte.
 const fn ascii(state: FastState, byte: u8) -> FastState {
     match (state, byte) {
         (_, ..=8 | 11 | 12 | 14..=31 | 128..) => FastState::Unknown,
@@ -228,7 +233,7 @@ const fn ascii(state: FastState, byte: u8) -> FastState {
     }
 }
 
-/// Where the first byte of a character of several leads.
+/// Returns the state after the first byte of a character of several bytes.
 const fn lead_byte(tails: &[FastState; 9], byte: u8) -> FastState {
     let [one, two, three, e0, ed, ef, _, f0, f4] = *tails;
     match byte {
@@ -244,7 +249,7 @@ const fn lead_byte(tails: &[FastState; 9], byte: u8) -> FastState {
     }
 }
 
-/// Where a later one leads.
+/// Returns the state after a later byte of such a character.
 const fn continuation_byte(
     context: FastState,
     tails: &[FastState; 9],
@@ -271,7 +276,7 @@ const fn continuation_byte(
 
 const STATES: usize = FastState::Reference as usize + 1;
 
-/// All but [`FastState::Unknown`], [`FastState::Content`] and those within a character.
+/// All states except [`FastState::Unknown`], [`FastState::Content`] and those within a character.
 const SINGLE_BYTE_STATES: [FastState; 10] = [
     FastState::BetweenElements,
     FastState::FirstLevelMarkup,
@@ -285,7 +290,8 @@ const SINGLE_BYTE_STATES: [FastState; 10] = [
     FastState::Reference,
 ];
 
-/// Where each byte leads from each place; [`FastState::Reference`] also from where it has had its bytes.
+/// The state after each byte in each state. [`FastState::Reference`] stands also where a reference
+/// has used up its inert bytes.
 static TRANSITIONS: [[FastState; 256]; STATES] = {
     let mut table = [[FastState::Unknown; 256]; STATES];
     let mut byte: u8 = 0;
@@ -298,18 +304,19 @@ static TRANSITIONS: [[FastState; 256]; STATES] = {
         }
         let mut i = 0;
         while byte >= 0x80 && i < MULTI_BYTE_STATES.len() {
-            table[MULTI_BYTE_STATES[i] as usize][byte as usize] = lead_byte(&TAILS[i], byte);
+            table[MULTI_BYTE_STATES[i] as usize][byte as usize] =
+                lead_byte(&MULTI_BYTE_TAILS[i], byte);
             let mut j = 0;
-            while j < TAILS[i].len() {
-                table[TAILS[i][j] as usize][byte as usize] =
-                    continuation_byte(MULTI_BYTE_STATES[i], &TAILS[i], j, byte);
+            while j < MULTI_BYTE_TAILS[i].len() {
+                table[MULTI_BYTE_TAILS[i][j] as usize][byte as usize] =
+                    continuation_byte(MULTI_BYTE_STATES[i], &MULTI_BYTE_TAILS[i], j, byte);
                 j += 1;
             }
             i += 1;
         }
         byte += 1;
     }
-    // What stands behind a tag is text.
+    // Text follows a tag.
     table[FastState::Content as usize] = table[FastState::Text as usize];
     table
 };

@@ -1,4 +1,9 @@
-//! From bytes to frames: the stream header, first-level elements, keepalives, the closing tag.
+//! The framer: takes the bytes of a stream and yields the header, first-level elements, keepalives
+//! and the closing tag.
+//!
+//! This file joins the three parts that do the work: [`InputBuffer`] holds bytes, [`StreamParser`]
+//! reads them, [`FastPath`] spares it for chunks of a few bytes. Only the order in which they are
+//! called belongs here.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -14,36 +19,38 @@ use super::start_tag::StartTag;
 use super::stream_parser::{Step, StreamParser, StreamState};
 use super::top_level;
 
-/// Cuts the bytes of a stream into frames and validates them (RFC 6120 sections 4, 11).
+/// Cuts the bytes of a stream into frames and validates them (RFC 6120 4 and 11).
 ///
-/// Bytes go in with [`push`](Self::push) or through [`window`](Self::window), which look for nothing.
-/// [`poll`](Self::poll) finds the next frame, [`frame`](Self::frame) shows it; [`feed`](Self::feed) is both in one. The
-/// same bytes give the same frames and the same fault, however they were split.
+/// Bytes go in with [`push`](Self::push) or through [`window`](Self::window), neither of which
+/// parses them. [`poll`](Self::poll) finds the next frame and [`frame`](Self::frame) shows it;
+/// [`feed`](Self::feed) does both in one call. The same bytes give the same frames and the same
+/// error, however they were split.
 ///
-/// It holds at most the larger of [`FrameLimits::frame_bytes`] and [`FrameLimits::header_bytes`] plus two windows of 17
-/// KiB, and what the tape of one element takes, which the other limits bound. Its buffers are overwritten when it is
-/// dropped; what they left behind when they grew is not.
+/// A framer holds at most the larger of [`FrameLimits::frame_bytes`] and
+/// [`FrameLimits::header_bytes`] plus two windows of 17 KiB, and what the tape of one element
+/// takes, which the other limits bound. Its buffers are overwritten when it is dropped; the
+/// allocations that they outgrew are not.
 pub struct Framer {
     input: InputBuffer,
     parser: StreamParser,
     input_state: InputState,
-    /// The frame the last poll found, and its length in bytes.
+    /// The frame that the last poll found, and its length in bytes.
     current: Option<(FrameKind, usize)>,
-    /// Lasts only as long as the last poll found nothing and what came since is quiet.
+    /// Active only as long as the last poll found nothing and all bytes since are inert.
     fast_path: FastPath,
 }
 
-/// What the validated text has to offer.
+/// How far the validated text was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InputState {
-    /// It was not looked at to its end.
+    /// It was not read to its end.
     Unread,
-    /// All of it was, and no frame is whole.
+    /// All of it was read, and it holds no complete frame.
     Exhausted,
 }
 
 impl Framer {
-    /// A framer that expects the start of a stream.
+    /// Creates a framer that expects the start of a stream.
     #[must_use]
     pub fn new(limits: FrameLimits) -> Self {
         Self {
@@ -55,14 +62,15 @@ impl Framer {
         }
     }
 
-    /// Other limits, from the next frame on.
+    /// Sets other limits, which hold from the next frame on.
     pub fn set_limits(&mut self, limits: FrameLimits) {
         self.fast_path = FastPath::default();
         self.parser.set_limits(limits);
     }
 
-    /// How many bytes [`push`](Self::push) would take now. At least 16384 (one TLS record) after a poll that found
-    /// nothing, and while [`unread`](Self::unread) is empty; 0 only while frames wait to be polled.
+    /// Returns how many bytes [`push`](Self::push) would take now. It is at least 16384 (one TLS
+    /// record) after a poll that found nothing and while [`unread`](Self::unread) is empty, and 0
+    /// only while frames wait to be polled.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.input.capacity(self.frame_length())
@@ -72,7 +80,7 @@ impl Framer {
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         self.fast_path.suspend();
-        // Bytes that are stored are validated together with those stored before, by the next poll.
+        // What is stored here is validated by the next poll, together with what was stored before.
         if bytes.len() <= fast_path::BATCH_MAX
             && self.input_state == InputState::Exhausted
             && self.input.push_pending(bytes)
@@ -82,25 +90,27 @@ impl Framer {
         self.push_slowly(bytes)
     }
 
-    /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
-    /// [`pushed`](Self::pushed).
+    /// Returns room for [`capacity`](Self::capacity) bytes, to be written to and then announced
+    /// with [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
         self.fast_path.suspend();
         self.input.window(self.frame_length())
     }
 
-    /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
+    /// Announces how many bytes were written to the front of [`window`](Self::window). More than it
+    /// has are not counted.
     pub fn pushed(&mut self, n: usize) {
         self.fast_path.suspend();
         self.input.pushed(self.frame_length(), n);
     }
 
-    /// Releases the frame found before and finds the next. `None`: more bytes are needed.
+    /// Releases the current frame and finds the next. Returns `None` if more bytes are needed.
     ///
     /// # Errors
     ///
-    /// The first violation found, on this and every later call. Frames before it were returned before. A violation
-    /// inside a tag shows when the tag is whole, any other at its first byte.
+    /// Returns the first violation found, on this and every later call. Frames before it were
+    /// returned before. A violation inside a tag shows when the tag is complete, any other at its
+    /// first byte.
     #[inline]
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
         if self.fast_path.is_active() || self.try_fast_path() {
@@ -109,14 +119,16 @@ impl Framer {
         self.poll_parser()
     }
 
-    /// [`push`](Self::push) and [`poll`](Self::poll) in one: takes bytes off the front of `bytes` and finds the next
-    /// frame. `None`: all of them were taken, and more are needed. The quickest way for bytes that come one by one.
+    /// Does what [`push`](Self::push) and [`poll`](Self::poll) do in one call: takes bytes off the
+    /// front of `bytes` and finds the next frame. Returns `None` if all of them were taken and more
+    /// are needed. It is the cheapest way for chunks of a few bytes.
     ///
     /// ```
     /// # use xmpp_stream::xml::{Fault, FrameLimits, Framer};
     /// # fn main() -> Result<(), Fault> {
     /// let mut framer = Framer::new(FrameLimits::default());
-    /// for mut chunk in [&b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..], b"<a xm", b"lns='b'/>"] {
+    /// let header = &b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..];
+    /// for mut chunk in [header, b"<a xm", b"lns='b'/>"] {
     ///     while let Some(kind) = framer.feed(&mut chunk)? {
     ///         println!("{kind:?}: {:?}", framer.frame());
     ///     }
@@ -136,7 +148,7 @@ impl Framer {
                 *bytes = &[];
                 Ok(None)
             }
-            // An arm for pairs, because a call would cost more than the pair.
+            // Pairs have an arm of their own, because a call would cost more than they do.
             [first, second]
                 if self.input.has_room_for(2) && self.fast_path.accepts_pair(*first, *second) =>
             {
@@ -160,7 +172,7 @@ impl Framer {
         }
     }
 
-    #[inline(never)] // Its frame would burden the fast path.
+    #[inline(never)] // Its stack frame would burden the fast path.
     fn feed_chunk<'b>(
         &mut self,
         mut bytes: &'b [u8],
@@ -191,7 +203,7 @@ impl Framer {
 
     #[inline(never)]
     fn push_slowly(&mut self, bytes: &[u8]) -> usize {
-        // Otherwise all bytes become text at once, the quiet ones too.
+        // All bytes become text at once, the inert ones too.
         self.fast_path = FastPath::default();
         let length = self.input.length();
         let taken = self.input.push(self.frame_length(), bytes);
@@ -201,7 +213,7 @@ impl Framer {
         taken
     }
 
-    #[inline(never)] // Its frame would make the short way long.
+    #[inline(never)] // Its stack frame would burden the fast path.
     fn poll_parser(&mut self) -> Result<Option<FrameKind>, Fault> {
         if let StreamState::Failed(fault) = self.parser.state() {
             return Err(fault);
@@ -240,7 +252,7 @@ impl Framer {
         }
     }
 
-    /// The frame the last poll found.
+    /// Returns the frame that the last poll found.
     #[must_use]
     pub fn frame(&self) -> Option<Frame<'_>> {
         let (kind, length) = self.current?;
@@ -249,8 +261,8 @@ impl Framer {
     }
 
     /// Returns the start tag of the first-level element that has begun and whose end the last poll
-    /// did not find. `None` if none has begun, if the tag itself is not complete, and while there is
-    /// a current frame.
+    /// did not find. `None` if none has begun, if the tag itself is not complete, and while there
+    /// is a current frame.
     ///
     /// Ask after a poll that found nothing: an element that cannot become legal can then be refused
     /// at its start tag. A `<stream:stream>` within an established stream, for example, has no end
@@ -278,28 +290,30 @@ impl Framer {
         }
     }
 
-    /// The bytes behind the current frame, not yet looked at; without a current frame, what was pushed since the last
-    /// poll. Copied where they lie in two places, which [`has_unread`](Self::has_unread) spares.
+    /// Returns the bytes after the current frame, which were not scanned; without a current frame,
+    /// what was pushed since the last poll. They are copied where they lie in two places;
+    /// [`has_unread`](Self::has_unread) never copies.
     #[must_use]
     pub fn unread(&self) -> Cow<'_, [u8]> {
         self.input.unread(self.frame_length())
     }
 
-    /// Whether there are any [`unread`](Self::unread) bytes.
+    /// Returns whether there are any [`unread`](Self::unread) bytes.
     #[must_use]
     pub fn has_unread(&self) -> bool {
         self.input.has_unread(self.frame_length())
     }
 
-    /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays readable.
+    /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays
+    /// readable.
     pub fn take_unread(&mut self) -> Vec<u8> {
         self.fast_path = FastPath::default();
         self.input.take_unread(self.frame_length())
     }
 
-    /// Expects a new stream header (RFC 6120 section 4.3.3): the header, its namespaces, the current or unfinished
-    /// frame and all other parser state are forgotten and overwritten. Unread bytes stay. After a fault nothing starts
-    /// again.
+    /// Expects a new stream header (RFC 6120 4.3.3). The header, its namespaces, the current or
+    /// unfinished frame and all other parser state are discarded and overwritten. Unread bytes
+    /// stay. After an error a restart has no effect.
     pub fn restart(&mut self) {
         self.fast_path = FastPath::default();
         self.input.restart(self.frame_length());
@@ -308,29 +322,32 @@ impl Framer {
         self.parser.restart();
     }
 
-    /// Gives back memory that is not in use: for connections that fall idle. Otherwise buffers keep the size the largest
-    /// frame needed.
+    /// Releases memory that is not in use, for connections that become idle. Otherwise buffers keep
+    /// the size that the largest frame needed.
     pub fn shrink(&mut self) {
         self.input.shrink();
         self.parser.shrink(self.current.map(|(kind, _)| kind));
     }
 
-    /// Whether bytes are held that belong to no whole frame found so far: if the transport ends now, something was cut.
+    /// Returns whether bytes are held that belong to no complete frame found so far: if the
+    /// transport ends now, something was cut.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.input.held() > self.current.map_or(0, |(_, length)| length)
     }
 
-    /// The namespaces the stream header declares; empty before it was read.
+    /// Returns the namespaces that the stream header declares; it is empty before the header was
+    /// read.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         self.parser.scope()
     }
 
-    /// Validates more bytes of the frame, which may have `limit`. `false`: there are none.
+    /// Validates more bytes of the frame, which may have `limit` bytes. Returns `false` if there
+    /// are none.
     fn refill(&mut self, limit: usize) -> Result<bool, RelativeError> {
         let length = self.input.length();
-        // With as many bytes as a frame may have and no end, a fault is due.
+        // A frame without an end that has as many bytes as it may have is an error.
         let Some(room) = limit.checked_sub(length + 1) else {
             return Err(FaultKind::Limit(self.parser.exceeded_limit()).at(limit));
         };
@@ -338,7 +355,7 @@ impl Framer {
             return Ok(true);
         }
         let Some(error) = self.input.error_after_text() else {
-            // What may come next without being looked at at once?
+            // The next bytes need no parser as long as they are inert.
             if self.input.reserve_fast_path(room) {
                 self.fast_path = FastPath::new(self.parser.fast_state(length));
             }
@@ -363,7 +380,7 @@ impl Framer {
 }
 
 impl fmt::Debug for Framer {
-    /// Without content.
+    /// Shows no content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framer")
             .field("stage", &self.parser.state())

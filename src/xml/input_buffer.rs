@@ -1,9 +1,11 @@
-//! Buffers: the validated text the framer reads, and bytes that are not part of it yet.
+//! The buffers of a framer: validated text, and bytes that are not part of it yet.
 //!
-//! Bytes that come when everything before them was read are checked in long runs and appended to `text`: that is the only
-//! time they are copied. Everything behind works on `str` slices without checking again. What cannot be appended waits in
-//! `raw`: bytes that come while others are still to be read, the start of a character, quiet bytes, and what is no UTF-8
-//! at all, which belongs to the layer that comes next (TLS) or is a fault.
+//! Bytes that arrive when everything before them was read are validated in long runs and appended
+//! to `text`: that is the only time they are copied. Everything later works on `str` slices without
+//! validating again. What cannot be appended waits in `raw`: bytes that arrive while others are
+//! still to be read, the start of a character, inert bytes (see [`fast_path`]), and what is not
+//! UTF-8 at all, which either belongs to the next layer (TLS) or is an error. A change here has to
+//! keep "validated once, copied once".
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -15,29 +17,31 @@ use super::chars::{self, Controls};
 use super::error::{FaultKind, RelativeError};
 use super::fast_path::{self, FastPath};
 
-/// A TLS record's plaintext is at most 2^14 bytes (RFC 8446 section 5.1); one always fits behind the quiet bytes and the
-/// unfinished character that may be left from before.
+/// A TLS record's plaintext has at most 2^14 bytes (RFC 8446 5.1). One record always fits after the
+/// inert bytes and the unfinished character that may be left from before.
 const RAW_BYTES: usize = 16_384 + fast_path::PENDING_MAX + 64;
 
-/// See the module documentation.
+/// The received bytes that were not consumed.
 pub(crate) struct InputBuffer {
+    /// Validated text: earlier frames, the current frame and what follows it.
     text: String,
-    /// Where the current frame starts in `text`.
+    /// The offset of the current frame in `text`.
     start: usize,
-    /// Where it starts in the stream.
+    /// The offset of the current frame in the stream.
     position: u64,
-    /// How much of the text was looked at, from `start` on, if no frame was found in it.
+    /// How many bytes of the text, from `start` on, were scanned without finding a frame.
     scanned: usize,
-    /// Whether the text may hold control characters.
+    /// The control characters that the text may hold.
     controls: Controls,
-    /// The first `filled` bytes stand behind the text. What is longer is room.
+    /// The first `filled` bytes follow the text in the stream; the others are room.
     raw: Vec<u8>,
     filled: usize,
-    /// How many of them, at the end, were not looked at. The others are quiet, or the start of a character.
+    /// How many of the filled bytes, counted from their end, were not scanned. The others are
+    /// inert, or the start of a character.
     unscanned: usize,
-    /// How many of them may be quiet.
+    /// The length of `raw` that was reserved for inert bytes.
     room: usize,
-    /// What is wrong with the bytes behind the text.
+    /// The error of the bytes that follow the text.
     error_after_text: Option<FaultKind>,
 }
 
@@ -58,17 +62,19 @@ impl Default for InputBuffer {
     }
 }
 
-/// Where a frame was found, its length.
+/// The length of the current frame, if there is one.
 pub(crate) type FrameLength = Option<usize>;
 
 impl InputBuffer {
-    /// How much there is room for: what is unread, text or not, is one window at most.
+    /// Returns how many bytes there is room for. What is unread, text or not, is one window at
+    /// most.
     pub(crate) fn capacity(&self, frame: FrameLength) -> usize {
         let (text, _) = self.unread_parts(frame);
         RAW_BYTES.saturating_sub(self.filled + text.len())
     }
 
-    /// Takes as many bytes as there is room for; as text, if all before them was looked at.
+    /// Takes as many bytes as there is room for and returns how many. They become text if all
+    /// before them was scanned.
     pub(crate) fn push(&mut self, frame: FrameLength, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(self.capacity(frame));
         let mut bytes = bytes.get(..taken).unwrap_or_default();
@@ -77,7 +83,7 @@ impl InputBuffer {
             return taken;
         }
         if self.filled > 0 {
-            // They end a character that was cut.
+            // These bytes end a character that a chunk cut.
             let is_continuation = |b: &&u8| matches!(b, 0x80..=0xBF);
             let inside = bytes.iter().take(3).take_while(is_continuation).count();
             let (end, rest) = bytes.split_at(inside);
@@ -96,7 +102,7 @@ impl InputBuffer {
         taken
     }
 
-    /// Takes bytes as they are. There must be room.
+    /// Stores bytes without validating them. There must be room.
     pub(crate) fn store(&mut self, bytes: &[u8]) {
         if self.raw.len() == RAW_BYTES {
             self.raw.truncate(self.filled.max(fast_path::PENDING_MAX));
@@ -112,13 +118,15 @@ impl InputBuffer {
         self.unscanned += bytes.len();
     }
 
-    /// Whether [`push_inert`](Self::store) has room, which [`reserve_fast_path`](Self::lull) made. To be believed while no text is unread.
+    /// Returns whether [`push_inert`](Self::push_inert) has room, which
+    /// [`reserve_fast_path`](Self::reserve_fast_path) made. The answer holds only while no text is
+    /// unread.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.filled < self.raw.len()
     }
 
-    /// Stores one quiet byte.
+    /// Stores one inert byte.
     #[inline]
     pub(crate) fn push_inert(&mut self, byte: u8) {
         if let Some(place) = self.raw.get_mut(self.filled) {
@@ -176,35 +184,36 @@ impl InputBuffer {
         self.unscanned += n;
     }
 
-    /// The validated text from the start of the current frame.
+    /// Returns the validated text from the start of the current frame on.
     pub(crate) fn text(&self) -> &str {
         self.text.get(self.start..).unwrap_or_default()
     }
 
-    /// How long [`text`](Self::text) is.
+    /// Returns the length of [`text`](Self::text).
     pub(crate) fn length(&self) -> usize {
         self.text.len().saturating_sub(self.start)
     }
 
-    /// Whether the text may hold control characters.
+    /// Returns the control characters that the text may hold.
     pub(crate) fn controls(&self) -> Controls {
         self.controls
     }
 
-    /// Where the current frame starts in the stream.
+    /// Returns the offset of the current frame in the stream.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Moves the start of the current frame on.
+    /// Moves the start of the current frame by `n` bytes.
     pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         self.position += n as u64;
         self.scanned = self.scanned.saturating_sub(n);
     }
 
-    /// Makes text of what has arrived since. `false`: nothing new. Only to be called when all of the text was read and
-    /// holds no whole frame.
+    /// Validates the bytes that have arrived since and appends them to the text. Returns `false` if
+    /// there are none. May be called only when all of the text was scanned and holds no complete
+    /// frame.
     #[inline]
     pub(crate) fn refill(&mut self) -> bool {
         self.filled > 0 && self.error_after_text.is_none() && self.validate_raw()
@@ -224,7 +233,7 @@ impl InputBuffer {
         n > 0
     }
 
-    /// Validates bytes and makes text of the first ones, as many as it returns.
+    /// Validates bytes and appends those that are valid, whose number it returns.
     fn append(&mut self, bytes: &[u8]) -> usize {
         let valid = chars::validate(bytes);
         self.text.push_str(valid.text);
@@ -233,7 +242,8 @@ impl InputBuffer {
         valid.text.len()
     }
 
-    /// Forgets the text of earlier frames. What stands behind it is moved once at most: its frame then starts at 0.
+    /// Discards the text of earlier frames. What follows them is moved once at most, because its
+    /// frame then starts at 0.
     fn discard_consumed(&mut self) {
         if self.start > 0 {
             self.text.drain(..self.start);
@@ -244,10 +254,11 @@ impl InputBuffer {
         }
     }
 
-    /// After [`refill`](Self::refill) found nothing: makes room for at most `room` quiet bytes. `false`: none may come.
+    /// Reserves room for at most `room` inert bytes; to be called after [`refill`](Self::refill)
+    /// found nothing. Returns `false` if no inert bytes may be stored.
     pub(crate) fn reserve_fast_path(&mut self, room: usize) -> bool {
         self.mark_scanned();
-        // The start of a character is not quiet, and where there is a window it is used.
+        // The start of a character is not inert, and a caller that asked for a window uses it.
         if self.filled > 0 || self.raw.len() == RAW_BYTES {
             return false;
         }
@@ -258,42 +269,43 @@ impl InputBuffer {
         true
     }
 
-    /// Whether all that was stored since has found room.
+    /// Returns whether the reserved room was enough for what was stored since.
     pub(crate) fn has_fast_path_room(&self) -> bool {
         self.raw.len() == self.room
     }
 
-    /// What was not looked at of the bytes behind the text.
+    /// Returns the bytes after the text that were not scanned.
     pub(crate) fn unscanned(&self) -> &[u8] {
         self.raw
             .get(self.filled.saturating_sub(self.unscanned)..self.filled)
             .unwrap_or_default()
     }
 
-    /// Takes note that everything was looked at.
+    /// Records that everything was scanned.
     pub(crate) fn mark_scanned(&mut self) {
         self.unscanned = 0;
         self.scanned = self.length();
     }
 
-    /// What is wrong with the bytes behind the text, relative to the start of the frame.
+    /// Returns the error of the bytes after the text, relative to the start of the frame.
     pub(crate) fn error_after_text(&self) -> Option<RelativeError> {
         self.error_after_text.map(|kind| kind.at(self.length()))
     }
 
-    /// The byte behind the text.
+    /// Returns the byte after the text.
     pub(crate) fn byte_after_text(&self) -> Option<u8> {
         let rest = self.raw.get(..self.filled)?;
         rest.first().copied()
     }
 
-    /// Whether there is anything behind the frame that was found, or that was not looked at.
+    /// Returns whether there is anything after the current frame or, without one, anything that was
+    /// not scanned.
     pub(crate) fn has_unread(&self, frame: FrameLength) -> bool {
         let (text, raw) = self.unread_parts(frame);
         !text.is_empty() || !raw.is_empty()
     }
 
-    /// What stands behind the frame that was found, or, if there is none, what was not looked at.
+    /// Returns what follows the current frame or, without one, what was not scanned.
     pub(crate) fn unread(&self, frame: FrameLength) -> Cow<'_, [u8]> {
         match self.unread_parts(frame) {
             (text, []) => Cow::Borrowed(text),
@@ -316,7 +328,7 @@ impl InputBuffer {
         }
     }
 
-    /// Forgets everything but what is unread; positions start anew.
+    /// Discards and wipes everything except what is unread; positions start again at 0.
     pub(crate) fn restart(&mut self, frame: FrameLength) {
         let kept = self.take_unread(frame);
         self.raw.zeroize();
@@ -330,7 +342,7 @@ impl InputBuffer {
         };
     }
 
-    /// Moves out what is unread. A frame that was found stays readable.
+    /// Moves out what is unread. The current frame stays readable.
     pub(crate) fn take_unread(&mut self, frame: FrameLength) -> Vec<u8> {
         let taken = self.unread(frame).into_owned();
         let kept = match frame {
@@ -345,7 +357,7 @@ impl InputBuffer {
         taken
     }
 
-    /// Gives back memory that is not in use.
+    /// Releases memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.discard_consumed();
         self.raw.truncate(self.filled);
@@ -359,7 +371,7 @@ impl InputBuffer {
 }
 
 impl Drop for InputBuffer {
-    /// What passes here may be a password on its way to SASL.
+    /// Wipes the buffers, because a password on its way to SASL may be in them.
     fn drop(&mut self) {
         self.raw.zeroize();
         self.text.zeroize();

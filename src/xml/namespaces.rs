@@ -1,9 +1,9 @@
-//! Namespaces in XML 1.0: which declarations are in scope, what a prefix means, which attributes are
-//! duplicates.
+//! Namespaces in XML 1.0: which declarations are in scope, what a prefix means, which attributes
+//! are duplicates.
 //!
-//! Everything here works on names that the peer chose, so no operation may cost more than a constant
-//! (or the logarithm of a limit) per byte received, whatever the limits are: few names are compared
-//! one by one, many are looked up or sorted, and namespace names are compared by number.
+//! Everything here works on names that the peer chose, so no operation may cost more than a
+//! constant (or the logarithm of a limit) per byte received, whatever the limits are: few names are
+//! compared one by one, many are looked up or sorted, and namespace names are compared by number.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -54,11 +54,15 @@ impl Default for Checkpoint {
 /// The element whose start tag was just read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StartedElement<'a> {
+    /// The text that offsets refer to.
     pub(crate) text: &'a str,
+    /// Its start tag.
     pub(crate) tag: ParsedStartTag,
     /// The index its node will have.
     pub(crate) node: u32,
+    /// The declarations of the stream header.
     pub(crate) scope: &'a Scope,
+    /// The limits that hold for it.
     pub(crate) limits: &'a FrameLimits,
     /// What to report if the prefix of the element's name is not declared.
     pub(crate) undeclared: FaultKind,
@@ -76,7 +80,7 @@ impl Resolver {
         };
     }
 
-    /// Gives back memory that is not in use.
+    /// Releases memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.sorted = Vec::new();
         self.numbers.bindings.shrink_to_fit();

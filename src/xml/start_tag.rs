@@ -42,7 +42,8 @@ impl<'a> StartTag<'a> {
         self.0.is(name, ns)
     }
 
-    /// Returns the value of the attribute of this name without namespace, as [`Element::attr`] does.
+    /// Returns the value of the attribute of this name without namespace, as [`Element::attr`]
+    /// does.
     #[must_use]
     pub fn attr(&self, name: &str) -> Option<Cow<'a, str>> {
         self.0.attr(name)

@@ -1,4 +1,7 @@
-//! What a framer expects or is reading, and how validated text moves it on.
+//! The state of a stream: what is expected next, and how validated text advances it.
+//!
+//! This file decides only what may stand where on the first level; elements are read by
+//! [`ElementParser`], names are judged by the stream layer.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -17,55 +20,61 @@ use super::tag::{EndTagScan, ParsedStartTag, TagForm};
 use super::tape::Tape;
 use super::top_level::{self, FirstLevel, Prolog};
 
-/// See the module documentation.
+/// Parses validated text into frames.
 pub(crate) struct StreamParser {
+    /// What is expected next, or is being read.
     state: StreamState,
+    /// The parser of elements and of the header, with the element it read last.
     parser: ElementParser,
+    /// The header of the current stream.
     head: Head,
+    /// The namespaces that the header declares.
     scope: Arc<Scope>,
+    /// The limits of the current frame.
     limits: FrameLimits,
+    /// The limits of the next frame.
     next_limits: FrameLimits,
 }
 
-/// What one step found.
+/// The result of one step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Frame(FrameKind, usize),
-    /// Bytes that mean nothing.
+    /// Bytes without meaning, to be skipped.
     Skip(usize),
-    /// Another stage, at the same place.
+    /// The state changed and nothing was consumed.
     StateChanged,
-    /// The text is used up.
+    /// The text ends before the frame does.
     NeedMore,
 }
 
-/// What the framer expects or is reading.
+/// What is expected next, or is being read.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)] // A tag of its own is quicker to read than one hidden in the fault.
 pub(crate) enum StreamState {
-    /// The first byte of a stream.
+    /// The first byte of a stream is expected.
     Start,
-    /// An XML declaration; its `>` is not among the first `seen` bytes.
+    /// An XML declaration is being read; its `>` is not among the first `seen` bytes.
     Declaration { seen: usize },
-    /// White space or the header.
+    /// White space or the header is expected.
     Prolog,
-    /// The header's tag.
+    /// The header's tag is being read.
     Header,
-    /// The header was an empty element: the footer is due.
+    /// The header was an empty element, so the footer is due.
     EmptyRoot,
-    /// A first-level element, white space or the footer.
+    /// A first-level element, white space or the footer is expected.
     Between,
-    /// A first-level element's rest.
+    /// A first-level element is being read.
     Element,
-    /// The footer's tag.
+    /// The footer's tag is being read.
     Footer(EndTagScan),
-    /// White space.
+    /// Only white space may follow.
     End,
-    /// Nothing ever again.
+    /// An error was found; nothing is read any more.
     Failed(Fault),
 }
 
-/// The stream header, kept for as long as the stream.
+/// The stream header, kept as long as the stream.
 #[derive(Default)]
 struct Head {
     text: String,
@@ -85,7 +94,7 @@ impl StreamParser {
         }
     }
 
-    /// Other limits, from the next frame on.
+    /// Sets other limits, which hold from the next frame on.
     pub(crate) fn set_limits(&mut self, limits: FrameLimits) {
         self.next_limits = limits.clamped();
     }
@@ -98,7 +107,7 @@ impl StreamParser {
         &self.scope
     }
 
-    /// The frame that was found, given its text.
+    /// Returns the frame that was found, given its text.
     pub(crate) fn frame<'a>(&'a self, kind: FrameKind, text: &'a str) -> Frame<'a> {
         match kind {
             FrameKind::Header => Frame::Header(Header::new(Element::new(
@@ -128,12 +137,12 @@ impl StreamParser {
         Some(StartTag::new(Element::new(text, tape, &self.scope, 0)))
     }
 
-    /// Nothing will be read any more.
+    /// Records an error, after which nothing is read any more.
     pub(crate) fn fail(&mut self, fault: Fault) {
         self.state = StreamState::Failed(fault);
     }
 
-    /// Expects a new stream header, unless it failed.
+    /// Expects a new stream header, unless an error was found.
     pub(crate) fn restart(&mut self) {
         self.head = Head::default();
         self.scope = Arc::default();
@@ -143,7 +152,8 @@ impl StreamParser {
         }
     }
 
-    /// Gives back memory that is not in use, with the element that was read if nobody needs it.
+    /// Releases memory that is not in use, together with the element that was read unless it is the
+    /// current frame.
     pub(crate) fn shrink(&mut self, current: Option<FrameKind>) {
         if current != Some(FrameKind::Element) && !matches!(self.state, StreamState::Element) {
             self.parser.clear(&self.scope);
@@ -151,7 +161,7 @@ impl StreamParser {
         self.parser.shrink();
     }
 
-    /// Where reading stands when it used up `length` bytes of text.
+    /// Returns the fast path's state after `length` bytes, which is all of the text.
     pub(crate) fn fast_state(&self, length: usize) -> FastState {
         match self.state {
             StreamState::Header | StreamState::Element => self.parser.fast_state(length),
@@ -160,7 +170,8 @@ impl StreamParser {
         }
     }
 
-    /// Goes on through the text from the start of the current frame, of which `limit` bytes may be.
+    /// Continues through the text from the start of the current frame, of which `limit` bytes may
+    /// belong to it.
     #[inline]
     pub(crate) fn step(
         &mut self,
@@ -255,7 +266,7 @@ impl StreamParser {
         }
     }
 
-    /// Keeps the header: its text, and what it declares.
+    /// Keeps the header's text and declarations.
     fn header(&mut self, text: &str, tag: ParsedStartTag) -> Step {
         self.head = Head {
             text: String::from(text.get(..tag.end).unwrap_or_default()),
@@ -285,7 +296,7 @@ impl StreamParser {
         }
     }
 
-    /// Which limit [`byte_limit`](Self::byte_limit) gives.
+    /// Returns which limit [`byte_limit`](Self::byte_limit) is.
     pub(crate) fn exceeded_limit(&self) -> LimitKind {
         match self.state {
             StreamState::Start
@@ -296,8 +307,8 @@ impl StreamParser {
         }
     }
 
-    /// How many bytes may stand between the start of the current frame, which is at `position`, and its end. New limits
-    /// hold from here on if no frame has begun.
+    /// Returns how many bytes may stand between the start of the current frame, which is at
+    /// `position`, and its end. New limits take effect here if no frame has begun.
     pub(crate) fn byte_limit(&mut self, position: u64) -> usize {
         let header_bytes = match self.state {
             StreamState::Element | StreamState::Footer(_) => return self.limits.frame_bytes,
@@ -318,7 +329,7 @@ impl StreamParser {
     }
 }
 
-/// The text up to a limit, cut between characters.
+/// Returns the text up to a limit, cut between characters.
 fn truncate(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;

@@ -1,7 +1,8 @@
-//! Tags: finding their end byte by byte, and reading finished ones.
+//! Tags: scans for their end as bytes arrive, and reads complete ones.
 //!
-//! Reading works on xmlparser's `Stream` primitives. They are more lenient than XML; what they let through is
-//! refused here (empty prefixes) or in [`names`](super::names) (prefixes, duplicates).
+//! Reading uses xmlparser's `Stream` primitives. They are more lenient than XML; what they let
+//! through is refused here (empty prefixes) or in [`namespaces`](super::namespaces) (prefixes,
+//! duplicates).
 
 use xmlparser::Stream;
 
@@ -12,16 +13,16 @@ use super::limits::FrameLimits;
 use super::tape::{AttributeNode, AttributeRole, Name, Namespace, Span, Tape, offset};
 use super::values::{self, Reference};
 
-/// How far the end of a tag has been looked for.
+/// A scan for the end of a start tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StartTagScan {
     scanned: usize,
-    /// The quote that ends the attribute value reading stands in.
+    /// The quote that ends the attribute value at `scanned`.
     quote: Option<u8>,
 }
 
 impl StartTagScan {
-    /// For a start tag whose name begins at `at`.
+    /// Begins a scan of the start tag whose name begins at `at`.
     pub(crate) fn new(at: usize) -> Self {
         Self {
             scanned: at,
@@ -29,10 +30,10 @@ impl StartTagScan {
         }
     }
 
-    /// Goes on through the text; the end of the tag is the offset behind its `>`.
+    /// Continues through the text. Returns the end of the tag, which is the offset after its `>`.
     ///
-    /// A `<` is legal nowhere in a tag. It counts as the end of one, so that a broken tag does not swallow what
-    /// follows it, and so that the tag is judged at the same byte however it arrived.
+    /// A `<` is legal nowhere in a tag. It counts as the end of one, so that a broken tag does not
+    /// swallow what follows it, and so that the tag is judged at the same byte however it arrived.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
             let rest = bytes.get(self.scanned..)?;
@@ -49,13 +50,13 @@ impl StartTagScan {
             self.scanned += found + 1;
             match rest.get(found) {
                 Some(b'<' | b'>') => return Some(self.scanned),
-                // The quote that was looked for, or one that opens a value.
+                // This is the quote that ends the value, or one that opens a value.
                 quote => self.quote = quote.copied().filter(|_| self.quote.is_none()),
             }
         }
     }
 
-    /// Where the scan stands when it used up `length` bytes of text.
+    /// Returns the fast path's state after `length` bytes, which is all of the text.
     pub(crate) fn fast_state(&self, length: usize) -> FastState {
         match self.quote {
             _ if self.scanned != length => FastState::Unknown,
@@ -70,20 +71,20 @@ impl StartTagScan {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ParsedStartTag {
     pub(crate) name: Name,
-    /// Indices into `Tape::attributes`.
+    /// The indices of its attributes in `Tape::attributes`.
     pub(crate) attributes: Span,
-    /// Offset behind its `>`.
+    /// The offset after its `>`.
     pub(crate) end: usize,
     pub(crate) form: TagForm,
     pub(crate) names: AttributeNames,
 }
 
-/// What the attributes' names ask for.
+/// What the names of the attributes need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttributeNames {
     /// None has a prefix or declares a namespace.
     Plain,
-    /// Some may.
+    /// Some may have a prefix or declare a namespace.
     MayBePrefixed,
 }
 
@@ -97,8 +98,9 @@ pub(crate) enum TagForm {
 
 /// Reads the start tag whose `<` stands at `at`, and puts its attributes on the tape.
 ///
-/// Where the text ends within the tag that is a [`FaultKind::Syntax`]; the caller knows from [`StartTagScan`] whether the
-/// tag is whole. After an error the tape holds a part of the attributes.
+/// If the text ends within the tag the error is [`FaultKind::Syntax`]; the caller knows from
+/// [`StartTagScan`] whether the tag is complete. After an error the tape holds a part of the
+/// attributes.
 pub(crate) fn start_tag(
     text: &str,
     at: usize,
@@ -155,7 +157,7 @@ fn attribute(
 ) -> Result<AttributeNode, RelativeError> {
     let name = qualified_name(s, text, limits)?;
     let bytes = text.as_bytes();
-    // As everybody writes it, or with white space.
+    // Nearly everybody writes no white space here.
     let quote = if let Some([b'=', quote @ (b'\'' | b'"'), ..]) = bytes.get(s.pos()..) {
         s.advance(2);
         *quote
@@ -198,7 +200,7 @@ fn attribute(
     }
 }
 
-/// The length and the last bytes.
+/// Returns a digest of a name: its length and last bytes.
 #[inline]
 fn digest(name: Name, text: &str) -> u32 {
     let start = name.start as usize;
@@ -226,7 +228,7 @@ fn role(name: Name, text: &str) -> AttributeRole {
     }
 }
 
-/// A `QName` (Namespaces in XML 1.0 section 4).
+/// Reads a `QName` (Namespaces in XML 1.0 4).
 ///
 /// Nearly all names are ASCII and are read here; xmlparser reads the others.
 fn qualified_name(
@@ -258,7 +260,7 @@ fn qualified_name(
         (prefix, length)
     } else {
         let (prefix, local) = s.consume_qname().map_err(|_| FaultKind::Syntax.at(start))?;
-        // xmlparser takes an empty prefix for none.
+        // xmlparser accepts an empty prefix as none.
         if prefix.is_empty() && local.start() != start {
             return Err(FaultKind::Syntax.at(start));
         }
@@ -274,7 +276,7 @@ fn qualified_name(
     }
 }
 
-/// Length of the ASCII part of an `NCName` at the front; 0 if none starts there.
+/// Returns the length of the ASCII part of an `NCName` at the front; it is 0 if none starts there.
 fn ncname_length(bytes: &[u8]) -> usize {
     match bytes.first() {
         Some(b) if b.is_ascii_alphabetic() || *b == b'_' => bytes
@@ -303,7 +305,7 @@ pub(crate) struct EndTagScan {
 }
 
 impl EndTagScan {
-    /// For the end tag whose `<` stands at `at`.
+    /// Begins a scan of the end tag whose `<` stands at `at`.
     pub(crate) fn new(at: usize) -> Self {
         Self { scanned: at + 2 }
     }
@@ -317,8 +319,8 @@ impl EndTagScan {
         }
     }
 
-    /// Reads the end tag at `at` that must close `name`; its end is the offset behind the `>`, `None` as long as that
-    /// has not arrived. As in start tags, a `<` ends a broken one.
+    /// Reads the end tag at `at`, which must close `name`. Returns the offset after its `>`, `None`
+    /// as long as that has not arrived. As in start tags, a `<` ends a broken one.
     pub(crate) fn end(
         &mut self,
         text: &str,
@@ -327,7 +329,7 @@ impl EndTagScan {
     ) -> Result<Option<usize>, RelativeError> {
         let bytes = text.as_bytes();
         let whole = bytes.get(at + 2..).unwrap_or_default();
-        // The byte decides first, because the name must not be compared with every chunk.
+        // This byte is checked first, so that the name is not compared with every chunk.
         if whole.get(name.len()) == Some(&b'>') && whole.starts_with(name.as_bytes()) {
             return Ok(Some(at + 3 + name.len()));
         }

@@ -1,4 +1,4 @@
-//! Writing XML: what must be escaped, and what cannot be written at all.
+//! Writing XML: escapes what must be escaped, and refuses what cannot be written at all.
 
 use core::fmt;
 
@@ -7,14 +7,15 @@ use thiserror::Error;
 use super::chars;
 use super::values::ValueContext;
 
-/// Text ready to be written between tags.
+/// Escapes text that is to stand between tags.
 ///
-/// `>` is escaped too, so that no `]]>` can arise, and carriage returns, so that they survive line end normalisation
-/// (XML 1.0 section 2.11).
+/// `>` is escaped too, so that no `]]>` can arise, and carriage returns, so that they survive line
+/// end normalisation (XML 1.0 2.11).
 ///
 /// # Errors
 ///
-/// [`Unwritable`] for a character XML cannot carry, not even as a reference. Nothing was written then.
+/// Returns [`Unwritable`] for a character that XML does not allow, not even as a reference. Nothing
+/// was written then.
 ///
 /// ```
 /// let text = xmpp_stream::xml::write::escape_text("1 < 2 & 3")?;
@@ -25,18 +26,20 @@ pub fn escape_text(text: &str) -> Result<Escaped<'_>, Unwritable> {
     Escaped::new(text, ValueContext::Text)
 }
 
-/// Text ready to be written as an attribute value between quotes of either kind.
+/// Escapes text that is to stand as an attribute value between quotes of either kind.
 ///
-/// White space other than U+0020 becomes references, so that it survives normalisation (XML 1.0 section 3.3.3).
+/// White space other than U+0020 becomes references, so that it survives normalisation (XML 1.0
+/// 3.3.3).
 ///
 /// # Errors
 ///
-/// [`Unwritable`] for a character XML cannot carry, not even as a reference. Nothing was written then.
+/// Returns [`Unwritable`] for a character that XML does not allow, not even as a reference. Nothing
+/// was written then.
 pub fn escape_attr(value: &str) -> Result<Escaped<'_>, Unwritable> {
     Escaped::new(value, ValueContext::Attribute)
 }
 
-/// Writes the escaped form of a text; made by [`escape_text`] and [`escape_attr`].
+/// Displays the escaped form of a text; made by [`escape_text`] and [`escape_attr`].
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Escaped<'a> {
@@ -44,14 +47,14 @@ pub struct Escaped<'a> {
     context: ValueContext,
 }
 
-/// A character that XML cannot carry (XML 1.0 section 2.2, production `Char`).
+/// A character that XML does not allow (XML 1.0 2.2, production `Char`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("XML cannot carry U+{:04X}, found at byte {index}", u32::from(*.character))]
 #[non_exhaustive]
 pub struct Unwritable {
     /// The character.
     pub character: char,
-    /// Where it stands in the text, in bytes.
+    /// Its offset in the text, in bytes.
     pub index: usize,
 }
 
@@ -83,7 +86,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 impl fmt::Debug for Escaped<'_> {
-    /// Length only: the text may be a secret.
+    /// Shows the length only, because the text may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Escaped")
             .field("place", &self.context)
@@ -106,8 +109,8 @@ fn escape(byte: u8, context: ValueContext) -> Option<&'static str> {
     })
 }
 
-/// Writes ` xmlns:prefix='uri'`, or ` xmlns='uri'` for the empty prefix. The namespace name was read from XML, so it can
-/// be written.
+/// Writes ` xmlns:prefix='uri'`, or ` xmlns='uri'` for the empty prefix. The namespace name was
+/// read from XML, so it can be written.
 pub(crate) fn declaration(out: &mut dyn fmt::Write, prefix: &str, uri: &str) -> fmt::Result {
     let uri = Escaped {
         text: uri,
