@@ -506,11 +506,13 @@ fn scopes_take_only_what_a_header_could_declare() {
 
 /// Declares the prefixes `p0`, `p1` and so on, with these namespaces.
 fn declarations(namespaces: &[String]) -> String {
-    let declarations = namespaces.iter().enumerate();
-    declarations.fold(String::new(), |mut out, (i, uri)| {
-        let _ = write!(out, " xmlns:p{i}='{uri}'");
-        out
+    joined(namespaces.len(), |i| {
+        format!(" xmlns:p{i}='{}'", namespaces[i])
     })
+}
+
+fn joined(count: usize, part: impl Fn(usize) -> String) -> String {
+    (0..count).map(part).collect::<Vec<_>>().concat()
 }
 
 #[test]
@@ -519,7 +521,7 @@ fn of_many_prefixes_each_means_what_its_innermost_declaration_says() {
         let limits = wide();
         let outer: Vec<String> = (0..count).map(|i| format!("urn:{}", i / 2)).collect();
         let inner: Vec<String> = (0..count.div_ceil(2)).map(|i| format!("in:{i}")).collect();
-        let names: String = (0..count).map(|i| format!("<p{i}:n p{i}:m=''/>")).collect();
+        let names = joined(count, |i| format!("<p{i}:n p{i}:m=''/>"));
         let text = format!(
             "<a{}>{names}<b{}>{names}<c{}/>{names}</b>{names}</a>",
             declarations(&outer),
@@ -560,7 +562,7 @@ fn duplicates_are_found_among_attributes_of_any_number_and_namespaces_of_any_len
     let long = "n".repeat(3000);
     for count in [2_usize, 3, 15, 16, 17, 18, 40, 300] {
         let different: Vec<String> = (0..count).map(|i| format!("{long}{i}")).collect();
-        let attributes: String = (0..count).map(|i| format!(" p{i}:c=''")).collect();
+        let attributes = joined(count, |i| format!(" p{i}:c=''"));
         let text = |namespaces: &[String], more: &str| {
             format!("<a{}><b{attributes}{more}/></a>", declarations(namespaces))
         };
