@@ -222,6 +222,10 @@ class Maker:
 
 def hostile(n):
     """One stanza of about `n` bytes each; legal under limits wide enough."""
+    most = 65_000  # A little less than the limits can be raised to.
+    long = "n" * (n // 60)
+    names = min(most, n // 40)
+    long_name = "l" * min(most, n // 4)
     pad = lambda unit: unit * max(1, n // len(unit))  # noqa: E731
     return {
         "text": f"<a>{pad('x')}</a>",
@@ -244,6 +248,35 @@ def hostile(n):
         "namespaces": f"<a>{pad(chr(60) + 'b xmlns=' + chr(39) + 'u' + chr(39) + '/>')}</a>",
         "spaces": f"<a{pad(' ')}/>",
         "two-bytes": f"<a>{pad('ж')}</a>",
+        "long-namespaces": "<a"
+        + "".join(f" xmlns:p{i:02}='{long}{i:02}'" for i in range(28))
+        + ">"
+        + ("<b" + "".join(f" p{i:02}:c=''" for i in range(28)) + "/>") * (n // 600)
+        + "</a>",
+        "two-long-namespaces": f"<a xmlns:p='{'n' * (n // 4)}1' xmlns:q='{'n' * (n // 4)}2'>"
+        + pad("<b p:c='' q:c=''/>")[: n // 36 * 18]
+        + "</a>",
+        "many-namespaces": "<a"
+        + "".join(f" xmlns:p{i}='{i}'" for i in range(names))
+        + "><b"
+        + "".join(f" p{i}:c=''" for i in range(names))
+        + "/></a>",
+        "many-attributes": "<a>"
+        + ("<b" + "".join(f" a{i}=''" for i in range(names)) + "/>") * max(1, n // 10 // names)
+        + "</a>",
+        "many-prefixes": "<a"
+        + "".join(f" xmlns:p{i}='{i % 7}'" for i in range(names))
+        + ">"
+        + "".join(f"<p{i % names}:b/>" for i in range(n // 20))
+        + "</a>",
+        "shadowed-prefixes": "<a"
+        + "".join(f" xmlns:p{i}='u'" for i in range(names))
+        + ">"
+        + pad("<b xmlns:p0='v'><p0:c/></b>")
+        + "</a>",
+        "long-names": "<a>" + f"<{long_name} {long_name}1='' {long_name}2=''></{long_name}>" * max(1, n // 4 // len(long_name)) + "</a>",
+        "end-spaces": f"<a><{long_name}></{long_name}{pad(' ')}></a>",
+        "zeros": "<a>" + f"&#{'0' * min(most, n - 10)}65;" * max(1, n // most) + "</a>",
         "quotes": "<a b='" + pad('"') + "'/>",
     }
 

@@ -1,4 +1,4 @@
-//! Promises of the XML layer: what is refused and how, what is accepted, and that neither depends on chunks.
+//! Framing: what is refused and how, what is accepted, and that neither depends on chunks.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -9,7 +9,8 @@ use xmpp_stream::xml::{
     Fault, FaultClass, FaultKind as K, Frame, FrameKind, FrameLimits, Framer, LimitKind,
 };
 
-/// What must be refused inside a stream: behind the header, the kind and the place within the input.
+/// What must be refused inside a stream: the input after the header, the kind of the error, and its
+/// offset within the input.
 const REFUSED: &[(&str, K, u64)] = &[
     ("<<", K::Syntax, 0),
     // Restricted by RFC 6120 11.1, at every level.
@@ -25,7 +26,7 @@ const REFUSED: &[(&str, K, u64)] = &[
     ("<a b='&foo;'/>", K::EntityReference, 6),
     ("<a b='x&amp;yz&foo;'/>", K::EntityReference, 14),
     ("<a>&AMP;</a>", K::EntityReference, 3),
-    // XML declarations stand first or nowhere.
+    // An XML declaration stands at the start of a stream.
     ("<?xml version='1.0'?>", K::MisplacedDeclaration, 0),
     ("<a><?xml version='1.0'?></a>", K::MisplacedDeclaration, 3),
     // Not well-formed.
@@ -249,7 +250,7 @@ fn rfc6120_11_6_invalid_utf8_is_refused_wherever_it_stands() {
     }
 }
 
-/// Legal spellings: each is one first-level element (or none) and leaves the stream in order.
+/// Legal spellings, each of one first-level element or none, after which the stream goes on.
 const ACCEPTED: &[(&str, usize)] = &[
     ("<message/>", 1),
     ("<message></message>", 1),
@@ -366,7 +367,7 @@ fn frames_and_faults_do_not_depend_on_chunks() {
     }
 }
 
-/// Streams that bytewise reading has to get right.
+/// Streams that must be read correctly byte by byte.
 fn streams() -> Vec<Vec<u8>> {
     let mut streams: Vec<Vec<u8>> = Vec::new();
     for &(input, _, _) in REFUSED {
@@ -452,7 +453,7 @@ fn byte_by_byte_every_frame_and_fault_shows_with_the_byte_that_brings_it_about()
 }
 
 #[test]
-fn behind_a_chunk_of_any_length_bytes_are_judged_as_early_as_ever() {
+fn after_a_chunk_of_any_length_bytes_are_judged_as_early_as_ever() {
     let limits = FrameLimits::default();
     let short = streams()
         .into_iter()
@@ -576,8 +577,8 @@ fn every_way_to_put_bytes_in_goes_on_where_the_last_one_stopped() {
         while !rest.is_empty() {
             turn = turn.rotate_right(1);
             let n = if turn & 2 == 0 { 1 } else { 3.min(rest.len()) };
-            let (chunk, behind) = rest.split_at(n);
-            rest = behind;
+            let (chunk, after) = rest.split_at(n);
+            rest = after;
             match turn & 5 {
                 0 => assert_eq!(framer.push(chunk), n),
                 1 => {
@@ -607,7 +608,7 @@ fn every_way_to_put_bytes_in_goes_on_where_the_last_one_stopped() {
 
 #[test]
 fn no_more_than_a_window_is_taken_before_it_is_read() {
-    // Whatever was text at once, and whatever waits, a restart keeps it all.
+    // A restart keeps all of it, what became text at once and what waits.
     let stanzas = "<a/>".repeat(4000);
     let mut framer = Framer::new(FrameLimits::default());
     framer.push(HEADER.as_bytes());
@@ -631,14 +632,14 @@ fn no_more_than_a_window_is_taken_before_it_is_read() {
         );
         framer.restart();
     }
-    // Where single bytes would have been quiet.
+    // Here single bytes would have been inert.
     let mut framer = Framer::new(FrameLimits::default());
     framer.push(format!("{HEADER}<a>").as_bytes());
     while framer.poll().unwrap().is_some() {}
     let text = "x".repeat(framer.capacity());
     assert_eq!(framer.push(text.as_bytes()), text.len());
     assert_eq!((framer.capacity(), framer.push(b"x")), (0, 0));
-    // Nor behind a fault, when nothing is read any more.
+    // Nor is it after an error, when nothing is read any more.
     let mut framer = Framer::new(FrameLimits::default());
     framer.push(b"<<");
     assert!(framer.poll().is_err());
@@ -652,7 +653,8 @@ fn no_more_than_a_window_is_taken_before_it_is_read() {
 
 #[test]
 fn chunks_of_any_size_are_fed_to_their_end() {
-    // More than is stored at once: of one frame, and of many that wait to be polled.
+    // These are more bytes than are stored at once, of one frame and of many that wait to be
+    // polled.
     let long = format!("<a>{}</a>", "x".repeat(100_000));
     for (stanza, count) in [(long, 1), ("<a/>".repeat(30_000), 30_000)] {
         let stream = format!("{HEADER}{stanza}");
@@ -856,7 +858,7 @@ fn rfc6120_4_8_5_the_closing_tag_is_matched_as_the_peer_opened_it() {
             "{open}"
         );
     }
-    // The same expanded name is not enough.
+    // An equal expanded name is not enough.
     let seen = run(b"<p:s xmlns:p='u' xmlns='u'></s>", FrameLimits::default());
     assert_eq!(seen.end.map(|f| f.kind), Some(K::MismatchedTag));
 }
@@ -894,7 +896,7 @@ fn white_space_may_cross_a_restart_but_not_before_a_declaration() {
 }
 
 #[test]
-fn what_stands_behind_a_frame_is_handed_over_untouched() {
+fn what_follows_a_frame_is_handed_over_untouched() {
     let binary: Vec<u8> = (0..=255).cycle().take(9000).collect();
     for (split, between) in [(0, 0), (3, 0), (12, 0), (12, 1), (4000, 5000)] {
         let stream = [HEADER.as_bytes(), b"<proceed/>", &binary].concat();
@@ -937,7 +939,7 @@ fn one_tls_record_always_fits_when_nothing_is_found() {
         assert!(framer.capacity() >= 16_384);
         assert!(framer.is_partial());
     }
-    // Behind any number of bytes that wait, and an unfinished character.
+    // This holds after any number of bytes that wait, and after an unfinished character.
     for _ in 0..1500 {
         for byte in ["x", "\u{1F600}"].concat().bytes() {
             assert_eq!(framer.feed(&mut &[byte][..]), Ok(None));
@@ -954,7 +956,7 @@ fn one_tls_record_always_fits_when_nothing_is_found() {
     assert_eq!(*framer.unread(), *b"</a>");
     assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
     assert!(!framer.is_partial());
-    // Full means full, and says so.
+    // A full framer takes nothing and says so.
     while framer.push(b"<b/>") == 4 {}
     assert_eq!(framer.capacity(), 0);
     assert!(framer.window().is_empty());
@@ -965,6 +967,105 @@ fn one_tls_record_always_fits_when_nothing_is_found() {
     }
     assert!(found > 4000);
     assert!(framer.capacity() >= 16_384);
+}
+
+#[test]
+fn a_pending_start_tag_shows_with_its_last_byte_however_the_bytes_come() {
+    // Each element has its start tag, the rest, its local name, and whether that has a prefix.
+    let elements = [
+        (
+            "<stream:stream to='a>b' xmlns='c'>",
+            "<x/></stream:stream>",
+            "stream",
+            true,
+        ),
+        (
+            "<message to=\"é\" >",
+            "<body>&amp;</body></message >",
+            "message",
+            false,
+        ),
+        (
+            "<ns:iq xmlns:ns='jabber:client' ns:a='1' to=''\n>",
+            "<ns:a></ns:a></ns:iq>",
+            "iq",
+            true,
+        ),
+        ("<presence/>", "", "presence", false),
+    ];
+    let mut stream = HEADER.to_owned();
+    // After each number of bytes the element whose start tag has to be pending.
+    let mut expected = vec![None; stream.len() + 1];
+    for element in elements {
+        stream.push_str(element.0);
+        expected.resize(stream.len(), None);
+        stream.push_str(element.1);
+        expected.resize(stream.len(), Some(element));
+        expected.push(None);
+    }
+    let bytes = stream.as_bytes();
+    let check = |framer: &Framer, length: usize| {
+        let shown = framer.pending_start_tag();
+        let Some((text, _, name, prefixed)) = expected[length] else {
+            assert!(shown.is_none(), "{length}: {shown:?}");
+            return;
+        };
+        let tag = shown.unwrap();
+        assert_eq!((tag.as_str(), tag.name()), (text, name));
+        assert_eq!(tag.prefix().is_some(), prefixed);
+        let ns = match name {
+            "stream" => "http://etherx.jabber.org/streams",
+            _ => "jabber:client",
+        };
+        assert!(tag.is(name, ns) && !tag.is(name, "c") && tag.ns() == ns);
+        let to = text
+            .contains("to=")
+            .then(|| tag.attr("to").unwrap().into_owned());
+        assert_eq!(
+            tag.attrs().count(),
+            text.matches(" to=").count() + text.matches(":a=").count()
+        );
+        assert!(to.is_none_or(|to| ["a>b", "é", ""].contains(&&*to)));
+        assert_eq!(tag.attr_ns("jabber:client", "a").is_some(), name == "iq");
+        assert!(!format!("{tag:?}").contains("to="));
+    };
+    // Every split in two, and chunks of several sizes, are pushed and fed.
+    for split in 0..=bytes.len() {
+        for chunk in [split.max(1), 1, 2, 3, 8, 9] {
+            let (mut fed, mut pushed) = (
+                Framer::new(FrameLimits::default()),
+                Framer::new(FrameLimits::default()),
+            );
+            let mut length = 0;
+            for part in bytes[..split].chunks(chunk) {
+                length += part.len();
+                let mut frames = 0;
+                assert_eq!(feed(&mut fed, part, &mut frames), None);
+                assert_eq!(pushed.push(part), part.len());
+                assert_eq!(drain(&mut pushed, &mut frames), None);
+                check(&fed, length);
+                check(&pushed, length);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_start_tag_is_pending_while_a_frame_is_shown_or_after_a_fault() {
+    let mut framer = Framer::new(FrameLimits::default());
+    let stream = [HEADER, "<a/><b>"].concat();
+    assert_eq!(framer.push(stream.as_bytes()), stream.len());
+    for kind in [FrameKind::Header, FrameKind::Element] {
+        assert_eq!(framer.poll(), Ok(Some(kind)));
+        assert!(framer.pending_start_tag().is_none());
+    }
+    assert_eq!(framer.poll(), Ok(None));
+    assert_eq!(framer.pending_start_tag().map(|tag| tag.name()), Some("b"));
+    assert_eq!(framer.push(b"<c></b>"), 7);
+    assert!(framer.poll().is_err());
+    assert!(framer.pending_start_tag().is_none());
+    framer.restart();
+    assert!(framer.pending_start_tag().is_none());
 }
 
 #[test]
@@ -995,9 +1096,9 @@ fn classes_name_the_stream_error_of_each_row() {
     }
 }
 
-/// Whatever was read stays readable, and what comes behind it has room.
+/// Whatever was read stays readable, and what follows it has room.
 #[test]
-fn a_whole_record_fits_behind_the_current_frame_while_nothing_is_unread() {
+fn a_whole_record_fits_after_the_current_frame_while_nothing_is_unread() {
     let mut framer = Framer::new(FrameLimits::default());
     framer.push(HEADER.as_bytes());
     assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
@@ -1021,7 +1122,7 @@ fn a_whole_record_fits_behind_the_current_frame_while_nothing_is_unread() {
     assert_eq!(shown.as_str(), record);
 }
 
-/// Shorthand for comparing faults.
+/// A short form for comparing errors.
 trait KindAt {
     fn kind_at(kind: K, position: u64) -> (K, u64);
 }

@@ -1,4 +1,4 @@
-//! Promises about what is done with a stanza: reading, owning, standing alone, rewriting, writing, checking.
+//! Stanzas: reading, owning, standing alone, rewriting, writing, checking.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
@@ -290,7 +290,7 @@ fn rfc6120_4_8_5_a_stanza_alone_has_the_same_names() {
             tree(stanza.as_stanza().as_element())
         );
     }
-    // Inner elements too, with what they have from their ancestors.
+    // Inner elements stand alone too, with what they have from their ancestors.
     let stanza = parse("<a xmlns='u&amp;v' xmlns:p='w'><b p:c='d'/></a>");
     let inner = stanza.as_stanza().children().next().unwrap();
     assert_eq!(
@@ -504,6 +504,138 @@ fn scopes_take_only_what_a_header_could_declare() {
     assert_eq!(Scope::new("", &[]), Scope::default());
 }
 
+/// Declares the prefixes `p0`, `p1` and so on, with these namespaces.
+fn declarations(namespaces: &[String]) -> String {
+    joined(namespaces.len(), |i| {
+        format!(" xmlns:p{i}='{}'", namespaces[i])
+    })
+}
+
+fn joined(count: usize, part: impl Fn(usize) -> String) -> String {
+    (0..count).map(part).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn of_many_prefixes_each_means_what_its_innermost_declaration_says() {
+    for count in [1_usize, 2, 15, 16, 17, 18, 31, 40, 300] {
+        let limits = wide();
+        let outer: Vec<String> = (0..count).map(|i| format!("urn:{}", i / 2)).collect();
+        let inner: Vec<String> = (0..count.div_ceil(2)).map(|i| format!("in:{i}")).collect();
+        let names = joined(count, |i| format!("<p{i}:n p{i}:m=''/>"));
+        let text = format!(
+            "<a{}>{names}<b{}>{names}<c{}/>{names}</b>{names}</a>",
+            declarations(&outer),
+            declarations(&inner),
+            declarations(&outer),
+        );
+        let stanza = StanzaBuf::parse_in(&text, &scope(), limits).expect("well-formed");
+        let hidden = inner.iter().chain(outer.iter().skip(inner.len()));
+        let expected = |namespaces: &[String], of: Vec<xmpp_stream::xml::Element<'_>>| {
+            let names = of.iter().filter(|element| element.name() == "n");
+            let found: Vec<(String, String)> = names
+                .map(|n| (n.ns().into(), n.attrs().map(|a| a.ns()).collect()))
+                .collect();
+            let namespaces = namespaces.iter().map(|ns| (ns.clone(), ns.clone()));
+            let rounds = found.len() / namespaces.len();
+            assert!(rounds == 2, "{count}");
+            let expected: Vec<_> = namespaces.collect();
+            assert_eq!(found, [expected.clone(), expected].concat(), "{count}");
+        };
+        let stanza = stanza.as_stanza();
+        expected(&outer, stanza.children().collect());
+        let b = stanza
+            .children()
+            .find(|child| child.name() == "b")
+            .expect("b");
+        let hidden: Vec<String> = hidden.cloned().collect();
+        expected(&hidden, b.children().collect());
+        // All that names rely on is declared again, once each.
+        for child in b.children().filter(|child| child.name() == "n") {
+            let alone = StanzaBuf::parse(&child.standalone()).expect("stands alone");
+            assert_eq!(tree(alone.as_stanza().as_element()), tree(child));
+        }
+    }
+}
+
+#[test]
+fn duplicates_are_found_among_attributes_of_any_number_and_namespaces_of_any_length() {
+    let long = "n".repeat(3000);
+    for count in [2_usize, 3, 15, 16, 17, 18, 40, 300] {
+        let different: Vec<String> = (0..count).map(|i| format!("{long}{i}")).collect();
+        let attributes = joined(count, |i| format!(" p{i}:c=''"));
+        let text = |namespaces: &[String], more: &str| {
+            format!("<a{}><b{attributes}{more}/></a>", declarations(namespaces))
+        };
+        let result = |text: &str| {
+            let parsed = StanzaBuf::parse_in(text, &scope(), wide());
+            parsed.err().map(|fault| (fault.kind, fault.position))
+        };
+        assert_eq!(result(&text(&different, " c='' xml:c=''")), None, "{count}");
+        for (first, second) in [(0, 1), (0, count - 1), (count / 2, count - 1)] {
+            if first == second {
+                continue;
+            }
+            // The same name, once written with a reference.
+            let mut alike = different.clone();
+            alike[second] = alike[first].replacen('n', "&#110;", 1);
+            let text = text(&alike, " x=''");
+            let at = text.rfind(&format!("p{second}:c")).unwrap() as u64;
+            let expected = Some((K::DuplicateAttribute, at));
+            assert_eq!(result(&text), expected, "{count} {first} {second}");
+        }
+        // Of several the last one is reported.
+        let text = text(&different, " d='' p0:d='' d='' p0:d='' e=''");
+        let at = text.rfind("p0:d").unwrap() as u64;
+        assert_eq!(result(&text), Some((K::DuplicateAttribute, at)), "{count}");
+    }
+}
+
+#[test]
+fn duplicates_are_found_across_the_stream_header_and_the_stanza() {
+    for count in [2_usize, 15, 16, 17, 40, 300] {
+        let namespaces: Vec<String> = (0..count).map(|i| format!("urn:{}", i / 2)).collect();
+        let names: Vec<String> = (0..count).map(|i| format!("p{i}")).collect();
+        let prefixes: Vec<(&str, &str)> = names
+            .iter()
+            .map(String::as_str)
+            .zip(namespaces.iter().map(String::as_str))
+            .collect();
+        let scope = Scope::new("jabber:client", &prefixes);
+        let last = count - 1;
+        assert_eq!(scope.get(&format!("p{last}")), Some(&*namespaces[last]));
+        assert_eq!(scope.get("p"), None);
+        for (text, duplicate) in [
+            (format!("<a p0:c='' p{last}:c=''/>"), count == 2),
+            ("<a p0:c='' p1:c=''/>".into(), true),
+            (
+                format!("<a xmlns:q='urn:{}' q:c='' p{last}:c=''/>", last / 2),
+                true,
+            ),
+            (format!("<a xmlns:q='urn:x' q:c='' p{last}:c=''/>"), false),
+            (
+                format!("<a xmlns:q='urn:x' xmlns:r='urn:x' q:c='' p{last}:c='' r:c=''/>"),
+                true,
+            ),
+        ] {
+            let parsed = StanzaBuf::parse_in(&text, &scope, wide());
+            let kind = parsed.err().map(|fault| fault.kind);
+            assert_eq!(
+                kind,
+                duplicate.then_some(K::DuplicateAttribute),
+                "{count} {text}"
+            );
+        }
+    }
+}
+
+fn wide() -> FrameLimits {
+    let mut limits = FrameLimits::default();
+    limits.frame_bytes = 8 << 20;
+    limits.namespaces = u16::MAX;
+    limits.attributes = u16::MAX;
+    limits
+}
+
 /// A tree to write and read back.
 #[derive(Clone, Debug)]
 enum Tree {
@@ -559,7 +691,7 @@ fn write(tree: &Tree, out: &mut String) {
     }
 }
 
-/// What [`tree`] must say about what was read.
+/// Returns what [`tree`] must return for what was read.
 fn expected(node: &Tree, text: &mut String, out: &mut String) {
     let flush = |text: &mut String, out: &mut String| {
         if !text.is_empty() {

@@ -26,8 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
         })
         .collect();
     let refused = ours.fault.is_some_and(|fault| must_refuse(fault.kind));
-    // What cannot become well-formed any more cannot do so with this behind it. Others wait for the bytes a character
-    // claims to have, or for the end of a tag.
+    // What cannot become well-formed any more cannot do so with this after it. Others wait for the
+    // bytes that a character claims to have, or for the end of a tag.
     let stream = [&stream[..], b"AAAA>'\">"].concat();
     // rxml 0.14 takes a second `xmlns` on one element, and the namespace of `xmlns` itself; and it looks at characters only
     // when the text they stand in ends.

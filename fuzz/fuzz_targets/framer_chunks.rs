@@ -1,5 +1,6 @@
-//! The same bytes in any chunks: the same frames and the same fault, as early as may be; nothing panics, and every
-//! element can be taken out of its stream, rewritten and checked.
+//! Feeds the same bytes in different chunks: they give the same frames, pending start tags and error,
+//! as early as possible. Nothing panics, and every element can be taken out of its stream, rewritten
+//! and checked.
 
 #![no_main]
 
@@ -10,8 +11,9 @@ use xmpp_stream_fuzz::{HEADER, feed, run, tree};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    /// Whether a header stands before the bytes.
+    /// States that a header stands before the bytes.
     opened: bool,
+    /// States that the limits are small.
     tight: bool,
     chunks: Vec<u8>,
     bytes: &'a [u8],
@@ -44,10 +46,11 @@ fuzz_target!(|input: Input<'_>| {
     take_out(&stream, limits);
 });
 
-/// Byte by byte, each frame and the fault show with the byte that brings them about.
+/// Checks that byte by byte each frame, each pending start tag and the error show with the byte that
+/// causes them.
 fn in_time(stream: &[u8], limits: FrameLimits) {
     let (mut bytewise, mut fed) = (Framer::new(limits), Framer::new(limits));
-    let mut before = (0, None);
+    let (mut before, mut pending_before) = ((0, None), None);
     for (at, byte) in stream.iter().enumerate() {
         let mut seen = before;
         assert_eq!(bytewise.push(&[*byte]), 1);
@@ -64,15 +67,20 @@ fn in_time(stream: &[u8], limits: FrameLimits) {
             }
         }
         assert_eq!(seen, seen_fed);
-        if seen == before && at + 1 < stream.len() {
+        assert_eq!(pending(&bytewise), pending(&fed));
+        let pending_now = pending(&bytewise);
+        if seen == before && pending_now == pending_before && at + 1 < stream.len() {
             continue;
         }
-        for (end, expected) in [(at, before), (at + 1, seen)] {
+        let (before_it, with_it) = ((before, pending_before), (seen, pending_now.clone()));
+        pending_before = pending_now;
+        for (end, (expected, expected_pending)) in [(at, before_it), (at + 1, with_it)] {
             let mut at_once = Framer::new(limits);
             assert_eq!(at_once.push(&stream[..end]), end);
             let mut seen = (0, None);
             drain(&mut at_once, &mut seen);
             assert_eq!(seen, expected);
+            assert_eq!(pending(&at_once), expected_pending);
         }
         if seen.1.is_some() {
             return;
@@ -81,7 +89,13 @@ fn in_time(stream: &[u8], limits: FrameLimits) {
     }
 }
 
-/// Counts frames; notes the fault.
+/// Returns the name and the length of the start tag that is pending.
+fn pending(framer: &Framer) -> Option<(String, usize)> {
+    let tag = framer.pending_start_tag()?;
+    Some((tag.name().into(), tag.as_str().len()))
+}
+
+/// Counts frames and records the error.
 fn drain(framer: &mut Framer, seen: &mut (usize, Option<Fault>)) {
     loop {
         match framer.poll() {
@@ -95,7 +109,7 @@ fn drain(framer: &mut Framer, seen: &mut (usize, Option<Fault>)) {
     }
 }
 
-/// What is done with elements once they were framed.
+/// Does with elements what is done with them once they were framed.
 fn take_out(stream: &[u8], limits: FrameLimits) {
     let mut framer = Framer::new(limits);
     let mut checker = Checker::new(FrameLimits::default(), "jabber:server", &[]);

@@ -1,45 +1,50 @@
-//! The same strictness for what goes out (RFC 6120 sections 11.1 and 11.3: "MUST NOT generate").
+//! The check of outbound text, which is as strict as that of inbound text (RFC 6120 11.1 and 11.3:
+//! "MUST NOT generate").
+//!
+//! It must use the parser that reads inbound elements, so that both accept the same.
 
 use alloc::sync::Arc;
 use core::fmt;
 
 use super::chars;
 use super::element::{Element, Stanza};
-use super::fault::{Fault, FaultKind, Flaw};
+use super::element_parser::{self, ElementParser, Markup, ParseContext};
+use super::error::{Fault, FaultKind, RelativeError};
 use super::limits::FrameLimits;
-use super::names::Scope;
-use super::scan::{self, Assembler, Markup, Surroundings};
+use super::scope::Scope;
 
 /// Checks outbound text: exactly one balanced, namespace-well-formed element under the limits.
 ///
-/// What passes cannot open, close or restart the stream: it has neither declaration nor unmatched tag.
+/// What passes cannot open, close or restart the stream, because it has neither a declaration nor
+/// an unmatched tag.
 pub struct Checker {
-    assembler: Assembler,
+    parser: ElementParser,
     scope: Arc<Scope>,
     limits: FrameLimits,
 }
 
 impl Checker {
-    /// For a stream whose own header declares this content namespace and these prefixes; see [`Scope::new`].
+    /// Creates a checker for a stream whose header, as sent, declares this content namespace and
+    /// these prefixes; see [`Scope::new`].
     #[must_use]
     pub fn new(limits: FrameLimits, content_ns: &str, prefixes: &[(&str, &str)]) -> Self {
         Self {
-            assembler: Assembler::default(),
+            parser: ElementParser::default(),
             scope: Arc::new(Scope::new(content_ns, prefixes)),
             limits: limits.clamped(),
         }
     }
 
-    /// Checks one element; no white space, declaration or anything else may stand around it.
+    /// Checks one element. No white space, declaration or anything else may stand around it.
     ///
     /// # Errors
     ///
-    /// The first violation; positions count from the start of `text`.
+    /// Returns the first violation; positions count from the start of `text`.
     pub fn check<'a>(&'a mut self, text: &'a str) -> Result<Stanza<'a>, Fault> {
-        one_element(&mut self.assembler, text, &self.scope, &self.limits)?;
+        one_element(&mut self.parser, text, &self.scope, &self.limits)?;
         Ok(Stanza::new(Element::new(
             text,
-            &self.assembler.tape,
+            &self.parser.tape,
             &self.scope,
             0,
         )))
@@ -54,43 +59,43 @@ impl fmt::Debug for Checker {
     }
 }
 
-/// Reads text that must be one element, no more and no less.
+/// Reads text that must be exactly one element.
 pub(crate) fn one_element(
-    assembler: &mut Assembler,
+    parser: &mut ElementParser,
     text: &str,
     scope: &Scope,
     limits: &FrameLimits,
 ) -> Result<(), Fault> {
-    read(assembler, text, scope, limits).map_err(|flaw| flaw.from(0))
+    parse_one(parser, text, scope, limits).map_err(|error| error.from(0))
 }
 
-fn read(
-    assembler: &mut Assembler,
+fn parse_one(
+    parser: &mut ElementParser,
     text: &str,
     scope: &Scope,
     limits: &FrameLimits,
-) -> Result<(), Flaw> {
+) -> Result<(), RelativeError> {
     if text.len() > limits.frame_bytes {
-        let kind = FaultKind::Limit(super::fault::LimitKind::FrameBytes);
+        let kind = FaultKind::Limit(super::error::LimitKind::FrameBytes);
         return Err(kind.at(limits.frame_bytes));
     }
-    let controls = chars::characters(text).map_err(|at| FaultKind::InvalidCharacter.at(at))?;
+    let controls = chars::check_chars(text).map_err(|at| FaultKind::InvalidCharacter.at(at))?;
     if !text.starts_with('<') {
         return Err(FaultKind::NotOneElement.at(0));
     }
-    match scan::markup(text.as_bytes(), 0)? {
+    match element_parser::markup(text.as_bytes(), 0)? {
         Markup::StartTag => {}
         Markup::EndTag | Markup::Cdata => return Err(FaultKind::NotOneElement.at(0)),
         Markup::Unfinished => return Err(FaultKind::Incomplete.at(text.len())),
     }
-    assembler.clear(scope);
-    let around = Surroundings {
+    parser.clear(scope);
+    let context = ParseContext {
         scope,
         limits,
         controls,
         undeclared: FaultKind::UndeclaredFirstLevelPrefix,
     };
-    match assembler.element(text, &around)? {
+    match parser.element(text, &context)? {
         Some(end) if end == text.len() => Ok(()),
         Some(end) => Err(FaultKind::NotOneElement.at(end)),
         None => Err(FaultKind::Incomplete.at(text.len())),

@@ -1,4 +1,7 @@
-//! Views of what was read: they borrow the text and the tape, and tokenise nothing.
+//! Views of elements: they borrow the text and the tape, and tokenise nothing.
+//!
+//! A view shows what the peer wrote, with references resolved and prefixes looked up. What it means
+//! is for the layers above.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,13 +9,13 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
-use super::names::{self, Scope};
-use super::owned::StanzaBuf;
 use super::rewrite::Rewrite;
-use super::tape::{AttributeNode, ElementNode, Node, Role, Tape, TextForm};
-use super::{values, work, write};
+use super::scope::Scope;
+use super::stanza_buf::StanzaBuf;
+use super::tape::{AttributeNode, AttributeRole, ElementNode, Node, Tape, TextForm};
+use super::{namespaces, values, work, write};
 
-/// A view of one element, wherever it stands. Cheap to copy.
+/// A view of one element, on any level. It is cheap to copy.
 #[derive(Clone, Copy)]
 pub struct Element<'a> {
     text: &'a str,
@@ -21,11 +24,12 @@ pub struct Element<'a> {
     index: u32,
 }
 
-/// A first-level element: everything an [`Element`] has, and what is done with stanzas as a whole.
+/// A view of a first-level element. It derefs to [`Element`] and adds what is done with stanzas as
+/// a whole.
 #[derive(Clone, Copy)]
 pub struct Stanza<'a>(Element<'a>);
 
-/// An attribute that is not a namespace declaration.
+/// A view of an attribute that is not a namespace declaration.
 #[derive(Clone, Copy)]
 pub struct Attribute<'a> {
     element: Element<'a>,
@@ -42,7 +46,7 @@ pub enum Content<'a> {
     Text(Text<'a>),
 }
 
-/// Character data. Neighbouring runs (text beside a CDATA section) are separate.
+/// A view of character data. Neighbouring runs (text beside a CDATA section) are separate.
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     raw: &'a str,
@@ -59,13 +63,13 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The local name.
+    /// Returns the local name.
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.node().map_or("", |node| node.name.local(self.text))
     }
 
-    /// The name of its namespace; empty for none.
+    /// Returns the name of the namespace; it is empty for none.
     #[must_use]
     pub fn ns(&self) -> &'a str {
         self.node().map_or("", |node| {
@@ -73,7 +77,7 @@ impl<'a> Element<'a> {
         })
     }
 
-    /// The prefix as written; `None` without one.
+    /// Returns the prefix as written, `None` if there is none.
     #[must_use]
     pub fn prefix(&self) -> Option<&'a str> {
         self.node()
@@ -81,14 +85,14 @@ impl<'a> Element<'a> {
             .filter(|prefix| !prefix.is_empty())
     }
 
-    /// Whether it has this local name in this namespace.
+    /// Returns whether the element has this local name in this namespace.
     #[must_use]
     pub fn is(&self, name: &str, ns: &str) -> bool {
         self.name() == name && self.ns() == ns
     }
 
-    /// The value of the attribute of this name without namespace: references resolved, normalised as XML 1.0 section
-    /// 3.3.3 says. Borrowed where nothing had to be changed.
+    /// Returns the value of the attribute of this name without namespace, with references resolved
+    /// and normalised as XML 1.0 3.3.3 says. It is borrowed if nothing had to be changed.
     #[must_use]
     pub fn attr(&self, name: &str) -> Option<Cow<'a, str>> {
         self.plain_attributes()
@@ -96,7 +100,8 @@ impl<'a> Element<'a> {
             .map(|attr| attr.value())
     }
 
-    /// The value of the attribute of this local name in this namespace. `xml:lang` is `attr_ns(XML_NS, "lang")`.
+    /// Returns the value of the attribute of this local name in this namespace. `xml:lang` is
+    /// `attr_ns(XML_NS, "lang")`.
     #[must_use]
     pub fn attr_ns(&self, ns: &str, name: &str) -> Option<Cow<'a, str>> {
         self.plain_attributes()
@@ -104,12 +109,12 @@ impl<'a> Element<'a> {
             .map(|attr| attr.value())
     }
 
-    /// All attributes but namespace declarations, in document order.
+    /// Returns all attributes except namespace declarations, in document order.
     pub fn attrs(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         self.plain_attributes()
     }
 
-    /// The child elements, in document order.
+    /// Returns the child elements, in document order.
     pub fn children(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
         self.nodes().filter_map(|node| match node {
             Content::Element(element) => Some(element),
@@ -117,13 +122,13 @@ impl<'a> Element<'a> {
         })
     }
 
-    /// The first child element of this local name and namespace.
+    /// Returns the first child element of this local name and namespace.
     #[must_use]
     pub fn child(&self, name: &str, ns: &str) -> Option<Element<'a>> {
         self.children().find(|child| child.is(name, ns))
     }
 
-    /// Child elements and character data, in document order.
+    /// Returns child elements and character data, in document order.
     #[must_use]
     pub fn nodes(&self) -> Nodes<'a> {
         Nodes {
@@ -133,8 +138,9 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The character data directly inside, joined: references resolved, CDATA sections taken in, line ends normalised
-    /// (XML 1.0 section 2.11). Borrowed where nothing had to be changed.
+    /// Returns the character data directly inside, joined, with references resolved, CDATA sections
+    /// included and line ends normalised (XML 1.0 2.11). It is borrowed if nothing had to be
+    /// changed.
     #[must_use]
     pub fn text(&self) -> Cow<'a, str> {
         let mut texts = self.nodes().filter_map(|node| match node {
@@ -151,23 +157,24 @@ impl<'a> Element<'a> {
         value
     }
 
-    /// The element exactly as received. It may use prefixes declared around it; see
+    /// Returns the element exactly as received. It may use prefixes declared around it; see
     /// [`standalone`](Self::standalone).
     #[must_use]
     pub fn as_str(&self) -> &'a str {
         self.node().map_or("", |node| {
-            // `<` stands before the name.
+            // The `<` stands before the name.
             let start = (node.name.start as usize).saturating_sub(1);
             self.text.get(start..node.end as usize).unwrap_or_default()
         })
     }
 
-    /// The element with the namespace declarations it inherits and uses, so that it parses alone with the same names:
-    /// what to give to an XML library. Borrowed if it inherits nothing. An `xml:lang` of the stream header, which stands
-    /// for stanzas without one (RFC 6120 4.7.4 and 8.1.5), is not written in.
+    /// Returns the element with the namespace declarations that it inherits and uses, so that it
+    /// parses alone with the same names: what to give to an XML library. It is borrowed if it
+    /// inherits nothing. An `xml:lang` of the stream header, which holds for stanzas without one
+    /// (RFC 6120 4.7.4 and 8.1.5), is not added.
     #[must_use]
     pub fn standalone(&self) -> Cow<'a, str> {
-        let missing = names::borrowed_declarations(self.tape, self.index);
+        let missing = namespaces::borrowed_declarations(self.tape, self.index);
         let Some(node) = self.node().filter(|_| !missing.is_empty()) else {
             return Cow::Borrowed(self.as_str());
         };
@@ -176,9 +183,9 @@ impl<'a> Element<'a> {
         let mut out = String::with_capacity(whole.len() + 64 * missing.len());
         out.push_str(whole.get(..behind_name).unwrap_or_default());
         for namespace in missing {
-            let prefix = names::prefix_of(self.tape, namespace, self.text, self.scope);
+            let prefix = namespaces::prefix_of(self.tape, namespace, self.text, self.scope);
             let uri = self.tape.uri(namespace, self.text, self.scope);
-            // A `String` takes everything.
+            // Writing to a `String` cannot fail.
             let _ = write::declaration(&mut out, prefix, uri);
         }
         out.push_str(whole.get(behind_name..).unwrap_or_default());
@@ -199,7 +206,7 @@ impl<'a> Element<'a> {
             .map_or(&[][..], |node| self.tape.attributes_of(node))
             .iter()
             .inspect(|_| work::count(1))
-            .filter(|node| node.role == Role::Plain)
+            .filter(|node| node.role == AttributeRole::Plain)
             .map(move |node| Attribute { element, node })
     }
 }
@@ -209,18 +216,19 @@ impl<'a> Stanza<'a> {
         Self(element)
     }
 
-    /// This view as that of an element.
+    /// Returns the view of the stanza as an element.
     #[must_use]
     pub fn as_element(&self) -> Element<'a> {
         self.0
     }
 
-    /// Writes the stanza out with other addresses or another content namespace, without building a tree.
+    /// Writes the stanza with other addresses or another content namespace, without building a
+    /// tree.
     pub fn rewrite(&self) -> Rewrite<'a> {
         Rewrite::new(self.0)
     }
 
-    /// An owned copy.
+    /// Returns an owned copy.
     #[must_use]
     pub fn to_owned(&self) -> StanzaBuf {
         StanzaBuf::copy(self.0)
@@ -236,13 +244,14 @@ impl<'a> Deref for Stanza<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    /// The local name.
+    /// Returns the local name.
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.node.name.local(self.element.text)
     }
 
-    /// The name of its namespace; empty for none, as without prefix.
+    /// Returns the name of the namespace; it is empty for none, as for all attributes without
+    /// prefix.
     #[must_use]
     pub fn ns(&self) -> &'a str {
         let Element {
@@ -251,13 +260,13 @@ impl<'a> Attribute<'a> {
         tape.uri(self.node.namespace, text, scope)
     }
 
-    /// The prefix as written; `None` without one.
+    /// Returns the prefix as written, `None` if there is none.
     #[must_use]
     pub fn prefix(&self) -> Option<&'a str> {
         Some(self.node.name.prefix(self.element.text)).filter(|prefix| !prefix.is_empty())
     }
 
-    /// The value, as [`Element::attr`] gives it.
+    /// Returns the value, as [`Element::attr`] does.
     #[must_use]
     pub fn value(&self) -> Cow<'a, str> {
         let raw = self.node.value.of(self.element.text);
@@ -270,7 +279,8 @@ impl<'a> Attribute<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// The text: references resolved, line ends normalised. Borrowed where nothing had to be changed.
+    /// Returns the text with references resolved and line ends normalised. It is borrowed if
+    /// nothing had to be changed.
     #[must_use]
     pub fn value(&self) -> Cow<'a, str> {
         match self.form {
@@ -281,7 +291,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// The children of an element, by [`Element::nodes`].
+/// The children of an element; made by [`Element::nodes`].
 #[derive(Clone, Debug)]
 pub struct Nodes<'a> {
     element: Element<'a>,
@@ -318,21 +328,21 @@ impl<'a> Iterator for Nodes<'a> {
 }
 
 impl fmt::Debug for Element<'_> {
-    /// Name and length only: the content may be a secret.
+    /// Shows name and length only, because the content may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         describe(f, "Element", self.name(), self.as_str().len())
     }
 }
 
 impl fmt::Debug for Stanza<'_> {
-    /// Name and length only: the content may be a secret.
+    /// Shows name and length only, because the content may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         describe(f, "Stanza", self.name(), self.as_str().len())
     }
 }
 
 impl fmt::Debug for Attribute<'_> {
-    /// Name and length only: the value may be a secret.
+    /// Shows name and length only, because the value may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let length = self.node.value.range().len();
         describe(f, "Attribute", self.name(), length)
@@ -340,7 +350,7 @@ impl fmt::Debug for Attribute<'_> {
 }
 
 impl fmt::Debug for Text<'_> {
-    /// Length only: the content may be a secret.
+    /// Shows the length only, because the content may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Text")
             .field("bytes", &self.raw.len())

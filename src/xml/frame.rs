@@ -1,19 +1,20 @@
-//! What a framer finds.
+//! The kinds of frames that a framer yields, and their views.
 
 use super::element::Stanza;
 use super::header::Header;
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameKind {
     /// The start tag of the stream.
     Header,
     /// A first-level element.
     Element,
-    /// *One byte* of white space between first-level elements. One byte each, because how many arrive together is an
-    /// accident of the transport, and frames must not depend on it.
+    /// *One byte* of white space between first-level elements. Each byte is a frame, because how
+    /// many arrive together depends on the transport, and frames must not depend on it.
     Keepalive,
-    /// The closing tag of the stream. A root element without content (`<stream:stream/>`) is a header and a footer.
+    /// The closing tag of the stream. A root element without content (`<stream:stream/>`) gives a
+    /// header and a footer.
     Footer,
 }
 
@@ -21,9 +22,9 @@ pub enum FrameKind {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Frame<'a> {
-    /// The start tag of the stream. What the root is called is for the stream layer to judge.
+    /// The start tag of the stream. The name of the root is for the stream layer to judge.
     Header(Header<'a>),
-    /// A first-level element, also one that looks like another stream header: it opens nothing.
+    /// A first-level element, also one with the name of a stream header, which opens no stream.
     Element(Stanza<'a>),
     /// See [`FrameKind::Keepalive`].
     Keepalive,

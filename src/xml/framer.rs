@@ -1,121 +1,134 @@
-//! From bytes to frames: the stream header, first-level elements, keepalives, the closing tag.
+//! The framer: takes the bytes of a stream and yields the header, first-level elements, keepalives
+//! and the closing tag.
+//!
+//! This file joins the three parts that do the work: [`InputBuffer`] holds bytes, [`StreamParser`]
+//! reads them, [`FastPath`] spares it for chunks of a few bytes. Only the order in which they are
+//! called belongs here.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::fault::{Fault, FaultKind, Flaw};
+use super::error::{Fault, FaultKind, RelativeError};
+use super::fast_path::{self, FastPath};
 use super::frame::{Frame, FrameKind};
-use super::input::Input;
+use super::input_buffer::InputBuffer;
 use super::limits::FrameLimits;
-use super::names::Scope;
-use super::quiet::{self, Quiet};
-use super::reader::{Found, Reader, Stage};
-use super::toplevel;
+use super::scope::Scope;
+use super::start_tag::StartTag;
+use super::stream_parser::{Step, StreamParser, StreamState};
+use super::top_level;
 
-/// Cuts the bytes of a stream into frames and validates them (RFC 6120 sections 4, 11).
+/// Cuts the bytes of a stream into frames and validates them (RFC 6120 4 and 11).
 ///
-/// Bytes go in with [`push`](Self::push) or through [`window`](Self::window), which look for nothing.
-/// [`poll`](Self::poll) finds the next frame, [`frame`](Self::frame) shows it; [`feed`](Self::feed) is both in one. The
-/// same bytes give the same frames and the same fault, however they were split.
+/// Bytes go in with [`push`](Self::push) or through [`window`](Self::window), neither of which
+/// parses them. [`poll`](Self::poll) finds the next frame and [`frame`](Self::frame) shows it;
+/// [`feed`](Self::feed) does both in one call. The same bytes give the same frames and the same
+/// error, however they were split.
 ///
-/// It holds at most the larger of [`FrameLimits::frame_bytes`] and [`FrameLimits::header_bytes`] plus two windows of 17
-/// KiB, and what the tape of one element takes, which the other limits bound. Its buffers are overwritten when it is
-/// dropped; what they left behind when they grew is not.
+/// A framer holds at most the larger of [`FrameLimits::frame_bytes`] and
+/// [`FrameLimits::header_bytes`] plus two windows of 17 KiB, and what the tape of one element
+/// takes, which the other limits bound. Its buffers are overwritten when it is dropped; the
+/// allocations that they outgrew are not.
 pub struct Framer {
-    input: Input,
-    reader: Reader,
-    supply: Supply,
-    /// The frame the last poll found, and its length in bytes.
+    input: InputBuffer,
+    parser: StreamParser,
+    input_state: InputState,
+    /// The frame that the last poll found, and its length in bytes.
     current: Option<(FrameKind, usize)>,
-    /// Lasts only as long as the last poll found nothing and what came since is quiet.
-    quiet: Quiet,
+    /// Active only as long as the last poll found nothing and all bytes since are inert.
+    fast_path: FastPath,
 }
 
-/// What the validated text has to offer.
+/// How far the validated text was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Supply {
-    /// It was not looked at to its end.
+enum InputState {
+    /// It was not read to its end.
     Unread,
-    /// All of it was, and no frame is whole.
+    /// All of it was read, and it holds no complete frame.
     Exhausted,
 }
 
 impl Framer {
-    /// A framer that expects the start of a stream.
+    /// Creates a framer that expects the start of a stream.
     #[must_use]
     pub fn new(limits: FrameLimits) -> Self {
         Self {
-            input: Input::default(),
-            reader: Reader::new(limits),
-            supply: Supply::Unread,
+            input: InputBuffer::default(),
+            parser: StreamParser::new(limits),
+            input_state: InputState::Unread,
             current: None,
-            quiet: Quiet::default(),
+            fast_path: FastPath::default(),
         }
     }
 
-    /// Other limits, from the next frame on.
+    /// Sets other limits, which hold from the next frame on.
     pub fn set_limits(&mut self, limits: FrameLimits) {
-        self.quiet = Quiet::default();
-        self.reader.set_limits(limits);
+        self.fast_path = FastPath::default();
+        self.parser.set_limits(limits);
     }
 
-    /// How many bytes [`push`](Self::push) would take now. At least 16384 (one TLS record) after a poll that found
-    /// nothing, and while [`unread`](Self::unread) is empty; 0 only while frames wait to be polled.
+    /// Returns how many bytes [`push`](Self::push) would take now. It is at least 16384 (one TLS
+    /// record) after a poll that found nothing and while [`unread`](Self::unread) is empty, and 0
+    /// only while frames wait to be polled.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.input.capacity(self.found())
+        self.input.capacity(self.frame_length())
     }
 
     /// Takes bytes and returns how many: the first [`capacity`](Self::capacity) ones.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
-        self.quiet.pause();
-        match bytes {
-            [byte] if self.supply == Supply::Exhausted && self.input.has_room() => {
-                self.input.store(*byte);
-                self.input.arrive(1);
-                1
-            }
-            _ => self.store(bytes),
+        self.fast_path.suspend();
+        // What is stored here is validated by the next poll, together with what was stored before.
+        if bytes.len() <= fast_path::BATCH_MAX
+            && self.input_state == InputState::Exhausted
+            && self.input.push_pending(bytes)
+        {
+            return bytes.len();
         }
+        self.push_slowly(bytes)
     }
 
-    /// Room for [`capacity`](Self::capacity) bytes, to be written into and then announced with
-    /// [`pushed`](Self::pushed).
+    /// Returns room for [`capacity`](Self::capacity) bytes, to be written to and then announced
+    /// with [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
-        self.quiet.pause();
-        self.input.window(self.found())
+        self.fast_path.suspend();
+        self.input.window(self.frame_length())
     }
 
-    /// Says how many bytes were written to the front of [`window`](Self::window). More than it has are not counted.
+    /// Announces how many bytes were written to the front of [`window`](Self::window). More than it
+    /// has are not counted.
     pub fn pushed(&mut self, n: usize) {
-        self.quiet.pause();
-        self.input.pushed(self.found(), n);
+        self.fast_path.suspend();
+        self.input.pushed(self.frame_length(), n);
     }
 
-    /// Releases the frame found before and finds the next. `None`: more bytes are needed.
+    /// Releases the current frame and finds the next. Returns `None` if more bytes are needed.
     ///
     /// # Errors
     ///
-    /// The first violation found, on this and every later call. Frames before it were returned before. A violation
-    /// inside a tag shows when the tag is whole, any other at its first byte.
+    /// Returns the first violation found, on this and every later call. Frames before it were
+    /// returned before. A violation inside a tag shows when the tag is complete, any other at its
+    /// first byte.
     #[inline]
     pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
-        if self.quiet.lasts() || self.glance() {
+        if self.fast_path.is_active() || self.try_fast_path() {
             return Ok(None);
         }
-        self.find()
+        self.poll_parser()
     }
 
-    /// [`push`](Self::push) and [`poll`](Self::poll) in one: takes bytes off the front of `bytes` and finds the next
-    /// frame. `None`: all of them were taken, and more are needed. The quickest way for bytes that come one by one.
+    /// Does what [`push`](Self::push) and [`poll`](Self::poll) do in one call: takes bytes off the
+    /// front of `bytes` and finds the next frame. Returns `None` if all of them were taken and more
+    /// are needed. It is the cheapest way for chunks of a few bytes.
     ///
     /// ```
     /// # use xmpp_stream::xml::{Fault, FrameLimits, Framer};
     /// # fn main() -> Result<(), Fault> {
     /// let mut framer = Framer::new(FrameLimits::default());
-    /// for mut chunk in [&b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..], b"<a xm", b"lns='b'/>"] {
+    /// let header = &b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..];
+    /// for mut chunk in [header, b"<a xm", b"lns='b'/>"] {
     ///     while let Some(kind) = framer.feed(&mut chunk)? {
     ///         println!("{kind:?}: {:?}", framer.frame());
     ///     }
@@ -130,192 +143,247 @@ impl Framer {
     #[inline]
     pub fn feed(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameKind>, Fault> {
         match *bytes {
-            [byte] if self.input.has_room() && self.quiet.takes(*byte) => {
-                self.input.store(*byte);
+            [byte] if self.input.has_room() && self.fast_path.accepts(*byte) => {
+                self.input.push_inert(*byte);
+                *bytes = &[];
+                Ok(None)
+            }
+            // Pairs have an arm of their own, because a call would cost more than they do.
+            [first, second]
+                if self.input.has_room_for(2) && self.fast_path.accepts_pair(*first, *second) =>
+            {
+                self.input.push_inert(*first);
+                self.input.push_inert(*second);
+                *bytes = &[];
+                Ok(None)
+            }
+            [_, _, _, ..]
+                if bytes.len() <= fast_path::BATCH_MAX
+                    && self.input.push_inert_bytes(bytes, &mut self.fast_path) =>
+            {
                 *bytes = &[];
                 Ok(None)
             }
             _ => {
-                let (found, rest) = self.gather(bytes);
+                let (result, rest) = self.feed_chunk(bytes);
                 *bytes = rest;
-                found
+                result
             }
         }
     }
 
-    #[inline(never)]
-    fn gather<'b>(&mut self, mut bytes: &'b [u8]) -> (Result<Option<FrameKind>, Fault>, &'b [u8]) {
+    #[inline(never)] // Its stack frame would burden the fast path.
+    fn feed_chunk<'b>(
+        &mut self,
+        mut bytes: &'b [u8],
+    ) -> (Result<Option<FrameKind>, Fault>, &'b [u8]) {
         loop {
             let taken = self.push(bytes);
             bytes = bytes.get(taken..).unwrap_or_default();
             match self.poll() {
                 Ok(None) if !bytes.is_empty() => {}
-                found => return (found, bytes),
+                result => return (result, bytes),
             }
         }
     }
 
-    /// Whether all that has arrived since the last poll is quiet.
     #[inline]
-    fn glance(&mut self) -> bool {
-        if !self.quiet.resumes() {
+    fn try_fast_path(&mut self) -> bool {
+        if !self.fast_path.resume() {
             return false;
         }
-        let quiet = self.input.is_lull() && self.quiet.take_all(self.input.arrived());
-        match quiet {
-            true => self.input.look(),
-            false => self.quiet = Quiet::default(),
+        let accepted =
+            self.input.has_fast_path_room() && self.fast_path.accepts_all(self.input.unscanned());
+        match accepted {
+            true => self.input.mark_scanned(),
+            false => self.fast_path = FastPath::default(),
         }
-        quiet
+        accepted
     }
 
     #[inline(never)]
-    fn store(&mut self, bytes: &[u8]) -> usize {
-        if self.quiet.is_paused() && self.input.is_lull() && bytes.len() <= quiet::FEW {
-            self.input.put(bytes);
-            return bytes.len();
-        }
-        // Otherwise all bytes become text at once, the quiet ones too.
-        self.quiet = Quiet::default();
+    fn push_slowly(&mut self, bytes: &[u8]) -> usize {
+        // All bytes become text at once, the inert ones too.
+        self.fast_path = FastPath::default();
         let length = self.input.length();
-        let taken = self.input.push(self.found(), bytes);
+        let taken = self.input.push(self.frame_length(), bytes);
         if self.input.length() > length {
-            self.supply = Supply::Unread;
+            self.input_state = InputState::Unread;
         }
         taken
     }
 
-    #[inline(never)] // Its frame would make the short way long.
-    fn find(&mut self) -> Result<Option<FrameKind>, Fault> {
-        if let Stage::Failed(fault) = self.reader.stage() {
+    #[inline(never)] // Its stack frame would burden the fast path.
+    fn poll_parser(&mut self) -> Result<Option<FrameKind>, Fault> {
+        if let StreamState::Failed(fault) = self.parser.state() {
             return Err(fault);
         }
         if let Some((_, length)) = self.current.take() {
             self.input.consume(length);
         }
-        self.advance().map_err(|flaw| {
-            let fault = flaw.from(self.input.position());
-            self.reader.fail(fault);
-            self.input.look();
+        self.advance().map_err(|error| {
+            let fault = error.from(self.input.position());
+            self.parser.fail(fault);
+            self.input.mark_scanned();
             fault
         })
     }
 
     #[inline]
-    fn advance(&mut self) -> Result<Option<FrameKind>, Flaw> {
+    fn advance(&mut self) -> Result<Option<FrameKind>, RelativeError> {
         loop {
-            let limit = self.reader.byte_limit(self.input.position());
-            if self.supply == Supply::Exhausted {
+            let limit = self.parser.byte_limit(self.input.position());
+            if self.input_state == InputState::Exhausted {
                 if !self.refill(limit)? {
                     return Ok(None);
                 }
-                self.supply = Supply::Unread;
+                self.input_state = InputState::Unread;
             }
             let controls = self.input.controls();
-            match self.reader.step(self.input.text(), controls, limit)? {
-                Found::Frame(kind, length) => {
+            match self.parser.step(self.input.text(), controls, limit)? {
+                Step::Frame(kind, length) => {
                     self.current = Some((kind, length));
                     return Ok(Some(kind));
                 }
-                Found::Skip(length) => self.input.consume(length),
-                Found::Nothing => {}
-                Found::Starved => self.supply = Supply::Exhausted,
+                Step::Skip(length) => self.input.consume(length),
+                Step::StateChanged => {}
+                Step::NeedMore => self.input_state = InputState::Exhausted,
             }
         }
     }
 
-    /// The frame the last poll found.
+    /// Returns the frame that the last poll found.
     #[must_use]
     pub fn frame(&self) -> Option<Frame<'_>> {
         let (kind, length) = self.current?;
         let text = self.input.text().get(..length).unwrap_or_default();
-        Some(self.reader.frame(kind, text))
+        Some(self.parser.frame(kind, text))
     }
 
-    /// The bytes behind the current frame, not yet looked at; without a current frame, what was pushed since the last
-    /// poll. Copied where they lie in two places, which [`has_unread`](Self::has_unread) spares.
+    /// Returns the start tag of the first-level element that has begun and whose end the last poll
+    /// did not find. `None` if none has begun, if the tag itself is not complete, and while there
+    /// is a current frame.
+    ///
+    /// Ask after a poll that found nothing: an element that cannot become legal can then be refused
+    /// at its start tag. A `<stream:stream>` within an established stream, for example, has no end
+    /// to wait for. The tag is shown with the byte that completes it, however the bytes were split;
+    /// asking costs nothing where there is none.
+    ///
+    /// ```
+    /// # use xmpp_stream::xml::{Fault, FrameLimits, Framer};
+    /// # fn main() -> Result<(), Fault> {
+    /// const STREAMS: &str = "http://etherx.jabber.org/streams";
+    /// let mut framer = Framer::new(FrameLimits::default());
+    /// let mut bytes = &b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..];
+    /// assert!(framer.feed(&mut bytes)?.is_some());
+    /// let mut again = &b"<stream:stream to='example.org'>"[..];
+    /// assert!(framer.feed(&mut again)?.is_none());
+    /// assert!(framer.pending_start_tag().is_some_and(|tag| tag.is("stream", STREAMS)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pending_start_tag(&self) -> Option<StartTag<'_>> {
+        match self.current {
+            None => self.parser.pending_start_tag(self.input.text()),
+            Some(_) => None,
+        }
+    }
+
+    /// Returns the bytes after the current frame, which were not scanned; without a current frame,
+    /// what was pushed since the last poll. They are copied where they lie in two places;
+    /// [`has_unread`](Self::has_unread) never copies.
     #[must_use]
     pub fn unread(&self) -> Cow<'_, [u8]> {
-        self.input.unread(self.found())
+        self.input.unread(self.frame_length())
     }
 
-    /// Whether there are any [`unread`](Self::unread) bytes.
+    /// Returns whether there are any [`unread`](Self::unread) bytes.
     #[must_use]
     pub fn has_unread(&self) -> bool {
-        self.input.has_unread(self.found())
+        self.input.has_unread(self.frame_length())
     }
 
-    /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays readable.
+    /// Moves the unread bytes out, for the layer that comes next (TLS). The current frame stays
+    /// readable.
     pub fn take_unread(&mut self) -> Vec<u8> {
-        self.quiet = Quiet::default();
-        self.input.take_unread(self.found())
+        self.fast_path = FastPath::default();
+        self.input.take_unread(self.frame_length())
     }
 
-    /// Expects a new stream header (RFC 6120 section 4.3.3): the header, its namespaces, the current or unfinished
-    /// frame and all other parser state are forgotten and overwritten. Unread bytes stay. After a fault nothing starts
-    /// again.
+    /// Expects a new stream header (RFC 6120 4.3.3). The header, its namespaces, the current or
+    /// unfinished frame and all other parser state are discarded and overwritten. Unread bytes
+    /// stay. After an error a restart has no effect.
     pub fn restart(&mut self) {
-        self.quiet = Quiet::default();
-        self.input.restart(self.found());
+        self.fast_path = FastPath::default();
+        self.input.restart(self.frame_length());
         self.current = None;
-        self.supply = Supply::Unread;
-        self.reader.restart();
+        self.input_state = InputState::Unread;
+        self.parser.restart();
     }
 
-    /// Gives back memory that is not in use: for connections that fall idle. Otherwise buffers keep the size the largest
-    /// frame needed.
+    /// Releases memory that is not in use, for connections that become idle. Otherwise buffers keep
+    /// the size that the largest frame needed.
     pub fn shrink(&mut self) {
         self.input.shrink();
-        self.reader.shrink(self.current.map(|(kind, _)| kind));
+        self.parser.shrink(self.current.map(|(kind, _)| kind));
     }
 
-    /// Whether bytes are held that belong to no whole frame found so far: if the transport ends now, something was cut.
+    /// Returns whether bytes are held that belong to no complete frame found so far: if the
+    /// transport ends now, something was cut.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.input.held() > self.current.map_or(0, |(_, length)| length)
     }
 
-    /// The namespaces the stream header declares; empty before it was read.
+    /// Returns the namespaces that the stream header declares; it is empty before the header was
+    /// read.
     #[must_use]
     pub fn scope(&self) -> &Scope {
-        self.reader.scope()
+        self.parser.scope()
     }
 
-    /// Validates more bytes of the frame, which may have `limit`. `false`: there are none.
-    fn refill(&mut self, limit: usize) -> Result<bool, Flaw> {
+    /// Validates more bytes of the frame, which may have `limit` bytes. Returns `false` if there
+    /// are none.
+    fn refill(&mut self, limit: usize) -> Result<bool, RelativeError> {
         let length = self.input.length();
-        // With as many bytes as a frame may have and no end, a fault is due.
+        // A frame without an end that has as many bytes as it may have is an error.
         let Some(room) = limit.checked_sub(length + 1) else {
-            return Err(FaultKind::Limit(self.reader.limited()).at(limit));
+            return Err(FaultKind::Limit(self.parser.exceeded_limit()).at(limit));
         };
         if self.input.refill() {
             return Ok(true);
         }
-        let Some(flaw) = self.input.wrong() else {
-            // What may come next without being looked at at once?
-            if self.input.lull(room) {
-                self.quiet = Quiet::new(self.reader.place(length));
+        let Some(error) = self.input.error_after_text() else {
+            // The next bytes need no parser as long as they are inert.
+            if self.input.reserve_fast_path(room) {
+                self.fast_path = FastPath::new(self.parser.fast_state(length));
             }
             return Ok(false);
         };
-        Err(match self.reader.stage() {
-            Stage::Start if toplevel::is_foreign_encoding(self.input.text(), self.input.next()) => {
+        Err(match self.parser.state() {
+            StreamState::Start
+                if top_level::is_foreign_encoding(
+                    self.input.text(),
+                    self.input.byte_after_text(),
+                ) =>
+            {
                 FaultKind::UnsupportedEncoding.at(0)
             }
-            _ => flaw,
+            _ => error,
         })
     }
 
-    fn found(&self) -> Option<usize> {
+    fn frame_length(&self) -> Option<usize> {
         self.current.map(|(_, length)| length)
     }
 }
 
 impl fmt::Debug for Framer {
-    /// Without content.
+    /// Shows no content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framer")
-            .field("stage", &self.reader.stage())
+            .field("stage", &self.parser.state())
             .field("current", &self.current)
             .field("held", &self.input.held())
             .finish_non_exhaustive()

@@ -1,11 +1,13 @@
 //! The view of a stream header.
+//!
+//! It shows what the peer wrote; whether the header is acceptable is for the stream layer.
 
 use alloc::borrow::Cow;
 use core::fmt;
 
 use super::element::{self, Attribute, Element};
 
-/// A stream header (RFC 6120 section 4.7): the start tag of the stream's root element.
+/// A view of a stream header, the start tag of the stream's root element (RFC 6120 4.7).
 #[derive(Clone, Copy)]
 pub struct Header<'a>(Element<'a>);
 
@@ -14,25 +16,26 @@ impl<'a> Header<'a> {
         Self(element)
     }
 
-    /// The local name of the root element; `stream` for a stream (RFC 6120 section 4.8.1).
+    /// Returns the local name of the root element, which is `stream` for a stream (RFC 6120 4.8.1).
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.0.name()
     }
 
-    /// The namespace of the root element; empty for none.
+    /// Returns the namespace of the root element; it is empty for none.
     #[must_use]
     pub fn ns(&self) -> &'a str {
         self.0.ns()
     }
 
-    /// The prefix of the root element as written; `None` without one.
+    /// Returns the prefix of the root element as written, `None` if there is none.
     #[must_use]
     pub fn prefix(&self) -> Option<&'a str> {
         self.0.prefix()
     }
 
-    /// The default namespace the header declares: the content namespace (RFC 6120 section 4.8.2).
+    /// Returns the default namespace that the header declares, which is the content namespace (RFC
+    /// 6120 4.8.2).
     #[must_use]
     pub fn content_ns(&self) -> Option<&'a str> {
         self.namespaces()
@@ -40,24 +43,27 @@ impl<'a> Header<'a> {
             .map(|(_, uri)| uri)
     }
 
-    /// The value of the attribute of this name without namespace, as [`Element::attr`].
+    /// Returns the value of the attribute of this name without namespace, as [`Element::attr`]
+    /// does.
     #[must_use]
     pub fn attr(&self, name: &str) -> Option<Cow<'a, str>> {
         self.0.attr(name)
     }
 
-    /// The value of the attribute of this local name in this namespace, as [`Element::attr_ns`].
+    /// Returns the value of the attribute of this local name in this namespace, as
+    /// [`Element::attr_ns`] does.
     #[must_use]
     pub fn attr_ns(&self, ns: &str, name: &str) -> Option<Cow<'a, str>> {
         self.0.attr_ns(ns, name)
     }
 
-    /// All attributes but namespace declarations.
+    /// Returns all attributes except namespace declarations, in document order.
     pub fn attrs(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         self.0.attrs()
     }
 
-    /// The namespace declarations as pairs of prefix and namespace name; the default namespace has the empty prefix.
+    /// Returns the namespace declarations as pairs of prefix and namespace name; the default
+    /// namespace has the empty prefix.
     pub fn namespaces(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let (text, tape, _, _) = self.0.parts();
         tape.bindings
@@ -65,7 +71,7 @@ impl<'a> Header<'a> {
             .map(move |binding| (binding.prefix.of(text), tape.binding_uri(binding, text)))
     }
 
-    /// The tag exactly as received.
+    /// Returns the tag exactly as received.
     #[must_use]
     pub fn as_str(&self) -> &'a str {
         self.0.parts().0
@@ -73,7 +79,7 @@ impl<'a> Header<'a> {
 }
 
 impl fmt::Debug for Header<'_> {
-    /// Name and length only.
+    /// Shows name and length only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         element::describe(f, "Header", self.name(), self.as_str().len())
     }

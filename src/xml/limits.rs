@@ -1,26 +1,33 @@
-//! What a peer may make us hold: the limits of one frame (RFC 6120 section 13.12).
+//! The limits of one frame, which bound what a peer can make a framer hold (RFC 6120 13.12).
+//!
+//! A new limit needs a [`LimitKind`](super::LimitKind), a test that it is enforced, and an argument
+//! that the work stays linear however large it is set.
 
-/// Limits of the XML layer. There is no unlimited setting: every field is a number.
+/// The limits of the XML layer. There is no unlimited setting: every field is a number.
 ///
-/// RFC 6120 section 13.12 wants a configurable maximum stanza size of at least 10000 bytes once a stream is
-/// negotiated; smaller values make sense before authentication.
+/// RFC 6120 13.12 asks for a configurable maximum stanza size of at least 10000 bytes once a stream
+/// is negotiated; smaller values make sense before authentication.
+///
+/// Whatever the limits, reading costs linear work in the bytes received, with a logarithm of
+/// `attributes` or `namespaces` where an element uses many of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FrameLimits {
-    /// Bytes of one first-level element, from its `<` to its last `>` (default 262,144).
+    /// The bytes of one first-level element, from its `<` to its last `>` (default 262,144).
     pub frame_bytes: usize,
-    /// Bytes of the stream header, from the first byte of the stream (white space and XML declaration included)
-    /// to the `>` of the header (default 4096).
+    /// The bytes of the stream header, from the first byte of the stream (white space and XML
+    /// declaration included) to the `>` of the header (default 4096).
     pub header_bytes: usize,
-    /// Open elements within one first-level element, itself included (default 64).
+    /// The open elements within one first-level element, itself included (default 64).
     pub depth: u16,
-    /// Attributes on one element, namespace declarations included (default 64).
+    /// The attributes of one element, namespace declarations included (default 64).
     pub attributes: u16,
-    /// Elements and CDATA sections in one first-level element, itself included (default 4096).
+    /// The elements and CDATA sections in one first-level element, itself included (default 4096).
     pub elements: u32,
-    /// Bytes of one qualified name, and of one reference between `&` and `;` (default 256).
+    /// The bytes of one qualified name, and of one reference between `&` and `;` (default 256).
     pub name_bytes: u16,
-    /// Namespace declarations in scope at one place, those of the stream header included (default 32).
+    /// The namespace declarations in scope at one place, those of the stream header included
+    /// (default 32).
     pub namespaces: u16,
 }
 
@@ -39,17 +46,18 @@ impl Default for FrameLimits {
 }
 
 impl FrameLimits {
-    /// Offsets within a frame are kept in 32 bits; sizes beyond that are cut to what these can say.
+    /// Returns the limits with sizes that fit the 32 bits in which offsets within a frame are kept.
     pub(crate) fn clamped(self) -> Self {
-        const MOST: usize = (u32::MAX / 2) as usize;
+        const PENDING_MAX: usize = (u32::MAX / 2) as usize;
         Self {
-            frame_bytes: self.frame_bytes.min(MOST),
-            header_bytes: self.header_bytes.min(MOST),
+            frame_bytes: self.frame_bytes.min(PENDING_MAX),
+            header_bytes: self.header_bytes.min(PENDING_MAX),
             ..self
         }
     }
 
-    /// A reference is cut off at the length of a name, but every legal character reference fits.
+    /// Returns how many bytes a reference may have between `&` and `;`. It is the length of a name,
+    /// but at least what every legal character reference needs.
     pub(crate) fn reference_bytes(&self) -> usize {
         usize::from(self.name_bytes).max(16)
     }

@@ -1,10 +1,11 @@
-//! Writing a stanza out with other addresses or another content namespace, without a tree.
+//! Writes a stanza with other addresses or another content namespace, without building a tree.
 //!
-//! A stanza's *content elements* are the stanza itself, where it is in the content namespace, and in it every element
-//! of that namespace whose parent is a content element or which has its namespace from the stream header. They move to
-//! the new content namespace, however they were spelled, and are written without prefix (RFC 6120 section 4.8.5 forbids
-//! prefixes for them). A `<message xmlns='jabber:client'/>` inside `<forwarded/>` is none of them and stays what it is
-//! (XEP-0297 section 3). All else is copied as received.
+//! A stanza's *content elements* are the stanza itself, if it is in the content namespace, and
+//! within it every element of that namespace whose parent is a content element or which has its
+//! namespace from the stream header. They move to the new content namespace, however they were
+//! spelled, and are written without prefix (RFC 6120 4.8.5 forbids prefixes for them). A `<message
+//! xmlns='jabber:client'/>` inside `<forwarded/>` is none of them and stays what it is (XEP-0297
+//! 3). Everything else is copied as received.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,14 +13,16 @@ use core::fmt;
 use thiserror::Error;
 
 use super::element::Element;
-use super::names;
-use super::tape::{AttributeNode, ElementNode, Name, Namespace, Node, Role};
+use super::namespaces;
+use super::tape::{AttributeNode, AttributeRole, ElementNode, Name, Namespace, Node};
 use super::write::{self, Escaped, Unwritable};
 
-/// A stanza about to be written with changes; made by [`Stanza::rewrite`](super::Stanza::rewrite).
+/// A stanza that is about to be written with changes; made by
+/// [`Stanza::rewrite`](super::Stanza::rewrite).
 ///
-/// The result is meant for a stream whose default namespace is the content namespace asked for, or, if none was, that
-/// of the stream the stanza came from. Prefixes that the stanza has from its own stream's header are declared on it.
+/// The result is meant for a stream whose default namespace is the content namespace that was asked
+/// for or, if none was, that of the stream the stanza came from. Prefixes that the stanza has from
+/// the header of that stream are declared on it.
 #[derive(Clone, Copy)]
 #[must_use = "nothing is written before `write`"]
 pub struct Rewrite<'a> {
@@ -29,18 +32,18 @@ pub struct Rewrite<'a> {
     content_ns: Option<&'a str>,
 }
 
-/// Why a stanza was not written.
+/// The reason why a stanza was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RewriteError {
-    /// An address or namespace has a character XML cannot carry. Nothing was written.
+    /// An address or namespace has a character that XML does not allow. Nothing was written.
     #[error("{0}")]
     Unwritable(Unwritable),
-    /// The content namespace asked for is one that can be no default namespace (Namespaces in XML 1.0 section 3). Nothing
-    /// was written.
+    /// The content namespace that was asked for can be no default namespace (Namespaces in XML 1.0
+    /// 3). Nothing was written.
     #[error("no default namespace can be that of `xml` or `xmlns`")]
     ReservedNamespace,
-    /// The writer refused; some of the stanza may have been written.
+    /// The writer failed. A part of the stanza may have been written.
     #[error("the writer failed")]
     Writer,
 }
@@ -57,7 +60,7 @@ impl From<Unwritable> for RewriteError {
     }
 }
 
-/// What becomes of an address attribute.
+/// What to do with an address attribute.
 #[derive(Clone, Copy)]
 enum Address<'a> {
     Keep,
@@ -70,24 +73,24 @@ impl<'a> Address<'a> {
         address.map_or(Self::Remove, Self::Set)
     }
 
-    fn escaped(self) -> Result<Written<'a>, Unwritable> {
+    fn escaped(self) -> Result<EscapedAddress<'a>, Unwritable> {
         Ok(match self {
-            Self::Keep => Written::Keep,
-            Self::Remove => Written::Remove,
-            Self::Set(address) => Written::Set(write::escape_attr(address)?),
+            Self::Keep => EscapedAddress::Keep,
+            Self::Remove => EscapedAddress::Remove,
+            Self::Set(address) => EscapedAddress::Set(write::escape_attr(address)?),
         })
     }
 }
 
-/// An [`Address`] known to be writable.
+/// An [`Address`] that is known to be writable.
 #[derive(Clone, Copy)]
-enum Written<'a> {
+enum EscapedAddress<'a> {
     Keep,
     Remove,
     Set(Escaped<'a>),
 }
 
-impl Written<'_> {
+impl EscapedAddress<'_> {
     fn write(self, out: &mut dyn fmt::Write, name: &str) -> fmt::Result {
         match self {
             Self::Set(address) => write!(out, " {name}='{address}'"),
@@ -106,7 +109,7 @@ impl<'a> Rewrite<'a> {
         }
     }
 
-    /// Sets or removes (`None`) the stanza's `from`.
+    /// Sets the stanza's `from`, or removes it (`None`).
     pub fn from(self, address: Option<&'a str>) -> Self {
         Self {
             from: Address::new(address),
@@ -114,7 +117,7 @@ impl<'a> Rewrite<'a> {
         }
     }
 
-    /// Sets or removes (`None`) the stanza's `to`.
+    /// Sets the stanza's `to`, or removes it (`None`).
     pub fn to(self, address: Option<&'a str>) -> Self {
         Self {
             to: Address::new(address),
@@ -122,8 +125,8 @@ impl<'a> Rewrite<'a> {
         }
     }
 
-    /// Moves the stanza and its content elements (see the [module](self)) to another content namespace, say from
-    /// `jabber:client` to `jabber:server` (RFC 6120 section 4.8.3).
+    /// Moves the stanza and its content elements (see the [module](self)) to another content
+    /// namespace, for example from `jabber:client` to `jabber:server` (RFC 6120 4.8.3).
     pub fn content_ns(self, ns: &'a str) -> Self {
         Self {
             content_ns: Some(ns),
@@ -135,34 +138,35 @@ impl<'a> Rewrite<'a> {
     ///
     /// # Errors
     ///
-    /// [`RewriteError::Unwritable`] and [`RewriteError::ReservedNamespace`] before anything is written,
-    /// [`RewriteError::Writer`] if `out` fails.
+    /// Returns [`RewriteError::Unwritable`] and [`RewriteError::ReservedNamespace`] before anything
+    /// is written, [`RewriteError::Writer`] if `out` fails.
     pub fn write(&self, out: &mut dyn fmt::Write) -> Result<(), RewriteError> {
         let (text, _, scope, _) = self.stanza.parts();
         let inherited = scope.get("");
-        // An element that stands alone says itself what its content namespace is; that of `xml` can be none.
-        let own = Some(self.stanza.ns()).filter(|ns| !names::is_reserved(ns));
+        // An element without a stream has its content namespace from itself; the namespace of `xml`
+        // can be none.
+        let own = Some(self.stanza.ns()).filter(|ns| !namespaces::is_reserved(ns));
         let old = inherited.or(own).unwrap_or_default();
         let new = self.content_ns.unwrap_or(old);
         let _ = write::escape_attr(new)?;
-        if names::is_reserved(new) {
+        if namespaces::is_reserved(new) {
             return Err(RewriteError::ReservedNamespace);
         }
-        let pass = Pass {
+        let pass = RewritePass {
             stanza: self.stanza,
             text,
             from: self.from.escaped()?,
             to: self.to.escaped()?,
             old,
             new,
-            around: self.content_ns.or(inherited).unwrap_or_default(),
+            outer_default: self.content_ns.or(inherited).unwrap_or_default(),
         };
         Ok(pass.write(out)?)
     }
 }
 
 impl fmt::Debug for Rewrite<'_> {
-    /// Without addresses and content.
+    /// Shows neither addresses nor content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rewrite")
             .field("stanza", &self.stanza)
@@ -171,44 +175,50 @@ impl fmt::Debug for Rewrite<'_> {
     }
 }
 
-/// One walk over the tape.
-struct Pass<'a> {
+/// One pass over the tape.
+struct RewritePass<'a> {
+    /// The stanza that is written.
     stanza: Element<'a>,
+    /// The text that the stanza's offsets refer to.
     text: &'a str,
-    from: Written<'a>,
-    to: Written<'a>,
+    /// What to do with the stanza's `from`.
+    from: EscapedAddress<'a>,
+    /// What to do with the stanza's `to`.
+    to: EscapedAddress<'a>,
+    /// The content namespace that the stanza comes from.
     old: &'a str,
+    /// The content namespace that it is written for.
     new: &'a str,
-    /// The default namespace where the stanza will stand.
-    around: &'a str,
+    /// The default namespace around the stanza that is written.
+    outer_default: &'a str,
 }
 
 /// An element whose end tag is still to be written.
 #[derive(Clone, Copy)]
-struct Parent<'a> {
+struct OpenElement<'a> {
     end: u32,
-    kind: Kind,
+    kind: ElementKind,
     /// The default namespace within it, as written.
     default: &'a str,
-    /// The name of its end tag, if that changes.
+    /// The name in its end tag, if that changes.
     rename: Option<Name>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ElementKind {
     Content,
     Other,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> RewritePass<'a> {
     fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let (_, tape, _, index) = self.stanza.parts();
         let Some(root) = self.stanza.node() else {
             return Ok(());
         };
         let nodes = tape.nodes.get(index as usize..root.next as usize);
-        let mut parents: Vec<Parent<'a>> = Vec::new();
-        // Everything before is written.
+        let mut parents: Vec<OpenElement<'a>> = Vec::new();
+        // Everything before this offset is written.
         let mut done = root.name.start.saturating_sub(1);
         for node in nodes.unwrap_or_default() {
             let Node::Element(element) = node else {
@@ -220,12 +230,12 @@ impl<'a> Pass<'a> {
             let (kind, default) = self.start_tag(out, element, parent, done)?;
             done = element.content;
             if element.end > element.content {
-                parents.push(Parent {
+                parents.push(OpenElement {
                     end: element.end,
                     kind,
                     default,
                     rename: Some(element.name)
-                        .filter(|name| kind == Kind::Content && name.prefix != 0),
+                        .filter(|name| kind == ElementKind::Content && name.prefix != 0),
                 });
             }
         }
@@ -233,11 +243,12 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Ends the elements that end before `until`.
+    /// Writes the rest of the elements that end before `until`, and returns up to where all is
+    /// written.
     fn close(
         &self,
         out: &mut dyn fmt::Write,
-        parents: &mut Vec<Parent<'a>>,
+        parents: &mut Vec<OpenElement<'a>>,
         mut done: u32,
         until: u32,
     ) -> Result<u32, fmt::Error> {
@@ -257,32 +268,33 @@ impl<'a> Pass<'a> {
         Ok(done)
     }
 
-    /// Writes what stands between `done` and the element, and its start tag.
+    /// Writes what stands between `done` and the element, and its start tag. Returns the kind of
+    /// the element and the default namespace within it.
     fn start_tag(
         &self,
         out: &mut dyn fmt::Write,
         element: &ElementNode,
-        parent: Option<Parent<'a>>,
+        parent: Option<OpenElement<'a>>,
         done: u32,
-    ) -> Result<(Kind, &'a str), fmt::Error> {
+    ) -> Result<(ElementKind, &'a str), fmt::Error> {
         let (_, tape, scope, _) = self.stanza.parts();
         let ns = tape.uri(element.namespace, self.text, scope);
         let kind = self.kind(element, ns, parent);
-        let around = parent.map_or(self.around, |parent| parent.default);
+        let outer_default = parent.map_or(self.outer_default, |parent| parent.default);
         let attributes = tape.attributes_of(element);
-        // Default namespaces are declared where a name needs another than its parent, not where they were: content
-        // elements may have lost or gained the need for one.
+        // A default namespace is declared where a name needs another one than its parent, not where
+        // it was declared before, because content elements may have lost or gained the need for it.
         let default = match kind {
-            Kind::Content => self.new,
-            Kind::Other if element.name.prefix == 0 => ns,
-            Kind::Other => around,
+            ElementKind::Content => self.new,
+            ElementKind::Other if element.name.prefix == 0 => ns,
+            ElementKind::Other => outer_default,
         };
         out.write_str(self.slice(done, element.name.start))?;
         match kind {
-            Kind::Content => out.write_str(element.name.local(self.text))?,
-            Kind::Other => out.write_str(element.name.qualified(self.text))?,
+            ElementKind::Content => out.write_str(element.name.local(self.text))?,
+            ElementKind::Other => out.write_str(element.name.qualified(self.text))?,
         }
-        if default != around {
+        if default != outer_default {
             write::declaration(out, "", default)?;
         }
         if parent.is_none() {
@@ -291,10 +303,10 @@ impl<'a> Pass<'a> {
             self.to.write(out, "to")?;
         }
         for attribute in attributes {
-            if attribute.role != Role::DeclaresDefault
+            if attribute.role != AttributeRole::DeclaresDefault
                 && !(parent.is_none() && self.replaced(attribute))
             {
-                // With its closing quote.
+                // The closing quote belongs to it.
                 let text = self.slice(attribute.name.start, attribute.value.end + 1);
                 write!(out, " {text}")?;
             }
@@ -306,21 +318,26 @@ impl<'a> Pass<'a> {
         Ok((kind, default))
     }
 
-    fn kind(&self, element: &ElementNode, ns: &str, parent: Option<Parent<'_>>) -> Kind {
-        let in_content = parent.is_none_or(|parent| parent.kind == Kind::Content);
+    fn kind(
+        &self,
+        element: &ElementNode,
+        ns: &str,
+        parent: Option<OpenElement<'_>>,
+    ) -> ElementKind {
+        let in_content = parent.is_none_or(|parent| parent.kind == ElementKind::Content);
         let from_header = matches!(element.namespace, Namespace::Inherited(_));
         if ns == self.old && (in_content || from_header) {
-            Kind::Content
+            ElementKind::Content
         } else {
-            Kind::Other
+            ElementKind::Other
         }
     }
 
-    /// Declares the prefixes the stanza has from its stream's header.
+    /// Declares the prefixes that the stanza has from the header of its stream.
     fn inherited(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let (text, tape, scope, index) = self.stanza.parts();
-        for namespace in names::borrowed_declarations(tape, index) {
-            let prefix = names::prefix_of(tape, namespace, text, scope);
+        for namespace in namespaces::borrowed_declarations(tape, index) {
+            let prefix = namespaces::prefix_of(tape, namespace, text, scope);
             if !prefix.is_empty() {
                 write::declaration(out, prefix, tape.uri(namespace, text, scope))?;
             }
@@ -328,11 +345,11 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Whether it is an address that does not stay as it is.
+    /// Returns whether an attribute is an address that is replaced or removed.
     fn replaced(&self, attribute: &AttributeNode) -> bool {
         match attribute.name.qualified(self.text) {
-            "from" => !matches!(self.from, Written::Keep),
-            "to" => !matches!(self.to, Written::Keep),
+            "from" => !matches!(self.from, EscapedAddress::Keep),
+            "to" => !matches!(self.to, EscapedAddress::Keep),
             _ => false,
         }
     }

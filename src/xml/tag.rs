@@ -1,41 +1,42 @@
-//! Tags: finding their end byte by byte, and reading finished ones.
+//! Tags: scans for their end as bytes arrive, and reads complete ones.
 //!
-//! Reading works on xmlparser's `Stream` primitives. They are more lenient than XML; what they let through is
-//! refused here (empty prefixes) or in [`names`](super::names) (prefixes, duplicates).
+//! Reading uses xmlparser's `Stream` primitives. They are more lenient than XML; what they let
+//! through is refused here (empty prefixes) or in [`namespaces`](super::namespaces) (prefixes,
+//! duplicates).
 
 use xmlparser::Stream;
 
 use super::chars::{self, Controls};
-use super::fault::{FaultKind, Flaw, LimitKind};
+use super::error::{FaultKind, LimitKind, RelativeError};
+use super::fast_path::FastState;
 use super::limits::FrameLimits;
-use super::quiet::Place;
-use super::tape::{AttributeNode, Name, Namespace, Role, Span, Tape, offset};
+use super::tape::{AttributeNode, AttributeRole, Name, Namespace, Span, Tape, offset};
 use super::values::{self, Reference};
 
-/// How far the end of a tag has been looked for.
+/// A scan for the end of a start tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TagScan {
-    seen: usize,
-    /// The quote that ends the attribute value reading stands in.
+pub(crate) struct StartTagScan {
+    scanned: usize,
+    /// The quote that ends the attribute value at `scanned`.
     quote: Option<u8>,
 }
 
-impl TagScan {
-    /// For a start tag whose name begins at `at`.
+impl StartTagScan {
+    /// Begins a scan of the start tag whose name begins at `at`.
     pub(crate) fn new(at: usize) -> Self {
         Self {
-            seen: at,
+            scanned: at,
             quote: None,
         }
     }
 
-    /// Goes on through the text; the end of the tag is the offset behind its `>`.
+    /// Continues through the text. Returns the end of the tag, which is the offset after its `>`.
     ///
-    /// A `<` is legal nowhere in a tag. It counts as the end of one, so that a broken tag does not swallow what
-    /// follows it, and so that the tag is judged at the same byte however it arrived.
+    /// A `<` is legal nowhere in a tag. It counts as the end of one, so that a broken tag does not
+    /// swallow what follows it, and so that the tag is judged at the same byte however it arrived.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
-            let rest = bytes.get(self.seen..)?;
+            let rest = bytes.get(self.scanned..)?;
             let found = match self.quote {
                 Some(quote) => chars::find2([quote, b'<'], rest),
                 None => rest
@@ -43,48 +44,48 @@ impl TagScan {
                     .position(|b| matches!(b, b'<' | b'>' | b'\'' | b'"')),
             };
             let Some(found) = found else {
-                self.seen = bytes.len();
+                self.scanned = bytes.len();
                 return None;
             };
-            self.seen += found + 1;
+            self.scanned += found + 1;
             match rest.get(found) {
-                Some(b'<' | b'>') => return Some(self.seen),
-                // The quote that was looked for, or one that opens a value.
+                Some(b'<' | b'>') => return Some(self.scanned),
+                // This is the quote that ends the value, or one that opens a value.
                 quote => self.quote = quote.copied().filter(|_| self.quote.is_none()),
             }
         }
     }
 
-    /// Where the scan stands when it used up `length` bytes of text.
-    pub(crate) fn place(&self, length: usize) -> Place {
+    /// Returns the fast path's state after `length` bytes, which is all of the text.
+    pub(crate) fn fast_state(&self, length: usize) -> FastState {
         match self.quote {
-            _ if self.seen != length => Place::Loud,
-            None => Place::StartTag,
-            Some(b'\'') => Place::Single,
-            Some(_) => Place::Double,
+            _ if self.scanned != length => FastState::Unknown,
+            None => FastState::StartTag,
+            Some(b'\'') => FastState::SingleQuoted,
+            Some(_) => FastState::DoubleQuoted,
         }
     }
 }
 
 /// A start tag that was read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StartTag {
+pub(crate) struct ParsedStartTag {
     pub(crate) name: Name,
-    /// Indices into `Tape::attributes`.
+    /// The indices of its attributes in `Tape::attributes`.
     pub(crate) attributes: Span,
-    /// Offset behind its `>`.
+    /// The offset after its `>`.
     pub(crate) end: usize,
     pub(crate) form: TagForm,
     pub(crate) names: AttributeNames,
 }
 
-/// What the attributes' names ask for.
+/// What the names of the attributes need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttributeNames {
     /// None has a prefix or declares a namespace.
     Plain,
-    /// Some may.
-    Special,
+    /// Some may have a prefix or declare a namespace.
+    MayBePrefixed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,15 +98,16 @@ pub(crate) enum TagForm {
 
 /// Reads the start tag whose `<` stands at `at`, and puts its attributes on the tape.
 ///
-/// Where the text ends within the tag that is a [`FaultKind::Syntax`]; the caller knows from [`TagScan`] whether the
-/// tag is whole. After an error the tape holds a part of the attributes.
+/// If the text ends within the tag the error is [`FaultKind::Syntax`]; the caller knows from
+/// [`StartTagScan`] whether the tag is complete. After an error the tape holds a part of the
+/// attributes.
 pub(crate) fn start_tag(
     text: &str,
     at: usize,
     tape: &mut Tape,
     controls: Controls,
     limits: &FrameLimits,
-) -> Result<StartTag, Flaw> {
+) -> Result<ParsedStartTag, RelativeError> {
     let mut s = Stream::from_substr(text, at + 1..text.len());
     let name = qualified_name(&mut s, text, limits)?;
     let first = tape.attributes.len();
@@ -115,7 +117,7 @@ pub(crate) fn start_tag(
         s.skip_spaces();
         match s.curr_byte() {
             Ok(b'>') => {
-                return Ok(StartTag {
+                return Ok(ParsedStartTag {
                     name,
                     attributes: Span::new(first, tape.attributes.len()),
                     end: s.pos() + 1,
@@ -124,7 +126,7 @@ pub(crate) fn start_tag(
                 });
             }
             Ok(b'/') if matches!(s.next_byte(), Ok(b'>')) => {
-                return Ok(StartTag {
+                return Ok(ParsedStartTag {
                     name,
                     attributes: Span::new(first, tape.attributes.len()),
                     end: s.pos() + 2,
@@ -140,8 +142,8 @@ pub(crate) fn start_tag(
             let at = attribute.name.start as usize;
             return Err(FaultKind::Limit(LimitKind::Attributes).at(at));
         }
-        if attribute.role != Role::Plain || attribute.name.prefix != 0 {
-            names = AttributeNames::Special;
+        if attribute.role != AttributeRole::Plain || attribute.name.prefix != 0 {
+            names = AttributeNames::MayBePrefixed;
         }
         tape.attributes.push(attribute);
     }
@@ -152,10 +154,10 @@ fn attribute(
     text: &str,
     controls: Controls,
     limits: &FrameLimits,
-) -> Result<AttributeNode, Flaw> {
+) -> Result<AttributeNode, RelativeError> {
     let name = qualified_name(s, text, limits)?;
     let bytes = text.as_bytes();
-    // As everybody writes it, or with white space.
+    // Nearly everybody writes no white space here.
     let quote = if let Some([b'=', quote @ (b'\'' | b'"'), ..]) = bytes.get(s.pos()..) {
         s.advance(2);
         *quote
@@ -198,7 +200,8 @@ fn attribute(
     }
 }
 
-/// The length and the last bytes.
+/// Returns a digest of a name: its length and last bytes.
+#[inline]
 fn digest(name: Name, text: &str) -> u32 {
     let start = name.start as usize;
     let end = start + usize::from(name.length);
@@ -211,28 +214,34 @@ fn digest(name: Name, text: &str) -> u32 {
     u32::from_le_bytes(last) ^ (u32::from(name.length) << 24)
 }
 
+#[inline]
 fn has_control(controls: Controls, bytes: &[u8], start: usize, end: usize) -> bool {
     controls != Controls::None && chars::has_control(bytes.get(start..end).unwrap_or_default())
 }
 
-fn role(name: Name, text: &str) -> Role {
+#[inline]
+fn role(name: Name, text: &str) -> AttributeRole {
     match (name.prefix, name.length) {
-        (0, 5) if name.qualified(text) == "xmlns" => Role::DeclaresDefault,
-        (5, _) if name.prefix(text) == "xmlns" => Role::DeclaresPrefix,
-        _ => Role::Plain,
+        (0, 5) if name.qualified(text) == "xmlns" => AttributeRole::DeclaresDefault,
+        (5, _) if name.prefix(text) == "xmlns" => AttributeRole::DeclaresPrefix,
+        _ => AttributeRole::Plain,
     }
 }
 
-/// A `QName` (Namespaces in XML 1.0 section 4).
+/// Reads a `QName` (Namespaces in XML 1.0 4).
 ///
 /// Nearly all names are ASCII and are read here; xmlparser reads the others.
-fn qualified_name(s: &mut Stream<'_>, text: &str, limits: &FrameLimits) -> Result<Name, Flaw> {
+fn qualified_name(
+    s: &mut Stream<'_>,
+    text: &str,
+    limits: &FrameLimits,
+) -> Result<Name, RelativeError> {
     let start = s.pos();
     let bytes = text.as_bytes().get(start..).unwrap_or_default();
-    let first = part(bytes);
+    let first = ncname_length(bytes);
     let (prefix, length) = match bytes.get(first) {
         Some(b':') => {
-            let local = part(bytes.get(first + 1..).unwrap_or_default());
+            let local = ncname_length(bytes.get(first + 1..).unwrap_or_default());
             (first, first + 1 + local)
         }
         _ => (0, first),
@@ -251,7 +260,7 @@ fn qualified_name(s: &mut Stream<'_>, text: &str, limits: &FrameLimits) -> Resul
         (prefix, length)
     } else {
         let (prefix, local) = s.consume_qname().map_err(|_| FaultKind::Syntax.at(start))?;
-        // xmlparser takes an empty prefix for none.
+        // xmlparser accepts an empty prefix as none.
         if prefix.is_empty() && local.start() != start {
             return Err(FaultKind::Syntax.at(start));
         }
@@ -267,8 +276,8 @@ fn qualified_name(s: &mut Stream<'_>, text: &str, limits: &FrameLimits) -> Resul
     }
 }
 
-/// Length of the ASCII part of an `NCName` at the front; 0 if none starts there.
-fn part(bytes: &[u8]) -> usize {
+/// Returns the length of the ASCII part of an `NCName` at the front; it is 0 if none starts there.
+fn ncname_length(bytes: &[u8]) -> usize {
     match bytes.first() {
         Some(b) if b.is_ascii_alphabetic() || *b == b'_' => bytes
             .iter()
@@ -291,39 +300,45 @@ static NAME_BYTE: [bool; 256] = {
 
 /// How far the end of an end tag has been looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndScan {
-    seen: usize,
+pub(crate) struct EndTagScan {
+    scanned: usize,
 }
 
-impl EndScan {
-    /// For the end tag whose `<` stands at `at`.
+impl EndTagScan {
+    /// Begins a scan of the end tag whose `<` stands at `at`.
     pub(crate) fn new(at: usize) -> Self {
-        Self { seen: at + 2 }
+        Self { scanned: at + 2 }
     }
 
     /// Where the scan stands when it used up `length` bytes of text.
-    pub(crate) fn place(self, length: usize) -> Place {
-        if self.seen == length {
-            Place::EndTag
+    pub(crate) fn fast_state(self, length: usize) -> FastState {
+        if self.scanned == length {
+            FastState::EndTag
         } else {
-            Place::Loud
+            FastState::Unknown
         }
     }
 
-    /// Reads the end tag at `at` that must close `name`; its end is the offset behind the `>`, `None` as long as that
-    /// has not arrived. As in start tags, a `<` ends a broken one.
-    pub(crate) fn end(&mut self, text: &str, at: usize, name: &str) -> Result<Option<usize>, Flaw> {
+    /// Reads the end tag at `at`, which must close `name`. Returns the offset after its `>`, `None`
+    /// as long as that has not arrived. As in start tags, a `<` ends a broken one.
+    pub(crate) fn end(
+        &mut self,
+        text: &str,
+        at: usize,
+        name: &str,
+    ) -> Result<Option<usize>, RelativeError> {
         let bytes = text.as_bytes();
         let whole = bytes.get(at + 2..).unwrap_or_default();
-        if let Some([b'>', ..]) = whole.strip_prefix(name.as_bytes()) {
+        // This byte is checked first, so that the name is not compared with every chunk.
+        if whole.get(name.len()) == Some(&b'>') && whole.starts_with(name.as_bytes()) {
             return Ok(Some(at + 3 + name.len()));
         }
-        let rest = bytes.get(self.seen..).unwrap_or_default();
+        let rest = bytes.get(self.scanned..).unwrap_or_default();
         let Some(found) = memchr::memchr2(b'>', b'<', rest) else {
-            self.seen = bytes.len();
+            self.scanned = bytes.len();
             return Ok(None);
         };
-        let end = self.seen + found;
+        let end = self.scanned + found;
         let content = text.get(at + 2..end).unwrap_or_default();
         if bytes.get(end) == Some(&b'<') {
             return Err(FaultKind::Syntax.at(end));

@@ -1,26 +1,27 @@
-//! The tape: what reading an element once has found out, so that nothing is tokenised again.
+//! The tape: the result of reading an element once, so that nothing is tokenised again.
 //!
-//! Nodes stand in document order; an element knows the index behind its last descendant, so siblings are found
-//! without a tree. All offsets are relative to the `<` of the first-level element. The vectors are cleared, not
-//! dropped, between elements: in steady state nothing is allocated.
+//! Nodes stand in document order. An element knows the index after its last descendant, so siblings
+//! are found without a tree. All offsets are relative to the `<` of the first-level element. The
+//! vectors are cleared, not dropped, between elements, so in steady state nothing is allocated.
+//! Node sizes are part of the memory bound in the module documentation.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::names::Scope;
+use super::scope::Scope;
 use super::work;
 
-/// See the module documentation.
+/// What was read of one element.
 #[derive(Clone, Default)]
 pub(crate) struct Tape {
     pub(crate) nodes: Vec<Node>,
     pub(crate) attributes: Vec<AttributeNode>,
     pub(crate) bindings: Vec<Binding>,
-    /// Namespace names that do not stand in the text as they are, because they hold references.
+    /// Namespace names that hold references, so that they do not stand in the text as they are.
     pub(crate) arena: String,
 }
 
-/// Bytes from `start` to before `end`.
+/// The bytes from `start` up to `end`, which is not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
@@ -31,9 +32,9 @@ pub(crate) struct Span {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) start: u32,
-    /// Bytes of the prefix without its colon; 0 if there is none.
+    /// The bytes of the prefix without its colon; 0 if there is none.
     pub(crate) prefix: u16,
-    /// Bytes in all.
+    /// The bytes of the whole name.
     pub(crate) length: u16,
 }
 
@@ -45,15 +46,17 @@ pub(crate) enum Node {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ElementNode {
+    /// The name as written.
     pub(crate) name: Name,
+    /// The namespace of the name.
     pub(crate) namespace: Namespace,
-    /// Its attributes: indices into `Tape::attributes`.
+    /// The indices of its attributes in `Tape::attributes`.
     pub(crate) attributes: Span,
-    /// Offset behind the `>` of the start tag.
+    /// The offset after the `>` of the start tag.
     pub(crate) content: u32,
-    /// Offset behind the `>` of the end tag.
+    /// The offset after the `>` of the end tag. Until that was read, it equals `content`.
     pub(crate) end: u32,
-    /// Index of the node behind its last descendant.
+    /// The index of the node after its last descendant.
     pub(crate) next: u32,
 }
 
@@ -63,58 +66,63 @@ pub(crate) struct TextNode {
     pub(crate) form: TextForm,
 }
 
-/// What must be done to get from the text as received to its value.
+/// How the value is computed from the text as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextForm {
-    /// Nothing.
+    /// The text is the value.
     Verbatim,
-    /// Resolve references, normalise line ends.
+    /// References are resolved and line ends normalised.
     Escaped,
-    /// Normalise line ends (a CDATA section).
+    /// Line ends are normalised (in a CDATA section).
     Lines,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttributeNode {
+    /// The name as written.
     pub(crate) name: Name,
+    /// The namespace of the name.
     pub(crate) namespace: Namespace,
+    /// The value as received, without quotes.
     pub(crate) value: Span,
-    /// Whether the value as received is the value.
+    /// States that the text as received is the value.
     pub(crate) verbatim: bool,
-    pub(crate) role: Role,
-    /// Equal names have equal digests: nearly all comparisons end with it.
+    /// States whether it declares a namespace.
+    pub(crate) role: AttributeRole,
+    /// A digest of the qualified name. Equal names have equal digests, so nearly all comparisons
+    /// end with it.
     pub(crate) digest: u32,
 }
 
-/// What an attribute is for.
+/// The role of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum AttributeRole {
     Plain,
-    /// `xmlns='..'`
+    /// It is `xmlns='..'`.
     DeclaresDefault,
-    /// `xmlns:p='..'`
+    /// It is `xmlns:p='..'`.
     DeclaresPrefix,
 }
 
-/// Where a name's namespace is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The declaration that a name's namespace comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Namespace {
-    /// In no namespace.
+    /// The name is in no namespace.
     None,
-    /// The namespace of `xml:lang`.
+    /// The namespace is that of `xml:lang`.
     Xml,
-    /// The n-th declaration of the stream header.
+    /// The declaration with this index in the stream header.
     Inherited(u32),
-    /// The n-th of `Tape::bindings`.
+    /// The binding with this index in `Tape::bindings`.
     Local(u32),
 }
 
 /// A namespace declaration within the element.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding {
-    /// The node that declares it.
+    /// The index of the node that declares it.
     pub(crate) node: u32,
-    /// The prefix in the text; empty for the default namespace.
+    /// The prefix in the text; it is empty for the default namespace.
     pub(crate) prefix: Span,
     pub(crate) uri: Uri,
 }
@@ -125,11 +133,11 @@ pub(crate) enum Uri {
     Arena(Span),
 }
 
-/// The namespace of `xml:lang` and its like.
+/// The namespace of `xml:lang` and similar attributes.
 pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 impl Tape {
-    /// Forgets the element, keeps the memory.
+    /// Discards the element and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.nodes.clear();
         self.attributes.clear();
@@ -137,7 +145,7 @@ impl Tape {
         self.arena.clear();
     }
 
-    /// Gives back memory that is not in use.
+    /// Releases memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.nodes.shrink_to_fit();
         self.attributes.shrink_to_fit();
@@ -145,7 +153,8 @@ impl Tape {
         self.arena.shrink_to_fit();
     }
 
-    /// The name of a namespace; empty for none.
+    /// Returns the name of a namespace; it is empty for none.
+    #[inline]
     pub(crate) fn uri<'a>(
         &'a self,
         namespace: Namespace,
@@ -163,6 +172,7 @@ impl Tape {
         }
     }
 
+    #[inline]
     pub(crate) fn binding_uri<'a>(&'a self, binding: &Binding, text: &'a str) -> &'a str {
         match binding.uri {
             Uri::Text(span) => span.of(text),
@@ -170,6 +180,7 @@ impl Tape {
         }
     }
 
+    #[inline]
     pub(crate) fn element(&self, index: u32) -> Option<&ElementNode> {
         match self.nodes.get(index as usize) {
             Some(Node::Element(element)) => Some(element),
@@ -184,6 +195,7 @@ impl Tape {
         }
     }
 
+    #[inline]
     pub(crate) fn attributes_of(&self, element: &ElementNode) -> &[AttributeNode] {
         self.attributes
             .get(element.attributes.range())
@@ -192,6 +204,7 @@ impl Tape {
 }
 
 impl Span {
+    #[inline]
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self {
             start: offset(start),
@@ -199,10 +212,12 @@ impl Span {
         }
     }
 
+    #[inline]
     pub(crate) fn range(self) -> core::ops::Range<usize> {
         self.start as usize..self.end as usize
     }
 
+    #[inline]
     pub(crate) fn of(self, text: &str) -> &str {
         work::count(self.range().len());
         text.get(self.range()).unwrap_or_default()
@@ -210,6 +225,7 @@ impl Span {
 }
 
 impl Name {
+    #[inline]
     pub(crate) fn qualified(self, text: &str) -> &str {
         work::count(usize::from(self.length));
         let start = self.start as usize;
@@ -217,12 +233,23 @@ impl Name {
             .unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn prefix(self, text: &str) -> &str {
         let start = self.start as usize;
         text.get(start..start + usize::from(self.prefix))
             .unwrap_or_default()
     }
 
+    #[inline]
+    pub(crate) fn local_span(self) -> Span {
+        let colon = u32::from(self.prefix != 0);
+        Span {
+            start: self.start + u32::from(self.prefix) + colon,
+            end: self.start + u32::from(self.length),
+        }
+    }
+
+    #[inline]
     pub(crate) fn local(self, text: &str) -> &str {
         let start = self.start as usize;
         let colon = usize::from(self.prefix != 0);
@@ -231,7 +258,9 @@ impl Name {
     }
 }
 
-/// An offset or index in the 32 bits the tape keeps; frames are limited to what these can say.
+/// Converts an offset or index to the 32 bits that the tape keeps; the limits of frames make it
+/// fit.
+#[inline]
 pub(crate) fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,8 @@
-//! References and normalisation: from text as received to its value (XML 1.0 sections 2.11, 3.3.3, 4.1 and 4.6).
+//! References and normalisation: computes values from text as received (XML 1.0 2.11, 3.3.3, 4.1
+//! and 4.6).
+//!
+//! Validation and evaluation use the same [`reference`], so a value that was accepted can always be
+//! computed.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,22 +10,23 @@ use alloc::string::String;
 use xmlparser::XmlCharExt;
 
 use super::chars;
-use super::fault::{FaultKind, LimitKind};
+use super::error::{FaultKind, LimitKind};
 
-/// A reference as found in text or in an attribute value.
+/// A reference in text or in an attribute value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reference {
-    /// The character it stands for and its length in bytes, `&` and `;` included.
+    /// The character that it stands for, and its length in bytes with `&` and `;`.
     Char(char, usize),
-    /// Its end is not in the text yet.
+    /// The text ends before the reference does.
     Unfinished,
-    /// Not a reference a stream may hold.
+    /// It is not a reference that a stream may hold.
     Refused(FaultKind),
 }
 
-/// Reads the reference whose `&` stands at `at`, looking at no more than `most` bytes behind it.
+/// Reads the reference whose `&` stands at `at`, of at most `most` bytes after it.
 ///
-/// xmlparser's `consume_reference` is not used: it turns surrogates into U+FFFD instead of refusing them.
+/// xmlparser's `consume_reference` is not used, because it turns surrogates into U+FFFD instead of
+/// refusing them.
 pub(crate) fn reference(text: &str, at: usize, most: usize) -> Reference {
     match text.as_bytes().get(at + 1..).unwrap_or_default() {
         [b'a', b'm', b'p', b';', ..] => Reference::Char('&', 5),
@@ -29,24 +34,24 @@ pub(crate) fn reference(text: &str, at: usize, most: usize) -> Reference {
         [b'g', b't', b';', ..] => Reference::Char('>', 4),
         [b'a', b'p', b'o', b's', b';', ..] => Reference::Char('\'', 6),
         [b'q', b'u', b'o', b't', b';', ..] => Reference::Char('"', 6),
-        behind => other_reference(text, at, behind, most),
+        after_ampersand => other_reference(text, at, after_ampersand, most),
     }
 }
 
-/// Anything but a predefined entity.
-fn other_reference(text: &str, at: usize, behind: &[u8], most: usize) -> Reference {
-    let end = behind
+/// Reads a reference that is not one of the predefined entities.
+fn other_reference(text: &str, at: usize, after_ampersand: &[u8], most: usize) -> Reference {
+    let end = after_ampersand
         .iter()
         .take(most)
         .position(|&b| !may_stand_in_reference(b));
     let Some(end) = end else {
-        return if behind.len() >= most {
+        return if after_ampersand.len() >= most {
             Reference::Refused(FaultKind::Limit(LimitKind::NameBytes))
         } else {
             Reference::Unfinished
         };
     };
-    if behind.get(end) != Some(&b';') {
+    if after_ampersand.get(end) != Some(&b';') {
         return Reference::Refused(FaultKind::BareAmpersand);
     }
     let name = text.get(at + 1..at + 1 + end).unwrap_or_default();
@@ -60,17 +65,22 @@ fn other_reference(text: &str, at: usize, behind: &[u8], most: usize) -> Referen
     }
 }
 
+/// Returns whether bytes may all stand between the `&` and the `;` of a reference.
+pub(crate) fn continues_reference(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| may_stand_in_reference(byte))
+}
+
 fn may_stand_in_reference(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'#' | b'_' | b'-' | b'.' | b':')
 }
 
-/// The character of `#65` or `#x41`, given what stands behind the `#`.
+/// Returns the character of `#65` or `#x41`, given what follows the `#`.
 fn numbered(number: &str) -> Option<char> {
     let (digits, radix) = match number.strip_prefix('x') {
         Some(hex) => (hex, 16),
         None => (number, 10),
     };
-    // `from_str_radix` would take a sign; a digit it is not.
+    // `from_str_radix` accepts a sign, which is no digit.
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
         return None;
     }
@@ -78,43 +88,45 @@ fn numbered(number: &str) -> Option<char> {
     char.is_xml_char().then_some(char)
 }
 
-/// Character data as the application sees it: references resolved, line ends normalised (XML 2.11).
+/// Returns the value of character data: references resolved, line ends normalised (XML 1.0 2.11).
 pub(crate) fn text_value(raw: &str) -> Cow<'_, str> {
-    resolve(raw, Place::Text)
+    resolve(raw, ValueContext::Text)
 }
 
-/// An attribute value as the application sees it (XML 3.3.3, for attributes of type CDATA).
+/// Returns the value of an attribute of type CDATA (XML 1.0 3.3.3).
 pub(crate) fn attribute_value(raw: &str) -> Cow<'_, str> {
-    resolve(raw, Place::Attribute)
+    resolve(raw, ValueContext::Attribute)
 }
 
-/// The content of a CDATA section: only line ends are normalised.
+/// Returns the value of a CDATA section, in which only line ends are normalised.
 pub(crate) fn cdata_value(raw: &str) -> Cow<'_, str> {
     if memchr::memchr(b'\r', raw.as_bytes()).is_none() {
         return Cow::Borrowed(raw);
     }
     let mut value = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some((before, behind)) = rest.split_once('\r') {
+    while let Some((before, after_ampersand)) = rest.split_once('\r') {
         value.push_str(before);
         value.push('\n');
-        rest = behind.strip_prefix('\n').unwrap_or(behind);
+        rest = after_ampersand
+            .strip_prefix('\n')
+            .unwrap_or(after_ampersand);
     }
     value.push_str(rest);
     Cow::Owned(value)
 }
 
-/// Where a value stands: its white space is normalised differently.
+/// Where a value stands, which decides how its white space is normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ValueContext {
     Text,
     Attribute,
 }
 
-/// Resolves references, makes a line feed (in an attribute: a space) of every line end, and in attributes a space of
-/// every tab.
-fn resolve(raw: &str, place: Place) -> Cow<'_, str> {
-    let Some(first) = next_special(raw, place) else {
+/// Resolves references, makes a line feed (in an attribute: a space) of every line end, and in
+/// attributes a space of every tab.
+fn resolve(raw: &str, context: ValueContext) -> Cow<'_, str> {
+    let Some(first) = next_special(raw, context) else {
         return Cow::Borrowed(raw);
     };
     // No reference is shorter than what it stands for.
@@ -126,29 +138,29 @@ fn resolve(raw: &str, place: Place) -> Cow<'_, str> {
         let (char, length) = match rest.as_bytes().get(at..).unwrap_or_default() {
             [b'&', ..] => match reference(rest, at, rest.len()) {
                 Reference::Char(char, length) => (char, length),
-                // Cannot be: the value was validated when it was read.
+                // The value was validated when it was read, so this does not occur.
                 Reference::Unfinished | Reference::Refused(_) => ('&', 1),
             },
-            [b'\r', b'\n', ..] => (place.line_end(), 2),
-            _ => (place.line_end(), 1),
+            [b'\r', b'\n', ..] => (context.line_end(), 2),
+            _ => (context.line_end(), 1),
         };
         value.push(char);
         rest = rest.get(at + length..).unwrap_or_default();
-        next = next_special(rest, place);
+        next = next_special(rest, context);
     }
     value.push_str(rest);
     Cow::Owned(value)
 }
 
-fn next_special(raw: &str, place: Place) -> Option<usize> {
-    match place {
-        Place::Text => memchr::memchr2(b'&', b'\r', raw.as_bytes()),
-        // Four bytes are one too many for memchr; what is below a space is white space.
-        Place::Attribute => raw.bytes().position(|b| b == b'&' || b < b' '),
+fn next_special(raw: &str, context: ValueContext) -> Option<usize> {
+    match context {
+        ValueContext::Text => memchr::memchr2(b'&', b'\r', raw.as_bytes()),
+        // memchr searches for three bytes at most. What is below a space is white space.
+        ValueContext::Attribute => raw.bytes().position(|b| b == b'&' || b < b' '),
     }
 }
 
-impl Place {
+impl ValueContext {
     fn line_end(self) -> char {
         match self {
             Self::Text => '\n',

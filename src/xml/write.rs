@@ -1,20 +1,21 @@
-//! Writing XML: what must be escaped, and what cannot be written at all.
+//! Writing XML: escapes what must be escaped, and refuses what cannot be written at all.
 
 use core::fmt;
 
 use thiserror::Error;
 
 use super::chars;
-use super::values::Place;
+use super::values::ValueContext;
 
-/// Text ready to be written between tags.
+/// Escapes text that is to stand between tags.
 ///
-/// `>` is escaped too, so that no `]]>` can arise, and carriage returns, so that they survive line end normalisation
-/// (XML 1.0 section 2.11).
+/// `>` is escaped too, so that no `]]>` can arise, and carriage returns, so that they survive line
+/// end normalisation (XML 1.0 2.11).
 ///
 /// # Errors
 ///
-/// [`Unwritable`] for a character XML cannot carry, not even as a reference. Nothing was written then.
+/// Returns [`Unwritable`] for a character that XML does not allow, not even as a reference. Nothing
+/// was written then.
 ///
 /// ```
 /// let text = xmpp_stream::xml::write::escape_text("1 < 2 & 3")?;
@@ -22,47 +23,49 @@ use super::values::Place;
 /// # Ok::<(), xmpp_stream::xml::write::Unwritable>(())
 /// ```
 pub fn escape_text(text: &str) -> Result<Escaped<'_>, Unwritable> {
-    Escaped::new(text, Place::Text)
+    Escaped::new(text, ValueContext::Text)
 }
 
-/// Text ready to be written as an attribute value between quotes of either kind.
+/// Escapes text that is to stand as an attribute value between quotes of either kind.
 ///
-/// White space other than U+0020 becomes references, so that it survives normalisation (XML 1.0 section 3.3.3).
+/// White space other than U+0020 becomes references, so that it survives normalisation (XML 1.0
+/// 3.3.3).
 ///
 /// # Errors
 ///
-/// [`Unwritable`] for a character XML cannot carry, not even as a reference. Nothing was written then.
+/// Returns [`Unwritable`] for a character that XML does not allow, not even as a reference. Nothing
+/// was written then.
 pub fn escape_attr(value: &str) -> Result<Escaped<'_>, Unwritable> {
-    Escaped::new(value, Place::Attribute)
+    Escaped::new(value, ValueContext::Attribute)
 }
 
-/// Writes the escaped form of a text; made by [`escape_text`] and [`escape_attr`].
+/// Displays the escaped form of a text; made by [`escape_text`] and [`escape_attr`].
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Escaped<'a> {
     text: &'a str,
-    place: Place,
+    context: ValueContext,
 }
 
-/// A character that XML cannot carry (XML 1.0 section 2.2, production `Char`).
+/// A character that XML does not allow (XML 1.0 2.2, production `Char`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("XML cannot carry U+{:04X}, found at byte {index}", u32::from(*.character))]
 #[non_exhaustive]
 pub struct Unwritable {
     /// The character.
     pub character: char,
-    /// Where it stands in the text, in bytes.
+    /// Its offset in the text, in bytes.
     pub index: usize,
 }
 
 impl<'a> Escaped<'a> {
-    fn new(text: &'a str, place: Place) -> Result<Self, Unwritable> {
-        let forbidden = chars::characters(text)
+    fn new(text: &'a str, context: ValueContext) -> Result<Self, Unwritable> {
+        let forbidden = chars::check_chars(text)
             .err()
             .and_then(|index| Some((index, text.get(index..)?.chars().next()?)));
         match forbidden {
             Some((index, character)) => Err(Unwritable { character, index }),
-            None => Ok(Self { text, place }),
+            None => Ok(Self { text, context }),
         }
     }
 }
@@ -71,7 +74,7 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = 0;
         for (at, byte) in self.text.bytes().enumerate() {
-            let Some(escape) = escape(byte, self.place) else {
+            let Some(escape) = escape(byte, self.context) else {
                 continue;
             };
             f.write_str(self.text.get(written..at).unwrap_or_default())?;
@@ -83,35 +86,35 @@ impl fmt::Display for Escaped<'_> {
 }
 
 impl fmt::Debug for Escaped<'_> {
-    /// Length only: the text may be a secret.
+    /// Shows the length only, because the text may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Escaped")
-            .field("place", &self.place)
+            .field("place", &self.context)
             .field("bytes", &self.text.len())
             .finish()
     }
 }
 
-fn escape(byte: u8, place: Place) -> Option<&'static str> {
-    Some(match (byte, place) {
+fn escape(byte: u8, context: ValueContext) -> Option<&'static str> {
+    Some(match (byte, context) {
         (b'&', _) => "&amp;",
         (b'<', _) => "&lt;",
         (b'>', _) => "&gt;",
         (b'\r', _) => "&#13;",
-        (b'\'', Place::Attribute) => "&apos;",
-        (b'"', Place::Attribute) => "&quot;",
-        (b'\t', Place::Attribute) => "&#9;",
-        (b'\n', Place::Attribute) => "&#10;",
+        (b'\'', ValueContext::Attribute) => "&apos;",
+        (b'"', ValueContext::Attribute) => "&quot;",
+        (b'\t', ValueContext::Attribute) => "&#9;",
+        (b'\n', ValueContext::Attribute) => "&#10;",
         _ => return None,
     })
 }
 
-/// Writes ` xmlns:prefix='uri'`, or ` xmlns='uri'` for the empty prefix. The namespace name was read from XML, so it can
-/// be written.
+/// Writes ` xmlns:prefix='uri'`, or ` xmlns='uri'` for the empty prefix. The namespace name was
+/// read from XML, so it can be written.
 pub(crate) fn declaration(out: &mut dyn fmt::Write, prefix: &str, uri: &str) -> fmt::Result {
     let uri = Escaped {
         text: uri,
-        place: Place::Attribute,
+        context: ValueContext::Attribute,
     };
     if prefix.is_empty() {
         write!(out, " xmlns='{uri}'")

@@ -1,4 +1,4 @@
-//! Feeding a framer and writing down what it found.
+//! Feeds a framer and records what it found.
 
 use core::fmt::Write as _;
 
@@ -7,19 +7,19 @@ use xmpp_stream::xml::{Content, Element, Fault, FaultKind, Frame, FrameLimits, F
 pub(crate) const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
-/// What came out of a stream: frames in a canonical form, then the fault.
+/// What was found in a stream: the frames in a canonical form, then the error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) frames: Vec<String>,
     pub(crate) end: Option<Fault>,
 }
 
-/// All bytes at once.
+/// Feeds all bytes at once.
 pub(crate) fn run(stream: &[u8], limits: FrameLimits) -> Seen {
     Seen::collect(&[stream], limits)
 }
 
-/// Chunks of this many bytes.
+/// Feeds chunks of this many bytes.
 pub(crate) fn run_split(stream: &[u8], chunk: usize, limits: FrameLimits) -> Seen {
     let chunks: Vec<&[u8]> = stream.chunks(chunk).collect();
     Seen::collect(&chunks, limits)
@@ -30,7 +30,7 @@ impl Seen {
         self.end.map(|fault| (fault.kind, fault.position))
     }
 
-    /// Feeds the chunks; pushing and polling them shows the same.
+    /// Feeds the chunks, and checks that pushing and polling them finds the same.
     pub(crate) fn collect(chunks: &[&[u8]], limits: FrameLimits) -> Self {
         let pushed = Self::pushed(chunks, limits);
         let fed = Self::fed(chunks, limits);
@@ -105,7 +105,8 @@ pub(crate) fn describe(frame: Frame<'_>) -> String {
     }
 }
 
-/// Names, namespaces, attributes and text of an element and all in it, whatever their spelling.
+/// Returns names, namespaces, attributes and text of an element and all in it, however they were
+/// spelled.
 pub(crate) fn tree(element: Element<'_>) -> String {
     let mut out = format!("({{{}}}{}", element.ns(), element.name());
     let mut attributes: Vec<String> = element

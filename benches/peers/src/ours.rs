@@ -8,6 +8,9 @@ pub fn limits() -> FrameLimits {
     let mut limits = FrameLimits::default();
     limits.frame_bytes = 64 << 20;
     limits.elements = u32::MAX;
+    limits.attributes = u16::MAX;
+    limits.namespaces = u16::MAX;
+    limits.name_bytes = u16::MAX;
     limits
 }
 

@@ -1,109 +1,118 @@
-//! Why a stream's XML is refused, and which stream error says so (RFC 6120 sections 4.9.3 and 11).
+//! The errors of the XML layer, and the stream error that answers each (RFC 6120 4.9.3 and 11).
+//!
+//! A new kind needs a row in [`FaultKind::class`].
 
 use thiserror::Error;
 
 /// A violation in the bytes of a stream: what it is and where.
 ///
-/// The same bytes give the same fault, however they were split into chunks.
+/// The same bytes give the same error, however they were split into chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} at byte {position} of the stream")]
 #[non_exhaustive]
 pub struct Fault {
-    /// What is wrong.
+    /// The kind of violation.
     pub kind: FaultKind,
-    /// Where the offending construct starts: bytes from the start of the current stream (since the last restart).
-    /// For a limit on bytes it is the first byte that is too many.
+    /// The offset at which the offending construct starts, in bytes from the start of the current
+    /// stream (since the last restart). For a limit on bytes it is the first byte that exceeds the
+    /// limit.
     pub position: u64,
 }
 
-/// What is wrong with the bytes received. [`FaultKind::class`] tells the stream error condition to answer with.
+/// The kind of a violation. [`FaultKind::class`] returns the stream error condition to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// Not UTF-8: overlong, surrogate, beyond U+10FFFF, stray or missing continuation bytes (RFC 6120 11.6).
+    /// The bytes are not UTF-8: overlong, surrogate, beyond U+10FFFF, stray or missing continuation
+    /// bytes (RFC 6120 11.6).
     #[error("invalid UTF-8")]
     InvalidUtf8,
-    /// A character outside XML's `Char` production (XML 1.0 section 2.2).
+    /// A character is outside of XML's `Char` production (XML 1.0 2.2).
     #[error("character not allowed in XML")]
     InvalidCharacter,
-    /// The stream is not UTF-8 by its XML declaration or by its first bytes (RFC 6120 11.6).
+    /// The XML declaration or the first bytes say that the stream is not UTF-8 (RFC 6120 11.6).
     #[error("encoding other than UTF-8")]
     UnsupportedEncoding,
-    /// Markup that no production of XML 1.0 or Namespaces in XML allows.
+    /// No production of XML 1.0 or of Namespaces in XML allows the markup.
     #[error("malformed markup")]
     Syntax,
-    /// An XML declaration that does not match XML's `XMLDecl`.
+    /// An XML declaration does not match XML's `XMLDecl`.
     #[error("malformed XML declaration")]
     MalformedDeclaration,
-    /// An XML declaration that is not the very first thing in the stream (RFC 6120 11.5).
+    /// An XML declaration does not stand at the start of the stream (RFC 6120 11.5).
     #[error("XML declaration not at the start of the stream")]
     MisplacedDeclaration,
-    /// A standalone document declaration, which RFC 6120 11.5 forbids to send and lets us refuse.
+    /// There is a standalone document declaration, which a peer must not send and may be refused
+    /// for (RFC 6120 11.5).
     #[error("standalone document declaration")]
     Standalone,
-    /// Character data before the stream header; a byte order mark is such data (RFC 6120 11.6).
+    /// There is character data before the stream header; a byte order mark is such data (RFC 6120
+    /// 11.6).
     #[error("text before the stream header")]
     TextBeforeHeader,
-    /// Character data other than white space between first-level elements (RFC 6120 11.7).
+    /// There is character data other than white space between first-level elements (RFC 6120 11.7).
     #[error("text between first-level elements")]
     TextBetweenStanzas,
-    /// Anything but white space behind the closing stream tag.
+    /// Something other than white space follows the closing stream tag.
     #[error("data behind the closing stream tag")]
     AfterFooter,
-    /// An end tag that does not belong to the element that is open.
+    /// An end tag does not belong to the element that is open.
     #[error("end tag without matching start tag")]
     MismatchedTag,
-    /// Two attributes of the same name, or of the same local name in the same namespace.
+    /// Two attributes have the same name, or the same local name in the same namespace.
     #[error("duplicate attribute")]
     DuplicateAttribute,
-    /// A prefix that no declaration in scope binds.
+    /// No declaration in scope binds a prefix.
     #[error("undeclared namespace prefix")]
     UndeclaredPrefix,
-    /// The same, on the name of a first-level element (RFC 6120 4.9.3.2).
+    /// No declaration binds the prefix of a first-level element's name (RFC 6120 4.9.3.2).
     #[error("undeclared namespace prefix on a first-level element")]
     UndeclaredFirstLevelPrefix,
-    /// `xml` or `xmlns`, or one of their namespaces, bound or used against Namespaces in XML section 3.
+    /// The prefix `xml` or `xmlns`, or the namespace of one of them, is bound or used against
+    /// Namespaces in XML 1.0 3.
     #[error("reserved namespace or prefix")]
     ReservedNamespace,
-    /// `xmlns:prefix=''` (Namespaces in XML 1.0 section 2.2).
+    /// A prefix is bound to no namespace: `xmlns:prefix=''` (Namespaces in XML 1.0 2.2).
     #[error("prefix bound to no namespace")]
     EmptyNamespace,
-    /// `<` in an attribute value.
+    /// A `<` stands in an attribute value.
     #[error("'<' in an attribute value")]
     LessThanInAttribute,
-    /// `]]>` in character data.
+    /// A `]]>` stands in character data.
     #[error("']]>' in character data")]
     CdataEnd,
-    /// A `&` that starts no reference.
+    /// A `&` starts no reference.
     #[error("bare ampersand")]
     BareAmpersand,
-    /// A character reference without a legal character.
+    /// A character reference stands for no legal character.
     #[error("invalid character reference")]
     InvalidCharacterReference,
-    /// A reference to an entity other than the five predefined ones (RFC 6120 11.1).
+    /// A reference names an entity other than the five predefined ones (RFC 6120 11.1).
     #[error("entity reference")]
     EntityReference,
-    /// A comment (RFC 6120 11.1).
+    /// There is a comment (RFC 6120 11.1).
     #[error("comment")]
     Comment,
-    /// A processing instruction (RFC 6120 11.1).
+    /// There is a processing instruction (RFC 6120 11.1).
     #[error("processing instruction")]
     ProcessingInstruction,
-    /// A document type or other markup declaration (RFC 6120 11.1).
+    /// There is a document type or other markup declaration (RFC 6120 11.1).
     #[error("document type declaration")]
     Doctype,
-    /// The text ends before its element does. Only where one whole element was to be checked, never on a stream.
+    /// The text ends before its element does. Occurs only where one complete element is checked,
+    /// never on a stream.
     #[error("unfinished element")]
     Incomplete,
-    /// Something before or behind the one element asked for. Only where one whole element was to be checked.
+    /// Something stands before or after the one element. Occurs only where one complete element is
+    /// checked.
     #[error("not exactly one element")]
     NotOneElement,
-    /// A limit was reached (RFC 6120 13.12).
+    /// A limit is exceeded (RFC 6120 13.12).
     #[error("limit on {0} reached")]
     Limit(LimitKind),
 }
 
-/// Which limit of [`FrameLimits`](super::FrameLimits) was reached.
+/// A limit of [`FrameLimits`](super::FrameLimits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum LimitKind {
@@ -130,30 +139,31 @@ pub enum LimitKind {
     Namespaces,
 }
 
-/// The stream error condition that answers a fault (RFC 6120 section 4.9.3).
+/// The stream error condition that answers a violation (RFC 6120 4.9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultClass {
-    /// `<not-well-formed/>` (4.9.3.13).
+    /// `<not-well-formed/>` (RFC 6120 4.9.3.13).
     NotWellFormed,
-    /// `<restricted-xml/>` (4.9.3.18).
+    /// `<restricted-xml/>` (RFC 6120 4.9.3.18).
     RestrictedXml,
-    /// `<bad-namespace-prefix/>` (4.9.3.2).
+    /// `<bad-namespace-prefix/>` (RFC 6120 4.9.3.2).
     BadNamespacePrefix,
-    /// `<bad-format/>` (4.9.3.1).
+    /// `<bad-format/>` (RFC 6120 4.9.3.1).
     BadFormat,
-    /// `<unsupported-encoding/>` (4.9.3.22).
+    /// `<unsupported-encoding/>` (RFC 6120 4.9.3.22).
     UnsupportedEncoding,
-    /// `<policy-violation/>` (4.9.3.14).
+    /// `<policy-violation/>` (RFC 6120 4.9.3.14).
     PolicyViolation,
 }
 
 impl FaultKind {
-    /// The stream error condition to answer with.
+    /// Returns the stream error condition to answer with.
     ///
-    /// Text between first-level elements is well-formed XML that no stream can mean, hence `<bad-format/>`, "XML
-    /// that cannot be processed" (RFC 6120 4.9.3.1). An undeclared prefix is `<bad-namespace-prefix/>` on the name of
-    /// a first-level element and `<not-well-formed/>` elsewhere (RFC 6120 11.3).
+    /// Text between first-level elements is well-formed XML that has no meaning in a stream, hence
+    /// `<bad-format/>`, "XML that cannot be processed" (RFC 6120 4.9.3.1). An undeclared prefix is
+    /// `<bad-namespace-prefix/>` on the name of a first-level element and `<not-well-formed/>`
+    /// elsewhere (RFC 6120 11.3).
     #[must_use]
     pub const fn class(self) -> FaultClass {
         match self {
@@ -186,21 +196,21 @@ impl FaultKind {
         }
     }
 
-    /// The fault at an offset within the text in hand.
-    pub(crate) const fn at(self, at: usize) -> Flaw {
-        Flaw { kind: self, at }
+    /// Returns the error at an offset within the text that is being read.
+    pub(crate) const fn at(self, at: usize) -> RelativeError {
+        RelativeError { kind: self, at }
     }
 }
 
-/// A fault whose place is still relative to the text in hand.
+/// An error whose position is relative to the text that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flaw {
+pub(crate) struct RelativeError {
     pub(crate) kind: FaultKind,
     pub(crate) at: usize,
 }
 
-impl Flaw {
-    /// The fault, given where in the stream the text in hand starts.
+impl RelativeError {
+    /// Returns the error as it is reported, given the position of that text in the stream.
     pub(crate) fn from(self, base: u64) -> Fault {
         Fault {
             kind: self.kind,

@@ -1,14 +1,18 @@
-//! What may stand outside of elements: before the header white space or an XML declaration (XML 1.0 sections 2.8 and 4.3.3,
-//! RFC 6120 sections 11.5 and 11.6), between first-level elements white space (11.7).
+//! What may stand outside of elements: before the header white space or an XML declaration (XML 1.0
+//! 2.8 and 4.3.3, RFC 6120 11.5 and 11.6), between first-level elements white space (RFC 6120
+//! 11.7).
+//!
+//! The functions here classify the bytes at one place;
+//! [`StreamParser`](super::stream_parser::StreamParser) decides which place it is.
 
 use super::chars;
-use super::fault::{FaultKind, Flaw};
-use super::scan::{self, Markup};
+use super::element_parser::{self, Markup};
+use super::error::{FaultKind, RelativeError};
 
 /// What stands before the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prolog {
-    /// Too little has arrived.
+    /// Too few bytes have arrived to tell.
     Unfinished,
     /// One byte of white space.
     Space,
@@ -18,21 +22,21 @@ pub(crate) enum Prolog {
     Header,
 }
 
-/// Looks at the very first bytes.
-pub(crate) fn start(text: &str) -> Result<Prolog, Flaw> {
-    if scan::is_declaration(text.as_bytes()) {
+/// Classifies the first bytes of a stream.
+pub(crate) fn classify_start(text: &str) -> Result<Prolog, RelativeError> {
+    if element_parser::is_declaration(text.as_bytes()) {
         return Ok(Prolog::Declaration);
     }
-    later(text)
+    classify_prolog(text)
 }
 
-/// Looks at the bytes behind white space or an XML declaration.
-pub(crate) fn later(text: &str) -> Result<Prolog, Flaw> {
+/// Classifies the bytes after white space or an XML declaration.
+pub(crate) fn classify_prolog(text: &str) -> Result<Prolog, RelativeError> {
     let bytes = text.as_bytes();
     match bytes {
         [] => Ok(Prolog::Unfinished),
         [b, ..] if chars::is_space(*b) => Ok(Prolog::Space),
-        [b'<', ..] => match scan::markup(bytes, 0)? {
+        [b'<', ..] => match element_parser::markup(bytes, 0)? {
             Markup::Unfinished => Ok(Prolog::Unfinished),
             Markup::StartTag => Ok(Prolog::Header),
             Markup::EndTag => Err(FaultKind::MismatchedTag.at(0)),
@@ -53,13 +57,13 @@ pub(crate) enum FirstLevel {
     Footer,
 }
 
-/// Looks at the bytes behind the header or a first-level element.
-pub(crate) fn between(text: &str) -> Result<FirstLevel, Flaw> {
+/// Classifies the bytes after the header or a first-level element.
+pub(crate) fn classify_first_level(text: &str) -> Result<FirstLevel, RelativeError> {
     let bytes = text.as_bytes();
     match bytes {
         [] => Ok(FirstLevel::Unfinished),
         [b, ..] if chars::is_space(*b) => Ok(FirstLevel::Space),
-        [b'<', ..] => match scan::markup(bytes, 0)? {
+        [b'<', ..] => match element_parser::markup(bytes, 0)? {
             Markup::Unfinished => Ok(FirstLevel::Unfinished),
             Markup::EndTag => Ok(FirstLevel::Footer),
             Markup::StartTag => Ok(FirstLevel::Element),
@@ -69,28 +73,30 @@ pub(crate) fn between(text: &str) -> Result<FirstLevel, Flaw> {
     }
 }
 
-/// Reads the XML declaration the text starts with; its `>` is not among the first `seen` bytes. Its length, `None` as long
-/// as it is not whole.
-pub(crate) fn declaration(text: &str, seen: usize) -> Result<Option<usize>, Flaw> {
+/// Reads the XML declaration that the text starts with; its `>` is not among the first `seen`
+/// bytes. Returns its length, `None` as long as it is not complete.
+pub(crate) fn declaration(text: &str, seen: usize) -> Result<Option<usize>, RelativeError> {
     let rest = text.as_bytes().get(seen..).unwrap_or_default();
     let Some(found) = memchr::memchr(b'>', rest) else {
         return Ok(None);
     };
     let end = seen + found + 1;
-    judge(text.get(..end).unwrap_or_default())?;
+    check_declaration(text.get(..end).unwrap_or_default())?;
     Ok(Some(end))
 }
 
-/// Whether a stream that begins with `text` and then the illegal byte `next` is UTF-16 or UTF-32, with a mark or without.
+/// Returns whether a stream that begins with `text` and then the illegal byte `next` is UTF-16 or
+/// UTF-32, with or without a byte order mark.
 pub(crate) fn is_foreign_encoding(text: &str, next: Option<u8>) -> bool {
     matches!((text, next), ("", Some(0xFE | 0xFF | 0)) | ("<", Some(0)))
 }
 
-/// Judges a whole XML declaration, `<?xml` to `?>`.
+/// Checks a complete XML declaration, from `<?xml` to `?>`.
 ///
-/// The version may be any 1.x, as XML 1.0 (fifth edition) section 2.8 has it; an encoding must be UTF-8, in any case. A
-/// standalone declaration is refused: RFC 6120 section 11.5 forbids sending it and leaves us the choice.
-fn judge(text: &str) -> Result<(), Flaw> {
+/// The version may be any 1.x (XML 1.0, fifth edition, 2.8); an encoding must be UTF-8, in upper or
+/// lower case. A standalone declaration is refused, because RFC 6120 11.5 forbids sending it and
+/// permits to refuse it.
+fn check_declaration(text: &str) -> Result<(), RelativeError> {
     let malformed = FaultKind::MalformedDeclaration.at(0);
     let mut rest = text
         .strip_prefix("<?xml")
@@ -120,19 +126,22 @@ fn judge(text: &str) -> Result<(), Flaw> {
     }
 }
 
-/// Takes ` name = 'value'` off the front, if it stands there.
+/// Removes ` name = 'value'` from the front and returns the value, if it stands there.
 fn pseudo_attribute<'a>(rest: &mut &'a str, name: &str) -> Option<&'a str> {
     let space = |c| matches!(c, ' ' | '\t' | '\n' | '\r');
-    let behind = rest.strip_prefix(space)?.trim_start_matches(space);
-    let behind = behind.strip_prefix(name)?.trim_start_matches(space);
-    let behind = behind.strip_prefix('=')?.trim_start_matches(space);
-    let quote = behind.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-    let (value, behind) = behind.strip_prefix(quote)?.split_once(quote)?;
-    *rest = behind;
+    let rest_of_text = rest.strip_prefix(space)?.trim_start_matches(space);
+    let rest_of_text = rest_of_text.strip_prefix(name)?.trim_start_matches(space);
+    let rest_of_text = rest_of_text.strip_prefix('=')?.trim_start_matches(space);
+    let quote = rest_of_text
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '\'' | '"'))?;
+    let (value, rest_of_text) = rest_of_text.strip_prefix(quote)?.split_once(quote)?;
+    *rest = rest_of_text;
     Some(value)
 }
 
-/// XML's `EncName`.
+/// Returns whether a name is an `EncName`.
 fn is_encoding_name(name: &str) -> bool {
     name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
         && name

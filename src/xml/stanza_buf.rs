@@ -1,4 +1,4 @@
-//! A stanza of one's own.
+//! The owned form of a stanza, for those who keep one beyond the next poll.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -8,13 +8,13 @@ use zeroize::Zeroize;
 
 use super::checker;
 use super::element::{self, Element, Stanza};
-use super::fault::Fault;
+use super::element_parser::ElementParser;
+use super::error::Fault;
 use super::limits::FrameLimits;
-use super::names::Scope;
-use super::scan::Assembler;
+use super::scope::Scope;
 use super::tape::Tape;
 
-/// The owned twin of [`Stanza`]. It knows the namespaces of the stream it came from.
+/// An owned stanza. It keeps the namespaces of the stream it came from.
 #[derive(Clone)]
 pub struct StanzaBuf {
     text: String,
@@ -27,7 +27,8 @@ impl StanzaBuf {
     ///
     /// # Errors
     ///
-    /// The first violation; positions count from the start of `text`. Nothing may stand before or behind the element.
+    /// Returns the first violation; positions count from the start of `text`. Nothing may stand
+    /// before or after the element.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         Self::parse_in(text, &Scope::default(), FrameLimits::default())
     }
@@ -36,18 +37,18 @@ impl StanzaBuf {
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse).
+    /// As for [`parse`](Self::parse).
     pub fn parse_in(text: &str, scope: &Scope, limits: FrameLimits) -> Result<Self, Fault> {
-        let mut assembler = Assembler::default();
-        checker::one_element(&mut assembler, text, scope, &limits.clamped())?;
+        let mut parser = ElementParser::default();
+        checker::one_element(&mut parser, text, scope, &limits.clamped())?;
         Ok(Self {
             text: String::from(text),
-            tape: assembler.tape,
+            tape: parser.tape,
             scope: Arc::new(scope.clone()),
         })
     }
 
-    /// The view that has all the accessors.
+    /// Returns the view, which has all the accessors.
     #[must_use]
     pub fn as_stanza(&self) -> Stanza<'_> {
         Stanza::new(Element::new(&self.text, &self.tape, &self.scope, 0))
@@ -64,7 +65,7 @@ impl StanzaBuf {
 }
 
 impl fmt::Debug for StanzaBuf {
-    /// Name and length only: the content may be a secret.
+    /// Shows name and length only, because the content may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stanza = self.as_stanza();
         element::describe(f, "StanzaBuf", stanza.name(), self.text.len())
@@ -77,7 +78,8 @@ impl Drop for StanzaBuf {
     }
 }
 
-/// The same element alone: what it inherits from its stream counts as its own.
+/// Stanzas are equal if they are the same as standalone elements, so what a stanza inherits from
+/// its stream belongs to it.
 impl PartialEq for StanzaBuf {
     fn eq(&self, other: &Self) -> bool {
         self.as_stanza().standalone() == other.as_stanza().standalone()

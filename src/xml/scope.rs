@@ -1,0 +1,197 @@
+//! The namespace declarations of a stream header, which hold for every element of the stream.
+//!
+//! A scope is built once per stream and looked up for every prefixed name, so what a look-up needs
+//! is computed when it is built. It must stay immutable afterwards, because stanzas share it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::fmt;
+
+use super::chars;
+use super::tape::{Namespace, Span, Tape, offset};
+
+/// Up to this many names are searched one by one; more are searched by an index, so that the cost
+/// stays linear whatever the limits are.
+pub(crate) const LINEAR_SEARCH_MAX: usize = 16;
+
+/// The namespace declarations of a stream header. They hold for every element of the stream
+/// (RFC 6120 4.8).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// All prefixes and namespace names.
+    text: String,
+    entries: Vec<Entry>,
+    /// Indices of the entries ordered by prefix. Empty where a linear search is enough.
+    by_prefix: Vec<u32>,
+    /// Indices of the entries ordered by namespace name, then by index. Empty where a linear
+    /// search is enough.
+    by_uri: Vec<u32>,
+}
+
+/// A declaration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    prefix: Span,
+    uri: Span,
+    /// The index of the first entry that has the same namespace name.
+    number: u32,
+}
+
+impl Scope {
+    /// Creates a scope with this default namespace (the stream's content namespace; none if it is
+    /// empty) and these prefixes.
+    ///
+    /// It is meant for the header that the caller writes. What no header can declare is left out:
+    /// the prefixes `xml` and `xmlns`, a prefix without namespace, and namespace names with
+    /// characters that XML does not allow.
+    #[must_use]
+    pub fn new(content_ns: &str, prefixes: &[(&str, &str)]) -> Self {
+        let mut scope = Self::default();
+        if !content_ns.is_empty() {
+            scope.declare("", content_ns);
+        }
+        for &(prefix, uri) in prefixes {
+            if chars::is_name(prefix)
+                && !matches!(prefix, "xml" | "xmlns")
+                && !uri.is_empty()
+                && scope.get(prefix).is_none()
+            {
+                scope.declare(prefix, uri);
+            }
+        }
+        scope.indexed()
+    }
+
+    /// Returns the namespace a prefix is bound to; the empty prefix asks for the default namespace.
+    #[must_use]
+    pub fn get(&self, prefix: &str) -> Option<&str> {
+        match self.find(prefix) {
+            Namespace::Inherited(index) => Some(self.uri(index)),
+            _ => None,
+        }
+    }
+
+    /// Returns pairs of prefix and namespace name in the order of their declaration; the default
+    /// namespace has the empty prefix.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
+        self.entries
+            .iter()
+            .map(|entry| (entry.prefix.of(&self.text), entry.uri.of(&self.text)))
+    }
+
+    /// Returns what a stream header declares.
+    pub(crate) fn of_header(tape: &Tape, text: &str) -> Self {
+        let mut scope = Self::default();
+        // No prefix comes twice, because no attribute does.
+        for binding in &tape.bindings {
+            let uri = tape.binding_uri(binding, text);
+            let prefix = binding.prefix.of(text);
+            if !uri.is_empty() && prefix != "xml" {
+                scope.declare(prefix, uri);
+            }
+        }
+        scope.indexed()
+    }
+
+    pub(crate) fn uri(&self, index: u32) -> &str {
+        self.entry(index)
+            .map_or("", |entry| entry.uri.of(&self.text))
+    }
+
+    pub(crate) fn prefix(&self, index: u32) -> &str {
+        self.entry(index)
+            .map_or("", |entry| entry.prefix.of(&self.text))
+    }
+
+    /// Returns a number that entries with equal namespace names, and no others, share.
+    pub(crate) fn number(&self, index: u32) -> u32 {
+        self.entry(index).map_or(index, |entry| entry.number)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns the namespace a prefix is bound to, `Namespace::None` if it is not.
+    pub(crate) fn find(&self, prefix: &str) -> Namespace {
+        let index = if self.by_prefix.is_empty() {
+            self.iter()
+                .position(|(declared, _)| declared == prefix)
+                .map(offset)
+        } else {
+            self.find_in_index(prefix)
+        };
+        index.map_or(Namespace::None, Namespace::Inherited)
+    }
+
+    #[cold]
+    fn find_in_index(&self, prefix: &str) -> Option<u32> {
+        let order = |index: &u32| self.prefix(*index).cmp(prefix);
+        let found = self.by_prefix.binary_search_by(order).ok();
+        found.and_then(|at| self.by_prefix.get(at).copied())
+    }
+
+    /// Returns the [`number`](Self::number) of a namespace name, `None` if no entry has it.
+    pub(crate) fn number_of(&self, uri: &str) -> Option<u32> {
+        if self.by_uri.is_empty() {
+            return self
+                .iter()
+                .position(|(_, declared)| declared == uri)
+                .map(offset);
+        }
+        let before = |index: &u32| self.uri(*index).cmp(uri) == Ordering::Less;
+        let first = self.by_uri.partition_point(before);
+        let first = self.by_uri.get(first).copied();
+        first.filter(|&index| self.uri(index) == uri)
+    }
+
+    fn entry(&self, index: u32) -> Option<&Entry> {
+        self.entries.get(index as usize)
+    }
+
+    fn declare(&mut self, prefix: &str, uri: &str) {
+        if chars::check_chars(uri).is_ok() {
+            let number = offset(self.entries.len());
+            let prefix = append(&mut self.text, prefix);
+            let uri = append(&mut self.text, uri);
+            self.entries.push(Entry {
+                prefix,
+                uri,
+                number,
+            });
+        }
+    }
+
+    /// Computes what look-ups need; to be called when all entries are there.
+    fn indexed(mut self) -> Self {
+        if self.entries.len() > LINEAR_SEARCH_MAX {
+            let mut by_prefix: Vec<u32> = (0..offset(self.entries.len())).collect();
+            let mut by_uri = by_prefix.clone();
+            by_prefix.sort_unstable_by(|&a, &b| self.prefix(a).cmp(self.prefix(b)));
+            by_uri.sort_unstable_by(|&a, &b| self.uri(a).cmp(self.uri(b)).then(a.cmp(&b)));
+            self.by_prefix = by_prefix;
+            self.by_uri = by_uri;
+        }
+        for index in 0..self.entries.len() {
+            let number = self.number_of(self.uri(offset(index)));
+            if let (Some(entry), Some(number)) = (self.entries.get_mut(index), number) {
+                entry.number = number;
+            }
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Appends `text` and returns where it stands.
+pub(crate) fn append(to: &mut String, text: &str) -> Span {
+    let start = to.len();
+    to.push_str(text);
+    Span::new(start, to.len())
+}
