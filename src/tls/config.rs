@@ -11,17 +11,18 @@
 //!   resumed cannot be resumed by mistake after a reset (RFC 6120 4.9.3.16);
 //! * observes the exporter secret, the certificate sent and SNI.
 
-use super::{
-    identity::AnyChain,
-    observe::{ExporterLog, NoTickets, ResolverTap},
-};
-use alloc::{format, string::String, sync::Arc, vec::Vec};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use rustls::{
-    ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier,
-    pki_types::UnixTime,
-    server::{NoServerSessionStorage, ResolvesServerCert},
-};
+
+use rustls::pki_types::UnixTime;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier};
+
+use super::config_hooks::{CertResolverHook, KeyLogHook, NoTickets};
+use super::identity::AnyChain;
 
 /// Where [`Verified`](super::Verified) comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -217,9 +218,9 @@ impl ClientTls {
         &self,
         alpn: &[&[u8]],
         resumption: Resumption,
-    ) -> Result<(ClientConfig, Arc<ExporterLog>), SetupError> {
+    ) -> Result<(ClientConfig, Arc<KeyLogHook>), SetupError> {
         let mut config = ClientConfig::clone(&self.config);
-        let exporter = ExporterLog::new(config.key_log);
+        let exporter = KeyLogHook::new(config.key_log);
         config.key_log = exporter.clone();
         if !alpn.is_empty() {
             config.alpn_protocols = protocols(alpn)?;
@@ -336,11 +337,11 @@ impl ServerTls {
     pub(super) fn for_connection(
         &self,
         alpn: &[&[u8]],
-    ) -> Result<(ServerConfig, Arc<ExporterLog>, Arc<ResolverTap>), SetupError> {
+    ) -> Result<(ServerConfig, Arc<KeyLogHook>, Arc<CertResolverHook>), SetupError> {
         let mut config = ServerConfig::clone(&self.config);
-        let exporter = ExporterLog::new(config.key_log);
+        let exporter = KeyLogHook::new(config.key_log);
         config.key_log = exporter.clone();
-        let resolver = ResolverTap::new(config.cert_resolver);
+        let resolver = CertResolverHook::new(config.cert_resolver);
         config.cert_resolver = resolver.clone();
         if !alpn.is_empty() {
             config.alpn_protocols = protocols(alpn)?;

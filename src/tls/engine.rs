@@ -13,21 +13,20 @@
 //!   assertion in debug builds.
 //! * After our own close_notify nothing is fed any more, for the same reason.
 
-use super::{
-    inbox::Inbox,
-    info::{HandshakeKind, TlsVersion},
-    verdict::Role,
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use alloc::{sync::Arc, vec::Vec};
-use rustls::{
-    ClientConfig, CommonState, Error, ServerConfig, SupportedCipherSuite,
-    client::UnbufferedClientConnection,
-    pki_types::{CertificateDer, ServerName},
-    server::UnbufferedServerConnection,
-    unbuffered::{
-        ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
-    },
-};
+use rustls::{ClientConfig, CommonState, Error, ServerConfig, SupportedCipherSuite};
+
+use super::info::{HandshakeKind, TlsVersion};
+use super::receive_buffer::ReceiveBuffer;
+use super::renegotiation::TlsRole;
 
 /// Room for what the library puts in front of a record (a KeyUpdate, twice at
 /// most) beside a record's own overhead.
@@ -40,7 +39,7 @@ pub(super) enum Engine {
 
 /// What one presentation led to.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Yield {
+pub(super) struct Pumped {
     /// Bytes of text handed to the sink.
     pub(super) text: usize,
     /// The peer's close_notify came.
@@ -49,9 +48,9 @@ pub(super) struct Yield {
 
 /// The engine did not do what its state promised.
 #[derive(Debug)]
-pub(super) struct Refused;
+pub(super) struct EngineError;
 
-enum Turn {
+enum EngineStep {
     Again,
     Text(usize),
     PeerClosed,
@@ -67,26 +66,26 @@ impl Engine {
         UnbufferedServerConnection::new(Arc::new(config)).map(Self::Server)
     }
 
-    /// Works off what the inbox shows until the library is idle. Handshake
+    /// Works off what the buffer shows until the library is idle. Handshake
     /// bytes and alerts are appended to `out`, text goes to `sink`.
     pub(super) fn pump(
         &mut self,
-        inbox: &mut Inbox,
+        buffer: &mut ReceiveBuffer,
         out: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Yield, Error> {
-        let mut done = Yield::default();
+    ) -> Result<Pumped, Error> {
+        let mut done = Pumped::default();
         loop {
-            let (discard, turn) = match self {
-                Self::Client(c) => turn(c.process_tls_records(inbox.engine_view()), out, sink),
-                Self::Server(s) => turn(s.process_tls_records(inbox.engine_view()), out, sink),
+            let (discard, step) = match self {
+                Self::Client(c) => step(c.process_tls_records(buffer.engine_view()), out, sink),
+                Self::Server(s) => step(s.process_tls_records(buffer.engine_view()), out, sink),
             };
-            inbox.discard(discard);
-            match turn? {
-                Turn::Again => {}
-                Turn::Text(n) => done.text += n,
-                Turn::PeerClosed => done.peer_closed = true,
-                Turn::Idle => return Ok(done),
+            buffer.discard(discard);
+            match step? {
+                EngineStep::Again => {}
+                EngineStep::Text(n) => done.text += n,
+                EngineStep::PeerClosed => done.peer_closed = true,
+                EngineStep::Idle => return Ok(done),
             }
         }
     }
@@ -96,11 +95,11 @@ impl Engine {
     /// one call more would not be.
     pub(super) fn drain_alerts(&mut self, out: &mut Vec<u8>) {
         while self.common().wants_write() {
-            let (_, turn) = match self {
-                Self::Client(c) => turn(c.process_tls_records(&mut []), out, &mut |_| {}),
-                Self::Server(s) => turn(s.process_tls_records(&mut []), out, &mut |_| {}),
+            let (_, step) = match self {
+                Self::Client(c) => step(c.process_tls_records(&mut []), out, &mut |_| {}),
+                Self::Server(s) => step(s.process_tls_records(&mut []), out, &mut |_| {}),
             };
-            if !matches!(turn, Ok(Turn::Again | Turn::Text(_))) {
+            if !matches!(step, Ok(EngineStep::Again | EngineStep::Text(_))) {
                 return;
             }
         }
@@ -110,36 +109,44 @@ impl Engine {
     /// `out`, behind key updates that are due.
     pub(super) fn seal(
         &mut self,
-        inbox: &mut Inbox,
+        buffer: &mut ReceiveBuffer,
         text: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<(), Refused> {
-        self.write(inbox, out, text.len() + SPARE, text)
+    ) -> Result<(), EngineError> {
+        self.write(buffer, out, text.len() + SPARE, text)
     }
 
     /// Appends close_notify to `out`, behind key updates that are due.
-    pub(super) fn close(&mut self, inbox: &mut Inbox, out: &mut Vec<u8>) -> Result<(), Refused> {
-        self.write(inbox, out, SPARE, &[])
+    pub(super) fn close(
+        &mut self,
+        buffer: &mut ReceiveBuffer,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EngineError> {
+        self.write(buffer, out, SPARE, &[])
     }
 
     /// Seals `text`, or close_notify if there is none.
     fn write(
         &mut self,
-        inbox: &mut Inbox,
+        buffer: &mut ReceiveBuffer,
         out: &mut Vec<u8>,
         room: usize,
         text: &[u8],
-    ) -> Result<(), Refused> {
+    ) -> Result<(), EngineError> {
         match self {
-            Self::Client(c) => encrypt(c.process_tls_records(inbox.engine_view()), out, room, text),
-            Self::Server(s) => encrypt(s.process_tls_records(inbox.engine_view()), out, room, text),
+            Self::Client(c) => {
+                encrypt(c.process_tls_records(buffer.engine_view()), out, room, text)
+            }
+            Self::Server(s) => {
+                encrypt(s.process_tls_records(buffer.engine_view()), out, room, text)
+            }
         }
     }
 
-    pub(super) fn role(&self) -> Role {
+    pub(super) fn role(&self) -> TlsRole {
         match self {
-            Self::Client(_) => Role::Client,
-            Self::Server(_) => Role::Server,
+            Self::Client(_) => TlsRole::Client,
+            Self::Server(_) => TlsRole::Server,
         }
     }
 
@@ -191,21 +198,21 @@ impl Engine {
     }
 }
 
-fn turn<Data>(
+fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     out: &mut Vec<u8>,
     sink: &mut dyn FnMut(&[u8]),
-) -> (usize, Result<Turn, Error>) {
+) -> (usize, Result<EngineStep, Error>) {
     let mut discard = status.discard;
-    let turn = match status.state {
+    let step = match status.state {
         Ok(ConnectionState::EncodeTlsData(data)) => {
             encode(data, out);
-            Ok(Turn::Again)
+            Ok(EngineStep::Again)
         }
         // The output is our transport: appended is transmitted.
         Ok(ConnectionState::TransmitTlsData(transmit)) => {
             transmit.done();
-            Ok(Turn::Again)
+            Ok(EngineStep::Again)
         }
         Ok(ConnectionState::ReadTraffic(mut traffic)) => {
             let mut text = 0;
@@ -217,16 +224,16 @@ fn turn<Data>(
                         sink(record.payload);
                     }
                     Some(Err(error)) => break Err(error),
-                    None => break Ok(Turn::Text(text)),
+                    None => break Ok(EngineStep::Text(text)),
                 }
             }
         }
-        Ok(ConnectionState::PeerClosed) => Ok(Turn::PeerClosed),
+        Ok(ConnectionState::PeerClosed) => Ok(EngineStep::PeerClosed),
         // `ReadEarlyData` cannot come: early data is off in our configs.
-        Ok(_) => Ok(Turn::Idle),
+        Ok(_) => Ok(EngineStep::Idle),
         Err(error) => Err(error),
     };
-    (discard, turn)
+    (discard, step)
 }
 
 /// Appends one record of the library's own. The first attempt tells the size.
@@ -244,9 +251,9 @@ fn encrypt<Data>(
     out: &mut Vec<u8>,
     room: usize,
     text: &[u8],
-) -> Result<(), Refused> {
+) -> Result<(), EngineError> {
     let Ok(ConnectionState::WriteTraffic(mut traffic)) = status.state else {
-        return Err(Refused);
+        return Err(EngineError);
     };
     let start = out.len();
     let mut room = room;
@@ -264,7 +271,7 @@ fn encrypt<Data>(
         }
     }
     out.truncate(start);
-    Err(Refused)
+    Err(EngineError)
 }
 
 fn write<Data>(

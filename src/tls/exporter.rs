@@ -6,12 +6,11 @@
 //! secret extension, about which the API says nothing; the binding is not
 //! offered there.
 
-use super::binding::BINDING_LEN;
-use rustls::{
-    Tls13CipherSuite,
-    crypto::tls13::{HkdfExpander, OkmBlock},
-};
+use rustls::Tls13CipherSuite;
+use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
 use zeroize::Zeroizing;
+
+use super::channel_binding::BINDING_LEN;
 
 /// A binding, wiped when dropped.
 pub(super) type Secret = Zeroizing<[u8; BINDING_LEN]>;

@@ -1,13 +1,14 @@
 //! Facts about an established TLS session.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use rustls::ProtocolVersion;
+use rustls::pki_types::{CertificateDer, UnixTime};
+
 use super::identity;
 use crate::jid::Jid;
-use alloc::{string::String, vec::Vec};
-use core::fmt;
-use rustls::{
-    ProtocolVersion,
-    pki_types::{CertificateDer, UnixTime},
-};
 
 /// A TLS protocol version. Nothing below TLS 1.2 is spoken (RFC 9325 3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -48,31 +48,31 @@
 //! twice that size, and given back when a burst is over), and the caller's
 //! output.
 
-mod binding;
+mod channel_binding;
 mod config;
+mod config_hooks;
 mod der;
-mod endpoint;
 mod engine;
 mod exporter;
-mod failure;
-mod guard;
-mod hello;
 pub mod identity;
-mod inbox;
 mod info;
-mod meter;
-mod observe;
+mod key_usage;
+mod proof;
+mod reason;
 mod receive;
+mod receive_buffer;
 mod record;
-mod security;
+mod record_guard;
+mod renegotiation;
+mod renegotiation_info;
+mod server_end_point;
 mod session;
-mod verdict;
 
-pub use binding::{Binding, ChannelBinding};
+pub use channel_binding::{Binding, ChannelBinding};
 pub use config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification};
-pub use failure::{Alert, CertificateFault, TlsFailure, TlsFailureKind};
-pub use guard::{RecordGuard, Scan};
 pub use info::{Counters, HandshakeKind, TlsInfo, TlsVersion};
-pub use security::{Encrypted, Verified};
+pub use proof::{Encrypted, Verified};
+pub use reason::{Alert, CertificateFault, TlsFailure, TlsFailureKind};
+pub use record_guard::{RecordGuard, Scan};
+pub use renegotiation::{Attempt, AttemptSign};
 pub use session::{SealError, Session, Step};
-pub use verdict::{Attempt, AttemptSign};

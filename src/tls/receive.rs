@@ -1,18 +1,19 @@
 //! The receiving half of a session: one record, one verdict.
 
-use super::{
-    config::Verification,
-    endpoint, exporter,
-    failure::{TlsFailure, TlsFailureKind, kind_of},
-    hello::Refusal,
-    info::{HandshakeKind, TlsInfo, TlsVersion},
-    record::{HEADER_LEN, Header, Kind, MAX_WIRE},
-    session::{Established, Reading, Session, Step},
-    verdict::{Before, judge},
-};
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
+
 use rustls::{Error, SupportedCipherSuite};
+
+use super::config::Verification;
+use super::info::{HandshakeKind, TlsInfo, TlsVersion};
+use super::reason::{TlsFailure, TlsFailureKind, kind_of};
+use super::record::{HEADER_LEN, Header, Kind, MAX_WIRE};
+use super::renegotiation::{RecordContext, detect};
+use super::renegotiation_info::HelloFinding;
+use super::session::{Established, Reading, Session, Step};
+use super::{exporter, server_end_point};
 
 /// The authentication tag of every TLS 1.3 suite the library knows.
 const TAG: usize = 16;
@@ -28,41 +29,42 @@ impl Session {
     /// Has a client write its ClientHello.
     pub(super) fn start(&mut self, out: &mut Vec<u8>) -> Step {
         self.reading = Reading::Records;
-        match self.engine.pump(&mut self.inbox, out, &mut |_| {}) {
+        match self.engine.pump(&mut self.buffer, out, &mut |_| {}) {
             Ok(_) => Step::Continue,
             Err(error) => self.fail(&error, out),
         }
     }
 
     pub(super) fn next_record(&mut self, out: &mut Vec<u8>, sink: &mut dyn FnMut(&[u8])) -> Step {
-        let Some(header) = Header::read(self.inbox.unread()) else {
-            self.inbox.release();
+        let Some(header) = Header::read(self.buffer.unread()) else {
+            self.buffer.release();
             return Step::NeedMore;
         };
-        let Some(record) = self.inbox.unread().get(..header.needed()) else {
+        let Some(record) = self.buffer.unread().get(..header.needed()) else {
             return Step::NeedMore;
         };
-        if self.inbox.shown() + record.len() > self.limits.handshake_bytes.saturating_add(MAX_WIRE)
+        if self.buffer.exposed() + record.len()
+            > self.limits.handshake_bytes.saturating_add(MAX_WIRE)
         {
             return failed(TlsFailureKind::HandshakeTooLarge, false);
         }
         if let Err(refusal) = self.hello.inspect(record) {
             return refuse(refusal, out);
         }
-        let place = self.inbox.show(header.needed());
-        let before = Before {
+        let exposed = self.buffer.expose(header.needed());
+        let context = RecordContext {
             role: self.engine.role(),
             header,
             established: self.version(),
         };
         let tickets = self.engine.tickets_received();
         let written = out.len();
-        let result = self.engine.pump(&mut self.inbox, out, sink);
+        let result = self.engine.pump(&mut self.buffer, out, sink);
         let after = match &result {
             Ok(_) => Ok(out.get(written..).unwrap_or_default()),
             Err(error) => Err(error),
         };
-        if let Some(attempt) = judge(before, after) {
+        if let Some(attempt) = detect(context, after) {
             out.truncate(written);
             return Step::Renegotiation(attempt);
         }
@@ -76,13 +78,13 @@ impl Session {
         }
         let written = out.get(written..).unwrap_or_default();
         if self.established.is_none() {
-            self.meter.handshake(header.kind, written);
+            self.key_usage.handshake(header.kind, written);
             return self.check_established(written);
         }
-        self.meter.opened(yielded.text);
-        self.meter.sealed(written, 0);
-        if self.is_key_update(place, tickets) {
-            self.meter.peer_updated_keys();
+        self.key_usage.opened(yielded.text);
+        self.key_usage.sealed(written, 0);
+        if self.is_key_update(exposed, tickets) {
+            self.key_usage.peer_updated_keys();
         }
         match (yielded.peer_closed, yielded.text) {
             (true, _) => Step::PeerClosed,
@@ -92,18 +94,18 @@ impl Session {
     }
 
     /// Behind our own close_notify: records go by unopened.
-    pub(super) fn skim(&mut self) -> Step {
-        let Some(header) = Header::read(self.inbox.unread()) else {
-            self.inbox.release();
+    pub(super) fn skip_record(&mut self) -> Step {
+        let Some(header) = Header::read(self.buffer.unread()) else {
+            self.buffer.release();
             return Step::NeedMore;
         };
         if header.is_malformed() {
             return failed(malformed(), false);
         }
-        if self.inbox.unread().len() < header.wire_len() {
+        if self.buffer.unread().len() < header.wire_len() {
             return Step::NeedMore;
         }
-        self.inbox.skip(header.wire_len());
+        self.buffer.skip(header.wire_len());
         match (self.version(), header.kind) {
             (_, Kind::Alert) => Step::PeerClosed,
             (Some(TlsVersion::Tls13), Kind::ApplicationData)
@@ -152,7 +154,7 @@ impl Session {
                 && !peer_certificates.is_empty(),
             peer_certificates,
         };
-        self.meter
+        self.key_usage
             .established(self.engine.role(), version, limit(suite), written);
         self.established = Some(Established {
             exporter: self.exporter(suite),
@@ -174,7 +176,7 @@ impl Session {
     /// would send today need not be the session's.
     fn endpoint(&self, info: &TlsInfo) -> Option<Vec<u8>> {
         match &self.resolver {
-            None => endpoint::hash(info.peer_certificates.first()?),
+            None => server_end_point::hash(info.peer_certificates.first()?),
             Some(_) if info.handshake == HandshakeKind::Resumed => None,
             Some(resolver) => resolver.endpoint.take().map(|hash| hash.to_vec()),
         }
@@ -189,11 +191,11 @@ impl Session {
     /// but it decrypts in place, and the inner type is the last byte of the
     /// plaintext that is not padding (RFC 8446 5.2). Behind a ticket in the
     /// same record an update goes unnoticed, and the count runs on too high.
-    fn is_key_update(&self, place: Range<usize>, tickets: u32) -> bool {
+    fn is_key_update(&self, exposed: Range<usize>, tickets: u32) -> bool {
         self.version() == Some(TlsVersion::Tls13)
-            && self.inbox.shown() == 0
+            && self.buffer.exposed() == 0
             && self.engine.tickets_received() == tickets
-            && inner_type(self.inbox.remains(place)) == Some(Kind::Handshake)
+            && inner_type(self.buffer.decrypted_in_place(exposed)) == Some(Kind::Handshake)
     }
 }
 
@@ -203,11 +205,11 @@ fn inner_type(record: &[u8]) -> Option<Kind> {
     Some(Kind::from(*last))
 }
 
-fn refuse(refusal: Refusal, out: &mut Vec<u8>) -> Step {
+fn refuse(refusal: HelloFinding, out: &mut Vec<u8>) -> Step {
     out.extend_from_slice(&HANDSHAKE_FAILURE);
     let kind = match refusal {
-        Refusal::Missing => TlsFailureKind::NoRenegotiationInfo,
-        Refusal::NotEmpty => TlsFailureKind::RenegotiationInfo,
+        HelloFinding::Missing => TlsFailureKind::NoRenegotiationInfo,
+        HelloFinding::NotEmpty => TlsFailureKind::RenegotiationInfo,
     };
     failed(kind, true)
 }

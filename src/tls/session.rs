@@ -1,23 +1,24 @@
 //! One TLS session, from the first byte of the handshake to close_notify.
 
-use super::{
-    binding::{Binding, ChannelBinding},
-    config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification},
-    engine::Engine,
-    exporter::Secret,
-    failure::TlsFailure,
-    hello::{Expect, HelloCheck},
-    inbox::Inbox,
-    info::{Counters, TlsInfo},
-    meter::Meter,
-    observe::{ExporterLog, ResolverTap},
-    record::{HEADER_LEN, MAX_PLAINTEXT},
-    security::{Encrypted, Verified},
-    verdict::Attempt,
-};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
+
 use rustls::pki_types::ServerName;
+
+use super::channel_binding::{Binding, ChannelBinding};
+use super::config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification};
+use super::config_hooks::{CertResolverHook, KeyLogHook};
+use super::engine::Engine;
+use super::exporter::Secret;
+use super::info::{Counters, TlsInfo};
+use super::key_usage::KeyUsage;
+use super::proof::{Encrypted, Verified};
+use super::reason::TlsFailure;
+use super::receive_buffer::ReceiveBuffer;
+use super::record::{HEADER_LEN, MAX_PLAINTEXT};
+use super::renegotiation::Attempt;
+use super::renegotiation_info::{ExpectedHello, RenegotiationInfoCheck};
 
 /// A TLS session without I/O.
 ///
@@ -31,15 +32,15 @@ use rustls::pki_types::ServerName;
 /// received records are no longer decrypted; see there.
 pub struct Session {
     pub(super) engine: Engine,
-    pub(super) inbox: Inbox,
+    pub(super) buffer: ReceiveBuffer,
     pub(super) limits: TlsLimits,
-    pub(super) hello: HelloCheck,
+    pub(super) hello: RenegotiationInfoCheck,
     pub(super) verification: Verification,
-    pub(super) exporter: Arc<ExporterLog>,
-    pub(super) resolver: Option<Arc<ResolverTap>>,
+    pub(super) exporter: Arc<KeyLogHook>,
+    pub(super) resolver: Option<Arc<CertResolverHook>>,
     /// Most text one record takes under the config's `max_fragment_size`.
     piece: usize,
-    pub(super) meter: Meter,
+    pub(super) key_usage: KeyUsage,
     pub(super) reading: Reading,
     writing: Writing,
     pub(super) established: Option<Established>,
@@ -91,7 +92,7 @@ pub(super) enum Reading {
     Start,
     Records,
     /// Our close_notify is out: records are skipped unopened.
-    Skimming,
+    AwaitingCloseNotify,
     Ended(Step),
 }
 
@@ -127,9 +128,9 @@ impl Session {
         let piece = piece(config.max_fragment_size);
         let engine = Engine::client(config, name).map_err(|e| SetupError::from_rustls(&e))?;
         let expect = if tls.must_acknowledge() {
-            Expect::Acknowledgement
+            ExpectedHello::AcknowledgingServerHello
         } else {
-            Expect::ServerHello
+            ExpectedHello::ServerHello
         };
         let mut session = Self::new(engine, expect, exporter, piece, limits);
         session.verification = tls.verified_by();
@@ -145,7 +146,7 @@ impl Session {
         let (config, exporter, resolver) = tls.for_connection(alpn)?;
         let piece = piece(config.max_fragment_size);
         let engine = Engine::server(config).map_err(|e| SetupError::from_rustls(&e))?;
-        let mut session = Self::new(engine, Expect::ClientHello, exporter, piece, limits);
+        let mut session = Self::new(engine, ExpectedHello::ClientHello, exporter, piece, limits);
         session.verification = tls.verified_by();
         session.resolver = Some(resolver);
         Ok(session)
@@ -155,7 +156,7 @@ impl Session {
     /// complete record waits for [`poll`](Self::poll).
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.inbox.room()
+        self.buffer.room()
     }
 
     /// Stores ciphertext, at most [`capacity`](Self::capacity) bytes, and
@@ -163,7 +164,7 @@ impl Session {
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         match self.reading {
             Reading::Ended(_) => bytes.len(),
-            _ => self.inbox.push(bytes),
+            _ => self.buffer.push(bytes),
         }
     }
 
@@ -171,7 +172,7 @@ impl Session {
     /// only if [`capacity`](Self::capacity) is zero. Then call
     /// [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
-        self.inbox.window()
+        self.buffer.window()
     }
 
     /// `n` bytes were read into the last [`window`](Self::window), with no
@@ -179,7 +180,7 @@ impl Session {
     pub fn pushed(&mut self, n: usize) {
         match self.reading {
             Reading::Ended(_) => {}
-            _ => self.inbox.pushed(n),
+            _ => self.buffer.pushed(n),
         }
     }
 
@@ -193,12 +194,12 @@ impl Session {
         let step = match &self.reading {
             Reading::Start => self.start(out),
             Reading::Records => self.next_record(out, sink),
-            Reading::Skimming => self.skim(),
+            Reading::AwaitingCloseNotify => self.skip_record(),
             Reading::Ended(step) => return step.clone(),
         };
         if let Step::PeerClosed | Step::Renegotiation(_) | Step::Failed(_) = step {
-            self.inbox.clear();
-            self.hello = HelloCheck::Done;
+            self.buffer.clear();
+            self.hello = RenegotiationInfoCheck::Done;
             self.reading = Reading::Ended(step.clone());
         }
         if let Step::Renegotiation(_) | Step::Failed(_) = step {
@@ -221,20 +222,20 @@ impl Session {
             return Err(SealError::NotEstablished);
         }
         let records = u64::try_from(text.len().div_ceil(self.piece)).unwrap_or(u64::MAX);
-        if !self.meter.allows(records, self.inbox.shown() > 0) {
+        if !self.key_usage.allows(records, self.buffer.exposed() > 0) {
             return Err(SealError::KeysExhausted);
         }
         let start = out.len();
         for piece in text.chunks(self.piece) {
             let from = out.len();
-            if self.engine.seal(&mut self.inbox, piece, out).is_err() {
+            if self.engine.seal(&mut self.buffer, piece, out).is_err() {
                 // Not reached: the checks above are the library's own. What
                 // was sealed has used its sequence numbers, so this is final.
                 out.truncate(start);
                 self.writing = Writing::Closed;
                 return Err(SealError::Closed);
             }
-            self.meter
+            self.key_usage
                 .sealed(out.get(from..).unwrap_or_default(), piece.len());
         }
         Ok(())
@@ -256,13 +257,14 @@ impl Session {
         self.writing = Writing::Closed;
         if self.established.is_some() {
             let from = out.len();
-            // Refused only by a broken library: then nothing is sent.
-            let _refused = self.engine.close(&mut self.inbox, out);
-            self.meter.sealed(out.get(from..).unwrap_or_default(), 0);
+            // EngineError only by a broken library: then nothing is sent.
+            let _refused = self.engine.close(&mut self.buffer, out);
+            self.key_usage
+                .sealed(out.get(from..).unwrap_or_default(), 0);
         }
         if !matches!(self.reading, Reading::Ended(_)) {
-            self.inbox.forget_shown();
-            self.reading = Reading::Skimming;
+            self.buffer.drop_exposed();
+            self.reading = Reading::AwaitingCloseNotify;
         }
     }
 
@@ -326,28 +328,28 @@ impl Session {
     /// How much the current keys were used.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.meter.counters()
+        self.key_usage.counters()
     }
 }
 
 impl Session {
     fn new(
         engine: Engine,
-        expect: Expect,
-        exporter: Arc<ExporterLog>,
+        expect: ExpectedHello,
+        exporter: Arc<KeyLogHook>,
         piece: usize,
         limits: TlsLimits,
     ) -> Self {
         Self {
             engine,
-            inbox: Inbox::default(),
+            buffer: ReceiveBuffer::default(),
             limits,
-            hello: HelloCheck::new(expect),
+            hello: RenegotiationInfoCheck::new(expect),
             verification: Verification::Config,
             exporter,
             resolver: None,
             piece,
-            meter: Meter::default(),
+            key_usage: KeyUsage::default(),
             reading: Reading::Records,
             writing: Writing::Open,
             established: None,

@@ -1,24 +1,18 @@
 //! What a verdict tells beside yes and no.
 
-use crate::{
-    DOMAIN, NOW,
-    authority::{
-        Authority,
-        San::{Dns, Srv, Xmpp},
-        authority, for_names,
-    },
-    common::pki::{Crypto, Identity},
-    trust,
-};
-use rcgen::ExtendedKeyUsagePurpose as Usage;
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateRevocationListDer, UnixTime, alg_id},
-};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rcgen::ExtendedKeyUsagePurpose as Usage;
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateRevocationListDer, UnixTime, alg_id};
 use xmpp_stream::time::StdClock;
 use xmpp_stream::tls::identity::{self, IdentityError, Purpose, Trust, check, expiry_of, jids_of};
+
+use crate::authority::San::{Dns, Srv, Xmpp};
+use crate::authority::{Authority, authority, for_names};
+use crate::common::pki::{Crypto, Identity};
+use crate::{DOMAIN, NOW, trust};
 
 /// The verdict of a server that believes `root` about a server.
 fn judge(
@@ -108,11 +102,11 @@ fn xep0178_a_client_certificate_tells_the_addresses_on_our_domain() {
 
 #[test]
 fn the_addresses_are_those_an_independent_parser_finds() {
-    use x509_cert::{
-        Certificate,
-        der::{Decode, asn1::Utf8StringRef},
-        ext::pkix::{SubjectAltName, name::GeneralName},
-    };
+    use x509_cert::Certificate;
+    use x509_cert::der::Decode;
+    use x509_cert::der::asn1::Utf8StringRef;
+    use x509_cert::ext::pkix::SubjectAltName;
+    use x509_cert::ext::pkix::name::GeneralName;
     let root = Authority::root(authority("root"));
     let many: Vec<String> = (0..300)
         .map(|n| format!("user{n}@im.example.com"))

@@ -18,14 +18,12 @@ mod lab;
 use attacks::{
     Attack, Outcome, Piece, Role, Sign, TLS12_ATTACKS, TLS13_ATTACKS, TLS13_CLIENT, TLS13_SERVER,
 };
-use common::{
-    hostile_tls::{
-        ALERT, CHANGE_CIPHER_SPEC, CLOSE_NOTIFY, DATA, HELLO_REQUEST, HostileTls, client_hello,
-        record_types,
-    },
-    pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki},
-    tls_driver::{Driver, Feed},
+use common::hostile_tls::{
+    ALERT, CHANGE_CIPHER_SPEC, CLOSE_NOTIFY, DATA, HELLO_REQUEST, HostileTls, client_hello,
+    record_types,
 };
+use common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki};
+use common::tls_driver::{Driver, Feed};
 use lab::{Kind, Lab};
 use rustls::HandshakeKind;
 use xmpp_stream::tls::{RecordGuard, Scan, SealError, Step, TlsVersion};

@@ -1,16 +1,13 @@
 //! close_notify in both directions (RFC 8446 6.1), and its absence.
 
-use crate::common::pki::Leaf;
-use crate::{
-    Role, client,
-    common::{
-        hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, KEY_UPDATE, KEY_UPDATE_REQUEST},
-        pki::{Crypto, Setup, TLS12, TLS13, pki},
-        tls_driver::Feed,
-    },
-    everywhere, pair, server,
-};
 use xmpp_stream::tls::{SealError, Step};
+
+use crate::common::hostile_tls::{
+    ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, KEY_UPDATE, KEY_UPDATE_REQUEST,
+};
+use crate::common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
+use crate::common::tls_driver::Feed;
+use crate::{Role, client, everywhere, pair, server};
 
 #[test]
 fn the_peer_s_close_notify_ends_reading_and_not_writing() {

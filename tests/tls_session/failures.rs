@@ -1,19 +1,16 @@
 //! Handshakes that fail, why, and what the peer is told (RFC 6120 5.4.3.2).
 
-use crate::{
-    Role, VERSIONS, client, client_with,
-    common::{
-        hostile_tls::{ALERT, forged, message, record_types},
-        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    connect, failure, server,
-};
 use std::sync::Arc;
+
 use xmpp_stream::tls::{
     Alert, CertificateFault, ClientTls, Resumption, ServerTls, Session, Step, TlsFailureKind,
     TlsLimits,
 };
+
+use crate::common::hostile_tls::{ALERT, forged, message, record_types};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{Role, VERSIONS, client, client_with, connect, failure, server};
 
 const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 

@@ -1,19 +1,16 @@
 //! Handshakes that succeed, and what is known afterwards.
 
-use crate::{
-    Role, VERSIONS, client, client_with,
-    common::{
-        hostile_tls::{DATA, HostileTls, record_types},
-        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    connect, everywhere, pair, server, server_with,
-};
 use std::sync::Arc;
+
 use xmpp_stream::tls::{
     ClientTls, HandshakeKind, Resumption, SealError, ServerTls, Session, SetupError, Step,
     TlsLimits, TlsVersion, Verification,
 };
+
+use crate::common::hostile_tls::{DATA, HostileTls, record_types};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{Role, VERSIONS, client, client_with, connect, everywhere, pair, server, server_with};
 
 fn long_text() -> Vec<u8> {
     (0..40_000_u32).map(|i| i.to_be_bytes()[2]).collect()

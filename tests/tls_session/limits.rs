@@ -1,17 +1,14 @@
 //! Bounds: sequence numbers, floods, memory.
 
-use crate::{
-    Role, VERSIONS, client,
-    common::{
-        hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HostileTls, message},
-        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, Version, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    connect, everywhere, failure, pair, server_with,
-};
-use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 use std::sync::Arc;
+
+use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 use xmpp_stream::tls::{ClientTls, Resumption, SealError, ServerTls, Session, Step, TlsLimits};
+
+use crate::common::hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HostileTls, message};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{Role, VERSIONS, client, connect, everywhere, failure, pair, server_with};
 
 /// AES-128-GCM whose keys are worn out after `limit` records.
 fn worn(version: Version, limit: u64) -> Setup {

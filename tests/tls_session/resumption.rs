@@ -1,19 +1,16 @@
 //! Tickets and resumption (RFC 6120 3.3, 4.9.3.16).
 
-use crate::{
-    VERSIONS, client_with,
-    common::{
-        hostile_tls::HostileTls,
-        pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    server_with,
-};
-use rustls::ServerConfig;
 use std::sync::Arc;
+
+use rustls::ServerConfig;
 use xmpp_stream::tls::{
     ChannelBinding, ClientTls, HandshakeKind, Resumption, ServerTls, Session, TlsLimits,
 };
+
+use crate::common::hostile_tls::HostileTls;
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{VERSIONS, client_with, server_with};
 
 fn setup(version: Version) -> Setup {
     Setup::new(Crypto::Ring, version)

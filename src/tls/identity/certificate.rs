@@ -3,10 +3,14 @@
 //!
 //! Nothing here is to be believed before the chain was verified.
 
-use super::super::der::{Der, OID, SEQUENCE};
-use alloc::{format, string::String, vec::Vec};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
+
 use rustls::pki_types::UnixTime;
+
+use super::super::der::{Der, OID, SEQUENCE};
 
 /// The fields of a certificate that matter here.
 pub(super) struct Certificate<'a> {

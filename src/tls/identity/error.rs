@@ -1,10 +1,13 @@
 //! Why a certificate does not prove what it should.
 
-use super::certificate::Certificate;
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
+
 use rustls::pki_types::UnixTime;
 use webpki::Error;
+
+use super::certificate::Certificate;
 
 /// Why a peer's certificate does not prove the identity asked for.
 ///

@@ -67,17 +67,19 @@ mod peer;
 mod trust;
 mod verifier;
 
-pub use error::IdentityError;
-pub use trust::Trust;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-pub(super) use verifier::AnyChain;
-
-use crate::jid::Jid;
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use certificate::Certificate;
+pub use error::IdentityError;
 use names::{AltNames, Name, XMPP_ADDR};
 use rustls::pki_types::{CertificateDer, UnixTime};
+pub use trust::Trust;
+pub(super) use verifier::AnyChain;
 use webpki::KeyPurposeId;
+
+use crate::jid::Jid;
 
 /// Checks that a certificate speaks for a domain.
 ///

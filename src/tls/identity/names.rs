@@ -1,13 +1,12 @@
 //! The names a certificate presents in its subjectAltName, and how they match
 //! (RFC 6120 13.7.1.2.1, RFC 6125 6, RFC 4985).
 
-use super::{
-    super::der::{Der, OID},
-    Purpose,
-};
-use crate::jid::Jid;
 use alloc::string::String;
 use core::{fmt, str};
+
+use super::super::der::{Der, OID};
+use super::Purpose;
+use crate::jid::Jid;
 
 /// The content of a `GeneralNames` that is known to be well-formed on the
 /// level of its entries.

@@ -1,12 +1,14 @@
 //! The identity of a session's peer.
 
-use super::{
-    super::{info::TlsInfo, security::Verified, session::Session},
-    Identity, IdentityError, Purpose, Trust, check,
-};
-use crate::jid::Jid;
 use alloc::vec::Vec;
+
 use rustls::pki_types::UnixTime;
+
+use super::super::info::TlsInfo;
+use super::super::proof::Verified;
+use super::super::session::Session;
+use super::{Identity, IdentityError, Purpose, Trust, check};
+use crate::jid::Jid;
 
 impl Session {
     /// Checks the certificate the peer presented in the handshake, with the

@@ -1,21 +1,23 @@
 //! Whom to believe: roots, algorithms, revocation lists; and the path from a
 //! certificate to a root (RFC 5280 6, RFC 6120 13.7.2).
 
-use super::{IdentityError, Purpose, certificate::Certificate};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use rustls::{
-    RootCertStore,
-    crypto::CryptoProvider,
-    pki_types::{
-        CertificateDer, CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime,
-    },
+
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime,
 };
 use webpki::{
     CertRevocationList, EndEntityCert, Error, ExpirationPolicy, ExtendedKeyUsageValidator,
     KeyPurposeId, KeyPurposeIdIter, KeyUsage, OwnedCertRevocationList, RequiredEkuNotFoundContext,
     RevocationOptionsBuilder, UnknownStatusPolicy,
 };
+
+use super::certificate::Certificate;
+use super::{IdentityError, Purpose};
 
 /// Most certificates that are looked at: the peer's and as many authorities as
 /// a path may have below its root. The work of finding a path grows with their

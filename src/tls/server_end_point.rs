@@ -6,9 +6,11 @@
 //! SHA-512), the binding is undefined and not offered. RSASSA-PSS uses a
 //! single hash if its mask generation uses the same one.
 
-use super::der::{Der, OID, SEQUENCE};
 use alloc::vec::Vec;
+
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+
+use super::der::{Der, OID, SEQUENCE};
 
 /// The channel binding for `certificate` (DER); `None` where RFC 5929 defines
 /// none, or if this is no certificate.

@@ -19,10 +19,8 @@
 //! Not done here: decryption, alerts, TLS 1.3 ClientHello after the handshake
 //! (the library reports that as an unexpected message).
 
-use super::{
-    info::TlsVersion,
-    record::{HEADER_LEN, Header, Kind},
-};
+use super::info::TlsVersion;
+use super::record::{HEADER_LEN, Header, Kind};
 
 /// Watches the record headers of one direction of a connection.
 ///
@@ -157,8 +155,9 @@ pub(super) fn is_suspect(header: Header, established: Option<TlsVersion>) -> boo
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use alloc::vec::Vec;
+
+    use super::*;
 
     const HANDSHAKE: [u8; 9] = [22, 3, 3, 0, 4, 0, 0, 0, 0];
     const DATA: [u8; 6] = [23, 3, 3, 0, 1, b'x'];

@@ -6,16 +6,14 @@
 //! 1.3 the traffic keys are first used behind the client's Finished, but for
 //! the tickets a server appends to its last flight.
 
-use super::{
-    info::{Counters, TlsVersion},
-    record::{Kind, records},
-    verdict::Role,
-};
+use super::info::{Counters, TlsVersion};
+use super::record::{Kind, records};
+use super::renegotiation::TlsRole;
 
 #[derive(Debug)]
-pub(super) struct Meter(Counters);
+pub(super) struct KeyUsage(Counters);
 
-impl Default for Meter {
+impl Default for KeyUsage {
     fn default() -> Self {
         Self(Counters {
             limit: u64::MAX,
@@ -24,7 +22,7 @@ impl Default for Meter {
     }
 }
 
-impl Meter {
+impl KeyUsage {
     pub(super) fn counters(&self) -> Counters {
         self.0
     }
@@ -52,7 +50,7 @@ impl Meter {
     /// The handshake is complete; `written` was its last answer.
     pub(super) fn established(
         &mut self,
-        role: Role,
+        role: TlsRole,
         version: TlsVersion,
         limit: u64,
         written: &[u8],
@@ -62,8 +60,8 @@ impl Meter {
         if self.0.rekeys_itself {
             self.0.records_received = 0;
             self.0.records_sent = match role {
-                Role::Client => 0,
-                Role::Server => count_records(written),
+                TlsRole::Client => 0,
+                TlsRole::Server => count_records(written),
             };
         }
     }

@@ -4,8 +4,10 @@
 //! Every fact is copied out of the library's errors: they are not part of this
 //! crate's interface, and are no `core::error::Error` without `std`.
 
-use alloc::{format, string::String};
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
+
 use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 /// A failed TLS session.

@@ -10,10 +10,13 @@
 //! Decrypted text stays behind in this buffer, so it is wiped when it is given
 //! up.
 
-use super::record::{HEADER_LEN, Header, MAX_WIRE};
-use alloc::{vec, vec::Vec};
+use alloc::vec;
+use alloc::vec::Vec;
 use core::ops::Range;
+
 use zeroize::Zeroize;
+
+use super::record::{HEADER_LEN, Header, MAX_WIRE};
 
 /// What may stay allocated while nothing is held: enough for most stanzas.
 const KEEP: usize = 1024;
@@ -22,15 +25,15 @@ const KEEP: usize = 1024;
 const WINDOW: usize = 4096;
 
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(super) struct ReceiveBuffer {
     bytes: Vec<u8>,
     /// `start..start + shown` is shown, up to `end` unread, the rest free.
     start: usize,
-    shown: usize,
+    exposed: usize,
     end: usize,
 }
 
-impl Inbox {
+impl ReceiveBuffer {
     /// How many bytes are taken at most now: always enough to complete the
     /// next record.
     pub(super) fn room(&self) -> usize {
@@ -64,35 +67,35 @@ impl Inbox {
 
     pub(super) fn unread(&self) -> &[u8] {
         self.bytes
-            .get(self.start + self.shown..self.end)
+            .get(self.start + self.exposed..self.end)
             .unwrap_or_default()
     }
 
     /// How many bytes the engine has seen and not discarded.
-    pub(super) fn shown(&self) -> usize {
-        self.shown
+    pub(super) fn exposed(&self) -> usize {
+        self.exposed
     }
 
     /// Shows `n` more unread bytes to the engine. The range is for
-    /// [`remains`](Self::remains).
-    pub(super) fn show(&mut self, n: usize) -> Range<usize> {
-        let from = self.start + self.shown;
-        self.shown += n.min(self.end - from);
-        from..self.start + self.shown
+    /// [`decrypted_in_place`](Self::decrypted_in_place).
+    pub(super) fn expose(&mut self, n: usize) -> Range<usize> {
+        let from = self.start + self.exposed;
+        self.exposed += n.min(self.end - from);
+        from..self.start + self.exposed
     }
 
     /// Exactly what the engine must be given at every call.
     pub(super) fn engine_view(&mut self) -> &mut [u8] {
         self.bytes
-            .get_mut(self.start..self.start + self.shown)
+            .get_mut(self.start..self.start + self.exposed)
             .unwrap_or_default()
     }
 
     /// The engine has no more use for the first `n` shown bytes.
     pub(super) fn discard(&mut self, n: usize) {
-        let n = n.min(self.shown);
+        let n = n.min(self.exposed);
         self.start += n;
-        self.shown -= n;
+        self.exposed -= n;
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
@@ -101,19 +104,19 @@ impl Inbox {
 
     /// What is left in place of bytes that were shown, discarded or not; valid
     /// until more is pushed.
-    pub(super) fn remains(&self, range: Range<usize>) -> &[u8] {
+    pub(super) fn decrypted_in_place(&self, range: Range<usize>) -> &[u8] {
         self.bytes.get(range).unwrap_or_default()
     }
 
     /// The engine will not be called again.
-    pub(super) fn forget_shown(&mut self) {
-        self.discard(self.shown);
+    pub(super) fn drop_exposed(&mut self) {
+        self.discard(self.exposed);
     }
 
     /// Drops `n` unread bytes that are never shown.
     pub(super) fn skip(&mut self, n: usize) {
-        self.show(n);
-        self.forget_shown();
+        self.expose(n);
+        self.drop_exposed();
     }
 
     /// Drops everything, and the memory with it.
@@ -146,7 +149,7 @@ impl Inbox {
             self.bytes.copy_within(self.start..self.end, 0);
         } else {
             let next = Header::read(self.unread()).map_or(0, Header::needed);
-            let size = (held + n).max(self.shown + next).max(held * 2);
+            let size = (held + n).max(self.exposed + next).max(held * 2);
             let mut bytes = vec![0; size];
             if let (Some(to), Some(from)) =
                 (bytes.get_mut(..held), self.bytes.get(self.start..self.end))
@@ -161,7 +164,7 @@ impl Inbox {
     }
 }
 
-impl Drop for Inbox {
+impl Drop for ReceiveBuffer {
     fn drop(&mut self) {
         self.bytes.zeroize();
     }
@@ -180,24 +183,24 @@ mod tests {
 
     #[test]
     fn there_is_always_room_for_the_next_record_and_never_for_more() {
-        let mut inbox = Inbox::default();
+        let mut buffer = ReceiveBuffer::default();
         let big = record(18_431);
-        assert_eq!(inbox.push(&big), big.len());
-        assert_eq!(inbox.room(), MAX_WIRE - big.len());
-        assert_eq!(inbox.push(&big), 1);
-        assert_eq!(inbox.push(&big), 0);
-        assert!(inbox.window().is_empty());
-        inbox.show(big.len());
+        assert_eq!(buffer.push(&big), big.len());
+        assert_eq!(buffer.room(), MAX_WIRE - big.len());
+        assert_eq!(buffer.push(&big), 1);
+        assert_eq!(buffer.push(&big), 0);
+        assert!(buffer.window().is_empty());
+        buffer.expose(big.len());
         // Retained bytes do not eat into the room for the record behind them.
-        assert_eq!(inbox.room(), MAX_WIRE - 1);
-        while inbox.push(&big) > 0 {}
-        let held = inbox.shown() + inbox.unread().len();
-        assert!(inbox.bytes.capacity() <= 2 * held);
+        assert_eq!(buffer.room(), MAX_WIRE - 1);
+        while buffer.push(&big) > 0 {}
+        let held = buffer.exposed() + buffer.unread().len();
+        assert!(buffer.bytes.capacity() <= 2 * held);
     }
 
     #[test]
-    fn bytes_come_out_in_order_whatever_is_pushed_shown_and_discarded() {
-        let mut inbox = Inbox::default();
+    fn bytes_come_out_in_order_whatever_is_pushed_exposed_and_discarded() {
+        let mut buffer = ReceiveBuffer::default();
         let (mut sent, mut got, mut next) = (Vec::new(), Vec::new(), 0_u8);
         for step in 0_usize..2000 {
             let chunk: Vec<u8> = (0..step * 7 % 900)
@@ -207,49 +210,49 @@ mod tests {
                 })
                 .collect();
             let taken = if step % 3 == 0 {
-                let window = inbox.window();
+                let window = buffer.window();
                 let n = window.len().min(chunk.len());
                 window[..n].copy_from_slice(&chunk[..n]);
-                inbox.pushed(n);
+                buffer.pushed(n);
                 n
             } else {
-                inbox.push(&chunk)
+                buffer.push(&chunk)
             };
             sent.extend_from_slice(&chunk[..taken]);
-            inbox.show(step * 13 % 1700);
-            let discard = inbox.shown() * (step % 4) / 3;
-            let discard = discard.min(inbox.shown());
-            got.extend_from_slice(&inbox.engine_view()[..discard]);
-            inbox.discard(discard);
+            buffer.expose(step * 13 % 1700);
+            let discard = buffer.exposed() * (step % 4) / 3;
+            let discard = discard.min(buffer.exposed());
+            got.extend_from_slice(&buffer.engine_view()[..discard]);
+            buffer.discard(discard);
         }
-        let shown = inbox.shown();
-        got.extend_from_slice(&inbox.engine_view()[..shown]);
-        got.extend_from_slice(inbox.unread());
+        let exposed = buffer.exposed();
+        got.extend_from_slice(&buffer.engine_view()[..exposed]);
+        got.extend_from_slice(buffer.unread());
         assert_eq!(sent, got);
         assert!(sent.len() > 500_000);
     }
 
     #[test]
     fn a_full_buffer_fed_record_by_record_does_not_move_everything_each_time() {
-        let mut inbox = Inbox::default();
+        let mut buffer = ReceiveBuffer::default();
         let small = record(17);
-        while inbox.push(&small) == small.len() {}
+        while buffer.push(&small) == small.len() {}
         let mut moves = 0;
         for _ in 0..10_000 {
-            inbox.skip(small.len());
-            let before = inbox.start;
-            inbox.push(&small);
-            moves += usize::from(inbox.start < before);
+            buffer.skip(small.len());
+            let before = buffer.start;
+            buffer.push(&small);
+            moves += usize::from(buffer.start < before);
         }
         assert!(moves < 20, "{moves} moves");
     }
 
     #[test]
     fn a_large_buffer_is_given_back_when_idle() {
-        let mut inbox = Inbox::default();
-        inbox.push(&record(16_000));
-        inbox.skip(16_005);
-        inbox.release();
-        assert_eq!(inbox.bytes.capacity(), 0);
+        let mut buffer = ReceiveBuffer::default();
+        buffer.push(&record(16_000));
+        buffer.skip(16_005);
+        buffer.release();
+        assert_eq!(buffer.bytes.capacity(), 0);
     }
 }

@@ -5,30 +5,29 @@
 //! user's config whose `key_log` and `cert_resolver` are wrapped: the wrappers
 //! forward everything to the user's own and note what is needed here.
 
-use super::endpoint;
-use alloc::{sync::Arc, vec::Vec};
-use core::{
-    fmt,
-    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
-};
-use rustls::{
-    KeyLog,
-    server::{ClientHello, ProducesTickets, ResolvesServerCert},
-    sign::CertifiedKey,
-};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use rustls::KeyLog;
+use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use zeroize::{Zeroize, Zeroizing};
+
+use super::server_end_point;
 
 const EXPORTER_SECRET: &str = "EXPORTER_SECRET";
 
 /// A shared place for at most `N` bytes, without a lock. Writer and reader are
 /// the same thread (the one that drives the connection), atomics only make it
 /// `Sync` as rustls's traits ask. The last `put` counts.
-pub(super) struct Slot<const N: usize> {
+pub(super) struct SecretCell<const N: usize> {
     bytes: [AtomicU8; N],
     len: AtomicUsize,
 }
 
-impl<const N: usize> Slot<N> {
+impl<const N: usize> SecretCell<N> {
     fn new() -> Self {
         Self {
             bytes: [const { AtomicU8::new(0) }; N],
@@ -55,7 +54,7 @@ impl<const N: usize> Slot<N> {
     }
 }
 
-impl<const N: usize> Drop for Slot<N> {
+impl<const N: usize> Drop for SecretCell<N> {
     fn drop(&mut self) {
         for byte in &mut self.bytes {
             byte.get_mut().zeroize();
@@ -64,10 +63,10 @@ impl<const N: usize> Drop for Slot<N> {
 }
 
 /// Whether and not what: the content may be secret.
-impl<const N: usize> fmt::Debug for Slot<N> {
+impl<const N: usize> fmt::Debug for SecretCell<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let len = self.len.load(Ordering::Relaxed);
-        f.debug_struct("Slot")
+        f.debug_struct("SecretCell")
             .field("len", &len)
             .finish_non_exhaustive()
     }
@@ -75,21 +74,21 @@ impl<const N: usize> fmt::Debug for Slot<N> {
 
 /// Keeps the TLS 1.3 exporter master secret (at most a SHA-512 output).
 #[derive(Debug)]
-pub(super) struct ExporterLog {
+pub(super) struct KeyLogHook {
     inner: Arc<dyn KeyLog>,
-    pub(super) secret: Slot<64>,
+    pub(super) secret: SecretCell<64>,
 }
 
-impl ExporterLog {
+impl KeyLogHook {
     pub(super) fn new(inner: Arc<dyn KeyLog>) -> Arc<Self> {
         Arc::new(Self {
             inner,
-            secret: Slot::new(),
+            secret: SecretCell::new(),
         })
     }
 }
 
-impl KeyLog for ExporterLog {
+impl KeyLog for KeyLogHook {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         if label == EXPORTER_SECRET {
             self.secret.put(secret);
@@ -107,28 +106,31 @@ impl KeyLog for ExporterLog {
 /// Keeps SNI and the `tls-server-end-point` hash of the certificate chosen.
 /// A resolver is asked once per ClientHello, twice with HelloRetryRequest.
 #[derive(Debug)]
-pub(super) struct ResolverTap {
+pub(super) struct CertResolverHook {
     inner: Arc<dyn ResolvesServerCert>,
-    pub(super) endpoint: Slot<64>,
-    pub(super) server_name: Slot<255>,
+    pub(super) endpoint: SecretCell<64>,
+    pub(super) server_name: SecretCell<255>,
 }
 
-impl ResolverTap {
+impl CertResolverHook {
     pub(super) fn new(inner: Arc<dyn ResolvesServerCert>) -> Arc<Self> {
         Arc::new(Self {
             inner,
-            endpoint: Slot::new(),
-            server_name: Slot::new(),
+            endpoint: SecretCell::new(),
+            server_name: SecretCell::new(),
         })
     }
 }
 
-impl ResolvesServerCert for ResolverTap {
+impl ResolvesServerCert for CertResolverHook {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().unwrap_or_default();
         self.server_name.put(name.as_bytes());
         let key = self.inner.resolve(hello)?;
-        let hash = key.cert.first().and_then(|cert| endpoint::hash(cert));
+        let hash = key
+            .cert
+            .first()
+            .and_then(|cert| server_end_point::hash(cert));
         self.endpoint.put(hash.as_deref().unwrap_or_default());
         Some(key)
     }
@@ -162,12 +164,13 @@ impl ProducesTickets for NoTickets {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use alloc::format;
+
+    use super::*;
 
     #[test]
     fn a_slot_keeps_the_last_value_gives_it_once_and_never_shows_it() {
-        let slot = Slot::<4>::new();
+        let slot = SecretCell::<4>::new();
         assert!(slot.take().is_none());
         slot.put(b"abc");
         slot.put(b"xy");

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+
 use zeroize::Zeroizing;
 
 /// Bytes of a `tls-exporter` binding (RFC 9266 2).

@@ -22,12 +22,11 @@
 //! of a hello in TLS 1.3, which hide behind type 23 and show, with the next
 //! data, as a breach of the protocol.
 
-use super::{
-    guard::is_suspect,
-    info::TlsVersion,
-    record::{Header, Kind, records},
-};
 use rustls::{Error, HandshakeType, InvalidMessage, PeerMisbehaved};
+
+use super::info::TlsVersion;
+use super::record::{Header, Kind, records};
+use super::record_guard::is_suspect;
 
 /// How a renegotiation attempt showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,12 +76,12 @@ impl AttemptSign {
 /// Which hello a peer may send, in the library's eyes, to ask for
 /// renegotiation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum TlsRole {
     Client,
     Server,
 }
 
-impl Role {
+impl TlsRole {
     fn hello(self) -> AttemptSign {
         match self {
             Self::Client => AttemptSign::HelloRequest,
@@ -93,8 +92,8 @@ impl Role {
 
 /// What was known before the library saw the record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Before {
-    pub(super) role: Role,
+pub(super) struct RecordContext {
+    pub(super) role: TlsRole,
     pub(super) header: Header,
     /// The version, if the handshake was complete.
     pub(super) established: Option<TlsVersion>,
@@ -102,15 +101,15 @@ pub(super) struct Before {
 
 /// Judges one record by the library's answer to it: its error, or what it
 /// wrote.
-pub(super) fn judge(before: Before, after: Result<&[u8], &Error>) -> Option<Attempt> {
-    let version = before.established?;
-    let suspect = is_suspect(before.header, Some(version));
+pub(super) fn detect(context: RecordContext, after: Result<&[u8], &Error>) -> Option<Attempt> {
+    let version = context.established?;
+    let suspect = is_suspect(context.header, Some(version));
     let sign = match after {
-        Err(error) => judge_error(before.role, error, suspect)?,
+        Err(error) => evidence_in_error(context.role, error, suspect)?,
         Ok(written) => {
             let alert = || records(written).any(|(h, _)| h.kind == Kind::Alert);
             if version == TlsVersion::Tls12 && alert() {
-                before.role.hello()
+                context.role.hello()
             } else if suspect {
                 AttemptSign::HandshakeFragment
             } else {
@@ -121,7 +120,7 @@ pub(super) fn judge(before: Before, after: Result<&[u8], &Error>) -> Option<Atte
     Some(Attempt { version, sign })
 }
 
-fn judge_error(role: Role, error: &Error, suspect: bool) -> Option<AttemptSign> {
+fn evidence_in_error(role: TlsRole, error: &Error, suspect: bool) -> Option<AttemptSign> {
     match error {
         Error::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => Some(role.hello()),
         Error::InappropriateHandshakeMessage {
@@ -148,36 +147,44 @@ fn judge_error(role: Role, error: &Error, suspect: bool) -> Option<AttemptSign> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use TlsVersion::{Tls12, Tls13};
     use alloc::vec::Vec;
+
+    use TlsVersion::{Tls12, Tls13};
+
+    use super::*;
 
     const ALERT: &[u8] = &[21, 3, 3, 0, 2, 1, 100];
 
-    fn before(kind: u8, established: Option<TlsVersion>) -> Before {
-        Before {
-            role: Role::Client,
+    fn before(kind: u8, established: Option<TlsVersion>) -> RecordContext {
+        RecordContext {
+            role: TlsRole::Client,
             header: Header::read(&[kind, 3, 3, 0, 4]).unwrap(),
             established,
         }
     }
 
-    fn sign(before: Before, after: Result<&[u8], &Error>) -> Option<AttemptSign> {
-        judge(before, after).map(|attempt| attempt.sign)
+    fn evidence(context: RecordContext, after: Result<&[u8], &Error>) -> Option<AttemptSign> {
+        detect(context, after).map(|attempt| attempt.sign)
     }
 
     #[test]
     fn success_does_not_clear_a_suspect_record() {
         let suspect = before(22, Some(Tls12));
-        assert_eq!(sign(suspect, Ok(&[])), Some(AttemptSign::HandshakeFragment));
-        assert_eq!(sign(suspect, Ok(ALERT)), Some(AttemptSign::HelloRequest));
         assert_eq!(
-            sign(before(23, Some(Tls12)), Ok(ALERT)),
+            evidence(suspect, Ok(&[])),
+            Some(AttemptSign::HandshakeFragment)
+        );
+        assert_eq!(
+            evidence(suspect, Ok(ALERT)),
             Some(AttemptSign::HelloRequest)
         );
-        assert_eq!(sign(before(23, Some(Tls12)), Ok(&[])), None);
-        assert_eq!(sign(before(22, Some(Tls13)), Ok(&[])), None);
-        assert_eq!(sign(before(22, None), Ok(ALERT)), None);
+        assert_eq!(
+            evidence(before(23, Some(Tls12)), Ok(ALERT)),
+            Some(AttemptSign::HelloRequest)
+        );
+        assert_eq!(evidence(before(23, Some(Tls12)), Ok(&[])), None);
+        assert_eq!(evidence(before(22, Some(Tls13)), Ok(&[])), None);
+        assert_eq!(evidence(before(22, None), Ok(ALERT)), None);
     }
 
     #[test]
@@ -190,7 +197,7 @@ mod tests {
             Error::InvalidMessage(InvalidMessage::InvalidContentType),
             Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion),
         ] {
-            assert_eq!(sign(before(22, Some(Tls12)), Err(&error)), None);
+            assert_eq!(evidence(before(22, Some(Tls12)), Err(&error)), None);
         }
     }
 
@@ -202,12 +209,12 @@ mod tests {
             Error::General("x".into()),
         ] {
             assert_eq!(
-                sign(before(22, Some(Tls12)), Err(&error)),
+                evidence(before(22, Some(Tls12)), Err(&error)),
                 Some(AttemptSign::HandshakeRecord)
             );
-            assert_eq!(sign(before(23, Some(Tls12)), Err(&error)), None);
-            assert_eq!(sign(before(23, Some(Tls13)), Err(&error)), None);
-            assert_eq!(sign(before(22, None), Err(&error)), None);
+            assert_eq!(evidence(before(23, Some(Tls12)), Err(&error)), None);
+            assert_eq!(evidence(before(23, Some(Tls13)), Err(&error)), None);
+            assert_eq!(evidence(before(22, None), Err(&error)), None);
         }
     }
 
@@ -222,9 +229,12 @@ mod tests {
                 got_type,
             };
             for version in [Tls12, Tls13] {
-                assert_eq!(sign(before(23, Some(version)), Err(&error)), Some(expected));
+                assert_eq!(
+                    evidence(before(23, Some(version)), Err(&error)),
+                    Some(expected)
+                );
             }
-            assert_eq!(sign(before(22, None), Err(&error)), None);
+            assert_eq!(evidence(before(22, None), Err(&error)), None);
         }
     }
 }

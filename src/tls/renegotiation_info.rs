@@ -13,14 +13,15 @@
 //! Only this extension is judged. Anything else that is wrong with a hello is
 //! left to rustls, so a message this parser cannot follow passes.
 
-use super::record::{HEADER_LEN, Kind, records};
 use alloc::vec::Vec;
+
+use super::record::{HEADER_LEN, Kind, records};
 
 /// What the first message of the peer must not lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expect {
+pub(super) enum ExpectedHello {
     /// ServerHello; TLS 1.2 must acknowledge the extension.
-    Acknowledgement,
+    AcknowledgingServerHello,
     /// ServerHello; an absent extension is tolerated.
     ServerHello,
     /// ClientHello.
@@ -29,15 +30,18 @@ pub(super) enum Expect {
 
 /// What is wrong with the peer's hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum HelloFinding {
     Missing,
     NotEmpty,
 }
 
 /// Reads the peer's records until its first handshake message is whole.
 #[derive(Debug)]
-pub(super) enum HelloCheck {
-    Collecting { expect: Expect, message: Vec<u8> },
+pub(super) enum RenegotiationInfoCheck {
+    Collecting {
+        expect: ExpectedHello,
+        message: Vec<u8>,
+    },
     Done,
 }
 
@@ -46,8 +50,8 @@ const SERVER_HELLO: u8 = 2;
 const SUPPORTED_VERSIONS: u16 = 43;
 const RENEGOTIATION_INFO: u16 = 0xff01;
 
-impl HelloCheck {
-    pub(super) fn new(expect: Expect) -> Self {
+impl RenegotiationInfoCheck {
+    pub(super) fn new(expect: ExpectedHello) -> Self {
         Self::Collecting {
             expect,
             message: Vec::new(),
@@ -56,7 +60,7 @@ impl HelloCheck {
 
     /// Looks at one record before the TLS engine does. What is collected is
     /// bounded by the caller's limit on undiscarded records.
-    pub(super) fn inspect(&mut self, record: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn inspect(&mut self, record: &[u8]) -> Result<(), HelloFinding> {
         let Self::Collecting { expect, message } = self else {
             return Ok(());
         };
@@ -68,9 +72,9 @@ impl HelloCheck {
         let Some((kind, body)) = first_message(message) else {
             return Ok(());
         };
-        let verdict = judge(*expect, kind, body);
+        let result = check_hello(*expect, kind, body);
         *self = Self::Done;
-        verdict
+        result
     }
 }
 
@@ -82,10 +86,10 @@ fn first_message(bytes: &[u8]) -> Option<(u8, &[u8])> {
     Some((kind, rest.get(..len)?))
 }
 
-fn judge(expect: Expect, kind: u8, body: &[u8]) -> Result<(), Refusal> {
+fn check_hello(expect: ExpectedHello, kind: u8, body: &[u8]) -> Result<(), HelloFinding> {
     let extensions = match (expect, kind) {
-        (Expect::ClientHello, CLIENT_HELLO) => client_hello_extensions(body),
-        (Expect::Acknowledgement | Expect::ServerHello, SERVER_HELLO) => {
+        (ExpectedHello::ClientHello, CLIENT_HELLO) => client_hello_extensions(body),
+        (ExpectedHello::AcknowledgingServerHello | ExpectedHello::ServerHello, SERVER_HELLO) => {
             server_hello_extensions(body)
         }
         _ => return Ok(()),
@@ -97,8 +101,8 @@ fn judge(expect: Expect, kind: u8, body: &[u8]) -> Result<(), Refusal> {
     let tls13 = find(extensions, SUPPORTED_VERSIONS).is_some();
     match (expect, info) {
         (_, Some([0])) => Ok(()),
-        (_, Some(_)) => Err(Refusal::NotEmpty),
-        (Expect::Acknowledgement, None) if !tls13 => Err(Refusal::Missing),
+        (_, Some(_)) => Err(HelloFinding::NotEmpty),
+        (ExpectedHello::AcknowledgingServerHello, None) if !tls13 => Err(HelloFinding::Missing),
         (_, None) => Ok(()),
     }
 }
@@ -169,8 +173,9 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use ExpectedHello::{AcknowledgingServerHello, ClientHello, ServerHello};
+
     use super::*;
-    use Expect::{Acknowledgement, ClientHello, ServerHello};
 
     const INFO: &[u8] = &[0xff, 1, 0, 1, 0];
     const FULL_INFO: &[u8] = &[0xff, 1, 0, 3, 2, 7, 7];
@@ -199,12 +204,12 @@ mod tests {
             .collect()
     }
 
-    fn check(expect: Expect, stream: &[u8]) -> Result<(), Refusal> {
-        let mut check = HelloCheck::new(expect);
+    fn check(expect: ExpectedHello, stream: &[u8]) -> Result<(), HelloFinding> {
+        let mut check = RenegotiationInfoCheck::new(expect);
         for (_, record) in records(stream) {
             check.inspect(record)?;
         }
-        assert!(matches!(check, HelloCheck::Done));
+        assert!(matches!(check, RenegotiationInfoCheck::Done));
         Ok(())
     }
 
@@ -213,25 +218,28 @@ mod tests {
         let ticket: &[u8] = &[0, 35, 0, 0];
         for chunk in [1, 3, 50, 1000] {
             let fine = hello(SERVER_HELLO, Some(&[ticket, INFO]), chunk);
-            assert_eq!(check(Acknowledgement, &fine), Ok(()));
+            assert_eq!(check(AcknowledgingServerHello, &fine), Ok(()));
             for lacking in [None, Some(&[][..]), Some(&[ticket][..])] {
                 let lacking = hello(SERVER_HELLO, lacking, chunk);
-                assert_eq!(check(Acknowledgement, &lacking), Err(Refusal::Missing));
+                assert_eq!(
+                    check(AcknowledgingServerHello, &lacking),
+                    Err(HelloFinding::Missing)
+                );
                 assert_eq!(check(ServerHello, &lacking), Ok(()));
             }
             let tls13 = hello(SERVER_HELLO, Some(&[TLS13]), chunk);
-            assert_eq!(check(Acknowledgement, &tls13), Ok(()));
+            assert_eq!(check(AcknowledgingServerHello, &tls13), Ok(()));
         }
     }
 
     #[test]
     fn rfc5746_3_4_and_3_6_a_non_empty_extension_ends_the_first_handshake() {
-        for expect in [Acknowledgement, ServerHello] {
+        for expect in [AcknowledgingServerHello, ServerHello] {
             let wrong = hello(SERVER_HELLO, Some(&[FULL_INFO]), 7);
-            assert_eq!(check(expect, &wrong), Err(Refusal::NotEmpty));
+            assert_eq!(check(expect, &wrong), Err(HelloFinding::NotEmpty));
         }
         let wrong = hello(CLIENT_HELLO, Some(&[TLS13, FULL_INFO]), 7);
-        assert_eq!(check(ClientHello, &wrong), Err(Refusal::NotEmpty));
+        assert_eq!(check(ClientHello, &wrong), Err(HelloFinding::NotEmpty));
         for fine in [None, Some(&[TLS13][..]), Some(&[INFO][..])] {
             assert_eq!(check(ClientHello, &hello(CLIENT_HELLO, fine, 7)), Ok(()));
         }
@@ -240,9 +248,9 @@ mod tests {
     #[test]
     fn what_is_no_hello_is_left_to_the_engine() {
         let other = hello(11, Some(&[]), 100);
-        assert_eq!(check(Acknowledgement, &other), Ok(()));
+        assert_eq!(check(AcknowledgingServerHello, &other), Ok(()));
         let mut cut = hello(SERVER_HELLO, Some(&[INFO]), 1000);
         cut[8] = 10; // the message now ends inside `random`
-        assert_eq!(check(Acknowledgement, &cut), Ok(()));
+        assert_eq!(check(AcknowledgingServerHello, &cut), Ok(()));
     }
 }
