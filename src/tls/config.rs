@@ -23,6 +23,7 @@ use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier};
 
 use super::config_hooks::{CertResolverHook, KeyLogHook, NoTickets};
 use super::identity::AnyChain;
+use super::server_end_point::EndPointCache;
 
 /// Where [`Verified`](super::Verified) comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,6 +141,7 @@ impl ClientTls {
     pub fn new(config: Arc<ClientConfig>) -> Self {
         let mut config = Arc::unwrap_or_clone(config);
         config.enable_early_data = false;
+        config.enable_secret_extraction = true;
         Self {
             config: Arc::new(config),
             verifier: Verifier::Given(Verification::Config),
@@ -251,6 +253,7 @@ pub struct ServerTls {
     given: Arc<ServerConfig>,
     config: Arc<ServerConfig>,
     verifier: Verifier,
+    end_points: Arc<EndPointCache>,
 }
 
 impl ServerTls {
@@ -261,6 +264,7 @@ impl ServerTls {
             config: derive(&config, false),
             given: config,
             verifier: Verifier::Given(Verification::Config),
+            end_points: Arc::default(),
         }
     }
 
@@ -333,6 +337,11 @@ impl ServerTls {
         self.verifier.verification()
     }
 
+    /// Returns the hashes of the certificates sent so far.
+    pub(super) fn end_points(&self) -> Arc<EndPointCache> {
+        self.end_points.clone()
+    }
+
     /// The config of one connection.
     pub(super) fn for_connection(
         &self,
@@ -362,6 +371,7 @@ fn derive(given: &ServerConfig, tickets: bool) -> Arc<ServerConfig> {
     let mut config = ServerConfig::clone(given);
     config.max_early_data_size = 0;
     config.send_half_rtt_data = false;
+    config.enable_secret_extraction = true;
     if !tickets {
         config.send_tls13_tickets = 0;
         config.max_tls13_tickets = 0;

@@ -1,27 +1,32 @@
-//! What a per-connection rustls config is asked to tell us.
+//! Hooks in the rustls config of one connection.
 //!
-//! The unbuffered API hands out neither the exporter secret nor the server's
-//! own certificate nor SNI. Each connection therefore works on a clone of the
-//! user's config whose `key_log` and `cert_resolver` are wrapped: the wrappers
-//! forward everything to the user's own and note what is needed here.
+//! The unbuffered API hands out neither the exporter secret nor the certificate the server sends
+//! nor SNI. Each connection therefore works on a clone of the user's config whose `key_log` and
+//! `cert_resolver` are wrapped. The wrappers forward everything to the user's objects and note what
+//! is needed here.
+//!
+//! Change here what is noted. What else is changed in a clone is said in
+//! [`config`](super::config).
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
+use once_cell::race::OnceBox;
 use rustls::KeyLog;
 use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::server_end_point;
-
 const EXPORTER_SECRET: &str = "EXPORTER_SECRET";
 
-/// A shared place for at most `N` bytes, without a lock. Writer and reader are
-/// the same thread (the one that drives the connection), atomics only make it
-/// `Sync` as rustls's traits ask. The last `put` counts.
+/// A shared cell for a secret of at most `N` bytes, without a lock. Writer and reader are the same
+/// thread, the one that drives the connection; atomics only make it `Sync`, as rustls's traits ask.
+/// The last `put` counts.
 pub(super) struct SecretCell<const N: usize> {
     bytes: [AtomicU8; N],
     len: AtomicUsize,
@@ -35,7 +40,7 @@ impl<const N: usize> SecretCell<N> {
         }
     }
 
-    /// Stores `value`; what does not fit leaves the slot empty.
+    /// Stores `value`. What does not fit leaves the cell empty.
     fn put(&self, value: &[u8]) {
         let value = if value.len() <= N { value } else { &[] };
         for (slot, byte) in self.bytes.iter().zip(value) {
@@ -44,13 +49,16 @@ impl<const N: usize> SecretCell<N> {
         self.len.store(value.len(), Ordering::Release);
     }
 
-    /// Takes the value out, leaving zeros; `None` if there is none.
+    /// Takes the value out, leaving zeros. Returns `None` if there is none.
     pub(super) fn take(&self) -> Option<Zeroizing<Vec<u8>>> {
         let len = self.len.swap(0, Ordering::Acquire);
+        if len == 0 {
+            return None;
+        }
         let taken = self.bytes.iter().map(|b| b.swap(0, Ordering::Relaxed));
         let mut taken: Zeroizing<Vec<u8>> = Zeroizing::new(taken.collect());
         taken.truncate(len);
-        (len > 0).then_some(taken)
+        Some(taken)
     }
 }
 
@@ -62,7 +70,7 @@ impl<const N: usize> Drop for SecretCell<N> {
     }
 }
 
-/// Whether and not what: the content may be secret.
+/// Shows the length and not the content.
 impl<const N: usize> fmt::Debug for SecretCell<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let len = self.len.load(Ordering::Relaxed);
@@ -103,40 +111,55 @@ impl KeyLog for KeyLogHook {
     }
 }
 
-/// Keeps SNI and the `tls-server-end-point` hash of the certificate chosen.
-/// A resolver is asked once per ClientHello, twice with HelloRetryRequest.
-#[derive(Debug)]
+/// Keeps what the server's certificate was chosen for, and which one it is.
 pub(super) struct CertResolverHook {
     inner: Arc<dyn ResolvesServerCert>,
-    pub(super) endpoint: SecretCell<64>,
-    pub(super) server_name: SecretCell<255>,
+    /// A resolver is asked once per ClientHello, and a HelloRetryRequest causes a second one.
+    choices: [OnceBox<CertChoice>; 2],
+}
+
+/// The answer to one ClientHello.
+pub(super) struct CertChoice {
+    pub(super) key: Arc<CertifiedKey>,
+    /// SNI (RFC 6066 3).
+    pub(super) server_name: Option<String>,
 }
 
 impl CertResolverHook {
     pub(super) fn new(inner: Arc<dyn ResolvesServerCert>) -> Arc<Self> {
         Arc::new(Self {
             inner,
-            endpoint: SecretCell::new(),
-            server_name: SecretCell::new(),
+            choices: [const { OnceBox::new() }; 2],
         })
+    }
+
+    pub(super) fn last_choice(&self) -> Option<&CertChoice> {
+        self.choices.iter().rev().find_map(OnceBox::get)
     }
 }
 
 impl ResolvesServerCert for CertResolverHook {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let name = hello.server_name().unwrap_or_default();
-        self.server_name.put(name.as_bytes());
+        let server_name = hello.server_name().map(ToOwned::to_owned);
         let key = self.inner.resolve(hello)?;
-        let hash = key
-            .cert
-            .first()
-            .and_then(|cert| server_end_point::hash(cert));
-        self.endpoint.put(hash.as_deref().unwrap_or_default());
+        if let Some(choice) = self.choices.iter().find(|choice| choice.get().is_none()) {
+            let key = key.clone();
+            // Nobody else sets it.
+            let _lost = choice.set(Box::new(CertChoice { key, server_name }));
+        }
         Some(key)
     }
 
     fn only_raw_public_keys(&self) -> bool {
         self.inner.only_raw_public_keys()
+    }
+}
+
+impl fmt::Debug for CertResolverHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertResolverHook")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
 
@@ -169,16 +192,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_keeps_the_last_value_gives_it_once_and_never_shows_it() {
-        let slot = SecretCell::<4>::new();
-        assert!(slot.take().is_none());
-        slot.put(b"abc");
-        slot.put(b"xy");
-        assert!(!format!("{slot:?}").contains("120"));
-        assert_eq!(slot.take().unwrap().as_slice(), b"xy");
-        assert!(slot.take().is_none());
-        assert!(slot.bytes.iter().all(|b| b.load(Ordering::Relaxed) == 0));
-        slot.put(b"too long");
-        assert!(slot.take().is_none());
+    fn a_cell_keeps_the_last_value_gives_it_once_and_never_shows_it() {
+        let cell = SecretCell::<4>::new();
+        assert!(cell.take().is_none());
+        cell.put(b"abc");
+        cell.put(b"xy");
+        assert!(!format!("{cell:?}").contains("120"));
+        assert_eq!(cell.take().unwrap().as_slice(), b"xy");
+        assert!(cell.take().is_none());
+        assert!(cell.bytes.iter().all(|b| b.load(Ordering::Relaxed) == 0));
+        cell.put(b"too long");
+        assert!(cell.take().is_none());
     }
 }

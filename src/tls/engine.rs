@@ -1,17 +1,21 @@
-//! The only place that touches a rustls connection.
+//! The rustls connection, and the only code that drives it.
 //!
-//! rustls 0.23's *unbuffered* API, the one that needs no `std`. It has edges
-//! that cut, so these rules hold here and in [`Session`](super::Session):
+//! rustls 0.23's *unbuffered* API is the one that needs no `std`. These rules keep its calls safe;
+//! they hold here and in [`Session`](super::Session):
 //!
-//! * Every call, for whatever purpose, is given exactly the bytes shown and
-//!   not discarded: with a handshake fragment pending a shorter window panics.
+//! * Every call, for whatever purpose, is given exactly the bytes exposed and not discarded. With a
+//!   handshake fragment pending, a shorter view panics.
 //! * What a state hands out is encoded on that same object, or it is lost.
-//! * A result is judged only after the engine went idle: the library yields
-//!   between two messages of one record.
-//! * After an error the engine is asked only for queued alerts, then never
-//!   again: it does not latch errors itself, and a second fatal alert fails an
-//!   assertion in debug builds.
-//! * After our own close_notify nothing is fed any more, for the same reason.
+//! * A result is looked at only after the engine went idle, because the library stops between two
+//!   messages of one record.
+//! * After an error the engine is asked only for queued alerts, and for one more if there was none
+//!   ([`Engine::provoke_alert`]). The library does not latch errors itself, and a second fatal
+//!   alert fails an assertion of its own in debug builds.
+//! * After our own close_notify no record is given to it, for the same reason. Its keys go to
+//!   [`post_close`](super::post_close) then.
+//!
+//! Change here how the library is called. What a result means is decided in
+//! [`session`](super::session) and [`renegotiation`](super::renegotiation).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -25,12 +29,17 @@ use rustls::unbuffered::{
 use rustls::{ClientConfig, CommonState, Error, ServerConfig, SupportedCipherSuite};
 
 use super::info::{HandshakeKind, TlsVersion};
+use super::post_close::RecordOpener;
 use super::receive_buffer::ReceiveBuffer;
 use super::renegotiation::TlsRole;
 
-/// Room for what the library puts in front of a record (a KeyUpdate, twice at
-/// most) beside a record's own overhead.
+/// Space for what the library puts before a record (a KeyUpdate, twice at most) beside the
+/// record's overhead.
 const SPARE: usize = 128;
+
+/// Calls that [`Engine::provoke_alert`] makes at most. Messages that are whole in the buffer are
+/// refused one per call.
+const ALERT_ATTEMPTS: usize = 8;
 
 pub(super) enum Engine {
     Client(UnbufferedClientConnection),
@@ -66,8 +75,8 @@ impl Engine {
         UnbufferedServerConnection::new(Arc::new(config)).map(Self::Server)
     }
 
-    /// Works off what the buffer shows until the library is idle. Handshake
-    /// bytes and alerts are appended to `out`, text goes to `sink`.
+    /// Processes what the buffer exposes until the library is idle. Handshake bytes and alerts are
+    /// appended to `out`, text goes to `sink`.
     pub(super) fn pump(
         &mut self,
         buffer: &mut ReceiveBuffer,
@@ -76,10 +85,7 @@ impl Engine {
     ) -> Result<Pumped, Error> {
         let mut done = Pumped::default();
         loop {
-            let (discard, step) = match self {
-                Self::Client(c) => step(c.process_tls_records(buffer.engine_view()), out, sink),
-                Self::Server(s) => step(s.process_tls_records(buffer.engine_view()), out, sink),
-            };
+            let (discard, step) = self.process(buffer.engine_view(), out, sink);
             buffer.discard(discard);
             match step? {
                 EngineStep::Again => {}
@@ -90,23 +96,36 @@ impl Engine {
         }
     }
 
-    /// Appends the alerts an error has queued. Output is popped before input
-    /// is looked at, so an empty window is right here, whatever is pending;
-    /// one call more would not be.
+    /// Appends the alerts an error has queued. The library hands out queued output before it looks
+    /// at input, so an empty view is right here whatever is pending. One call more would not be.
     pub(super) fn drain_alerts(&mut self, out: &mut Vec<u8>) {
         while self.common().wants_write() {
-            let (_, step) = match self {
-                Self::Client(c) => step(c.process_tls_records(&mut []), out, &mut |_| {}),
-                Self::Server(s) => step(s.process_tls_records(&mut []), out, &mut |_| {}),
-            };
+            let (_, step) = self.process(&mut [], out, &mut |_| {});
             if !matches!(step, Ok(EngineStep::Again | EngineStep::Text(_))) {
                 return;
             }
         }
     }
 
-    /// Seals `text`, at most one record of it, and appends the record to
-    /// `out`, behind key updates that are due.
+    /// Has the library append a fatal alert of its own, protected as the moment needs it, by a
+    /// record header it must refuse (usually `decode_error`). For refusals that the library does
+    /// not make, or makes without an alert; it has no call for this.
+    ///
+    /// Must not be called after a fatal alert or close_notify. The session ends with it.
+    pub(super) fn provoke_alert(&mut self, buffer: &mut ReceiveBuffer, out: &mut Vec<u8>) {
+        buffer.expose_invalid_header();
+        for _ in 0..ALERT_ATTEMPTS {
+            let mut ignored = Vec::new();
+            let (discard, step) = self.process(buffer.engine_view(), &mut ignored, &mut |_| {});
+            buffer.discard(discard);
+            if step.is_err() && self.common().wants_write() {
+                return self.drain_alerts(out);
+            }
+        }
+    }
+
+    /// Encrypts `text`, at most one record of it, and appends the record to `out`, after key
+    /// updates that are due.
     pub(super) fn seal(
         &mut self,
         buffer: &mut ReceiveBuffer,
@@ -116,7 +135,7 @@ impl Engine {
         self.write(buffer, out, text.len() + SPARE, text)
     }
 
-    /// Appends close_notify to `out`, behind key updates that are due.
+    /// Appends close_notify to `out`, after key updates that are due.
     pub(super) fn close(
         &mut self,
         buffer: &mut ReceiveBuffer,
@@ -125,28 +144,18 @@ impl Engine {
         self.write(buffer, out, SPARE, &[])
     }
 
-    /// Seals `text`, or close_notify if there is none.
-    fn write(
-        &mut self,
-        buffer: &mut ReceiveBuffer,
-        out: &mut Vec<u8>,
-        room: usize,
-        text: &[u8],
-    ) -> Result<(), EngineError> {
+    /// Ends the connection and returns what opens the records that still come. Returns `None` if
+    /// the crypto provider does not give its keys out.
+    pub(super) fn into_record_opener(self) -> Option<RecordOpener> {
         match self {
             Self::Client(c) => {
-                encrypt(c.process_tls_records(buffer.engine_view()), out, room, text)
+                let (secrets, kernel) = c.dangerous_into_kernel_connection().ok()?;
+                RecordOpener::client(kernel, secrets.rx)
             }
             Self::Server(s) => {
-                encrypt(s.process_tls_records(buffer.engine_view()), out, room, text)
+                let (secrets, kernel) = s.dangerous_into_kernel_connection().ok()?;
+                RecordOpener::server(kernel, secrets.rx)
             }
-        }
-    }
-
-    pub(super) fn role(&self) -> TlsRole {
-        match self {
-            Self::Client(_) => TlsRole::Client,
-            Self::Server(_) => TlsRole::Server,
         }
     }
 
@@ -154,7 +163,7 @@ impl Engine {
         self.common().is_handshaking()
     }
 
-    /// The negotiated version, known before the handshake is complete.
+    /// Returns the negotiated version, which is known before the handshake is complete.
     pub(super) fn version(&self) -> Option<TlsVersion> {
         self.common()
             .protocol_version()
@@ -182,7 +191,7 @@ impl Engine {
         self.common().peer_certificates().unwrap_or_default()
     }
 
-    /// How many TLS 1.3 tickets have come, on a client.
+    /// Returns how many TLS 1.3 tickets a client has received.
     pub(super) fn tickets_received(&self) -> u32 {
         match self {
             Self::Client(c) => c.tls13_tickets_received(),
@@ -190,10 +199,45 @@ impl Engine {
         }
     }
 
+    pub(super) fn role(&self) -> TlsRole {
+        match self {
+            Self::Client(_) => TlsRole::Client,
+            Self::Server(_) => TlsRole::Server,
+        }
+    }
+
     fn common(&self) -> &CommonState {
         match self {
             Self::Client(c) => c,
             Self::Server(s) => s,
+        }
+    }
+
+    /// Calls the library once, and returns how many bytes it discards.
+    fn process(
+        &mut self,
+        view: &mut [u8],
+        out: &mut Vec<u8>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> (usize, Result<EngineStep, Error>) {
+        match self {
+            Self::Client(c) => step(c.process_tls_records(view), out, sink),
+            Self::Server(s) => step(s.process_tls_records(view), out, sink),
+        }
+    }
+
+    /// Encrypts `text`, or close_notify if there is none.
+    fn write(
+        &mut self,
+        buffer: &mut ReceiveBuffer,
+        out: &mut Vec<u8>,
+        space: usize,
+        text: &[u8],
+    ) -> Result<(), EngineError> {
+        let view = buffer.engine_view();
+        match self {
+            Self::Client(c) => encrypt(c.process_tls_records(view), out, space, text),
+            Self::Server(s) => encrypt(s.process_tls_records(view), out, space, text),
         }
     }
 }
@@ -209,7 +253,7 @@ fn step<Data>(
             encode(data, out);
             Ok(EngineStep::Again)
         }
-        // The output is our transport: appended is transmitted.
+        // The output is our transport: what is appended counts as transmitted.
         Ok(ConnectionState::TransmitTlsData(transmit)) => {
             transmit.done();
             Ok(EngineStep::Again)
@@ -236,7 +280,7 @@ fn step<Data>(
     (discard, step)
 }
 
-/// Appends one record of the library's own. The first attempt tells the size.
+/// Appends one record that the library has made. The first attempt tells the size.
 fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
     if let Err(EncodeError::InsufficientSize(needed)) = data.encode(&mut []) {
         let start = out.len();
@@ -249,24 +293,24 @@ fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
 fn encrypt<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     out: &mut Vec<u8>,
-    room: usize,
+    space: usize,
     text: &[u8],
 ) -> Result<(), EngineError> {
     let Ok(ConnectionState::WriteTraffic(mut traffic)) = status.state else {
         return Err(EngineError);
     };
     let start = out.len();
-    let mut room = room;
-    // More than one retry is unheard of: the size told is exact.
+    let mut space = space;
+    // One retry is enough, because the size told is exact.
     for _ in 0..3 {
-        out.resize(start + room, 0);
+        out.resize(start + space, 0);
         let target = out.get_mut(start..).unwrap_or_default();
         match write(&mut traffic, text, target) {
             Ok(written) => {
                 out.truncate(start + written);
                 return Ok(());
             }
-            Err(EncryptError::InsufficientSize(needed)) => room = needed.required_size,
+            Err(EncryptError::InsufficientSize(needed)) => space = needed.required_size,
             Err(EncryptError::EncryptExhausted) => break,
         }
     }

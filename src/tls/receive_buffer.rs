@@ -1,14 +1,21 @@
-//! The ciphertext buffer.
+//! The buffer of received ciphertext.
 //!
-//! Three regions follow each other: bytes already *shown* to the TLS engine
-//! and not yet discarded by it (fragments of one handshake message, which the
-//! engine decrypts in place and wants to see again, unmoved relative to each
-//! other, at every call), bytes *unread*, and free space. The engine's
-//! discards only move an offset; bytes are moved when space is needed, and
-//! then at least as many are freed as are moved, so the cost stays linear.
+//! Three regions follow each other: bytes *exposed* to the TLS engine and not yet discarded by it,
+//! bytes *unread*, and free space. The engine decrypts in place and wants to see exposed bytes
+//! again at every call, at the same distances from each other, until it discards them (fragments
+//! of one handshake message). A discard only moves an offset. Bytes are moved when space is needed,
+//! and then at least as many are freed as are moved, so the cost stays linear.
 //!
-//! Decrypted text stays behind in this buffer, so it is wiped when it is given
-//! up.
+//! # Wiping
+//!
+//! The engine leaves decrypted plaintext in the buffer. The buffer is used again for the records
+//! that follow, without a wipe per record, so the plaintext of earlier records stays in it until
+//! it is overwritten. Every byte that was ever exposed is overwritten with zeros **before its
+//! memory is given back**: when the buffer grows, when [`ReceiveBuffer::shrink`] or
+//! [`ReceiveBuffer::clear`] frees it, and when it is dropped. Ciphertext is not wiped.
+//!
+//! Change here how memory is kept and moved. What a record is belongs to [`record`](super::record),
+//! and what the engine expects of its view is said in [`engine`](super::engine).
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,24 +25,29 @@ use zeroize::Zeroize;
 
 use super::record::{HEADER_LEN, Header, MAX_WIRE};
 
-/// What may stay allocated while nothing is held: enough for most stanzas.
-const KEEP: usize = 1024;
-
-/// The least a window offers.
+/// The least space [`ReceiveBuffer::window`] offers, if there is so much room.
 const WINDOW: usize = 4096;
+
+/// The largest buffer that is kept for the next record. Only handshake messages in many small
+/// records need more.
+const MAX_KEPT: usize = 2 * MAX_WIRE;
+
+/// A record header that every TLS library refuses: it announces 65535 bytes.
+const INVALID_HEADER: [u8; HEADER_LEN] = [22, 3, 3, 0xff, 0xff];
 
 #[derive(Default)]
 pub(super) struct ReceiveBuffer {
     bytes: Vec<u8>,
-    /// `start..start + shown` is shown, up to `end` unread, the rest free.
+    /// `start..start + exposed` is exposed, from there to `end` unread, the rest free.
     start: usize,
     exposed: usize,
     end: usize,
+    /// `..decrypted` was exposed at some time, so plaintext may lie there.
+    decrypted: usize,
 }
 
 impl ReceiveBuffer {
-    /// How many bytes are taken at most now: always enough to complete the
-    /// next record.
+    /// Returns how many bytes are taken at most now: always enough to complete the next record.
     pub(super) fn room(&self) -> usize {
         MAX_WIRE.saturating_sub(self.unread().len())
     }
@@ -50,8 +62,8 @@ impl ReceiveBuffer {
         n
     }
 
-    /// Free space to read into, enough for the next record if its length is
-    /// known; empty only if there is no room.
+    /// Returns free space to read into, enough for the next record if its length is known. It is
+    /// empty only if there is no room.
     pub(super) fn window(&mut self) -> &mut [u8] {
         let missing = Header::read(self.unread())
             .map_or(HEADER_LEN, Header::needed)
@@ -60,7 +72,7 @@ impl ReceiveBuffer {
         self.free(n).unwrap_or_default()
     }
 
-    /// `n` bytes were written into the last [`window`](Self::window).
+    /// Takes `n` bytes that were written into the last [`window`](Self::window).
     pub(super) fn pushed(&mut self, n: usize) {
         self.end += n.min(self.bytes.len() - self.end).min(self.room());
     }
@@ -71,27 +83,40 @@ impl ReceiveBuffer {
             .unwrap_or_default()
     }
 
-    /// How many bytes the engine has seen and not discarded.
+    /// Returns how many bytes the engine has seen and not discarded.
     pub(super) fn exposed(&self) -> usize {
         self.exposed
     }
 
-    /// Shows `n` more unread bytes to the engine. The range is for
+    /// Exposes `n` more unread bytes to the engine. Returns their range for
     /// [`decrypted_in_place`](Self::decrypted_in_place).
     pub(super) fn expose(&mut self, n: usize) -> Range<usize> {
         let from = self.start + self.exposed;
         self.exposed += n.min(self.end - from);
-        from..self.start + self.exposed
+        let range = from..self.start + self.exposed;
+        self.decrypted = self.decrypted.max(range.end);
+        range
     }
 
-    /// Exactly what the engine must be given at every call.
+    /// Replaces everything unread with a record header that the engine must refuse, and exposes
+    /// it.
+    pub(super) fn expose_invalid_header(&mut self) {
+        self.end = self.start + self.exposed;
+        if let Some(free) = self.free(HEADER_LEN) {
+            free.copy_from_slice(&INVALID_HEADER);
+            self.end += HEADER_LEN;
+            self.expose(HEADER_LEN);
+        }
+    }
+
+    /// Returns the exposed bytes: exactly what the engine must be given at every call.
     pub(super) fn engine_view(&mut self) -> &mut [u8] {
         self.bytes
             .get_mut(self.start..self.start + self.exposed)
             .unwrap_or_default()
     }
 
-    /// The engine has no more use for the first `n` shown bytes.
+    /// Gives up the first `n` exposed bytes, which the engine does not need any more.
     pub(super) fn discard(&mut self, n: usize) {
         let n = n.min(self.exposed);
         self.start += n;
@@ -102,40 +127,42 @@ impl ReceiveBuffer {
         }
     }
 
-    /// What is left in place of bytes that were shown, discarded or not; valid
-    /// until more is pushed.
+    /// Returns what the engine left in place of bytes that were exposed, discarded or not. The
+    /// range is valid until more is pushed.
     pub(super) fn decrypted_in_place(&self, range: Range<usize>) -> &[u8] {
         self.bytes.get(range).unwrap_or_default()
     }
 
-    /// The engine will not be called again.
+    /// Gives up all exposed bytes.
     pub(super) fn drop_exposed(&mut self) {
         self.discard(self.exposed);
     }
 
-    /// Drops `n` unread bytes that are never shown.
-    pub(super) fn skip(&mut self, n: usize) {
-        self.expose(n);
-        self.drop_exposed();
-    }
-
     /// Drops everything, and the memory with it.
     pub(super) fn clear(&mut self) {
-        self.bytes.zeroize();
-        *self = Self::default();
+        self.wipe();
+        self.bytes = Vec::new();
+        (self.start, self.exposed, self.end) = (0, 0, 0);
     }
 
-    /// Gives a large buffer back while nothing is held. This happens once per
-    /// burst, so it is a plain fill and not the bytewise wipe of `zeroize`.
-    pub(super) fn release(&mut self) {
-        if self.end == 0 && self.bytes.len() > KEEP {
-            self.bytes.fill(0);
-            core::hint::black_box(&mut self.bytes);
-            self.bytes = Vec::new();
+    /// Frees an empty buffer that is larger than any flow of records needs.
+    pub(super) fn free_if_oversized(&mut self) {
+        if self.end == 0 && self.bytes.len() > MAX_KEPT {
+            self.clear();
         }
     }
 
-    /// `n` bytes of free space behind the unread ones.
+    /// Frees what is not needed for the bytes held: all of it if there are none.
+    pub(super) fn shrink(&mut self) {
+        let held = self.end - self.start;
+        if held == 0 {
+            self.clear();
+        } else if self.bytes.len() > held {
+            self.reallocate(held);
+        }
+    }
+
+    /// Returns at least `n` bytes of free space, which follow the unread ones.
     fn free(&mut self, n: usize) -> Option<&mut [u8]> {
         if self.bytes.len() - self.end < n {
             self.make_space(n);
@@ -147,26 +174,40 @@ impl ReceiveBuffer {
         let held = self.end - self.start;
         if held <= self.start && held + n <= self.bytes.len() {
             self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, held);
         } else {
             let next = Header::read(self.unread()).map_or(0, Header::needed);
-            let size = (held + n).max(self.exposed + next).max(held * 2);
-            let mut bytes = vec![0; size];
-            if let (Some(to), Some(from)) =
-                (bytes.get_mut(..held), self.bytes.get(self.start..self.end))
-            {
-                to.copy_from_slice(from);
-            }
-            self.bytes.zeroize();
-            self.bytes = bytes;
+            self.reallocate((held + n).max(self.exposed + next).max(held * 2));
         }
-        self.end = held;
-        self.start = 0;
+    }
+
+    /// Moves what is held to the beginning of `size` new bytes, and wipes the old ones.
+    fn reallocate(&mut self, size: usize) {
+        let held = self.end - self.start;
+        let mut bytes = vec![0; size];
+        if let (Some(to), Some(from)) =
+            (bytes.get_mut(..held), self.bytes.get(self.start..self.end))
+        {
+            to.copy_from_slice(from);
+        }
+        self.wipe();
+        self.bytes = bytes;
+        (self.start, self.end) = (0, held);
+        self.decrypted = self.exposed;
+    }
+
+    /// Overwrites everything that was ever exposed.
+    fn wipe(&mut self) {
+        if let Some(plaintext) = self.bytes.get_mut(..self.decrypted) {
+            plaintext.zeroize();
+        }
+        self.decrypted = 0;
     }
 }
 
 impl Drop for ReceiveBuffer {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        self.wipe();
     }
 }
 
@@ -177,8 +218,14 @@ mod tests {
     fn record(len: u16) -> Vec<u8> {
         let mut bytes = vec![23, 3, 3];
         bytes.extend(len.to_be_bytes());
-        bytes.extend((0..len).map(|i| i.to_be_bytes()[1]));
+        bytes.extend((0..len).map(|i| i.to_be_bytes()[1] & 0x7f));
         bytes
+    }
+
+    /// Takes the next `n` bytes as the engine takes a record.
+    fn consume(buffer: &mut ReceiveBuffer, n: usize) {
+        buffer.expose(n);
+        buffer.drop_exposed();
     }
 
     #[test]
@@ -191,7 +238,7 @@ mod tests {
         assert_eq!(buffer.push(&big), 0);
         assert!(buffer.window().is_empty());
         buffer.expose(big.len());
-        // Retained bytes do not eat into the room for the record behind them.
+        // Retained bytes leave the room for the record after them as it is.
         assert_eq!(buffer.room(), MAX_WIRE - 1);
         while buffer.push(&big) > 0 {}
         let held = buffer.exposed() + buffer.unread().len();
@@ -219,6 +266,9 @@ mod tests {
                 buffer.push(&chunk)
             };
             sent.extend_from_slice(&chunk[..taken]);
+            if step % 17 == 0 {
+                buffer.shrink();
+            }
             buffer.expose(step * 13 % 1700);
             let discard = buffer.exposed() * (step % 4) / 3;
             let discard = discard.min(buffer.exposed());
@@ -239,7 +289,7 @@ mod tests {
         while buffer.push(&small) == small.len() {}
         let mut moves = 0;
         for _ in 0..10_000 {
-            buffer.skip(small.len());
+            consume(&mut buffer, small.len());
             let before = buffer.start;
             buffer.push(&small);
             moves += usize::from(buffer.start < before);
@@ -248,11 +298,71 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_is_given_back_when_idle() {
+    fn a_steady_flow_of_records_stays_in_one_allocation() {
+        for len in [100, 300, 1000, 4000, 16_000] {
+            let record = record(len);
+            let mut buffer = ReceiveBuffer::default();
+            let mut places = Vec::new();
+            for _ in 0..100 {
+                let mut rest = &record[..];
+                while !rest.is_empty() {
+                    let window = buffer.window();
+                    let n = window.len().min(rest.len());
+                    window[..n].copy_from_slice(&rest[..n]);
+                    buffer.pushed(n);
+                    rest = &rest[n..];
+                }
+                consume(&mut buffer, record.len());
+                buffer.free_if_oversized();
+                places.push(buffer.bytes.as_ptr());
+            }
+            assert!(places.iter().all(|place| *place == places[0]), "{len}");
+            assert!(buffer.bytes.len() <= usize::from(len).max(WINDOW) + 4101);
+        }
+    }
+
+    #[test]
+    fn shrinking_gives_back_what_is_not_held() {
         let mut buffer = ReceiveBuffer::default();
         buffer.push(&record(16_000));
-        buffer.skip(16_005);
-        buffer.release();
+        consume(&mut buffer, 16_005);
+        assert!(buffer.bytes.capacity() >= 16_005);
+        buffer.push(&[23, 3, 3]);
+        buffer.shrink();
+        assert_eq!(
+            (buffer.bytes.capacity(), buffer.unread()),
+            (3, &[23, 3, 3][..])
+        );
+        consume(&mut buffer, 3);
+        buffer.shrink();
         assert_eq!(buffer.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn a_buffer_larger_than_any_record_needs_is_not_kept() {
+        let mut buffer = ReceiveBuffer::default();
+        while buffer.exposed() < 3 * MAX_WIRE {
+            let pushed = buffer.push(&record(16_000));
+            buffer.expose(pushed);
+        }
+        buffer.drop_exposed();
+        buffer.free_if_oversized();
+        assert_eq!(buffer.bytes.capacity(), 0);
+    }
+
+    /// What lies outside `..decrypted` was never exposed, and `wipe` covers the rest.
+    #[test]
+    fn every_byte_that_was_exposed_is_wiped_before_its_memory_is_given_back() {
+        let mut buffer = ReceiveBuffer::default();
+        for len in [10, 900, 20, 5000, 16_000, 7] {
+            let pushed = buffer.push(&record(len));
+            buffer.expose(pushed / 2);
+            buffer.engine_view().fill(0xaa);
+            buffer.discard(pushed / 4);
+            assert!(!buffer.bytes[buffer.decrypted..].contains(&0xaa));
+        }
+        assert!(buffer.bytes.contains(&0xaa));
+        buffer.wipe();
+        assert!(!buffer.bytes.contains(&0xaa));
     }
 }

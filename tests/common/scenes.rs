@@ -281,7 +281,7 @@ fn tls_only(one: &str, two: &str, head: &str, rest: &str) -> Vec<Scene> {
         scene(
             "attempt behind a fault",
             vec![text(one), text("</a>"), attempt()],
-            "not-well-formed",
+            "tls-renegotiation",
             1,
         ),
         scene(

@@ -180,7 +180,7 @@ pub const TLS13_ATTACKS: &[Attack] = &[
     row(&[Handshake(b"")], Quiet, b""),
     row(
         &[HelloBytes(3), Text(b"text")],
-        Failed("peer-misbehaved"),
+        Alerted("peer-misbehaved"),
         b"",
     ),
     row(&[KEY_UPDATE_AND_HELLO], Alerted("peer-misbehaved"), b""),

@@ -63,7 +63,6 @@
 mod certificate;
 mod error;
 mod names;
-mod peer;
 mod trust;
 mod verifier;
 
