@@ -286,7 +286,7 @@ impl Identity {
             None => IdentityError::NameMismatch {
                 presented: self
                     .all_names()
-                    .take(MOST_LISTED)
+                    .take(MAX_LISTED)
                     .map(Name::to_text)
                     .collect(),
             },
@@ -295,7 +295,7 @@ impl Identity {
 }
 
 /// Most entries of a list in an error.
-const MOST_LISTED: usize = 32;
+const MAX_LISTED: usize = 32;
 
 /// A reference identity, in small letters and without a final dot.
 fn domain(reference: &str, purpose: Purpose) -> Option<String> {
