@@ -24,6 +24,8 @@ use xmpp_stream::tls::identity::{IdentityError, Purpose, Trust, check, expiry_of
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_767_225_600));
+/// The smallest size of an input, in bytes.
+const N: usize = 7000;
 const SAN: &[u64] = &[2, 5, 29, 17];
 const EKU: &[u64] = &[2, 5, 29, 37];
 const OTHER: &[u64] = &[1, 3, 6, 1, 4, 1, 99999];
@@ -138,7 +140,6 @@ fn work_on_an_unverified_certificate_doubles_with_its_size() {
         Arc::new(RootCertStore::empty()),
         &rustls::crypto::ring::default_provider(),
     );
-    const N: usize = 7000;
     let sizes = [N, 2 * N, 4 * N].map(inputs);
     for ((one, two), four) in sizes[0].iter().zip(&sizes[1]).zip(&sizes[2]) {
         let mut table = Vec::new();

@@ -313,11 +313,11 @@ fn decrypter(
     suite: SupportedCipherSuite,
     secrets: ConnectionTrafficSecrets,
 ) -> Option<Box<dyn MessageDecrypter>> {
-    let (key, iv) = match secrets {
-        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
-        _ => return None,
+    let (ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+    | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+    | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv }) = secrets
+    else {
+        return None;
     };
     match suite {
         SupportedCipherSuite::Tls13(suite) => Some(suite.aead_alg.decrypter(key, iv)),

@@ -1,14 +1,15 @@
-//! Proofs of what a TLS session has achieved. Only this module's parent makes
-//! them, so code that needs one cannot run too early (RFC 6120 13.8, 13.9.4).
+//! Proofs of what a TLS session has achieved.
+//!
+//! Only the parent module makes them, so code that needs one cannot run too early (RFC 6120 13.8,
+//! 13.9.4). Nothing that could make one outside of it may be added here.
 
-/// A TLS handshake has finished: what is said now is private and authentic,
-/// but not yet known to be said to the right peer.
+/// The proof that a TLS handshake has finished: what is said now is private and authentic, but not
+/// yet known to be said to the right peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encrypted(());
 
-/// The peer's identity was verified (RFC 6120 13.7.2): for a client the
-/// server's name, for a server the client's certificate. Passwords and SASL
-/// EXTERNAL need this.
+/// The proof that the peer's identity was verified (RFC 6120 13.7.2): for a client the server's
+/// name, for a server the client's certificate. Passwords and SASL EXTERNAL need this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified(());
 

@@ -33,7 +33,7 @@ use super::record::{HEADER_LEN, Header, Kind};
 /// Feed it every received byte, in order, before the TLS library sees it, and tell it when the
 /// handshake is complete. [`scan`](Self::scan) stops at the end of each record, so that a caller
 /// can pass record after record to the library and know at once where the handshake ends. A caller
-/// that forwards bytes as they come learns of it too late for the records that came in the same
+/// that forwards bytes as they come learns of it only after other records of the same
 /// read; [`handshake_complete`](Self::handshake_complete) makes up for them.
 #[derive(Clone, Debug, Default)]
 pub struct RecordGuard {

@@ -9,16 +9,22 @@
 //!
 //! | refusal | alert |
 //! |---|---|
-//! | what rustls refuses with an alert | rustls's own |
-//! | what rustls refuses without one (`peer-misbehaved`: interleaved messages, floods of empty records, warnings or KeyUpdates; a handshake message above 64 KiB) | one provoked by an invalid record header: `decode_error`, or `bad_record_mac` where the refused record is still in the way |
+//! | rustls refuses with an alert | that one |
+//! | rustls refuses without one (see below) | one that is provoked |
 //! | more handshake bytes than [`TlsLimits::handshake_bytes`] | `decode_error` |
-//! | `renegotiation_info` missing or not empty | `handshake_failure` (RFC 5746 3.4, 3.6, RFC 9325 3.5) |
-//! | a ServerHello of a version that was not offered | `protocol_version` (RFC 8446 4.2.1) |
+//! | `renegotiation_info` missing or not empty | `handshake_failure` (RFC 5746 3.4, 3.6) |
+//! | a ServerHello of a version not offered | `protocol_version` (RFC 8446 4.2.1) |
 //! | a fatal alert of the peer | none: the connection is over (RFC 8446 6.2) |
-//! | a failure on our side (`internal`) | only rustls's own |
+//! | a failure on our side (`internal`) | none but rustls's |
 //! | renegotiation | none (RFC 6120 5.3.5) |
 //! | anything after our close_notify | none: our direction is closed |
+//!
+//! rustls refuses without an alert: data between the parts of a message, floods of empty records,
+//! warnings or KeyUpdates, and a handshake message above 64 KiB. Then it is given an invalid record
+//! header, which it answers with `decode_error`, or with `bad_record_mac` if the refused record is
+//! still in the way.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -124,7 +130,7 @@ enum Reading {
     Start,
     Records,
     /// Our close_notify was sent.
-    AfterClose(PostCloseReader),
+    AfterClose(Box<PostCloseReader>),
     Ended(Step),
 }
 
@@ -157,7 +163,8 @@ struct Established {
 impl Session {
     /// Creates a client session towards `name`, which is the reference identity: the domain part
     /// the stream is opened to, never a host name from DNS (RFC 6120 13.7.2.1). `alpn` replaces the
-    /// config's protocols unless it is empty. The first [`poll`](Self::poll) writes the ClientHello.
+    /// config's protocols unless it is empty. The first [`poll`](Self::poll) writes the
+    /// ClientHello.
     ///
     /// # Errors
     /// [`SetupError`] if the config is unusable or there is no randomness.
@@ -340,7 +347,7 @@ impl Session {
             let pending = self.buffer.exposed();
             self.buffer.drop_exposed();
             let reader = PostCloseReader::new(self.role, version, opener, pending);
-            self.reading = Reading::AfterClose(reader);
+            self.reading = Reading::AfterClose(Box::new(reader));
         }
     }
 

@@ -48,9 +48,9 @@ impl Trust {
         }
     }
 
-    /// Takes certificate revocation lists into account (RFC 6120 13.7.2 item 5), in place of earlier
-    /// ones; by default there are none. A certificate that no list is about counts as not revoked.
-    /// If the list about it is out of date, the certificate is refused.
+    /// Takes certificate revocation lists into account (RFC 6120 13.7.2 item 5), in place of
+    /// earlier ones; by default there are none. A certificate that no list is about counts as not
+    /// revoked. If the list about it is out of date, the certificate is refused.
     ///
     /// # Errors
     /// [`IdentityError::RevocationList`] if one cannot be read.
