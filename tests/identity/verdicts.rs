@@ -343,3 +343,19 @@ fn a_hostile_chain_costs_a_bounded_amount_of_work() {
 fn seconds(seconds: u64) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }
+
+/// A path search looks at the purposes of an authority again and again, so one with more than
+/// anybody needs is not used.
+#[test]
+fn an_authority_with_more_than_64_purposes_is_not_used() {
+    let root = Authority::root(authority("root"));
+    let trust = trust(Crypto::Ring, &[&root]);
+    for (others, expected) in [(63, None), (64, Some("certificate-unknown-issuer"))] {
+        let mut purposes = vec![Usage::ServerAuth];
+        purposes.extend((0..others).map(|n| Usage::Other(vec![1, 3, 6, 1, 4, 1, n])));
+        let between = root.authority(authority("between").usage(&purposes));
+        let peer = between.issue(&for_names(&[Dns(DOMAIN)]));
+        let verdict = check(&peer.chain, &trust, DOMAIN, Purpose::ServerAsServer, NOW);
+        assert_eq!(verdict.err().map(|e| e.code()), expected, "{others}");
+    }
+}
