@@ -1,43 +1,49 @@
-//! Per-role TLS setup: the user's rustls config and what this crate adds.
+//! TLS setup per role: the user's rustls config and what this crate adds.
 //!
-//! The user chooses the crypto provider, roots, certificates, client
-//! authentication and versions by building a rustls config. This crate never
-//! changes the user's object; it works on clones (a few hundred bytes, all
-//! else is shared), in which it
+//! The user chooses the crypto provider, roots, certificates, client authentication and versions by
+//! building a rustls config. This crate never changes the user's object. It works on clones (a few
+//! hundred bytes, the rest is shared), in which it
 //!
-//! * switches early data off, in both roles, and half-RTT data on a server:
-//!   what arrives before the handshake is complete can be replayed;
-//! * issues no tickets as a server unless asked to: a session that cannot be
-//!   resumed cannot be resumed by mistake after a reset (RFC 6120 4.9.3.16);
-//! * observes the exporter secret, the certificate sent and SNI.
+//! * switches early data off, in both roles, and half-RTT data on a server, because what arrives
+//!   before the handshake is complete can be replayed;
+//! * issues no tickets as a server unless asked to, because a session that cannot be resumed cannot
+//!   be resumed by mistake after a reset (RFC 6120 4.9.3.16);
+//! * notes the exporter secret, the certificate sent and SNI;
+//! * allows secret extraction, because records that come after our close_notify are opened without
+//!   rustls. The secrets stay in the [`Session`](super::Session).
+//!
+//! Change here what a user can set and what is changed in a clone. The hooks are in
+//! [`config_hooks`](super::config_hooks).
 
-use super::{
-    identity::AnyChain,
-    observe::{ExporterLog, NoTickets, ResolverTap},
-};
-use alloc::{format, string::String, sync::Arc, vec::Vec};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use rustls::{
-    ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier,
-    pki_types::UnixTime,
-    server::{NoServerSessionStorage, ResolvesServerCert},
-};
+
+use rustls::pki_types::UnixTime;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier};
+
+use super::config_hooks::{CertResolverHook, KeyLogHook, NoTickets};
+use super::identity::AnyChain;
+use super::server_end_point::EndPointCache;
 
 /// Where [`Verified`](super::Verified) comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verification {
-    /// From the rustls config's own verifier: a handshake that finished has
-    /// verified the peer, if the peer presented a certificate. For c2s.
+    /// From the verifier of the rustls config: a handshake that finished has verified the peer, if
+    /// the peer presented a certificate. For client-to-server streams.
     #[default]
     Config,
-    /// From [`Session::verify_peer`](super::Session::verify_peer) after the
-    /// handshake: the config lets any certificate through, as s2s needs where
-    /// dialback may follow (RFC 6120 13.7.2, XEP-0220). The handshake alone
-    /// proves only [`Encrypted`](super::Encrypted).
+    /// From [`Session::verify_peer`](super::Session::verify_peer) after the handshake: the config
+    /// lets any certificate through, as server-to-server streams need where dialback may follow
+    /// (RFC 6120 13.7.2, XEP-0220). The handshake alone proves only
+    /// [`Encrypted`](super::Encrypted).
     Deferred,
 }
 
-/// What the verifier of a rustls config is worth.
+/// Which verifier a rustls config has.
 #[derive(Clone, Copy, Debug)]
 enum Verifier {
     /// The user's, with what the user says about it.
@@ -47,7 +53,7 @@ enum Verifier {
 }
 
 impl Verifier {
-    /// What the user says about it counts only if it is the user's.
+    /// Takes what the user says about the verifier. It counts only if the verifier is the user's.
     fn declared(self, verification: Verification) -> Self {
         match self {
             Self::Given(_) => Self::Given(verification),
@@ -66,9 +72,9 @@ impl Verifier {
 /// Whether a client may resume an earlier TLS session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {
-    /// As the rustls config says (RFC 6120 3.3 recommends it).
+    /// It may, as the rustls config says (RFC 6120 3.3 recommends it).
     Allowed,
-    /// A full handshake, and nothing of it is kept for later: after a stream
+    /// It must make a full handshake, and nothing of it is kept for another one: after a stream
     /// reset (RFC 6120 4.9.3.16).
     Forbidden,
 }
@@ -77,8 +83,8 @@ pub enum Resumption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsLimits {
-    /// Bytes of records whose handshake message is not whole yet, default
-    /// 32 KiB. One record more may be held. A certificate chain has to fit.
+    /// Bytes of records whose handshake message is not whole yet, default 32 KiB. One record more
+    /// may be held. A certificate chain has to fit.
     pub handshake_bytes: usize,
 }
 
@@ -90,16 +96,14 @@ impl Default for TlsLimits {
     }
 }
 
-/// Why a session could not be set up: a mistake in the config, or no
-/// randomness.
+/// Why a session could not be set up: a mistake in the config, or no randomness.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
     /// The crypto provider gave no random bytes.
     #[error("the crypto provider gave no random bytes")]
     NoRandomness,
-    /// An application protocol name is empty or longer than 255 bytes (RFC
-    /// 7301 3.1).
+    /// An application protocol name is empty or longer than 255 bytes (RFC 7301 3.1).
     #[error("an application protocol name is empty or too long")]
     Alpn,
     /// TLS is needed, and the connection's config has none.
@@ -124,7 +128,7 @@ impl SetupError {
     }
 }
 
-/// TLS as a client: XMPP clients, and servers opening an s2s connection.
+/// TLS as a client: for XMPP clients, and for servers that open a connection to another server.
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct ClientTls {
@@ -134,11 +138,12 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// Works with clones of `config`.
+    /// Creates a setup that works with clones of `config`.
     #[must_use]
     pub fn new(config: Arc<ClientConfig>) -> Self {
         let mut config = Arc::unwrap_or_clone(config);
         config.enable_early_data = false;
+        config.enable_secret_extraction = true;
         Self {
             config: Arc::new(config),
             verifier: Verifier::Given(Verification::Config),
@@ -146,10 +151,9 @@ impl ClientTls {
         }
     }
 
-    /// Works with clones of `config` in which any server certificate passes
-    /// the handshake, which checks only that the server has its key:
-    /// [`Verification::Deferred`]. For a server that opens a stream to another
-    /// one. The config's own verifier, whatever it is, is not used.
+    /// Creates a setup that works with clones of `config` in which any server certificate passes
+    /// the handshake, which checks only that the server has its key: [`Verification::Deferred`].
+    /// For a server that opens a stream to another one. The verifier of `config` is not used.
     #[must_use]
     pub fn deferred(config: Arc<ClientConfig>) -> Self {
         let mut config = Arc::unwrap_or_clone(config);
@@ -161,28 +165,26 @@ impl ClientTls {
         }
     }
 
-    /// Where [`Verified`](super::Verified) comes from; default
-    /// [`Verification::Config`]. After [`deferred`](Self::deferred) it cannot
-    /// be changed.
+    /// Sets where [`Verified`](super::Verified) comes from; default [`Verification::Config`]. After
+    /// [`deferred`](Self::deferred) it cannot be changed.
     #[must_use]
     pub fn verification(mut self, verification: Verification) -> Self {
         self.verifier = self.verifier.declared(verification);
         self
     }
 
-    /// Whether a TLS 1.2 server must acknowledge `renegotiation_info` (RFC
-    /// 9325 3.5); default true. Without it the connection is open to
-    /// CVE-2009-3555 on the server's side, whatever this side does.
+    /// Sets whether a TLS 1.2 server must acknowledge `renegotiation_info` (RFC 9325 3.5); default
+    /// true. Without it the connection is open to CVE-2009-3555 on the server's side, whatever this
+    /// side does.
     #[must_use]
     pub fn require_renegotiation_info(mut self, require: bool) -> Self {
         self.require_renegotiation_info = require;
         self
     }
 
-    /// Uses `store` for TLS sessions from now on, in place of the config's. A
-    /// stream reset voids all earlier sessions for good (RFC 6120 4.9.3.16),
-    /// not only for the connection that follows it: give a fresh store then,
-    /// or `rustls::client::Resumption::disabled()`.
+    /// Uses `store` for TLS sessions from now on, in place of the config's. A stream reset voids
+    /// all earlier sessions for good (RFC 6120 4.9.3.16), not only for the connection that follows
+    /// it: give a fresh store then, or `rustls::client::Resumption::disabled()`.
     #[must_use]
     pub fn session_store(mut self, store: rustls::client::Resumption) -> Self {
         let mut config = Arc::unwrap_or_clone(self.config);
@@ -191,14 +193,13 @@ impl ClientTls {
         self
     }
 
-    /// The randomness of the config's crypto provider.
+    /// Returns the randomness of the config's crypto provider.
     #[must_use]
     pub fn random(&self) -> &'static dyn rustls::crypto::SecureRandom {
         self.config.crypto_provider().secure_random
     }
 
-    /// The wall-clock time of the config's time provider; `None` if it has
-    /// none.
+    /// Returns the wall-clock time of the config's time provider, or `None` if it has none.
     #[must_use]
     pub fn unix_time(&self) -> Option<UnixTime> {
         self.config.time_provider.current_time()
@@ -212,14 +213,14 @@ impl ClientTls {
         self.verifier.verification()
     }
 
-    /// The config of one connection.
+    /// Makes the config of one connection, with its hooks.
     pub(super) fn for_connection(
         &self,
         alpn: &[&[u8]],
         resumption: Resumption,
-    ) -> Result<(ClientConfig, Arc<ExporterLog>), SetupError> {
+    ) -> Result<(ClientConfig, Arc<KeyLogHook>), SetupError> {
         let mut config = ClientConfig::clone(&self.config);
-        let exporter = ExporterLog::new(config.key_log);
+        let exporter = KeyLogHook::new(config.key_log);
         config.key_log = exporter.clone();
         if !alpn.is_empty() {
             config.alpn_protocols = protocols(alpn)?;
@@ -243,30 +244,30 @@ impl fmt::Debug for ClientTls {
     }
 }
 
-/// TLS as a server: XMPP servers towards clients and other servers. Cheap to
-/// clone.
+/// TLS as a server: for XMPP servers towards clients and other servers. Cheap to clone.
 #[derive(Clone)]
 pub struct ServerTls {
     given: Arc<ServerConfig>,
     config: Arc<ServerConfig>,
     verifier: Verifier,
+    end_points: Arc<EndPointCache>,
 }
 
 impl ServerTls {
-    /// Works with clones of `config`.
+    /// Creates a setup that works with clones of `config`.
     #[must_use]
     pub fn new(config: Arc<ServerConfig>) -> Self {
         Self {
             config: derive(&config, false),
             given: config,
             verifier: Verifier::Given(Verification::Config),
+            end_points: Arc::default(),
         }
     }
 
-    /// Finishes `builder` so that clients are asked for a certificate, need
-    /// not present one, and any one passes the handshake, which checks only
-    /// that the client has its key: [`Verification::Deferred`]. For streams
-    /// from other servers.
+    /// Finishes `builder` so that clients are asked for a certificate, need not present one, and
+    /// any one passes the handshake, which checks only that the client has its key:
+    /// [`Verification::Deferred`]. For streams from other servers.
     ///
     /// ```
     /// use rustls::{ServerConfig, crypto::CryptoProvider, sign::{CertifiedKey, SingleCertAndKey}};
@@ -300,28 +301,26 @@ impl ServerTls {
         }
     }
 
-    /// Where [`Verified`](super::Verified) comes from if the client presents
-    /// a certificate; default [`Verification::Config`]. After
-    /// [`deferred`](Self::deferred) it cannot be changed.
+    /// Sets where [`Verified`](super::Verified) comes from if the client presents a certificate;
+    /// default [`Verification::Config`]. After [`deferred`](Self::deferred) it cannot be changed.
     #[must_use]
     pub fn verification(mut self, verification: Verification) -> Self {
         self.verifier = self.verifier.declared(verification);
         self
     }
 
-    /// The wall-clock time of the config's time provider; `None` if it has
-    /// none.
+    /// Returns the wall-clock time of the config's time provider, or `None` if it has none.
     #[must_use]
     pub fn unix_time(&self) -> Option<UnixTime> {
         self.config.time_provider.current_time()
     }
 
-    /// Whether clients may resume sessions, by the config's tickets and
-    /// session storage; default false: none are issued and none accepted.
+    /// Sets whether clients may resume sessions, by the config's tickets and session storage;
+    /// default false: none are issued and none accepted.
     ///
-    /// A resumed session has its client certificate without a new check, so
-    /// configs of different verifiers must not share ticketer or storage.
-    /// [`deferred`](Self::deferred) shares them with nobody.
+    /// A resumed session has its client certificate without a new check, so configs of different
+    /// verifiers must not share ticketer or storage. [`deferred`](Self::deferred) shares them with
+    /// no other config.
     #[must_use]
     pub fn tickets(mut self, tickets: bool) -> Self {
         self.config = derive(&self.given, tickets);
@@ -332,15 +331,20 @@ impl ServerTls {
         self.verifier.verification()
     }
 
-    /// The config of one connection.
+    /// Returns the hashes of the certificates sent so far.
+    pub(super) fn end_points(&self) -> Arc<EndPointCache> {
+        self.end_points.clone()
+    }
+
+    /// Makes the config of one connection, with its hooks.
     pub(super) fn for_connection(
         &self,
         alpn: &[&[u8]],
-    ) -> Result<(ServerConfig, Arc<ExporterLog>, Arc<ResolverTap>), SetupError> {
+    ) -> Result<(ServerConfig, Arc<KeyLogHook>, Arc<CertResolverHook>), SetupError> {
         let mut config = ServerConfig::clone(&self.config);
-        let exporter = ExporterLog::new(config.key_log);
+        let exporter = KeyLogHook::new(config.key_log);
         config.key_log = exporter.clone();
-        let resolver = ResolverTap::new(config.cert_resolver);
+        let resolver = CertResolverHook::new(config.cert_resolver);
         config.cert_resolver = resolver.clone();
         if !alpn.is_empty() {
             config.alpn_protocols = protocols(alpn)?;
@@ -361,6 +365,7 @@ fn derive(given: &ServerConfig, tickets: bool) -> Arc<ServerConfig> {
     let mut config = ServerConfig::clone(given);
     config.max_early_data_size = 0;
     config.send_half_rtt_data = false;
+    config.enable_secret_extraction = true;
     if !tickets {
         config.send_tls13_tickets = 0;
         config.max_tls13_tickets = 0;

@@ -1,9 +1,13 @@
-//! Just enough DER to name the hash of a certificate's signature algorithm.
-//! Total: any input gives an answer or `None`.
+//! A reader for DER, as far as certificates need it here.
+//!
+//! The reader is total: any input gives an answer or `None`, and each element costs constant time.
+//!
+//! Change here how elements are read. What they mean is decided in
+//! [`server_end_point`](super::server_end_point) and [`identity`](super::identity).
 
-/// `SEQUENCE`.
+/// The tag of `SEQUENCE`.
 pub(super) const SEQUENCE: u8 = 0x30;
-/// `OBJECT IDENTIFIER`.
+/// The tag of `OBJECT IDENTIFIER`.
 pub(super) const OID: u8 = 0x06;
 
 /// A position in a DER encoding.
@@ -11,16 +15,16 @@ pub(super) const OID: u8 = 0x06;
 pub(super) struct Der<'a>(pub(super) &'a [u8]);
 
 impl<'a> Der<'a> {
-    /// Takes the next element: its tag and its content.
+    /// Takes the next element and returns its tag and its content.
     pub(super) fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, mut rest) = rest.split_first()?;
         let len = match first {
             0..=0x7f => usize::from(first),
-            // Long form, at most four bytes: no certificate is longer.
+            // The long form with at most four bytes, because no certificate is longer.
             0x81..=0x84 => {
-                let (bytes, behind) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                rest = behind;
+                let (bytes, following) = rest.split_at_checked(usize::from(first & 0x7f))?;
+                rest = following;
                 bytes.iter().try_fold(0_usize, |len, &byte| {
                     Some(len.checked_mul(256)? + usize::from(byte))
                 })?
@@ -32,7 +36,7 @@ impl<'a> Der<'a> {
         Some((tag, content))
     }
 
-    /// Takes the next element, which must have the tag `wanted`.
+    /// Takes the next element, which must have the tag `wanted`, and returns its content.
     pub(super) fn expect(&mut self, wanted: u8) -> Option<&'a [u8]> {
         self.next()
             .and_then(|(tag, content)| (tag == wanted).then_some(content))

@@ -1,37 +1,45 @@
-//! The only place that touches a rustls connection.
+//! The rustls connection, and the only code that drives it.
 //!
-//! rustls 0.23's *unbuffered* API, the one that needs no `std`. It has edges
-//! that cut, so these rules hold here and in [`Session`](super::Session):
+//! rustls 0.23's *unbuffered* API is the one that needs no `std`. These rules keep its calls safe;
+//! they hold here and in [`Session`](super::Session):
 //!
-//! * Every call, for whatever purpose, is given exactly the bytes shown and
-//!   not discarded: with a handshake fragment pending a shorter window panics.
+//! * Every call, for whatever purpose, is given exactly the bytes exposed and not discarded. With a
+//!   handshake fragment pending, a shorter view panics.
 //! * What a state hands out is encoded on that same object, or it is lost.
-//! * A result is judged only after the engine went idle: the library yields
-//!   between two messages of one record.
-//! * After an error the engine is asked only for queued alerts, then never
-//!   again: it does not latch errors itself, and a second fatal alert fails an
-//!   assertion in debug builds.
-//! * After our own close_notify nothing is fed any more, for the same reason.
+//! * A result is looked at only after the engine went idle, because the library stops between two
+//!   messages of one record.
+//! * After an error the engine is asked only for queued alerts, and for one more if there was none
+//!   ([`Engine::provoke_alert`]). The library does not latch errors itself, and a second fatal
+//!   alert fails an assertion of its own in debug builds.
+//! * After our own close_notify no record is given to it, for the same reason. Its keys go to
+//!   [`post_close`](super::post_close) then.
+//!
+//! Change here how the library is called. What a result means is decided in
+//! [`session`](super::session) and [`renegotiation`](super::renegotiation).
 
-use super::{
-    inbox::Inbox,
-    info::{HandshakeKind, TlsVersion},
-    verdict::Role,
-};
-use alloc::{sync::Arc, vec::Vec};
-use rustls::{
-    ClientConfig, CommonState, Error, ServerConfig, SupportedCipherSuite,
-    client::UnbufferedClientConnection,
-    pki_types::{CertificateDer, ServerName},
-    server::UnbufferedServerConnection,
-    unbuffered::{
-        ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
-    },
-};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
-/// Room for what the library puts in front of a record (a KeyUpdate, twice at
-/// most) beside a record's own overhead.
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
+};
+use rustls::{ClientConfig, CommonState, Error, ServerConfig, SupportedCipherSuite};
+
+use super::info::{HandshakeKind, TlsVersion};
+use super::post_close::RecordOpener;
+use super::receive_buffer::ReceiveBuffer;
+use super::renegotiation::TlsRole;
+
+/// Space for what the library puts before a record (a KeyUpdate, twice at most) beside the
+/// record's overhead.
 const SPARE: usize = 128;
+
+/// Calls that [`Engine::provoke_alert`] makes at most. Messages that are whole in the buffer are
+/// refused one per call.
+const ALERT_ATTEMPTS: usize = 8;
 
 pub(super) enum Engine {
     Client(UnbufferedClientConnection),
@@ -40,7 +48,7 @@ pub(super) enum Engine {
 
 /// What one presentation led to.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Yield {
+pub(super) struct Pumped {
     /// Bytes of text handed to the sink.
     pub(super) text: usize,
     /// The peer's close_notify came.
@@ -49,9 +57,9 @@ pub(super) struct Yield {
 
 /// The engine did not do what its state promised.
 #[derive(Debug)]
-pub(super) struct Refused;
+pub(super) struct EngineError;
 
-enum Turn {
+enum EngineStep {
     Again,
     Text(usize),
     PeerClosed,
@@ -67,79 +75,87 @@ impl Engine {
         UnbufferedServerConnection::new(Arc::new(config)).map(Self::Server)
     }
 
-    /// Works off what the inbox shows until the library is idle. Handshake
-    /// bytes and alerts are appended to `out`, text goes to `sink`.
+    /// Processes what the buffer exposes until the library is idle. Handshake bytes and alerts are
+    /// appended to `out`, text goes to `sink`.
     pub(super) fn pump(
         &mut self,
-        inbox: &mut Inbox,
+        buffer: &mut ReceiveBuffer,
         out: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Yield, Error> {
-        let mut done = Yield::default();
+    ) -> Result<Pumped, Error> {
+        let mut done = Pumped::default();
         loop {
-            let (discard, turn) = match self {
-                Self::Client(c) => turn(c.process_tls_records(inbox.engine_view()), out, sink),
-                Self::Server(s) => turn(s.process_tls_records(inbox.engine_view()), out, sink),
-            };
-            inbox.discard(discard);
-            match turn? {
-                Turn::Again => {}
-                Turn::Text(n) => done.text += n,
-                Turn::PeerClosed => done.peer_closed = true,
-                Turn::Idle => return Ok(done),
+            let (discard, step) = self.process(buffer.engine_view(), out, sink);
+            buffer.discard(discard);
+            match step? {
+                EngineStep::Again => {}
+                EngineStep::Text(n) => done.text += n,
+                EngineStep::PeerClosed => done.peer_closed = true,
+                EngineStep::Idle => return Ok(done),
             }
         }
     }
 
-    /// Appends the alerts an error has queued. Output is popped before input
-    /// is looked at, so an empty window is right here, whatever is pending;
-    /// one call more would not be.
+    /// Appends the alerts an error has queued. The library hands out queued output before it looks
+    /// at input, so an empty view is right here whatever is pending. One call more would not be.
     pub(super) fn drain_alerts(&mut self, out: &mut Vec<u8>) {
         while self.common().wants_write() {
-            let (_, turn) = match self {
-                Self::Client(c) => turn(c.process_tls_records(&mut []), out, &mut |_| {}),
-                Self::Server(s) => turn(s.process_tls_records(&mut []), out, &mut |_| {}),
-            };
-            if !matches!(turn, Ok(Turn::Again | Turn::Text(_))) {
+            let (_, step) = self.process(&mut [], out, &mut |_| {});
+            if !matches!(step, Ok(EngineStep::Again | EngineStep::Text(_))) {
                 return;
             }
         }
     }
 
-    /// Seals `text`, at most one record of it, and appends the record to
-    /// `out`, behind key updates that are due.
-    pub(super) fn seal(
-        &mut self,
-        inbox: &mut Inbox,
-        text: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Refused> {
-        self.write(inbox, out, text.len() + SPARE, text)
-    }
-
-    /// Appends close_notify to `out`, behind key updates that are due.
-    pub(super) fn close(&mut self, inbox: &mut Inbox, out: &mut Vec<u8>) -> Result<(), Refused> {
-        self.write(inbox, out, SPARE, &[])
-    }
-
-    /// Seals `text`, or close_notify if there is none.
-    fn write(
-        &mut self,
-        inbox: &mut Inbox,
-        out: &mut Vec<u8>,
-        room: usize,
-        text: &[u8],
-    ) -> Result<(), Refused> {
-        match self {
-            Self::Client(c) => encrypt(c.process_tls_records(inbox.engine_view()), out, room, text),
-            Self::Server(s) => encrypt(s.process_tls_records(inbox.engine_view()), out, room, text),
+    /// Has the library append a fatal alert of its own, protected as the moment needs it, by a
+    /// record header it must refuse (usually `decode_error`). For refusals that the library does
+    /// not make, or makes without an alert; it has no call for this.
+    ///
+    /// Must not be called after a fatal alert or close_notify. The session ends with it.
+    pub(super) fn provoke_alert(&mut self, buffer: &mut ReceiveBuffer, out: &mut Vec<u8>) {
+        buffer.expose_invalid_header();
+        for _ in 0..ALERT_ATTEMPTS {
+            let mut ignored = Vec::new();
+            let (discard, step) = self.process(buffer.engine_view(), &mut ignored, &mut |_| {});
+            buffer.discard(discard);
+            if step.is_err() && self.common().wants_write() {
+                return self.drain_alerts(out);
+            }
         }
     }
 
-    pub(super) fn role(&self) -> Role {
+    /// Encrypts `text`, at most one record of it, and appends the record to `out`, after key
+    /// updates that are due.
+    pub(super) fn seal(
+        &mut self,
+        buffer: &mut ReceiveBuffer,
+        text: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EngineError> {
+        self.write(buffer, out, text.len() + SPARE, text)
+    }
+
+    /// Appends close_notify to `out`, after key updates that are due.
+    pub(super) fn close(
+        &mut self,
+        buffer: &mut ReceiveBuffer,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EngineError> {
+        self.write(buffer, out, SPARE, &[])
+    }
+
+    /// Ends the connection and returns what opens the records that still come. Returns `None` if
+    /// the crypto provider does not give its keys out.
+    pub(super) fn into_record_opener(self) -> Option<RecordOpener> {
         match self {
-            Self::Client(_) => Role::Client,
-            Self::Server(_) => Role::Server,
+            Self::Client(c) => {
+                let (secrets, kernel) = c.dangerous_into_kernel_connection().ok()?;
+                RecordOpener::client(kernel, secrets.rx)
+            }
+            Self::Server(s) => {
+                let (secrets, kernel) = s.dangerous_into_kernel_connection().ok()?;
+                RecordOpener::server(kernel, secrets.rx)
+            }
         }
     }
 
@@ -147,7 +163,7 @@ impl Engine {
         self.common().is_handshaking()
     }
 
-    /// The negotiated version, known before the handshake is complete.
+    /// Returns the negotiated version, which is known before the handshake is complete.
     pub(super) fn version(&self) -> Option<TlsVersion> {
         self.common()
             .protocol_version()
@@ -175,11 +191,18 @@ impl Engine {
         self.common().peer_certificates().unwrap_or_default()
     }
 
-    /// How many TLS 1.3 tickets have come, on a client.
+    /// Returns how many TLS 1.3 tickets a client has received.
     pub(super) fn tickets_received(&self) -> u32 {
         match self {
             Self::Client(c) => c.tls13_tickets_received(),
             Self::Server(_) => 0,
+        }
+    }
+
+    pub(super) fn role(&self) -> TlsRole {
+        match self {
+            Self::Client(_) => TlsRole::Client,
+            Self::Server(_) => TlsRole::Server,
         }
     }
 
@@ -189,23 +212,51 @@ impl Engine {
             Self::Server(s) => s,
         }
     }
+
+    /// Calls the library once, and returns how many bytes it discards.
+    fn process(
+        &mut self,
+        view: &mut [u8],
+        out: &mut Vec<u8>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> (usize, Result<EngineStep, Error>) {
+        match self {
+            Self::Client(c) => step(c.process_tls_records(view), out, sink),
+            Self::Server(s) => step(s.process_tls_records(view), out, sink),
+        }
+    }
+
+    /// Encrypts `text`, or close_notify if there is none.
+    fn write(
+        &mut self,
+        buffer: &mut ReceiveBuffer,
+        out: &mut Vec<u8>,
+        space: usize,
+        text: &[u8],
+    ) -> Result<(), EngineError> {
+        let view = buffer.engine_view();
+        match self {
+            Self::Client(c) => encrypt(c.process_tls_records(view), out, space, text),
+            Self::Server(s) => encrypt(s.process_tls_records(view), out, space, text),
+        }
+    }
 }
 
-fn turn<Data>(
+fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     out: &mut Vec<u8>,
     sink: &mut dyn FnMut(&[u8]),
-) -> (usize, Result<Turn, Error>) {
+) -> (usize, Result<EngineStep, Error>) {
     let mut discard = status.discard;
-    let turn = match status.state {
+    let step = match status.state {
         Ok(ConnectionState::EncodeTlsData(data)) => {
             encode(data, out);
-            Ok(Turn::Again)
+            Ok(EngineStep::Again)
         }
-        // The output is our transport: appended is transmitted.
+        // The output is our transport: what is appended counts as transmitted.
         Ok(ConnectionState::TransmitTlsData(transmit)) => {
             transmit.done();
-            Ok(Turn::Again)
+            Ok(EngineStep::Again)
         }
         Ok(ConnectionState::ReadTraffic(mut traffic)) => {
             let mut text = 0;
@@ -217,19 +268,19 @@ fn turn<Data>(
                         sink(record.payload);
                     }
                     Some(Err(error)) => break Err(error),
-                    None => break Ok(Turn::Text(text)),
+                    None => break Ok(EngineStep::Text(text)),
                 }
             }
         }
-        Ok(ConnectionState::PeerClosed) => Ok(Turn::PeerClosed),
+        Ok(ConnectionState::PeerClosed) => Ok(EngineStep::PeerClosed),
         // `ReadEarlyData` cannot come: early data is off in our configs.
-        Ok(_) => Ok(Turn::Idle),
+        Ok(_) => Ok(EngineStep::Idle),
         Err(error) => Err(error),
     };
-    (discard, turn)
+    (discard, step)
 }
 
-/// Appends one record of the library's own. The first attempt tells the size.
+/// Appends one record that the library has made. The first attempt tells the size.
 fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
     if let Err(EncodeError::InsufficientSize(needed)) = data.encode(&mut []) {
         let start = out.len();
@@ -242,29 +293,29 @@ fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
 fn encrypt<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     out: &mut Vec<u8>,
-    room: usize,
+    space: usize,
     text: &[u8],
-) -> Result<(), Refused> {
+) -> Result<(), EngineError> {
     let Ok(ConnectionState::WriteTraffic(mut traffic)) = status.state else {
-        return Err(Refused);
+        return Err(EngineError);
     };
     let start = out.len();
-    let mut room = room;
-    // More than one retry is unheard of: the size told is exact.
+    let mut space = space;
+    // One retry is enough, because the size told is exact.
     for _ in 0..3 {
-        out.resize(start + room, 0);
+        out.resize(start + space, 0);
         let target = out.get_mut(start..).unwrap_or_default();
         match write(&mut traffic, text, target) {
             Ok(written) => {
                 out.truncate(start + written);
                 return Ok(());
             }
-            Err(EncryptError::InsufficientSize(needed)) => room = needed.required_size,
+            Err(EncryptError::InsufficientSize(needed)) => space = needed.required_size,
             Err(EncryptError::EncryptExhausted) => break,
         }
     }
     out.truncate(start);
-    Err(Refused)
+    Err(EngineError)
 }
 
 fn write<Data>(

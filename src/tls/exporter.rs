@@ -1,28 +1,66 @@
 //! `tls-exporter` (RFC 9266) over TLS 1.3.
 //!
-//! rustls's unbuffered API has no keying material exporter, but the `KeyLog`
-//! hands over the exporter master secret and the suite its HKDF, so the two
-//! steps of RFC 8446 7.5 are done here. TLS 1.2 would need the extended master
-//! secret extension, about which the API says nothing; the binding is not
-//! offered there.
+//! rustls's unbuffered API has no keying material exporter. Its `KeyLog` hands over the exporter
+//! master secret, and the cipher suite its HKDF, so the two steps of RFC 8446 7.5 are done here.
+//! TLS 1.2 would need the extended master secret extension, about which the API says nothing, so
+//! the binding is not offered there.
+//!
+//! Change here how the value is derived. [`config_hooks`](super::config_hooks) catches the secret.
 
-use super::binding::BINDING_LEN;
-use rustls::{
-    Tls13CipherSuite,
-    crypto::tls13::{HkdfExpander, OkmBlock},
-};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use once_cell::race::OnceBox;
+use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
+use rustls::{SupportedCipherSuite, Tls13CipherSuite};
 use zeroize::Zeroizing;
 
-/// A binding, wiped when dropped.
-pub(super) type Secret = Zeroizing<[u8; BINDING_LEN]>;
+use super::channel_binding::BINDING_LEN;
 
-/// The RFC 9266 2 value: label "EXPORTER-Channel-Binding", empty context, 32
-/// bytes. `secret` is the exporter master secret.
-pub(super) fn derive(suite: &Tls13CipherSuite, secret: &[u8]) -> Option<Secret> {
+/// A binding, wiped when dropped.
+type Secret = Zeroizing<[u8; BINDING_LEN]>;
+
+/// The exporter of one session. Both secrets are wiped when it is dropped.
+pub(super) struct Exporter {
+    suite: &'static Tls13CipherSuite,
+    master_secret: Zeroizing<Vec<u8>>,
+    binding: OnceBox<Secret>,
+}
+
+impl Exporter {
+    /// Returns `None` for a suite of TLS 1.2, or without a secret.
+    pub(super) fn new(
+        suite: SupportedCipherSuite,
+        master_secret: Option<Zeroizing<Vec<u8>>>,
+    ) -> Option<Self> {
+        match suite {
+            SupportedCipherSuite::Tls13(suite) => Some(Self {
+                suite,
+                master_secret: master_secret?,
+                binding: OnceBox::new(),
+            }),
+            SupportedCipherSuite::Tls12(_) => None,
+        }
+    }
+
+    /// Derives the binding, once.
+    pub(super) fn binding(&self) -> Option<&[u8]> {
+        let derived = self.binding.get_or_try_init(|| {
+            let binding = derive(self.suite, &self.master_secret).ok_or(())?;
+            Ok::<_, ()>(Box::new(binding))
+        });
+        Some(derived.ok()?.as_slice())
+    }
+}
+
+/// Returns the value of RFC 9266 2: label "EXPORTER-Channel-Binding", empty context, 32 bytes.
+fn derive(suite: &Tls13CipherSuite, master_secret: &[u8]) -> Option<Secret> {
     let nothing = suite.common.hash_provider.hash(&[]);
     let mut derived = Zeroizing::new([0; OkmBlock::MAX_LEN]);
-    let derived = derived.get_mut(..secret.len())?;
-    let hkdf = suite.hkdf_provider.expander_for_okm(&OkmBlock::new(secret));
+    let derived = derived.get_mut(..master_secret.len())?;
+    let hkdf = suite
+        .hkdf_provider
+        .expander_for_okm(&OkmBlock::new(master_secret));
     expand_label(
         &*hkdf,
         b"EXPORTER-Channel-Binding",

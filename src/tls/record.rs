@@ -1,11 +1,14 @@
-//! The TLS record header: what can be known about a record before anything of
-//! it is trusted (RFC 5246 6.2.1, RFC 8446 5.1).
+//! The TLS record header: what is known about a record before anything of it is trusted (RFC 5246
+//! 6.2.1, RFC 8446 5.1).
+//!
+//! Change here what counts as a well-formed header. What is made of the records is decided in
+//! [`session`](super::session) and [`record_guard`](super::record_guard).
 
 /// Bytes of a record header.
 pub(super) const HEADER_LEN: usize = 5;
 
-/// The largest record on the wire: header, 2^14 bytes, and the 2048 bytes of
-/// expansion TLS 1.2 allows (RFC 5246 6.2.3).
+/// The largest record on the wire: header, 2^14 bytes, and the 2048 bytes of expansion TLS 1.2
+/// allows (RFC 5246 6.2.3).
 pub(super) const MAX_WIRE: usize = HEADER_LEN + 16_384 + 2048;
 
 /// The largest plaintext of one record (RFC 8446 5.1).
@@ -31,7 +34,7 @@ pub(super) enum Kind {
 }
 
 impl Header {
-    /// Reads the header `bytes` begin with; `None` while it is not complete.
+    /// Reads the header `bytes` begin with. Returns `None` while it is not complete.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (header, _) = bytes.split_first_chunk::<HEADER_LEN>()?;
         let [kind, major, _, high, low] = *header;
@@ -42,8 +45,8 @@ impl Header {
         })
     }
 
-    /// Whether no TLS stack reads on behind this header: unknown type, no TLS
-    /// version, empty where it must not be, or too long.
+    /// Returns whether every TLS library refuses this header: its type is unknown, its version is
+    /// none of TLS, it is empty where it must not be, or too long.
     pub(super) fn is_malformed(self) -> bool {
         self.kind == Kind::Unknown
             || self.major != 3
@@ -51,13 +54,13 @@ impl Header {
             || self.wire_len() >= MAX_WIRE
     }
 
-    /// Bytes the whole record takes, header included.
+    /// Returns the bytes of the whole record, its header included.
     pub(super) fn wire_len(self) -> usize {
         HEADER_LEN + usize::from(self.len)
     }
 
-    /// Bytes needed before the record can be judged: all of it, or the header
-    /// alone if that settles the matter.
+    /// Returns the bytes needed before the record can be processed: all of it, or the header alone
+    /// if it is malformed.
     pub(super) fn needed(self) -> usize {
         if self.is_malformed() {
             HEADER_LEN
@@ -80,14 +83,14 @@ impl From<u8> for Kind {
     }
 }
 
-/// The records in `bytes`, each with its header; a rest that is no whole
-/// record is left out.
+/// Iterates over the records in `bytes`, each with its header. A rest that is no whole record is
+/// left out.
 pub(super) fn records(bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
     let mut rest = bytes;
     core::iter::from_fn(move || {
         let header = Header::read(rest)?;
-        let (record, behind) = rest.split_at_checked(header.wire_len())?;
-        rest = behind;
+        let (record, following) = rest.split_at_checked(header.wire_len())?;
+        rest = following;
         Some((header, record))
     })
 }
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_that_settles_the_matter_needs_no_body() {
+    fn a_malformed_header_needs_no_body() {
         for malformed in [
             *b"GET /",
             [22, 3, 3, 0, 0],

@@ -1,69 +1,108 @@
 //! One TLS session, from the first byte of the handshake to close_notify.
+//!
+//! This file decides what a session does with each record, what it tells its caller, and which
+//! alert goes out. How the library is driven is [`engine`](super::engine)'s matter, what counts as
+//! renegotiation [`renegotiation`](super::renegotiation)'s, and what is read after our close_notify
+//! [`post_close`](super::post_close)'s.
+//!
+//! # Refusals and their alerts
+//!
+//! | refusal | alert |
+//! |---|---|
+//! | rustls refuses with an alert | that one |
+//! | rustls refuses without one (see below) | one that is provoked |
+//! | more handshake bytes than [`TlsLimits::handshake_bytes`] | `decode_error` |
+//! | `renegotiation_info` missing or not empty | `handshake_failure` (RFC 5746 3.4, 3.6) |
+//! | a ServerHello of a version not offered | `protocol_version` (RFC 8446 4.2.1) |
+//! | a fatal alert of the peer | none: the connection is over (RFC 8446 6.2) |
+//! | a failure on our side (`internal`) | none but rustls's |
+//! | renegotiation | none (RFC 6120 5.3.5) |
+//! | anything after our close_notify | none: our direction is closed |
+//!
+//! rustls refuses without an alert: data between the parts of a message, floods of empty records,
+//! warnings or KeyUpdates, and a handshake message above 64 KiB. Then it is given an invalid record
+//! header, which it answers with `decode_error`, or with `bad_record_mac` if the refused record is
+//! still in the way.
 
-use super::{
-    binding::{Binding, ChannelBinding},
-    config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification},
-    engine::Engine,
-    exporter::Secret,
-    failure::TlsFailure,
-    hello::{Expect, HelloCheck},
-    inbox::Inbox,
-    info::{Counters, TlsInfo},
-    meter::Meter,
-    observe::{ExporterLog, ResolverTap},
-    record::{HEADER_LEN, MAX_PLAINTEXT},
-    security::{Encrypted, Verified},
-    verdict::Attempt,
-};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use rustls::pki_types::ServerName;
+use core::ops::Range;
+
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{Error, SupportedCipherSuite};
+
+use super::channel_binding::{Binding, Bindings, ChannelBinding};
+use super::config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification};
+use super::config_hooks::{CertResolverHook, KeyLogHook};
+use super::engine::Engine;
+use super::exporter::Exporter;
+use super::identity::{self, Identity, IdentityError, Purpose, Trust};
+use super::info::{Counters, HandshakeKind, TlsInfo, TlsVersion};
+use super::key_usage::KeyUsage;
+use super::post_close::PostCloseReader;
+use super::proof::{Encrypted, Verified};
+use super::reason::{TlsFailure, TlsFailureKind, kind_of};
+use super::receive_buffer::ReceiveBuffer;
+use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
+use super::renegotiation::{Attempt, RecordContext, TlsRole, detect};
+use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
+use super::server_end_point::{EndPoint, EndPointCache};
+use crate::jid::Jid;
+
+/// Bytes of the authentication tag of every TLS 1.3 suite rustls has.
+const TAG_LEN: usize = 16;
+
+/// Alert descriptions that are sent in clear, before rustls knows the version (RFC 8446 6.2).
+const UNEXPECTED_MESSAGE: u8 = 10;
+const HANDSHAKE_FAILURE: u8 = 40;
+const DECODE_ERROR: u8 = 50;
+const PROTOCOL_VERSION: u8 = 70;
 
 /// A TLS session without I/O.
 ///
 /// Ciphertext goes in by [`push`](Self::push) (or [`window`](Self::window) and
-/// [`pushed`](Self::pushed)), which only stores it. [`poll`](Self::poll) works
-/// on one record of it; text comes out through a closure, bytes for TCP are
-/// appended to a `Vec`. [`seal`](Self::seal) encrypts text.
+/// [`pushed`](Self::pushed)), which only stores it. [`poll`](Self::poll) works on one record of it.
+/// Text comes out through a closure, bytes for TCP are appended to a `Vec`. [`seal`](Self::seal)
+/// encrypts text.
 ///
-/// The two directions end on their own (RFC 8446 6.1): after the peer's
-/// close_notify text can still be sealed. After [`close`](Self::close)
-/// received records are no longer decrypted; see there.
+/// The two directions end independently (RFC 8446 6.1): after the peer's close_notify, text can
+/// still be sealed. After [`close`](Self::close), received records are still decrypted, but their
+/// text is dropped.
 pub struct Session {
-    pub(super) engine: Engine,
-    pub(super) inbox: Inbox,
-    pub(super) limits: TlsLimits,
-    pub(super) hello: HelloCheck,
-    pub(super) verification: Verification,
-    pub(super) exporter: Arc<ExporterLog>,
-    pub(super) resolver: Option<Arc<ResolverTap>>,
+    role: TlsRole,
+    /// The rustls connection. It is gone after our close_notify.
+    engine: Option<Engine>,
+    buffer: ReceiveBuffer,
+    limits: TlsLimits,
+    verification: Verification,
     /// Most text one record takes under the config's `max_fragment_size`.
-    piece: usize,
-    pub(super) meter: Meter,
-    pub(super) reading: Reading,
+    max_fragment: usize,
+    key_usage: KeyUsage,
+    reading: Reading,
     writing: Writing,
-    pub(super) established: Option<Established>,
+    progress: Progress,
 }
 
-/// What a [`Session::poll`] did. Exhaustive on purpose: a new thing to react
-/// to must be a compile error for the caller.
+/// What a [`Session::poll`] did. The enum is exhaustive on purpose, because a new thing to react to
+/// must be a compile error for the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Step {
     /// Nothing can be done without more ciphertext.
     NeedMore,
-    /// A record was worked off and there is nothing to tell.
+    /// A record was processed and there is nothing to report.
     Continue,
-    /// The handshake is complete. Told once.
+    /// The handshake is complete. This is reported once.
     Established,
     /// Text came and was given to the closure.
     Plaintext,
-    /// The peer's close_notify: everything it sent has been given out.
-    /// Terminal for reading; see [`Session::close`] for what it means after
-    /// our own.
+    /// The peer's close_notify came: everything it sent has been given out. Terminal for reading.
     PeerClosed,
-    /// The peer attempts renegotiation (RFC 6120 5.3.5): close TCP at once and
-    /// send nothing, not even what is still in the output. Terminal.
+    /// The peer attempts renegotiation (RFC 6120 5.3.5): close TCP at once and send nothing, not
+    /// even what is still in the output. Terminal.
     Renegotiation(Attempt),
     /// The session failed. Terminal.
     Failed(TlsFailure),
@@ -79,19 +118,19 @@ pub enum SealError {
     /// close_notify was sent, or the session has failed.
     #[error("the TLS session is closed for writing")]
     Closed,
-    /// The text takes more records than the keys allow (RFC 9325 4.4: AES-GCM
-    /// in TLS 1.2, 2^24 records). close_notify can still be sent.
+    /// The text takes more records than the keys allow (RFC 9325 4.4: AES-GCM in TLS 1.2, 2^24
+    /// records). close_notify can still be sent.
     #[error("the TLS keys are used up")]
     KeysExhausted,
 }
 
 /// The receiving direction.
-pub(super) enum Reading {
+enum Reading {
     /// A client has not written its ClientHello yet.
     Start,
     Records,
-    /// Our close_notify is out: records are skipped unopened.
-    Skimming,
+    /// Our close_notify was sent.
+    AfterClose(Box<PostCloseReader>),
     Ended(Step),
 }
 
@@ -102,17 +141,30 @@ enum Writing {
     Closed,
 }
 
-pub(super) struct Established {
-    pub(super) info: TlsInfo,
-    pub(super) exporter: Option<Secret>,
-    pub(super) endpoint: Option<Vec<u8>>,
+/// What is kept of the handshake, while it lasts and after it.
+enum Progress {
+    Handshaking(Handshake),
+    Established(Established),
+}
+
+/// What only the handshake needs.
+struct Handshake {
+    hellos: HelloInspector,
+    key_log: Arc<KeyLogHook>,
+    /// On a server.
+    certificate: Option<(Arc<CertResolverHook>, Arc<EndPointCache>)>,
+}
+
+struct Established {
+    info: TlsInfo,
+    bindings: Bindings,
 }
 
 impl Session {
-    /// A client session towards `name`, which is the reference identity: the
-    /// domain part the stream is opened to, never a host name from DNS (RFC
-    /// 6120 13.7.2.1). `alpn` replaces the config's protocols unless empty.
-    /// The first [`poll`](Self::poll) writes the ClientHello.
+    /// Creates a client session towards `name`, which is the reference identity: the domain part
+    /// the stream is opened to, never a host name from DNS (RFC 6120 13.7.2.1). `alpn` replaces the
+    /// config's protocols unless it is empty. The first [`poll`](Self::poll) writes the
+    /// ClientHello.
     ///
     /// # Errors
     /// [`SetupError`] if the config is unusable or there is no randomness.
@@ -123,82 +175,104 @@ impl Session {
         resumption: Resumption,
         limits: TlsLimits,
     ) -> Result<Self, SetupError> {
-        let (config, exporter) = tls.for_connection(alpn, resumption)?;
-        let piece = piece(config.max_fragment_size);
+        let (config, key_log) = tls.for_connection(alpn, resumption)?;
+        let max_fragment = max_fragment(config.max_fragment_size);
         let engine = Engine::client(config, name).map_err(|e| SetupError::from_rustls(&e))?;
-        let expect = if tls.must_acknowledge() {
-            Expect::Acknowledgement
-        } else {
-            Expect::ServerHello
+        let acknowledgement = match tls.must_acknowledge() {
+            true => Acknowledgement::Required,
+            false => Acknowledgement::Optional,
         };
-        let mut session = Self::new(engine, expect, exporter, piece, limits);
-        session.verification = tls.verified_by();
-        session.reading = Reading::Start;
-        Ok(session)
+        let handshake = Handshake {
+            hellos: HelloInspector::new(ExpectedHello::ServerHello(acknowledgement)),
+            key_log,
+            certificate: None,
+        };
+        Ok(Self {
+            verification: tls.verified_by(),
+            reading: Reading::Start,
+            ..Self::new(engine, handshake, max_fragment, limits)
+        })
     }
 
-    /// A server session. `alpn` replaces the config's protocols unless empty.
+    /// Creates a server session. `alpn` replaces the config's protocols unless it is empty.
     ///
     /// # Errors
     /// [`SetupError`] if the config is unusable.
     pub fn server(tls: &ServerTls, alpn: &[&[u8]], limits: TlsLimits) -> Result<Self, SetupError> {
-        let (config, exporter, resolver) = tls.for_connection(alpn)?;
-        let piece = piece(config.max_fragment_size);
+        let (config, key_log, resolver) = tls.for_connection(alpn)?;
+        let max_fragment = max_fragment(config.max_fragment_size);
         let engine = Engine::server(config).map_err(|e| SetupError::from_rustls(&e))?;
-        let mut session = Self::new(engine, Expect::ClientHello, exporter, piece, limits);
-        session.verification = tls.verified_by();
-        session.resolver = Some(resolver);
-        Ok(session)
+        let handshake = Handshake {
+            hellos: HelloInspector::new(ExpectedHello::ClientHello),
+            key_log,
+            certificate: Some((resolver, tls.end_points())),
+        };
+        Ok(Self {
+            verification: tls.verified_by(),
+            ..Self::new(engine, handshake, max_fragment, limits)
+        })
     }
 
-    /// How many bytes [`push`](Self::push) takes now. It is zero only while a
-    /// complete record waits for [`poll`](Self::poll).
+    fn new(engine: Engine, handshake: Handshake, max_fragment: usize, limits: TlsLimits) -> Self {
+        Self {
+            role: engine.role(),
+            engine: Some(engine),
+            buffer: ReceiveBuffer::default(),
+            limits,
+            verification: Verification::Config,
+            max_fragment,
+            key_usage: KeyUsage::default(),
+            reading: Reading::Records,
+            writing: Writing::Open,
+            progress: Progress::Handshaking(handshake),
+        }
+    }
+
+    /// Returns how many bytes [`push`](Self::push) takes now. It is zero only while a complete
+    /// record waits for [`poll`](Self::poll).
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.inbox.room()
+        self.buffer.room()
     }
 
-    /// Stores ciphertext, at most [`capacity`](Self::capacity) bytes, and
-    /// returns how much. After a terminal step what comes in is dropped.
+    /// Stores ciphertext, at most [`capacity`](Self::capacity) bytes, and returns how much. After a
+    /// terminal step what comes in is dropped.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         match self.reading {
             Reading::Ended(_) => bytes.len(),
-            _ => self.inbox.push(bytes),
+            _ => self.buffer.push(bytes),
         }
     }
 
-    /// Space to read ciphertext into, without a buffer of one's own; empty
-    /// only if [`capacity`](Self::capacity) is zero. Then call
-    /// [`pushed`](Self::pushed).
+    /// Returns space to read ciphertext into, so that the caller needs no buffer. It is empty only
+    /// if [`capacity`](Self::capacity) is zero. Then call [`pushed`](Self::pushed).
     pub fn window(&mut self) -> &mut [u8] {
-        self.inbox.window()
+        self.buffer.window()
     }
 
-    /// `n` bytes were read into the last [`window`](Self::window), with no
-    /// other call in between.
+    /// Takes `n` bytes that were read into the last [`window`](Self::window), with no other call in
+    /// between.
     pub fn pushed(&mut self, n: usize) {
         match self.reading {
             Reading::Ended(_) => {}
-            _ => self.inbox.pushed(n),
+            _ => self.buffer.pushed(n),
         }
     }
 
-    /// Works on at most one new record. What it causes to be sent is appended
-    /// to `out`; text is given to `sink`, at most 16384 bytes in one call or
-    /// none (this way it is copied once, into its place).
+    /// Works on at most one new record. What it causes to be sent is appended to `out`. Text is
+    /// given to `sink`, at most 16384 bytes in one call or none, so that it is copied once.
     ///
-    /// After a terminal step the answer stays the same and nothing more is
-    /// appended. With [`Step::Renegotiation`] nothing is.
+    /// After a terminal step the answer stays the same and nothing more is appended. With
+    /// [`Step::Renegotiation`] nothing is.
     pub fn poll(&mut self, out: &mut Vec<u8>, sink: &mut dyn FnMut(&[u8])) -> Step {
         let step = match &self.reading {
             Reading::Start => self.start(out),
             Reading::Records => self.next_record(out, sink),
-            Reading::Skimming => self.skim(),
+            Reading::AfterClose(_) => self.next_after_close(),
             Reading::Ended(step) => return step.clone(),
         };
         if let Step::PeerClosed | Step::Renegotiation(_) | Step::Failed(_) = step {
-            self.inbox.clear();
-            self.hello = HelloCheck::Done;
+            self.buffer.clear();
             self.reading = Reading::Ended(step.clone());
         }
         if let Step::Renegotiation(_) | Step::Failed(_) = step {
@@ -207,168 +281,441 @@ impl Session {
         step
     }
 
-    /// Encrypts `text`, as records of at most 16384 bytes, and appends them to
-    /// `out`: all of it or, with an error, nothing. An empty text appends
-    /// nothing. A key update owed to the peer goes in front (RFC 8446 4.6.3).
+    /// Encrypts `text`, as records of at most 16384 bytes, and appends them to `out`: all of it or,
+    /// with an error, nothing. An empty text appends nothing. A key update owed to the peer goes
+    /// first (RFC 8446 4.6.3).
     ///
     /// # Errors
     /// [`SealError`]; the session is unchanged.
     pub fn seal(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
-        if self.writing == Writing::Closed {
+        let (Writing::Open, Some(engine)) = (self.writing, &mut self.engine) else {
             return Err(SealError::Closed);
-        }
-        if self.established.is_none() {
+        };
+        if let Progress::Handshaking(_) = self.progress {
             return Err(SealError::NotEstablished);
         }
-        let records = u64::try_from(text.len().div_ceil(self.piece)).unwrap_or(u64::MAX);
-        if !self.meter.allows(records, self.inbox.shown() > 0) {
+        let records = u64::try_from(text.len().div_ceil(self.max_fragment)).unwrap_or(u64::MAX);
+        if !self.key_usage.allows(records, self.buffer.exposed() > 0) {
             return Err(SealError::KeysExhausted);
         }
         let start = out.len();
-        for piece in text.chunks(self.piece) {
+        for fragment in text.chunks(self.max_fragment) {
             let from = out.len();
-            if self.engine.seal(&mut self.inbox, piece, out).is_err() {
-                // Not reached: the checks above are the library's own. What
-                // was sealed has used its sequence numbers, so this is final.
+            if engine.seal(&mut self.buffer, fragment, out).is_err() {
+                // Not reached, because the library checks the same. What was sealed has used its
+                // sequence numbers, so this is final.
                 out.truncate(start);
                 self.writing = Writing::Closed;
                 return Err(SealError::Closed);
             }
-            self.meter
-                .sealed(out.get(from..).unwrap_or_default(), piece.len());
+            self.key_usage
+                .sealed(out.get(from..).unwrap_or_default(), fragment.len());
         }
         Ok(())
     }
 
-    /// Appends close_notify, once; nothing can be sealed afterwards. Nothing
-    /// is appended if the session has failed or is still in the handshake,
-    /// which has no orderly end.
+    /// Appends close_notify, once. Nothing can be sealed afterwards. Nothing is appended if the
+    /// session has failed or is still in the handshake, which has no orderly end.
     ///
-    /// From here on received records are skipped unopened: their text no
-    /// longer has a reader (RFC 6120 4.4 closes the stream first), and the
-    /// library must not be given what could make it answer. A record that has
-    /// the shape of an alert is then taken for the peer's close_notify. That
-    /// is not authenticated, and decides only how long TCP is kept open.
+    /// From here on the text of received records is dropped, because it has no reader any more (RFC
+    /// 6120 4.4 closes the stream first). The records are still decrypted:
+    ///
+    /// * an authentic close_notify is [`Step::PeerClosed`];
+    /// * a renegotiation attempt is [`Step::Renegotiation`], as before (RFC 6120 5.3.5);
+    /// * a fatal alert, a record that is not authentic, and whatever else breaks the protocol is
+    ///   [`Step::Failed`], without an alert.
+    ///
+    /// If the crypto provider does not give out the keys of its cipher suites (those of `ring` and
+    /// `aws-lc-rs` do), no [`Step::PeerClosed`] comes, and a TLS 1.2 handshake record counts as an
+    /// attempt by its header. After a handshake that was given up, nothing is looked at.
     pub fn close(&mut self, out: &mut Vec<u8>) {
         if self.writing == Writing::Closed {
             return;
         }
         self.writing = Writing::Closed;
-        if self.established.is_some() {
+        let version = self.version();
+        let mut engine = self.engine.take();
+        if let (Some(engine), Some(_)) = (&mut engine, version) {
             let from = out.len();
-            // Refused only by a broken library: then nothing is sent.
-            let _refused = self.engine.close(&mut self.inbox, out);
-            self.meter.sealed(out.get(from..).unwrap_or_default(), 0);
+            // Only a broken library refuses this. Then nothing is sent.
+            let _refused = engine.close(&mut self.buffer, out);
+            self.key_usage
+                .sealed(out.get(from..).unwrap_or_default(), 0);
         }
         if !matches!(self.reading, Reading::Ended(_)) {
-            self.inbox.forget_shown();
-            self.reading = Reading::Skimming;
+            let opener = engine.and_then(Engine::into_record_opener);
+            let pending = self.buffer.exposed();
+            self.buffer.drop_exposed();
+            let reader = PostCloseReader::new(self.role, version, opener, pending);
+            self.reading = Reading::AfterClose(Box::new(reader));
         }
     }
 
-    /// Whether the handshake is going on: not complete, failed or given up.
-    #[must_use]
-    pub fn is_handshaking(&self) -> bool {
-        self.established.is_none() && matches!(self.reading, Reading::Start | Reading::Records)
+    /// Frees the memory that received records do not need now.
+    ///
+    /// The receive buffer is kept from record to record, at most 36874 bytes, because a steady flow
+    /// would otherwise pay for an allocation each time. Call this when nothing has come for a
+    /// while. Decrypted text in the buffer is wiped before the memory is given back.
+    pub fn shrink(&mut self) {
+        self.buffer.shrink();
     }
 
-    /// Whether the peer's close_notify has come (RFC 8446 6.1). If TCP ends
-    /// without it, the stream may have been cut short. After our own
-    /// [`close`](Self::close) this is a guess, see there.
+    /// Returns whether the handshake is going on: it is not complete, failed or given up.
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        matches!(self.progress, Progress::Handshaking(_))
+            && matches!(self.reading, Reading::Start | Reading::Records)
+    }
+
+    /// Returns whether the peer's close_notify has come (RFC 8446 6.1). If TCP ends without it, the
+    /// stream may have been cut short.
     #[must_use]
     pub fn peer_closed(&self) -> bool {
         matches!(self.reading, Reading::Ended(Step::PeerClosed))
     }
 
-    /// What was negotiated; `None` until the handshake is complete.
+    /// Returns what was negotiated, or `None` until the handshake is complete.
     #[must_use]
     pub fn established(&self) -> Option<&TlsInfo> {
-        self.established.as_ref().map(|e| &e.info)
+        self.completed().map(|established| &established.info)
     }
 
-    /// Proof that the handshake is complete.
+    /// Returns the proof that the handshake is complete.
     #[must_use]
     pub fn encrypted(&self) -> Option<Encrypted> {
-        self.established.as_ref().map(|_| Encrypted::new())
+        self.completed().map(|_| Encrypted::new())
     }
 
-    /// Proof that the rustls config's verifier has accepted the peer's
-    /// certificate: with [`Verification::Config`] and a complete handshake in
-    /// which the peer presented one. With [`Verification::Deferred`] see
-    /// [`verify_peer`](Self::verify_peer).
+    /// Returns the proof that the rustls config's verifier has accepted the peer's certificate:
+    /// with [`Verification::Config`] and a complete handshake in which the peer presented one. With
+    /// [`Verification::Deferred`] see [`verify_peer`](Self::verify_peer).
     #[must_use]
     pub fn verified(&self) -> Option<Verified> {
         let info = self.established()?;
         info.peer_verified.then(Verified::new)
     }
 
-    /// The channel binding of this kind, if this session has it. Only after
-    /// the handshake; a server offers no `tls-server-end-point` on a resumed
-    /// session, in which it sent no certificate.
+    /// Checks the certificate the peer presented in the handshake, with the arguments of
+    /// [`identity::check`]. Returns the proof that the peer is `reference`, and all it may act as.
+    /// The session remembers nothing: an earlier proof is for the earlier reference.
+    ///
+    /// With [`Verification::Deferred`] this is the only way to [`Verified`]. It takes several
+    /// signature checks, and once per stream is enough, because [`Identity::speaks_for`] answers
+    /// for further domains.
+    ///
+    /// # Errors
+    /// [`IdentityError`]; [`IdentityError::NoCertificate`] also before the handshake is complete.
+    pub fn verify_peer(
+        &self,
+        trust: &Trust,
+        reference: &str,
+        purpose: Purpose,
+        now: UnixTime,
+    ) -> Result<(Verified, Identity), IdentityError> {
+        let chain = self.established().map(TlsInfo::peer_certificates);
+        let identity = identity::check(chain.unwrap_or_default(), trust, reference, purpose, now)?;
+        Ok((Verified::new(), identity))
+    }
+
+    /// Returns [`TlsInfo::peer_jids`]; empty until the handshake is complete.
+    #[must_use]
+    pub fn peer_jids(&self) -> Vec<Jid> {
+        self.established()
+            .map(TlsInfo::peer_jids)
+            .unwrap_or_default()
+    }
+
+    /// Returns the channel binding of this kind, if this session has it. There is none before the
+    /// handshake is complete, and a server has no `tls-server-end-point` on a resumed session, in
+    /// which it sent no certificate. The data is derived by the first call.
     #[must_use]
     pub fn channel_binding(&self, kind: ChannelBinding) -> Option<Binding> {
-        let established = self.established.as_ref()?;
-        let data = match kind {
-            ChannelBinding::TlsExporter => established.exporter.as_ref()?.as_slice(),
-            ChannelBinding::TlsServerEndPoint => established.endpoint.as_deref()?,
-        };
-        Some(Binding::new(kind, data))
+        let established = self.completed()?;
+        established.bindings.get(kind, &established.info)
     }
 
-    /// The kinds [`channel_binding`](Self::channel_binding) has, the preferred
-    /// one first (RFC 9266 3).
+    /// Returns the kinds [`channel_binding`](Self::channel_binding) has, the preferred one first
+    /// (RFC 9266 3). This derives no data.
     pub fn available_bindings(&self) -> impl Iterator<Item = ChannelBinding> + '_ {
-        ChannelBinding::ALL
-            .into_iter()
-            .filter(|kind| self.channel_binding(*kind).is_some())
+        ChannelBinding::ALL.into_iter().filter(|kind| {
+            self.completed()
+                .is_some_and(|established| established.bindings.has(*kind))
+        })
     }
 
-    /// How much the current keys were used.
+    /// Returns how much the current keys were used. Records that come after our close_notify are
+    /// not counted.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.meter.counters()
+        self.key_usage.counters()
     }
-}
 
-impl Session {
-    fn new(
-        engine: Engine,
-        expect: Expect,
-        exporter: Arc<ExporterLog>,
-        piece: usize,
-        limits: TlsLimits,
-    ) -> Self {
-        Self {
-            engine,
-            inbox: Inbox::default(),
-            limits,
-            hello: HelloCheck::new(expect),
-            verification: Verification::Config,
-            exporter,
-            resolver: None,
-            piece,
-            meter: Meter::default(),
-            reading: Reading::Records,
-            writing: Writing::Open,
-            established: None,
+    fn completed(&self) -> Option<&Established> {
+        match &self.progress {
+            Progress::Handshaking(_) => None,
+            Progress::Established(established) => Some(established),
         }
     }
-}
 
-/// The text one record takes: the config's fragment size counts the record
-/// header.
-fn piece(max_fragment_size: Option<usize>) -> usize {
-    max_fragment_size.map_or(MAX_PLAINTEXT, |size| {
-        size.saturating_sub(HEADER_LEN).clamp(1, MAX_PLAINTEXT)
-    })
+    fn version(&self) -> Option<TlsVersion> {
+        self.completed().map(|established| established.info.version)
+    }
+
+    /// Has a client write its ClientHello.
+    fn start(&mut self, out: &mut Vec<u8>) -> Step {
+        self.reading = Reading::Records;
+        let Some(engine) = &mut self.engine else {
+            return internal("no connection");
+        };
+        match engine.pump(&mut self.buffer, out, &mut |_| {}) {
+            Ok(_) => Step::Continue,
+            Err(error) => self.fail(&error, out),
+        }
+    }
+
+    fn next_record(&mut self, out: &mut Vec<u8>, sink: &mut dyn FnMut(&[u8])) -> Step {
+        let Some(header) = Header::read(self.buffer.unread()) else {
+            self.buffer.free_if_oversized();
+            return Step::NeedMore;
+        };
+        let Some(record) = self.buffer.unread().get(..header.needed()) else {
+            return Step::NeedMore;
+        };
+        let held = self.buffer.exposed() + record.len();
+        if held > self.limits.handshake_bytes.saturating_add(MAX_WIRE) {
+            return self.refuse(TlsFailureKind::HandshakeTooLarge, DECODE_ERROR, out);
+        }
+        let finding = match &mut self.progress {
+            Progress::Handshaking(handshake) => handshake.hellos.inspect(record),
+            Progress::Established(_) => None,
+        };
+        if let Some(finding @ (HelloFinding::NotEmpty | HelloFinding::Version)) = finding {
+            return refuse_hello(finding, out);
+        }
+        let context = RecordContext {
+            role: self.role,
+            header,
+            established: self.version(),
+        };
+        let Some(engine) = &mut self.engine else {
+            return internal("no connection");
+        };
+        let exposed = self.buffer.expose(header.needed());
+        let tickets = engine.tickets_received();
+        let start = out.len();
+        let result = engine.pump(&mut self.buffer, out, sink);
+        let version = engine.version();
+        let tickets = engine.tickets_received() - tickets;
+        let after = match &result {
+            Ok(_) => Ok(out.get(start..).unwrap_or_default()),
+            Err(error) => Err(error),
+        };
+        if let Some(attempt) = detect(context, after) {
+            out.truncate(start);
+            return Step::Renegotiation(attempt);
+        }
+        let pumped = match result {
+            Ok(pumped) => pumped,
+            Err(error) => return self.fail(&error, out),
+        };
+        if header.is_malformed() {
+            // The library did not object to what it must object to.
+            return failed(malformed_header(), false);
+        }
+        if finding == Some(HelloFinding::NotAcknowledged) && version == Some(TlsVersion::Tls12) {
+            // Nothing is encrypted yet, and what the library would say is withdrawn.
+            out.truncate(start);
+            return refuse_hello(HelloFinding::NotAcknowledged, out);
+        }
+        let written = out.get(start..).unwrap_or_default();
+        if context.established.is_none() {
+            self.key_usage.handshake(header.kind, written);
+            return self.check_established(written);
+        }
+        self.key_usage.opened(pumped.text);
+        self.key_usage.sealed(written, 0);
+        if tickets == 0 && self.is_key_update(exposed) {
+            self.key_usage.peer_updated_keys();
+        }
+        match (pumped.peer_closed, pumped.text) {
+            (true, _) => Step::PeerClosed,
+            (false, 0) => Step::Continue,
+            (false, _) => Step::Plaintext,
+        }
+    }
+
+    fn next_after_close(&mut self) -> Step {
+        let Some(header) = Header::read(self.buffer.unread()) else {
+            return Step::NeedMore;
+        };
+        if header.is_malformed() {
+            return failed(malformed_header(), false);
+        }
+        if self.buffer.unread().len() < header.wire_len() {
+            return Step::NeedMore;
+        }
+        self.buffer.expose(header.wire_len());
+        let step = match &mut self.reading {
+            Reading::AfterClose(reader) => reader.inspect(self.buffer.engine_view()),
+            _ => Step::Continue,
+        };
+        self.buffer.drop_exposed();
+        step
+    }
+
+    /// Fails with the library's error, and with the alert it wants sent or still owes the peer.
+    fn fail(&mut self, error: &Error, out: &mut Vec<u8>) -> Step {
+        let start = out.len();
+        if let Some(engine) = &mut self.engine {
+            engine.drain_alerts(out);
+        }
+        let kind = kind_of(error);
+        match kind {
+            _ if out.len() > start => failed(kind, true),
+            TlsFailureKind::AlertReceived(_) | TlsFailureKind::Internal { .. } => {
+                failed(kind, false)
+            }
+            _ => self.refuse(kind, UNEXPECTED_MESSAGE, out),
+        }
+    }
+
+    /// Fails with a fatal alert where the library has queued none. `description` is sent in clear
+    /// while the version is not known; later only the library can protect an alert, and it
+    /// chooses the description.
+    fn refuse(&mut self, kind: TlsFailureKind, description: u8, out: &mut Vec<u8>) -> Step {
+        let start = out.len();
+        if let Some(engine) = &mut self.engine {
+            match engine.version() {
+                None => out.extend(plaintext_alert(description)),
+                Some(_) => engine.provoke_alert(&mut self.buffer, out),
+            }
+        }
+        failed(kind, out.len() > start)
+    }
+
+    /// Gathers the facts once the handshake is complete, and drops what only the handshake needs.
+    /// `written` is what its last record caused to be sent.
+    fn check_established(&mut self, written: &[u8]) -> Step {
+        let (Some(engine), Progress::Handshaking(handshake)) = (&self.engine, &self.progress)
+        else {
+            return internal("no connection");
+        };
+        if engine.is_handshaking() {
+            return Step::Continue;
+        }
+        let (Some(version), Some(suite), Some(kind)) =
+            (engine.version(), engine.suite(), engine.handshake_kind())
+        else {
+            return internal("handshake complete, parameters unknown");
+        };
+        let peer_certificates = engine.peer_certificates().to_vec();
+        let choice = handshake
+            .certificate
+            .as_ref()
+            .and_then(|(resolver, _)| resolver.last_choice());
+        let info = TlsInfo {
+            version,
+            suite: name(suite),
+            handshake: kind,
+            alpn: engine.alpn().map(<[u8]>::to_vec),
+            server_name: choice.and_then(|choice| choice.server_name.clone()),
+            peer_verified: self.verification == Verification::Config
+                && !peer_certificates.is_empty(),
+            peer_certificates,
+        };
+        let bindings = Bindings {
+            exporter: Exporter::new(suite, handshake.key_log.secret.take()),
+            end_point: match (&handshake.certificate, choice) {
+                (None, _) => EndPoint::of_peer(&info),
+                // No certificate was sent, and the one that would be sent today need not be the
+                // session's.
+                (Some(_), _) if kind == HandshakeKind::Resumed => None,
+                (Some((_, cache)), Some(choice)) => {
+                    EndPoint::of_sent(choice.key.clone(), cache.clone())
+                }
+                (Some(_), None) => None,
+            },
+        };
+        self.key_usage
+            .established(self.role, version, record_limit(suite), written);
+        self.progress = Progress::Established(Established { info, bindings });
+        Step::Established
+    }
+
+    /// Returns whether the record was a TLS 1.3 KeyUpdate. The library does not tell, but it
+    /// decrypts in place, and the inner type is the last byte of the plaintext that is not padding
+    /// (RFC 8446 5.2). An update that follows a ticket in the same record goes unnoticed, and the
+    /// count is then too high.
+    fn is_key_update(&self, exposed: Range<usize>) -> bool {
+        self.version() == Some(TlsVersion::Tls13)
+            && self.buffer.exposed() == 0
+            && inner_type(self.buffer.decrypted_in_place(exposed)) == Some(Kind::Handshake)
+    }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("role", &self.engine.role())
+            .field("role", &self.role)
             .field("handshaking", &self.is_handshaking())
             .field("established", &self.established())
             .finish_non_exhaustive()
+    }
+}
+
+/// Returns the text one record takes. The config's fragment size counts the record header.
+fn max_fragment(max_fragment_size: Option<usize>) -> usize {
+    max_fragment_size.map_or(MAX_PLAINTEXT, |size| {
+        size.saturating_sub(HEADER_LEN).clamp(1, MAX_PLAINTEXT)
+    })
+}
+
+fn inner_type(record: &[u8]) -> Option<Kind> {
+    let inner = record.get(HEADER_LEN..record.len().checked_sub(TAG_LEN)?)?;
+    let last = inner.iter().rev().find(|byte| **byte != 0)?;
+    Some(Kind::from(*last))
+}
+
+/// Refuses a hello. The hellos are in clear, and so is the alert.
+fn refuse_hello(finding: HelloFinding, out: &mut Vec<u8>) -> Step {
+    let (kind, description) = match finding {
+        HelloFinding::NotAcknowledged => (TlsFailureKind::NoRenegotiationInfo, HANDSHAKE_FAILURE),
+        HelloFinding::NotEmpty => (TlsFailureKind::RenegotiationInfo, HANDSHAKE_FAILURE),
+        HelloFinding::Version => (TlsFailureKind::ProtocolVersion, PROTOCOL_VERSION),
+    };
+    out.extend(plaintext_alert(description));
+    failed(kind, true)
+}
+
+/// Returns the record of a fatal alert in clear.
+fn plaintext_alert(description: u8) -> [u8; 7] {
+    [21, 3, 3, 0, 2, 2, description]
+}
+
+fn malformed_header() -> TlsFailureKind {
+    TlsFailureKind::MalformedRecord {
+        detail: String::from("header"),
+    }
+}
+
+fn internal(detail: &str) -> Step {
+    let detail = String::from(detail);
+    failed(TlsFailureKind::Internal { detail }, false)
+}
+
+fn failed(kind: TlsFailureKind, alert_sent: bool) -> Step {
+    Step::Failed(TlsFailure::new(kind, alert_sent))
+}
+
+fn name(suite: SupportedCipherSuite) -> (u16, &'static str) {
+    let suite = suite.suite();
+    (u16::from(suite), suite.as_str().unwrap_or("unknown"))
+}
+
+/// Returns how many records the suite allows under one key.
+fn record_limit(suite: SupportedCipherSuite) -> u64 {
+    match suite {
+        SupportedCipherSuite::Tls12(suite) => suite.common.confidentiality_limit,
+        SupportedCipherSuite::Tls13(suite) => suite.common.confidentiality_limit,
     }
 }

@@ -1,12 +1,13 @@
 //! Certificates of every kind, good and bad, made on the spot.
 
-use crate::common::pki::Identity;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     NameConstraints, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+
+use crate::common::pki::Identity;
 
 /// A name for a subjectAltName.
 #[derive(Clone, Copy, Debug)]

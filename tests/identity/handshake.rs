@@ -1,29 +1,23 @@
 //! Any certificate passes a deferred handshake, and nothing but
 //! `verify_peer` makes it count.
 
-use crate::{
-    DOMAIN, NOW,
-    authority::{
-        Authority,
-        San::{Dns, Xmpp},
-        authority, common_name_only, for_names,
-    },
-    common::pki::{Crypto, Identity, Setup, TLS12, TLS13, Version, name, pki},
-    trust,
-};
-use rcgen::ExtendedKeyUsagePurpose as Usage;
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
-    client::ResolvesClientCert,
-    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
-    sign::{CertifiedKey, SingleCertAndKey},
-};
 use std::sync::Arc;
+
+use rcgen::ExtendedKeyUsagePurpose as Usage;
+use rustls::client::ResolvesClientCert;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
+use xmpp_stream::tls::identity::{IdentityError, Purpose};
 use xmpp_stream::tls::{
     CertificateFault, ClientTls, HandshakeKind, Resumption, ServerTls, Session, Step,
     TlsFailureKind, TlsLimits, Verification,
-    identity::{IdentityError, Purpose},
 };
+
+use crate::authority::San::{Dns, Xmpp};
+use crate::authority::{Authority, authority, common_name_only, for_names};
+use crate::common::pki::{Crypto, Identity, Setup, TLS12, TLS13, Version, name, pki};
+use crate::{DOMAIN, NOW, trust};
 
 const VERSIONS: [Version; 2] = [TLS12, TLS13];
 

@@ -16,11 +16,13 @@ mod malformed;
 mod table;
 mod verdicts;
 
-use authority::Authority;
-use common::pki::Crypto;
-use rustls::{RootCertStore, pki_types::UnixTime};
 use std::sync::Arc;
 use std::time::Duration;
+
+use authority::Authority;
+use common::pki::Crypto;
+use rustls::RootCertStore;
+use rustls::pki_types::UnixTime;
 use xmpp_stream::tls::identity::Trust;
 
 /// 2026-01-01, the time of all checks.

@@ -1,18 +1,14 @@
 //! Damaged certificates: no panic, and never more trust than before.
 
-use crate::{
-    DOMAIN, NOW,
-    authority::{
-        Authority,
-        San::{Dns, Srv, Xmpp},
-        authority, for_names, for_names_in_der, general_names,
-    },
-    common::{pki::Crypto, rng::Rng},
-    trust,
-};
 use rcgen::ExtendedKeyUsagePurpose as Usage;
 use rustls::pki_types::CertificateDer;
 use xmpp_stream::tls::identity::{IdentityError, Purpose, check, expiry_of, jids_of};
+
+use crate::authority::San::{Dns, Srv, Xmpp};
+use crate::authority::{Authority, authority, for_names, for_names_in_der, general_names};
+use crate::common::pki::Crypto;
+use crate::common::rng::Rng;
+use crate::{DOMAIN, NOW, trust};
 
 const SEED: u64 = 6120;
 

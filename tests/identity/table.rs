@@ -1,21 +1,16 @@
 //! A table of certificates, each with its verdict.
 
-use crate::{
-    DOMAIN, NOW,
-    authority::{
-        Authority, Recipe,
-        San::{self, Dns, Raw, Srv, SrvInUtf8, Xmpp, XmppInIa5},
-        authority, common_name_only, for_names,
-    },
-    common::pki::Crypto,
-    trust,
-};
 use rcgen::ExtendedKeyUsagePurpose as Usage;
 use rustls::pki_types::CertificateDer;
-use xmpp_stream::tls::identity::{
-    Purpose::{self, Client, ClientToServer, ServerAsClient, ServerAsServer},
-    check,
+use xmpp_stream::tls::identity::Purpose::{
+    self, Client, ClientToServer, ServerAsClient, ServerAsServer,
 };
+use xmpp_stream::tls::identity::check;
+
+use crate::authority::San::{self, Dns, Raw, Srv, SrvInUtf8, Xmpp, XmppInIa5};
+use crate::authority::{Authority, Recipe, authority, common_name_only, for_names};
+use crate::common::pki::Crypto;
+use crate::{DOMAIN, NOW, trust};
 
 type Chain = Vec<CertificateDer<'static>>;
 

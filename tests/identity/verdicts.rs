@@ -1,24 +1,18 @@
 //! What a verdict tells beside yes and no.
 
-use crate::{
-    DOMAIN, NOW,
-    authority::{
-        Authority,
-        San::{Dns, Srv, Xmpp},
-        authority, for_names,
-    },
-    common::pki::{Crypto, Identity},
-    trust,
-};
-use rcgen::ExtendedKeyUsagePurpose as Usage;
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateRevocationListDer, UnixTime, alg_id},
-};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rcgen::ExtendedKeyUsagePurpose as Usage;
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateRevocationListDer, UnixTime, alg_id};
 use xmpp_stream::time::StdClock;
 use xmpp_stream::tls::identity::{self, IdentityError, Purpose, Trust, check, expiry_of, jids_of};
+
+use crate::authority::San::{Dns, Srv, Xmpp};
+use crate::authority::{Authority, authority, for_names};
+use crate::common::pki::{Crypto, Identity};
+use crate::{DOMAIN, NOW, trust};
 
 /// The verdict of a server that believes `root` about a server.
 fn judge(
@@ -110,11 +104,11 @@ fn xep0178_a_client_certificate_tells_the_addresses_on_our_domain() {
 #[cfg(feature = "libraries")]
 #[test]
 fn the_addresses_are_those_an_independent_parser_finds() {
-    use x509_cert::{
-        Certificate,
-        der::{Decode, asn1::Utf8StringRef},
-        ext::pkix::{SubjectAltName, name::GeneralName},
-    };
+    use x509_cert::Certificate;
+    use x509_cert::der::Decode;
+    use x509_cert::der::asn1::Utf8StringRef;
+    use x509_cert::ext::pkix::SubjectAltName;
+    use x509_cert::ext::pkix::name::GeneralName;
     let root = Authority::root(authority("root"));
     let many: Vec<String> = (0..300)
         .map(|n| format!("user{n}@im.example.com"))
@@ -350,4 +344,20 @@ fn a_hostile_chain_costs_a_bounded_amount_of_work() {
 
 fn seconds(seconds: u64) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+/// A path search looks at the purposes of an authority again and again, so one with more than
+/// anybody needs is not used.
+#[test]
+fn an_authority_with_more_than_64_purposes_is_not_used() {
+    let root = Authority::root(authority("root"));
+    let trust = trust(Crypto::Ring, &[&root]);
+    for (others, expected) in [(63, None), (64, Some("certificate-unknown-issuer"))] {
+        let mut purposes = vec![Usage::ServerAuth];
+        purposes.extend((0..others).map(|n| Usage::Other(vec![1, 3, 6, 1, 4, 1, n])));
+        let between = root.authority(authority("between").usage(&purposes));
+        let peer = between.issue(&for_names(&[Dns(DOMAIN)]));
+        let verdict = check(&peer.chain, &trust, DOMAIN, Purpose::ServerAsServer, NOW);
+        assert_eq!(verdict.err().map(|e| e.code()), expected, "{others}");
+    }
 }

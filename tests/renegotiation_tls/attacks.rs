@@ -1,10 +1,6 @@
 //! What a hostile peer puts on the wire after the handshake, and what must
 //! come of it.
 
-use crate::common::hostile_tls::{
-    ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, client_hello, forged,
-    message,
-};
 use Outcome::{Alerted, Failed, PeerClosed, Quiet, Renegotiation};
 use Piece::{
     Alert, Ccs, Damaged, Forged, ForgedHello, Handshake, Hello, HelloBytes, HelloRest, Hellos,
@@ -12,6 +8,11 @@ use Piece::{
 };
 use Sign::{Fragment, Record, Right, Wrong};
 use xmpp_stream::tls::AttemptSign;
+
+use crate::common::hostile_tls::{
+    ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, client_hello, forged,
+    message,
+};
 
 /// The role of the session under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +180,7 @@ pub const TLS13_ATTACKS: &[Attack] = &[
     row(&[Handshake(b"")], Quiet, b""),
     row(
         &[HelloBytes(3), Text(b"text")],
-        Failed("peer-misbehaved"),
+        Alerted("peer-misbehaved"),
         b"",
     ),
     row(&[KEY_UPDATE_AND_HELLO], Alerted("peer-misbehaved"), b""),

@@ -1,16 +1,14 @@
 //! A session and a hostile peer that have completed an honest handshake.
 
-use crate::{
-    attacks::Role,
-    common::{
-        hostile_tls::HostileTls,
-        pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-};
-use rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use std::sync::Arc;
+
+use rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use xmpp_stream::tls::{ClientTls, Resumption, ServerTls, Session, TlsLimits};
+
+use crate::attacks::Role;
+use crate::common::hostile_tls::HostileTls;
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -18,14 +18,12 @@ mod lab;
 use attacks::{
     Attack, Outcome, Piece, Role, Sign, TLS12_ATTACKS, TLS13_ATTACKS, TLS13_CLIENT, TLS13_SERVER,
 };
-use common::{
-    hostile_tls::{
-        ALERT, CHANGE_CIPHER_SPEC, CLOSE_NOTIFY, DATA, HELLO_REQUEST, HostileTls, client_hello,
-        record_types,
-    },
-    pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki},
-    tls_driver::{Driver, Feed},
+use common::hostile_tls::{
+    ALERT, CHANGE_CIPHER_SPEC, CLOSE_NOTIFY, DATA, HELLO_REQUEST, HostileTls, client_hello,
+    record_types,
 };
+use common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki};
+use common::tls_driver::{Driver, Feed};
 use lab::{Kind, Lab};
 use rustls::HandshakeKind;
 use xmpp_stream::tls::{RecordGuard, Scan, SealError, Step, TlsVersion};
@@ -200,7 +198,7 @@ fn the_record_guard_suspects_every_attempt() {
                 driver.feed(bytes);
                 driver.take_out()
             });
-            guard.handshake_complete(TlsVersion::Tls12);
+            assert_eq!(guard.handshake_complete(TlsVersion::Tls12), Scan::Pass);
             peer.turn();
             let text = peer.seal(DATA, b"text");
             assert_eq!(suspects(&mut guard, &text), 0);
@@ -208,6 +206,34 @@ fn the_record_guard_suspects_every_attempt() {
             if matches!(attack.outcome, Outcome::Renegotiation(_)) {
                 assert!(found > 0, "{attack:?}");
             }
+        }
+    }
+}
+
+/// The same for a caller that forwards bytes as they come and learns with the library that the
+/// handshake is complete.
+#[test]
+fn the_record_guard_misses_no_attempt_in_one_segment_with_finished() {
+    for (version, role, kind) in last_speakers() {
+        for with_hello in [true, false] {
+            let lab = Lab::new(role, version, Crypto::Ring, "AES_128", kind);
+            let mut guard = RecordGuard::new();
+            let (mut driver, mut peer) = lab.pair(Feed::Whole);
+            let mut flight = peer.up_to_finished(&mut |bytes| {
+                assert_eq!(suspects(&mut guard, bytes), 0);
+                driver.feed(bytes);
+                driver.take_out()
+            });
+            if with_hello {
+                flight.extend(Piece::Hello.bytes(&mut peer, role));
+            }
+            assert_eq!(suspects(&mut guard, &flight), 0);
+            let (seen, found) = match version == TLS12 {
+                true => (TlsVersion::Tls12, with_hello),
+                false => (TlsVersion::Tls13, false),
+            };
+            let expected = if found { Scan::Suspect } else { Scan::Pass };
+            assert_eq!(guard.handshake_complete(seen), expected);
         }
     }
 }
@@ -251,26 +277,75 @@ fn a_hello_retry_request_is_no_renegotiation() {
     }
 }
 
-/// After our own close_notify nothing is opened any more, so nothing can be
-/// flagged and nothing, forged or not, can make the library speak or panic.
+/// After our own close_notify records are still opened, so an attempt closes at once, only an
+/// authentic close_notify counts as one, and nothing, forged or not, is answered.
 #[test]
-fn after_our_close_notify_no_input_makes_a_sound() {
-    for (version, attacks) in [(TLS12, TLS12_ATTACKS), (TLS13, TLS13_ATTACKS)] {
-        for role in [Role::Client, Role::Server] {
-            let lab = Lab::new(role, version, Crypto::Ring, "AES_128", Kind::Full);
-            for feed in Feed::ALL {
-                for attack in attacks {
-                    let (mut driver, mut peer) = lab.connect(feed);
-                    peer.turn();
-                    driver.session.close(&mut driver.out);
-                    let closing = driver.take_out();
-                    assert_eq!(peer.open(&closing), [(ALERT, CLOSE_NOTIFY.to_vec())]);
-                    let last = driver.receive(&attack.bytes(&mut peer, role));
-                    assert!(!matches!(last, Step::Renegotiation(_)), "{attack:?}");
-                    assert!(driver.out.is_empty(), "{attack:?}");
-                    assert!(driver.text.is_empty(), "{attack:?}");
+fn after_our_close_notify_every_attempt_is_seen_and_nothing_is_answered() {
+    let mut runs = 0;
+    for version in [TLS12, TLS13] {
+        for &(crypto, suite) in STACKS {
+            for role in [Role::Client, Role::Server] {
+                let lab = Lab::new(role, version, crypto, suite, Kind::Full);
+                let attacks = match (version == TLS12, role) {
+                    (true, _) => TLS12_ATTACKS.to_vec(),
+                    (false, Role::Client) => [TLS13_ATTACKS, TLS13_CLIENT].concat(),
+                    (false, Role::Server) => [TLS13_ATTACKS, TLS13_SERVER].concat(),
+                };
+                for feed in Feed::ALL {
+                    for attack in &attacks {
+                        let expected = after_close(version, role, attack);
+                        closing_run(&lab, feed, role, attack, expected);
+                        runs += 1;
+                    }
                 }
             }
         }
+    }
+    assert_eq!(
+        runs,
+        (TLS12_ATTACKS.len() + TLS13_ATTACKS.len() + 2) * 4 * 2 * 2
+    );
+}
+
+/// What comes of an attack after our close_notify, where it is not the same as before.
+fn after_close(version: Version, role: Role, attack: &Attack) -> Outcome {
+    match attack.pieces {
+        // Its header is looked at, not its content.
+        [Piece::Ccs] => Outcome::Failed("unexpected-message"),
+        // The first byte of a message is enough in TLS 1.3, and its body is not read.
+        [Piece::HelloBytes(_), ..] if version == TLS13 => Outcome::Renegotiation(Sign::Right),
+        [Piece::Handshake([1, ..])] => Outcome::Renegotiation(match (version == TLS12, role) {
+            (_, Role::Server) => Sign::Right,
+            (true, Role::Client) => Sign::Record,
+            (false, Role::Client) => Sign::Wrong,
+        }),
+        _ => attack.outcome,
+    }
+}
+
+fn closing_run(lab: &Lab, feed: Feed, role: Role, attack: &Attack, expected: Outcome) {
+    let context = format!("{:?} {role:?} {feed:?}", attack.pieces);
+    let (mut driver, mut peer) = lab.connect(feed);
+    peer.turn();
+    driver.session.close(&mut driver.out);
+    let closing = driver.take_out();
+    assert_eq!(peer.open(&closing), [(ALERT, CLOSE_NOTIFY.to_vec())]);
+    let last = driver.receive(&attack.bytes(&mut peer, role));
+    match (&last, expected) {
+        (Step::Renegotiation(attempt), Outcome::Renegotiation(sign)) => {
+            assert_eq!(attempt.sign, role.sign(sign), "{context}");
+        }
+        (Step::Failed(failure), Outcome::Alerted(code) | Outcome::Failed(code)) => {
+            assert_eq!(failure.code(), code, "{context}");
+            assert!(!failure.alert_sent(), "{context}");
+        }
+        (Step::PeerClosed, Outcome::PeerClosed) | (Step::NeedMore, Outcome::Quiet) => {}
+        other => panic!("{context}: {other:?}"),
+    }
+    assert!(driver.out.is_empty(), "{context}");
+    assert!(driver.text.is_empty(), "{context}");
+    assert_eq!(driver.session.peer_closed(), last == Step::PeerClosed);
+    if expected != Outcome::Quiet {
+        hears_nothing(&mut driver, &mut peer, &last, &context);
     }
 }

@@ -1,19 +1,13 @@
 //! Channel bindings: RFC 9266 and RFC 5929.
 
-use crate::{
-    Role, VERSIONS, client,
-    common::{
-        hostile_tls::HostileTls,
-        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki},
-        tls_driver::Feed,
-    },
-    connect, pair, server,
-};
 use sha2::{Digest, Sha256, Sha384};
-use xmpp_stream::tls::{
-    ChannelBinding::{self, TlsExporter, TlsServerEndPoint},
-    Session,
-};
+use xmpp_stream::tls::ChannelBinding::{self, TlsExporter, TlsServerEndPoint};
+use xmpp_stream::tls::Session;
+
+use crate::common::hostile_tls::HostileTls;
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki};
+use crate::common::tls_driver::Feed;
+use crate::{Role, VERSIONS, client, connect, pair, server};
 
 fn kinds(session: &Session) -> Vec<ChannelBinding> {
     session.available_bindings().collect()

@@ -1,16 +1,22 @@
 //! close_notify in both directions (RFC 8446 6.1), and its absence.
 
-use crate::common::pki::Leaf;
-use crate::{
-    Role, client,
-    common::{
-        hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, KEY_UPDATE, KEY_UPDATE_REQUEST},
-        pki::{Crypto, Setup, TLS12, TLS13, pki},
-        tls_driver::Feed,
-    },
-    everywhere, pair, server,
+use rustls::crypto::cipher::{
+    AeadKey, Iv, KeyBlockShape, MessageDecrypter, MessageEncrypter, Tls12AeadAlgorithm,
+    Tls13AeadAlgorithm, UnsupportedOperationError,
+};
+use rustls::{
+    CipherSuiteCommon, ConnectionTrafficSecrets, SupportedCipherSuite, Tls12CipherSuite,
+    Tls13CipherSuite,
 };
 use xmpp_stream::tls::{SealError, Step};
+
+use crate::common::hostile_tls::{
+    ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, KEY_UPDATE,
+    KEY_UPDATE_REQUEST, forged, message,
+};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki};
+use crate::common::tls_driver::Feed;
+use crate::{Role, VERSIONS, client, everywhere, failure, pair, server};
 
 #[test]
 fn the_peer_s_close_notify_ends_reading_and_not_writing() {
@@ -56,6 +62,208 @@ fn our_close_notify_goes_out_once_and_ends_writing() {
         assert!(driver.text.is_empty());
         assert!(driver.out.is_empty());
     });
+}
+
+/// RFC 8446 4.6.3: the records after a KeyUpdate are under other keys.
+#[test]
+fn after_our_close_notify_key_updates_and_tickets_are_followed() {
+    let setup = Setup::new(Crypto::Ring, TLS13);
+    for role in Role::BOTH {
+        for feed in Feed::ALL {
+            let (mut driver, mut peer) = pair(&setup, role, feed);
+            driver.session.close(&mut driver.out);
+            peer.receive(&driver.take_out());
+            for text in [&b"one"[..], b"two"] {
+                peer.write(text);
+                peer.honest().refresh_traffic_keys().unwrap();
+            }
+            peer.honest().send_close_notify();
+            assert_eq!(driver.receive(&peer.output()), Step::PeerClosed);
+            assert!(driver.text.is_empty());
+            assert!(driver.out.is_empty());
+        }
+        let (mut driver, mut peer) = pair(&setup, role, Feed::Whole);
+        driver.session.close(&mut driver.out);
+        for n in 1..=33 {
+            peer.honest().refresh_traffic_keys().unwrap();
+            let step = driver.receive(&peer.output());
+            assert_eq!(step == Step::NeedMore, n < 33, "{n}: {step:?}");
+        }
+        assert_eq!(failure(&driver), "peer-misbehaved");
+    }
+    // A ticket in pieces.
+    let ticket = message(4, &[7; 100]);
+    let (mut driver, mut peer) = pair(&setup, Role::Client, Feed::Whole);
+    peer.turn();
+    driver.session.close(&mut driver.out);
+    for piece in ticket.chunks(3) {
+        let piece = peer.seal(HANDSHAKE, piece);
+        assert_eq!(driver.receive(&piece), Step::NeedMore);
+    }
+    let hello = peer.seal(HANDSHAKE, &HELLO_REQUEST);
+    assert!(matches!(driver.receive(&hello), Step::Renegotiation(_)));
+}
+
+/// A message of which a part came before our close_notify cannot be followed.
+#[test]
+fn after_our_close_notify_the_rest_of_a_message_is_refused() {
+    let setup = Setup::new(Crypto::Ring, TLS13);
+    for role in Role::BOTH {
+        let (mut driver, mut peer) = pair(&setup, role, Feed::Whole);
+        peer.turn();
+        let half = peer.seal(HANDSHAKE, &KEY_UPDATE[..2]);
+        driver.feed(&half);
+        driver.session.close(&mut driver.out);
+        let rest = peer.seal(HANDSHAKE, &KEY_UPDATE[2..]);
+        driver.feed(&rest);
+        assert_eq!(failure(&driver), "unexpected-message");
+    }
+}
+
+/// RFC 8446 6.1: only an authentic close_notify is one. Whatever else has its length is not.
+#[test]
+fn after_our_close_notify_only_close_notify_is_close_notify() {
+    everywhere(|setup, role, feed| {
+        for (kind, content, code) in [
+            (DATA, &b"xy"[..], None),
+            (ALERT, &[2, 40], Some("alert-received")),
+            (ALERT, &[1, 90], None),
+            (ALERT, &[1], Some("malformed-message")),
+        ] {
+            let (mut driver, mut peer) = pair(setup, role, feed);
+            peer.turn();
+            driver.session.close(&mut driver.out);
+            driver.take_out();
+            let record = peer.seal(kind, content);
+            driver.feed(&record);
+            match code {
+                Some(code) => assert_eq!(failure(&driver), code),
+                None => assert_eq!(driver.steps, [Step::Established]),
+            }
+            assert!(!driver.session.peer_closed());
+            assert!(driver.out.is_empty());
+        }
+        for kind in [ALERT, DATA] {
+            let (mut driver, _peer) = pair(setup, role, feed);
+            driver.session.close(&mut driver.out);
+            driver.feed(&forged(kind, &[7; 19]));
+            assert_eq!(failure(&driver), "bad-record");
+        }
+    });
+}
+
+/// A crypto provider that does not give its keys out.
+#[test]
+fn after_our_close_notify_without_keys_only_headers_count() {
+    for version in VERSIONS {
+        for role in Role::BOTH {
+            let honest = Setup::new(Crypto::Ring, version);
+            let setup = without_extraction(honest.clone());
+            let (mut driver, mut peer) = match role {
+                Role::Client => (
+                    client(pki().client(&setup), Feed::Whole),
+                    HostileTls::server(pki().server(&honest, Leaf::Valid)),
+                ),
+                Role::Server => (
+                    server(pki().server(&setup, Leaf::Valid), Feed::Whole),
+                    HostileTls::client(pki().client(&honest), name(DOMAIN)),
+                ),
+            };
+            driver.handshake(&mut peer);
+            driver.session.close(&mut driver.out);
+            assert!(!driver.take_out().is_empty());
+            for kind in [ALERT, DATA] {
+                assert_eq!(driver.receive(&forged(kind, &[7; 26])), Step::NeedMore);
+            }
+            let step = driver.receive(&forged(HANDSHAKE, &[7; 26]));
+            let attempt = matches!(step, Step::Renegotiation(_));
+            assert_eq!(attempt, version == TLS12, "{step:?}");
+            assert!(driver.out.is_empty());
+        }
+    }
+}
+
+/// The same suites, whose keys are not given out.
+fn without_extraction(mut setup: Setup) -> Setup {
+    for suite in &mut setup.provider.cipher_suites {
+        *suite = match *suite {
+            SupportedCipherSuite::Tls12(given) => {
+                SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+                    common: common(&given.common),
+                    prf_provider: given.prf_provider,
+                    kx: given.kx,
+                    sign: given.sign,
+                    aead_alg: Box::leak(Box::new(Locked12(given.aead_alg))),
+                })))
+            }
+            SupportedCipherSuite::Tls13(given) => {
+                SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
+                    common: common(&given.common),
+                    hkdf_provider: given.hkdf_provider,
+                    aead_alg: Box::leak(Box::new(Locked13(given.aead_alg))),
+                    quic: given.quic,
+                })))
+            }
+        };
+    }
+    setup
+}
+
+fn common(common: &CipherSuiteCommon) -> CipherSuiteCommon {
+    CipherSuiteCommon {
+        suite: common.suite,
+        hash_provider: common.hash_provider,
+        confidentiality_limit: common.confidentiality_limit,
+    }
+}
+
+struct Locked12(&'static dyn Tls12AeadAlgorithm);
+
+impl Tls12AeadAlgorithm for Locked12 {
+    fn encrypter(&self, key: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
+        self.0.encrypter(key, iv, extra)
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
+        self.0.decrypter(key, iv)
+    }
+
+    fn key_block_shape(&self) -> KeyBlockShape {
+        self.0.key_block_shape()
+    }
+
+    fn extract_keys(
+        &self,
+        _: AeadKey,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
+}
+
+struct Locked13(&'static dyn Tls13AeadAlgorithm);
+
+impl Tls13AeadAlgorithm for Locked13 {
+    fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
+        self.0.encrypter(key, iv)
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
+        self.0.decrypter(key, iv)
+    }
+
+    fn key_len(&self) -> usize {
+        self.0.key_len()
+    }
+
+    fn extract_keys(
+        &self,
+        _: AeadKey,
+        _: Iv,
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
 }
 
 /// The stream was cut if TCP ends here.

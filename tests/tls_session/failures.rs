@@ -1,19 +1,17 @@
 //! Handshakes that fail, why, and what the peer is told (RFC 6120 5.4.3.2).
 
-use crate::{
-    Role, VERSIONS, client, client_with,
-    common::{
-        hostile_tls::{ALERT, forged, message, record_types},
-        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    connect, failure, server,
-};
 use std::sync::Arc;
+
+use sha2::Digest;
 use xmpp_stream::tls::{
     Alert, CertificateFault, ClientTls, Resumption, ServerTls, Session, Step, TlsFailureKind,
     TlsLimits,
 };
+
+use crate::common::hostile_tls::{ALERT, forged, message, record_types};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{Role, VERSIONS, client, client_with, connect, failure, server};
 
 const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
@@ -130,6 +128,135 @@ fn rfc9325_3_5_a_server_that_does_not_acknowledge_renegotiation_info_is_left() {
                 assert!(!one.out.is_empty());
             }
         }
+    }
+}
+
+/// Without a word of the caller's about it.
+#[test]
+fn by_default_a_server_that_does_not_acknowledge_renegotiation_info_is_left() {
+    let setup = Setup::new(Crypto::Ring, TLS12);
+    let config = Arc::new(pki().client(&setup));
+    for tls in [ClientTls::new(config.clone()), ClientTls::deferred(config)] {
+        let mut one = client_with(&tls, Feed::Whole);
+        let mut other = server(pki().server(&setup, Leaf::Valid), Feed::Whole);
+        other.feed(&one.take_out());
+        one.feed(&without_renegotiation_info(&other.take_out()));
+        assert_eq!(failure(&one), "no-renegotiation-info");
+        assert_eq!(one.out, HANDSHAKE_FAILURE);
+    }
+}
+
+/// A ServerHello of this version: no extensions, or these.
+fn server_hello(version: [u8; 2], random: [u8; 32], extensions: &[u8]) -> Vec<u8> {
+    let mut body = [&version[..], &random, &[0, 0xc0, 0x2f, 0]].concat();
+    if !extensions.is_empty() {
+        body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+        body.extend_from_slice(extensions);
+    }
+    let mut record = forged(22, &message(2, &body));
+    record[1..3].copy_from_slice(&version);
+    record
+}
+
+/// RFC 8446 4.1.3, 4.2.1: the version is looked at first, and a client that has not offered TLS
+/// 1.2 asks nothing of a TLS 1.2 server.
+#[test]
+fn a_server_hello_of_an_unacceptable_version_is_refused_as_such() {
+    const RANDOM: [u8; 32] = [9; 32];
+    const TLS13_SELECTED: &[u8] = &[0, 43, 0, 2, 3, 4];
+    const TLS12_SELECTED: &[u8] = &[0, 43, 0, 2, 3, 3];
+    let only = |version| vec![pki().client(&Setup::new(Crypto::Ring, version))];
+    let both = || {
+        let provider = Arc::new(Crypto::Ring.provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_protocol_versions(&[TLS12, TLS13]).unwrap();
+        let builder = builder.with_root_certificates(pki().roots());
+        vec![builder.with_no_client_auth()]
+    };
+    let any = || [only(TLS12), only(TLS13), both()].concat();
+    for (configs, version, extensions, code, alert) in [
+        (any(), [3, 0], &[][..], "protocol-version", 70),
+        (any(), [3, 1], &[], "protocol-version", 70),
+        (any(), [3, 2], &[], "protocol-version", 70),
+        (any(), [3, 4], &[], "protocol-version", 70),
+        (only(TLS13), [3, 3], &[], "protocol-version", 70),
+        (only(TLS12), [3, 3], TLS13_SELECTED, "protocol-version", 70),
+        (only(TLS12), [3, 3], &[], "no-renegotiation-info", 40),
+        (both(), [3, 3], &[], "no-renegotiation-info", 40),
+        (both(), [3, 3], TLS12_SELECTED, "peer-misbehaved", 47),
+    ] {
+        for config in configs {
+            for require in [true, false] {
+                for feed in Feed::ALL {
+                    let tls = ClientTls::new(Arc::new(config.clone()));
+                    let tls = tls.require_renegotiation_info(require);
+                    let mut driver = client_with(&tls, feed);
+                    driver.take_out();
+                    driver.feed(&server_hello(version, RANDOM, extensions));
+                    if code == "no-renegotiation-info" && !require {
+                        assert!(driver.steps.is_empty());
+                        continue;
+                    }
+                    assert_eq!(failure(&driver), code, "{version:?} {extensions:?}");
+                    assert_eq!(driver.out, [21, 3, 3, 0, 2, 2, alert]);
+                }
+            }
+        }
+    }
+}
+
+/// A HelloRetryRequest is one of TLS 1.3, whatever it says.
+#[test]
+fn a_hello_retry_request_acknowledges_nothing() {
+    let random = retry_request_random();
+    for (version, code, alert) in [
+        (TLS13, "peer-misbehaved", 47),
+        (TLS12, "unexpected-message", 10),
+    ] {
+        let setup = Setup::new(Crypto::Ring, version);
+        let mut driver = client(pki().client(&setup), Feed::Whole);
+        driver.take_out();
+        // key_share asks for secp384r1.
+        driver.feed(&server_hello([3, 3], random, &[0, 51, 0, 2, 0, 24]));
+        assert_eq!(failure(&driver), code);
+        assert_eq!(driver.out, [21, 3, 3, 0, 2, 2, alert]);
+    }
+}
+
+/// RFC 8446 4.1.3.
+fn retry_request_random() -> [u8; 32] {
+    sha2::Sha256::digest(b"HelloRetryRequest").into()
+}
+
+/// What a server makes of versions it does not have.
+#[test]
+fn a_client_hello_of_an_unacceptable_version_is_refused_as_such() {
+    for (ours, version, extensions) in [
+        (TLS12, [3, 1], &[][..]),
+        (TLS12, [3, 2], &[]),
+        (TLS13, [3, 2], &[]),
+        (TLS13, [3, 3], &[]),
+        (TLS12, [3, 3], &[0, 43, 0, 3, 2, 3, 4]),
+        (TLS13, [3, 3], &[0, 43, 0, 3, 2, 3, 3]),
+        (TLS13, [3, 3], &[0, 43, 0, 3, 2, 3, 1]),
+    ] {
+        // signature_algorithms and supported_groups, without which rustls looks no further
+        let groups = [0, 10, 0, 4, 0, 2, 0, 29, 0, 13, 0, 4, 0, 2, 4, 3];
+        let extensions = [&groups[..], extensions].concat();
+        let len = u16::try_from(extensions.len()).unwrap().to_be_bytes();
+        let body = [
+            &version[..],
+            &[5; 32],
+            &[0, 0, 4, 0xc0, 0x2b, 0x13, 1, 1, 0],
+            &len,
+            &extensions,
+        ]
+        .concat();
+        let setup = Setup::new(Crypto::Ring, ours);
+        let mut driver = server(pki().server(&setup, Leaf::Valid), Feed::Whole);
+        driver.feed(&forged(22, &message(1, &body)));
+        assert_eq!(failure(&driver), "protocol-version", "{version:?}");
+        assert_eq!(driver.out, [21, 3, 3, 0, 2, 2, 70]);
     }
 }
 

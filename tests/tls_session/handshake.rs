@@ -1,19 +1,16 @@
 //! Handshakes that succeed, and what is known afterwards.
 
-use crate::{
-    Role, VERSIONS, client, client_with,
-    common::{
-        hostile_tls::{DATA, HostileTls, record_types},
-        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    connect, everywhere, pair, server, server_with,
-};
 use std::sync::Arc;
+
 use xmpp_stream::tls::{
     ClientTls, HandshakeKind, Resumption, SealError, ServerTls, Session, SetupError, Step,
     TlsLimits, TlsVersion, Verification,
 };
+
+use crate::common::hostile_tls::{DATA, HANDSHAKE, HostileTls, KEY_UPDATE, record_types};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{Role, VERSIONS, client, client_with, connect, everywhere, pair, server, server_with};
 
 fn long_text() -> Vec<u8> {
     (0..40_000_u32).map(|i| i.to_be_bytes()[2]).collect()
@@ -127,6 +124,47 @@ fn a_window_takes_what_push_takes() {
             let _idle = driver.settle();
         }
         assert_eq!(driver.text, long_text());
+    });
+}
+
+/// Memory can be given back at any moment: in the handshake, within a record, and with a part of a
+/// message received.
+#[test]
+fn a_session_shrinks_at_any_moment() {
+    everywhere(|setup, role, _| {
+        let (mut driver, mut peer) = match role {
+            Role::Client => (
+                client(pki().client(setup), Feed::Whole),
+                HostileTls::server(pki().server(setup, Leaf::Valid)),
+            ),
+            Role::Server => (
+                server(pki().server(setup, Leaf::Valid), Feed::Whole),
+                HostileTls::client(pki().client(setup), name(DOMAIN)),
+            ),
+        };
+        let feed = |driver: &mut Driver, bytes: &[u8]| {
+            for piece in bytes.chunks(7) {
+                driver.feed(piece);
+                driver.session.shrink();
+            }
+        };
+        peer.handshake(&mut |bytes| {
+            feed(&mut driver, bytes);
+            driver.take_out()
+        });
+        peer.write(&long_text());
+        feed(&mut driver, &peer.output());
+        assert_eq!(driver.text, long_text());
+        peer.turn();
+        if setup.version == TLS13 {
+            for piece in KEY_UPDATE[..3].chunks(1) {
+                let piece = peer.seal(HANDSHAKE, piece);
+                feed(&mut driver, &piece);
+            }
+        }
+        driver.seal(b"still here").unwrap();
+        let out = driver.take_out();
+        assert_eq!(peer.open(&out), [(DATA, b"still here".to_vec())]);
     });
 }
 

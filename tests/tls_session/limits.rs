@@ -1,17 +1,16 @@
 //! Bounds: sequence numbers, floods, memory.
 
-use crate::{
-    Role, VERSIONS, client,
-    common::{
-        hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HostileTls, message},
-        pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, Version, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    connect, everywhere, failure, pair, server_with,
-};
-use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 use std::sync::Arc;
-use xmpp_stream::tls::{ClientTls, Resumption, SealError, ServerTls, Session, Step, TlsLimits};
+
+use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
+use xmpp_stream::tls::{
+    Alert, ClientTls, Resumption, SealError, ServerTls, Session, Step, TlsFailureKind, TlsLimits,
+};
+
+use crate::common::hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HostileTls, message};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{Role, VERSIONS, client, connect, everywhere, failure, pair, server_with};
 
 /// AES-128-GCM whose keys are worn out after `limit` records.
 fn worn(version: Version, limit: u64) -> Setup {
@@ -233,6 +232,8 @@ fn an_endless_message_ends_at_the_limit() {
                 }
                 assert_eq!(failure(&driver), "handshake-too-large");
                 assert!(held > limit && held <= limit + 18_437 + 6, "{held}");
+                assert!(driver.take_out().ends_with(&[21, 3, 3, 0, 2, 2, 50]));
+                assert!(alert_sent(&driver));
             }
         }
     }
@@ -251,6 +252,96 @@ fn an_endless_message_ends_at_the_limit() {
         }
         assert_eq!(failure(&driver), "handshake-too-large");
         assert!(held <= 32 * 1024 + 18_437 + 23, "{held}");
+        assert_eq!(peer.open(&driver.take_out()), [(ALERT, vec![2, 50])]);
+        assert!(alert_sent(&driver));
+    }
+}
+
+fn alert_sent(driver: &Driver) -> bool {
+    match driver.steps.last() {
+        Some(Step::Failed(failure)) => failure.alert_sent(),
+        _ => false,
+    }
+}
+
+/// A client whose server sends too much after ServerHello: in TLS 1.3 the alert is encrypted.
+#[test]
+fn a_certificate_chain_above_the_limit_is_refused_with_an_alert() {
+    for version in VERSIONS {
+        let setup = Setup::new(Crypto::Ring, version);
+        let mut config = pki().server(&setup, Leaf::Valid);
+        let chain = vec![pki().identity(Leaf::Rsa).chain[0].clone(); 40];
+        let chain = [pki().identity(Leaf::Valid).chain.clone(), chain].concat();
+        let key = pki().identity(Leaf::Valid).key();
+        let key = rustls::sign::CertifiedKey::from_der(chain, key, &setup.provider).unwrap();
+        config.cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(key));
+        config.max_fragment_size = Some(1000);
+        let mut limits = TlsLimits::default();
+        limits.handshake_bytes = 2000;
+        let mut one = limited(&setup, Role::Client, limits);
+        let mut other = server_with(&ServerTls::new(Arc::new(config)), Feed::Whole);
+        connect(&mut one, &mut other);
+        assert_eq!(failure(&one), "handshake-too-large");
+        assert!(alert_sent(&one));
+        let Some(Step::Failed(told)) = other.steps.last() else {
+            panic!("the server was not told: {:?}", other.steps);
+        };
+        assert_eq!(*told.kind(), TlsFailureKind::AlertReceived(Alert(50)));
+    }
+}
+
+/// rustls refuses these without an alert.
+#[test]
+fn refusals_without_an_alert_of_the_library_get_one() {
+    let setup = Setup::new(Crypto::Ring, TLS13);
+    for role in Role::BOTH {
+        for case in 0..3 {
+            let (mut driver, mut peer) = pair(&setup, role, Feed::Whole);
+            peer.turn();
+            match case {
+                // Text within a message.
+                0 => {
+                    let half = peer.seal(HANDSHAKE, &[24, 0]);
+                    driver.feed(&half);
+                    let text = peer.seal(DATA, b"text");
+                    driver.feed(&text);
+                }
+                // Empty records.
+                1 => {
+                    for _ in 0..40 {
+                        let empty = peer.seal(DATA, b"");
+                        driver.feed(&empty);
+                    }
+                }
+                // A message that says it has 16 MiB.
+                _ => {
+                    let huge = peer.seal(HANDSHAKE, &[4, 0xff, 0xff, 0xff, 0]);
+                    driver.feed(&huge);
+                }
+            }
+            let expected = ["peer-misbehaved", "peer-misbehaved", "malformed-message"][case];
+            assert_eq!(failure(&driver), expected);
+            assert!(alert_sent(&driver), "{case}");
+            let opened = peer.open(&driver.take_out());
+            let [(ALERT, alert)] = &opened[..] else {
+                panic!("{case}: {opened:?}");
+            };
+            assert_eq!(alert[0], 2);
+        }
+    }
+    // KeyUpdates without end.
+    for role in Role::BOTH {
+        let (mut driver, mut peer) = pair(&setup, role, Feed::Whole);
+        while driver.steps.len() < 2 {
+            peer.honest().refresh_traffic_keys().unwrap();
+            driver.feed(&peer.output());
+        }
+        assert_eq!(failure(&driver), "peer-misbehaved");
+        assert!(alert_sent(&driver));
+        let mut alert = &driver.take_out()[..];
+        peer.honest().read_tls(&mut alert).unwrap();
+        let told = peer.honest().process_new_packets().unwrap_err();
+        assert!(matches!(told, rustls::Error::AlertReceived(_)), "{told:?}");
     }
 }
 

@@ -17,13 +17,12 @@ mod handshake;
 mod limits;
 mod resumption;
 
-use common::{
-    hostile_tls::HostileTls,
-    pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, Version, name, pki},
-    tls_driver::{Driver, Feed},
-};
-use rustls::{ClientConfig, ServerConfig};
 use std::sync::Arc;
+
+use common::hostile_tls::HostileTls;
+use common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+use common::tls_driver::{Driver, Feed};
+use rustls::{ClientConfig, ServerConfig};
 use xmpp_stream::tls::{ClientTls, Resumption, ServerTls, Session, Step, TlsLimits};
 
 const VERSIONS: [Version; 2] = [TLS12, TLS13];

@@ -1,19 +1,16 @@
 //! Tickets and resumption (RFC 6120 3.3, 4.9.3.16).
 
-use crate::{
-    VERSIONS, client_with,
-    common::{
-        hostile_tls::HostileTls,
-        pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki},
-        tls_driver::{Driver, Feed},
-    },
-    server_with,
-};
-use rustls::ServerConfig;
 use std::sync::Arc;
+
+use rustls::ServerConfig;
 use xmpp_stream::tls::{
-    ChannelBinding, ClientTls, HandshakeKind, Resumption, ServerTls, Session, TlsLimits,
+    ChannelBinding, ClientTls, HandshakeKind, Resumption, SealError, ServerTls, Session, TlsLimits,
 };
+
+use crate::common::hostile_tls::HostileTls;
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki};
+use crate::common::tls_driver::{Driver, Feed};
+use crate::{VERSIONS, client_with, server_with};
 
 fn setup(version: Version) -> Setup {
     Setup::new(Crypto::Ring, version)
@@ -76,6 +73,79 @@ fn rfc6120_4_9_3_16_2_forbidden_resumption_gives_full_handshakes_and_keeps_nothi
         assert!(forbidden.len() < allowed.len(), "no session to offer");
         let driver = visit(&tls, &server, Resumption::Forbidden);
         assert_eq!(kind(&driver), HandshakeKind::Full);
+    }
+}
+
+/// The user's config wants early data, and the server would take it. What is sent before the
+/// handshake is complete can be replayed.
+#[test]
+fn a_client_offers_no_early_data_even_if_its_config_does() {
+    const EARLY_DATA: [u8; 4] = [0, 42, 0, 0];
+    let version = VERSIONS[1];
+    // Only sessions a server keeps itself allow for early data.
+    let mut server = pki().server(&setup(version), Leaf::Valid);
+    server.max_early_data_size = 1000;
+    let mut config = pki().client(&setup(version));
+    config.enable_early_data = true;
+    // A client of rustls's does offer it.
+    let honest = Arc::new(config.clone());
+    let mut early = rustls::ClientConnection::new(honest.clone(), name(DOMAIN)).unwrap();
+    let mut other = rustls::ServerConnection::new(Arc::new(server.clone())).unwrap();
+    for _ in 0..4 {
+        let (mut to, mut from) = (Vec::new(), Vec::new());
+        early.write_tls(&mut to).unwrap();
+        other.read_tls(&mut &to[..]).unwrap();
+        other.process_new_packets().unwrap();
+        other.write_tls(&mut from).unwrap();
+        early.read_tls(&mut &from[..]).unwrap();
+        early.process_new_packets().unwrap();
+    }
+    let mut early = rustls::ClientConnection::new(honest, name(DOMAIN)).unwrap();
+    let mut offer = Vec::new();
+    early.write_tls(&mut offer).unwrap();
+    assert!(offer.windows(4).any(|w| w == EARLY_DATA));
+    for tls in [
+        ClientTls::new(Arc::new(config.clone())),
+        ClientTls::deferred(Arc::new(config)),
+    ] {
+        for expected in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let offer = hello(&tls, Resumption::Allowed);
+            assert!(!offer.windows(4).any(|w| w == EARLY_DATA), "{expected}");
+            let driver = visit(&tls, &server, Resumption::Allowed);
+            // The store is the config's, in which the first session is already.
+            let kind = kind(&driver);
+            assert!(kind == expected || kind == HandshakeKind::Resumed);
+        }
+        assert_eq!(
+            kind(&visit(&tls, &server, Resumption::Allowed)),
+            HandshakeKind::Resumed
+        );
+    }
+}
+
+/// The same for a server, whose tickets say how much early data it takes.
+#[test]
+fn a_server_accepts_no_early_data_and_sends_none_even_if_its_config_does() {
+    let version = VERSIONS[1];
+    let mut config = pki().server(&setup(version), Leaf::Valid);
+    config.max_early_data_size = 1000;
+    config.send_half_rtt_data = true;
+    let tls = ServerTls::new(Arc::new(config)).tickets(true);
+    let mut client = pki().client(&setup(version));
+    client.enable_early_data = true;
+    for expected in [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed] {
+        let mut driver = server_with(&tls, Feed::Whole);
+        let mut peer = HostileTls::client(client.clone(), name(DOMAIN));
+        let rustls::Connection::Client(honest) = peer.honest() else {
+            panic!("a client");
+        };
+        assert!(honest.early_data().is_none());
+        driver.feed(&peer.output());
+        assert!(driver.session.is_handshaking());
+        assert_eq!(driver.seal(b"half-RTT"), Err(SealError::NotEstablished));
+        peer.receive(&driver.take_out());
+        driver.handshake(&mut peer);
+        assert_eq!(peer.kind(), expected);
     }
 }
 

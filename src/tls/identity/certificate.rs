@@ -1,12 +1,19 @@
-//! What the identity rules read from a certificate beside its signatures (RFC
-//! 5280 4.1, 4.2). Total: any bytes give an answer or `None`.
+//! What the identity rules read from a certificate beside its signatures (RFC 5280 4.1, 4.2).
 //!
-//! Nothing here is to be believed before the chain was verified.
+//! The reader is total: any bytes give an answer or `None`, in time linear in their number. Nothing
+//! it returns may be believed before the chain was verified.
+//!
+//! Change here which fields are read. The rules about them are in [`super`] and
+//! [`trust`](super::trust).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::time::Duration;
+
+use rustls::pki_types::UnixTime;
 
 use super::super::der::{Der, OID, SEQUENCE};
-use alloc::{format, string::String, vec::Vec};
-use core::time::Duration;
-use rustls::pki_types::UnixTime;
 
 /// The fields of a certificate that matter here.
 pub(super) struct Certificate<'a> {
@@ -44,33 +51,43 @@ impl<'a> Certificate<'a> {
         Some(certificate)
     }
 
-    /// Whether it names itself as its issuer.
+    /// Returns whether it names itself as its issuer.
     pub(super) fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
 
-    /// The last moment of its validity.
+    /// Returns the last moment of its validity.
     pub(super) fn not_after(&self) -> UnixTime {
         self.not_after
     }
 
-    /// The content of `GeneralNames`; empty without a subjectAltName.
+    /// Returns the content of `GeneralNames`. It is empty without a subjectAltName.
     pub(super) fn alt_names(&self) -> &'a [u8] {
         self.alt_names.unwrap_or_default()
     }
 
-    /// Whether it limits the names of what it issues.
+    /// Returns whether it limits the names of what it issues.
     pub(super) fn constrains_names(&self) -> bool {
         self.name_constraints.is_some()
     }
 
-    /// Its extended key usages as dotted object identifiers, at most 32.
+    /// Returns its extended key usages as dotted object identifiers, at most 32. One that is longer
+    /// than 64 bytes is left out.
     pub(super) fn key_purposes(&self) -> Vec<String> {
-        let mut purposes = Der(self.key_usage.unwrap_or_default());
-        core::iter::from_fn(|| purposes.expect(OID))
-            .take(super::MOST_LISTED)
+        self.purposes()
+            .take(super::MAX_LISTED)
             .filter_map(dotted)
             .collect()
+    }
+
+    /// Returns whether it has so many extended key usages that only an attacker writes them.
+    pub(super) fn has_too_many_purposes(&self) -> bool {
+        self.purposes().nth(MAX_PURPOSES).is_some()
+    }
+
+    fn purposes(&self) -> impl Iterator<Item = &'a [u8]> {
+        let mut purposes = Der(self.key_usage.unwrap_or_default());
+        core::iter::from_fn(move || purposes.expect(OID))
     }
 
     fn read_extensions(&mut self, mut extensions: Der<'a>) -> Option<()> {
@@ -96,6 +113,12 @@ impl<'a> Certificate<'a> {
     }
 }
 
+/// Bytes of the longest object identifier that is written out.
+const MAX_OID_LEN: usize = 64;
+
+/// More extended key usages than any authority has.
+const MAX_PURPOSES: usize = 64;
+
 const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
@@ -111,8 +134,8 @@ const NAME_CONSTRAINTS: &[u8] = b"\x55\x1d\x1e";
 /// 2.5.29.37 (RFC 5280 4.2.1.12)
 const EXTENDED_KEY_USAGE: &[u8] = b"\x55\x1d\x25";
 
-/// `UTCTime` is `YYMMDDHHMMSSZ` and ends with 2049, `GeneralizedTime` has four
-/// digits of year (RFC 5280 4.1.2.5). What lies before 1970 is 1970.
+/// Reads a time. `UTCTime` is `YYMMDDHHMMSSZ` and ends with 2049, `GeneralizedTime` has four digits
+/// of year (RFC 5280 4.1.2.5). What is before 1970 is 1970.
 fn time(kind: u8, text: &[u8]) -> Option<UnixTime> {
     let (year, rest) = match kind {
         UTC_TIME => {
@@ -150,8 +173,8 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar. Years begin with
-/// March here, so that the leap day is the last one.
+/// Returns the days from 1970-01-01 to a date of the Gregorian calendar. Years begin with March
+/// here, so that the leap day is the last one.
 fn days(year: u64, month: u64, day: u64) -> u64 {
     let years = if month > 2 {
         year
@@ -162,8 +185,12 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
     (365 * years + years / 4 - years / 100 + years / 400 + in_year).saturating_sub(719_468)
 }
 
-/// `1.3.6.1` and so on; `None` if it is no object identifier.
+/// Writes an object identifier as `1.3.6.1` and so on. Returns `None` if it is none, or longer than
+/// any that is in use.
 fn dotted(oid: &[u8]) -> Option<String> {
+    if oid.len() > MAX_OID_LEN {
+        return None;
+    }
     let mut text = String::new();
     let mut arc = 0_u64;
     for &byte in oid {
@@ -173,9 +200,9 @@ fn dotted(oid: &[u8]) -> Option<String> {
         }
         if text.is_empty() {
             let first = (arc / 40).min(2);
-            text = format!("{first}.{}", arc - first * 40);
+            write!(text, "{first}.{}", arc - first * 40).ok()?;
         } else {
-            text = format!("{text}.{arc}");
+            write!(text, ".{arc}").ok()?;
         }
         arc = 0;
     }
@@ -219,7 +246,7 @@ mod tests {
 
     #[test]
     fn object_identifiers_are_written_with_dots() {
-        let cases: [(&[u8], Option<&str>); 5] = [
+        let cases: [(&[u8], Option<&str>); 6] = [
             (
                 b"\x2b\x06\x01\x05\x05\x07\x03\x01",
                 Some("1.3.6.1.5.5.7.3.1"),
@@ -228,6 +255,7 @@ mod tests {
             (b"\x2b\x06\x01\x04\x01\x82\x37", Some("1.3.6.1.4.1.311")),
             (b"", None),
             (&[0xff; 12], None),
+            (&[0x2b; MAX_OID_LEN + 1], None),
         ];
         for (oid, text) in cases {
             assert_eq!(dotted(oid).as_deref(), text);

@@ -1,98 +1,96 @@
-//! Whom a certificate speaks for in XMPP (RFC 6120 13.7, XEP-0178).
+//! Which XMPP identities a certificate proves (RFC 6120 13.7, XEP-0178).
 //!
-//! [`check`] is a pure function over a certificate chain: is it good
-//! ([`Trust`], RFC 5280), may it be used like this ([`Purpose`]), and is it for
-//! this name? [`Session::verify_peer`](super::Session::verify_peer) applies it
-//! to a session's peer, and is the one way from a handshake that let any
-//! certificate through ([`ClientTls::deferred`](super::ClientTls::deferred),
-//! [`ServerTls::deferred`](super::ServerTls::deferred)) to
-//! [`Verified`](super::Verified): servers need the peer's stream header before
-//! they know whom to expect, and dialback (XEP-0220) may follow a certificate
-//! nobody believes. [`jids_of`] lists the JIDs in a client's certificate.
+//! [`check`] is a pure function over a certificate chain: is it good ([`Trust`], RFC 5280), may it
+//! be used like this ([`Purpose`]), and is it for this name?
+//! [`Session::verify_peer`](super::Session::verify_peer) applies it to the peer of a session, and
+//! is the only way from a handshake that let any certificate through
+//! ([`ClientTls::deferred`](super::ClientTls::deferred),
+//! [`ServerTls::deferred`](super::ServerTls::deferred)) to [`Verified`](super::Verified). Servers
+//! need the peer's stream header before they know whom to expect, and dialback (XEP-0220) may
+//! follow a certificate that is not trusted. [`jids_of`] lists the JIDs in a client's certificate.
+//!
+//! The rules for names, purposes and constraints below are the interface; a change to them is a
+//! change of who is let in. The work on a certificate is linear in its size ([`check`] looks at no
+//! more than 7 certificates, and at no authority with more than 64 extended key usages).
 //!
 //! # Names
 //!
-//! Only the subjectAltName counts; the subject's common name never does (RFC
-//! 9525 2). What speaks for the domain `im.example.com`:
+//! Only the subjectAltName counts; the subject's common name never does (RFC 9525 2). These names
+//! speak for the domain `im.example.com`:
 //!
 //! | presented name | example | where it counts |
 //! |---|---|---|
 //! | DNS-ID (`dNSName`) | `im.example.com`, `*.example.com` | servers |
-//! | SRV-ID (id-on-dnsSRV, RFC 4985) | `_xmpp-client.im.example.com` | a server towards its clients |
+//! | SRV-ID (id-on-dnsSRV) | `_xmpp-client.im.example.com` | a server towards its clients |
 //! | | `_xmpp-server.im.example.com` | a server towards servers, in both TLS roles |
 //! | XmppAddr (id-on-xmppAddr) | `im.example.com` | servers |
 //! | | `juliet@im.example.com` | clients |
 //!
-//! * `*` stands for exactly one label, only as the complete left-most label of
-//!   a DNS-ID, and only in front of at least two others. A list of the domains
-//!   under which others register names (`co.uk`) is not kept. An SRV-ID or
-//!   XmppAddr has no wildcards: RFC 4985 and RFC 7622 give them none.
-//! * Letters are compared without ASCII case. There is no IDNA here: an
-//!   internationalised domain is compared in its A-label form (`xn--..`), in
-//!   which certificates carry it, so the reference identity of a server has to
-//!   be given like that, while in XMPP itself such a domain is a U-label (RFC
-//!   7622 3.2.1): the application converts. Anything else than ASCII is
-//!   [`IdentityError::Reference`]. For [`Purpose::Client`] an XmppAddr is
-//!   compared as it stands, so the reference is the U-label there.
+//! * `*` stands for exactly one label, only as the complete left-most label of a DNS-ID, and only
+//!   with at least two labels after it. A list of the domains under which others register names
+//!   (`co.uk`) is not kept. An SRV-ID or XmppAddr has no wildcards, because RFC 4985 and RFC 7622
+//!   give them none.
+//! * Letters are compared without ASCII case. There is no IDNA here: an internationalised domain is
+//!   compared in its A-label form (`xn--..`), in which certificates carry it. The reference
+//!   identity of a server has to be given like that, while in XMPP such a domain is a U-label (RFC
+//!   7622 3.2.1), so the application converts it. A reference that is not ASCII is
+//!   [`IdentityError::Reference`]. For [`Purpose::Client`] an XmppAddr is compared as it is, so the
+//!   reference is the U-label there.
 //! * IP addresses are no identity of an XMPP server (RFC 6120 13.7.1.2.1).
 //!
 //! # Purposes
 //!
-//! A certificate without extended key usages may be used for everything;
-//! otherwise it needs serverAuth as a server, clientAuth as a client, or
-//! id-on-xmppAddr, which stands for XMPP altogether (RFC 6120 13.7.1.4). From a
-//! *server* that is a TLS client serverAuth is enough: public authorities issue
-//! nothing else to servers any more, and the identity proven is the same.
+//! A certificate without extended key usages may be used for everything. Otherwise it needs
+//! serverAuth as a server, clientAuth as a client, or id-on-xmppAddr, which stands for every use in
+//! XMPP (RFC 6120 13.7.1.4). From a *server* that is a TLS client, serverAuth is enough, because
+//! public authorities issue nothing else to servers any more, and the identity proven is the same.
 //!
 //! # Name constraints
 //!
-//! An authority whose name constraints (RFC 5280 4.2.1.10) limit DNS names only
-//! is not limited in SRV-IDs and XmppAddrs by the letter of RFC 5280: it could
-//! speak for any XMPP domain. So below an authority with name constraints only
-//! DNS-IDs count, to which the constraints were applied.
+//! By the letter of RFC 5280 4.2.1.10, an authority whose name constraints limit DNS names only is
+//! not limited in SRV-IDs and XmppAddrs, so it could speak for any XMPP domain. Therefore only
+//! DNS-IDs, to which the constraints were applied, count below an authority with name constraints.
 //!
 //! # Deviations, and what is not done
 //!
-//! An empty subject is accepted (RFC 6120 13.7.1.1 forbids it, RFC 5280
-//! 4.1.2.6 allows it beside a subjectAltName, and public authorities issue such
-//! certificates). Key usage bits are not looked at. A certificate that is an
-//! authority's is refused. Revocation: lists by [`Trust::revocation_lists`], no
-//! OCSP. No PKIX over DANE or POSH (RFC 7712). At most 7 certificates of a
-//! chain are looked at.
+//! An empty subject is accepted (RFC 6120 13.7.1.1 forbids it, RFC 5280 4.1.2.6 allows it beside a
+//! subjectAltName, and public authorities issue such certificates). Key usage bits are not looked
+//! at. A certificate that is an authority's is refused. Revocation is known from lists
+//! ([`Trust::revocation_lists`]) only; there is no OCSP, and no PKIX over DANE or POSH (RFC 7712).
 
 mod certificate;
 mod error;
 mod names;
-mod peer;
 mod trust;
 mod verifier;
 
-pub use error::IdentityError;
-pub use trust::Trust;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-pub(super) use verifier::AnyChain;
-
-use crate::jid::Jid;
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use certificate::Certificate;
+pub use error::IdentityError;
 use names::{AltNames, Name, XMPP_ADDR};
 use rustls::pki_types::{CertificateDer, UnixTime};
+pub use trust::Trust;
+pub(super) use verifier::AnyChain;
 use webpki::KeyPurposeId;
+
+use crate::jid::Jid;
 
 /// Checks that a certificate speaks for a domain.
 ///
-/// * `chain`: what the peer presented, its own certificate first; the
-///   authorities in any order, the root not needed.
-/// * `reference`: the domain expected (RFC 6120 13.7.2.1), never a name from
-///   DNS: the `to` of our own stream header for a server we connect to, the
-///   `from` of the peer's for a server that connects to us, and for
-///   [`Purpose::Client`] the domain we serve. A final dot is ignored.
+/// * `chain`: what the peer presented, its own certificate first, then the authorities in any
+///   order. The root is not needed.
+/// * `reference`: the domain expected (RFC 6120 13.7.2.1), never a name from DNS. For a server we
+///   connect to it is the `to` of our stream header, for a server that connects to us the `from` of
+///   its header, and for [`Purpose::Client`] the domain we serve. A final dot is ignored.
 /// * `now`: the wall-clock time.
 ///
-/// That the peer has the certificate's key is the handshake's business.
+/// The handshake has checked that the peer has the certificate's key.
 ///
 /// # Errors
-/// [`IdentityError`]. The chain is judged before the name.
+/// [`IdentityError`]. The chain is checked before the name.
 pub fn check(
     chain: &[CertificateDer<'_>],
     trust: &Trust,
@@ -118,10 +116,10 @@ pub fn check(
     }
 }
 
-/// The addresses (XmppAddr, RFC 6120 13.7.1.4) in a client's certificate, in
-/// DER; those that are no JIDs are left out.
+/// Returns the addresses (XmppAddr, RFC 6120 13.7.1.4) in a client's certificate in DER. Those that
+/// are no JIDs are left out.
 ///
-/// This only reads: nothing about the certificate was verified.
+/// This only reads. It verifies nothing about the certificate.
 pub fn jids_of(certificate: &CertificateDer<'_>) -> Vec<Jid> {
     Certificate::read(certificate)
         .and_then(|certificate| AltNames::read(certificate.alt_names()))
@@ -131,11 +129,11 @@ pub fn jids_of(certificate: &CertificateDer<'_>) -> Vec<Jid> {
         .collect()
 }
 
-/// When the first certificate of `chain` expires, if all of them can be read;
-/// then the stream is to be reset (RFC 6120 13.7.2.3).
+/// Returns when the first certificate of `chain` expires, if all of them can be read. The stream is
+/// to be reset then (RFC 6120 13.7.2.3).
 ///
-/// A peer may send certificates that are not needed; [`Identity::expires`]
-/// knows those that are.
+/// A peer may send certificates that are not needed. [`Identity::expires`] looks only at those that
+/// are.
 #[must_use]
 pub fn expiry_of(chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
     let read = |certificate| Some(Certificate::read(certificate)?.not_after());
@@ -147,18 +145,18 @@ pub fn expiry_of(chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// A server, presented to its client.
+    /// By a server, to its client.
     ClientToServer,
-    /// A server, presented to the server that connects to it.
+    /// By a server, to the server that connects to it.
     ServerAsServer,
-    /// A server, presented to the server it connects to.
+    /// By a server, to the server it connects to.
     ServerAsClient,
-    /// A user's client, presented to its server.
+    /// By a user's client, to its server.
     Client,
 }
 
 impl Purpose {
-    /// The service of an SRV-ID (RFC 6120 13.7.1.2.1).
+    /// Returns the service of an SRV-ID (RFC 6120 13.7.1.2.1).
     fn service(self) -> Option<&'static str> {
         match self {
             Self::ClientToServer => Some("_xmpp-client"),
@@ -167,7 +165,7 @@ impl Purpose {
         }
     }
 
-    /// The extended key usages of which one is enough.
+    /// Returns the extended key usages of which one is enough.
     fn key_purposes(self) -> &'static [KeyPurposeId<'static>] {
         /// 1.3.6.1.5.5.7.3.1 (RFC 5280 4.2.1.12)
         const SERVER: KeyPurposeId<'_> = KeyPurposeId::new(b"\x2b\x06\x01\x05\x05\x07\x03\x01");
@@ -182,9 +180,9 @@ impl Purpose {
     }
 }
 
-/// The verdict on a good certificate: whom it speaks for.
+/// The identities that a good certificate proves.
 ///
-/// It says nothing about who presented it: only
+/// It says nothing about who presented the certificate; only
 /// [`Session::verify_peer`](super::Session::verify_peer) does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -192,26 +190,27 @@ pub struct Identity {
     alt_names: Vec<u8>,
     purpose: Purpose,
     reference: String,
+    /// Whether an authority of the path limits the names.
     constrained: bool,
     expires: UnixTime,
 }
 
 impl Identity {
-    /// What it was checked for.
+    /// Returns the purpose it was checked for.
     #[must_use]
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// The domain it was checked for, in small letters.
+    /// Returns the domain it was checked for, in small letters.
     #[must_use]
     pub fn reference(&self) -> &str {
         &self.reference
     }
 
-    /// Whether a server may act as `domain` (under the rules for the reference
-    /// of [`check`]) by this certificate; false for a client. With this further
-    /// domains of one peer need no further check of the chain.
+    /// Returns whether a server may act as `domain` (under the rules for the reference of
+    /// [`check`]) by this certificate; false for a client. With this, further domains of one peer
+    /// need no further check of the chain.
     #[must_use]
     pub fn speaks_for(&self, domain: &str) -> bool {
         self.purpose != Purpose::Client
@@ -221,8 +220,8 @@ impl Identity {
             })
     }
 
-    /// The domains a server may act as, in the certificate's order and
-    /// spelling, wildcards as `*.example.com`; none for a client.
+    /// Iterates over the domains a server may act as, in the certificate's order and spelling,
+    /// wildcards as `*.example.com`; none for a client.
     pub fn domains(&self) -> impl Iterator<Item = &str> {
         let names = (self.purpose != Purpose::Client).then(|| self.names());
         names
@@ -231,9 +230,9 @@ impl Identity {
             .filter_map(|name| name.server(self.purpose))
     }
 
-    /// The addresses a client has on the domain it was checked for (RFC 6120
-    /// 13.7.2.2.1), in the certificate's order; none for a server. If there
-    /// are several, the client has to say which (XEP-0178).
+    /// Iterates over the addresses a client has on the domain it was checked for (RFC 6120
+    /// 13.7.2.2.1), in the certificate's order; none for a server. If there are several, the client
+    /// has to say which (XEP-0178).
     pub fn jids(&self) -> impl Iterator<Item = Jid> {
         let names = (self.purpose == Purpose::Client).then(|| self.names());
         names
@@ -243,9 +242,8 @@ impl Identity {
             .filter(|jid| jid.domain() == self.reference)
     }
 
-    /// When the first certificate of the path expires, its root apart: then
-    /// the stream is to be reset (RFC 6120 13.7.2.3, see
-    /// [`reset`](crate::reset)).
+    /// Returns when the first certificate of the path expires, without its root. The stream is to
+    /// be reset then (RFC 6120 13.7.2.3, see [`reset`](crate::reset)).
     #[must_use]
     pub fn expires(&self) -> UnixTime {
         self.expires
@@ -253,7 +251,7 @@ impl Identity {
 }
 
 impl Identity {
-    /// The names that count.
+    /// Iterates over the names that count.
     fn names(&self) -> impl Iterator<Item = Name<'_>> {
         self.all_names()
             .filter(|name| !self.constrained || name.is_constrainable())
@@ -265,7 +263,7 @@ impl Identity {
             .flat_map(AltNames::iter)
     }
 
-    /// Why it does not speak for the reference, if it does not.
+    /// Returns why it does not speak for the reference, if it does not.
     fn mismatch(&self) -> Option<IdentityError> {
         let matches = |name: Name<'_>| match self.purpose {
             Purpose::Client => name.jid().is_some_and(|jid| jid.domain() == self.reference),
@@ -285,7 +283,7 @@ impl Identity {
             None => IdentityError::NameMismatch {
                 presented: self
                     .all_names()
-                    .take(MOST_LISTED)
+                    .take(MAX_LISTED)
                     .map(Name::to_text)
                     .collect(),
             },
@@ -293,15 +291,15 @@ impl Identity {
     }
 }
 
-/// Most entries of a list in an error.
-const MOST_LISTED: usize = 32;
+/// Entries of a list in an error, at most.
+const MAX_LISTED: usize = 32;
 
-/// A reference identity, in small letters and without a final dot.
+/// Reads a reference identity. Returns it in small letters and without a final dot.
 fn domain(reference: &str, purpose: Purpose) -> Option<String> {
     let jid = Jid::from_parts(None, reference, None).ok()?;
     let domain = jid.domain();
-    // A last label of digits makes it an IPv4 address, or something that would
-    // be read as one; RFC 1123 2.1 has no such host names.
+    // A last label of digits makes it an IPv4 address, or something that would be read as one. RFC
+    // 1123 2.1 has no such host names.
     let last = domain.rsplit('.').next().unwrap_or_default();
     let address = domain.starts_with('[') || last.bytes().all(|byte| byte.is_ascii_digit());
     let comparable = domain.is_ascii() || purpose == Purpose::Client;

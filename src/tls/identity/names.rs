@@ -1,16 +1,16 @@
-//! The names a certificate presents in its subjectAltName, and how they match
-//! (RFC 6120 13.7.1.2.1, RFC 6125 6, RFC 4985).
+//! The names a certificate presents in its subjectAltName, and how they match (RFC 6120
+//! 13.7.1.2.1, RFC 6125 6, RFC 4985).
+//!
+//! Change here which kinds of names are known and what each of them matches.
 
-use super::{
-    super::der::{Der, OID},
-    Purpose,
-};
-use crate::jid::Jid;
 use alloc::string::String;
-use core::{fmt, str};
+use core::str;
 
-/// The content of a `GeneralNames` that is known to be well-formed on the
-/// level of its entries.
+use super::super::der::{Der, OID};
+use super::Purpose;
+use crate::jid::Jid;
+
+/// The content of a `GeneralNames` whose entries are known to be well-formed.
 #[derive(Clone, Copy)]
 pub(super) struct AltNames<'a>(Der<'a>);
 
@@ -24,8 +24,8 @@ impl<'a> AltNames<'a> {
         Some(names)
     }
 
-    /// The names of a kind that is known here. One whose text is not what its
-    /// kind must have (ASCII, UTF-8) speaks for nobody and is left out.
+    /// Iterates over the names of a kind that is known here. A name whose text is not what its kind
+    /// must have (ASCII, UTF-8) is left out.
     pub(super) fn iter(self) -> impl Iterator<Item = Name<'a>> {
         let mut rest = self.0;
         core::iter::from_fn(move || rest.next())
@@ -33,7 +33,7 @@ impl<'a> AltNames<'a> {
     }
 }
 
-/// One presented name, in the peer's spelling.
+/// One presented name, in the spelling of the certificate.
 #[derive(Clone, Copy)]
 pub(super) enum Name<'a> {
     /// DNS-ID: `dNSName`.
@@ -53,7 +53,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// `OtherName ::= SEQUENCE { type-id, value [0] EXPLICIT ANY }`
+    /// Reads `OtherName ::= SEQUENCE { type-id, value [0] EXPLICIT ANY }`
     fn read_other(mut other: Der<'a>) -> Option<Self> {
         let kind = other.expect(OID)?;
         let mut value = Der(other.expect(VALUE)?);
@@ -70,8 +70,8 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// Whether a server with this name may act as `domain`, which is in
-    /// small letters and without a final dot.
+    /// Returns whether a server with this name may act as `domain`, which is in small letters and
+    /// without a final dot.
     pub(super) fn speaks_for(self, domain: &str, purpose: Purpose) -> bool {
         match self {
             Self::Dns(name) => match wildcard(name) {
@@ -87,8 +87,8 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// The domain a server with this name may act as for this purpose, with
-    /// a `*` where every label will do.
+    /// Returns the domain a server with this name may act as for this purpose, with a `*` where
+    /// every label will do.
     pub(super) fn server(self, purpose: Purpose) -> Option<&'a str> {
         match self {
             Self::Dns(name) => (!matches!(wildcard(name), Wildcard::Misused)).then_some(name),
@@ -99,7 +99,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// The address a client with this name has.
+    /// Returns the address a client with this name has.
     pub(super) fn jid(self) -> Option<Jid> {
         match self {
             Self::Xmpp(text) => Jid::parse(text).ok(),
@@ -107,13 +107,13 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// Whether name constraints of an authority cover it, see the module's
-    /// documentation.
+    /// Returns whether name constraints of an authority cover it (see [`super`], "Name
+    /// constraints").
     pub(super) fn is_constrainable(self) -> bool {
         matches!(self, Self::Dns(_))
     }
 
-    /// Whether it has a `*` where there must be none.
+    /// Returns whether it has a `*` where there must be none.
     pub(super) fn misuses_wildcard(self) -> bool {
         match self {
             Self::Dns(name) => matches!(wildcard(name), Wildcard::Misused),
@@ -122,35 +122,32 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// For an error: escaped, and cut short.
+    /// Returns it for an error, as `DNS:`, `SRV:` or `XMPP:` and the name, escaped and cut to 256
+    /// characters.
     pub(super) fn to_text(self) -> String {
-        alloc::format!("{self}")
-            .escape_debug()
-            .take(MOST_SHOWN)
+        let parts = match self {
+            Self::Dns(name) => ["DNS:", name, "", ""],
+            Self::Srv { service, domain } => ["SRV:", service, ".", domain],
+            Self::Xmpp(text) => ["XMPP:", text, "", ""],
+        };
+        parts
+            .into_iter()
+            .flat_map(str::escape_debug)
+            .take(MAX_SHOWN)
             .collect()
-    }
-}
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dns(name) => write!(f, "DNS:{name}"),
-            Self::Srv { service, domain } => write!(f, "SRV:{service}.{domain}"),
-            Self::Xmpp(text) => write!(f, "XMPP:{text}"),
-        }
     }
 }
 
 enum Wildcard<'a> {
     None,
-    /// Any one label in front of this domain.
+    /// Any one label and this domain.
     Child(&'a str),
     Misused,
 }
 
-/// RFC 6120 13.7.1.2.1: `*` only as the complete left-most label. It must not
-/// stand for all domains below a top-level one; which other domains belong to
-/// a registry only a list could tell.
+/// Classifies the `*` of a name: it is allowed only as the complete left-most label (RFC 6120
+/// 13.7.1.2.1). It must not stand for all domains below a top-level one. Which other domains belong
+/// to a registry only a list could tell.
 fn wildcard(name: &str) -> Wildcard<'_> {
     match name.strip_prefix("*.") {
         Some(parent) if parent.contains('.') && !parent.contains('*') => Wildcard::Child(parent),
@@ -159,21 +156,21 @@ fn wildcard(name: &str) -> Wildcard<'_> {
     }
 }
 
-/// A text that can be a host name, with or without wildcards.
+/// Reads a text that can be a host name, with or without wildcards.
 fn host(content: &[u8]) -> Option<&str> {
     let letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.*".contains(byte);
     content.iter().all(letter).then_some(())?;
     str::from_utf8(content).ok()
 }
 
-/// Most characters of a name that an error shows.
-const MOST_SHOWN: usize = 256;
+/// Characters of a name that an error shows at most.
+const MAX_SHOWN: usize = 256;
 
 const UTF8_STRING: u8 = 0x0c;
 const IA5_STRING: u8 = 0x16;
-/// `otherName [0]` of `GeneralName`, implicit.
+/// The tag of `otherName [0]` in `GeneralName`, implicit.
 const OTHER_NAME: u8 = 0xa0;
-/// `dNSName [2]` of `GeneralName`, implicit.
+/// The tag of `dNSName [2]` in `GeneralName`, implicit.
 const DNS_NAME: u8 = 0x82;
 const VALUE: u8 = 0xa0;
 /// id-on-xmppAddr, 1.3.6.1.5.5.7.8.5 (RFC 6120 13.7.1.4)

@@ -1,15 +1,16 @@
-//! Whom to believe: roots, algorithms, revocation lists; and the path from a
-//! certificate to a root (RFC 5280 6, RFC 6120 13.7.2).
+//! What is trusted (roots, signature algorithms, revocation lists), and the path from a certificate
+//! to a root (RFC 5280 6, RFC 6120 13.7.2).
+//!
+//! Change here how a path is searched and what bounds the search.
 
-use super::{IdentityError, Purpose, certificate::Certificate};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use rustls::{
-    RootCertStore,
-    crypto::CryptoProvider,
-    pki_types::{
-        CertificateDer, CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime,
-    },
+
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime,
 };
 use webpki::{
     CertRevocationList, EndEntityCert, Error, ExpirationPolicy, ExtendedKeyUsageValidator,
@@ -17,13 +18,16 @@ use webpki::{
     RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
-/// Most certificates that are looked at: the peer's and as many authorities as
-/// a path may have below its root. The work of finding a path grows with their
-/// factorial if the peer wants it to.
-const MOST_CERTIFICATES: usize = 7;
+use super::certificate::Certificate;
+use super::{IdentityError, Purpose};
 
-/// The authorities that are believed, the signature algorithms of a crypto
-/// provider, and certificates known to be revoked. Cheap to clone.
+/// Certificates that are looked at, at most: the peer's and as many authorities as a path may have
+/// below its root. A peer can make the work of finding a path grow with the factorial of their
+/// number, so each step of it has to be cheap too ([`Certificate::has_too_many_purposes`]).
+const MAX_CERTIFICATES: usize = 7;
+
+/// The trusted authorities, the signature algorithms of a crypto provider, and the certificates
+/// known to be revoked. Cheap to clone.
 #[derive(Clone)]
 pub struct Trust {
     roots: Arc<RootCertStore>,
@@ -32,10 +36,9 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Believes what `roots` have issued, signed with an algorithm of
-    /// `provider`. A root's own dates are not checked, and its certificate may
-    /// be that of the peer itself (a pinned self-signed certificate, unless it
-    /// calls itself an authority).
+    /// Trusts what `roots` have issued, signed with an algorithm of `provider`. The dates of a root
+    /// are not checked, and its certificate may be that of the peer itself (a pinned self-signed
+    /// certificate, unless it calls itself an authority).
     #[must_use]
     pub fn new(roots: Arc<RootCertStore>, provider: &CryptoProvider) -> Self {
         Self {
@@ -45,10 +48,9 @@ impl Trust {
         }
     }
 
-    /// Takes certificate revocation lists into account (RFC 6120 13.7.2 item
-    /// 5), in place of earlier ones; by default there are none. A certificate
-    /// none of them is about counts as not revoked; if the list about it is
-    /// out of date, the certificate is refused.
+    /// Takes certificate revocation lists into account (RFC 6120 13.7.2 item 5), in place of
+    /// earlier ones; by default there are none. A certificate that no list is about counts as not
+    /// revoked. If the list about it is out of date, the certificate is refused.
     ///
     /// # Errors
     /// [`IdentityError::RevocationList`] if one cannot be read.
@@ -65,7 +67,7 @@ impl Trust {
         Ok(self)
     }
 
-    /// Verifies the chain of `leaf`, whose DER is `chain`'s first entry.
+    /// Verifies the chain of `leaf`, whose DER is the first entry of `chain`.
     pub(super) fn path(
         &self,
         chain: &[CertificateDer<'_>],
@@ -74,10 +76,16 @@ impl Trust {
         now: UnixTime,
     ) -> Result<Path, IdentityError> {
         let (first, others) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
-        if chain.len() > MOST_CERTIFICATES {
+        if chain.len() > MAX_CERTIFICATES {
             return Err(IdentityError::ChainTooLong);
         }
         let entity = EndEntityCert::try_from(first).map_err(|e| IdentityError::unreadable(&e))?;
+        // `OneOf` looks at the purposes of an authority once per path that is tried.
+        let others: Vec<CertificateDer<'_>> = others
+            .iter()
+            .filter(|der| !Certificate::read(der).is_some_and(|c| c.has_too_many_purposes()))
+            .map(|der| CertificateDer::from(der.as_ref()))
+            .collect();
         let revoked: Vec<_> = self.revoked.iter().collect();
         // Refused only if the list of lists is empty.
         let revocation = RevocationOptionsBuilder::new(&revoked).ok().map(|options| {
@@ -90,7 +98,7 @@ impl Trust {
             .verify_for_usage(
                 self.algorithms,
                 &self.roots.roots,
-                others,
+                &others,
                 now,
                 OneOf(purpose.key_purposes()),
                 revocation,
@@ -129,8 +137,8 @@ pub(super) struct Path {
     pub(super) constrained: bool,
 }
 
-/// Extended key usage: none at all, or at least one of these. It holds for the
-/// authorities of the path, too.
+/// Accepts a certificate with no extended key usage at all, or with at least one of these. It is
+/// applied to the authorities of the path, too.
 struct OneOf(&'static [KeyPurposeId<'static>]);
 
 impl ExtendedKeyUsageValidator for OneOf {

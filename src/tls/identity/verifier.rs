@@ -1,21 +1,22 @@
-//! The verifier of a handshake that any certificate may pass (RFC 6120 13.7.2,
-//! XEP-0220: dialback may follow).
+//! The verifier of a handshake that any certificate may pass (RFC 6120 13.7.2, XEP-0220: dialback
+//! may follow).
+//!
+//! It must go on checking that the peer has the key; nothing else may be added here, because
+//! [`check`](super::check) is where certificates are judged.
 
-use rustls::{
-    DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{
-        CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-    },
-    pki_types::{CertificateDer, ServerName, UnixTime},
-    server::danger::{ClientCertVerified, ClientCertVerifier},
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-/// Checks that the peer has the key of the certificate it presents, and nothing
-/// else. A server asks for a certificate and does not insist.
+/// Checks that the peer has the key of the certificate it presents, and nothing else. A server asks
+/// for a certificate and does not insist.
 ///
-/// Not public: alone it would make every peer look verified. Only the
-/// `deferred` constructors install it.
+/// It is not public, because alone it would make every peer look verified. Only the `deferred`
+/// constructors install it.
 #[derive(Debug)]
 pub(in crate::tls) struct AnyChain {
     algorithms: WebPkiSupportedAlgorithms,
@@ -69,7 +70,7 @@ impl ClientCertVerifier for AnyChain {
         false
     }
 
-    /// No hints: the client shows what it has.
+    /// Gives no hints, so that the client presents what it has.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

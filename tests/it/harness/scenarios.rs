@@ -329,7 +329,7 @@ fn tls_only(one: &str, two: &str, head: &str, rest: &str) -> Vec<Scenario> {
         scenario(
             "attempt after a fault",
             vec![text(one), text("</a>"), attempt()],
-            "not-well-formed",
+            "tls-renegotiation",
             1,
         ),
         scenario(

@@ -1,21 +1,21 @@
-//! Counting what the current keys have protected.
+//! Counts what the current keys have protected.
 //!
-//! The library has no public counter and does not check the receiving
-//! direction at all, so records are counted as they pass. In TLS 1.2 keys come
-//! into use behind ChangeCipherSpec, and Finished is record number 0. In TLS
-//! 1.3 the traffic keys are first used behind the client's Finished, but for
-//! the tickets a server appends to its last flight.
+//! The library has no public counter and does not check the receiving direction at all, so records
+//! are counted as they pass. In TLS 1.2, keys come into use after ChangeCipherSpec, and Finished is
+//! record number 0. In TLS 1.3 the traffic keys are first used after the client's Finished, except
+//! for the tickets a server appends to its last flight.
+//!
+//! Change here how records are counted. What the counts mean to a user is said in
+//! [`Counters`].
 
-use super::{
-    info::{Counters, TlsVersion},
-    record::{Kind, records},
-    verdict::Role,
-};
+use super::info::{Counters, TlsVersion};
+use super::record::{Kind, records};
+use super::renegotiation::TlsRole;
 
 #[derive(Debug)]
-pub(super) struct Meter(Counters);
+pub(super) struct KeyUsage(Counters);
 
-impl Default for Meter {
+impl Default for KeyUsage {
     fn default() -> Self {
         Self(Counters {
             limit: u64::MAX,
@@ -24,14 +24,14 @@ impl Default for Meter {
     }
 }
 
-impl Meter {
+impl KeyUsage {
     pub(super) fn counters(&self) -> Counters {
         self.0
     }
 
-    /// Whether `records` more can be sealed. In TLS 1.3 the library updates
-    /// its keys when the last number is reached; with a handshake message of
-    /// the peer half received it would raise an alert instead (`pending`).
+    /// Returns whether `records` more can be sealed. In TLS 1.3 the library updates its keys when
+    /// the last number is reached. With a part of a handshake message received (`pending`) it would
+    /// raise an alert instead.
     pub(super) fn allows(&self, records: u64, pending: bool) -> bool {
         let after = self.0.records_sent.saturating_add(records);
         if self.0.rekeys_itself {
@@ -41,7 +41,7 @@ impl Meter {
         }
     }
 
-    /// A record of the handshake came and `written` was the answer.
+    /// Counts a record of the handshake and `written`, the answer to it.
     pub(super) fn handshake(&mut self, received: Kind, written: &[u8]) {
         count(&mut self.0.records_received, received);
         for (header, _) in records(written) {
@@ -49,10 +49,10 @@ impl Meter {
         }
     }
 
-    /// The handshake is complete; `written` was its last answer.
+    /// Starts the counts of the established keys. `written` was the last answer of the handshake.
     pub(super) fn established(
         &mut self,
-        role: Role,
+        role: TlsRole,
         version: TlsVersion,
         limit: u64,
         written: &[u8],
@@ -62,14 +62,13 @@ impl Meter {
         if self.0.rekeys_itself {
             self.0.records_received = 0;
             self.0.records_sent = match role {
-                Role::Client => 0,
-                Role::Server => count_records(written),
+                TlsRole::Client => 0,
+                TlsRole::Server => count_records(written),
             };
         }
     }
 
-    /// `written` holds one record of ours with `text` bytes, behind key
-    /// updates if there is more than one.
+    /// Counts `written`: one record with `text` bytes, after key updates if there is more than one.
     pub(super) fn sealed(&mut self, written: &[u8], text: usize) {
         let sealed = count_records(written);
         let updates = sealed.saturating_sub(1);
@@ -86,13 +85,13 @@ impl Meter {
         self.0.bytes_sent = self.0.bytes_sent.saturating_add(wide(text));
     }
 
-    /// A record with `text` bytes was opened.
+    /// Counts a record with `text` bytes that was opened.
     pub(super) fn opened(&mut self, text: usize) {
         self.0.records_received = self.0.records_received.saturating_add(1);
         self.0.bytes_received = self.0.bytes_received.saturating_add(wide(text));
     }
 
-    /// The record just opened was the last one under the peer's old keys.
+    /// Takes note that the record just opened was the last one under the old keys of the peer.
     pub(super) fn peer_updated_keys(&mut self) {
         self.0.records_received = 0;
         self.0.bytes_received = 0;
@@ -100,7 +99,7 @@ impl Meter {
     }
 }
 
-/// TLS 1.2: ChangeCipherSpec is the last record before the new keys.
+/// Counts one record. In TLS 1.2, ChangeCipherSpec is the last record before the new keys.
 fn count(counter: &mut u64, kind: Kind) {
     *counter = match kind {
         Kind::ChangeCipherSpec => 0,

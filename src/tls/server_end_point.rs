@@ -1,18 +1,96 @@
 //! `tls-server-end-point` (RFC 5929 4): a hash of the server's certificate.
 //!
-//! The hash is that of the certificate's signature algorithm, with SHA-256 in
-//! place of MD5 and SHA-1. Where the algorithm uses no hash of its own
-//! (Ed25519, Ed448), several, or one not known here (SHA-3, truncated
-//! SHA-512), the binding is undefined and not offered. RSASSA-PSS uses a
+//! The hash is that of the certificate's signature algorithm, with SHA-256 in place of MD5 and
+//! SHA-1. Where the algorithm uses no hash of its own (Ed25519, Ed448), several, or one not known
+//! here (SHA-3, truncated SHA-512), the binding is undefined and not offered. RSASSA-PSS uses a
 //! single hash if its mask generation uses the same one.
+//!
+//! Change here which algorithms are known, and how long a hash is kept.
 
-use super::der::{Der, OID, SEQUENCE};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+use once_cell::race::OnceBox;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
-/// The channel binding for `certificate` (DER); `None` where RFC 5929 defines
-/// none, or if this is no certificate.
-pub(super) fn hash(certificate: &[u8]) -> Option<Vec<u8>> {
+use super::der::{Der, OID, SEQUENCE};
+use super::info::TlsInfo;
+
+/// The binding of one session, whose hash is made when it is asked for.
+pub(super) enum EndPoint {
+    /// On a client: the certificate is in the session's [`TlsInfo`].
+    Peer { hash: OnceBox<Vec<u8>> },
+    /// On a server: the certificate it has sent.
+    Sent {
+        key: Arc<CertifiedKey>,
+        cache: Arc<EndPointCache>,
+        hash: OnceBox<Vec<u8>>,
+    },
+}
+
+impl EndPoint {
+    /// Returns the binding of a client. It is `None` where RFC 5929 defines none.
+    pub(super) fn of_peer(info: &TlsInfo) -> Option<Self> {
+        signature_hash(info.peer_certificates.first()?)?;
+        let hash = OnceBox::new();
+        Some(Self::Peer { hash })
+    }
+
+    /// Returns the binding of a server. It is `None` where RFC 5929 defines none.
+    pub(super) fn of_sent(key: Arc<CertifiedKey>, cache: Arc<EndPointCache>) -> Option<Self> {
+        signature_hash(key.cert.first()?)?;
+        let hash = OnceBox::new();
+        Some(Self::Sent { key, cache, hash })
+    }
+
+    /// `info` is that of the same session.
+    pub(super) fn hash(&self, info: &TlsInfo) -> Option<&[u8]> {
+        let hash = match self {
+            Self::Peer { hash } => hash.get_or_try_init(|| {
+                let certificate = info.peer_certificates.first().ok_or(())?;
+                self::hash(certificate).map(Box::new).ok_or(())
+            }),
+            Self::Sent { key, cache, hash } => hash.get_or_try_init(|| {
+                let certificate = key.cert.first().ok_or(())?;
+                cache.hash(certificate).map(Box::new).ok_or(())
+            }),
+        };
+        hash.ok().map(Vec::as_slice)
+    }
+}
+
+/// The hashes of a server's first few certificates. All connections of one
+/// [`ServerTls`](super::ServerTls) share it, so that a certificate is hashed once. A certificate
+/// that comes when it is full is hashed for each connection that asks.
+#[derive(Default)]
+pub(super) struct EndPointCache {
+    entries: [OnceBox<(CertificateDer<'static>, Vec<u8>)>; 4],
+}
+
+impl EndPointCache {
+    fn hash(&self, certificate: &CertificateDer<'static>) -> Option<Vec<u8>> {
+        for entry in &self.entries {
+            match entry.get() {
+                Some((known, hash)) if known == certificate => return Some(hash.clone()),
+                Some(_) => {}
+                None => {
+                    let hash = hash(certificate)?;
+                    // If another thread was quicker, its entry serves as well.
+                    let _lost = entry.set(Box::new((certificate.clone(), hash.clone())));
+                    return Some(hash);
+                }
+            }
+        }
+        hash(certificate)
+    }
+}
+
+/// Returns the channel binding for `certificate` (DER): `None` where RFC 5929 defines none, or if
+/// this is no certificate.
+fn hash(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(match signature_hash(certificate)? {
         Hash::Sha224 => Sha224::digest(certificate).to_vec(),
         Hash::Md5 | Hash::Sha1 | Hash::Sha256 => Sha256::digest(certificate).to_vec(),
@@ -31,8 +109,7 @@ enum Hash {
     Sha512,
 }
 
-/// `Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, .. }`
-/// (RFC 5280 4.1).
+/// Reads `Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, .. }` (RFC 5280 4.1).
 fn signature_hash(certificate: &[u8]) -> Option<Hash> {
     let mut fields = Der(Der(certificate).expect(SEQUENCE)?);
     fields.expect(SEQUENCE)?;
@@ -43,7 +120,7 @@ fn signature_hash(certificate: &[u8]) -> Option<Hash> {
     }
 }
 
-/// `RSASSA-PSS-params` (RFC 4055 3.1): both hashes default to SHA-1.
+/// Reads `RSASSA-PSS-params` (RFC 4055 3.1). Both hashes default to SHA-1.
 fn pss_hash(parameters: &[u8]) -> Option<Hash> {
     let (mut hash, mut mask) = (Hash::Sha1, Hash::Sha1);
     let mut fields = Der(parameters);
@@ -163,5 +240,23 @@ mod tests {
         assert_eq!(hash(&mixed), None);
         let default = certificate(RSASSA_PSS, &der(SEQUENCE, &[]));
         assert_eq!(hash(&default), Some(Sha256::digest(&default).to_vec()));
+    }
+
+    #[test]
+    fn a_certificate_is_hashed_once_and_more_than_fit_are_hashed_each_time() {
+        let cache = EndPointCache::default();
+        let certificates: Vec<CertificateDer<'static>> = SIGNATURES[2..]
+            .iter()
+            .map(|(oid, _)| certificate(oid, &[5, 0]).into())
+            .collect();
+        assert!(certificates.len() > cache.entries.len());
+        for _ in 0..2 {
+            for certificate in &certificates {
+                assert_eq!(cache.hash(certificate), hash(certificate));
+            }
+        }
+        for (entry, certificate) in cache.entries.iter().zip(&certificates) {
+            assert_eq!(entry.get().unwrap().0, *certificate);
+        }
     }
 }

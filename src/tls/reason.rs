@@ -1,11 +1,16 @@
-//! Why a TLS session failed. RFC 6120 5.4.3.2: a TLS failure ends the TCP
-//! connection without any XML, so this is for the application's eyes.
+//! Why a TLS session failed, for the application. The peer is told by an alert at most, because a
+//! TLS failure ends the TCP connection without any XML (RFC 6120 5.4.3.2).
 //!
-//! Every fact is copied out of the library's errors: they are not part of this
-//! crate's interface, and are no `core::error::Error` without `std`.
+//! Every fact is copied out of the library's errors, because those are not part of this crate's
+//! interface, and are no `core::error::Error` without `std`.
+//!
+//! Change here which reasons there are and which library errors mean them. A code that was
+//! published stays.
 
-use alloc::{format, string::String};
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
+
 use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 /// A failed TLS session.
@@ -21,27 +26,26 @@ impl TlsFailure {
         Self { kind, alert_sent }
     }
 
-    /// What happened.
+    /// Returns what happened.
     #[must_use]
     pub fn kind(&self) -> &TlsFailureKind {
         &self.kind
     }
 
-    /// A stable short name, such as `certificate-expired`.
+    /// Returns a stable short name, such as `certificate-expired`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.kind.code()
     }
 
-    /// Whether an alert that tells the peer was appended to the output.
+    /// Returns whether an alert that tells the peer was appended to the output.
     #[must_use]
     pub fn alert_sent(&self) -> bool {
         self.alert_sent
     }
 }
 
-/// What made a TLS session fail. `detail` texts name protocol elements, never
-/// content.
+/// What made a TLS session fail. `detail` texts name protocol elements, never content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsFailureKind {
@@ -66,7 +70,7 @@ pub enum TlsFailureKind {
         /// What is wrong with it.
         detail: String,
     },
-    /// A message that has no place here.
+    /// A message came that has no place at this moment.
     #[error("unexpected TLS message: {detail}")]
     UnexpectedMessage {
         /// The type received.
@@ -75,13 +79,13 @@ pub enum TlsFailureKind {
     /// The peer's certificate was not accepted.
     #[error("the peer's certificate was refused: {0}")]
     Certificate(CertificateFault),
-    /// No protocol version in common.
+    /// There is no protocol version in common.
     #[error("no TLS version in common")]
     ProtocolVersion,
-    /// No cipher suite in common.
+    /// There is no cipher suite in common.
     #[error("no TLS cipher suite in common")]
     CipherSuite,
-    /// No application protocol in common (RFC 7301 3.2).
+    /// There is no application protocol in common (RFC 7301 3.2).
     #[error("no application protocol in common")]
     Alpn,
     /// Some other feature is not in common.
@@ -96,20 +100,17 @@ pub enum TlsFailureKind {
         /// How.
         detail: String,
     },
-    /// A TLS 1.2 server did not acknowledge `renegotiation_info` (RFC 9325
-    /// 3.5).
+    /// A TLS 1.2 server did not acknowledge `renegotiation_info` (RFC 9325 3.5).
     #[error("the server does not support secure renegotiation signalling")]
     NoRenegotiationInfo,
-    /// `renegotiation_info` is not empty in a first handshake (RFC 5746 3.4,
-    /// 3.6).
+    /// `renegotiation_info` is not empty in a first handshake (RFC 5746 3.4, 3.6).
     #[error("the peer takes the first handshake for a renegotiation")]
     RenegotiationInfo,
     /// Unfinished handshake messages take more than
     /// [`TlsLimits::handshake_bytes`](super::TlsLimits::handshake_bytes).
     #[error("unfinished TLS handshake messages exceed the limit")]
     HandshakeTooLarge,
-    /// Our own side failed: no randomness, no time, no key, or a fault of the
-    /// TLS library.
+    /// Our side failed: no randomness, no time, no key, or a fault of the TLS library.
     #[error("TLS failed locally: {detail}")]
     Internal {
         /// What failed.
@@ -118,7 +119,7 @@ pub enum TlsFailureKind {
 }
 
 impl TlsFailureKind {
-    /// A stable short name, such as `bad-record`.
+    /// Returns a stable short name, such as `bad-record`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -146,9 +147,9 @@ impl TlsFailureKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CertificateFault {
-    /// None was presented where one is required.
+    /// No certificate was presented where one is required.
     Missing,
-    /// It is not correctly encoded, or has a critical extension nobody knows.
+    /// It is not correctly encoded, or has an unknown critical extension.
     BadEncoding,
     /// It has expired.
     Expired,
@@ -156,9 +157,9 @@ pub enum CertificateFault {
     NotYetValid,
     /// It was revoked, or its status is unknown where it must be known.
     Revoked,
-    /// Nobody we trust issued it.
+    /// No trusted authority issued it.
     UnknownIssuer,
-    /// It is not for the name we asked for (RFC 6120 13.7.2.1).
+    /// It is not for the name asked for (RFC 6120 13.7.2.1).
     NameMismatch,
     /// A signature is wrong.
     BadSignature,
@@ -166,12 +167,12 @@ pub enum CertificateFault {
     UnsupportedAlgorithm,
     /// It is for another purpose.
     WrongPurpose,
-    /// The application's own verifier refused it, or another reason.
+    /// The application's verifier refused it, or there is another reason.
     Rejected,
 }
 
 impl CertificateFault {
-    /// A stable short name, such as `certificate-expired`.
+    /// Returns a stable short name, such as `certificate-expired`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -201,7 +202,7 @@ impl fmt::Display for CertificateFault {
 pub struct Alert(pub u8);
 
 impl Alert {
-    /// The name in the IANA registry, where it is a common one.
+    /// Returns the name in the IANA registry, if it is a common one.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -236,7 +237,7 @@ impl Alert {
     }
 }
 
-/// The name, or `alert N`.
+/// Writes the name, or `alert N`.
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -246,7 +247,7 @@ impl fmt::Display for Alert {
     }
 }
 
-/// Copies the facts of the library's error over.
+/// Copies the facts out of the library's error.
 pub(super) fn kind_of(error: &Error) -> TlsFailureKind {
     use TlsFailureKind as Kind;
     match error {
