@@ -20,11 +20,11 @@ mod planner;
 mod usage;
 
 pub use cause::ResetCause;
-// The old names, until the last file that uses them is rewritten.
-pub(crate) use cause::ResetCause as Cause;
 pub use planner::{
     Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig,
     PlannerConfigError, Side, Target, TicketEpoch, TlsResumption, stagger,
 };
-pub(crate) use planner::{Disconnect as Ended, PeerError as Complaint};
 pub use usage::{KeyUsage, Usage, UsagePolicy};
+
+// The old names, until the last file that uses them is rewritten.
+pub(crate) use self::{Disconnect as Ended, PeerError as Complaint, ResetCause as Cause};

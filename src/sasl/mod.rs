@@ -93,13 +93,9 @@ use core::fmt;
 pub use acceptor::{
     Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
 };
-pub(crate) use acceptor::{
-    AcceptorStep as ServerStep, CredentialAnswer as Answer, CredentialQuery as Question,
-};
 pub use anonymous::{AnonymousAcceptor, AnonymousClient};
 pub use binding::{ChannelBindingData, ChannelBindingKind};
 pub use condition::SaslCondition;
-pub(crate) use condition::SaslCondition as Condition;
 pub use external::{ExternalAcceptor, ExternalClient};
 pub use name::{MechanismName, MechanismSet};
 pub use password::{
@@ -107,7 +103,6 @@ pub use password::{
 };
 pub use plain::{PlainAcceptor, PlainClient};
 pub use policy::{BindingUse, MechanismPolicy};
-pub(crate) use scram::ScramCredentials as Credentials;
 pub use scram::{
     AcceptorBinding, ClientBinding, ClientKeys, Decoy, Hash, IterationBounds, KeysError, SLICE,
     ScramAcceptor, ScramClient, ScramCredentials, ScramError, ScramKeys,
@@ -116,11 +111,14 @@ pub use secret::Secret;
 pub use select::{
     BindingFlag, Capabilities, Choice, Downgrade, MechanismOffer, SelectError, select,
 };
-pub(crate) use select::{Capabilities as Means, MechanismOffer as Offer, SelectError as Refusal};
 
 // The old names, until the last file that uses them is rewritten.
-pub(crate) use self::MechanismStep as Step;
-pub(crate) use self::SaslError as Error;
+pub(crate) use self::{
+    AcceptorStep as ServerStep, Capabilities as Means, CredentialAnswer as Answer,
+    CredentialQuery as Question, MechanismOffer as Offer, MechanismStep as Step,
+    SaslCondition as Condition, SaslError as Error, ScramCredentials as Credentials,
+    SelectError as Refusal,
+};
 
 /// The longest message of a mechanism, in octets, sent or received.
 pub const MAX_MESSAGE: usize = 8192;
