@@ -370,6 +370,30 @@ fn rewriting_an_element_that_stands_alone_keeps_it_standing_alone() {
 }
 
 #[test]
+fn rewriting_does_not_multiply_what_a_peer_sent() {
+    let children = "<b/>".repeat(4000);
+    let rewritten = |namespace: &str| {
+        let text = format!(
+            "<p:message xmlns:p='jabber:client' xmlns='{namespace}'>{children}</p:message>"
+        );
+        let mut out = String::new();
+        let stanza = StanzaBuf::parse_in(&text, &scope(), FrameLimits::default()).expect("legal");
+        let result = stanza
+            .as_stanza()
+            .rewrite()
+            .content_ns("jabber:server")
+            .write(&mut out);
+        assert!(out.len() < 32 * text.len());
+        result
+    };
+    assert_eq!(
+        rewritten("urn:xmpp:a:protocol:with:a:name:of:its:length:0"),
+        Ok(())
+    );
+    assert_eq!(rewritten(&"n".repeat(100_000)), Err(RewriteError::TooLong));
+}
+
+#[test]
 fn an_element_of_the_xml_namespace_is_no_content_and_keeps_its_prefix() {
     for text in ["<xml:c\t/>", "<xml:c><a xmlns='u'/><xml:d/></xml:c>"] {
         let stanza = StanzaBuf::parse(text).unwrap();

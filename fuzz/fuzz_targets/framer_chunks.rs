@@ -6,7 +6,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use xmpp_stream::xml::{Checker, Fault, Frame, FrameLimits, Framer, StanzaBuf};
+use xmpp_stream::xml::{Checker, Fault, Frame, FrameLimits, Framer, RewriteError, StanzaBuf};
 use xmpp_stream_fuzz::{HEADER, feed, run, tree};
 
 #[derive(Arbitrary, Debug)]
@@ -130,10 +130,12 @@ fn take_out(stream: &[u8], limits: FrameLimits) {
             }
             let mut out = String::new();
             let rewrite = stanza.rewrite().from(Some("a&b")).to(None);
-            rewrite
-                .content_ns("jabber:server")
-                .write(&mut out)
-                .expect("writable");
+            match rewrite.content_ns("jabber:server").write(&mut out) {
+                Ok(()) => {}
+                // The result would be many times as long as the stanza.
+                Err(RewriteError::TooLong) => continue,
+                Err(error) => panic!("{error}"),
+            }
             let moved = checker.check(&out).expect("fit for the other stream");
             if stanza.ns() == "jabber:client" {
                 assert_eq!(moved.ns(), "jabber:server");

@@ -8,6 +8,7 @@
 //! 3). Everything else is copied as received.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::fmt;
 
 use thiserror::Error;
@@ -43,6 +44,10 @@ pub enum RewriteError {
     /// 3). Nothing was written.
     #[error("no default namespace can be that of `xml` or `xmlns`")]
     ReservedNamespace,
+    /// The stanza would have to declare its default namespaces so often that it would be several
+    /// times as long as it was received. A part of it may have been written.
+    #[error("the namespaces of the stanza take too much space")]
+    TooLong,
     /// The writer failed. A part of the stanza may have been written.
     #[error("the writer failed")]
     Writer,
@@ -139,7 +144,8 @@ impl<'a> Rewrite<'a> {
     /// # Errors
     ///
     /// Returns [`RewriteError::Unwritable`] and [`RewriteError::ReservedNamespace`] before anything
-    /// is written, [`RewriteError::Writer`] if `out` fails.
+    /// is written, [`RewriteError::TooLong`] if the peer chose its prefixes so that the result would
+    /// be many times as long as the stanza, [`RewriteError::Writer`] if `out` fails.
     pub fn write(&self, out: &mut dyn fmt::Write) -> Result<(), RewriteError> {
         let (text, _, scope, _) = self.stanza.parts();
         let inherited = scope.get("");
@@ -160,8 +166,9 @@ impl<'a> Rewrite<'a> {
             old,
             new,
             outer_default: self.content_ns.or(inherited).unwrap_or_default(),
+            declared_bytes: Cell::new(0),
         };
-        Ok(pass.write(out)?)
+        pass.write(out)
     }
 }
 
@@ -174,6 +181,13 @@ impl fmt::Debug for Rewrite<'_> {
             .finish_non_exhaustive()
     }
 }
+
+/// So many bytes of default namespaces may be declared for each byte of the stanza. The shortest
+/// element, `<a/>`, then has room for the names that protocols use.
+const DECLARED_BYTES_FACTOR: usize = 16;
+
+/// So many bytes of default namespaces may be declared in a stanza of any length.
+const DECLARED_BYTES_MIN: usize = 4096;
 
 /// One pass over the tape.
 struct RewritePass<'a> {
@@ -191,6 +205,8 @@ struct RewritePass<'a> {
     new: &'a str,
     /// The default namespace around the stanza that is written.
     outer_default: &'a str,
+    /// The bytes of the default namespaces declared so far.
+    declared_bytes: Cell<usize>,
 }
 
 /// An element whose end tag is still to be written.
@@ -211,7 +227,7 @@ enum ElementKind {
 }
 
 impl<'a> RewritePass<'a> {
-    fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+    fn write(&self, out: &mut dyn fmt::Write) -> Result<(), RewriteError> {
         let (_, tape, _, index) = self.stanza.parts();
         let Some(root) = self.stanza.node() else {
             return Ok(());
@@ -276,7 +292,7 @@ impl<'a> RewritePass<'a> {
         element: &ElementNode,
         parent: Option<OpenElement<'a>>,
         done: u32,
-    ) -> Result<(ElementKind, &'a str), fmt::Error> {
+    ) -> Result<(ElementKind, &'a str), RewriteError> {
         let (_, tape, scope, _) = self.stanza.parts();
         let ns = tape.uri(element.namespace, self.text, scope);
         let kind = self.kind(element, ns, parent);
@@ -295,7 +311,7 @@ impl<'a> RewritePass<'a> {
             ElementKind::Other => out.write_str(element.name.qualified(self.text))?,
         }
         if default != outer_default {
-            write::declaration(out, "", default)?;
+            self.declare_default(out, default)?;
         }
         if parent.is_none() {
             self.inherited(out)?;
@@ -331,6 +347,21 @@ impl<'a> RewritePass<'a> {
         } else {
             ElementKind::Other
         }
+    }
+
+    /// Declares a default namespace.
+    ///
+    /// The bytes are counted because a content element with a prefix loses the default namespace
+    /// that it declares, and each of its children has to declare it again: with a long name the
+    /// result would grow with the square of the stanza.
+    fn declare_default(&self, out: &mut dyn fmt::Write, ns: &str) -> Result<(), RewriteError> {
+        let declared = self.declared_bytes.get() + ns.len();
+        self.declared_bytes.set(declared);
+        let most = DECLARED_BYTES_MIN + DECLARED_BYTES_FACTOR * self.stanza.as_str().len();
+        if declared > most {
+            return Err(RewriteError::TooLong);
+        }
+        Ok(write::declaration(out, "", ns)?)
     }
 
     /// Declares the prefixes that the stanza has from the header of its stream.
