@@ -14,13 +14,14 @@ mod state_tables {
 use std::collections::{BTreeMap, BTreeSet};
 
 use state_tables::search::{
-    Count, I, R, Phase, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank, reach,
+    Count, I, Phase, R, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank,
+    reach,
 };
 use state_tables::{describe, diagram};
 use xmpp_stream::stream::{
     AfterTls, AppRequest, CloseCause, Closing, Command, DialbackPolicy, ElementClass, InFlight,
-    Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input, Kind, Notice,
-    ReceivingCommand as Receive, Receiving, ReceivingPhase, ResourceChoice, Security, StreamLevel,
+    Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input, Kind, Notice, Receiving,
+    ReceivingCommand as Receive, ReceivingPhase, ResourceChoice, Security, StreamLevel,
     StreamPolicy,
 };
 
@@ -171,8 +172,8 @@ const PROMISES: [(&str, Promise); 23] = [
     (
         "who only asks about keys is never established",
         |policy, step| {
-            let asks =
-                policy.dialback == DialbackPolicy::VerifyOnly && matches!(step.phase_before, Phase::I(_));
+            let asks = policy.dialback == DialbackPolicy::VerifyOnly
+                && matches!(step.phase_before, Phase::I(_));
             !(asks && tells_established(step))
         },
     ),
@@ -222,7 +223,9 @@ const PROMISES: [(&str, Promise); 23] = [
         "TLS only if the policy has it, STARTTLS likewise",
         |policy, step| match step.output.command {
             Command::StartTls => has_tls(*policy),
-            Command::Role(I(Initiate::RequestTls)) | Command::Role(R(Receive::Proceed)) => policy.security == Security::StartTls,
+            Command::Role(I(Initiate::RequestTls)) | Command::Role(R(Receive::Proceed)) => {
+                policy.security == Security::StartTls
+            }
             _ => true,
         },
     ),
@@ -435,7 +438,10 @@ fn rfc6120_4_9_3_23_1_binding_is_taken_up_beside_an_unknown_mandatory_feature() 
             };
             if describe::phase(step.phase_before) == phase && features.bind {
                 taken_up += 1;
-                assert_eq!(step.output.command, Command::Role(I(Initiate::RequestBind(ResourceChoice::Wanted))));
+                assert_eq!(
+                    step.output.command,
+                    Command::Role(I(Initiate::RequestBind(ResourceChoice::Wanted)))
+                );
             }
         });
         assert!(taken_up >= 36);

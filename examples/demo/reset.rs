@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
+use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::reset::{
     Connect, Outcome as Fate, Plan, Planner, PlannerConfig, ResetCause, TlsResumption,
 };
-use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{HandshakeKind, TlsInfo};
 use xmpp_stream::{CloseTcp, Initiator, Manner, Responder};

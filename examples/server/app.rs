@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use xmpp_stream::connection::BindDecision;
+use xmpp_stream::connection::{BindDecision, ResponderRole};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::ResetCause;
 use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
-use xmpp_stream::connection::{ResponderRole};
 use xmpp_stream::stream::{BindCondition, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};

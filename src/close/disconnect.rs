@@ -9,11 +9,9 @@
 //! ```
 
 use crate::close::{AuthenticationReason, CloseReason, CloseTcp};
-use crate::reset::{ResetCause, PeerError, Disconnect, Outcome, Side};
+use crate::reset::{Disconnect, Outcome, PeerError, ResetCause, Side};
 use crate::sasl;
-use crate::stream::{
-    DialbackCondition, DialbackVerdict, StreamCondition, StreamError,
-};
+use crate::stream::{DialbackCondition, DialbackVerdict, StreamCondition, StreamError};
 
 /// [`Outcome::Closed`] with what matters of the reason.
 impl From<&CloseTcp> for Outcome {
@@ -57,11 +55,13 @@ fn stream_error(by: Side, error: &StreamError) -> Disconnect {
             cause: ResetCause::Other,
         },
         (Side::Us, _) => Disconnect::ProtocolViolation,
-        (Side::Peer, StreamCondition::SeeOtherHost) => Disconnect::StreamError(match error.other_host() {
-            Some(_) => PeerError::SeeOtherHost,
-            // Nowhere to go: what was sent is no host.
-            None => PeerError::Refused,
-        }),
+        (Side::Peer, StreamCondition::SeeOtherHost) => {
+            Disconnect::StreamError(match error.other_host() {
+                Some(_) => PeerError::SeeOtherHost,
+                // Nowhere to go: what was sent is no host.
+                None => PeerError::Refused,
+            })
+        }
         (Side::Peer, condition) => Disconnect::StreamError(complaint(condition)),
     }
 }
@@ -109,10 +109,11 @@ fn dialback(verdict: DialbackVerdict) -> Disconnect {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::close::{InternalReason, Phase};
     use crate::xml::StanzaBuf;
-    use alloc::vec::Vec;
 
     #[test]
     fn each_end_is_planned_for_as_what_it_is() {
@@ -212,7 +213,10 @@ mod tests {
         .unwrap();
         let nowhere = StreamError::parse(&nowhere.as_stanza());
         assert_eq!(nowhere.condition(), StreamCondition::SeeOtherHost);
-        assert_eq!(from_peer(nowhere), Disconnect::StreamError(PeerError::Refused));
+        assert_eq!(
+            from_peer(nowhere),
+            Disconnect::StreamError(PeerError::Refused)
+        );
     }
 
     #[test]

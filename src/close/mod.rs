@@ -25,10 +25,8 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::reset::{ResetCause, Side};
-use crate::sasl;
 use crate::stream::{DialbackVerdict, NegotiationReason, StreamError};
-use crate::tls;
-use crate::xml;
+use crate::{sasl, tls, xml};
 
 /// The order to end the TCP connection, and why.
 ///

@@ -21,10 +21,10 @@ use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
-use crate::reset::{Connect, TlsResumption, TicketEpoch, UsagePolicy};
+use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
 use crate::sasl::{self, Authzid, MechanismName, MechanismSet, Password, Username};
 use crate::stream::lang::is_language_tag;
-use crate::stream::{ConflictPolicy, Kind, StreamPolicy, Security};
+use crate::stream::{ConflictPolicy, Kind, Security, StreamPolicy};
 use crate::tls::identity::Trust;
 use crate::tls::{ClientTls, Resumption};
 
@@ -461,7 +461,11 @@ fn check_authzid(credentials: &Credentials) -> Result<(), ConfigError> {
 }
 
 /// Whether any way to authenticate is possible, whatever the peer offers.
-fn can_authenticate(proof: &Proof, security: &InitiatorSecurity, sasl: sasl::MechanismPolicy) -> bool {
+fn can_authenticate(
+    proof: &Proof,
+    security: &InitiatorSecurity,
+    sasl: sasl::MechanismPolicy,
+) -> bool {
     let is_plaintext = matches!(security, InitiatorSecurity::DangerousPlaintext);
     match proof {
         Proof::Component(_) => true,

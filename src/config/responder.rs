@@ -15,7 +15,7 @@ use super::initiator::is_possible_in_plaintext;
 use super::{Client, Component, ConfigError, HasSecurity, HostConfig, Server, WantsSecurity};
 use crate::limits::Limits;
 use crate::stream::lang::is_language_tag;
-use crate::stream::{ConflictPolicy, DialbackPolicy, Kind, StreamPolicy, Security};
+use crate::stream::{ConflictPolicy, DialbackPolicy, Kind, Security, StreamPolicy};
 use crate::tls::ServerTls;
 
 /// Holds what a [`Responder`](crate::Responder) is made from.

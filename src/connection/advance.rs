@@ -90,7 +90,8 @@ impl<'a> Advance<'a> {
     fn enter(&mut self, before: Position, after: Position) {
         match after.stage {
             Stage::Idle | Stage::Negotiating | Stage::Federating => {
-                self.timers.set(Timer::Phase, self.cx.limits.phase_timeout());
+                self.timers
+                    .set(Timer::Phase, self.cx.limits.phase_timeout());
             }
             Stage::Established => self.timers.stop(Timer::Phase),
             Stage::PeerClosing | Stage::Closing | Stage::Done => {
@@ -103,7 +104,10 @@ impl<'a> Advance<'a> {
         if !matches!(after.stage, Stage::Established | Stage::PeerClosing) {
             self.keys.stop();
         }
-        if !matches!(after.stage, Stage::Idle | Stage::Negotiating | Stage::Federating) {
+        if !matches!(
+            after.stage,
+            Stage::Idle | Stage::Negotiating | Stage::Federating
+        ) {
             self.timers.stop(Timer::Negotiation);
             *self.cx.decision = None;
         }
@@ -149,7 +153,8 @@ impl<'a> Advance<'a> {
             Command::StartTls => match role.tls_session(self.cx.limits) {
                 Ok(session) => self.cx.start_tls(session, FirstByte::Any),
                 Err(error) => {
-                    self.cx.abort(CloseReason::Internal(InternalReason::TlsSetup(error)));
+                    self.cx
+                        .abort(CloseReason::Internal(InternalReason::TlsSetup(error)));
                 }
             },
             Command::CloseStream(cause) => {
@@ -187,8 +192,14 @@ impl<'a> Advance<'a> {
                 None => return self.cx.defect("the application's error is missing"),
             },
             ErrorSource::Reset => {
-                let reason = CloseReason::Reset { by: Side::Us, cause: self.reset_cause };
-                (StreamError::new(StreamCondition::Reset), Reason::stated(reason))
+                let reason = CloseReason::Reset {
+                    by: Side::Us,
+                    cause: self.reset_cause,
+                };
+                (
+                    StreamError::new(StreamCondition::Reset),
+                    Reason::stated(reason),
+                )
             }
             // The reason names the phase, and was recorded when the deadline passed.
             ErrorSource::Timeout => {
@@ -221,9 +232,9 @@ impl<'a> Advance<'a> {
     ) -> CloseReason {
         match cause {
             // The peer's error has been recorded as the reason.
-            CloseCause::Closed | CloseCause::PeerError => {
-                CloseReason::Closed { by: self.shutdown.closed_by() }
-            }
+            CloseCause::Closed | CloseCause::PeerError => CloseReason::Closed {
+                by: self.shutdown.closed_by(),
+            },
             CloseCause::StarttlsRefused => CloseReason::StarttlsRefused,
             CloseCause::Authentication => {
                 CloseReason::AuthenticationFailed(role.authentication_reason(element))
@@ -247,7 +258,11 @@ pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> 
         }
         _ => limits.closing_timeout(),
     };
-    ShutdownClock { now: timers.now(), timeout, linger: limits.linger() }
+    ShutdownClock {
+        now: timers.now(),
+        timeout,
+        linger: limits.linger(),
+    }
 }
 
 /// The reason for bytes that are no acceptable stream.

@@ -106,5 +106,8 @@ impl Context<'_> {
 
 /// The limits of a TLS session.
 pub(super) fn tls_limits(limits: &Limits) -> tls::TlsLimits {
-    tls::TlsLimits { handshake_bytes: limits.handshake_bytes(), ..tls::TlsLimits::default() }
+    tls::TlsLimits {
+        handshake_bytes: limits.handshake_bytes(),
+        ..tls::TlsLimits::default()
+    }
 }

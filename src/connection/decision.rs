@@ -58,7 +58,10 @@ pub(super) enum ReadMode {
 
 impl PendingDecision {
     pub(super) const fn new(question: Question) -> Self {
-        Self { question, state: State::Unannounced }
+        Self {
+            question,
+            state: State::Unannounced,
+        }
     }
 
     pub(super) const fn question(&self) -> &Question {
@@ -85,7 +88,10 @@ impl PendingDecision {
     /// Takes the answer, once there is one.
     pub(super) fn take_answer(decision: &mut Option<Self>) -> Option<DecisionAnswer> {
         match decision.take()? {
-            Self { state: State::Answered(answer), .. } => Some(answer),
+            Self {
+                state: State::Answered(answer),
+                ..
+            } => Some(answer),
             open => {
                 *decision = Some(open);
                 None
@@ -146,22 +152,50 @@ impl<'a> Decision<'a> {
                 sni: sni.as_deref(),
                 slot,
             }),
-            Question::Sasl(Q::Password { authcid, password, authzid }) => {
+            Question::Sasl(Q::Password {
+                authcid,
+                password,
+                authzid,
+            }) => {
                 let password = password.as_bytes();
                 let authzid = authzid.as_deref();
-                Self::Password(PasswordDecision { authcid, password, authzid, slot })
+                Self::Password(PasswordDecision {
+                    authcid,
+                    password,
+                    authzid,
+                    slot,
+                })
             }
-            Question::Sasl(Q::ScramKeys { username, authzid, hash }) => {
+            Question::Sasl(Q::ScramKeys {
+                username,
+                authzid,
+                hash,
+            }) => {
                 let (authzid, hash) = (authzid.as_deref(), *hash);
-                Self::Scram(ScramDecision { username, authzid, hash, slot })
+                Self::Scram(ScramDecision {
+                    username,
+                    authzid,
+                    hash,
+                    slot,
+                })
             }
-            Question::Sasl(Q::External { authzid }) => {
-                Self::External(ExternalDecision { authzid: authzid.as_deref(), slot })
-            }
+            Question::Sasl(Q::External { authzid }) => Self::External(ExternalDecision {
+                authzid: authzid.as_deref(),
+                slot,
+            }),
             Question::Sasl(Q::Anonymous { .. }) => Self::Anonymous(AnonymousDecision { slot }),
-            Question::Bind { identity, resource, generated } => {
+            Question::Bind {
+                identity,
+                resource,
+                generated,
+            } => {
                 let resource = resource.as_deref();
-                Self::Bind(BindDecision { identity, resource, generated, slot })
+                Self::Bind(BindDecision {
+                    identity,
+                    resource,
+                    generated,
+                    slot,
+                })
             }
         })
     }
@@ -231,7 +265,9 @@ pub struct PasswordDecision<'a> {
 /// Leaves out the password.
 impl fmt::Debug for PasswordDecision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordDecision").field("authcid", &self.authcid).finish_non_exhaustive()
+        f.debug_struct("PasswordDecision")
+            .field("authcid", &self.authcid)
+            .finish_non_exhaustive()
     }
 }
 

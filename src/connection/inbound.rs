@@ -32,13 +32,20 @@ pub(super) enum TcpInput {
 
 impl Inbound {
     pub(super) fn new(limits: FrameLimits) -> Self {
-        Self { framer: Framer::new(limits), found: None, tcp: TcpInput::Open, fault: None }
+        Self {
+            framer: Framer::new(limits),
+            found: None,
+            tcp: TcpInput::Open,
+            fault: None,
+        }
     }
 
     /// How many bytes [`receive`](Self::receive) would take.
     pub(super) fn capacity(&self, transport: &Transport) -> usize {
         match self.tcp {
-            TcpInput::Open => transport.capacity().unwrap_or_else(|| self.framer.capacity()),
+            TcpInput::Open => transport
+                .capacity()
+                .unwrap_or_else(|| self.framer.capacity()),
             TcpInput::Ended | TcpInput::Failed => 0,
         }
     }

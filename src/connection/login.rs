@@ -26,12 +26,20 @@ enum State<M: ?Sized> {
 
 impl<M: ?Sized> Exchange<M> {
     pub(super) const fn new() -> Self {
-        Self { state: State::Idle, name: String::new(), reply: None }
+        Self {
+            state: State::Idle,
+            name: String::new(),
+            reply: None,
+        }
     }
 
     /// Starts with this mechanism.
     pub(super) fn begin(&mut self, name: String, mechanism: Box<M>) {
-        *self = Self { state: State::Waiting(mechanism), name, reply: None };
+        *self = Self {
+            state: State::Waiting(mechanism),
+            name,
+            reply: None,
+        };
     }
 
     /// The name of the mechanism that runs, or ran last.
@@ -88,6 +96,9 @@ impl<M: ?Sized> core::fmt::Debug for Exchange<M> {
             State::Waiting(_) => "waiting",
             State::Working(_) => "working",
         };
-        f.debug_struct("Exchange").field("name", &self.name).field("state", &state).finish()
+        f.debug_struct("Exchange")
+            .field("name", &self.name)
+            .field("state", &state)
+            .finish()
     }
 }

@@ -67,17 +67,29 @@ mod transport;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use advance::{Advance, shutdown_clock};
+use context::{Change, Context};
 pub use decision::{
     AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFullJidError,
     PasswordDecision, ScramDecision,
 };
+use decision::{PendingDecision, ReadMode};
+use inbound::{Inbound, TcpInput};
 pub use initiator::InitiatorRole;
+use key_meter::KeyMeter;
+use outbound::Outbound;
 pub use outbound::SendError;
 pub use outbox::Ticket;
+use request::{EndRequest, PendingRequest};
 pub use responder::ResponderRole;
 pub use role::Negotiation;
+use role::{Position, Setup, Stage};
 pub use s2s::AnswerError;
+use s2s::S2s;
 pub use session::Session;
+use shutdown::{Reason, Shutdown, ShutdownInput};
+use timers::{Timer, Timers};
+use transport::{Opened, Transport};
 
 use crate::action::{Action, Wait};
 use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
@@ -91,18 +103,6 @@ use crate::stream::{
 use crate::time::Instant;
 use crate::tls::{self, TlsInfo};
 use crate::xml::Frame;
-use advance::{Advance, shutdown_clock};
-use context::{Change, Context};
-use decision::{PendingDecision, ReadMode};
-use inbound::{Inbound, TcpInput};
-use key_meter::KeyMeter;
-use outbound::Outbound;
-use request::{EndRequest, PendingRequest};
-use role::{Position, Setup, Stage};
-use s2s::S2s;
-use shutdown::{Reason, Shutdown, ShutdownInput};
-use timers::{Timer, Timers};
-use transport::{Opened, Transport};
 
 /// A connection of the initiating entity: a client, or a server that opens a server-to-server
 /// stream.
@@ -224,7 +224,10 @@ impl<R: Negotiation> Connection<R> {
     /// of key derivation.
     pub fn poll(&mut self, now: Instant) -> Action<'_> {
         self.timers.advance(now);
-        let mut budget = Budget { derivations: 1, handshake_records: 1 };
+        let mut budget = Budget {
+            derivations: 1,
+            handshake_records: 1,
+        };
         // What the application sent before this poll comes before what the poll causes.
         self.flush();
         let notice = loop {
@@ -255,8 +258,10 @@ impl<R: Negotiation> Connection<R> {
     /// their domains are verified.
     pub fn session(&mut self) -> Option<Session<'_>> {
         let stage = self.role.position().stage;
-        let is_open = matches!(stage, Stage::Federating | Stage::Established | Stage::PeerClosing)
-            && !self.shutdown.is_closed()
+        let is_open = matches!(
+            stage,
+            Stage::Federating | Stage::Established | Stage::PeerClosing
+        ) && !self.shutdown.is_closed()
             && self.request.is_none();
         is_open.then(|| Session {
             kind: self.kind,
@@ -325,7 +330,10 @@ impl<R: Negotiation> Connection<R> {
         budget: &mut Budget,
     ) -> Option<Progress> {
         match step {
-            Step::Abort => self.request.is_abort().then(|| self.close(CloseReason::LocalAbort)),
+            Step::Abort => self
+                .request
+                .is_abort()
+                .then(|| self.close(CloseReason::LocalAbort)),
             Step::Begin => (position.stage == Stage::Idle).then(|| self.advance(Input::Begin)),
             Step::Shutdown => (!self.shutdown.is_open()).then(|| self.drive_shutdown()),
             Step::Request => self.request.take().map(|request| self.on_request(request)),
@@ -333,9 +341,10 @@ impl<R: Negotiation> Connection<R> {
                 (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
             }
             Step::Deadline => self.on_deadline(position),
-            Step::DueReset => {
-                self.keys.take_due().map(|cause| self.on_request(EndRequest::Reset(cause)))
-            }
+            Step::DueReset => self
+                .keys
+                .take_due()
+                .map(|cause| self.on_request(EndRequest::Reset(cause))),
             Step::KeyUsage => {
                 let now = self.timers.now();
                 let advised = position.stage == Stage::Established
@@ -379,7 +388,11 @@ impl<R: Negotiation> Connection<R> {
             }
             Some(Timer::Phase) => position.phase,
             Some(Timer::Negotiation) => Phase::Negotiation,
-            None => self.shutdown.deadline().filter(|at| *at <= now).map(|_| position.phase)?,
+            None => self
+                .shutdown
+                .deadline()
+                .filter(|at| *at <= now)
+                .map(|_| position.phase)?,
         };
         if matches!(position.stage, Stage::Negotiating | Stage::Federating) {
             self.end_with(CloseReason::Timeout(phase));
@@ -455,12 +468,8 @@ impl<R: Negotiation> Connection<R> {
                 advance.run(role, Input::Header(class), None)
             }
             Some(Frame::Element(element)) => {
-                let element = FirstLevelElement::read(
-                    *element,
-                    kind,
-                    role.awaited(),
-                    role.recipient(),
-                );
+                let element =
+                    FirstLevelElement::read(*element, kind, role.awaited(), role.recipient());
                 let class = match &mut advance.cx.s2s {
                     None => Some(element.class()),
                     Some(s2s) => s2s.filter_inbound(&element),
@@ -507,9 +516,7 @@ impl<R: Negotiation> Connection<R> {
             tls::Step::Continue | tls::Step::Plaintext => Progress::Continue,
             tls::Step::Established => self.advance(Input::Secured),
             tls::Step::PeerClosed => self.on_transport_end(),
-            tls::Step::Renegotiation(attempt) => {
-                self.close(CloseReason::TlsRenegotiation(attempt))
-            }
+            tls::Step::Renegotiation(attempt) => self.close(CloseReason::TlsRenegotiation(attempt)),
             // The alert, if there is one, is among the bytes for TCP (RFC 6120 5.4.3.2: no XML).
             tls::Step::Failed(failure) => {
                 self.end_with(CloseReason::Tls(failure));
@@ -553,7 +560,10 @@ impl<R: Negotiation> Connection<R> {
     }
 
     /// Lets the role act on something that is not its table's, and tells the table what comes of it.
-    fn with_role(&mut self, act: impl FnOnce(&mut R, &mut Context<'_>) -> Option<Input>) -> Progress {
+    fn with_role(
+        &mut self,
+        act: impl FnOnce(&mut R, &mut Context<'_>) -> Option<Input>,
+    ) -> Progress {
         let (role, mut advance) = self.split();
         let notice = match act(role, &mut advance.cx) {
             Some(input) if !advance.cx.is_aborted() => advance.run(role, input, None),
@@ -747,7 +757,9 @@ impl<R: Negotiation> Connection<R> {
             Notice::StreamOpened => Event::StreamOpened(StreamOpened(&self.peer)),
             Notice::Features => Event::Features(Features::read(*self.inbound.element()?)?),
             Notice::Authenticated => Event::Authenticated(self.role.authenticated()),
-            Notice::Established => Event::Established(Established { jid: self.role.bound() }),
+            Notice::Established => Event::Established(Established {
+                jid: self.role.bound(),
+            }),
             Notice::Stanza => Event::Stanza(self.inbound.element()?),
             Notice::Element => Event::Element(self.inbound.element()?),
             Notice::Keepalive => Event::Keepalive,

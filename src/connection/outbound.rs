@@ -63,7 +63,11 @@ pub enum SendError {
 impl Outbound {
     pub(super) fn new(limits: &Limits, kind: Kind) -> Self {
         let checker = Checker::new(limits.after_auth(), kind.content_ns(), kind.prefixes());
-        Self { outbox: Outbox::default(), checker, kind }
+        Self {
+            outbox: Outbox::default(),
+            checker,
+            kind,
+        }
     }
 
     /// The bytes that TCP should take next.
@@ -94,7 +98,9 @@ impl Outbound {
     /// How many bytes of text the application may send now; `records` is how many TLS records it
     /// may still use, `None` if there is no limit.
     pub(super) fn capacity(&self, limits: &Limits, records: Option<u64>) -> usize {
-        let free = limits.outbox_bytes().saturating_sub(self.outbox.waiting() + UNIT_COST);
+        let free = limits
+            .outbox_bytes()
+            .saturating_sub(self.outbox.waiting() + UNIT_COST);
         match records {
             Some(records) => {
                 let bytes = records.saturating_mul(RECORD_TEXT);
@@ -121,10 +127,17 @@ impl Outbound {
         carries: impl FnOnce(&Element<'_>) -> bool,
         write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result,
     ) -> Result<Ticket, SendError> {
-        let Self { outbox, checker, kind } = self;
+        let Self {
+            outbox,
+            checker,
+            kind,
+        } = self;
         outbox.send(|queue| {
             let start = queue.len();
-            let mut bounded = Bounded { queue, room: Some(capacity) };
+            let mut bounded = Bounded {
+                queue,
+                room: Some(capacity),
+            };
             let written = write(&mut bounded);
             if bounded.room.is_none() {
                 return Err(SendError::Full { capacity });
@@ -174,7 +187,8 @@ impl Outbound {
     /// # Errors
     /// TLS refuses to encrypt.
     pub(super) fn flush(&mut self, transport: &mut Transport) -> Result<(), tls::SealError> {
-        self.outbox.encode(|text, wire| transport.encode(text, wire))
+        self.outbox
+            .encode(|text, wire| transport.encode(text, wire))
     }
 
     /// Ends our direction of TLS with close_notify.

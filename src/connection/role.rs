@@ -158,12 +158,18 @@ impl From<Closing> for Stage {
 impl Position {
     /// A position in the negotiation.
     pub(super) const fn negotiating(phase: Phase) -> Self {
-        Self { phase, stage: Stage::Negotiating }
+        Self {
+            phase,
+            stage: Stage::Negotiating,
+        }
     }
 
     /// The position of a stream that is being closed.
     pub(super) fn closing(closing: Closing) -> Self {
-        Self { phase: Phase::Closing, stage: closing.into() }
+        Self {
+            phase: Phase::Closing,
+            stage: closing.into(),
+        }
     }
 }
 

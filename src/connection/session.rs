@@ -119,7 +119,8 @@ impl Session<'_> {
     /// Returns how many bytes of stream text can be sent now.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.out.capacity(self.limits, self.keys.room(self.tls, self.out))
+        self.out
+            .capacity(self.limits, self.keys.room(self.tls, self.out))
     }
 
     /// Returns the last ticket whose bytes [`transmitted`](crate::Connection::transmitted) has taken

@@ -32,7 +32,11 @@ pub(super) struct Timers {
 impl Timers {
     /// Without a deadline, at `now`.
     pub(super) const fn new(now: Instant) -> Self {
-        Self { now, deadlines: [None; TIMERS.len()], progress: 0 }
+        Self {
+            now,
+            deadlines: [None; TIMERS.len()],
+            progress: 0,
+        }
     }
 
     /// The time of the latest poll.

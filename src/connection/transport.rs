@@ -74,7 +74,11 @@ impl Transport {
         unread: Vec<u8>,
         first_byte: FirstByte,
     ) {
-        *self = Self::Tls(Box::new(TlsTransport { session, pre_tls_bytes: unread, first_byte }));
+        *self = Self::Tls(Box::new(TlsTransport {
+            session,
+            pre_tls_bytes: unread,
+            first_byte,
+        }));
     }
 
     /// The TLS session, if there is one.
@@ -163,7 +167,8 @@ impl Transport {
     /// Whether the peer's direction of an established TLS session is still open: TCP must not end
     /// now.
     pub(super) fn would_be_truncated(&self) -> bool {
-        self.tls().is_some_and(|session| !session.is_handshaking() && !session.peer_closed())
+        self.tls()
+            .is_some_and(|session| !session.is_handshaking() && !session.peer_closed())
     }
 }
 
@@ -204,9 +209,11 @@ pub(super) fn channel_bindings(session: &tls::Session) -> Vec<ChannelBindingData
     let data = |kind| {
         let binding = session.channel_binding(kind)?;
         match kind {
-            tls::ChannelBinding::TlsExporter => {
-                binding.as_bytes().try_into().ok().map(ChannelBindingData::tls_exporter)
-            }
+            tls::ChannelBinding::TlsExporter => binding
+                .as_bytes()
+                .try_into()
+                .ok()
+                .map(ChannelBindingData::tls_exporter),
             tls::ChannelBinding::TlsServerEndPoint => {
                 ChannelBindingData::tls_server_end_point(binding.as_bytes())
             }

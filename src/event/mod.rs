@@ -27,16 +27,16 @@ mod s2s;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
+pub use question::Question;
+pub use s2s::{
+    DialbackAnswer, DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
+};
+
 use crate::jid::Jid;
 use crate::reset::ResetCause;
 use crate::stream::{Features, PeerHeader, StreamError, Version};
 use crate::tls::TlsInfo;
 use crate::xml::{Stanza, StanzaBuf};
-
-pub use question::Question;
-pub use s2s::{
-    DialbackAnswer, DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
-};
 
 /// News for the application; see the [module](self).
 #[derive(Clone, Copy, Debug)]

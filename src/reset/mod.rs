@@ -25,4 +25,3 @@ pub use planner::{
     PlannerConfigError, Side, Target, TicketEpoch, TlsResumption, stagger,
 };
 pub use usage::{KeyUsage, Usage, UsagePolicy};
-

@@ -112,7 +112,6 @@ pub use select::{
     BindingFlag, Capabilities, Choice, Downgrade, MechanismOffer, SelectError, select,
 };
 
-
 /// The longest message of a mechanism, in octets, sent or received.
 pub const MAX_MESSAGE: usize = 8192;
 

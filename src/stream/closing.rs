@@ -133,7 +133,10 @@ pub(super) fn close_locally<C>(request: AppRequest) -> (Closing, Output<C>) {
             AwaitFooter(InFlight::Deliver),
             command(Command::CloseStream(CloseCause::Closed)),
         ),
-        AppRequest::Fail => (AwaitFooter(InFlight::Discard), failed(ErrorSource::Application)),
+        AppRequest::Fail => (
+            AwaitFooter(InFlight::Discard),
+            failed(ErrorSource::Application),
+        ),
         AppRequest::Reset(in_flight) => (AwaitFooter(in_flight), failed(ErrorSource::Reset)),
     }
 }
@@ -149,7 +152,12 @@ pub(super) fn default_transition<C>(
     input: Input,
 ) -> Option<(Closing, Output<C>)> {
     use Closing::{AwaitFooter, Done};
-    let fail = |error| (AwaitFooter(InFlight::Discard), command(Command::Fail(header, error)));
+    let fail = |error| {
+        (
+            AwaitFooter(InFlight::Discard),
+            command(Command::Fail(header, error)),
+        )
+    };
     let refuse = |condition| fail(ErrorSource::Condition(condition));
     Some(match input {
         // RFC 6120 11.7: white space is tolerated during negotiation.
@@ -158,7 +166,10 @@ pub(super) fn default_transition<C>(
         Input::Fault(fault) => (Done, refuse(fault).1),
         Input::Element(ElementClass::StreamError(_)) => (
             AwaitFooter(InFlight::Discard),
-            notify(Notice::StreamError, Command::CloseStream(CloseCause::PeerError)),
+            notify(
+                Notice::StreamError,
+                Command::CloseStream(CloseCause::PeerError),
+            ),
         ),
         // RFC 6120 4.9.1.1: whatever the peer sends after this is not processed.
         Input::Element(ElementClass::Bad(bad)) | Input::Header(HeaderClass::Bad(bad)) => {

@@ -113,7 +113,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            written(|out| crate::stream::sasl::write_failure(out, sasl::SaslCondition::Aborted, None)),
+            written(|out| crate::stream::sasl::write_failure(
+                out,
+                sasl::SaslCondition::Aborted,
+                None
+            )),
             "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><aborted/></failure>"
         );
         let jid = Jid::parse("a@h/r").unwrap();

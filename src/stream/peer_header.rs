@@ -18,8 +18,13 @@ pub(crate) struct PeerHeader {
 
 impl PeerHeader {
     /// The state before the peer has sent a header, and after a restart.
-    pub(crate) const NONE: Self =
-        Self { id: None, from: None, to: None, lang: None, version: Version::LEGACY };
+    pub(crate) const NONE: Self = Self {
+        id: None,
+        from: None,
+        to: None,
+        lang: None,
+        version: Version::LEGACY,
+    };
 
     /// Copies what the header says. An address that is no address counts as absent.
     pub(crate) fn record(&mut self, header: &ParsedHeader<'_>) {

@@ -129,7 +129,10 @@ impl<C> Output<C> {
 
 /// A command without a notice.
 pub(super) const fn command<C>(command: Command<C>) -> Output<C> {
-    Output { notice: Notice::Nothing, command }
+    Output {
+        notice: Notice::Nothing,
+        command,
+    }
 }
 
 /// A command of a role without a notice.

@@ -94,7 +94,10 @@ fn wait<C>(after: AfterTls) -> Next<C> {
 fn delayed_failure<C>(error: ErrorSource) -> Next<C> {
     Next::Closing(
         Closing::AwaitFooter(InFlight::Discard),
-        notify(Notice::TlsEstablished, Command::Fail(OwnHeader::Missing, error)),
+        notify(
+            Notice::TlsEstablished,
+            Command::Fail(OwnHeader::Missing, error),
+        ),
     )
 }
 

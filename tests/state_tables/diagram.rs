@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use xmpp_stream::stream::{
-    ConflictPolicy, DialbackPolicy, Initiating, Input, Kind, StreamPolicy, Receiving, Security,
+    ConflictPolicy, DialbackPolicy, Initiating, Input, Kind, Receiving, Security, StreamPolicy,
 };
 
 use super::describe;
@@ -265,8 +265,12 @@ type Predicate = fn(&Context) -> bool;
 
 /// What contexts can have in common.
 const NAMED: [(&str, Predicate); 21] = [
-    ("with dialback", |(p, _)| p.dialback == DialbackPolicy::Allowed),
-    ("without dialback", |(p, _)| p.dialback != DialbackPolicy::Allowed),
+    ("with dialback", |(p, _)| {
+        p.dialback == DialbackPolicy::Allowed
+    }),
+    ("without dialback", |(p, _)| {
+        p.dialback != DialbackPolicy::Allowed
+    }),
     ("only asking about keys", |(p, _)| {
         p.dialback == DialbackPolicy::VerifyOnly
     }),
@@ -282,8 +286,12 @@ const NAMED: [(&str, Predicate); 21] = [
     ("not STARTTLS", |(p, _)| p.security != Security::StartTls),
     ("direct TLS", |(p, _)| p.security == Security::DirectTls),
     ("not direct TLS", |(p, _)| p.security != Security::DirectTls),
-    ("a second try", |(p, _)| p.conflict == ConflictPolicy::Generate),
-    ("no second try", |(p, _)| p.conflict == ConflictPolicy::GiveUp),
+    ("a second try", |(p, _)| {
+        p.conflict == ConflictPolicy::Generate
+    }),
+    ("no second try", |(p, _)| {
+        p.conflict == ConflictPolicy::GiveUp
+    }),
     ("another attempt left", |(p, used)| {
         used + 1 < p.sasl_attempts
     }),

@@ -4,10 +4,10 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
 use xmpp_stream::stream::{
-    Answer, AppRequest, Closing, Command, ConflictPolicy, DialbackPolicy, ElementClass, HeaderClass,
-    InFlight, Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input, Kind, Notice, Output,
-    OwnHeader, PairAnswer, PairResult, Receiving, ReceivingCommand as Receive, ReceivingPhase,
-    SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy,
+    Answer, AppRequest, Closing, Command, ConflictPolicy, DialbackPolicy, ElementClass,
+    HeaderClass, InFlight, Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input, Kind,
+    Notice, Output, OwnHeader, PairAnswer, PairResult, Receiving, ReceivingCommand as Receive,
+    ReceivingPhase, SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy,
 };
 
 /// What only one role does.
@@ -52,7 +52,11 @@ pub(crate) const KINDS: [Kind; 3] = [Kind::ClientToServer, Kind::ServerToServer,
 pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
     let securities = [Security::StartTls, Security::DirectTls, Security::Plaintext];
     let conflicts = [ConflictPolicy::Generate, ConflictPolicy::GiveUp];
-    let dialbacks = [DialbackPolicy::Refused, DialbackPolicy::Allowed, DialbackPolicy::VerifyOnly];
+    let dialbacks = [
+        DialbackPolicy::Refused,
+        DialbackPolicy::Allowed,
+        DialbackPolicy::VerifyOnly,
+    ];
     KINDS.into_iter().flat_map(move |kind| {
         let uses = dialbacks
             .into_iter()
@@ -217,9 +221,13 @@ impl History {
     }
 
     fn then(mut self, step: &Step) -> Self {
-        let Output { notice: tell, command: act } = step.output;
+        let Output {
+            notice: tell,
+            command: act,
+        } = step.output;
         self.secured |= step.input == Input::Secured && self.tls_started;
-        self.authenticated |= tell == Notice::Authenticated && step.input == Input::Sasl(SaslResult::Done);
+        self.authenticated |=
+            tell == Notice::Authenticated && step.input == Input::Sasl(SaslResult::Done);
         self.proved |= match step.phase_before {
             Phase::I(phase) => {
                 let valid = ElementClass::DialbackResult(PairAnswer::Valid);
@@ -227,7 +235,10 @@ impl History {
                     && step.input == Input::Element(valid)
                     && tell == Notice::Established
             }
-            Phase::R(_) => act == Command::Role(R(Receive::AcceptPair)) && step.input == Input::Pair(PairResult::Accept),
+            Phase::R(_) => {
+                act == Command::Role(R(Receive::AcceptPair))
+                    && step.input == Input::Pair(PairResult::Accept)
+            }
         };
         self.shook_hands |= match step.phase_before {
             Phase::I(phase) => {
@@ -235,13 +246,15 @@ impl History {
                     && step.input == Input::Element(ElementClass::Handshake)
             }
             Phase::R(_) => {
-                act == Command::Role(R(Receive::AcceptHandshake)) && step.input == Input::Answer(Answer::Accept)
+                act == Command::Role(R(Receive::AcceptHandshake))
+                    && step.input == Input::Answer(Answer::Accept)
             }
         };
         self.bound |= match step.phase_before {
             Phase::I(_) => step.input == Input::Element(ElementClass::BindResult),
             Phase::R(_) => {
-                act == Command::Role(R(Receive::SendBindResult)) && step.input == Input::Answer(Answer::Accept)
+                act == Command::Role(R(Receive::SendBindResult))
+                    && step.input == Input::Answer(Answer::Accept)
             }
         };
         self.established |= tell == Notice::Established;
@@ -258,11 +271,18 @@ impl History {
         self.tls_started |= step.starts_tls();
         self.closing_tag |= matches!(
             act,
-            Command::CloseStream(_) | Command::Fail(..) | Command::Role(R(Receive::RefuseTls)) | Command::Role(R(Receive::RefusePair))
+            Command::CloseStream(_)
+                | Command::Fail(..)
+                | Command::Role(R(Receive::RefuseTls))
+                | Command::Role(R(Receive::RefusePair))
         );
-        self.sasl_attempts += u8::from(matches!(act, Command::Role(I(Initiate::ChooseMechanism)) | Command::Role(R(Receive::BeginMechanism))));
+        self.sasl_attempts += u8::from(matches!(
+            act,
+            Command::Role(I(Initiate::ChooseMechanism)) | Command::Role(R(Receive::BeginMechanism))
+        ));
         self.sasl_attempts = self.sasl_attempts.min(6);
-        self.bind_attempts = (self.bind_attempts + u8::from(act == Command::Role(R(Receive::AskBind)))).min(6);
+        self.bind_attempts =
+            (self.bind_attempts + u8::from(act == Command::Role(R(Receive::AskBind)))).min(6);
         self
     }
 }
@@ -287,7 +307,10 @@ pub(crate) struct Step {
 impl Step {
     /// Whether the transport is handed to TLS.
     pub(crate) fn starts_tls(&self) -> bool {
-        matches!(self.output.command, Command::StartTls | Command::Role(R(Receive::Proceed)))
+        matches!(
+            self.output.command,
+            Command::StartTls | Command::Role(R(Receive::Proceed))
+        )
     }
 
     /// Whether a mechanism is chosen, begun or run.
@@ -323,7 +346,8 @@ impl Step {
     pub(crate) fn writes_header(&self) -> bool {
         matches!(
             self.output.command,
-            Command::Role(I(Initiate::OpenStream(_)) | R(Receive::OpenStream(_))) | Command::Fail(OwnHeader::Missing, _)
+            Command::Role(I(Initiate::OpenStream(_)) | R(Receive::OpenStream(_)))
+                | Command::Fail(OwnHeader::Missing, _)
         )
     }
 

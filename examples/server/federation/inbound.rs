@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Sender};
+use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::event::{DialbackQuestion, RequestId};
 use xmpp_stream::reset::ResetCause;
-use xmpp_stream::connection::{ResponderRole};
-use xmpp_stream::stream::{StreamCondition, DialbackVerdict, StreamError};
+use xmpp_stream::stream::{DialbackVerdict, StreamCondition, StreamError};
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Event, Responder};
 

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use inbound::accepted;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
@@ -28,8 +29,6 @@ use xmpp_stream::xml::write::escape_attr;
 use crate::config::Server;
 use crate::shared::options::{Options, Usage, bad};
 use crate::shared::tls;
-
-pub use inbound::accepted;
 
 /// What all streams with other servers share.
 pub struct Federation {

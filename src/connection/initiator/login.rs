@@ -93,7 +93,8 @@ impl ClientLogin {
         let choice = match sasl::select(offer, capabilities, self.config.sasl) {
             Ok(choice) => choice,
             Err(error) => {
-                self.reason.get_or_insert(AuthenticationReason::NoMechanism(error));
+                self.reason
+                    .get_or_insert(AuthenticationReason::NoMechanism(error));
                 return SaslResult::Exhausted;
             }
         };
@@ -169,7 +170,9 @@ impl ClientLogin {
             return SaslResult::Failed;
         };
         let result = match SaslElement::read(&element.element()) {
-            Ok(SaslElement::Success(data)) => mechanism.success(data.as_ref().map(Secret::as_bytes)),
+            Ok(SaslElement::Success(data)) => {
+                mechanism.success(data.as_ref().map(Secret::as_bytes))
+            }
             _ => Err(SaslError::Malformed),
         };
         match result {
@@ -227,7 +230,8 @@ impl ClientLogin {
             self.failed = self.failed.with(name);
         }
         self.exchange.end();
-        self.reason.get_or_insert(AuthenticationReason::Refused(condition));
+        self.reason
+            .get_or_insert(AuthenticationReason::Refused(condition));
         matches!(
             condition,
             SaslCondition::InvalidMechanism
@@ -263,8 +267,12 @@ impl ClientLogin {
             return Ok(None);
         };
         let (username, authzid) = match credentials {
-            Credentials::Password { username, authzid, .. }
-            | Credentials::Keys { username, authzid, .. } => (Some(username), authzid.as_ref()),
+            Credentials::Password {
+                username, authzid, ..
+            }
+            | Credentials::Keys {
+                username, authzid, ..
+            } => (Some(username), authzid.as_ref()),
             Credentials::External { authzid } => (None, authzid.as_ref()),
             Credentials::Anonymous => (None, None),
         };
@@ -277,7 +285,10 @@ impl ClientLogin {
                     return Ok(None);
                 };
                 let mut nonce = [0; 18];
-                self.config.random.fill(&mut nonce).map_err(|_| NoRandomness)?;
+                self.config
+                    .random
+                    .fill(&mut nonce)
+                    .map_err(|_| NoRandomness)?;
                 let mut scram = ScramClient::new(hash, username.clone(), secret, binding, nonce)
                     .iterations(self.config.iterations);
                 if let Some(authzid) = authzid {

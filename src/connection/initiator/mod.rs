@@ -8,6 +8,9 @@ mod s2s;
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use login::ClientLogin;
+use s2s::PeerProof;
+
 use super::context::{Change, Context, tls_limits};
 use super::decision::DecisionAnswer;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
@@ -27,8 +30,6 @@ use crate::stream::{
 };
 use crate::tls;
 use crate::xml::Header;
-use login::ClientLogin;
-use s2s::PeerProof;
 
 /// The role of an initiating entity.
 pub struct InitiatorRole {
@@ -67,7 +68,11 @@ impl Role for InitiatorRole {
             Kind::ServerToServer => Some(AddressRule::Sender),
             Kind::Component => Some(AddressRule::Component(config.account.clone())),
         };
-        let setup = Setup { kind: config.kind, limits: config.limits, rule };
+        let setup = Setup {
+            kind: config.kind,
+            limits: config.limits,
+            rule,
+        };
         let role = Self {
             table: Initiating::new(config.policy()),
             login: ClientLogin::new(config.clone()),
@@ -86,7 +91,10 @@ impl Role for InitiatorRole {
     fn position(&self) -> Position {
         use InitiatingPhase as P;
         match self.table.phase() {
-            P::Idle => Position { phase: Phase::Header, stage: Stage::Idle },
+            P::Idle => Position {
+                phase: Phase::Header,
+                stage: Stage::Idle,
+            },
             P::TlsHandshake(_) => Position::negotiating(Phase::TlsHandshake),
             P::AwaitHeader(_) => Position::negotiating(Phase::Header),
             P::AwaitFeatures(_) => Position::negotiating(Phase::Features),
@@ -94,18 +102,21 @@ impl Role for InitiatorRole {
             P::Authenticating(..) | P::AwaitHandshake => {
                 Position::negotiating(Phase::Authentication)
             }
-            P::Federating => Position { phase: Phase::Dialback, stage: Stage::Federating },
+            P::Federating => Position {
+                phase: Phase::Dialback,
+                stage: Stage::Federating,
+            },
             P::Binding(..) => Position::negotiating(Phase::Binding),
-            P::StartingSession | P::Established => {
-                Position { phase: Phase::Established, stage: Stage::Established }
-            }
+            P::StartingSession | P::Established => Position {
+                phase: Phase::Established,
+                stage: Stage::Established,
+            },
             P::Closing(closing) => Position::closing(closing),
         }
     }
 
     fn read_header(&mut self, header: &Header<'_>, cx: &mut Context<'_>) -> HeaderClass {
-        let parsed =
-            ParsedHeader::read(header, self.config.kind, crate::stream::Role::Initiating);
+        let parsed = ParsedHeader::read(header, self.config.kind, crate::stream::Role::Initiating);
         cx.peer.record(&parsed);
         match self.config.kind {
             Kind::ServerToServer => self.peer_proof.read_header(&parsed, header),
@@ -116,9 +127,7 @@ impl Role for InitiatorRole {
     fn awaited(&self) -> Awaited<'_> {
         match (self.request, self.table.phase()) {
             (IqRequest::Bind(resource), _) => Awaited::Bind(bind_id(resource)),
-            (IqRequest::Session, InitiatingPhase::StartingSession) => {
-                Awaited::Session(SESSION_ID)
-            }
+            (IqRequest::Session, InitiatingPhase::StartingSession) => Awaited::Session(SESSION_ID),
             (IqRequest::None | IqRequest::Session, _) => Awaited::Nothing,
         }
     }
@@ -136,7 +145,9 @@ impl Role for InitiatorRole {
         use InitiatingCommand as C;
         match command {
             C::OpenStream(level) => self.open_stream(level, cx),
-            C::RequestTls => cx.out.push_control(|out| out.push_str(StartTls::Request.as_xml())),
+            C::RequestTls => cx
+                .out
+                .push_control(|out| out.push_str(StartTls::Request.as_xml())),
             C::ChooseMechanism => {
                 let result = self.choose_mechanism(element, cx);
                 return Some(Input::Sasl(result));
@@ -145,7 +156,8 @@ impl Role for InitiatorRole {
             C::RunChallenge => return self.login.run_challenge(element, cx),
             C::SendResponse => {
                 let reply = self.login.take_reply();
-                cx.out.push_secret(|out| sasl::write_response(out, reply.as_bytes()));
+                cx.out
+                    .push_secret(|out| sasl::write_response(out, reply.as_bytes()));
             }
             C::VerifySuccess => return Some(Input::Sasl(self.login.verify(element, cx))),
             C::SendAbort => cx.out.push_control(|out| out.push_str(sasl::ABORT)),
@@ -154,7 +166,8 @@ impl Role for InitiatorRole {
             C::RequestBind(resource) => self.request_bind(resource, cx),
             C::RequestSession => {
                 self.request = IqRequest::Session;
-                cx.out.push_control(|out| bind::write_session_request(out, SESSION_ID));
+                cx.out
+                    .push_control(|out| bind::write_session_request(out, SESSION_ID));
             }
         }
         None
@@ -173,8 +186,17 @@ impl Role for InitiatorRole {
             InitiatorSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
             InitiatorSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
         };
-        let name = config.server_name.clone().ok_or(tls::SetupError::NotConfigured)?;
-        tls::Session::client(tls, name, alpn.as_slice(), config.resumption, tls_limits(limits))
+        let name = config
+            .server_name
+            .clone()
+            .ok_or(tls::SetupError::NotConfigured)?;
+        tls::Session::client(
+            tls,
+            name,
+            alpn.as_slice(),
+            config.resumption,
+            tls_limits(limits),
+        )
     }
 
     fn is_working(&self) -> bool {
@@ -211,7 +233,10 @@ impl Role for InitiatorRole {
             Some(Credentials::External { .. }) => account.local().unwrap_or_default(),
             Some(Credentials::Anonymous) | None => "",
         };
-        Authenticated { mechanism: self.login.mechanism_name(), identity }
+        Authenticated {
+            mechanism: self.login.mechanism_name(),
+            identity,
+        }
     }
 
     fn bound(&self) -> Option<&Jid> {
@@ -281,7 +306,10 @@ impl InitiatorRole {
         if let Some(Content::Features(features)) = element.map(FirstLevelElement::content) {
             self.peer_proof.read_features(features);
         }
-        match self.login.choose(element, self.peer_proof.verified(cx.tls), cx) {
+        match self
+            .login
+            .choose(element, self.peer_proof.verified(cx.tls), cx)
+        {
             SaslResult::Exhausted => self.peer_proof.without_mechanism(cx),
             result => result,
         }
@@ -293,7 +321,8 @@ impl InitiatorRole {
             ResourceChoice::Wanted => self.config.account.resource(),
             ResourceChoice::Generated => None,
         };
-        cx.out.push_control(|out| bind::write_request(out, bind_id(resource), wanted));
+        cx.out
+            .push_control(|out| bind::write_request(out, bind_id(resource), wanted));
     }
 }
 

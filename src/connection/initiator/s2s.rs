@@ -34,7 +34,11 @@ enum PeerDialback {
 
 impl PeerProof {
     pub(super) const fn new(config: Arc<InitiatorConfig>) -> Self {
-        Self { config, verified: None, dialback: PeerDialback::Unknown }
+        Self {
+            config,
+            verified: None,
+            dialback: PeerDialback::Unknown,
+        }
     }
 
     /// Reads the peer's header. Its addresses may be missing, because liberality is asked for (RFC

@@ -38,7 +38,11 @@ struct Answer {
 
 impl ResponseHeader {
     pub(super) const fn new(config: Arc<ResponderConfig>) -> Self {
-        Self { config, answer: None, stream_id: String::new() }
+        Self {
+            config,
+            answer: None,
+            stream_id: String::new(),
+        }
     }
 
     /// Records what the peer's header asks for.
@@ -78,7 +82,12 @@ impl ResponseHeader {
         HeaderOut {
             to: to.as_deref(),
             version,
-            ..HeaderOut::response(self.config.kind, from.unwrap_or_default(), &self.stream_id, lang)
+            ..HeaderOut::response(
+                self.config.kind,
+                from.unwrap_or_default(),
+                &self.stream_id,
+                lang,
+            )
         }
         .write(out);
         Ok(())
@@ -102,16 +111,21 @@ pub(super) fn write_features(
 ) {
     let starttls =
         level == StreamLevel::Plain && matches!(config.security, ResponderSecurity::StartTls);
-    let names: Vec<_> = advertised.mechanisms().iter().map(MechanismName::as_str).collect();
+    let names: Vec<_> = advertised
+        .mechanisms()
+        .iter()
+        .map(MechanismName::as_str)
+        .collect();
     let kinds: Vec<_> = advertised.bindings().collect();
     // XEP-0220 2.4
     let dialback = config.dialback == DialbackPolicy::Allowed;
     let extra = host.map(|host| host.features.as_slice());
     let offered = match level {
         // RFC 6120 5.3.1: where TLS is mandatory, nothing else is offered.
-        StreamLevel::Plain if starttls => {
-            FeaturesOut { starttls: FeatureOffer::Required, ..FeaturesOut::default() }
-        }
+        StreamLevel::Plain if starttls => FeaturesOut {
+            starttls: FeatureOffer::Required,
+            ..FeaturesOut::default()
+        },
         StreamLevel::Plain | StreamLevel::Secured => FeaturesOut {
             mechanisms: &names,
             channel_bindings: &kinds,

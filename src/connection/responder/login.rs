@@ -212,7 +212,8 @@ impl ServerLogin {
     pub(super) fn refuse(&mut self, condition: SaslCondition, cx: &mut Context<'_>) {
         self.exchange.end();
         self.condition = condition;
-        cx.out.push_control(|out| wire::write_failure(out, condition, None));
+        cx.out
+            .push_control(|out| wire::write_failure(out, condition, None));
     }
 
     /// RFC 6120 4.7.1, 6.4.6: a client that is authenticated does not say that it is somebody else.

@@ -10,6 +10,10 @@ use alloc::borrow::{Cow, ToOwned};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
+use header::{ResponseHeader, random_hex};
+use login::ServerLogin;
+use s2s::PeerProof;
+
 use super::context::{Change, Context, tls_limits};
 use super::decision::DecisionAnswer;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage, plain_phase};
@@ -31,9 +35,6 @@ use crate::stream::{
 };
 use crate::tls;
 use crate::xml::Header;
-use header::{ResponseHeader, random_hex};
-use login::ServerLogin;
-use s2s::PeerProof;
 
 /// The role of a receiving entity.
 pub struct ResponderRole {
@@ -57,7 +58,10 @@ enum BindState {
     /// A request with this id.
     Asked { id: String },
     /// A request with this id, which the application refuses.
-    Refused { id: String, condition: BindCondition },
+    Refused {
+        id: String,
+        condition: BindCondition,
+    },
     /// A request that is answered with `<bad-request/>`, without asking the application.
     Malformed(MalformedRequest<'static>),
 }
@@ -80,7 +84,11 @@ impl Role for ResponderRole {
             Kind::ServerToServer => Some(AddressRule::Receiver),
             Kind::Component => Some(AddressRule::ComponentServer(None)),
         };
-        let setup = Setup { kind: config.kind, limits: config.limits, rule };
+        let setup = Setup {
+            kind: config.kind,
+            limits: config.limits,
+            rule,
+        };
         let role = Self {
             table: Receiving::new(config.policy()),
             host: None,
@@ -101,7 +109,10 @@ impl Role for ResponderRole {
     fn position(&self) -> Position {
         use ReceivingPhase as P;
         match self.table.phase() {
-            P::Idle => Position { phase: Phase::Header, stage: Stage::Idle },
+            P::Idle => Position {
+                phase: Phase::Header,
+                stage: Stage::Idle,
+            },
             P::TlsHandshake(_) => Position::negotiating(Phase::TlsHandshake),
             P::AwaitHeader(_) => Position::negotiating(Phase::Header),
             P::AwaitHost(_) => Position::negotiating(Phase::Decision),
@@ -112,9 +123,15 @@ impl Role for ResponderRole {
             | P::Authenticating(..)
             | P::AwaitHandshake
             | P::CheckingHandshake => Position::negotiating(Phase::Authentication),
-            P::Federating => Position { phase: Phase::Dialback, stage: Stage::Federating },
+            P::Federating => Position {
+                phase: Phase::Dialback,
+                stage: Stage::Federating,
+            },
             P::AwaitBind(_) | P::Binding(_) => Position::negotiating(Phase::Binding),
-            P::Established => Position { phase: Phase::Established, stage: Stage::Established },
+            P::Established => Position {
+                phase: Phase::Established,
+                stage: Stage::Established,
+            },
             P::Closing(closing) => Position::closing(closing),
         }
     }
@@ -126,11 +143,12 @@ impl Role for ResponderRole {
         let protected = cx.tls_info().is_some();
         match self.config.kind {
             Kind::ClientToServer => {
-                self.login.read_header(&parsed, protected, self.host.as_deref())
+                self.login
+                    .read_header(&parsed, protected, self.host.as_deref())
             }
-            Kind::ServerToServer => {
-                self.peer_proof.read_header(&parsed, self.login.identity().is_some())
-            }
+            Kind::ServerToServer => self
+                .peer_proof
+                .read_header(&parsed, self.login.identity().is_some()),
             Kind::Component => parsed.class,
         }
     }
@@ -141,9 +159,10 @@ impl Role for ResponderRole {
 
     fn recipient(&self) -> Recipient<'_> {
         match &self.host {
-            Some(host) => {
-                Recipient::Server { domain: host.domain(), account: self.login.account() }
-            }
+            Some(host) => Recipient::Server {
+                domain: host.domain(),
+                account: self.login.account(),
+            },
             None => Recipient::Anyone,
         }
     }
@@ -169,7 +188,9 @@ impl Role for ResponderRole {
                     self.peer_proof.is_certified(),
                     cx.tls,
                 );
-                let step = self.login.begin(element, advertised, self.host.as_deref(), cx);
+                let step = self
+                    .login
+                    .begin(element, advertised, self.host.as_deref(), cx);
                 return self.stepped(step, cx);
             }
             C::RequireEncryption => self.login.refuse(SaslCondition::EncryptionRequired, cx),
@@ -179,7 +200,8 @@ impl Role for ResponderRole {
             }
             C::SendChallenge => {
                 let reply = self.login.take_reply().unwrap_or_default();
-                cx.out.push_control(|out| sasl::write_challenge(out, reply.as_bytes()));
+                cx.out
+                    .push_control(|out| sasl::write_challenge(out, reply.as_bytes()));
             }
             C::SendSuccess => {
                 let reply = self.login.take_reply();
@@ -201,7 +223,8 @@ impl Role for ResponderRole {
             C::SendBindError(refusal) => self.refuse_bind(refusal, element, cx),
             C::SendSessionResult => match element.map(FirstLevelElement::content) {
                 Some(Content::SessionRequest(id)) => {
-                    cx.out.push_control(|out| bind::write_session_result(out, id));
+                    cx.out
+                        .push_control(|out| bind::write_session_result(out, id));
                 }
                 Some(Content::MalformedRequest(malformed)) => {
                     cx.out.push_control(|out| malformed.write_error(out));
@@ -271,7 +294,8 @@ impl Role for ResponderRole {
                 Some(Input::Answer(Answer::Accept))
             }
             DecisionAnswer::RefuseBind(condition) => {
-                if let BindState::Asked { id } = core::mem::replace(&mut self.bind, BindState::None) {
+                if let BindState::Asked { id } = core::mem::replace(&mut self.bind, BindState::None)
+                {
                     self.bind = BindState::Refused { id, condition };
                 }
                 Some(Input::Answer(Answer::Refuse))
@@ -287,7 +311,10 @@ impl Role for ResponderRole {
     }
 
     fn authenticated(&self) -> Authenticated<'_> {
-        let identity = self.login.identity().map(|identity| identity.authcid.as_str());
+        let identity = self
+            .login
+            .identity()
+            .map(|identity| identity.authcid.as_str());
         Authenticated {
             mechanism: self.login.mechanism_name(),
             identity: identity.unwrap_or_default(),
@@ -303,7 +330,10 @@ impl Role for ResponderRole {
     }
 
     fn usage(&self) -> UsagePolicy {
-        self.host.as_ref().map(|host| host.usage()).unwrap_or_default()
+        self.host
+            .as_ref()
+            .map(|host| host.usage())
+            .unwrap_or_default()
     }
 }
 
@@ -313,7 +343,10 @@ impl ResponderRole {
     fn ask_host(&mut self, cx: &mut Context<'_>) -> Option<Input> {
         let known = self.host.as_ref().or(self.config.host.as_ref()).cloned();
         let Some(host) = known else {
-            let sni = cx.tls_info().and_then(tls::TlsInfo::server_name).map(ToOwned::to_owned);
+            let sni = cx
+                .tls_info()
+                .and_then(tls::TlsInfo::server_name)
+                .map(ToOwned::to_owned);
             cx.ask(Question::Host {
                 to: cx.peer.to().cloned(),
                 from: cx.peer.from().cloned(),
@@ -368,7 +401,8 @@ impl ResponderRole {
         }
         match self.tls_session(cx.limits) {
             Ok(session) => {
-                cx.out.push_control(|out| out.push_str(StartTls::Proceed.as_xml()));
+                cx.out
+                    .push_control(|out| out.push_str(StartTls::Proceed.as_xml()));
                 self.header.forget_peer();
                 cx.start_tls(session, FirstByte::Awaited);
             }
@@ -398,7 +432,9 @@ impl ResponderRole {
             }
             login::Step::Success(identity, data) => {
                 let from = cx.tls_info().and(cx.peer.from());
-                let result = self.login.accept(identity, data, from, self.host.as_deref());
+                let result = self
+                    .login
+                    .accept(identity, data, from, self.host.as_deref());
                 Some(Input::Sasl(result))
             }
         }
@@ -410,13 +446,18 @@ impl ResponderRole {
         element: Option<&FirstLevelElement<'_>>,
         cx: &mut Context<'_>,
     ) -> Option<Input> {
-        match (element.map(FirstLevelElement::content), self.login.identity()) {
+        match (
+            element.map(FirstLevelElement::content),
+            self.login.identity(),
+        ) {
             (Some(Content::BindRequest(request)), Some(identity)) => {
                 let Ok(generated) = random_hex(&self.config) else {
                     cx.no_randomness();
                     return None;
                 };
-                self.bind = BindState::Asked { id: request.id.to_string() };
+                self.bind = BindState::Asked {
+                    id: request.id.to_string(),
+                };
                 cx.ask(Question::Bind {
                     identity: identity.clone(),
                     resource: request.resource.as_deref().map(ToOwned::to_owned),
@@ -444,7 +485,8 @@ impl ResponderRole {
     ) {
         match (refusal, element.map(FirstLevelElement::content), &self.bind) {
             (BindRefusal::Application, _, BindState::Refused { id, condition }) => {
-                cx.out.push_control(|out| bind::write_error(out, id, *condition));
+                cx.out
+                    .push_control(|out| bind::write_error(out, id, *condition));
             }
             (BindRefusal::Application, _, BindState::Malformed(malformed)) => {
                 cx.out.push_control(|out| malformed.write_error(out));

@@ -45,7 +45,11 @@ impl PeerProof {
         parsed: &ParsedHeader<'_>,
         authenticated: bool,
     ) -> HeaderClass {
-        let proved = self.certified.as_ref().filter(|_| authenticated).map(|proof| &proof.domain);
+        let proved = self
+            .certified
+            .as_ref()
+            .filter(|_| authenticated)
+            .map(|proof| &proof.domain);
         match (parsed.class, &parsed.from, &parsed.to) {
             (HeaderClass::Valid(_), _, Ok(None)) => {
                 HeaderClass::Bad(StreamCondition::ImproperAddressing)
@@ -86,9 +90,9 @@ impl PeerProof {
             Some(authzid) => Jid::parse(authzid).ok(),
         };
         match wanted {
-            Some(wanted) if wanted == certified.domain => {
-                CredentialAnswer::Accept { authcid: certified.domain.to_string() }
-            }
+            Some(wanted) if wanted == certified.domain => CredentialAnswer::Accept {
+                authcid: certified.domain.to_string(),
+            },
             _ => CredentialAnswer::Reject(SaslCondition::InvalidAuthzid),
         }
     }
@@ -117,8 +121,13 @@ fn certify(
     let (domain, now) = (from?, tls.unix_time()?);
     let trust = host.trust.as_ref()?;
     let purpose = Purpose::ServerAsClient;
-    let (proof, _) = session.verify_peer(trust, domain.domain(), purpose, now).ok()?;
-    Some(CertifiedDomain { domain: domain.clone(), _proof: proof })
+    let (proof, _) = session
+        .verify_peer(trust, domain.domain(), purpose, now)
+        .ok()?;
+    Some(CertifiedDomain {
+        domain: domain.clone(),
+        _proof: proof,
+    })
 }
 
 /// Asks the application whether a pair is genuine (XEP-0220 2.2.1).
@@ -129,9 +138,16 @@ pub(super) fn ask_pair(
     cx: &mut Context<'_>,
 ) -> Option<Input> {
     let (
-        Some(DialbackElement { from, to, content: DialbackContent::Request { key } }),
+        Some(DialbackElement {
+            from,
+            to,
+            content: DialbackContent::Request { key },
+        }),
         Some(s2s),
-    ) = (element.and_then(FirstLevelElement::dialback), cx.s2s.as_deref_mut())
+    ) = (
+        element.and_then(FirstLevelElement::dialback),
+        cx.s2s.as_deref_mut(),
+    )
     else {
         cx.defect("a dialback request without its element");
         return None;
@@ -152,9 +168,16 @@ pub(super) fn check_key(
     cx: &mut Context<'_>,
 ) -> Option<Input> {
     let (
-        Some(DialbackElement { from, to, content: DialbackContent::Verify { id, key } }),
+        Some(DialbackElement {
+            from,
+            to,
+            content: DialbackContent::Verify { id, key },
+        }),
         Some(s2s),
-    ) = (element.and_then(FirstLevelElement::dialback), cx.s2s.as_deref_mut())
+    ) = (
+        element.and_then(FirstLevelElement::dialback),
+        cx.s2s.as_deref_mut(),
+    )
     else {
         cx.defect("a dialback verification without its element");
         return None;
@@ -176,7 +199,10 @@ pub(super) fn check_key(
 
 /// Writes the result for a pair or a key.
 pub(super) fn write_settled(cx: &mut Context<'_>) {
-    let written = cx.s2s.as_deref_mut().and_then(|s2s| s2s.write_settled(cx.out));
+    let written = cx
+        .s2s
+        .as_deref_mut()
+        .and_then(|s2s| s2s.write_settled(cx.out));
     if written.is_none() {
         cx.defect("there is no dialback result to write");
     }
@@ -184,7 +210,10 @@ pub(super) fn write_settled(cx: &mut Context<'_>) {
 
 /// Writes the result for a pair; an invalid key does not end the stream (XEP-0220 2.2.1).
 pub(super) fn write_settled_leniently(cx: &mut Context<'_>) {
-    let written = cx.s2s.as_deref_mut().and_then(|s2s| s2s.write_settled_leniently(cx.out));
+    let written = cx
+        .s2s
+        .as_deref_mut()
+        .and_then(|s2s| s2s.write_settled_leniently(cx.out));
     if written.is_none() {
         cx.defect("there is no dialback result to write");
     }
@@ -193,7 +222,11 @@ pub(super) fn write_settled_leniently(cx: &mut Context<'_>) {
 /// Writes that a pair is refused, and the closing tag, because no other pair is verified (XEP-0220
 /// 2.2.1).
 pub(super) fn refuse_pair(cx: &mut Context<'_>) {
-    match cx.s2s.as_deref_mut().and_then(|s2s| s2s.write_settled(cx.out)) {
+    match cx
+        .s2s
+        .as_deref_mut()
+        .and_then(|s2s| s2s.write_settled(cx.out))
+    {
         Some(verdict) => {
             let reason = AuthenticationReason::Dialback(verdict);
             cx.reason = Some(CloseReason::AuthenticationFailed(reason));
@@ -209,12 +242,16 @@ pub(super) fn decline(
     condition: DialbackCondition,
     cx: &mut Context<'_>,
 ) {
-    let (Some(DialbackElement { from, to, content }), Some(s2s)) =
-        (element.and_then(FirstLevelElement::dialback), cx.s2s.as_deref_mut())
-    else {
+    let (Some(DialbackElement { from, to, content }), Some(s2s)) = (
+        element.and_then(FirstLevelElement::dialback),
+        cx.s2s.as_deref_mut(),
+    ) else {
         return cx.defect("a dialback element that is not there is declined");
     };
-    let (pair, verdict) = ((from.clone(), to.clone()), DialbackVerdict::Error(condition));
+    let (pair, verdict) = (
+        (from.clone(), to.clone()),
+        DialbackVerdict::Error(condition),
+    );
     // The table has decided already; it is not told.
     let _ = match content {
         DialbackContent::Verify { id, .. } => s2s.settle_key(pair, id.to_string(), verdict),
@@ -237,10 +274,12 @@ pub(super) fn check_handshake(
     let proof = handshake::read(&element.element());
     // A host that the application serves without a secret accepts nobody.
     let secret = host.and_then(|host| host.component.as_ref());
-    Some(Input::Answer(match secret.is_some_and(|secret| secret.verify(stream_id, &proof)) {
-        true => Answer::Accept,
-        false => Answer::Refuse,
-    }))
+    Some(Input::Answer(
+        match secret.is_some_and(|secret| secret.verify(stream_id, &proof)) {
+            true => Answer::Accept,
+            false => Answer::Refuse,
+        },
+    ))
 }
 
 /// Whether it is a key of ours; `None` if only the application can say.

@@ -72,7 +72,9 @@ impl AddressRule {
 
 /// Whether the pair of these domains is among the verified ones.
 pub(super) fn contains(pairs: &[PairVerified], from: &str, to: &str) -> bool {
-    pairs.iter().any(|pair| is(pair.from(), from) && is(pair.to(), to))
+    pairs
+        .iter()
+        .any(|pair| is(pair.from(), from) && is(pair.to(), to))
 }
 
 /// The domain in an address of a stanza.

@@ -15,8 +15,8 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use addresses::domain;
 pub(super) use addresses::AddressRule;
+use addresses::domain;
 use verifications::{Reply, Verifications};
 
 use super::outbound::Outbound;
@@ -187,7 +187,13 @@ impl S2s {
         self.last_id = RequestId(self.last_id.0.wrapping_add(1));
         let (id, stream_id) = (self.last_id, stream_id.to_owned());
         self.requests.push(PendingRequest {
-            request: DialbackRequest { id, from, to, stream_id, question },
+            request: DialbackRequest {
+                id,
+                from,
+                to,
+                stream_id,
+                question,
+            },
             state: State::Unannounced,
         });
     }
@@ -241,9 +247,11 @@ impl S2s {
 
     /// The request that was announced last.
     pub(super) fn announced_request(&self) -> Option<&DialbackRequest> {
-        let announced =
-            |pending: &&PendingRequest| pending.request.id == self.announced_request;
-        self.requests.iter().find(announced).map(|pending| &pending.request)
+        let announced = |pending: &&PendingRequest| pending.request.id == self.announced_request;
+        self.requests
+            .iter()
+            .find(announced)
+            .map(|pending| &pending.request)
     }
 
     /// The last answer about a key, or that there was none.
@@ -264,7 +272,11 @@ impl S2s {
         let open = |pending: &PendingRequest| {
             pending.request.id == id && !matches!(pending.state, State::Answered(_))
         };
-        let index = self.requests.iter().position(open).ok_or(AnswerError::Unknown)?;
+        let index = self
+            .requests
+            .iter()
+            .position(open)
+            .ok_or(AnswerError::Unknown)?;
         let pending = self.requests.get_mut(index).ok_or(AnswerError::Unknown)?;
         let makes_key = pending.request.question == DialbackQuestion::MakeKey;
         let verdict = match (makes_key, answer) {
@@ -289,8 +301,13 @@ impl S2s {
             State::Unannounced | State::Open => None,
         };
         let (index, verdict) = self.requests.iter().enumerate().find_map(answered)?;
-        let DialbackRequest { from, to, stream_id, question, .. } =
-            self.requests.remove(index).request;
+        let DialbackRequest {
+            from,
+            to,
+            stream_id,
+            question,
+            ..
+        } = self.requests.remove(index).request;
         Some(match question {
             DialbackQuestion::Verify(_) => self.settle_key((from, to), stream_id, verdict),
             DialbackQuestion::Authorize(_) | DialbackQuestion::MakeKey => {
@@ -305,7 +322,12 @@ impl S2s {
         (from, to): (Jid, Jid),
         verdict: DialbackVerdict,
     ) -> Input {
-        self.settled = Some(Settled { from, to, id: None, verdict });
+        self.settled = Some(Settled {
+            from,
+            to,
+            id: None,
+            verdict,
+        });
         Input::Pair(match verdict {
             DialbackVerdict::Valid => PairResult::Accept,
             DialbackVerdict::Invalid => PairResult::Refuse,
@@ -320,7 +342,12 @@ impl S2s {
         id: String,
         verdict: DialbackVerdict,
     ) -> Input {
-        self.settled = Some(Settled { from, to, id: Some(id), verdict });
+        self.settled = Some(Settled {
+            from,
+            to,
+            id: Some(id),
+            verdict,
+        });
         Input::KeyChecked
     }
 
@@ -344,7 +371,12 @@ impl S2s {
     }
 
     fn write(&mut self, settled: Settled, out: &mut Outbound) -> DialbackVerdict {
-        let Settled { from, to, id, verdict } = settled;
+        let Settled {
+            from,
+            to,
+            id,
+            verdict,
+        } = settled;
         out.push_control(|text| match &id {
             None => dialback::write_result(text, to.domain(), from.domain(), verdict),
             Some(id) => dialback::write_verified(text, to.domain(), from.domain(), id, verdict),

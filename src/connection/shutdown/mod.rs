@@ -37,11 +37,22 @@ pub(super) enum Shutdown {
         deadline: Option<Instant>,
     },
     /// Our close_notify is written; the peer's is outstanding (RFC 6120 4.4, RFC 5246 7.2.1).
-    AwaitCloseNotify { reason: Reason, tag: PeerTag, deadline: Instant },
+    AwaitCloseNotify {
+        reason: Reason,
+        tag: PeerTag,
+        deadline: Instant,
+    },
     /// Only bytes for TCP are left.
-    Flushing { reason: Reason, tls_end: TlsEnd, deadline: Instant },
+    Flushing {
+        reason: Reason,
+        tls_end: TlsEnd,
+        deadline: Instant,
+    },
     /// The final state, and what every further poll answers.
-    Closed { close: CloseTcp, hand_over: HandOver },
+    Closed {
+        close: CloseTcp,
+        hand_over: HandOver,
+    },
 }
 
 /// A reason and its weight.
@@ -141,7 +152,10 @@ impl Reason {
 
     /// A reason that the application has stated.
     pub(super) const fn stated(reason: CloseReason) -> Self {
-        Self { reason, weight: Weight::Stated }
+        Self {
+            reason,
+            weight: Weight::Stated,
+        }
     }
 
     /// The reason of an end that nothing has explained: a defect of this crate.
@@ -161,8 +175,11 @@ impl Reason {
 
 impl Shutdown {
     /// The state of a connection that has just begun.
-    pub(super) const OPEN: Self =
-        Self::Open { reason: None, tag: PeerTag::Outstanding, deadline: None };
+    pub(super) const OPEN: Self = Self::Open {
+        reason: None,
+        tag: PeerTag::Outstanding,
+        deadline: None,
+    };
 
     /// Takes one input: the only function that moves.
     pub(super) fn step(&mut self, input: ShutdownInput, clock: ShutdownClock) {
@@ -178,24 +195,74 @@ impl Shutdown {
             (state @ Self::Closed { .. }, _) => state,
             (_, I::Abort(reason)) => closed(reason, Manner::Abort, TlsEnd::Clean, clock),
 
-            (Self::Open { reason, tag, deadline }, I::Reason(new)) => {
-                Self::Open { reason: Some(Reason::prefer(reason, new)), tag, deadline }
-            }
-            (Self::AwaitCloseNotify { reason, tag, deadline }, I::Reason(new)) => {
-                Self::AwaitCloseNotify { reason: Reason::prefer(Some(reason), new), tag, deadline }
-            }
-            (Self::Flushing { reason, tls_end, deadline }, I::Reason(new)) => {
-                Self::Flushing { reason: Reason::prefer(Some(reason), new), tls_end, deadline }
-            }
+            (
+                Self::Open {
+                    reason,
+                    tag,
+                    deadline,
+                },
+                I::Reason(new),
+            ) => Self::Open {
+                reason: Some(Reason::prefer(reason, new)),
+                tag,
+                deadline,
+            },
+            (
+                Self::AwaitCloseNotify {
+                    reason,
+                    tag,
+                    deadline,
+                },
+                I::Reason(new),
+            ) => Self::AwaitCloseNotify {
+                reason: Reason::prefer(Some(reason), new),
+                tag,
+                deadline,
+            },
+            (
+                Self::Flushing {
+                    reason,
+                    tls_end,
+                    deadline,
+                },
+                I::Reason(new),
+            ) => Self::Flushing {
+                reason: Reason::prefer(Some(reason), new),
+                tls_end,
+                deadline,
+            },
 
-            (Self::Open { reason, deadline, .. }, I::Footer) => {
-                Self::Open { reason, tag: PeerTag::Received, deadline }
-            }
+            (
+                Self::Open {
+                    reason, deadline, ..
+                },
+                I::Footer,
+            ) => Self::Open {
+                reason,
+                tag: PeerTag::Received,
+                deadline,
+            },
             // One deadline for tags and close_notify together: it is never set anew.
-            (Self::Open { reason, tag, deadline }, I::Closing) => {
-                Self::Open { reason, tag, deadline: deadline.or(Some(now + timeout)) }
-            }
-            (Self::Open { reason, tag, deadline }, I::StreamOver(PeerNotify::Outstanding)) => {
+            (
+                Self::Open {
+                    reason,
+                    tag,
+                    deadline,
+                },
+                I::Closing,
+            ) => Self::Open {
+                reason,
+                tag,
+                deadline: deadline.or(Some(now + timeout)),
+            },
+            (
+                Self::Open {
+                    reason,
+                    tag,
+                    deadline,
+                },
+                I::StreamOver(PeerNotify::Outstanding),
+            ) => {
                 let reason = reason.unwrap_or_else(Reason::unexplained);
                 match deadline.unwrap_or(now + timeout) {
                     passed if passed <= now => Self::Flushing {
@@ -203,10 +270,19 @@ impl Shutdown {
                         tls_end: tag.without_close_notify(),
                         deadline: now + FLUSH_TIMEOUT,
                     },
-                    deadline => Self::AwaitCloseNotify { reason, tag, deadline },
+                    deadline => Self::AwaitCloseNotify {
+                        reason,
+                        tag,
+                        deadline,
+                    },
                 }
             }
-            (Self::Open { reason, deadline, .. }, I::StreamOver(_) | I::LastBytes) => {
+            (
+                Self::Open {
+                    reason, deadline, ..
+                },
+                I::StreamOver(_) | I::LastBytes,
+            ) => {
                 let flush = now + FLUSH_TIMEOUT;
                 Self::Flushing {
                     reason: reason.unwrap_or_else(Reason::unexplained),
@@ -215,21 +291,40 @@ impl Shutdown {
                 }
             }
 
-            (Self::AwaitCloseNotify { reason, deadline, .. }, I::CloseNotify) => {
-                Self::Flushing { reason, tls_end: TlsEnd::Clean, deadline }
-            }
-            (Self::AwaitCloseNotify { reason, tag, deadline }, I::Fin | I::LastBytes) => {
-                Self::Flushing { reason, tls_end: tag.without_close_notify(), deadline }
-            }
+            (
+                Self::AwaitCloseNotify {
+                    reason, deadline, ..
+                },
+                I::CloseNotify,
+            ) => Self::Flushing {
+                reason,
+                tls_end: TlsEnd::Clean,
+                deadline,
+            },
+            (
+                Self::AwaitCloseNotify {
+                    reason,
+                    tag,
+                    deadline,
+                },
+                I::Fin | I::LastBytes,
+            ) => Self::Flushing {
+                reason,
+                tls_end: tag.without_close_notify(),
+                deadline,
+            },
             (Self::AwaitCloseNotify { reason, tag, .. }, I::Expired) => Self::Flushing {
                 reason,
                 tls_end: tag.without_close_notify(),
                 deadline: now + FLUSH_TIMEOUT,
             },
 
-            (Self::Flushing { reason, tls_end, .. }, I::Drained | I::Expired) => {
-                closed(reason.reason, Manner::Graceful, tls_end, clock)
-            }
+            (
+                Self::Flushing {
+                    reason, tls_end, ..
+                },
+                I::Drained | I::Expired,
+            ) => closed(reason.reason, Manner::Graceful, tls_end, clock),
 
             (Self::Open { reason, .. }, I::Rst) => {
                 let reason = reason.unwrap_or_else(Reason::unexplained);
@@ -241,22 +336,14 @@ impl Shutdown {
 
             // The role's table answers these while the stream is open, and in the later states they
             // mean nothing new.
-            (
-                state @ Self::Open { .. },
-                I::CloseNotify | I::Fin | I::Expired | I::Drained,
-            )
+            (state @ Self::Open { .. }, I::CloseNotify | I::Fin | I::Expired | I::Drained)
             | (
                 state @ Self::AwaitCloseNotify { .. },
                 I::Footer | I::Closing | I::StreamOver(_) | I::Drained,
             )
             | (
                 state @ Self::Flushing { .. },
-                I::Footer
-                | I::Closing
-                | I::StreamOver(_)
-                | I::LastBytes
-                | I::CloseNotify
-                | I::Fin,
+                I::Footer | I::Closing | I::StreamOver(_) | I::LastBytes | I::CloseNotify | I::Fin,
             ) => state,
         }
     }
@@ -289,7 +376,10 @@ impl Shutdown {
     /// Who closed the stream first, as far as closing tags tell.
     pub(super) const fn closed_by(&self) -> Side {
         match self {
-            Self::Open { tag: PeerTag::Received, .. } => Side::Peer,
+            Self::Open {
+                tag: PeerTag::Received,
+                ..
+            } => Side::Peer,
             _ => Side::Us,
         }
     }
@@ -305,7 +395,10 @@ impl Shutdown {
     /// The final answer by value, once.
     pub(super) fn take_close(&mut self) -> Option<CloseTcp> {
         match self {
-            Self::Closed { close, hand_over: hand_over @ HandOver::Outstanding } => {
+            Self::Closed {
+                close,
+                hand_over: hand_over @ HandOver::Outstanding,
+            } => {
                 *hand_over = HandOver::Done;
                 Some(close.clone())
             }

@@ -1,16 +1,15 @@
 //! Every state of the end with every input, alone and after the tables of both roles.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::println;
 use std::string::{String, ToString};
-use std::vec;
 use std::vec::Vec;
+use std::{println, vec};
 
 use super::*;
 use crate::close::{AuthenticationReason, Phase};
 use crate::sasl::SaslCondition;
 use crate::stream::{
-    Command, Closing, DialbackPolicy, ElementClass, ErrorSource, HeaderClass, InFlight, Initiating,
+    Closing, Command, DialbackPolicy, ElementClass, ErrorSource, HeaderClass, InFlight, Initiating,
     InitiatingPhase, Input, Kind, NegotiationReason, Output, Receiving, ReceivingPhase, Security,
     StreamCondition, StreamError, StreamPolicy,
 };
@@ -22,7 +21,10 @@ const CLOCK: ShutdownClock = ShutdownClock {
 };
 
 fn error(by: Side, condition: StreamCondition) -> CloseReason {
-    CloseReason::StreamError { by, error: StreamError::new(condition) }
+    CloseReason::StreamError {
+        by,
+        error: StreamError::new(condition),
+    }
 }
 
 /// One reason of each kind.
@@ -35,12 +37,18 @@ fn reasons() -> Vec<Reason> {
         Reason::new(CloseReason::Transport(Phase::Established)),
         Reason::new(CloseReason::TlsTruncated),
         Reason::new(error(Side::Peer, StreamCondition::SeeOtherHost)),
-        Reason::new(CloseReason::Reset { by: Side::Peer, cause: None }),
+        Reason::new(CloseReason::Reset {
+            by: Side::Peer,
+            cause: None,
+        }),
         Reason::stated(error(Side::Us, StreamCondition::Conflict)),
-        Reason::stated(CloseReason::Reset { by: Side::Us, cause: None }),
-        Reason::new(CloseReason::AuthenticationFailed(AuthenticationReason::Refused(
-            SaslCondition::NotAuthorized,
-        ))),
+        Reason::stated(CloseReason::Reset {
+            by: Side::Us,
+            cause: None,
+        }),
+        Reason::new(CloseReason::AuthenticationFailed(
+            AuthenticationReason::Refused(SaslCondition::NotAuthorized),
+        )),
         Reason::new(CloseReason::NegotiationFailed(NegotiationReason::NoBind)),
     ]
 }
@@ -139,12 +147,20 @@ fn every_state_of_the_end_with_every_input() {
             // Invariant 4: an abort, or a transport that failed, ends at once.
             (_, I::Abort(reason)) => {
                 let close = after.close().expect(&context);
-                assert_eq!((close.reason(), close.manner()), (reason, Manner::Abort), "{context}");
+                assert_eq!(
+                    (close.reason(), close.manner()),
+                    (reason, Manner::Abort),
+                    "{context}"
+                );
             }
             (_, I::Rst) => {
                 let close = after.close().expect(&context);
                 assert_eq!(close.manner(), Manner::Abort, "{context}");
-                assert_eq!(Some(close.reason()), reason(before).map(|r| &r.reason), "{context}");
+                assert_eq!(
+                    Some(close.reason()),
+                    reason(before).map(|r| &r.reason),
+                    "{context}"
+                );
             }
             // Only the heavier of two reasons replaces the other.
             (_, I::Reason(new)) => match reason(before) {
@@ -171,8 +187,13 @@ fn every_state_of_the_end_with_every_input() {
             assert_eq!(close.manner() == Manner::Graceful, flushed, "{context}");
         }
         // The deadline of the exchange is set once, and never set back.
-        if let (Shutdown::Open { deadline: Some(old), .. }, Shutdown::Open { deadline, .. }) =
-            (before, after)
+        if let (
+            Shutdown::Open {
+                deadline: Some(old),
+                ..
+            },
+            Shutdown::Open { deadline, .. },
+        ) = (before, after)
         {
             assert_eq!(deadline, &Some(*old), "{context}");
         }
@@ -213,7 +234,11 @@ fn truncation_is_a_closing_tag_without_close_notify() {
         if tag {
             state.step(I::Footer, CLOCK);
         }
-        for input in [I::StreamOver(PeerNotify::Outstanding), end.clone(), I::Drained] {
+        for input in [
+            I::StreamOver(PeerNotify::Outstanding),
+            end.clone(),
+            I::Drained,
+        ] {
             state.step(input, CLOCK);
         }
         let close = state.close().expect("closed");
@@ -238,7 +263,10 @@ fn one_deadline_bounds_closing_tags_and_close_notify_together() {
     state.step(ShutdownInput::Closing, CLOCK);
     let deadline = state.deadline().expect("set");
     assert_eq!(deadline, CLOCK.now + CLOCK.timeout);
-    let later = ShutdownClock { now: deadline, ..CLOCK };
+    let later = ShutdownClock {
+        now: deadline,
+        ..CLOCK
+    };
     state.step(ShutdownInput::Closing, later);
     assert_eq!(state.deadline(), Some(deadline));
     state.step(ShutdownInput::StreamOver(PeerNotify::Outstanding), later);
@@ -320,7 +348,11 @@ fn table_inputs() -> Vec<Input> {
             .map(Input::Element),
     );
     inputs.extend(HeaderClass::ALL.map(Input::Header));
-    inputs.extend(crate::stream::FeaturesClass::all().map(ElementClass::Features).map(Input::Element));
+    inputs.extend(
+        crate::stream::FeaturesClass::all()
+            .map(ElementClass::Features)
+            .map(Input::Element),
+    );
     inputs.extend([
         Input::Sasl(crate::stream::SaslResult::Send),
         Input::Sasl(crate::stream::SaslResult::Done),
@@ -353,7 +385,11 @@ fn explore_with<T: Table>(start: &T) -> (usize, usize) {
         let mut reached = Vec::new();
         if end.is_open() {
             for input in &inputs {
-                for notify in [PeerNotify::None, PeerNotify::Outstanding, PeerNotify::Received] {
+                for notify in [
+                    PeerNotify::None,
+                    PeerNotify::Outstanding,
+                    PeerNotify::Received,
+                ] {
                     let (mut table, mut end) = (table.clone(), end.clone());
                     drive(&mut table, &mut end, *input, notify);
                     reached.push((table, end));
@@ -408,16 +444,27 @@ fn assert_closes<T: Table>(table: &T, end: &Shutdown) {
     let (mut table, mut end) = (table.clone(), end.clone());
     for _ in 0..5 {
         if end.is_open() && table.closing() != Some(Closing::Done) {
-            drive(&mut table, &mut end, Input::Expired, PeerNotify::Outstanding);
+            drive(
+                &mut table,
+                &mut end,
+                Input::Expired,
+                PeerNotify::Outstanding,
+            );
         } else if end.is_open() {
-            assert!(!matches!(end, Shutdown::Open { reason: None, .. }), "{table:?}: no reason");
+            assert!(
+                !matches!(end, Shutdown::Open { reason: None, .. }),
+                "{table:?}: no reason"
+            );
             end.step(ShutdownInput::StreamOver(PeerNotify::Outstanding), CLOCK);
         } else {
             end.step(ShutdownInput::Expired, CLOCK);
         }
     }
     // An established stream has no deadline of its own.
-    assert!(end.is_closed() || table.closing().is_none(), "{table:?} {end:?}");
+    assert!(
+        end.is_closed() || table.closing().is_none(),
+        "{table:?} {end:?}"
+    );
 }
 
 #[test]
@@ -437,5 +484,9 @@ fn every_state_of_both_tables_with_the_end_reaches_close_tcp() {
     for (name, (states, steps)) in &counts {
         println!("{name}: {states} states with the end, {steps} steps");
     }
-    assert!(counts.values().all(|(states, _)| *states > 50), "{}", counts.len().to_string());
+    assert!(
+        counts.values().all(|(states, _)| *states > 50),
+        "{}",
+        counts.len().to_string()
+    );
 }

@@ -242,7 +242,11 @@ impl<'a> FirstLevelElement<'a> {
         recipient: Recipient<'_>,
     ) -> Self {
         let (class, content) = read(&element, kind, awaited, recipient);
-        Self { element, class, content }
+        Self {
+            element,
+            class,
+            content,
+        }
     }
 
     /// The element itself.
@@ -319,9 +323,10 @@ fn read<'a>(
 fn read_stream<'a>(element: &Element<'a>) -> (ElementClass, Content<'a>) {
     match element.name() {
         "features" => match Features::read(*element) {
-            Some(features) => {
-                (ElementClass::Features(features.class()), Content::Features(features))
-            }
+            Some(features) => (
+                ElementClass::Features(features.class()),
+                Content::Features(features),
+            ),
             None => (ElementClass::Other, Content::Unread),
         },
         "error" => {
@@ -330,7 +335,10 @@ fn read_stream<'a>(element: &Element<'a>) -> (ElementClass, Content<'a>) {
             (class, Content::StreamError(Box::new(error)))
         }
         "stream" => (ElementClass::SecondHeader, Content::Unread),
-        _ => (ElementClass::Bad(StreamCondition::UnsupportedStanzaType), Content::Unread),
+        _ => (
+            ElementClass::Bad(StreamCondition::UnsupportedStanzaType),
+            Content::Unread,
+        ),
     }
 }
 

@@ -154,9 +154,10 @@ impl Initiating {
             (P::AwaitHeader(_), Input::Header(HeaderClass::Valid(VersionClass::Legacy))) => {
                 fail(StreamCondition::UnsupportedVersion)
             }
-            (P::AwaitHeader(level), Input::Header(HeaderClass::Valid(VersionClass::Current))) => {
-                (P::AwaitFeatures(level), notify(Notice::StreamOpened, Command::Wait))
-            }
+            (P::AwaitHeader(level), Input::Header(HeaderClass::Valid(VersionClass::Current))) => (
+                P::AwaitFeatures(level),
+                notify(Notice::StreamOpened, Command::Wait),
+            ),
 
             // There is nothing before a header.
             (P::AwaitHeader(_), Input::Element(_) | Input::Footer) => {
@@ -171,9 +172,10 @@ impl Initiating {
                 (phase, notify(notice, command))
             }
 
-            (P::AwaitProceed, Input::Element(ElementClass::Proceed)) => {
-                (P::TlsHandshake(AfterTls::Negotiate), command(Command::StartTls))
-            }
+            (P::AwaitProceed, Input::Element(ElementClass::Proceed)) => (
+                P::TlsHandshake(AfterTls::Negotiate),
+                command(Command::StartTls),
+            ),
             (P::AwaitProceed, Input::Element(ElementClass::TlsFailure)) => {
                 close(CloseCause::StarttlsRefused)
             }
@@ -206,8 +208,8 @@ impl Initiating {
                 close(CloseCause::Negotiation(NegotiationReason::BindRefused))
             }
             (P::StartingSession, Input::Element(ElementClass::SessionResult)) => {
- (P::Established, Output::NOTHING)
- }
+                (P::Established, Output::NOTHING)
+            }
             (P::StartingSession, Input::Element(ElementClass::SessionError)) => {
                 close(CloseCause::Negotiation(NegotiationReason::SessionRefused))
             }
@@ -230,7 +232,11 @@ impl Initiating {
 }
 
 /// What the features of a level lead to (4.3.2, 5.3.1, 6.3.1, 7.3.1).
-fn after_features(policy: StreamPolicy, level: StreamLevel, features: FeaturesClass) -> (InitiatingPhase, Command<C>) {
+fn after_features(
+    policy: StreamPolicy,
+    level: StreamLevel,
+    features: FeaturesClass,
+) -> (InitiatingPhase, Command<C>) {
     use InitiatingPhase as P;
     let closing = |command| (P::Closing(Closing::AwaitFooter(InFlight::Discard)), command);
     let unsupported = Command::Fail(
@@ -239,8 +245,12 @@ fn after_features(policy: StreamPolicy, level: StreamLevel, features: FeaturesCl
     );
     let missing = |step| Command::CloseStream(CloseCause::Negotiation(step));
     match level {
-        StreamLevel::Plain if policy.security == Security::StartTls => (P::AwaitProceed, Command::Role(C::RequestTls)),
-        _ if policy.kind == Kind::ServerToServer && policy.dialback == DialbackPolicy::VerifyOnly => {
+        StreamLevel::Plain if policy.security == Security::StartTls => {
+            (P::AwaitProceed, Command::Role(C::RequestTls))
+        }
+        _ if policy.kind == Kind::ServerToServer
+            && policy.dialback == DialbackPolicy::VerifyOnly =>
+        {
             (P::Federating, Command::Wait)
         }
         StreamLevel::Plain | StreamLevel::Secured => {
@@ -303,7 +313,10 @@ fn authenticating(
         (AwaitReply, Input::Element(E::Success)) => (at(Verifying), order(C::VerifySuccess)),
         (Verifying, Input::Sasl(SaslResult::Done)) => (
             InitiatingPhase::AwaitHeader(StreamLevel::Authenticated),
-            notify(Notice::Authenticated, Command::Role(C::OpenStream(StreamLevel::Authenticated))),
+            notify(
+                Notice::Authenticated,
+                Command::Role(C::OpenStream(StreamLevel::Authenticated)),
+            ),
         ),
         (Verifying, Input::Sasl(_)) => close(CloseCause::Authentication),
 
@@ -321,7 +334,9 @@ fn authenticating(
                 order(C::ChooseMechanism),
             )
         }
-        (AwaitReply | Aborting, Input::Element(E::SaslFailure)) => close(CloseCause::Authentication),
+        (AwaitReply | Aborting, Input::Element(E::SaslFailure)) => {
+            close(CloseCause::Authentication)
+        }
         // The abort may have crossed these.
         (Aborting, Input::Element(E::Challenge | E::Success)) => close(CloseCause::Authentication),
 
@@ -373,10 +388,19 @@ fn close(cause: CloseCause) -> (InitiatingPhase, Output<C>) {
 fn fail(condition: StreamCondition) -> (InitiatingPhase, Output<C>) {
     (
         InitiatingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
-        command(Command::Fail(OwnHeader::Sent, ErrorSource::Condition(condition))),
+        command(Command::Fail(
+            OwnHeader::Sent,
+            ErrorSource::Condition(condition),
+        )),
     )
 }
 
 fn end(command: Command<C>) -> (InitiatingPhase, Output<C>) {
-    (InitiatingPhase::Closing(Closing::Done), Output { notice: Notice::Nothing, command })
+    (
+        InitiatingPhase::Closing(Closing::Done),
+        Output {
+            notice: Notice::Nothing,
+            command,
+        },
+    )
 }

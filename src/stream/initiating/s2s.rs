@@ -9,9 +9,7 @@
 //! only.
 
 use super::super::policy::{DialbackPolicy, StreamPolicy};
-use super::super::table::{
-    CloseCause, Command, InitiatingCommand, Notice, Output, notify,
-};
+use super::super::table::{CloseCause, Command, InitiatingCommand, Notice, Output, notify};
 use super::super::{ElementClass, PairAnswer, StreamCondition};
 use super::{InitiatingPhase, close, established, fail};
 
@@ -25,7 +23,9 @@ pub(super) fn dialback(
     use ElementClass as E;
     use InitiatingPhase as P;
     match (phase, class) {
-        (P::Federating, E::DialbackResult(answer)) if policy.dialback == DialbackPolicy::Allowed => {
+        (P::Federating, E::DialbackResult(answer))
+            if policy.dialback == DialbackPolicy::Allowed =>
+        {
             match answer {
                 PairAnswer::Valid => established(),
                 PairAnswer::Failed => close(CloseCause::Authentication),

@@ -230,9 +230,10 @@ impl Receiving {
             (P::AwaitBind(used), Input::Element(E::BindRequest)) => {
                 (P::Binding(used), order(C::AskBind))
             }
-            (P::Binding(_), Input::Answer(Answer::Accept)) => {
-                (P::Established, notify(Notice::Established, Command::Role(C::SendBindResult)))
-            }
+            (P::Binding(_), Input::Answer(Answer::Accept)) => (
+                P::Established,
+                notify(Notice::Established, Command::Role(C::SendBindResult)),
+            ),
             (P::Binding(used), Input::Answer(Answer::Refuse)) => (
                 P::AwaitBind(used + 1),
                 order(C::SendBindError(BindRefusal::Application)),
@@ -268,9 +269,10 @@ fn before_xml(next: Next<C>) -> (ReceivingPhase, Output<C>) {
     use ReceivingPhase as P;
     match next {
         Next::Handshake(after, output) => (P::TlsHandshake(after), output),
-        Next::Open(level) => {
-            (P::AwaitHeader(level), notify(tls_notice(level), Command::Wait))
-        }
+        Next::Open(level) => (
+            P::AwaitHeader(level),
+            notify(tls_notice(level), Command::Wait),
+        ),
         Next::Closing(closing, output) => (P::Closing(closing), output),
     }
 }
@@ -306,9 +308,10 @@ fn authenticating(
         ),
         // 6.4.6
         (SaslTurn::Own, Input::Sasl(SaslResult::Mismatch)) => fail(StreamCondition::InvalidFrom),
-        (SaslTurn::Own, Input::Sasl(SaslResult::Failed | SaslResult::Exhausted | SaslResult::Dialback)) => {
-            refused(level, used, C::SendFailure)
-        }
+        (
+            SaslTurn::Own,
+            Input::Sasl(SaslResult::Failed | SaslResult::Exhausted | SaslResult::Dialback),
+        ) => refused(level, used, C::SendFailure),
         (SaslTurn::Peer, Input::Element(E::Response)) => (
             P::Authenticating(level, SaslTurn::Own, used),
             order(C::RunResponse),
@@ -374,5 +377,11 @@ fn failure(header: OwnHeader, failure: ErrorSource) -> (ReceivingPhase, Output<C
 }
 
 fn end(command: Command<C>) -> (ReceivingPhase, Output<C>) {
-    (ReceivingPhase::Closing(Closing::Done), Output { notice: Notice::Nothing, command })
+    (
+        ReceivingPhase::Closing(Closing::Done),
+        Output {
+            notice: Notice::Nothing,
+            command,
+        },
+    )
 }

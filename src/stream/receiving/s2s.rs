@@ -60,9 +60,10 @@ pub(super) fn dialback(
         (_, Input::Element(E::DialbackResult(_) | E::DialbackVerified)) => {
             fail(StreamCondition::InvalidFrom)
         }
-        (P::Federating, Input::Pair(PairResult::Accept)) => {
-            (P::Established, notify(Notice::Established, Command::Role(C::AcceptPair)))
-        }
+        (P::Federating, Input::Pair(PairResult::Accept)) => (
+            P::Established,
+            notify(Notice::Established, Command::Role(C::AcceptPair)),
+        ),
         (P::Federating, Input::Pair(PairResult::Refuse)) => (
             P::Closing(Closing::AwaitFooter(InFlight::Discard)),
             order(C::RefusePair),
