@@ -61,6 +61,7 @@ mod role;
 mod s2s;
 mod session;
 mod shutdown;
+mod steps;
 mod timers;
 mod transport;
 
@@ -88,6 +89,7 @@ pub use s2s::AnswerError;
 use s2s::S2s;
 pub use session::Session;
 use shutdown::{Reason, Shutdown, ShutdownInput};
+use steps::{Budget, Progress, STEPS, Step};
 use timers::{Timer, Timers};
 use transport::{Opened, Transport};
 
@@ -794,72 +796,4 @@ impl<R: Negotiation> core::fmt::Debug for Connection<R> {
             .field("shutdown", &self.shutdown)
             .finish_non_exhaustive()
     }
-}
-
-/// One step of a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// The application's abort.
-    Abort,
-    /// The first step of the table.
-    Begin,
-    /// The end, after the streams are over.
-    Shutdown,
-    /// The application's request to end the stream.
-    Request,
-    /// The answer to the peer's closing tag, after the application has seen the event.
-    PeerClosing,
-    /// A deadline that has passed.
-    Deadline,
-    /// The reset that the key meter wants.
-    DueReset,
-    /// The check of the keys' usage.
-    KeyUsage,
-    /// The pending decision: its announcement, then its answer.
-    Decision,
-    /// Domain pairs and requests between servers.
-    S2s,
-    /// A slice of the SASL mechanism's work.
-    Mechanism,
-    /// The next frame or record.
-    Read,
-}
-
-/// The order in which a turn tries its steps.
-///
-/// An abort comes before everything, and the end before all that belongs to a stream. What the
-/// application has requested comes before deadlines, because its request was made before this poll.
-/// Everything that is due by itself comes before reading, so that a peer that sends without a pause
-/// cannot hold it up.
-const STEPS: [Step; 12] = [
-    Step::Abort,
-    Step::Begin,
-    Step::Shutdown,
-    Step::Request,
-    Step::PeerClosing,
-    Step::Deadline,
-    Step::DueReset,
-    Step::KeyUsage,
-    Step::Decision,
-    Step::S2s,
-    Step::Mechanism,
-    Step::Read,
-];
-
-/// The result of a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
-    /// There may be more to do.
-    Continue,
-    /// Nothing more can be done now.
-    Idle,
-    /// The application is told.
-    Report(Notice),
-}
-
-/// How much costly work one poll may do.
-struct Budget {
-    /// Slices of key derivation.
-    derivations: u8,
-    handshake_records: u8,
 }
