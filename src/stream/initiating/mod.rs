@@ -25,11 +25,13 @@
 //! Rows are added here; what both roles share before and after negotiation is in `tls_negotiation`
 //! and `closing`, the dialback rows in `s2s`.
 
+mod phase;
 mod s2s;
 
-use super::closing::{
-    Closing, close_locally, default_transition, deliver, ends_the_stream, is_peer_authentication,
-};
+pub use phase::{InitiatingPhase, LegacySession, SaslExchange};
+use phase::{close, common, established, fail};
+
+use super::closing::{Closing, close_locally, is_peer_authentication};
 use super::policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
 use super::table::{
     CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input, NegotiationReason,
@@ -47,60 +49,6 @@ use super::{
 pub struct Initiating {
     policy: StreamPolicy,
     phase: InitiatingPhase,
-}
-
-/// Where an initiating entity stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum InitiatingPhase {
-    /// Not connected.
-    Idle,
-    /// TLS is being negotiated.
-    TlsHandshake(AfterTls),
-    /// The own header is written, the peer's outstanding.
-    AwaitHeader(StreamLevel),
-    /// The peer's features are outstanding.
-    AwaitFeatures(StreamLevel),
-    /// `<starttls/>` is written.
-    AwaitProceed,
-    /// SASL is under way; so many attempts have been used up before.
-    Authenticating(SaslExchange, u8),
-    /// The bind request is written.
-    Binding(ResourceChoice, LegacySession),
-    /// The legacy session request is written.
-    StartingSession,
-    /// DialbackPolicy goes on in the place of SASL: the own domain pair is asked for,
-    /// or only the keys of others are.
-    Federating,
-    /// The component's `<handshake/>` is written.
-    AwaitHandshake,
-    /// Stanzas flow.
-    Established,
-    /// The stream is being closed.
-    Closing(Closing),
-}
-
-/// Where the SASL exchange stands (6.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SaslExchange {
-    /// A mechanism is being chosen.
-    Choosing,
-    /// `<auth/>` or `<response/>` is written.
-    AwaitReply,
-    /// The mechanism works on a challenge.
-    Computing,
-    /// The mechanism verifies the server.
-    Verifying,
-    /// `<abort/>` is written.
-    Aborting,
-}
-
-/// Whether the legacy session is requested after binding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LegacySession {
-    /// Not offered, or voluntary.
-    Skip,
-    /// Offered, and not voluntary.
-    Request,
 }
 
 impl Initiating {
@@ -344,20 +292,6 @@ fn authenticating(
     }
 }
 
-/// What means the same in every phase in which XML flows.
-fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output<C>) {
-    use InitiatingPhase as P;
-    if let (P::Established | P::StartingSession, Input::Element(class)) = (phase, input) {
-        if !ends_the_stream(class) && !is_peer_authentication(class) {
-            return (phase, deliver(class));
-        }
-    }
-    match default_transition(OwnHeader::Sent, ErrorSource::Timeout, input) {
-        Some((closing, output)) => (P::Closing(closing), output),
-        None => (phase, Output::NOTHING),
-    }
-}
-
 /// The initiating entity sends its header first.
 fn before_xml(next: Next<C>) -> (InitiatingPhase, Output<C>) {
     use InitiatingPhase as P;
@@ -369,30 +303,6 @@ fn before_xml(next: Next<C>) -> (InitiatingPhase, Output<C>) {
         }
         Next::Closing(closing, output) => (P::Closing(closing), output),
     }
-}
-
-fn established() -> (InitiatingPhase, Output<C>) {
-    (
-        InitiatingPhase::Established,
-        notify(Notice::Established, Command::Wait),
-    )
-}
-
-fn close(cause: CloseCause) -> (InitiatingPhase, Output<C>) {
-    (
-        InitiatingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
-        command(Command::CloseStream(cause)),
-    )
-}
-
-fn fail(condition: StreamCondition) -> (InitiatingPhase, Output<C>) {
-    (
-        InitiatingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
-        command(Command::Fail(
-            OwnHeader::Sent,
-            ErrorSource::Condition(condition),
-        )),
-    )
 }
 
 fn end(command: Command<C>) -> (InitiatingPhase, Output<C>) {

@@ -11,7 +11,7 @@
 use super::super::policy::{DialbackPolicy, StreamPolicy};
 use super::super::table::{CloseCause, Command, InitiatingCommand, Notice, Output, notify};
 use super::super::{ElementClass, PairAnswer, StreamCondition};
-use super::{InitiatingPhase, close, established, fail};
+use super::phase::{InitiatingPhase, close, established, fail};
 
 /// An element of dialback while [`Federating`](InitiatingPhase::Federating) or
 /// [`Established`](InitiatingPhase::Established).

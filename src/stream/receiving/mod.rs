@@ -28,12 +28,13 @@
 //! Rows are added here; what both roles share before and after negotiation is in `tls_negotiation`
 //! and `closing`, the dialback rows in `s2s`.
 
+mod phase;
 mod s2s;
 
-use super::closing::{
-    Closing, close_locally, default_transition, deliver, ends_the_stream, failed,
-    is_peer_authentication,
-};
+pub use phase::{ReceivingPhase, SaslTurn};
+use phase::{common, fail};
+
+use super::closing::{Closing, close_locally};
 use super::policy::{Security, StreamPolicy};
 use super::table::{
     Answer, BindRefusal, CloseCause, Command, ErrorSource, InFlight, Input, Notice, Output,
@@ -47,47 +48,6 @@ use super::{ElementClass, HeaderClass, Kind, StreamCondition, VersionClass};
 pub struct Receiving {
     policy: StreamPolicy,
     phase: ReceivingPhase,
-}
-
-/// Where a receiving entity stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ReceivingPhase {
-    /// Not connected.
-    Idle,
-    /// TLS is being negotiated.
-    TlsHandshake(AfterTls),
-    /// The peer's header is outstanding.
-    AwaitHeader(StreamLevel),
-    /// The application is asked which host this is.
-    AwaitHost(StreamLevel),
-    /// Features are written; SASL attempts used up so far.
-    Negotiating(StreamLevel, u8),
-    /// SASL is under way.
-    Authenticating(StreamLevel, SaslTurn, u8),
-    /// The bind request is outstanding; attempts used up so far.
-    AwaitBind(u8),
-    /// The application is asked for the resource.
-    Binding(u8),
-    /// The peer has turned to dialback in the place of SASL, and no domain pair
-    /// is verified yet.
-    Federating,
-    /// A component's `<handshake/>` is outstanding.
-    AwaitHandshake,
-    /// It is being checked.
-    CheckingHandshake,
-    /// Stanzas flow.
-    Established,
-    /// The stream is being closed.
-    Closing(Closing),
-}
-
-/// Whose turn it is in a SASL exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SaslTurn {
-    /// Ours: the mechanism, or the application it asks.
-    Own,
-    /// The peer's: a challenge is written.
-    Peer,
 }
 
 /// How many bind requests may be refused before the stream is.
@@ -330,43 +290,6 @@ fn authenticating(
 /// A SASL attempt that came to nothing (6.4.5).
 fn refused(level: StreamLevel, used: u8, answer: C) -> (ReceivingPhase, Output<C>) {
     (ReceivingPhase::Negotiating(level, used + 1), order(answer))
-}
-
-/// What means the same in every phase in which XML flows.
-fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output<C>) {
-    use ReceivingPhase as P;
-    if let (P::Established, Input::Element(class)) = (phase, input) {
-        if !ends_the_stream(class) && !is_peer_authentication(class) {
-            return (phase, deliver(class));
-        }
-    }
-    let header = match phase {
-        P::AwaitHeader(_) | P::AwaitHost(_) => OwnHeader::Missing,
-        _ => OwnHeader::Sent,
-    };
-    match default_transition(header, overdue(phase), input) {
-        Some((closing, output)) => (P::Closing(closing), output),
-        None => (phase, Output::NOTHING),
-    }
-}
-
-/// Who is late: `<connection-timeout/>` is for a peer that does not answer
-/// (4.9.3.4), not for one that waits for us.
-fn overdue(phase: ReceivingPhase) -> ErrorSource {
-    use ReceivingPhase as P;
-    match phase {
-        P::AwaitHost(_) | P::Authenticating(_, SaslTurn::Own, _) | P::Binding(_) => {
-            ErrorSource::Condition(StreamCondition::InternalServerError)
-        }
-        _ => ErrorSource::Timeout,
-    }
-}
-
-fn fail(condition: StreamCondition) -> (ReceivingPhase, Output<C>) {
-    (
-        ReceivingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
-        failed(ErrorSource::Condition(condition)),
-    )
 }
 
 fn failure(header: OwnHeader, failure: ErrorSource) -> (ReceivingPhase, Output<C>) {

@@ -20,7 +20,7 @@ use super::super::table::{
     notify, order,
 };
 use super::super::{Closing, DialbackCondition, ElementClass, StreamCondition};
-use super::{ReceivingPhase, fail};
+use super::phase::{ReceivingPhase, common, fail};
 
 /// Whether the input is dialback's.
 pub(super) const fn concerns(input: Input) -> bool {
@@ -44,7 +44,7 @@ pub(super) fn dialback(
     match (phase, input) {
         // Nothing was asked, so nothing is answered.
         (phase, Input::Pair(_) | Input::KeyChecked) if declined(policy, phase).is_some() => {
-            super::common(phase, input)
+            common(phase, input)
         }
         (phase, Input::Element(question @ (E::DialbackRequest | E::DialbackVerify))) => {
             let check = match question {
@@ -71,7 +71,7 @@ pub(super) fn dialback(
         (P::Established, Input::Pair(PairResult::Accept)) => (phase, order(C::AcceptPair)),
         (P::Federating | P::Established, Input::Pair(_)) => (phase, order(C::FailPair)),
         (P::Federating | P::Established, Input::KeyChecked) => (phase, order(C::SendKeyVerdict)),
-        (phase, input) => super::common(phase, input),
+        (phase, input) => common(phase, input),
     }
 }
 

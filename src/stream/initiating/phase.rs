@@ -1,0 +1,106 @@
+//! The phases of an initiating entity, and the steps that its rows share.
+
+use super::super::StreamCondition;
+use super::super::closing::{
+    Closing, default_transition, deliver, ends_the_stream, is_peer_authentication,
+};
+use super::super::table::{
+    CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input, Notice, Output,
+    OwnHeader, ResourceChoice, StreamLevel, command, notify,
+};
+use super::super::tls_negotiation::AfterTls;
+
+/// Where an initiating entity stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InitiatingPhase {
+    /// Not connected.
+    Idle,
+    /// TLS is being negotiated.
+    TlsHandshake(AfterTls),
+    /// Our header is written; the peer's is outstanding.
+    AwaitHeader(StreamLevel),
+    /// The peer's features are outstanding.
+    AwaitFeatures(StreamLevel),
+    /// `<starttls/>` is written.
+    AwaitProceed,
+    /// SASL is under way; the number counts the attempts that were used up before.
+    Authenticating(SaslExchange, u8),
+    /// The bind request is written.
+    Binding(ResourceChoice, LegacySession),
+    /// The legacy session request is written.
+    StartingSession,
+    /// Dialback goes on in the place of SASL: our domain pair is asked for, or only the keys of others
+    /// are.
+    Federating,
+    /// The component's `<handshake/>` is written.
+    AwaitHandshake,
+    /// Stanzas flow.
+    Established,
+    /// The stream is being closed.
+    Closing(Closing),
+}
+
+/// Where the SASL exchange stands (RFC 6120 6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SaslExchange {
+    /// A mechanism is being chosen.
+    Choosing,
+    /// `<auth/>` or `<response/>` is written.
+    AwaitReply,
+    /// The mechanism works on a challenge.
+    Computing,
+    /// The mechanism verifies the server.
+    Verifying,
+    /// `<abort/>` is written.
+    Aborting,
+}
+
+/// Whether the legacy session is requested after binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LegacySession {
+    /// It is not offered, or voluntary.
+    Skip,
+    /// It is offered and not voluntary.
+    Request,
+}
+
+/// What means the same in every phase in which XML flows.
+pub(super) fn common(phase: InitiatingPhase, input: Input) -> (InitiatingPhase, Output<C>) {
+    use InitiatingPhase as P;
+    if let (P::Established | P::StartingSession, Input::Element(class)) = (phase, input) {
+        if !ends_the_stream(class) && !is_peer_authentication(class) {
+            return (phase, deliver(class));
+        }
+    }
+    match default_transition(OwnHeader::Sent, ErrorSource::Timeout, input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
+    }
+}
+
+pub(super) fn established() -> (InitiatingPhase, Output<C>) {
+    (
+        InitiatingPhase::Established,
+        notify(Notice::Established, Command::Wait),
+    )
+}
+
+pub(super) fn close(cause: CloseCause) -> (InitiatingPhase, Output<C>) {
+    (
+        InitiatingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        command(Command::CloseStream(cause)),
+    )
+}
+
+pub(super) fn fail(condition: StreamCondition) -> (InitiatingPhase, Output<C>) {
+    (
+        InitiatingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        command(Command::Fail(
+            OwnHeader::Sent,
+            ErrorSource::Condition(condition),
+        )),
+    )
+}

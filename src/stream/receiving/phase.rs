@@ -1,0 +1,89 @@
+//! The phases of a receiving entity, and the steps that its rows share.
+
+use super::super::StreamCondition;
+use super::super::closing::{
+    Closing, default_transition, deliver, ends_the_stream, failed, is_peer_authentication,
+};
+use super::super::table::{
+    ErrorSource, InFlight, Input, Output, OwnHeader, ReceivingCommand as C, StreamLevel,
+};
+use super::super::tls_negotiation::AfterTls;
+
+/// Where a receiving entity stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReceivingPhase {
+    /// Not connected.
+    Idle,
+    /// TLS is being negotiated.
+    TlsHandshake(AfterTls),
+    /// The peer's header is outstanding.
+    AwaitHeader(StreamLevel),
+    /// The application is asked which host this is.
+    AwaitHost(StreamLevel),
+    /// Features are written; SASL attempts used up so far.
+    Negotiating(StreamLevel, u8),
+    /// SASL is under way.
+    Authenticating(StreamLevel, SaslTurn, u8),
+    /// The bind request is outstanding; attempts used up so far.
+    AwaitBind(u8),
+    /// The application is asked for the resource.
+    Binding(u8),
+    /// The peer has turned to dialback in the place of SASL, and no domain pair is verified yet.
+    Federating,
+    /// A component's `<handshake/>` is outstanding.
+    AwaitHandshake,
+    /// The component's `<handshake/>` is being checked.
+    CheckingHandshake,
+    /// Stanzas flow.
+    Established,
+    /// The stream is being closed.
+    Closing(Closing),
+}
+
+/// Whose turn it is in a SASL exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SaslTurn {
+    /// Ours: the mechanism works, or the application that it asks.
+    Own,
+    /// The peer's: a challenge is written.
+    Peer,
+}
+
+/// What means the same in every phase in which XML flows.
+pub(super) fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output<C>) {
+    use ReceivingPhase as P;
+    if let (P::Established, Input::Element(class)) = (phase, input) {
+        if !ends_the_stream(class) && !is_peer_authentication(class) {
+            return (phase, deliver(class));
+        }
+    }
+    let header = match phase {
+        P::AwaitHeader(_) | P::AwaitHost(_) => OwnHeader::Missing,
+        _ => OwnHeader::Sent,
+    };
+    match default_transition(header, overdue(phase), input) {
+        Some((closing, output)) => (P::Closing(closing), output),
+        None => (phase, Output::NOTHING),
+    }
+}
+
+/// Who is late: `<connection-timeout/>` is for a peer that does not answer
+/// (4.9.3.4), not for one that waits for us.
+pub(super) fn overdue(phase: ReceivingPhase) -> ErrorSource {
+    use ReceivingPhase as P;
+    match phase {
+        P::AwaitHost(_) | P::Authenticating(_, SaslTurn::Own, _) | P::Binding(_) => {
+            ErrorSource::Condition(StreamCondition::InternalServerError)
+        }
+        _ => ErrorSource::Timeout,
+    }
+}
+
+pub(super) fn fail(condition: StreamCondition) -> (ReceivingPhase, Output<C>) {
+    (
+        ReceivingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        failed(ErrorSource::Condition(condition)),
+    )
+}
