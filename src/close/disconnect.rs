@@ -1,5 +1,5 @@
-//! From the end of a connection to what a [`Planner`](crate::reset::Planner)
-//! is told.
+//! From the end of a connection to what a [`Planner`](crate::reset::Planner) is told. `reset` does
+//! not know connections, so this translation stands with the reasons.
 //!
 //! ```
 //! # use xmpp_stream::{CloseTcp, reset::{Plan, Planner}, time::Instant};

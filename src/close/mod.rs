@@ -1,4 +1,5 @@
-//! The end of a connection: [`CloseTcp`], its reason and its manner.
+//! The end of a connection: [`CloseTcp`], its reason and its manner. A new reason is added to
+//! [`CloseReason`], to this table, and to `disconnect` for the planner.
 //!
 //! | reason | code | what to do about it |
 //! |---|---|---|
@@ -11,12 +12,12 @@
 //! | [`AuthenticationFailed`](CloseReason::AuthenticationFailed) | `authentication-failed` | ask for other credentials; do not retry with these |
 //! | [`NegotiationFailed`](CloseReason::NegotiationFailed) | `negotiation-failed` | the peer lacks or refused a step; retrying is unlikely to help |
 //! | [`NotWellFormed`](CloseReason::NotWellFormed) | `not-well-formed` | the peer's bytes are not an XMPP stream |
-//! | [`Limit`](CloseReason::Limit) | `limit` | the peer exceeded a limit of ours |
+//! | [`Limit`](CloseReason::Limit) | `limit` | the peer exceeded one of our limits |
 //! | [`Timeout`](CloseReason::Timeout) | `timeout` | connect again |
 //! | [`Transport`](CloseReason::Transport) | `transport` | connect again |
 //! | [`StarttlsRefused`](CloseReason::StarttlsRefused) | `starttls-refused` | received: the server has no TLS, never continue without; sent: the client asked out of turn |
 //! | [`PlaintextAfterStarttls`](CloseReason::PlaintextAfterStarttls) | `plaintext-after-starttls` | an injection attempt; log it |
-//! | [`LocalAbort`](CloseReason::LocalAbort) | `local-abort` | the application's own wish |
+//! | [`LocalAbort`](CloseReason::LocalAbort) | `local-abort` | the application aborted |
 //! | [`Internal`](CloseReason::Internal) | `internal` | our side: randomness, keys, configuration |
 
 mod disconnect;
@@ -28,7 +29,7 @@ use crate::reset::{ResetCause, Side};
 use crate::stream::{DialbackVerdict, NegotiationReason, StreamError};
 use crate::{sasl, tls, xml};
 
-/// The order to end the TCP connection, and why.
+/// What ends the TCP connection, and why.
 ///
 /// Only a machine makes one. What a driver does, by [`Manner`]:
 /// * `Abort`: drop the socket at once; no shutdown, no drain.
@@ -60,19 +61,19 @@ impl CloseTcp {
         }
     }
 
-    /// A `CloseTcp` for tests of code that handles one.
+    /// Returns a `CloseTcp` for tests of code that handles one.
     #[cfg(feature = "testing")]
     pub const fn for_testing(reason: CloseReason, manner: Manner) -> Self {
         Self::new(reason, manner, Duration::from_secs(2), false)
     }
 
-    /// Why.
+    /// Returns why the connection ends.
     #[must_use]
     pub const fn reason(&self) -> &CloseReason {
         &self.reason
     }
 
-    /// How.
+    /// Returns how it ends.
     #[must_use]
     pub const fn manner(&self) -> Manner {
         self.manner
@@ -99,14 +100,14 @@ impl CloseTcp {
 /// How the TCP connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Manner {
-    /// At once, without another byte (RFC 6120 5.3.5).
+    /// It ends at once, without another byte (RFC 6120 5.3.5).
     Abort,
-    /// With shutdown and linger.
+    /// It ends with shutdown and linger.
     Graceful,
 }
 
 impl Manner {
-    /// `abort` or `graceful`.
+    /// Returns `abort` or `graceful`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -125,48 +126,48 @@ pub enum CloseReason {
         /// Who closed first.
         by: Side,
     },
-    /// The stream was reset (4.9.3.16).
+    /// The stream was reset (RFC 6120 4.9.3.16).
     Reset {
         /// Who sent `<reset/>`.
         by: Side,
         /// Why, if this side did.
         cause: Option<ResetCause>,
     },
-    /// A stream error other than `<reset/>` ended the stream (4.9).
+    /// A stream error other than `<reset/>` ended the stream (RFC 6120 4.9).
     StreamError {
         /// Who sent it.
         by: Side,
         /// The error.
         error: StreamError,
     },
-    /// The peer attempted a TLS renegotiation (5.3.5): closed at once, without
-    /// a stream error.
+    /// The peer attempted a TLS renegotiation (RFC 6120 5.3.5). The connection is closed at once,
+    /// without a stream error.
     TlsRenegotiation(tls::Attempt),
-    /// TLS failed, in the handshake or later (5.4.3.2).
+    /// TLS failed, in the handshake or later (RFC 6120 5.4.3.2).
     Tls(tls::TlsFailure),
     /// TCP ended under TLS with neither closing tag nor close_notify.
     TlsTruncated,
-    /// SASL failed (6.4.5), or the server could not prove itself.
+    /// SASL failed (RFC 6120 6.4.5), or the server could not prove itself.
     AuthenticationFailed(AuthenticationReason),
-    /// A step we need was not offered, or was refused.
+    /// A step that this entity needs was not offered, or was refused.
     NegotiationFailed(NegotiationReason),
-    /// The peer's bytes are not an acceptable stream (11.1, 11.3).
+    /// The peer's bytes are not an acceptable stream (RFC 6120 11.1, 11.3).
     NotWellFormed(xml::Fault),
-    /// The peer exceeded a limit (13.12).
+    /// The peer exceeded a limit (RFC 6120 13.12).
     Limit(xml::Fault),
     /// Something took too long.
     Timeout(Phase),
     /// TCP ended without the stream being closed.
     Transport(Phase),
-    /// The receiving entity refused STARTTLS (5.4.2.2); on its own side: it
-    /// was asked where it had not offered it.
+    /// The receiving entity refused STARTTLS (RFC 6120 5.4.2.2). On its own side: it was requested
+    /// where it had not been offered.
     StarttlsRefused,
-    /// Bytes came behind `<starttls/>` before `<proceed/>` was sent, or what
-    /// came then was not TLS (5.4.3.1).
+    /// Bytes arrived after `<starttls/>` before `<proceed/>` was sent, or what arrived then was not
+    /// TLS (RFC 6120 5.4.3.1).
     PlaintextAfterStarttls,
     /// The application called `abort`.
     LocalAbort,
-    /// Our own side failed.
+    /// This side failed.
     Internal(InternalReason),
 }
 
@@ -196,7 +197,7 @@ impl CloseReason {
     }
 }
 
-/// The detail behind the code.
+/// Writes the detail of the reason; [`code`](CloseReason::code) is its name.
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = |by: &Side| match by {
@@ -297,7 +298,7 @@ pub enum AuthenticationReason {
     Dialback(DialbackVerdict),
 }
 
-/// What failed on our own side.
+/// What failed on this side.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InternalReason {
@@ -310,7 +311,7 @@ pub enum InternalReason {
     /// TLS refused to encrypt: the keys are used up.
     #[error("TLS keys exhausted")]
     KeysExhausted,
-    /// The state table was driven wrongly; a defect of this crate.
-    #[error("unexpected input to the state table")]
+    /// A step came without what it needs. Only a defect of this crate causes it.
+    #[error("defect: an unexpected step")]
     Table,
 }

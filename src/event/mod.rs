@@ -1,25 +1,26 @@
-//! What the application learns.
+//! What the application learns: [`Event`], borrowed from the connection, and its owned twin
+//! [`EventBuf`].
 //!
 //! | event | role | when |
 //! |---|---|---|
 //! | [`StreamOpened`](Event::StreamOpened) | both | each stream header of the peer, restarts included |
-//! | [`Decision`](Event::Decision) | receiving | a gate opened: [`decision`](crate::Connection::decision) answers it |
+//! | [`Decision`](Event::Decision) | receiving | a question stops the stream: [`decision`](crate::Connection::decision) answers it |
 //! | [`Features`](Event::Features) | initiating | each `<features/>` |
 //! | [`TlsEstablished`](Event::TlsEstablished) | both | once, after the TLS handshake |
 //! | [`Authenticated`](Event::Authenticated) | both | once, after SASL |
-//! | [`Established`](Event::Established) | both | once: a client is bound, a server's first domain pair verified, a component accepted; [`session`](crate::Connection::session) exists from now on, with dialback already before |
+//! | [`Established`](Event::Established) | both | once: a client is bound, a server's first domain pair is verified, a component is accepted; [`session`](crate::Connection::session) exists from now on, with dialback already before |
 //! | [`Stanza`](Event::Stanza) | both | established, and while closing after a plain close |
 //! | [`Element`](Event::Element) | both | the same, for first-level elements that are not stanzas |
 //! | [`Keepalive`](Event::Keepalive) | both | the same, for white space |
-//! | [`ResetAdvised`](Event::ResetAdvised) | both | established: the keys want refreshing |
+//! | [`ResetAdvised`](Event::ResetAdvised) | both | established: the keys or a certificate want a reset |
 //! | [`StreamError`](Event::StreamError) | both | any phase in which XML flows |
 //! | [`PairVerified`](Event::PairVerified) | both | between servers, established: each domain pair |
 //! | [`Request`](Event::Request) | both | between servers, from the features on: [`answer`](crate::Session::answer) answers it |
 //! | [`KeyVerdict`](Event::KeyVerdict) | initiating | between servers: the answer to [`verify`](crate::Session::verify) |
 //! | [`PeerClosing`](Event::PeerClosing) | both | established: the peer sent its closing tag; what is sent now still goes out before ours |
 //!
-//! Events borrow from the connection until the next call; [`Event::to_owned`]
-//! keeps one.
+//! An event borrows from the connection until the next call; [`Event::to_owned`] keeps one. A new
+//! event is added here, as a `Notice` of the state tables, and in `Connection::event`.
 
 mod question;
 mod s2s;
@@ -38,75 +39,73 @@ use crate::stream::{Features, PeerHeader, StreamError, Version};
 use crate::tls::TlsInfo;
 use crate::xml::{Stanza, StanzaBuf};
 
-/// News for the application; see the [module](self).
+/// What happened; see the [module](self).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// The peer's stream header was accepted (RFC 6120 4.7).
     StreamOpened(StreamOpened<'a>),
-    /// A gate opened: nothing more is read until it is answered.
+    /// A question stops the stream: no further frame is taken until it is answered.
     Decision(&'a Question),
-    /// The peer's stream features (4.3.2).
+    /// The peer's stream features (RFC 6120 4.3.2).
     Features(Features<'a>),
-    /// The TLS handshake is complete (5.4.3.3).
+    /// The TLS handshake is complete (RFC 6120 5.4.3.3).
     TlsEstablished(&'a TlsInfo),
-    /// SASL is complete (6.4.6).
+    /// SASL is complete (RFC 6120 6.4.6).
     Authenticated(Authenticated<'a>),
-    /// Negotiation is complete (4.3.5).
+    /// Negotiation is complete (RFC 6120 4.3.5).
     Established(Established<'a>),
-    /// A stanza (4.1).
+    /// A stanza (RFC 6120 4.1).
     Stanza(Stanza<'a>),
     /// A first-level element that is not a stanza.
     Element(Stanza<'a>),
-    /// One byte of white space between first-level elements (4.6.1).
+    /// One byte of white space between first-level elements (RFC 6120 4.6.1).
     Keepalive,
-    /// The stream wants a reset. With
-    /// [`SequenceLimit`](ResetCause::SequenceLimit) the machine sends it by itself
-    /// if the application does not; the others are advice.
+    /// The stream wants a reset. With [`SequenceLimit`](ResetCause::SequenceLimit) the machine sends it
+    /// by itself if the application does not; the other causes are advice.
     ResetAdvised(ResetCause),
-    /// The peer sent a stream error (4.9); the end follows.
+    /// The peer sent a stream error (RFC 6120 4.9). The end follows.
     StreamError(&'a StreamError),
-    /// A domain pair is verified (XEP-0178, XEP-0220): stanzas may be sent from
-    /// the one to the other.
+    /// A domain pair is verified (XEP-0178, XEP-0220): stanzas may be sent from the one to the other.
     PairVerified(&'a PairVerified),
-    /// A question that does not stop the stream (XEP-0220).
+    /// A request that does not stop the stream waits for an answer (XEP-0220).
     Request(&'a DialbackRequest),
-    /// The answer to a question of ours (XEP-0220 2.1.2).
+    /// A key that was asked about has an answer, or its deadline has passed (XEP-0220 2.1.2).
     KeyVerdict(&'a KeyVerdict),
-    /// The peer closed its direction (4.4).
+    /// The peer closed its direction (RFC 6120 4.4).
     PeerClosing,
 }
 
-/// The peer's stream header. Before TLS nothing of it is authentic.
+/// The peer's stream header. Nothing of it is authentic before TLS.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOpened<'a>(pub(crate) &'a PeerHeader);
 
 impl<'a> StreamOpened<'a> {
-    /// `id`: from a receiving entity (4.7.3).
+    /// Returns `id`, which a receiving entity sends (RFC 6120 4.7.3).
     #[must_use]
     pub fn id(&self) -> Option<&'a str> {
         self.0.id()
     }
 
-    /// `from` (4.7.1).
+    /// Returns `from` (RFC 6120 4.7.1); `None` also for what is no address.
     #[must_use]
     pub fn from(&self) -> Option<&'a Jid> {
         self.0.from()
     }
 
-    /// `to` (4.7.2).
+    /// Returns `to` (RFC 6120 4.7.2); `None` also for what is no address.
     #[must_use]
     pub fn to(&self) -> Option<&'a Jid> {
         self.0.to()
     }
 
-    /// `xml:lang` (4.7.4).
+    /// Returns `xml:lang` (RFC 6120 4.7.4).
     #[must_use]
     pub fn lang(&self) -> Option<&'a str> {
         self.0.lang()
     }
 
-    /// `version` (4.7.5); 0.9 where it is missing.
+    /// Returns `version` (RFC 6120 4.7.5); 0.9 if it is missing.
     #[must_use]
     pub fn version(&self) -> Version {
         self.0.version()
@@ -121,14 +120,14 @@ pub struct Authenticated<'a> {
 }
 
 impl<'a> Authenticated<'a> {
-    /// The SASL mechanism's registered name.
+    /// Returns the SASL mechanism's registered name.
     #[must_use]
     pub fn mechanism(&self) -> &'a str {
         self.mechanism
     }
 
-    /// The identity: an initiating entity's own user name, or the name the
-    /// peer was authenticated as. Empty for ANONYMOUS.
+    /// Returns the identity: of an initiating entity, its user name; of a receiving entity, the name
+    /// that the peer was authenticated as. It is empty for ANONYMOUS.
     #[must_use]
     pub fn identity(&self) -> &'a str {
         self.identity
@@ -142,7 +141,7 @@ pub struct Established<'a> {
 }
 
 impl<'a> Established<'a> {
-    /// The full JID that was bound (7); `None` for servers and components.
+    /// Returns the full JID that was bound (RFC 6120 7); `None` for servers and components.
     #[must_use]
     pub fn jid(&self) -> Option<&'a Jid> {
         self.jid
@@ -166,8 +165,7 @@ pub enum EventBuf {
         /// `version`.
         version: Version,
     },
-    /// See [`Event::Decision`]; the question itself is not kept, it may carry
-    /// a password.
+    /// See [`Event::Decision`]. The question itself is not kept, because it may carry a password.
     Decision,
     /// See [`Event::Features`]: the element, standing alone.
     Features(String),

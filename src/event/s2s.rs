@@ -1,4 +1,4 @@
-//! What is told and asked between servers (XEP-0220).
+//! What the application learns and is asked on streams between servers (XEP-0178, XEP-0220).
 
 use alloc::string::String;
 
@@ -6,8 +6,7 @@ use crate::dialback::DialbackKey;
 use crate::jid::Jid;
 use crate::stream::{DialbackCondition, DialbackVerdict};
 
-/// A domain pair is verified: the initiating server may send stanzas `from` the
-/// one `to` the other.
+/// A verified domain pair: the initiating server may send stanzas `from` the one `to` the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairVerified {
     pub(crate) from: Jid,
@@ -16,19 +15,19 @@ pub struct PairVerified {
 }
 
 impl PairVerified {
-    /// The domain of the initiating server.
+    /// Returns the domain of the initiating server.
     #[must_use]
     pub const fn from(&self) -> &Jid {
         &self.from
     }
 
-    /// The domain of the receiving server.
+    /// Returns the domain of the receiving server.
     #[must_use]
     pub const fn to(&self) -> &Jid {
         &self.to
     }
 
-    /// What has proved it.
+    /// Returns what has proved the pair.
     #[must_use]
     pub const fn by(&self) -> Proven {
         self.by
@@ -46,7 +45,7 @@ pub enum Proven {
 }
 
 impl Proven {
-    /// `external` or `dialback`.
+    /// Returns `external` or `dialback`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,9 +59,8 @@ impl Proven {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(crate) u32);
 
-/// A question that does not stop the stream. It is answered with
-/// [`Session::answer`](crate::Session::answer), whenever the application knows;
-/// it lapses when the stream is closed.
+/// A question that does not stop the stream. [`Session::answer`](crate::Session::answer) answers it,
+/// whenever the application knows. It lapses when the stream is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialbackRequest {
     pub(crate) id: RequestId,
@@ -76,45 +74,44 @@ pub struct DialbackRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DialbackQuestion {
-    /// May the peer send stanzas from `from` to `to`? Ask the authoritative
-    /// server of `from` whether the key is genuine
-    /// ([`Session::verify`](crate::Session::verify) on a stream to it), or
-    /// decide otherwise (2.2.1).
+    /// May the peer send stanzas from `from` to `to`? Ask the authoritative server of `from` whether
+    /// the key is genuine ([`Session::verify`](crate::Session::verify) on a stream to it), or decide
+    /// otherwise (XEP-0220 2.2.1).
     Authorize(DialbackKey),
-    /// Is this the key that a server of `to` made for the stream `stream_id`
-    /// that `from` received it on (2.2.2)? Asked where no secret is configured.
+    /// Is this the key that a server of `to` made for the stream `stream_id`, on which `from` received
+    /// it (XEP-0220 2.2.2)? This is asked where no secret is configured.
     Verify(DialbackKey),
-    /// Which key proves that we are `from`, on the stream `stream_id` of `to`
-    /// (2.1.1)? Answer with [`DialbackAnswer::Key`].
+    /// Which key proves that this server is `from`, on the stream `stream_id` of `to` (XEP-0220
+    /// 2.1.1)? Answer with [`DialbackAnswer::Key`].
     MakeKey,
 }
 
 impl DialbackRequest {
-    /// What to answer to.
+    /// Returns what [`Session::answer`](crate::Session::answer) takes.
     #[must_use]
     pub const fn id(&self) -> RequestId {
         self.id
     }
 
-    /// What is asked.
+    /// Returns what is asked.
     #[must_use]
     pub const fn question(&self) -> &DialbackQuestion {
         &self.question
     }
 
-    /// The domain in `from`.
+    /// Returns the domain in `from`.
     #[must_use]
     pub const fn from(&self) -> &Jid {
         &self.from
     }
 
-    /// The domain in `to`.
+    /// Returns the domain in `to`.
     #[must_use]
     pub const fn to(&self) -> &Jid {
         &self.to
     }
 
-    /// The id of the stream the key is for.
+    /// Returns the id of the stream that the key is for.
     #[must_use]
     pub fn stream_id(&self) -> &str {
         &self.stream_id
@@ -127,9 +124,9 @@ impl DialbackRequest {
 pub enum DialbackAnswer {
     /// The key is genuine.
     Valid,
-    /// It is not. While no pair is verified this ends the stream.
+    /// The key is not genuine. While no pair is verified this ends the stream.
     Invalid,
-    /// There is no answer (2.4). The stream goes on.
+    /// Whether the key is genuine could not be found out (XEP-0220 2.4). The stream goes on.
     Error(DialbackCondition),
     /// The key to [`DialbackQuestion::MakeKey`].
     Key(DialbackKey),
@@ -145,7 +142,7 @@ impl From<DialbackVerdict> for DialbackAnswer {
     }
 }
 
-/// The answer to a [`Session::verify`](crate::Session::verify) of ours.
+/// The answer to [`Session::verify`](crate::Session::verify).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyVerdict {
     pub(crate) from: Jid,
@@ -155,26 +152,26 @@ pub struct KeyVerdict {
 }
 
 impl KeyVerdict {
-    /// The domain we asked as.
+    /// Returns the domain that was asked for.
     #[must_use]
     pub const fn from(&self) -> &Jid {
         &self.from
     }
 
-    /// The domain whose key it is.
+    /// Returns the domain whose key it is.
     #[must_use]
     pub const fn to(&self) -> &Jid {
         &self.to
     }
 
-    /// The id of the stream the key was received on.
+    /// Returns the id of the stream on which the key was received.
     #[must_use]
     pub fn stream_id(&self) -> &str {
         &self.stream_id
     }
 
-    /// The answer. An error counts as none, and stands for none that came in
-    /// time: whoever waits for it is to get one too (2.4).
+    /// Returns the answer. An error stands also for an answer that did not arrive in time, because
+    /// whoever waits for the result is to get one too (XEP-0220 2.4).
     #[must_use]
     pub const fn verdict(&self) -> DialbackVerdict {
         self.verdict

@@ -21,10 +21,10 @@ use super::table::{
 pub enum AfterTls {
     /// The stream header.
     Negotiate,
-    /// The stream error the application gave meanwhile: no XML may be sent
-    /// before the handshake is complete (5.4.3.1).
+    /// The stream error that the application gave meanwhile. No XML may be sent before the handshake is
+    /// complete (RFC 6120 5.4.3.1).
     Fail,
-    /// The `<reset/>` the application asked for meanwhile.
+    /// The `<reset/>` that the application asked for meanwhile.
     Reset,
 }
 
@@ -33,9 +33,9 @@ pub enum AfterTls {
 pub(super) enum Next<C> {
     /// TLS is being negotiated.
     Handshake(AfterTls, Output<C>),
-    /// XML may flow; who speaks first depends on the role.
+    /// XML may flow. Which side sends first depends on the role.
     Open(StreamLevel),
-    /// There will be no stream, or only to say why.
+    /// There will be no stream, or only one that says why.
     Closing(Closing, Output<C>),
 }
 

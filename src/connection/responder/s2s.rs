@@ -160,7 +160,7 @@ pub(super) fn ask_pair(
     None
 }
 
-/// Checks a key of ours, or asks the application (XEP-0220 2.2.2).
+/// Checks a key that this server has made, or asks the application (XEP-0220 2.2.2).
 pub(super) fn check_key(
     element: Option<&FirstLevelElement<'_>>,
     host: Option<&HostConfig>,
@@ -282,7 +282,7 @@ pub(super) fn check_handshake(
     ))
 }
 
-/// Whether it is a key of ours; `None` if only the application can say.
+/// Whether this server has made the key; `None` if only the application can say.
 fn is_own_key(
     host: Option<&HostConfig>,
     (from, to): &(Jid, Jid),

@@ -98,7 +98,7 @@ impl Initiating {
                 let answer = notify(Notice::StreamOpened, Command::Role(C::SendHandshake));
                 (P::AwaitHandshake, answer)
             }
-            // 4.7.5: a peer before 1.0 has no features, hence no TLS and SASL.
+            // RFC 6120 4.7.5: a peer before 1.0 has no features, hence no TLS and SASL.
             (P::AwaitHeader(_), Input::Header(HeaderClass::Valid(VersionClass::Legacy))) => {
                 fail(StreamCondition::UnsupportedVersion)
             }
@@ -162,7 +162,7 @@ impl Initiating {
                 close(CloseCause::Negotiation(NegotiationReason::SessionRefused))
             }
 
-            // 4.4: the application may finish before the own tag goes out.
+            // RFC 6120 4.4: the application may finish before our tag goes out.
             (P::Established | P::StartingSession, Input::Footer) => (
                 P::Closing(Closing::PeerClosed),
                 notify(Notice::PeerClosing, Command::Wait),
@@ -179,7 +179,7 @@ impl Initiating {
     }
 }
 
-/// What the features of a level lead to (4.3.2, 5.3.1, 6.3.1, 7.3.1).
+/// What the features of a level lead to (RFC 6120 4.3.2, 5.3.1, 6.3.1, 7.3.1).
 fn after_features(
     policy: StreamPolicy,
     level: StreamLevel,
@@ -215,7 +215,7 @@ fn after_features(
             }
         }
         StreamLevel::Authenticated => match (policy.kind, features.bind) {
-            // Of several mandatory features we choose ours (4.3.2). What is left
+            // Of several mandatory features we choose ours (RFC 6120 4.3.2). What is left
             // is the application's, as stream management is.
             (Kind::ClientToServer, true) => {
                 let session = match features.session {
@@ -227,7 +227,7 @@ fn after_features(
                     Command::Role(C::RequestBind(ResourceChoice::Wanted)),
                 )
             }
-            // 4.9.3.23: mandatory, not ours, and nothing else to choose.
+            // RFC 6120 4.9.3.23: mandatory, not ours, and nothing else to choose.
             _ if features.unknown_required => closing(unsupported),
             (Kind::ClientToServer, false) => closing(missing(NegotiationReason::NoBind)),
             (Kind::ServerToServer | Kind::Component, _) => (P::Established, Command::Wait),
@@ -235,7 +235,7 @@ fn after_features(
     }
 }
 
-/// SASL (6.4). `used` counts the attempts before this one (6.4.5).
+/// SASL (RFC 6120 6.4). `used` counts the attempts before this one (RFC 6120 6.4.5).
 fn authenticating(
     policy: StreamPolicy,
     exchange: SaslExchange,
@@ -285,7 +285,7 @@ fn authenticating(
         (AwaitReply | Aborting, Input::Element(E::SaslFailure)) => {
             close(CloseCause::Authentication)
         }
-        // The abort may have crossed these.
+        // These may have crossed the abort.
         (Aborting, Input::Element(E::Challenge | E::Success)) => close(CloseCause::Authentication),
 
         (_, input) => common(at(exchange), input),

@@ -107,7 +107,7 @@ impl Receiving {
                 P::AwaitHost(level),
                 notify(Notice::StreamOpened, Command::Role(C::AskHost(level))),
             ),
-            // Behind a header that nobody has read there is nothing to read.
+            // Nothing can be read after a header that nobody has read.
             (P::AwaitHeader(_) | P::AwaitHost(_), Input::Element(_) | Input::Footer) => {
                 end(Command::EndTransport(CloseCause::Internal))
             }
@@ -123,13 +123,13 @@ impl Receiving {
                 failure(OwnHeader::Missing, ErrorSource::Application)
             }
 
-            // 5.4.2
+            // RFC 6120 5.4.2
             (P::Negotiating(StreamLevel::Plain, _), Input::Element(E::StartTls))
                 if policy.security == Security::StartTls =>
             {
                 (P::TlsHandshake(AfterTls::Negotiate), order(C::Proceed))
             }
-            // 5.4.2.2: malformed, not offered, or not offered any more.
+            // RFC 6120 5.4.2.2: malformed, not offered, or not offered any more.
             (
                 P::Negotiating(..) | P::Established | P::AwaitBind(_),
                 Input::Element(E::StartTls | E::MalformedStartTls),
@@ -138,7 +138,7 @@ impl Receiving {
                 order(C::RefuseTls),
             ),
 
-            // 6.4, 6.4.5
+            // RFC 6120 6.4, 6.4.5
             (P::Negotiating(_, used), Input::Element(E::Auth)) if used >= policy.sasl_attempts => {
                 fail(StreamCondition::PolicyViolation)
             }
@@ -152,7 +152,7 @@ impl Receiving {
                     refused(level, used, C::RequireEncryption)
                 }
             }
-            // Who leaves after a refusal could not authenticate.
+            // A peer that leaves after a refusal could not authenticate.
             (P::Negotiating(_, 1..), Input::Footer) => (
                 P::Closing(Closing::Done),
                 command(Command::CloseStream(CloseCause::Authentication)),
@@ -183,7 +183,7 @@ impl Receiving {
                 fail(StreamCondition::NotAuthorized)
             }
 
-            // 7.6, 7.7
+            // RFC 6120 7.6, 7.7
             (P::AwaitBind(BIND_ATTEMPTS), Input::Element(E::BindRequest)) => {
                 fail(StreamCondition::PolicyViolation)
             }
@@ -207,7 +207,7 @@ impl Receiving {
                 P::Established,
                 order(C::SendBindError(BindRefusal::AlreadyBound)),
             ),
-            // 4.4: the application may finish before the own tag goes out.
+            // RFC 6120 4.4: the application may finish before our tag goes out.
             (P::Established, Input::Footer) => (
                 P::Closing(Closing::PeerClosed),
                 notify(Notice::PeerClosing, Command::Wait),
@@ -247,7 +247,7 @@ fn after_host(policy: StreamPolicy, level: StreamLevel) -> ReceivingPhase {
     }
 }
 
-/// SASL (6.4). `used` counts the attempts before this one (6.4.5).
+/// SASL (RFC 6120 6.4). `used` counts the attempts before this one (RFC 6120 6.4.5).
 fn authenticating(
     policy: StreamPolicy,
     level: StreamLevel,
@@ -266,7 +266,7 @@ fn authenticating(
             P::AwaitHeader(StreamLevel::Authenticated),
             notify(Notice::Authenticated, Command::Role(C::SendSuccess)),
         ),
-        // 6.4.6
+        // RFC 6120 6.4.6
         (SaslTurn::Own, Input::Sasl(SaslResult::Mismatch)) => fail(StreamCondition::InvalidFrom),
         (
             SaslTurn::Own,
@@ -277,7 +277,7 @@ fn authenticating(
             order(C::RunResponse),
         ),
         (SaslTurn::Peer, Input::Element(E::Abort)) => refused(level, used, C::SendAborted),
-        // 6.4.2: a new `<auth/>` gives up the exchange before it.
+        // RFC 6120 6.4.2: a new `<auth/>` gives up the exchange before it.
         (SaslTurn::Peer, Input::Element(E::Auth)) if used + 1 < policy.sasl_attempts => (
             P::Authenticating(level, SaslTurn::Own, used + 1),
             order(C::BeginMechanism),
@@ -287,7 +287,7 @@ fn authenticating(
     }
 }
 
-/// A SASL attempt that came to nothing (6.4.5).
+/// A SASL attempt that came to nothing (RFC 6120 6.4.5).
 fn refused(level: StreamLevel, used: u8, answer: C) -> (ReceivingPhase, Output<C>) {
     (ReceivingPhase::Negotiating(level, used + 1), order(answer))
 }

@@ -69,8 +69,8 @@ pub(super) fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Ou
     }
 }
 
-/// Who is late: `<connection-timeout/>` is for a peer that does not answer
-/// (4.9.3.4), not for one that waits for us.
+/// The error of a deadline that has passed. `<connection-timeout/>` is for a peer that does not answer
+/// (RFC 6120 4.9.3.4), not for one that waits for this side.
 pub(super) fn overdue(phase: ReceivingPhase) -> ErrorSource {
     use ReceivingPhase as P;
     match phase {
