@@ -394,6 +394,22 @@ fn rewriting_does_not_multiply_what_a_peer_sent() {
 }
 
 #[test]
+fn rewriting_does_not_compare_a_long_name_for_each_short_element() {
+    let long = "n".repeat(100_000);
+    let children = "<q:b/>".repeat(4000);
+    let text =
+        |long: &str| format!("<p:a xmlns:p='{long}' xmlns:q='{long}'><p:b/>{children}</p:a>");
+    let rewritten = |long: &str| {
+        let mut limits = FrameLimits::default();
+        limits.frame_bytes = 1 << 20;
+        let stanza = StanzaBuf::parse_in(&text(long), &Scope::default(), limits).expect("legal");
+        stanza.as_stanza().rewrite().write(&mut String::new())
+    };
+    assert_eq!(rewritten("urn:x"), Ok(()));
+    assert_eq!(rewritten(&long), Err(RewriteError::TooLong));
+}
+
+#[test]
 fn an_element_of_the_xml_namespace_is_no_content_and_keeps_its_prefix() {
     for text in ["<xml:c\t/>", "<xml:c><a xmlns='u'/><xml:d/></xml:c>"] {
         let stanza = StanzaBuf::parse(text).unwrap();

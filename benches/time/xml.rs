@@ -1,5 +1,7 @@
-//! Time per stream: framing alone, framing and visiting, checking, rewriting. `corpora.py` writes larger streams and
-//! `run-peers` counts instructions, which are repeatable where time is not.
+//! Measures time per stream: framing alone, framing and visiting, checking, rewriting.
+//!
+//! `corpora.py` writes larger streams and `run-peers` counts instructions, which are repeatable where
+//! time is not.
 
 use core::fmt::Write as _;
 use core::hint::black_box;
@@ -10,7 +12,7 @@ use xmpp_stream::xml::{Checker, Content, Element, Frame, FrameLimits, Framer};
 const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
-/// A few thousand stanzas as a client sees them.
+/// Returns a few thousand stanzas as a client sees them.
 fn stream() -> String {
     let mut stream = String::from(HEADER);
     for i in 0..2000 {

@@ -99,6 +99,6 @@ impl<M: ?Sized> core::fmt::Debug for Exchange<M> {
         f.debug_struct("Exchange")
             .field("name", &self.name)
             .field("state", &state)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

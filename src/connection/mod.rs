@@ -357,7 +357,7 @@ impl<R: Negotiation> Connection<R> {
             Step::S2s => self.on_s2s(position),
             Step::Mechanism => (self.is_working(position) && budget.derivations > 0).then(|| {
                 budget.derivations -= 1;
-                self.with_role(|role, cx| role.work(cx))
+                self.with_role(R::work)
             }),
             Step::Read => Some(self.read(position, budget)),
         }

@@ -163,12 +163,12 @@ impl Outbound {
     /// # Errors
     /// [`SendError::Full`].
     pub(super) fn send_keepalive(&mut self, capacity: usize) -> Result<Ticket, SendError> {
-        self.outbox.send(|queue| match capacity {
-            0 => Err(SendError::Full { capacity }),
-            _ => {
-                queue.push(' ');
-                Ok(())
+        self.outbox.send(|queue| {
+            if capacity == 0 {
+                return Err(SendError::Full { capacity });
             }
+            queue.push(' ');
+            Ok(())
         })
     }
 

@@ -44,8 +44,8 @@ pub enum RewriteError {
     /// 3). Nothing was written.
     #[error("no default namespace can be that of `xml` or `xmlns`")]
     ReservedNamespace,
-    /// The stanza would have to declare its default namespaces so often that it would be several
-    /// times as long as it was received. A part of it may have been written.
+    /// Long namespace names would have to be declared or compared so often that the cost would be
+    /// many times that of reading the stanza. A part of it may have been written.
     #[error("the namespaces of the stanza take too much space")]
     TooLong,
     /// The writer failed. A part of the stanza may have been written.
@@ -166,7 +166,7 @@ impl<'a> Rewrite<'a> {
             old,
             new,
             outer_default: self.content_ns.or(inherited).unwrap_or_default(),
-            declared_bytes: Cell::new(0),
+            namespace_bytes: Cell::new(0),
         };
         pass.write(out)
     }
@@ -182,12 +182,12 @@ impl fmt::Debug for Rewrite<'_> {
     }
 }
 
-/// So many bytes of default namespaces may be declared for each byte of the stanza. The shortest
-/// element, `<a/>`, then has room for the names that protocols use.
-const DECLARED_BYTES_FACTOR: usize = 16;
+/// So many bytes of namespace names may be declared or compared for each byte of the stanza. The
+/// shortest element, `<a/>`, then has room for the names that protocols use.
+const NAMESPACE_BYTES_FACTOR: usize = 16;
 
-/// So many bytes of default namespaces may be declared in a stanza of any length.
-const DECLARED_BYTES_MIN: usize = 4096;
+/// So many bytes of namespace names may be declared or compared in a stanza of any length.
+const NAMESPACE_BYTES_MIN: usize = 4096;
 
 /// One pass over the tape.
 struct RewritePass<'a> {
@@ -205,8 +205,8 @@ struct RewritePass<'a> {
     new: &'a str,
     /// The default namespace around the stanza that is written.
     outer_default: &'a str,
-    /// The bytes of the default namespaces declared so far.
-    declared_bytes: Cell<usize>,
+    /// The bytes counted so far, see [`count`](Self::count).
+    namespace_bytes: Cell<usize>,
 }
 
 /// An element whose end tag is still to be written.
@@ -295,7 +295,7 @@ impl<'a> RewritePass<'a> {
     ) -> Result<(ElementKind, &'a str), RewriteError> {
         let (_, tape, scope, _) = self.stanza.parts();
         let ns = tape.uri(element.namespace, self.text, scope);
-        let kind = self.kind(element, ns, parent);
+        let kind = self.kind(element, ns, parent)?;
         let outer_default = parent.map_or(self.outer_default, |parent| parent.default);
         let attributes = tape.attributes_of(element);
         // A default namespace is declared where a name needs another one than its parent, not where
@@ -310,7 +310,7 @@ impl<'a> RewritePass<'a> {
             ElementKind::Content => out.write_str(element.name.local(self.text))?,
             ElementKind::Other => out.write_str(element.name.qualified(self.text))?,
         }
-        if default != outer_default {
+        if !self.is_equal(default, outer_default)? {
             self.declare_default(out, default)?;
         }
         if parent.is_none() {
@@ -339,29 +339,47 @@ impl<'a> RewritePass<'a> {
         element: &ElementNode,
         ns: &str,
         parent: Option<OpenElement<'_>>,
-    ) -> ElementKind {
+    ) -> Result<ElementKind, RewriteError> {
         let in_content = parent.is_none_or(|parent| parent.kind == ElementKind::Content);
         let from_header = matches!(element.namespace, Namespace::Inherited(_));
-        if ns == self.old && (in_content || from_header) {
-            ElementKind::Content
+        if (in_content || from_header) && self.is_equal(ns, self.old)? {
+            Ok(ElementKind::Content)
         } else {
-            ElementKind::Other
+            Ok(ElementKind::Other)
         }
     }
 
-    /// Declares a default namespace.
-    ///
-    /// The bytes are counted because a content element with a prefix loses the default namespace
-    /// that it declares, and each of its children has to declare it again: with a long name the
-    /// result would grow with the square of the stanza.
     fn declare_default(&self, out: &mut dyn fmt::Write, ns: &str) -> Result<(), RewriteError> {
-        let declared = self.declared_bytes.get() + ns.len();
-        self.declared_bytes.set(declared);
-        let most = DECLARED_BYTES_MIN + DECLARED_BYTES_FACTOR * self.stanza.as_str().len();
-        if declared > most {
+        self.count(ns.len())?;
+        Ok(write::declaration(out, "", ns)?)
+    }
+
+    /// Compares namespace names.
+    fn is_equal(&self, a: &str, b: &str) -> Result<bool, RewriteError> {
+        if core::ptr::eq(a, b) {
+            return Ok(true);
+        }
+        if a.len() != b.len() {
+            return Ok(false);
+        }
+        self.count(a.len())?;
+        Ok(a == b)
+    }
+
+    /// Counts bytes of namespace names that are compared, or declared once more than they were
+    /// received, and refuses too many.
+    ///
+    /// A few bytes can refer to a name of any length, so the cost would grow with the square of the
+    /// stanza: a content element with a prefix, for example, loses the default namespace that it
+    /// declares, and each of its children has to declare it again.
+    fn count(&self, bytes: usize) -> Result<(), RewriteError> {
+        let counted = self.namespace_bytes.get() + bytes;
+        self.namespace_bytes.set(counted);
+        let most = NAMESPACE_BYTES_MIN + NAMESPACE_BYTES_FACTOR * self.stanza.as_str().len();
+        if counted > most {
             return Err(RewriteError::TooLong);
         }
-        Ok(write::declaration(out, "", ns)?)
+        Ok(())
     }
 
     /// Declares the prefixes that the stanza has from the header of its stream.

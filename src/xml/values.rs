@@ -1,7 +1,7 @@
 //! References and normalisation: computes values from text as received (XML 1.0 2.11, 3.3.3, 4.1
 //! and 4.6).
 //!
-//! Validation and evaluation use the same [`reference`], so a value that was accepted can always be
+//! Validation and evaluation use the same [`reference()`], so a value that was accepted can always be
 //! computed.
 
 use alloc::borrow::Cow;

@@ -480,6 +480,7 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
             match exchange {
                 X::Choosing | X::Computing | X::Verifying => Waits::Mechanism,
                 X::AwaitReply | X::Aborting => Waits::Frame,
+                other => panic!("{other:?}"),
             }
         }
         Phase::I(I::Closing(closing)) | Phase::R(R::Closing(closing)) => match closing {

@@ -1,5 +1,6 @@
-//! `peers PARSER FILE CHUNK`: reads a stream in chunks and visits the name, namespace, attributes and text of every
-//! element. Prints what was visited; whoever counts instructions counts those of `measured` and what it calls.
+//! `peers PARSER FILE CHUNK` reads a stream in chunks and visits the name, namespace, attributes and
+//! text of every element. It prints what was visited; the instructions to count are those of
+//! `measured` and of what it calls.
 
 mod c;
 mod ours;
@@ -30,7 +31,7 @@ fn main() {
     println!("{}", measured(parse, &bytes, chunk));
 }
 
-/// A name of its own to switch the counting of instructions on.
+/// Has a name that callgrind can switch its counting on with.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn measured(parse: fn(&[u8], usize) -> Visited, bytes: &[u8], chunk: usize) -> Visited {

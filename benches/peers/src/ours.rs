@@ -1,4 +1,4 @@
-//! `xmpp_stream::xml::Framer`.
+//! Visits a stream with `xmpp_stream::xml::Framer`.
 
 use xmpp_stream::xml::{Attribute, Content, Element, Frame, FrameLimits, Framer};
 
@@ -25,7 +25,7 @@ pub fn framer(bytes: &[u8], chunk: usize) -> Visited {
     visited
 }
 
-#[inline(never)] // As a program has it: the loop that reads knows nothing of what is read.
+#[inline(never)] // In a program the loop that reads knows nothing of what is read.
 fn frame(frame: Option<Frame<'_>>, visited: &mut Visited) {
     match frame {
         Some(Frame::Element(stanza)) => element(stanza.as_element(), visited),

@@ -1,4 +1,4 @@
-//! rxml, minidom and quick-xml.
+//! Visits a stream with rxml, minidom and quick-xml.
 
 use minidom::tree_builder::TreeBuilder;
 use quick_xml::events::{BytesStart, Event};

@@ -117,7 +117,7 @@ impl ServerLogin {
     pub(super) fn begin(
         &mut self,
         element: Option<&FirstLevelElement<'_>>,
-        advertised: Advertisement,
+        advertised: &Advertisement,
         host: Option<&HostConfig>,
         cx: &mut Context<'_>,
     ) -> Step {

@@ -190,7 +190,7 @@ impl Role for ResponderRole {
                 );
                 let step = self
                     .login
-                    .begin(element, advertised, self.host.as_deref(), cx);
+                    .begin(element, &advertised, self.host.as_deref(), cx);
                 return self.stepped(step, cx);
             }
             C::RequireEncryption => self.login.refuse(SaslCondition::EncryptionRequired, cx),

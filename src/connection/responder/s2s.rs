@@ -186,13 +186,13 @@ pub(super) fn check_key(
     let verdict = match is_own_key(host, &pair, id, key) {
         Some(true) => DialbackVerdict::Valid,
         Some(false) => DialbackVerdict::Invalid,
-        None => match refuses_to_ask(to, config, s2s.has_room()) {
-            Some(condition) => DialbackVerdict::Error(condition),
-            None => {
+        None => {
+            let Some(condition) = refuses_to_ask(to, config, s2s.has_room()) else {
                 s2s.ask(pair, id, DialbackQuestion::Verify(key.clone()));
                 return None;
-            }
-        },
+            };
+            DialbackVerdict::Error(condition)
+        }
     };
     Some(s2s.settle_key(pair, id.to_string(), verdict))
 }
