@@ -223,7 +223,7 @@ const PROMISES: [(&str, Promise); 23] = [
         "TLS only if the policy has it, STARTTLS likewise",
         |policy, step| match step.output.command {
             Command::StartTls => has_tls(*policy),
-            Command::Role(I(Initiate::RequestTls)) | Command::Role(R(Receive::Proceed)) => {
+            Command::Role(I(Initiate::RequestTls) | R(Receive::Proceed)) => {
                 policy.security == Security::StartTls
             }
             _ => true,

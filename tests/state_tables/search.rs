@@ -273,12 +273,11 @@ impl History {
             act,
             Command::CloseStream(_)
                 | Command::Fail(..)
-                | Command::Role(R(Receive::RefuseTls))
-                | Command::Role(R(Receive::RefusePair))
+                | Command::Role(R(Receive::RefuseTls | Receive::RefusePair))
         );
         self.sasl_attempts += u8::from(matches!(
             act,
-            Command::Role(I(Initiate::ChooseMechanism)) | Command::Role(R(Receive::BeginMechanism))
+            Command::Role(I(Initiate::ChooseMechanism) | R(Receive::BeginMechanism))
         ));
         self.sasl_attempts = self.sasl_attempts.min(6);
         self.bind_attempts =
@@ -317,15 +316,17 @@ impl Step {
     pub(crate) fn orders_sasl(&self) -> bool {
         matches!(
             self.output.command,
-            Command::Role(I(Initiate::ChooseMechanism))
-                | Command::Role(I(Initiate::SendAuth))
-                | Command::Role(I(Initiate::RunChallenge))
-                | Command::Role(I(Initiate::SendResponse))
-                | Command::Role(I(Initiate::VerifySuccess))
-                | Command::Role(R(Receive::BeginMechanism))
-                | Command::Role(R(Receive::RunResponse))
-                | Command::Role(R(Receive::SendChallenge))
-                | Command::Role(R(Receive::SendSuccess))
+            Command::Role(
+                I(Initiate::ChooseMechanism
+                    | Initiate::SendAuth
+                    | Initiate::RunChallenge
+                    | Initiate::SendResponse
+                    | Initiate::VerifySuccess)
+                    | R(Receive::BeginMechanism
+                        | Receive::RunResponse
+                        | Receive::SendChallenge
+                        | Receive::SendSuccess)
+            )
         )
     }
 
@@ -333,12 +334,14 @@ impl Step {
     pub(crate) fn orders_dialback(&self) -> bool {
         matches!(
             self.output.command,
-            Command::Role(I(Initiate::RequestPair))
-                | Command::Role(R(Receive::AskPair))
-                | Command::Role(R(Receive::AcceptPair))
-                | Command::Role(R(Receive::RefusePair))
-                | Command::Role(R(Receive::CheckKey))
-                | Command::Role(R(Receive::SendKeyVerdict))
+            Command::Role(
+                I(Initiate::RequestPair)
+                    | R(Receive::AskPair
+                        | Receive::AcceptPair
+                        | Receive::RefusePair
+                        | Receive::CheckKey
+                        | Receive::SendKeyVerdict)
+            )
         )
     }
 
@@ -362,44 +365,57 @@ impl Step {
             Command::Wait
             | Command::StartTls
             | Command::EndTransport(_)
-            | Command::Role(I(Initiate::ChooseMechanism))
-            | Command::Role(I(Initiate::RunChallenge))
-            | Command::Role(I(Initiate::VerifySuccess))
-            | Command::Role(R(Receive::AskHost(_)))
-            | Command::Role(R(Receive::BeginMechanism))
-            | Command::Role(R(Receive::RunResponse))
-            | Command::Role(R(Receive::AskBind))
-            | Command::Role(R(Receive::AskPair))
-            | Command::Role(R(Receive::CheckKey))
-            | Command::Role(R(Receive::CheckHandshake))
-            | Command::Role(I(Initiate::OpenStream(_)) | R(Receive::OpenStream(_)))
+            | Command::Role(
+                I(
+                    Initiate::ChooseMechanism
+                    | Initiate::RunChallenge
+                    | Initiate::VerifySuccess
+                    | Initiate::OpenStream(_),
+                )
+                | R(
+                    Receive::AskHost(_)
+                    | Receive::BeginMechanism
+                    | Receive::RunResponse
+                    | Receive::AskBind
+                    | Receive::AskPair
+                    | Receive::CheckKey
+                    | Receive::CheckHandshake
+                    | Receive::OpenStream(_),
+                ),
+            )
             | Command::Fail(OwnHeader::Missing, _) => false,
             Command::CloseStream(_)
             | Command::Fail(OwnHeader::Sent, _)
-            | Command::Role(I(Initiate::RequestTls))
-            | Command::Role(I(Initiate::SendAuth))
-            | Command::Role(I(Initiate::SendResponse))
-            | Command::Role(I(Initiate::SendAbort))
-            | Command::Role(I(Initiate::RequestBind(_)))
-            | Command::Role(I(Initiate::RequestSession))
-            | Command::Role(R(Receive::Proceed))
-            | Command::Role(R(Receive::RefuseTls))
-            | Command::Role(R(Receive::RequireEncryption))
-            | Command::Role(R(Receive::SendChallenge))
-            | Command::Role(R(Receive::SendSuccess))
-            | Command::Role(R(Receive::SendFailure))
-            | Command::Role(R(Receive::SendAborted))
-            | Command::Role(R(Receive::SendBindResult))
-            | Command::Role(R(Receive::SendBindError(_)))
-            | Command::Role(R(Receive::SendSessionResult))
-            | Command::Role(I(Initiate::RequestPair))
-            | Command::Role(I(Initiate::SendHandshake))
-            | Command::Role(R(Receive::AcceptPair))
-            | Command::Role(R(Receive::RefusePair))
-            | Command::Role(R(Receive::FailPair))
-            | Command::Role(R(Receive::SendKeyVerdict))
-            | Command::Role(R(Receive::DeclineDialback(_)))
-            | Command::Role(R(Receive::AcceptHandshake)) => true,
+            | Command::Role(
+                I(
+                    Initiate::RequestTls
+                    | Initiate::SendAuth
+                    | Initiate::SendResponse
+                    | Initiate::SendAbort
+                    | Initiate::RequestBind(_)
+                    | Initiate::RequestSession
+                    | Initiate::RequestPair
+                    | Initiate::SendHandshake,
+                )
+                | R(
+                    Receive::Proceed
+                    | Receive::RefuseTls
+                    | Receive::RequireEncryption
+                    | Receive::SendChallenge
+                    | Receive::SendSuccess
+                    | Receive::SendFailure
+                    | Receive::SendAborted
+                    | Receive::SendBindResult
+                    | Receive::SendBindError(_)
+                    | Receive::SendSessionResult
+                    | Receive::AcceptPair
+                    | Receive::RefusePair
+                    | Receive::FailPair
+                    | Receive::SendKeyVerdict
+                    | Receive::DeclineDialback(_)
+                    | Receive::AcceptHandshake,
+                ),
+            ) => true,
             other => panic!("{other:?}"),
         }
     }
