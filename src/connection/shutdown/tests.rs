@@ -1,9 +1,11 @@
 //! Every state of the end with every input, alone and after the tables of both roles.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::string::{String, ToString};
-use std::vec::Vec;
-use std::{println, vec};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use std::collections::HashSet;
+use std::println;
 
 use super::*;
 use crate::close::{AuthenticationReason, Phase};
@@ -86,7 +88,7 @@ fn is_given(state: &Shutdown, input: &ShutdownInput) -> bool {
 
 /// A state in words, by which states are told apart.
 fn key(state: &Shutdown) -> String {
-    std::format!("{state:?}")
+    alloc::format!("{state:?}")
 }
 
 fn stepped(state: &Shutdown, input: &ShutdownInput) -> Shutdown {
@@ -137,7 +139,7 @@ fn every_state_of_the_end_with_every_input() {
     let mut steps = 0;
     let states = explore(|before, input, after| {
         steps += 1;
-        let context = std::format!("{before:?}\n  {input:?}\n  {after:?}");
+        let context = alloc::format!("{before:?}\n  {input:?}\n  {after:?}");
         assert!(rank(after) >= rank(before), "goes back: {context}");
         match (before, input) {
             // Invariant 3: after the end, the same answer for ever.
@@ -280,7 +282,7 @@ trait Table: Clone + core::fmt::Debug {
     fn closing(&self) -> Option<Closing>;
 }
 
-fn reason_of<C>(output: Output<C>) -> Option<Reason> {
+fn reason_of<C>(output: &Output<C>) -> Option<Reason> {
     match output.command {
         Command::CloseStream(_) | Command::EndTransport(_) => {
             Some(Reason::new(CloseReason::Closed { by: Side::Us }))
@@ -295,7 +297,7 @@ fn reason_of<C>(output: Output<C>) -> Option<Reason> {
 
 impl Table for Initiating {
     fn take(&mut self, input: Input) -> (bool, Option<Reason>) {
-        let reason = reason_of(self.step(input));
+        let reason = reason_of(&self.step(input));
         (self.closing() == Some(Closing::Done), reason)
     }
 
@@ -309,7 +311,7 @@ impl Table for Initiating {
 
 impl Table for Receiving {
     fn take(&mut self, input: Input) -> (bool, Option<Reason>) {
-        let reason = reason_of(self.step(input));
+        let reason = reason_of(&self.step(input));
         (self.closing() == Some(Closing::Done), reason)
     }
 
@@ -376,7 +378,7 @@ fn explore_with<T: Table>(start: &T) -> (usize, usize) {
         ShutdownInput::Drained,
         ShutdownInput::Abort(CloseReason::LocalAbort),
     ];
-    let name = |table: &T, end: &Shutdown| std::format!("{table:?} {end:?}");
+    let name = |table: &T, end: &Shutdown| alloc::format!("{table:?} {end:?}");
     let mut seen = HashSet::from([name(start, &Shutdown::OPEN)]);
     let mut queue = VecDeque::from([(start.clone(), Shutdown::OPEN)]);
     let mut steps = 0;
@@ -478,8 +480,8 @@ fn every_state_of_both_tables_with_the_end_reaches_close_tcp() {
         }
         let initiating = explore_with(&Initiating::new(policy));
         let receiving = explore_with(&Receiving::new(policy));
-        counts.insert(std::format!("{kind:?} initiating"), initiating);
-        counts.insert(std::format!("{kind:?} receiving"), receiving);
+        counts.insert(alloc::format!("{kind:?} initiating"), initiating);
+        counts.insert(alloc::format!("{kind:?} receiving"), receiving);
     }
     for (name, (states, steps)) in &counts {
         println!("{name}: {states} states with the end, {steps} steps");
