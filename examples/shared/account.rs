@@ -5,7 +5,9 @@ use std::sync::Arc;
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
-use xmpp_stream::sasl::{MechanismName, MechanismPolicy, MechanismSet, Password, Username};
+use xmpp_stream::sasl::{
+    BindingUse, MechanismName, MechanismPolicy, MechanismSet, Password, Username,
+};
 
 use super::options::{Options, Usage, bad};
 use super::tls;
@@ -69,8 +71,13 @@ fn credentials(options: &Options, jid: &Jid) -> Result<Credentials, Usage> {
 }
 
 /// The one mechanism, PLAIN included, or the crate's own choice.
+///
+/// The servers of Debian 12 offer -PLUS with `tls-unique` alone and announce no bindings (XEP-0440).
+/// The default policy, `BindingUse::Preferred`, does not log in to them, because it cannot tell them
+/// from a server whose announcement an attacker has removed. A program for trying servers does;
+/// where the server is known, keep the default.
 fn policy(options: &Options) -> Result<MechanismPolicy, Usage> {
-    let policy = MechanismPolicy::new();
+    let policy = MechanismPolicy::new().binding(BindingUse::DangerousIfPossible);
     let Some(name) = options.get("mechanism") else {
         return Ok(policy);
     };
