@@ -77,7 +77,7 @@ fn credentials(options: &Options, jid: &Jid) -> Result<Credentials, Usage> {
 /// from a server whose announcement an attacker has removed. A program for trying servers does;
 /// where the server is known, keep the default.
 fn policy(options: &Options) -> Result<MechanismPolicy, Usage> {
-    let policy = MechanismPolicy::new().binding(BindingUse::DangerousIfPossible);
+    let policy = MechanismPolicy::new().binding(BindingUse::DangerousIfAnnounced);
     let Some(name) = options.get("mechanism") else {
         return Ok(policy);
     };

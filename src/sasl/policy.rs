@@ -23,12 +23,12 @@ pub enum BindingUse {
     Preferred,
     /// No password mechanism is used without channel binding.
     Required,
-    /// Channel binding is used if the server announces a common one. Where
-    /// [`Preferred`](Self::Preferred) refuses or guesses, the client goes on unbound.
+    /// A server that announces bindings is authenticated to as under [`Preferred`](Self::Preferred).
+    /// One that offers -PLUS and announces none is authenticated to without channel binding.
     ///
-    /// This is for servers that offer -PLUS with bindings that this crate does not have, such as
-    /// `tls-unique` alone. It is dangerous because an attacker can make any server look like that.
-    DangerousIfPossible,
+    /// This is for servers that offer -PLUS with `tls-unique` alone, as those of Debian 12 do. It is
+    /// dangerous because an attacker can remove the announcement of any server.
+    DangerousIfAnnounced,
 }
 
 impl MechanismPolicy {

@@ -20,15 +20,17 @@ use super::{
 /// mechanism. "Ours" are the bindings of this TLS connection. There may be none of them: TLS 1.2
 /// with an Ed25519 certificate defines no binding (RFC 5929 4.1).
 ///
-/// | -PLUS offered | bindings announced (XEP-0440) | ours | [`Preferred`](BindingUse::Preferred) | [`Required`](BindingUse::Required) | [`DangerousIfPossible`](BindingUse::DangerousIfPossible) |
+/// | -PLUS offered | bindings announced (XEP-0440) | ours | [`Preferred`](BindingUse::Preferred) | [`Required`](BindingUse::Required) | [`DangerousIfAnnounced`](BindingUse::DangerousIfAnnounced) |
 /// |---|---|---|---|---|---|
 /// | allowed hash | one of ours | any | bound, best common | as Preferred | as Preferred |
-/// | allowed hash | none of ours | any or none | `NoCommonBinding` | as Preferred | unbound, `n` |
+/// | allowed hash | none of ours | any or none | `NoCommonBinding` | as Preferred | as Preferred |
 /// | allowed hash | not announced | any | bound, our best | as Preferred | unbound, `n` |
 /// | allowed hash | not announced | none | `NoCommonBinding` | as Preferred | unbound, `n` |
-/// | other hashes only | one of ours, or not announced | any | `NoCommonMechanism` | as Preferred | unbound, `n` |
-/// | other hashes only | none of ours | any or none | `NoCommonBinding` | as Preferred | unbound, `n` |
-/// | no | announced | any or none | `PlusStripped` | as Preferred | unbound, `y` |
+/// | other hashes only | one of ours | any | `NoCommonMechanism` | as Preferred | as Preferred |
+/// | other hashes only | none of ours | any or none | `NoCommonBinding` | as Preferred | as Preferred |
+/// | other hashes only | not announced | any | `NoCommonMechanism` | as Preferred | unbound, `n` |
+/// | other hashes only | not announced | none | `NoCommonBinding` | as Preferred | unbound, `n` |
+/// | no | announced | any or none | `PlusStripped` | as Preferred | as Preferred |
 /// | no | not announced | any or none | unbound, `y` | `BindingRequired` | unbound, `y` |
 ///
 /// If the policy allows no -PLUS mechanism, the flag is `n` in every row, and `Required` refuses.
@@ -36,7 +38,7 @@ use super::{
 /// One login is one attempt: the result of a bound attempt is final, and no unbound attempt follows
 /// it. The third row is a guess, because the server did not say which bindings it knows; RFC 5802 6
 /// demands it ("MUST use a 'p'"), and XEP-0440 rule 4 permits it. Servers that know only
-/// `tls-unique` refuse it. To log in there, set [`BindingUse::DangerousIfPossible`]. After a
+/// `tls-unique` refuse it. To log in there, set [`BindingUse::DangerousIfAnnounced`]. After a
 /// [refused mechanism](MechanismOffer::refused), the next one is chosen from the same row.
 ///
 /// Row two is stricter than XEP-0440 rule 6, which lets a client go on if the server announces
@@ -121,12 +123,8 @@ fn binding(
         Ok(BindingFlag::NotOffered)
     };
     match (policy.binding, strict) {
-        (BindingUse::DangerousIfPossible, Err(Downgrade::PlusStripped)) => {
-            Ok(BindingFlag::NotOffered)
-        }
-        (BindingUse::DangerousIfPossible, Err(_)) => Ok(BindingFlag::Unsupported),
         // A guess that failed could not be followed by an unbound attempt.
-        (BindingUse::DangerousIfPossible, Ok(BindingFlag::Bound(_)))
+        (BindingUse::DangerousIfAnnounced, Ok(BindingFlag::Bound(_)) | Err(_))
             if offer.announced.is_none() =>
         {
             Ok(BindingFlag::Unsupported)
