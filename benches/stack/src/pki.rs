@@ -14,9 +14,12 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion
 
 /// Numbers that are the same in every run. ring draws its keys and signatures elsewhere.
 #[derive(Debug)]
-pub struct Fixed(AtomicU64);
+struct Fixed(AtomicU64);
 
-pub static FIXED: Fixed = Fixed(AtomicU64::new(1));
+static FIXED: Fixed = Fixed(AtomicU64::new(1));
+
+/// The same as a source for configs.
+pub static RANDOM: &dyn SecureRandom = &FIXED;
 
 impl SecureRandom for Fixed {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {

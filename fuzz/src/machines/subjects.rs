@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{CertificateParams, KeyPair};
-use rustls::crypto::{GetRandomFailed, SecureRandom};
+use xmpp_stream::random::{Random, RandomError};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use xmpp_stream::component::ComponentSecret;
@@ -352,8 +352,8 @@ fn shared() -> ComponentSecret {
 #[derive(Debug)]
 struct Fixed;
 
-impl SecureRandom for Fixed {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+impl Random for Fixed {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         for (byte, value) in bytes.iter_mut().zip(1..) {
             *byte = value;
         }
