@@ -13,7 +13,8 @@ pub enum SaslError {
     /// The server sent a challenge or data where the mechanism has none.
     #[error("the mechanism has no such message")]
     Unexpected,
-    /// A message is longer than [`MAX_MESSAGE`](super::MAX_MESSAGE), or a part of it is longer than its limit.
+    /// A message is longer than [`MAX_MESSAGE`](super::MAX_MESSAGE), or a part of it is longer than
+    /// its limit.
     #[error("a message or a part of it is too long")]
     TooLong,
     /// The message violates the syntax of the mechanism.

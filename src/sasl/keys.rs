@@ -1,7 +1,8 @@
 //! What either side of SCRAM keeps in place of a password (RFC 5802 3, 5.1).
 //!
 //! [`ScramKeys`] are those of a server, [`ClientKeys`] those of a client, and [`Decoy`] makes keys
-//! for users who do not exist.
+//! for users who do not exist. Servers store keys for years, so a change here must accept those
+//! that were made before it.
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -1,7 +1,7 @@
 //! The initiating side of SASL: the trait of a mechanism, its steps and its result.
 //!
-//! Users implement [`Mechanism`] too, so a change of it is a change of their code. The receiving side
-//! is [`Acceptor`](super::Acceptor).
+//! Users implement [`Mechanism`] too, so a change of it is a change of their code. The receiving
+//! side is [`Acceptor`](super::Acceptor).
 
 use core::fmt;
 

@@ -1,13 +1,13 @@
 //! What a session tells its caller: the outcome of a step, and why text was not sealed.
 //!
-//! Change here what there is to tell. When it is told is decided in [`session`](super::session) and,
-//! after our close_notify, in [`post_close`](super::post_close).
+//! Change here what there is to tell. When it is told is decided in [`session`](super::session)
+//! and, after our close_notify, in [`post_close`](super::post_close).
 
 use super::reason::TlsFailure;
 use super::renegotiation::Attempt;
 
-/// What a [`Session::poll`](super::Session::poll) did. The enum is exhaustive on purpose, because a new thing to react to
-/// must be a compile error for the caller.
+/// What a [`Session::poll`](super::Session::poll) did. The enum is exhaustive on purpose, because a
+/// new thing to react to must be a compile error for the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Step {

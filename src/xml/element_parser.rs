@@ -1,4 +1,5 @@
-//! Reads one first-level element as its bytes arrive and writes the tape.
+//! Reads one first-level element, as its bytes arrive or as a whole ([`one_element`]), and writes
+//! the tape.
 //!
 //! The end of each tag is found before the tag is judged, so the same error comes at the same byte
 //! however the bytes arrived. A tag that is complete when its `<` is reached (nearly all are) is

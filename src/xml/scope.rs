@@ -2,6 +2,7 @@
 //!
 //! A scope is built once per stream and looked up for every prefixed name, so what a look-up needs
 //! is computed when it is built. It must stay immutable afterwards, because stanzas share it.
+//! [`Namespace`] says where a name's namespace was declared, in the header or in the element.
 
 use alloc::string::String;
 use alloc::vec::Vec;

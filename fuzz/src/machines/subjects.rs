@@ -4,7 +4,6 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{CertificateParams, KeyPair};
-use xmpp_stream::random::{Random, RandomError};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use xmpp_stream::component::ComponentSecret;
@@ -12,6 +11,7 @@ use xmpp_stream::config::{Credentials, HostConfig, InitiatorConfig, ResponderCon
 use xmpp_stream::dialback::DialbackSecret;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion};
 use xmpp_stream::jid::Jid;
+use xmpp_stream::random::{Random, RandomError};
 use xmpp_stream::sasl::{
     Decoy, Hash, IterationBounds, MechanismName, MechanismSet, Password, ScramKeys, Username,
 };

@@ -15,8 +15,8 @@
 //!   a wrong password.
 //! * `tls-unique` is not supported, see the module of [`ChannelBindingKind`].
 //!
-//! Each side is in a file of its own, and the syntax is in `message.rs`. [`Hash`], the derivation and
-//! the keys are outside this module, because PLAIN and the names of mechanisms need them too.
+//! Each side is in a file of its own, and the syntax is in `message.rs`. [`Hash`], the derivation
+//! and the keys are outside this module, because PLAIN and the names of mechanisms need them too.
 //!
 //! [`Hash`]: super::Hash
 //! [`SLICE`]: super::SLICE

@@ -113,7 +113,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Entries of a list in an error, at most.
+/// The most entries of a list in an error.
 pub(super) const MAX_LISTED: usize = 32;
 
 /// Bytes of the longest object identifier that is written out.
