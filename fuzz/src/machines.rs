@@ -14,6 +14,7 @@ mod subjects;
 use core::ops::ControlFlow;
 use std::borrow::Cow;
 
+pub use subjects::{Subject, exchange};
 use xmpp_stream::dialback::DialbackKey;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion, DialbackRequest, EventBuf};
 use xmpp_stream::jid::Jid;
@@ -24,8 +25,6 @@ use xmpp_stream::xml::StanzaBuf;
 use xmpp_stream::{
     Action, CloseReason, CloseTcp, Connection, Decision, Manner, Negotiation, Wait, sasl,
 };
-
-pub use subjects::{Subject, exchange};
 
 pub const START: Instant = Instant::from_millis(1_000);
 

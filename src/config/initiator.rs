@@ -9,7 +9,6 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use rustls::client::Resumption as SessionStore;
-use rustls::crypto::SecureRandom;
 use rustls::pki_types::ServerName;
 
 use super::proof::ServerProof;
@@ -21,6 +20,7 @@ use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
+use crate::random::Random;
 use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
 use crate::sasl::{self, Authzid, MechanismName, MechanismSet, Password, Username};
 use crate::stream::lang::is_language_tag;
@@ -62,7 +62,7 @@ pub struct InitiatorConfig {
     /// When a reset is advised.
     pub(crate) usage: UsagePolicy,
     /// The randomness for nonces.
-    pub(crate) random: &'static dyn SecureRandom,
+    pub(crate) random: Arc<dyn Random>,
 }
 
 /// Says where the protection of an initiating entity's stream comes from.
@@ -107,7 +107,7 @@ struct Settings {
     limits: Limits,
     usage: Option<UsagePolicy>,
     /// `None` takes the randomness of the TLS config.
-    random: Option<&'static dyn SecureRandom>,
+    random: Option<Arc<dyn Random>>,
 }
 
 impl InitiatorConfig {
@@ -226,9 +226,9 @@ impl<For> InitiatorBuilder<WantsSecurity, For> {
     /// `random` is the source of nonces.
     pub fn dangerous_plaintext(
         mut self,
-        random: &'static dyn SecureRandom,
+        random: impl Random + 'static,
     ) -> InitiatorBuilder<HasSecurity, For> {
-        self.settings.random = Some(random);
+        self.settings.random = Some(Arc::new(random));
         self.secured(InitiatorSecurity::DangerousPlaintext)
     }
 
@@ -369,8 +369,8 @@ impl<For> InitiatorBuilder<HasSecurity, For> {
     }
 
     /// Sets the randomness for nonces. The default is that of the TLS provider.
-    pub fn random(mut self, random: &'static dyn SecureRandom) -> Self {
-        self.settings.random = Some(random);
+    pub fn random(mut self, random: impl Random + 'static) -> Self {
+        self.settings.random = Some(Arc::new(random));
         self
     }
 

@@ -9,11 +9,10 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::marker::PhantomData;
 
-use rustls::crypto::SecureRandom;
-
 use super::initiator::is_possible_in_plaintext;
 use super::{Client, Component, ConfigError, HasSecurity, HostConfig, Server, WantsSecurity};
 use crate::limits::Limits;
+use crate::random::Random;
 use crate::stream::lang::is_language_tag;
 use crate::stream::{ConflictPolicy, DialbackPolicy, Kind, Security, StreamPolicy};
 use crate::tls::ServerTls;
@@ -34,7 +33,7 @@ pub struct ResponderConfig {
     /// Whether peers may prove their domain by dialback.
     pub(crate) dialback: DialbackPolicy,
     /// The randomness for stream ids and nonces.
-    pub(crate) random: &'static dyn SecureRandom,
+    pub(crate) random: Arc<dyn Random>,
 }
 
 /// Says where the protection of a receiving entity's stream comes from.
@@ -56,8 +55,9 @@ pub enum ResponderSecurity {
 /// after. `For` says who connects: [`Client`]s, [`Server`]s or [`Component`]s.
 ///
 /// ```
-/// use xmpp_stream::{config::{HostConfig, ResponderConfig}, sasl::Decoy, tls::ServerTls};
-/// # fn config(tls: ServerTls, random: &'static dyn rustls::crypto::SecureRandom, secret: [u8; 32])
+/// use xmpp_stream::config::{HostConfig, ResponderConfig};
+/// use xmpp_stream::{random::Random, sasl::Decoy, tls::ServerTls};
+/// # fn config(tls: ServerTls, random: impl Random + 'static, secret: [u8; 32])
 /// #     -> Result<(), Box<dyn std::error::Error>> {
 /// let host = HostConfig::builder("im.example.com", Decoy::new(&secret, 4096)).tls(tls).build()?;
 /// let config = ResponderConfig::server(random).single_host(host).starttls().build()?;
@@ -80,29 +80,27 @@ struct Settings {
     /// `None` takes the limits of the single host, or the default of the kind.
     limits: Option<Limits>,
     dialback: DialbackPolicy,
-    random: &'static dyn SecureRandom,
+    random: Arc<dyn Random>,
 }
 
 impl ResponderConfig {
     /// Starts the config of a server for clients. `random` is the source of stream ids and nonces,
     /// for instance `secure_random` of the TLS provider.
-    pub fn server(random: &'static dyn SecureRandom) -> ResponderBuilder<WantsSecurity> {
-        ResponderBuilder::new(Kind::ClientToServer, random)
+    pub fn server(random: impl Random + 'static) -> ResponderBuilder<WantsSecurity> {
+        ResponderBuilder::new(Kind::ClientToServer, Arc::new(random))
     }
 
     /// Starts the config of a server for other servers. `random` is as in
     /// [`server`](ResponderConfig::server). Dialback depends on it too, because its keys are made
     /// from stream ids.
-    pub fn s2s(random: &'static dyn SecureRandom) -> ResponderBuilder<WantsSecurity, Server> {
-        ResponderBuilder::new(Kind::ServerToServer, random)
+    pub fn s2s(random: impl Random + 'static) -> ResponderBuilder<WantsSecurity, Server> {
+        ResponderBuilder::new(Kind::ServerToServer, Arc::new(random))
     }
 
     /// Starts the config of a server for external components (XEP-0114). The host that a peer asks
     /// for is the component's address.
-    pub fn component(
-        random: &'static dyn SecureRandom,
-    ) -> ResponderBuilder<WantsSecurity, Component> {
-        ResponderBuilder::new(Kind::Component, random)
+    pub fn component(random: impl Random + 'static) -> ResponderBuilder<WantsSecurity, Component> {
+        ResponderBuilder::new(Kind::Component, Arc::new(random))
     }
 
     pub(crate) fn policy(&self) -> StreamPolicy {
@@ -121,7 +119,7 @@ impl ResponderConfig {
 }
 
 impl<For> ResponderBuilder<WantsSecurity, For> {
-    fn new(kind: Kind, random: &'static dyn SecureRandom) -> Self {
+    fn new(kind: Kind, random: Arc<dyn Random>) -> Self {
         Self {
             settings: Settings {
                 kind,

@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, ring};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -15,6 +15,7 @@ use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
+use crate::random::{Random, RandomError};
 use crate::sasl::{
     self, Authzid, BindingUse, Decoy, MechanismName, MechanismSet, Password, Username,
 };
@@ -25,8 +26,8 @@ use crate::tls::{ClientTls, ServerTls};
 #[derive(Debug)]
 struct Zeros;
 
-impl SecureRandom for Zeros {
-    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
+impl Random for Zeros {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), RandomError> {
         buf.fill(0);
         Ok(())
     }

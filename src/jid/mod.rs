@@ -32,6 +32,7 @@
 //! is no reason to end a stream that many users share. [`Jid::classify`] tells the three kinds of
 //! written address apart, and [`Jid::domain_of`] finds the domain of both kinds that are addresses.
 
+mod limits;
 mod rfc6122;
 #[cfg(test)]
 mod tests;
@@ -42,11 +43,8 @@ use core::fmt;
 use core::net::Ipv6Addr;
 use core::str::FromStr;
 
-/// The longest part of an address, in bytes (RFC 7622 3.2 to 3.4).
-pub const MAX_PART_BYTES: usize = 1023;
-
-/// The longest label of a domain name, in bytes (RFC 1034 3.1).
-const MAX_LABEL_BYTES: usize = 63;
+use limits::MAX_LABEL_BYTES;
+pub use limits::MAX_PART_BYTES;
 
 /// A validated XMPP address: `localpart@domainpart/resourcepart`, of which only the domainpart is
 /// required (RFC 7622 3.1).

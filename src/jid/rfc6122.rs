@@ -9,7 +9,7 @@
 use core::net::Ipv6Addr;
 use core::str::FromStr;
 
-use super::{MAX_LABEL_BYTES, MAX_PART_BYTES};
+use super::limits::{MAX_LABEL_BYTES, MAX_PART_BYTES};
 
 /// Returns whether the parts form an address by RFC 6122 2.1 to 2.4.
 pub(super) fn allows(local: Option<&str>, domain: &str, resource: Option<&str>) -> bool {

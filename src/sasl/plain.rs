@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::acceptor::{Account, read_authzid};
+use super::hash::Derivation;
 use super::one_message::{AcceptorState, ClientState};
 use super::password::check_prepared;
-use super::scram::Derivation;
 use super::{
     Acceptor, AcceptorStep, Authzid, CredentialAnswer, CredentialQuery, Decoy, Identity,
     LoginResult, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME, Mechanism, MechanismName, MechanismStep,

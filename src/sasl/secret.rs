@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 /// Holds octets that are wiped when dropped, compared in constant time and absent from `Debug`.
 ///
@@ -15,13 +15,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// challenge). What a vector leaves behind when it *grows* is not wiped, so build it with its final
 /// capacity.
 #[derive(Clone, Default)]
-pub struct Secret(Vec<u8>);
+pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
     /// Takes ownership of `octets`.
     #[must_use]
-    pub const fn new(octets: Vec<u8>) -> Self {
-        Self(octets)
+    pub fn new(octets: Vec<u8>) -> Self {
+        Self(Zeroizing::new(octets))
     }
 
     /// Returns the octets.
@@ -76,16 +76,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Zeroize for Secret {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::Secret;
+
+    #[test]
+    fn secrets_are_wiped() {
+        fn wiped_on_drop<T: ZeroizeOnDrop>(_: &T) {}
+        let Secret(octets) = &Secret::from(&b"pencil"[..]);
+        wiped_on_drop(octets);
     }
 }
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for Secret {}

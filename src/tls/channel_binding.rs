@@ -12,9 +12,6 @@ use super::exporter::Exporter;
 use super::info::TlsInfo;
 use super::server_end_point::EndPoint;
 
-/// Bytes of a `tls-exporter` binding (RFC 9266 2).
-pub(super) const BINDING_LEN: usize = 32;
-
 /// A kind of channel binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

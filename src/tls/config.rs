@@ -28,6 +28,7 @@ use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier};
 use super::config_hooks::{CertResolverHook, KeyLogHook, NoTickets};
 use super::identity::AnyChain;
 use super::server_end_point::EndPointCache;
+use crate::random::Random;
 
 /// Where [`Verified`](super::Verified) comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -195,8 +196,8 @@ impl ClientTls {
 
     /// Returns the randomness of the config's crypto provider.
     #[must_use]
-    pub fn random(&self) -> &'static dyn rustls::crypto::SecureRandom {
-        self.config.crypto_provider().secure_random
+    pub fn random(&self) -> Arc<dyn Random> {
+        Arc::new(self.config.crypto_provider().secure_random)
     }
 
     /// Returns the wall-clock time of the config's time provider, or `None` if it has none.

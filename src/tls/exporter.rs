@@ -15,7 +15,8 @@ use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
 use rustls::{SupportedCipherSuite, Tls13CipherSuite};
 use zeroize::Zeroizing;
 
-use super::channel_binding::BINDING_LEN;
+/// Bytes of a `tls-exporter` binding (RFC 9266 2).
+const BINDING_LEN: usize = 32;
 
 /// A binding, wiped when dropped.
 type Secret = Zeroizing<[u8; BINDING_LEN]>;

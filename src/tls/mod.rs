@@ -68,6 +68,7 @@ mod renegotiation;
 mod renegotiation_info;
 mod server_end_point;
 mod session;
+mod step;
 
 pub use channel_binding::{Binding, ChannelBinding};
 pub use config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification};
@@ -76,4 +77,5 @@ pub use proof::{Encrypted, Verified};
 pub use reason::{Alert, CertificateFault, TlsFailure, TlsFailureKind};
 pub use record_guard::{RecordGuard, Scan};
 pub use renegotiation::{Attempt, AttemptSign};
-pub use session::{SealError, Session, Step};
+pub use session::Session;
+pub use step::{SealError, Step};

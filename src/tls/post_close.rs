@@ -32,7 +32,7 @@ use super::record::{HEADER_LEN, Header, Kind};
 use super::renegotiation::{
     Attempt, AttemptSign, CLIENT_HELLO, HELLO_REQUEST, TlsRole, evidence_in_content,
 };
-use super::session::Step;
+use super::step::Step;
 
 /// Most KeyUpdates accepted, as many as rustls accepts in a row.
 const MAX_KEY_UPDATES: u8 = 32;

@@ -6,12 +6,12 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::chars;
-use super::element::{Element, Stanza};
-use super::element_parser::{self, ElementParser, Markup, ParseContext};
-use super::error::{Fault, FaultKind, RelativeError};
+use super::element::Element;
+use super::element_parser::{self, ElementParser};
+use super::error::Fault;
 use super::limits::FrameLimits;
 use super::scope::Scope;
+use super::stanza::Stanza;
 
 /// Checks outbound text: exactly one balanced, namespace-well-formed element under the limits.
 ///
@@ -41,7 +41,7 @@ impl Checker {
     ///
     /// Returns the first violation; positions count from the start of `text`.
     pub fn check<'a>(&'a mut self, text: &'a str) -> Result<Stanza<'a>, Fault> {
-        one_element(&mut self.parser, text, &self.scope, &self.limits)?;
+        element_parser::one_element(&mut self.parser, text, &self.scope, &self.limits)?;
         Ok(Stanza::new(Element::new(
             text,
             &self.parser.tape,
@@ -56,48 +56,5 @@ impl fmt::Debug for Checker {
         f.debug_struct("Checker")
             .field("scope", &self.scope)
             .finish_non_exhaustive()
-    }
-}
-
-/// Reads text that must be exactly one element.
-pub(crate) fn one_element(
-    parser: &mut ElementParser,
-    text: &str,
-    scope: &Scope,
-    limits: &FrameLimits,
-) -> Result<(), Fault> {
-    parse_one(parser, text, scope, limits).map_err(|error| error.from(0))
-}
-
-fn parse_one(
-    parser: &mut ElementParser,
-    text: &str,
-    scope: &Scope,
-    limits: &FrameLimits,
-) -> Result<(), RelativeError> {
-    if text.len() > limits.frame_bytes {
-        let kind = FaultKind::Limit(super::error::LimitKind::FrameBytes);
-        return Err(kind.at(limits.frame_bytes));
-    }
-    let controls = chars::check_chars(text).map_err(|at| FaultKind::InvalidCharacter.at(at))?;
-    if !text.starts_with('<') {
-        return Err(FaultKind::NotOneElement.at(0));
-    }
-    match element_parser::markup(text.as_bytes(), 0)? {
-        Markup::StartTag => {}
-        Markup::EndTag | Markup::Cdata => return Err(FaultKind::NotOneElement.at(0)),
-        Markup::Unfinished => return Err(FaultKind::Incomplete.at(text.len())),
-    }
-    parser.clear(scope);
-    let context = ParseContext {
-        scope,
-        limits,
-        controls,
-        undeclared: FaultKind::UndeclaredFirstLevelPrefix,
-    };
-    match parser.element(text, &context)? {
-        Some(end) if end == text.len() => Ok(()),
-        Some(end) => Err(FaultKind::NotOneElement.at(end)),
-        None => Err(FaultKind::Incomplete.at(text.len())),
     }
 }

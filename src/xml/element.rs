@@ -7,11 +7,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
-use core::ops::Deref;
 
-use super::rewrite::Rewrite;
 use super::scope::Scope;
-use super::stanza_buf::StanzaBuf;
 use super::tape::{AttributeNode, AttributeRole, ElementNode, Node, Tape, TextForm};
 use super::{namespaces, values, work, write};
 
@@ -23,11 +20,6 @@ pub struct Element<'a> {
     scope: &'a Arc<Scope>,
     index: u32,
 }
-
-/// A view of a first-level element. It derefs to [`Element`] and adds what is done with stanzas as
-/// a whole.
-#[derive(Clone, Copy)]
-pub struct Stanza<'a>(Element<'a>);
 
 /// A view of an attribute that is not a namespace declaration.
 #[derive(Clone, Copy)]
@@ -211,38 +203,6 @@ impl<'a> Element<'a> {
     }
 }
 
-impl<'a> Stanza<'a> {
-    pub(crate) fn new(element: Element<'a>) -> Self {
-        Self(element)
-    }
-
-    /// Returns the view of the stanza as an element.
-    #[must_use]
-    pub fn as_element(&self) -> Element<'a> {
-        self.0
-    }
-
-    /// Writes the stanza with other addresses or another content namespace, without building a
-    /// tree.
-    pub fn rewrite(&self) -> Rewrite<'a> {
-        Rewrite::new(self.0)
-    }
-
-    /// Returns an owned copy.
-    #[must_use]
-    pub fn to_owned(&self) -> StanzaBuf {
-        StanzaBuf::copy(self.0)
-    }
-}
-
-impl<'a> Deref for Stanza<'a> {
-    type Target = Element<'a>;
-
-    fn deref(&self) -> &Element<'a> {
-        &self.0
-    }
-}
-
 impl<'a> Attribute<'a> {
     /// Returns the local name.
     #[must_use]
@@ -331,13 +291,6 @@ impl fmt::Debug for Element<'_> {
     /// Shows name and length only, because the content may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         describe(f, "Element", self.name(), self.as_str().len())
-    }
-}
-
-impl fmt::Debug for Stanza<'_> {
-    /// Shows name and length only, because the content may be a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        describe(f, "Stanza", self.name(), self.as_str().len())
     }
 }
 

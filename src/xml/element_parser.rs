@@ -1,4 +1,5 @@
-//! Reads one first-level element as its bytes arrive and writes the tape.
+//! Reads one first-level element, as its bytes arrive or as a whole ([`one_element`]), and writes
+//! the tape.
 //!
 //! The end of each tag is found before the tag is judged, so the same error comes at the same byte
 //! however the bytes arrived. A tag that is complete when its `<` is reached (nearly all are) is
@@ -9,13 +10,14 @@
 use alloc::vec::Vec;
 
 use super::chars::{self, Controls};
-use super::error::{FaultKind, LimitKind, RelativeError};
+use super::error::{Fault, FaultKind, LimitKind, RelativeError};
 use super::fast_path::FastState;
 use super::limits::FrameLimits;
 use super::namespaces::{Checkpoint, Resolver, StartedElement};
 use super::scope::Scope;
+use super::span::{Span, offset};
 use super::tag::{self, EndTagScan, ParsedStartTag, StartTagScan, TagForm};
-use super::tape::{ElementNode, Node, Span, Tape, TextForm, TextNode, offset};
+use super::tape::{ElementNode, Node, Tape, TextForm, TextNode};
 use super::values::{self, Reference};
 
 /// The parser of one first-level element, or of a stream header. All offsets are relative to the
@@ -398,6 +400,49 @@ impl ElementParser {
         }
         self.elements += 1;
         Ok(())
+    }
+}
+
+/// Reads text that must be exactly one element.
+pub(crate) fn one_element(
+    parser: &mut ElementParser,
+    text: &str,
+    scope: &Scope,
+    limits: &FrameLimits,
+) -> Result<(), Fault> {
+    parse_one(parser, text, scope, limits).map_err(|error| error.from(0))
+}
+
+fn parse_one(
+    parser: &mut ElementParser,
+    text: &str,
+    scope: &Scope,
+    limits: &FrameLimits,
+) -> Result<(), RelativeError> {
+    if text.len() > limits.frame_bytes {
+        let kind = FaultKind::Limit(LimitKind::FrameBytes);
+        return Err(kind.at(limits.frame_bytes));
+    }
+    let controls = chars::check_chars(text).map_err(|at| FaultKind::InvalidCharacter.at(at))?;
+    if !text.starts_with('<') {
+        return Err(FaultKind::NotOneElement.at(0));
+    }
+    match markup(text.as_bytes(), 0)? {
+        Markup::StartTag => {}
+        Markup::EndTag | Markup::Cdata => return Err(FaultKind::NotOneElement.at(0)),
+        Markup::Unfinished => return Err(FaultKind::Incomplete.at(text.len())),
+    }
+    parser.clear(scope);
+    let context = ParseContext {
+        scope,
+        limits,
+        controls,
+        undeclared: FaultKind::UndeclaredFirstLevelPrefix,
+    };
+    match parser.element(text, &context)? {
+        Some(end) if end == text.len() => Ok(()),
+        Some(end) => Err(FaultKind::NotOneElement.at(end)),
+        None => Err(FaultKind::Incomplete.at(text.len())),
     }
 }
 

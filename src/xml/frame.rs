@@ -1,7 +1,7 @@
 //! The kinds of frames that a framer yields, and their views.
 
-use super::element::Stanza;
 use super::header::Header;
+use super::stanza::Stanza;
 
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -65,7 +65,8 @@ mod limits;
 mod namespaces;
 pub mod rewrite;
 mod scope;
-mod stanza_buf;
+mod span;
+mod stanza;
 mod start_tag;
 mod stream_parser;
 mod tag;
@@ -76,7 +77,7 @@ pub(crate) mod work;
 pub mod write;
 
 pub use checker::Checker;
-pub use element::{Attribute, Content, Element, Nodes, Stanza, Text};
+pub use element::{Attribute, Content, Element, Nodes, Text};
 pub use error::{Fault, FaultClass, FaultKind, LimitKind};
 pub use frame::{Frame, FrameKind};
 pub use framer::Framer;
@@ -84,7 +85,7 @@ pub use header::Header;
 pub use limits::FrameLimits;
 pub use rewrite::{Rewrite, RewriteError};
 pub use scope::Scope;
-pub use stanza_buf::StanzaBuf;
+pub use stanza::{Stanza, StanzaBuf};
 pub use start_tag::StartTag;
 
 /// The namespace of `xml:lang`, `xml:space` and similar attributes. It is bound to the prefix `xml`

@@ -11,11 +11,10 @@ use alloc::vec::Vec;
 
 use super::error::{FaultKind, LimitKind, RelativeError};
 use super::limits::FrameLimits;
-use super::scope::{self, LINEAR_SEARCH_MAX, Scope};
+use super::scope::{LINEAR_SEARCH_MAX, Namespace, Scope};
+use super::span::{Span, append, offset};
 use super::tag::{AttributeNames, ParsedStartTag};
-use super::tape::{
-    AttributeNode, AttributeRole, Binding, Namespace, Node, Span, Tape, Uri, XML, offset,
-};
+use super::tape::{AttributeNode, AttributeRole, Binding, Node, Tape, Uri, XML};
 use super::values;
 
 /// The namespace of `xmlns` attributes, which may be neither declared nor used.
@@ -191,7 +190,7 @@ impl Resolver {
             Uri::Text(attribute.value)
         } else {
             let value = values::attribute_value(attribute.value.of(start.text));
-            Uri::Arena(scope::append(&mut tape.arena, &value))
+            Uri::Arena(append(&mut tape.arena, &value))
         };
         let mut binding = Binding {
             node: start.node,

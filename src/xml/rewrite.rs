@@ -15,7 +15,9 @@ use thiserror::Error;
 
 use super::element::Element;
 use super::namespaces;
-use super::tape::{AttributeNode, AttributeRole, ElementNode, Name, Namespace, Node};
+use super::scope::Namespace;
+use super::span::Name;
+use super::tape::{AttributeNode, AttributeRole, ElementNode, Node};
 use super::write::{self, Escaped, Unwritable};
 
 /// A stanza that is about to be written with changes; made by

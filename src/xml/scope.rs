@@ -2,6 +2,7 @@
 //!
 //! A scope is built once per stream and looked up for every prefixed name, so what a look-up needs
 //! is computed when it is built. It must stay immutable afterwards, because stanzas share it.
+//! [`Namespace`] says where a name's namespace was declared, in the header or in the element.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +10,7 @@ use core::cmp::Ordering;
 use core::fmt;
 
 use super::chars;
-use super::tape::{Namespace, Span, Tape, offset};
+use super::span::{Span, append, offset};
 
 /// Up to this many names are searched one by one; more are searched by an index, so that the cost
 /// stays linear whatever the limits are.
@@ -27,6 +28,19 @@ pub struct Scope {
     /// Indices of the entries ordered by namespace name, then by index. Empty where a linear
     /// search is enough.
     by_uri: Vec<u32>,
+}
+
+/// The declaration that a name's namespace comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Namespace {
+    /// The name is in no namespace.
+    None,
+    /// The namespace is that of `xml:lang`.
+    Xml,
+    /// The declaration with this index in the stream header.
+    Inherited(u32),
+    /// The binding with this index in `Tape::bindings`.
+    Local(u32),
 }
 
 /// A declaration.
@@ -80,16 +94,12 @@ impl Scope {
             .map(|entry| (entry.prefix.of(&self.text), entry.uri.of(&self.text)))
     }
 
-    /// Returns what a stream header declares.
-    pub(crate) fn of_header(tape: &Tape, text: &str) -> Self {
+    /// Creates a scope with these pairs of prefix and namespace name, which have to be such that a
+    /// header can declare them.
+    pub(crate) fn of_declarations<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut scope = Self::default();
-        // No prefix comes twice, because no attribute does.
-        for binding in &tape.bindings {
-            let uri = tape.binding_uri(binding, text);
-            let prefix = binding.prefix.of(text);
-            if !uri.is_empty() && prefix != "xml" {
-                scope.declare(prefix, uri);
-            }
+        for (prefix, uri) in pairs {
+            scope.declare(prefix, uri);
         }
         scope.indexed()
     }
@@ -187,11 +197,4 @@ impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
-}
-
-/// Appends `text` and returns where it stands.
-pub(crate) fn append(to: &mut String, text: &str) -> Span {
-    let start = to.len();
-    to.push_str(text);
-    Span::new(start, to.len())
 }

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use super::chars::{self, Controls};
-use super::element::{Element, Stanza};
+use super::element::Element;
 use super::element_parser::{ElementParser, ParseContext};
 use super::error::{Fault, FaultKind, LimitKind, RelativeError};
 use super::fast_path::FastState;
@@ -15,6 +15,7 @@ use super::frame::{Frame, FrameKind};
 use super::header::Header;
 use super::limits::FrameLimits;
 use super::scope::Scope;
+use super::stanza::Stanza;
 use super::start_tag::StartTag;
 use super::tag::{EndTagScan, ParsedStartTag, TagForm};
 use super::tape::Tape;
@@ -272,7 +273,7 @@ impl StreamParser {
             text: String::from(text.get(..tag.end).unwrap_or_default()),
             tape: core::mem::take(&mut self.parser.tape),
         };
-        self.scope = Arc::new(Scope::of_header(&self.head.tape, &self.head.text));
+        self.scope = Arc::new(self.head.tape.header_scope(&self.head.text));
         self.state = match tag.form {
             TagForm::Open => StreamState::Between,
             TagForm::Empty => StreamState::EmptyRoot,

@@ -10,7 +10,9 @@ use super::chars::{self, Controls};
 use super::error::{FaultKind, LimitKind, RelativeError};
 use super::fast_path::FastState;
 use super::limits::FrameLimits;
-use super::tape::{AttributeNode, AttributeRole, Name, Namespace, Span, Tape, offset};
+use super::scope::Namespace;
+use super::span::{Name, Span, offset};
+use super::tape::{AttributeNode, AttributeRole, Tape};
 use super::values::{self, Reference};
 
 /// A scan for the end of a start tag.

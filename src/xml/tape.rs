@@ -8,8 +8,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::scope::Scope;
-use super::work;
+use super::scope::{Namespace, Scope};
+use super::span::{Name, Span};
 
 /// What was read of one element.
 #[derive(Clone, Default)]
@@ -19,23 +19,6 @@ pub(crate) struct Tape {
     pub(crate) bindings: Vec<Binding>,
     /// Namespace names that hold references, so that they do not stand in the text as they are.
     pub(crate) arena: String,
-}
-
-/// The bytes from `start` up to `end`, which is not included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-}
-
-/// A qualified name in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Name {
-    pub(crate) start: u32,
-    /// The bytes of the prefix without its colon; 0 if there is none.
-    pub(crate) prefix: u16,
-    /// The bytes of the whole name.
-    pub(crate) length: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,19 +87,6 @@ pub(crate) enum AttributeRole {
     DeclaresPrefix,
 }
 
-/// The declaration that a name's namespace comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Namespace {
-    /// The name is in no namespace.
-    None,
-    /// The namespace is that of `xml:lang`.
-    Xml,
-    /// The declaration with this index in the stream header.
-    Inherited(u32),
-    /// The binding with this index in `Tape::bindings`.
-    Local(u32),
-}
-
 /// A namespace declaration within the element.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding {
@@ -151,6 +121,16 @@ impl Tape {
         self.attributes.shrink_to_fit();
         self.bindings.shrink_to_fit();
         self.arena.shrink_to_fit();
+    }
+
+    /// Returns what a stream header declares.
+    pub(crate) fn header_scope(&self, text: &str) -> Scope {
+        // No prefix comes twice, because no attribute does.
+        Scope::of_declarations(self.bindings.iter().filter_map(|binding| {
+            let uri = self.binding_uri(binding, text);
+            let prefix = binding.prefix.of(text);
+            (!uri.is_empty() && prefix != "xml").then_some((prefix, uri))
+        }))
     }
 
     /// Returns the name of a namespace; it is empty for none.
@@ -201,68 +181,6 @@ impl Tape {
             .get(element.attributes.range())
             .unwrap_or_default()
     }
-}
-
-impl Span {
-    #[inline]
-    pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self {
-            start: offset(start),
-            end: offset(end),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn range(self) -> core::ops::Range<usize> {
-        self.start as usize..self.end as usize
-    }
-
-    #[inline]
-    pub(crate) fn of(self, text: &str) -> &str {
-        work::count(self.range().len());
-        text.get(self.range()).unwrap_or_default()
-    }
-}
-
-impl Name {
-    #[inline]
-    pub(crate) fn qualified(self, text: &str) -> &str {
-        work::count(usize::from(self.length));
-        let start = self.start as usize;
-        text.get(start..start + usize::from(self.length))
-            .unwrap_or_default()
-    }
-
-    #[inline]
-    pub(crate) fn prefix(self, text: &str) -> &str {
-        let start = self.start as usize;
-        text.get(start..start + usize::from(self.prefix))
-            .unwrap_or_default()
-    }
-
-    #[inline]
-    pub(crate) fn local_span(self) -> Span {
-        let colon = u32::from(self.prefix != 0);
-        Span {
-            start: self.start + u32::from(self.prefix) + colon,
-            end: self.start + u32::from(self.length),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn local(self, text: &str) -> &str {
-        let start = self.start as usize;
-        let colon = usize::from(self.prefix != 0);
-        text.get(start + usize::from(self.prefix) + colon..start + usize::from(self.length))
-            .unwrap_or_default()
-    }
-}
-
-/// Converts an offset or index to the 32 bits that the tape keeps; the limits of frames make it
-/// fit.
-#[inline]
-pub(crate) fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::version::{TLS12, TLS13};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::{
-    ResetCause, Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, TlsResumption, Side, Usage,
-    UsagePolicy,
+    Disconnect, KeyUsage, Outcome, Plan, Planner, PlannerConfig, ResetCause, Side, TlsResumption,
+    Usage, UsagePolicy,
 };
 use xmpp_stream::time::Instant;
 

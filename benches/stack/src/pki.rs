@@ -1,7 +1,8 @@
 //! Certificates and rustls configs: ECDSA P-256, ring, no resumption, no tickets.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -14,9 +15,12 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion
 
 /// Numbers that are the same in every run. ring draws its keys and signatures elsewhere.
 #[derive(Debug)]
-pub struct Fixed(AtomicU64);
+struct Fixed(AtomicU64);
 
-pub static FIXED: Fixed = Fixed(AtomicU64::new(1));
+static FIXED: Fixed = Fixed(AtomicU64::new(1));
+
+/// The same as a source for configs.
+pub static RANDOM: &dyn SecureRandom = &FIXED;
 
 impl SecureRandom for Fixed {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {

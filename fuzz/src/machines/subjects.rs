@@ -4,7 +4,6 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{CertificateParams, KeyPair};
-use rustls::crypto::{GetRandomFailed, SecureRandom};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use xmpp_stream::component::ComponentSecret;
@@ -12,6 +11,7 @@ use xmpp_stream::config::{Credentials, HostConfig, InitiatorConfig, ResponderCon
 use xmpp_stream::dialback::DialbackSecret;
 use xmpp_stream::event::{DialbackAnswer, DialbackQuestion};
 use xmpp_stream::jid::Jid;
+use xmpp_stream::random::{Random, RandomError};
 use xmpp_stream::sasl::{
     Decoy, Hash, IterationBounds, MechanismName, MechanismSet, Password, ScramKeys, Username,
 };
@@ -352,8 +352,8 @@ fn shared() -> ComponentSecret {
 #[derive(Debug)]
 struct Fixed;
 
-impl SecureRandom for Fixed {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+impl Random for Fixed {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         for (byte, value) in bytes.iter_mut().zip(1..) {
             *byte = value;
         }

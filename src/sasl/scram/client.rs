@@ -11,10 +11,11 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use super::message::{ServerFirst, encode, escape, parse_server_final};
-use super::{ClientKeys, Derivation, Hash, MIN_ITERATIONS, SLICE};
+use crate::sasl::hash::Derivation;
+use crate::sasl::keys::MIN_ITERATIONS;
 use crate::sasl::{
-    Authzid, ChannelBindingData, LoginResult, MAX_MESSAGE, Mechanism, MechanismName, MechanismStep,
-    Password, SaslError, Secret, Username,
+    Authzid, ChannelBindingData, ClientKeys, Hash, LoginResult, MAX_MESSAGE, Mechanism,
+    MechanismName, MechanismStep, Password, SLICE, SaslError, Secret, Username,
 };
 
 /// The initiating side of one SCRAM exchange.

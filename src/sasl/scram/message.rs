@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{MAX_SALT, ScramError};
+use crate::sasl::keys::MAX_SALT;
 use crate::sasl::password::check_prepared;
-use crate::sasl::{MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, SaslError, Secret};
+use crate::sasl::{MAX_AUTHZID, MAX_MESSAGE, MAX_USERNAME, SaslError, ScramError, Secret};
 
 /// The most octets of a nonce, counting the parts of both sides.
 const MAX_NONCE: usize = 512;

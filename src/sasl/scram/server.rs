@@ -11,11 +11,10 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 
 use super::message::{ClientFinal, ClientFirst, Flag, encode};
-use super::{Decoy, Hash};
 use crate::sasl::acceptor::Account;
 use crate::sasl::{
-    Acceptor, AcceptorStep, ChannelBindingData, CredentialAnswer, CredentialQuery, MechanismName,
-    SaslCondition, Secret,
+    Acceptor, AcceptorStep, ChannelBindingData, CredentialAnswer, CredentialQuery, Decoy, Hash,
+    MechanismName, SaslCondition, Secret,
 };
 
 /// The receiving side of one SCRAM exchange.

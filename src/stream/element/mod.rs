@@ -57,7 +57,7 @@ pub enum ElementClass {
     Success,
     /// SASL's `<failure/>`.
     SaslFailure,
-    /// A request to bind a resource: [`BindRequest`](super::BindRequest).
+    /// A request to bind a resource: [`BindRequest`].
     BindRequest,
     /// The awaited answer: a resource is bound, [`bind::read_result`].
     BindResult,

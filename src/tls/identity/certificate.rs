@@ -75,7 +75,7 @@ impl<'a> Certificate<'a> {
     /// than 64 bytes is left out.
     pub(super) fn key_purposes(&self) -> Vec<String> {
         self.purposes()
-            .take(super::MAX_LISTED)
+            .take(MAX_LISTED)
             .filter_map(dotted)
             .collect()
     }
@@ -112,6 +112,9 @@ impl<'a> Certificate<'a> {
         Some(())
     }
 }
+
+/// The most entries of a list in an error.
+pub(super) const MAX_LISTED: usize = 32;
 
 /// Bytes of the longest object identifier that is written out.
 const MAX_OID_LEN: usize = 64;

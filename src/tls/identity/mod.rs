@@ -61,6 +61,7 @@
 mod certificate;
 mod error;
 mod names;
+mod purpose;
 mod trust;
 mod verifier;
 
@@ -68,13 +69,13 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use certificate::Certificate;
+use certificate::{Certificate, MAX_LISTED};
 pub use error::IdentityError;
-use names::{AltNames, Name, XMPP_ADDR};
+use names::{AltNames, Name};
+pub use purpose::Purpose;
 use rustls::pki_types::{CertificateDer, UnixTime};
 pub use trust::Trust;
 pub(super) use verifier::AnyChain;
-use webpki::KeyPurposeId;
 
 use crate::jid::Jid;
 
@@ -139,45 +140,6 @@ pub fn expiry_of(chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
     let read = |certificate| Some(Certificate::read(certificate)?.not_after());
     let times: Option<Vec<_>> = chain.iter().map(|der| read(der)).collect();
     times?.into_iter().min()
-}
-
-/// What a certificate is presented for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Purpose {
-    /// By a server, to its client.
-    ClientToServer,
-    /// By a server, to the server that connects to it.
-    ServerAsServer,
-    /// By a server, to the server it connects to.
-    ServerAsClient,
-    /// By a user's client, to its server.
-    Client,
-}
-
-impl Purpose {
-    /// Returns the service of an SRV-ID (RFC 6120 13.7.1.2.1).
-    fn service(self) -> Option<&'static str> {
-        match self {
-            Self::ClientToServer => Some("_xmpp-client"),
-            Self::ServerAsServer | Self::ServerAsClient => Some("_xmpp-server"),
-            Self::Client => None,
-        }
-    }
-
-    /// Returns the extended key usages of which one is enough.
-    fn key_purposes(self) -> &'static [KeyPurposeId<'static>] {
-        /// 1.3.6.1.5.5.7.3.1 (RFC 5280 4.2.1.12)
-        const SERVER: KeyPurposeId<'_> = KeyPurposeId::new(b"\x2b\x06\x01\x05\x05\x07\x03\x01");
-        /// 1.3.6.1.5.5.7.3.2
-        const CLIENT: KeyPurposeId<'_> = KeyPurposeId::new(b"\x2b\x06\x01\x05\x05\x07\x03\x02");
-        const XMPP: KeyPurposeId<'_> = KeyPurposeId::new(XMPP_ADDR);
-        match self {
-            Self::ClientToServer | Self::ServerAsServer => &[SERVER, XMPP],
-            Self::ServerAsClient => &[CLIENT, SERVER, XMPP],
-            Self::Client => &[CLIENT, XMPP],
-        }
-    }
 }
 
 /// The identities that a good certificate proves.
@@ -290,9 +252,6 @@ impl Identity {
         })
     }
 }
-
-/// Entries of a list in an error, at most.
-const MAX_LISTED: usize = 32;
 
 /// Reads a reference identity. Returns it in small letters and without a final dot.
 fn domain(reference: &str, purpose: Purpose) -> Option<String> {

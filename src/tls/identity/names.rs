@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::str;
 
 use super::super::der::{Der, OID};
-use super::Purpose;
+use super::purpose::{Purpose, XMPP_ADDR};
 use crate::jid::Jid;
 
 /// The content of a `GeneralNames` whose entries are known to be well-formed.
@@ -173,7 +173,5 @@ const OTHER_NAME: u8 = 0xa0;
 /// The tag of `dNSName [2]` in `GeneralName`, implicit.
 const DNS_NAME: u8 = 0x82;
 const VALUE: u8 = 0xa0;
-/// id-on-xmppAddr, 1.3.6.1.5.5.7.8.5 (RFC 6120 13.7.1.4)
-pub(super) const XMPP_ADDR: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x08\x05";
 /// id-on-dnsSRV, 1.3.6.1.5.5.7.8.7 (RFC 4985 2)
 const DNS_SRV: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x08\x07";

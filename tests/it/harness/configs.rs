@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::{GetRandomFailed, SecureRandom};
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
+use xmpp_stream::random::{Random, RandomError};
 use xmpp_stream::reset::UsagePolicy;
 use xmpp_stream::sasl::{
     self, Decoy, Hash, MechanismName, MechanismSet, Password, ScramKeys, Username,
@@ -18,18 +18,12 @@ use xmpp_stream::{Connection, Decision, Negotiation};
 #[derive(Debug)]
 pub struct Fixed;
 
-impl SecureRandom for Fixed {
-    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
+impl Random for Fixed {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), RandomError> {
         for (byte, value) in buf.iter_mut().zip(1..) {
             *byte = value;
         }
         Ok(())
-    }
-}
-
-impl xmpp_stream::random::Random for Fixed {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), xmpp_stream::random::RandomError> {
-        SecureRandom::fill(self, bytes).map_err(|_| xmpp_stream::random::RandomError)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use rustls::crypto::{GetRandomFailed, SecureRandom};
 use xmpp_stream::Responder;
 use xmpp_stream::config::{Credentials, ResponderConfig};
+use xmpp_stream::random::{Random, RandomError};
 
 use crate::harness::configs::decide;
 use crate::harness::phases::{
@@ -114,8 +114,8 @@ fn rfc6120_4_7_2_2_the_answer_is_addressed_to_the_bare_from() {
 #[derive(Debug)]
 struct Counting(AtomicU8);
 
-impl SecureRandom for Counting {
-    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
+impl Random for Counting {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), RandomError> {
         for byte in buf {
             *byte = self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -160,9 +160,9 @@ fn rfc6120_4_7_3_1_each_header_has_an_id_of_its_own() {
 #[derive(Debug)]
 struct Broken;
 
-impl SecureRandom for Broken {
-    fn fill(&self, _: &mut [u8]) -> Result<(), GetRandomFailed> {
-        Err(GetRandomFailed)
+impl Random for Broken {
+    fn fill(&self, _: &mut [u8]) -> Result<(), RandomError> {
+        Err(RandomError)
     }
 }
 

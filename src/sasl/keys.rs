@@ -1,14 +1,21 @@
 //! What either side of SCRAM keeps in place of a password (RFC 5802 3, 5.1).
 //!
 //! [`ScramKeys`] are those of a server, [`ClientKeys`] those of a client, and [`Decoy`] makes keys
-//! for users who do not exist.
+//! for users who do not exist. Servers store keys for years, so a change here must accept those
+//! that were made before it.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Derivation, Hash, MAX_SALT, MIN_ITERATIONS};
+use super::hash::Derivation;
+use super::{Hash, Password, Secret};
 use crate::random::{Random, RandomError};
-use crate::sasl::{Password, Secret};
+
+/// The fewest iterations, which RFC 5802 5.1 and RFC 7677 4 ask servers to announce at least.
+pub(super) const MIN_ITERATIONS: u32 = 4096;
+
+/// The most octets of a salt.
+pub(super) const MAX_SALT: usize = 256;
 
 /// The octets of the salts that are made here.
 const SALT_LENGTH: usize = 16;
@@ -150,12 +157,12 @@ impl ScramKeys {
     }
 
     /// Starts to salt a password that claims to be the one of these keys.
-    pub(in crate::sasl) fn derivation(&self, password: &[u8]) -> Derivation {
+    pub(super) fn derivation(&self, password: &[u8]) -> Derivation {
         Derivation::new(self.hash, password, &self.salt, self.iterations)
     }
 
     /// Returns whether these are the keys of this salted password, in constant time.
-    pub(in crate::sasl) fn fits(&self, salted: &Secret) -> bool {
+    pub(super) fn fits(&self, salted: &Secret) -> bool {
         let (_, stored_key, _) = expand(self.hash, salted);
         stored_key == self.stored_key
     }
@@ -369,7 +376,7 @@ impl Decoy {
         }
     }
 
-    pub(in crate::sasl) const fn plain_hash(&self) -> Hash {
+    pub(super) const fn plain_hash(&self) -> Hash {
         self.plain_hash
     }
 }

@@ -1,6 +1,7 @@
-//! The functions `H`, `HMAC`, and `Hi` in slices (RFC 5802 2.2).
+//! The hashes of SCRAM, and the functions `H`, `HMAC`, and `Hi` in slices (RFC 5802 2.2).
 //!
-//! This file has all hashing of SCRAM. Whatever it computes is wiped when dropped.
+//! This file has all hashing of SASL. Whatever it computes is wiped when dropped; keep that when a
+//! hash is added.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -11,10 +12,45 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use zeroize::Zeroize;
 
-use super::Hash;
-use crate::sasl::Secret;
+use super::Secret;
+
+/// The most HMAC iterations of one `work` call: well below a millisecond on a desktop CPU, some
+/// milliseconds on a small one.
+pub const SLICE: u32 = 1024;
+
+/// The hash of a SCRAM mechanism. Weaker ones come first in the order.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hash {
+    /// SHA-1 (RFC 5802).
+    Sha1,
+    /// SHA-256 (RFC 7677).
+    Sha256,
+    /// SHA-512 (registered with IANA; the construction is that of RFC 5802).
+    Sha512,
+}
 
 impl Hash {
+    /// Returns the IANA name, e.g. `SHA-256`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+            Self::Sha512 => "SHA-512",
+        }
+    }
+
+    /// Returns how many octets the hash, and every key made with it, has.
+    #[must_use]
+    pub const fn output_len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+
     /// Returns `H(data)`.
     pub(super) fn digest(self, data: &[u8]) -> Secret {
         match self {
@@ -34,11 +70,17 @@ impl Hash {
     }
 }
 
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A computation of `Hi(password, salt, iterations)`: PBKDF2 with one block (RFC 5802 2.2).
 ///
 /// The states of the hashes are worth as much as the password. They are wiped when dropped (feature
 /// `zeroize` of the hash crates).
-pub(in crate::sasl) enum Derivation {
+pub(super) enum Derivation {
     Sha1(Box<Rounds<Sha1>>),
     Sha256(Box<Rounds<Sha256>>),
     Sha512(Box<Rounds<Sha512>>),
@@ -46,7 +88,7 @@ pub(in crate::sasl) enum Derivation {
 
 impl Derivation {
     /// Starts, and does the first of the `iterations`. Zero counts as one.
-    pub(in crate::sasl) fn new(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
+    pub(super) fn new(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
         match hash {
             Hash::Sha1 => Self::Sha1(Box::new(Rounds::begin(password, salt, iterations))),
             Hash::Sha256 => Self::Sha256(Box::new(Rounds::begin(password, salt, iterations))),
@@ -55,7 +97,7 @@ impl Derivation {
     }
 
     /// Does at most `slice` iterations. Returns the salted password if they were the last ones.
-    pub(in crate::sasl) fn advance(&mut self, slice: u32) -> Option<Secret> {
+    pub(super) fn advance(&mut self, slice: u32) -> Option<Secret> {
         match self {
             Self::Sha1(rounds) => rounds.advance(slice),
             Self::Sha256(rounds) => rounds.advance(slice),
@@ -79,7 +121,7 @@ impl fmt::Debug for Derivation {
     }
 }
 
-pub(in crate::sasl) struct Rounds<D: EagerHash> {
+pub(super) struct Rounds<D: EagerHash> {
     mac: HmacReset<D>,
     last: Output<HmacReset<D>>,
     sum: Output<HmacReset<D>>,

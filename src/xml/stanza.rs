@@ -1,18 +1,27 @@
-//! The owned form of a stanza, for those who keep one beyond the next poll.
+//! A stanza as a whole: its view, and the owned form for those who keep one beyond the next poll.
+//!
+//! Change here what is done with whole stanzas. What is read of them is in
+//! [`element`](super::element), and what is written in [`rewrite`](super::rewrite).
 
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
+use core::ops::Deref;
 
 use zeroize::Zeroize;
 
-use super::checker;
-use super::element::{self, Element, Stanza};
-use super::element_parser::ElementParser;
+use super::element::{self, Element};
+use super::element_parser::{self, ElementParser};
 use super::error::Fault;
 use super::limits::FrameLimits;
+use super::rewrite::Rewrite;
 use super::scope::Scope;
 use super::tape::Tape;
+
+/// A view of a first-level element. It derefs to [`Element`] and adds what is done with stanzas as
+/// a whole.
+#[derive(Clone, Copy)]
+pub struct Stanza<'a>(Element<'a>);
 
 /// An owned stanza. It keeps the namespaces of the stream it came from.
 #[derive(Clone)]
@@ -20,6 +29,38 @@ pub struct StanzaBuf {
     text: String,
     tape: Tape,
     scope: Arc<Scope>,
+}
+
+impl<'a> Stanza<'a> {
+    pub(crate) fn new(element: Element<'a>) -> Self {
+        Self(element)
+    }
+
+    /// Returns the view of the stanza as an element.
+    #[must_use]
+    pub fn as_element(&self) -> Element<'a> {
+        self.0
+    }
+
+    /// Writes the stanza with other addresses or another content namespace, without building a
+    /// tree.
+    pub fn rewrite(&self) -> Rewrite<'a> {
+        Rewrite::new(self.0)
+    }
+
+    /// Returns an owned copy.
+    #[must_use]
+    pub fn to_owned(&self) -> StanzaBuf {
+        StanzaBuf::copy(self.0)
+    }
+}
+
+impl<'a> Deref for Stanza<'a> {
+    type Target = Element<'a>;
+
+    fn deref(&self) -> &Element<'a> {
+        &self.0
+    }
 }
 
 impl StanzaBuf {
@@ -40,7 +81,7 @@ impl StanzaBuf {
     /// As for [`parse`](Self::parse).
     pub fn parse_in(text: &str, scope: &Scope, limits: FrameLimits) -> Result<Self, Fault> {
         let mut parser = ElementParser::default();
-        checker::one_element(&mut parser, text, scope, &limits.clamped())?;
+        element_parser::one_element(&mut parser, text, scope, &limits.clamped())?;
         Ok(Self {
             text: String::from(text),
             tape: parser.tape,
@@ -61,6 +102,13 @@ impl StanzaBuf {
             tape: tape.clone(),
             scope: Arc::clone(scope),
         }
+    }
+}
+
+impl fmt::Debug for Stanza<'_> {
+    /// Shows name and length only, because the content may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        element::describe(f, "Stanza", self.name(), self.as_str().len())
     }
 }
 
