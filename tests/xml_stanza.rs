@@ -319,6 +319,11 @@ fn rfc6120_4_8_3_rewriting_moves_content_and_nothing_else() {
             "<message xmlns='jabber:client'><body/></message>",
             "<message from='me@h/&apos;r&apos;' to='x'><body/></message>",
         ),
+        // 6120-8.1.5-1
+        (
+            "<message xml:lang='pl'><body xml:lang='de-CH'/></message>",
+            "<message from='me@h/&apos;r&apos;' to='x' xml:lang='pl'><body xml:lang='de-CH'/></message>",
+        ),
         (
             "<c:message xmlns:c='jabber:client' c:to='k'><c:body>t</c:body ><e xmlns='urn:e'/></c:message>",
             "<message from='me@h/&apos;r&apos;' to='x' xmlns:c='jabber:client' c:to='k'><body>t</body><e xmlns='urn:e'/></message>",

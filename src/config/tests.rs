@@ -8,8 +8,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::{
-    ConfigError, Credentials, HasSecurity, HostConfig, InitiatorBuilder, InitiatorConfig,
-    ResponderConfig,
+    ConfigError, Credentials, HasSecurity, HostBuilder, HostConfig, InitiatorBuilder,
+    InitiatorConfig, ResponderConfig,
 };
 use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
@@ -17,7 +17,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::random::{Random, RandomError};
 use crate::sasl::{
-    self, Authzid, BindingUse, Decoy, MechanismName, MechanismSet, Password, Username,
+    self, Authzid, BindingUse, Decoy, Hash, MechanismName, MechanismSet, Password, Username,
 };
 use crate::stream::FeatureXml;
 use crate::tls::identity::Trust;
@@ -310,6 +310,19 @@ fn the_limits_of_a_responder_follow_its_kind() {
         component.build().unwrap().limits,
         Limits::server_to_server()
     );
+}
+
+#[test]
+fn rfc6120_13_8_3_4_plain_is_not_offered_unless_it_is_asked_for() {
+    let host = HostConfig::builder("montague.example", decoy());
+    let offered = |host: HostBuilder| host.build().unwrap().mechanisms;
+    let by_default = offered(host.clone());
+    assert!(by_default.contains(MechanismName::Scram(Hash::Sha1)));
+    assert!(by_default.contains(MechanismName::ScramPlus(Hash::Sha256)));
+    for weaker in [MechanismName::Plain, MechanismName::Anonymous] {
+        assert!(!by_default.contains(weaker), "{weaker:?}");
+        assert!(offered(host.clone().mechanisms(by_default.with(weaker))).contains(weaker));
+    }
 }
 
 #[test]

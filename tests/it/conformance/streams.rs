@@ -300,10 +300,20 @@ fn refusing(error: StreamError) -> Harness<ResponderRole, Scripted> {
 #[test]
 fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
     let elsewhere = OtherHost::new("other.example", Some(9222)).unwrap();
-    for error in [
-        StreamError::new(StreamCondition::HostGone),
-        StreamError::new(StreamCondition::HostUnknown),
-        StreamError::see_other_host(elsewhere),
+    for (error, element) in [
+        (
+            StreamError::new(StreamCondition::HostGone),
+            "<host-gone xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>",
+        ),
+        (
+            StreamError::new(StreamCondition::HostUnknown),
+            "<host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>",
+        ),
+        (
+            StreamError::see_other_host(elsewhere),
+            "<see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>other.example:9222\
+             </see-other-host>",
+        ),
     ] {
         let condition = error.condition();
         let mut harness = refusing(error.clone());
@@ -312,9 +322,7 @@ fn rfc6120_4_9_3_5_1_a_host_may_be_gone_unknown_or_elsewhere() {
         assert_eq!(harness.machine.receive(header.as_bytes()), header.len());
         harness.run();
         let received = String::from_utf8(harness.transmit(usize::MAX)).unwrap();
-        let mut end = String::new();
-        error.write(&mut end);
-        end.push_str(FOOTER);
+        let end = ["<stream:error>", element, "</stream:error>", FOOTER].concat();
         assert!(received.starts_with(DECLARED), "{received}");
         assert!(received.contains(" from='' "), "{received}");
         assert!(received.ends_with(&end), "{received}");

@@ -1,5 +1,7 @@
 //! Closing a stream (RFC 6120 4.4), and white space on an open one (4.6.1).
 
+use std::time::Duration;
+
 use xmpp_stream::reset::{ResetCause, Side};
 use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
@@ -177,6 +179,61 @@ fn rfc6120_4_4_5_a_close_that_is_not_answered_ends_at_its_deadline() {
         assert_eq!(harness.receive(), FOOTER);
     }
     both(&ALL, check, check);
+}
+
+/// What the peer says after our closing tag or our stream error does not give it more time.
+#[test]
+fn rfc6120_4_4_5_a_peer_that_keeps_talking_does_not_move_the_deadline() {
+    type End<N> = fn(&mut Harness<N, Scripted>);
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, end: End<N>) {
+        end(&mut harness);
+        let start = harness.now;
+        harness.receive();
+        while harness.close.is_none() {
+            harness.now = harness.now + Duration::from_secs(1);
+            harness.send(MESSAGE);
+            let waited = harness.now.saturating_duration_since(start).as_secs();
+            assert!(waited <= 10, "open after {waited} s");
+        }
+        assert_eq!(harness.end().1, Manner::Graceful);
+        assert_eq!(harness.receive(), "");
+    }
+    fn fail<N: Negotiation>(harness: &mut Harness<N, Scripted>) {
+        harness.machine.fail(StreamCondition::Conflict.into());
+        harness.exchange();
+    }
+    both(
+        &ALL,
+        |server| check(server, close),
+        |client| check(client, close),
+    );
+    both(
+        &ALL,
+        |server| check(server, fail),
+        |client| check(client, fail),
+    );
+}
+
+/// RFC 5246 7.2.1: the answer to close_notify is close_notify, at once.
+#[test]
+fn rfc5246_7_2_1_the_peers_close_notify_is_answered_at_once() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+        let start = harness.now;
+        harness.close_notify();
+        assert!(harness.received_close_notify());
+        assert_eq!(harness.now, start);
+    }
+    both(&ALL[1..], check, check);
+    fn after_the_tag<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+        let start = harness.now;
+        harness.send(FOOTER);
+        harness.close_notify();
+        assert!(harness.received_close_notify());
+        assert_eq!(harness.receive(), FOOTER);
+        assert!(!harness.closed().truncated());
+        assert_eq!(harness.now, start, "nothing is waited for");
+    }
+    both(&ALL[1..], after_the_tag, after_the_tag);
 }
 
 /// 6120-4.4-7, 6120-4.4-8: tag, tag, close_notify, close_notify, TCP.

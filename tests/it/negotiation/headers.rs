@@ -205,6 +205,10 @@ fn rfc6120_4_7_1_2_from_is_not_sent_before_the_stream_is_protected() {
     // 6120-4.3.3-2, 6120-5.4.3.3-3, 6120-4.7.1-1
     assert!(second.starts_with("<?xml version='1.0'?><stream:stream "));
     assert_eq!(attribute(&second, "from"), Some("alice@localhost"));
+    assert_eq!(attribute(&second, "to"), Some("localhost"));
+    assert_eq!(attribute(&second, "version"), Some("1.0"));
+    assert_eq!(attribute(&second, "xml:lang"), Some("en"));
+    assert_eq!(attribute(&second, "id"), None);
 
     harness.send(SERVER_HEADER);
     harness.send(OFFER_ANONYMOUS.replace("ANONYMOUS", "EXTERNAL"));
@@ -215,6 +219,7 @@ fn rfc6120_4_7_1_2_from_is_not_sent_before_the_stream_is_protected() {
     assert!(third.starts_with("<?xml version='1.0'?><stream:stream "));
     assert_eq!(third.matches('<').count(), 2);
     assert_eq!(attribute(&third, "from"), Some("alice@localhost"));
+    assert_eq!(attribute(&third, "to"), Some("localhost"));
 }
 
 /// Who is given a name does not know it (XEP-0175).
@@ -343,27 +348,40 @@ fn rfc6120_13_8_3_3_plain_is_not_offered_without_tls() {
 
 #[test]
 fn rfc6120_4_3_2_3_the_order_of_features_has_no_effect() {
-    let features = [
-        "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
-        "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>ANONYMOUS</mechanism></mechanisms>",
-        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>",
-        "<hello xmlns='urn:example'/>",
-    ];
+    let starttls = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+    let sasl = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+        <mechanism>ANONYMOUS</mechanism></mechanisms>";
+    let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    let session = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
+    let unknown = "<hello xmlns='urn:example'><required/></hello>";
+    let voluntary = "<hello xmlns='urn:example:2'/>";
+    // Each feature that the client takes up, first, in the middle and last.
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]] {
-        let offer: String = order.into_iter().map(|i| features[i]).collect();
-        let offer = format!("<stream:features>{offer}</stream:features>");
-        let answer = |carrier, at| {
-            let mut harness = initiator_at(carrier, at);
-            if at == Phase::BeforeTls {
-                harness = initiator(carrier);
-                harness.send(SERVER_HEADER);
-                harness.receive();
-            }
-            harness.send(&offer);
-            harness.receive()
+        let offer = |features: [&str; 4]| {
+            let features: String = order.into_iter().map(|i| features[i]).collect();
+            format!("<stream:features>{features}</stream:features>")
         };
-        assert_eq!(answer(Carrier::StartTls(TLS13), Phase::BeforeTls), STARTTLS);
-        assert!(answer(Carrier::Plain, Phase::Opened).starts_with("<auth "));
+        let mut harness = initiator_at(Carrier::Plain, Phase::Opened);
+        let answer = harness.answer_to(&offer([starttls, sasl, unknown, voluntary]));
+        assert!(answer.starts_with("<auth "), "{order:?}: {answer}");
+        harness.send(SUCCESS);
+        harness.receive();
+        harness.send(SERVER_HEADER);
+        let answer = harness.answer_to(&offer([session, bind, unknown, voluntary]));
+        assert!(answer.starts_with("<iq "), "{order:?}: {answer}");
+        // The session is required where it is offered so, wherever that stands.
+        let answer = harness.answer_to(
+            "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <jid>alice@localhost/desk</jid></bind></iq>",
+        );
+        assert!(answer.contains(session), "{order:?}: {answer}");
+        // Without SASL, the mandatory feature that is not known is the reason.
+        let mut harness = initiator_at(Carrier::Plain, Phase::Opened);
+        let answer = harness.answer_to(&offer([starttls, bind, unknown, voluntary]));
+        assert!(
+            answer.contains("<unsupported-feature "),
+            "{order:?}: {answer}"
+        );
     }
 }
 

@@ -142,6 +142,11 @@ fn rfc6120_4_5_3_stanzas_go_from_the_initiating_server_to_the_receiving_one() {
             assert_eq!(refused, Err(SendError::Addresses), "{from} {to}");
         }
         assert_eq!(session.send("<message/>"), Err(SendError::Addresses));
+        // 6120-4.8.3-5: no stanza of a client's stream.
+        let of_clients =
+            format!("<message xmlns='jabber:client' from='{CAPULET}' to='{MONTAGUE}'/>");
+        let refused = SendError::Refused(StreamCondition::InvalidNamespace);
+        assert_eq!(session.send(&of_clients), Err(refused));
         // What is no stanza has no address: stream management, say.
         session.send("<r xmlns='urn:xmpp:sm:3'/>").unwrap();
         let good = message("juliet@capulet.example/balcony", MONTAGUE);
