@@ -365,6 +365,7 @@ impl Step {
             | Command::Role(I(Initiate::ChooseMechanism))
             | Command::Role(I(Initiate::RunChallenge))
             | Command::Role(I(Initiate::VerifySuccess))
+            | Command::Role(I(Initiate::CheckServer))
             | Command::Role(R(Receive::AskHost(_)))
             | Command::Role(R(Receive::BeginMechanism))
             | Command::Role(R(Receive::RunResponse))
@@ -392,6 +393,7 @@ impl Step {
             | Command::Role(R(Receive::SendBindResult))
             | Command::Role(R(Receive::SendBindError(_)))
             | Command::Role(R(Receive::SendSessionResult))
+            | Command::Role(R(Receive::RefuseStanza(_)))
             | Command::Role(I(Initiate::RequestPair))
             | Command::Role(I(Initiate::SendHandshake))
             | Command::Role(R(Receive::AcceptPair))
@@ -473,7 +475,8 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
         Phase::I(I::Idle) | Phase::R(R::Idle) => Waits::Begin,
         Phase::I(I::TlsHandshake(_)) | Phase::R(R::TlsHandshake(_)) => Waits::Tls,
         Phase::I(I::AwaitHeader(_)) | Phase::R(R::AwaitHeader(_)) => Waits::Header,
-        Phase::R(R::AwaitHost(_) | R::Binding(_) | R::CheckingHandshake) => Waits::Verdict,
+        Phase::I(I::CheckingServer)
+        | Phase::R(R::AwaitHost(_) | R::Binding(_) | R::CheckingHandshake) => Waits::Verdict,
         Phase::R(R::Authenticating(_, SaslTurn::Own, _)) => Waits::Mechanism,
         Phase::I(I::Authenticating(exchange, _)) => {
             use xmpp_stream::stream::SaslExchange as X;
@@ -524,6 +527,8 @@ fn is_of(policy: StreamPolicy, input: Input) -> bool {
                 kind == Kind::ServerToServer
             }
             E::Handshake => kind == Kind::Component,
+            E::ServerRequest => kind == Kind::ClientToServer,
+            E::RefusedStanza(_) => kind == Kind::Component,
             E::BindRequest | E::BindResult | E::BindError(_) => kind == Kind::ClientToServer,
             E::SessionRequest | E::SessionResult | E::SessionError => kind == Kind::ClientToServer,
             _ => true,

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use rustls::{ClientConnection, ServerConnection};
-use xmpp_stream::config::{Credentials, HostConfig, ResponderConfig};
+use xmpp_stream::config::{Credentials, ResponderConfig};
 use xmpp_stream::limits::Limits;
-use xmpp_stream::sasl::Decoy;
 use xmpp_stream::{Manner, Responder};
 
 use crate::harness::configs::{FIXED, decide};
