@@ -32,6 +32,9 @@ pub fn handle(stanza: &Stanza<'_>, own: &Jid, server: &Arc<Server>) -> Outcome {
     }
     let reply = match (stanza.name(), stanza.attr("type").as_deref()) {
         ("iq", Some("get" | "set")) => answer(stanza, own),
+        ("iq", Some("result" | "error")) => Ok(None),
+        // RFC 6120 8.2.3
+        ("iq", _) => reply(stanza, own, "error", BAD_REQUEST).map(Some),
         // Errors are not answered (8.3.1).
         ("message", kind) => {
             message(stanza, own, server).map(|refused| refused.filter(|_| kind != Some("error")))
@@ -56,6 +59,8 @@ pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, J
     let kind = stanza.attr("type");
     let (answered, name) = match (stanza.name(), kind.as_deref()) {
         ("iq", Some("get" | "set")) => (answer(stanza, &from), "iq"),
+        ("iq", Some("result" | "error")) => return None,
+        ("iq", _) => (reply(stanza, &from, "error", BAD_REQUEST).map(Some), "iq"),
         ("message", Some("error")) => {
             (arrived(stanza, &to, &from, server).map(|_| None), "message")
         }
@@ -164,6 +169,8 @@ fn message(
 const SERVICE_UNAVAILABLE: &str = "<error type='cancel'><service-unavailable \
     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 const RESOURCE_CONSTRAINT: &str = "<error type='wait'><resource-constraint \
+    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const BAD_REQUEST: &str = "<error type='modify'><bad-request \
     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 const JID_MALFORMED: &str = "<error type='modify'><jid-malformed \
     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";

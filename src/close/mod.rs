@@ -296,6 +296,9 @@ pub enum AuthenticationReason {
     /// The domain was not verified (XEP-0220): the peer said so, or we did.
     #[error("dialback: {0}")]
     Dialback(DialbackVerdict),
+    /// This component has not sent its proof, because nobody has verified the server's certificate.
+    #[error("the server is not verified")]
+    ServerNotVerified,
 }
 
 /// What failed on this side.

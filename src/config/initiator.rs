@@ -14,7 +14,7 @@ use rustls::pki_types::ServerName;
 use super::proof::ServerProof;
 use super::{
     Client, Component, ConfigError, Credentials, HasSecurity, KeySource, Proof, Server,
-    WantsSecurity,
+    UnverifiedServer, WantsSecurity,
 };
 use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
@@ -49,6 +49,8 @@ pub struct InitiatorConfig {
     pub(crate) fresh_store: fn() -> SessionStore,
     /// What the local identity is proved with.
     pub(crate) proof: Proof,
+    /// Whether a component needs a verified server.
+    pub(crate) unverified_server: UnverifiedServer,
     /// The SASL mechanisms that may be used.
     pub(crate) sasl: sasl::MechanismPolicy,
     /// The iteration counts of SCRAM that are accepted.
@@ -100,6 +102,7 @@ struct Settings {
     security: InitiatorSecurity,
     fresh_store: fn() -> SessionStore,
     proof: Option<Proof>,
+    unverified_server: UnverifiedServer,
     sasl: sasl::MechanismPolicy,
     iterations: sasl::IterationBounds,
     conflict: ConflictPolicy,
@@ -199,6 +202,7 @@ impl<For> InitiatorBuilder<WantsSecurity, For> {
                 security: InitiatorSecurity::DangerousPlaintext,
                 fresh_store: SessionStore::disabled,
                 proof: None,
+                unverified_server: UnverifiedServer::default(),
                 sasl: sasl::MechanismPolicy::new(),
                 iterations: sasl::IterationBounds::default(),
                 conflict: ConflictPolicy::default(),
@@ -340,6 +344,18 @@ impl InitiatorBuilder<HasSecurity, Component> {
         self
     }
 
+    /// Gives the proof also to a server whose certificate nobody has verified.
+    ///
+    /// It matters if the TLS config defers verification
+    /// ([`Verification::Deferred`](crate::tls::Verification::Deferred)); otherwise the connection
+    /// ends with [`ServerNotVerified`](crate::close::AuthenticationReason::ServerNotVerified)
+    /// before the proof is sent. Whoever receives the proof can search for the secret, and can
+    /// pretend to be the server.
+    pub fn dangerous_unverified_server(mut self) -> Self {
+        self.settings.unverified_server = UnverifiedServer::DangerouslyAccepted;
+        self
+    }
+
     /// Sets the name expected in the server's certificate. The default is the component's domain,
     /// although the server itself often has another one.
     pub fn server_name(mut self, name: &str) -> Self {
@@ -410,6 +426,11 @@ impl Settings {
             // `dangerous_plaintext` has been said, and SCRAM is what is left of the passwords.
             None => self.sasl.dangerous_scram_to_unverified(),
         };
+        let unverified_server = match tls {
+            Some(_) => self.unverified_server,
+            // `dangerous_plaintext` has been said, and nobody can be verified.
+            None => UnverifiedServer::DangerouslyAccepted,
+        };
         let proof = self
             .proof
             .filter(Proof::is_complete)
@@ -438,6 +459,7 @@ impl Settings {
             epoch: TicketEpoch::FIRST,
             fresh_store: self.fresh_store,
             proof,
+            unverified_server,
             sasl,
             iterations: self.iterations,
             conflict: self.conflict,

@@ -67,7 +67,7 @@ mod tests;
 pub use credentials::Credentials;
 pub use host::{HostBuilder, HostConfig};
 pub use initiator::{InitiatorBuilder, InitiatorConfig, InitiatorSecurity};
-pub(crate) use proof::{KeySource, Proof};
+pub(crate) use proof::{KeySource, Proof, UnverifiedServer};
 pub use responder::{ResponderBuilder, ResponderConfig, ResponderSecurity};
 
 /// Marks a builder for streams between a client and its server.

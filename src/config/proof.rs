@@ -17,6 +17,16 @@ pub(crate) enum Proof {
     Component(ComponentSecret),
 }
 
+/// Says whether a component gives its proof to a server whose certificate nobody has verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum UnverifiedServer {
+    /// The connection ends instead.
+    #[default]
+    Refused,
+    /// It does, because the configuration says so.
+    DangerouslyAccepted,
+}
+
 impl Proof {
     /// Whether it holds anything that can prove an identity, or nothing has to be proved.
     pub(super) fn is_complete(&self) -> bool {

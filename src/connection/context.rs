@@ -4,11 +4,11 @@ use super::decision::PendingDecision;
 use super::inbound::Inbound;
 use super::outbound::Outbound;
 use super::s2s::S2s;
-use super::transport::{FirstByte, channel_bindings};
+use super::transport::{FirstByte, binding_kind, channel_bindings};
 use crate::close::{CloseReason, InternalReason};
 use crate::event::Question;
 use crate::limits::Limits;
-use crate::sasl::ChannelBindingData;
+use crate::sasl::{ChannelBindingData, ChannelBindingKind};
 use crate::stream::{PeerHeader, StreamError};
 use crate::tls::{self, TlsInfo};
 use crate::xml::FrameLimits;
@@ -60,6 +60,14 @@ impl Context<'_> {
     /// The channel bindings of the TLS session, the preferred one first.
     pub(super) fn channel_bindings(&self) -> alloc::vec::Vec<ChannelBindingData> {
         self.tls.map(channel_bindings).unwrap_or_default()
+    }
+
+    /// The kinds of these bindings. Unlike their data they cost nothing.
+    pub(super) fn channel_binding_kinds(&self) -> impl Iterator<Item = ChannelBindingKind> {
+        self.tls
+            .into_iter()
+            .flat_map(tls::Session::available_bindings)
+            .filter_map(binding_kind)
     }
 
     /// Whether bytes have been received after the last frame.

@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 
 use super::transport::Transport;
+use crate::stream::{ElementClass, Kind, classify_start_tag};
 use crate::xml::{Fault, Frame, FrameKind, FrameLimits, Framer, Stanza};
 
 /// The inbound direction of a connection.
@@ -14,9 +15,19 @@ pub(super) struct Inbound {
     framer: Framer,
     /// A frame that the framer has found and nobody has taken.
     found: Option<FrameKind>,
+    start_tag: PendingStartTag,
     tcp: TcpInput,
     /// The fault of the peer's bytes, after which nothing is read.
     fault: Option<Fault>,
+}
+
+/// What is known of the start tag of an element that is not complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PendingStartTag {
+    /// It may be refused.
+    Unrefused,
+    /// The table has been told that the element is refused.
+    Refused,
 }
 
 /// What is known of TCP's inbound direction.
@@ -35,6 +46,7 @@ impl Inbound {
         Self {
             framer: Framer::new(limits),
             found: None,
+            start_tag: PendingStartTag::Unrefused,
             tcp: TcpInput::Open,
             fault: None,
         }
@@ -123,6 +135,19 @@ impl Inbound {
     /// Takes the frame that was found: the next look finds the one after it.
     pub(super) fn take_frame(&mut self) {
         self.found = None;
+        self.start_tag = PendingStartTag::Unrefused;
+    }
+
+    /// The class of an element that has begun and cannot become legal, once: it is refused without
+    /// waiting for its end, which a peer that restarts a stream by mistake would never send. Only
+    /// after a look that found no frame, so that it does not depend on how the bytes arrived.
+    pub(super) fn refused_start_tag(&mut self, kind: Kind) -> Option<ElementClass> {
+        if self.start_tag == PendingStartTag::Refused {
+            return None;
+        }
+        let class = classify_start_tag(&self.framer.pending_start_tag()?, kind)?;
+        self.start_tag = PendingStartTag::Refused;
+        Some(class)
     }
 
     /// The frame that was found last, until the next look.
@@ -155,7 +180,7 @@ impl Inbound {
     pub(super) fn restart(&mut self, limits: FrameLimits) {
         self.framer.restart();
         self.framer.set_limits(limits);
-        self.found = None;
+        self.take_frame();
     }
 
     /// Forgets everything that was read before TLS (RFC 6120 5.4.3.3), and returns the bytes after
@@ -163,7 +188,7 @@ impl Inbound {
     pub(super) fn start_tls(&mut self, limits: FrameLimits) -> Vec<u8> {
         let unread = self.framer.take_unread();
         self.framer = Framer::new(limits);
-        self.found = None;
+        self.take_frame();
         unread
     }
 }

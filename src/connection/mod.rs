@@ -244,7 +244,8 @@ impl<R: Negotiation> Connection<R> {
             }
         };
         if notice.is_some_and(|notice| self.event(notice).is_none()) {
-            self.defect();
+            debug_assert!(false, "a notice without its content");
+            let _ = self.close(CloseReason::Internal(InternalReason::Table));
         }
         match notice.and_then(|notice| self.event(notice)) {
             Some(event) => Action::Event(event),
@@ -447,7 +448,13 @@ impl<R: Negotiation> Connection<R> {
                 false => self.read_record(budget),
             };
         }
-        match (self.inbound.find_frame(), mode) {
+        let found = self.inbound.find_frame();
+        if mode == ReadMode::Frames && found != Ok(true) {
+            if let Some(class) = self.inbound.refused_start_tag(self.kind) {
+                return self.advance(Input::Element(class));
+            }
+        }
+        match (found, mode) {
             (Ok(false), _) => self.read_record(budget),
             (Ok(true), ReadMode::Frames) => self.read_frame(),
             (Err(fault), ReadMode::Frames) => {
@@ -690,12 +697,6 @@ impl<R: Negotiation> Connection<R> {
     fn close(&mut self, reason: CloseReason) -> Progress {
         self.shut(ShutdownInput::Abort(reason));
         Progress::Continue
-    }
-
-    /// Ends the connection because of a defect of this crate.
-    fn defect(&mut self) {
-        debug_assert!(false, "a notice without its content");
-        let _ = self.close(CloseReason::Internal(InternalReason::Table));
     }
 
     /// Takes a step of the end.

@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::sasl::ChannelBindingData;
+use crate::sasl::{ChannelBindingData, ChannelBindingKind};
 use crate::tls::{self, TlsInfo};
 
 /// What carries the stream.
@@ -202,6 +202,11 @@ impl TlsTransport {
         }
         self.session.pushed(n);
     }
+}
+
+/// What SASL calls a channel binding of TLS.
+pub(super) fn binding_kind(binding: tls::ChannelBinding) -> Option<ChannelBindingKind> {
+    ChannelBindingKind::from_name(binding.name())
 }
 
 /// The channel bindings of a session, the preferred one first.

@@ -35,7 +35,7 @@ pub use s2s::{
 
 use crate::jid::Jid;
 use crate::reset::ResetCause;
-use crate::stream::{Features, PeerHeader, StreamError, Version};
+use crate::stream::{Features, PeerHeader, StanzaAddresses, StreamError, Version};
 use crate::tls::TlsInfo;
 use crate::xml::{Stanza, StanzaBuf};
 
@@ -200,7 +200,19 @@ pub enum EventBuf {
     PeerClosing,
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    /// Returns the addresses of a stanza, `None` for any other event.
+    ///
+    /// On streams of components they can be anything, because what one user writes does not end a
+    /// stream that many share; between servers each is an address of RFC 7622 or of RFC 6122.
+    #[must_use]
+    pub fn addresses(&self) -> Option<StanzaAddresses<'a>> {
+        match self {
+            Self::Stanza(stanza) => Some(StanzaAddresses::read(stanza)),
+            _ => None,
+        }
+    }
+
     /// Copies the event out of the connection.
     #[must_use]
     pub fn to_owned(&self) -> EventBuf {

@@ -209,15 +209,6 @@ impl Jid {
         }
     }
 
-    /// Returns the domainpart of a written address, as written but without a final dot, without
-    /// allocating. Returns `None` if [`parse`](Self::parse) would refuse the address.
-    pub(crate) fn domain_in(text: &str) -> Option<&str> {
-        let (local, domain, resource) = split(text);
-        let domain = without_final_dot(domain);
-        check_parts(local, domain, resource).ok()?;
-        Some(domain)
-    }
-
     /// Returns this bare address with `resource` as its resourcepart.
     ///
     /// # Errors

@@ -80,6 +80,8 @@ impl Closing {
 /// Reports a first-level element of an established stream to the application.
 pub(super) const fn deliver<C>(class: ElementClass) -> Output<C> {
     match is_stanza(class) {
+        // A refused stanza is nobody's.
+        _ if matches!(class, ElementClass::RefusedStanza(_)) => Output::NOTHING,
         true => notify(Notice::Stanza, Command::Wait),
         false => notify(Notice::Element, Command::Wait),
     }
@@ -91,6 +93,8 @@ pub(super) const fn is_stanza(class: ElementClass) -> bool {
     matches!(
         class,
         E::Stanza(_)
+            | E::ServerRequest
+            | E::RefusedStanza(_)
             | E::BindRequest
             | E::BindResult
             | E::BindError(_)

@@ -10,6 +10,7 @@
 //! ([`Closing`]). What they do, input by input, is written out in the module `tables` of this
 //! documentation.
 
+mod addresses;
 pub mod bind;
 mod closing;
 mod condition;
@@ -29,6 +30,7 @@ mod policy;
 mod put;
 mod receiving;
 pub mod sasl;
+mod stanza_error;
 pub mod starttls;
 mod table;
 #[cfg(test)]
@@ -40,12 +42,14 @@ mod tls_negotiation;
 #[doc = include_str!("tables.md")]
 pub mod tables {}
 
+pub use addresses::{StanzaAddress, StanzaAddresses};
 pub use bind::{BindCondition, BindRequest, MalformedRequest, Recipient};
 pub use closing::Closing;
 pub use condition::StreamCondition;
 pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict};
 pub use element::{
-    Awaited, Content, ElementClass, ErrorClass, FirstLevelElement, PairAnswer, StanzaKind, classify,
+    Awaited, Content, ElementClass, ErrorClass, FirstLevelElement, PairAnswer, StanzaKind,
+    StanzaRefusal, classify, classify_start_tag,
 };
 pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
@@ -57,6 +61,7 @@ pub(crate) use peer_header::PeerHeader;
 pub use policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
 pub use receiving::{Receiving, ReceivingPhase, SaslTurn};
 pub use sasl::{SaslElement, SaslFailure};
+pub(crate) use stanza_error::write_refusal;
 pub use starttls::StartTls;
 pub use table::{
     Answer, AppRequest, BindRefusal, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand,

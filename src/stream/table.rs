@@ -12,7 +12,7 @@
 //! The enums here are `#[non_exhaustive]`: a further negotiation step (SASL2, XEP-0288) adds
 //! variants, and must not be a breaking release for those who search the tables themselves.
 
-use super::{DialbackCondition, ElementClass, HeaderClass, StreamCondition};
+use super::{DialbackCondition, ElementClass, HeaderClass, StanzaRefusal, StreamCondition};
 
 /// What a negotiator is told, one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,8 +34,8 @@ pub enum Input {
     Secured,
     /// The result of the running SASL mechanism, or of its choice.
     Sasl(SaslResult),
-    /// The answer to [`ReceivingCommand::AskHost`], [`ReceivingCommand::AskBind`] or
-    /// [`ReceivingCommand::CheckHandshake`].
+    /// The answer to [`ReceivingCommand::AskHost`], [`ReceivingCommand::AskBind`],
+    /// [`ReceivingCommand::CheckHandshake`] or [`InitiatingCommand::CheckServer`].
     Answer(Answer),
     /// The answer to [`ReceivingCommand::AskPair`]. The stream goes on meanwhile.
     Pair(PairResult),
@@ -81,13 +81,13 @@ pub enum PairResult {
     Fail,
 }
 
-/// The application's answer to a question of the receiving entity.
+/// The answer to a question of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Answer {
     /// Negotiation continues.
     Accept,
-    /// The peer is answered with an error.
+    /// The peer is refused.
     Refuse,
 }
 
@@ -232,6 +232,9 @@ pub enum InitiatingCommand {
     RequestSession,
     /// Asks for our domain pair with `<db:result/>`.
     RequestPair,
+    /// Checks whether a component may give its proof to this server: it is verified, or the
+    /// configuration does without. Answered by [`Input::Answer`] in the same step.
+    CheckServer,
     /// Writes a component's `<handshake/>`.
     SendHandshake,
 }
@@ -270,6 +273,8 @@ pub enum ReceivingCommand {
     SendBindError(BindRefusal),
     /// Answers the legacy session request.
     SendSessionResult,
+    /// Answers a stanza with a stanza error, if it may be answered (RFC 6120 8.3.1).
+    RefuseStanza(StanzaRefusal),
     /// Asks whether the domain pair in `<db:result/>` is genuine. Answered by [`Input::Pair`], in
     /// the same step or later.
     AskPair,

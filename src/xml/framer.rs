@@ -266,7 +266,8 @@ impl Framer {
     ///
     /// Ask after a poll that found nothing: an element that cannot become legal can then be refused
     /// at its start tag. A `<stream:stream>` within an established stream, for example, has no end
-    /// to wait for. The tag is shown with the byte that completes it, however the bytes were split;
+    /// to wait for. It is also shown after an error within the element, because the answer must not
+    /// depend on how much had arrived. The tag is shown with the byte that completes it, however the bytes were split;
     /// asking costs nothing where there is none.
     ///
     /// ```
@@ -313,7 +314,8 @@ impl Framer {
 
     /// Expects a new stream header (RFC 6120 4.3.3). The header, its namespaces, the current or
     /// unfinished frame and all other parser state are discarded and overwritten. Unread bytes
-    /// stay. After an error a restart has no effect.
+    /// stay, and white space that they begin with is skipped, also before an XML declaration,
+    /// because it belongs to the stream before. After an error a restart has no effect.
     pub fn restart(&mut self) {
         self.fast_path = FastPath::default();
         self.input.restart(self.frame_length());
@@ -362,7 +364,7 @@ impl Framer {
             return Ok(false);
         };
         Err(match self.parser.state() {
-            StreamState::Start
+            StreamState::Start | StreamState::Restart
                 if top_level::is_foreign_encoding(
                     self.input.text(),
                     self.input.byte_after_text(),

@@ -55,6 +55,10 @@ pub(crate) enum Step {
 pub(crate) enum StreamState {
     /// The first byte of a stream is expected.
     Start,
+    /// The header of a restarted stream, or its XML declaration, is expected. White space before it
+    /// belongs to the stream before (RFC 6120 4.3.3): some servers write a line break after
+    /// `<success/>`.
+    Restart,
     /// An XML declaration is being read; its `>` is not among the first `seen` bytes.
     Declaration { seen: usize },
     /// White space or the header is expected.
@@ -129,17 +133,22 @@ impl StreamParser {
     }
 
     /// Returns the start tag of the first-level element that has begun, given its text; `None` as
-    /// long as the tag itself is not complete.
+    /// long as the tag itself is not complete. It stays after an error within the element.
     pub(crate) fn pending_start_tag<'a>(&'a self, text: &'a str) -> Option<StartTag<'a>> {
         let tape = &self.parser.tape;
-        if !matches!(self.state, StreamState::Element) || tape.nodes.is_empty() {
+        let has_begun = matches!(self.state, StreamState::Element | StreamState::Failed(_));
+        if !has_begun || tape.nodes.is_empty() {
             return None;
         }
         Some(StartTag::new(Element::new(text, tape, &self.scope, 0)))
     }
 
-    /// Records an error, after which nothing is read any more.
+    /// Records an error, after which nothing is read any more. The start tag of an element that was
+    /// being read stays readable.
     pub(crate) fn fail(&mut self, fault: Fault) {
+        if !matches!(self.state, StreamState::Element) {
+            self.parser.clear(&self.scope);
+        }
         self.state = StreamState::Failed(fault);
     }
 
@@ -149,7 +158,7 @@ impl StreamParser {
         self.scope = Arc::default();
         self.parser.clear(&self.scope);
         if !matches!(self.state, StreamState::Failed(_)) {
-            self.state = StreamState::Start;
+            self.state = StreamState::Restart;
         }
     }
 
@@ -203,6 +212,10 @@ impl StreamParser {
                 let found = top_level::classify_start(text)?;
                 Ok(self.before_header(found))
             }
+            StreamState::Restart => match top_level::classify_start(text)? {
+                Prolog::Space => Ok(Step::Skip(1)),
+                found => Ok(self.before_header(found)),
+            },
             StreamState::Prolog => {
                 let found = top_level::classify_prolog(text)?;
                 Ok(self.before_header(found))
@@ -301,6 +314,7 @@ impl StreamParser {
     pub(crate) fn exceeded_limit(&self) -> LimitKind {
         match self.state {
             StreamState::Start
+            | StreamState::Restart
             | StreamState::Declaration { .. }
             | StreamState::Prolog
             | StreamState::Header => LimitKind::HeaderBytes,
@@ -317,7 +331,7 @@ impl StreamParser {
                 self.limits = self.next_limits;
                 return self.limits.frame_bytes;
             }
-            StreamState::Start | StreamState::Prolog => {
+            StreamState::Start | StreamState::Restart | StreamState::Prolog => {
                 self.limits = self.next_limits;
                 self.limits.header_bytes
             }

@@ -193,14 +193,14 @@ fn xep0114_3_a_component_speaks_for_its_own_domain() {
         ),
         (
             "from='shakespeare.lit' to='a@shakespeare.lit'",
-            Some("<invalid-from"),
+            Some("<not-allowed"),
         ),
         (
             "from='sub.plays.shakespeare.lit' to='a@shakespeare.lit'",
-            Some("<invalid-from"),
+            Some("<not-allowed"),
         ),
-        ("from='plays.shakespeare.lit'", Some("<improper-addressing")),
-        ("to='a@shakespeare.lit'", Some("<improper-addressing")),
+        ("from='plays.shakespeare.lit'", None),
+        ("to='a@shakespeare.lit'", Some("<jid-malformed")),
     ] {
         let (mut harness, id) = listening();
         let handshake = format!(

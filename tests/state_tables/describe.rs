@@ -150,6 +150,8 @@ fn family(input: Input) -> (u8, &'static str) {
             E::SessionResult => (18, "session result"),
             E::SessionError => (19, "session error"),
             E::Stanza(_) => (20, "stanza"),
+            E::ServerRequest => (41, "request to the server itself"),
+            E::RefusedStanza(_) => (42, "stanza with addresses that are not carried"),
             E::Other => (21, "another element"),
             E::DialbackRequest => (33, "`<db:result/>` with a key"),
             E::DialbackVerify => (34, "`<db:verify/>` with a key"),

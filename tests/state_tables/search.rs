@@ -368,6 +368,7 @@ impl Step {
             | Command::Role(
                 I(
                     Initiate::ChooseMechanism
+                    | Initiate::CheckServer
                     | Initiate::RunChallenge
                     | Initiate::VerifySuccess
                     | Initiate::OpenStream(_),
@@ -400,6 +401,7 @@ impl Step {
                 | R(
                     Receive::Proceed
                     | Receive::RefuseTls
+                    | Receive::RefuseStanza(_)
                     | Receive::RequireEncryption
                     | Receive::SendChallenge
                     | Receive::SendSuccess
@@ -489,7 +491,8 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
         Phase::I(I::Idle) | Phase::R(R::Idle) => Waits::Begin,
         Phase::I(I::TlsHandshake(_)) | Phase::R(R::TlsHandshake(_)) => Waits::Tls,
         Phase::I(I::AwaitHeader(_)) | Phase::R(R::AwaitHeader(_)) => Waits::Header,
-        Phase::R(R::AwaitHost(_) | R::Binding(_) | R::CheckingHandshake) => Waits::Verdict,
+        Phase::I(I::CheckingServer)
+        | Phase::R(R::AwaitHost(_) | R::Binding(_) | R::CheckingHandshake) => Waits::Verdict,
         Phase::R(R::Authenticating(_, SaslTurn::Own, _)) => Waits::Mechanism,
         Phase::I(I::Authenticating(exchange, _)) => {
             use xmpp_stream::stream::SaslExchange as X;
@@ -541,6 +544,8 @@ fn is_of(policy: StreamPolicy, input: Input) -> bool {
                 kind == Kind::ServerToServer
             }
             E::Handshake => kind == Kind::Component,
+            E::ServerRequest => kind == Kind::ClientToServer,
+            E::RefusedStanza(_) => kind == Kind::Component,
             E::BindRequest | E::BindResult | E::BindError(_) => kind == Kind::ClientToServer,
             E::SessionRequest | E::SessionResult | E::SessionError => kind == Kind::ClientToServer,
             _ => true,

@@ -249,8 +249,8 @@ impl ClientLogin {
             Some(Credentials::Anonymous) => Capabilities::new().anonymous(),
             None => Capabilities::new(),
         };
-        for binding in cx.channel_bindings() {
-            capabilities = capabilities.binding(binding.kind());
+        for kind in cx.channel_binding_kinds() {
+            capabilities = capabilities.binding(kind);
         }
         match verified {
             Some(_) => capabilities.verified(),

@@ -99,7 +99,7 @@ impl Role for InitiatorRole {
             P::AwaitHeader(_) => Position::negotiating(Phase::Header),
             P::AwaitFeatures(_) => Position::negotiating(Phase::Features),
             P::AwaitProceed => Position::negotiating(Phase::StartTls),
-            P::Authenticating(..) | P::AwaitHandshake => {
+            P::Authenticating(..) | P::CheckingServer | P::AwaitHandshake => {
                 Position::negotiating(Phase::Authentication)
             }
             P::Federating => Position {
@@ -162,6 +162,7 @@ impl Role for InitiatorRole {
             C::VerifySuccess => return Some(Input::Sasl(self.login.verify(element, cx))),
             C::SendAbort => cx.out.push_control(|out| out.push_str(sasl::ABORT)),
             C::RequestPair => self.peer_proof.request_pair(cx),
+            C::CheckServer => return Some(Input::Answer(self.peer_proof.check_server(cx))),
             C::SendHandshake => self.peer_proof.send_handshake(cx),
             C::RequestBind(resource) => self.request_bind(resource, cx),
             C::RequestSession => {
@@ -249,6 +250,8 @@ impl Role for InitiatorRole {
     ) -> AuthenticationReason {
         match element.and_then(super::s2s::refused_pair) {
             Some(verdict) => AuthenticationReason::Dialback(verdict),
+            // A component has no other login.
+            None if self.config.kind == Kind::Component => AuthenticationReason::ServerNotVerified,
             None => self.login.reason(element),
         }
     }

@@ -4,12 +4,12 @@
 use alloc::borrow::ToOwned;
 use alloc::sync::Arc;
 
-use crate::config::{InitiatorConfig, InitiatorSecurity, KeySource, Proof};
+use crate::config::{InitiatorConfig, InitiatorSecurity, KeySource, Proof, UnverifiedServer};
 use crate::connection::context::Context;
 use crate::event::{DialbackQuestion, Proven};
 use crate::jid::Jid;
 use crate::stream::{
-    Features, HeaderClass, Kind, ParsedHeader, SaslResult, StreamCondition, handshake, ns,
+    Answer, Features, HeaderClass, Kind, ParsedHeader, SaslResult, StreamCondition, handshake, ns,
 };
 use crate::tls;
 use crate::tls::identity::Purpose;
@@ -156,6 +156,14 @@ impl PeerProof {
         }
         if let Ok(peer) = Jid::parse(&self.config.peer) {
             s2s.add_pair(self.config.account.clone(), peer, Proven::External);
+        }
+    }
+
+    /// Returns whether a component may give its proof to this server (design invariant 7).
+    pub(super) fn check_server(&self, cx: &Context<'_>) -> Answer {
+        match (self.verified(cx.tls), self.config.unverified_server) {
+            (Some(_), _) | (None, UnverifiedServer::DangerouslyAccepted) => Answer::Accept,
+            (None, UnverifiedServer::Refused) => Answer::Refuse,
         }
     }
 

@@ -31,7 +31,7 @@ use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
     Answer, Awaited, BindCondition, BindRefusal, Content, FirstLevelElement, HeaderClass, Input,
     Kind, Output, ParsedHeader, Receiving, ReceivingCommand, ReceivingPhase, StartTls,
-    StreamCondition, StreamError, StreamLevel, bind, handshake, sasl,
+    StreamCondition, StreamError, StreamLevel, bind, handshake, sasl, write_refusal,
 };
 use crate::tls;
 use crate::xml::Header;
@@ -230,6 +230,12 @@ impl Role for ResponderRole {
                     cx.out.push_control(|out| malformed.write_error(out));
                 }
                 _ => cx.defect("a session result without its request"),
+            },
+            C::RefuseStanza(refusal) => match element {
+                Some(element) => cx
+                    .out
+                    .push_control(|out| write_refusal(out, &element.element(), refusal)),
+                None => cx.defect("a stanza that is not there is refused"),
             },
             C::AskPair => {
                 return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);

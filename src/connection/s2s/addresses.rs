@@ -4,7 +4,7 @@ use alloc::borrow::{Cow, ToOwned};
 
 use crate::event::PairVerified;
 use crate::jid::Jid;
-use crate::stream::StreamCondition;
+use crate::stream::{ElementClass, StanzaRefusal, StreamCondition};
 use crate::xml::Element;
 
 /// What decides about addresses.
@@ -38,22 +38,25 @@ impl AddressRule {
         }
     }
 
-    /// Why a stanza of the peer is refused, if it is. Before a pair is verified the state table
-    /// decides.
+    /// The class of a stanza of the peer that is refused, if it is. Before a pair is verified the
+    /// state table decides. What a component writes for one of its users ends no stream (XEP-0114
+    /// says only that such a stanza is not accepted).
     pub(super) fn refuses(
         &self,
         stanza: &Element<'_>,
         pairs: &[PairVerified],
-    ) -> Option<StreamCondition> {
+    ) -> Option<ElementClass> {
+        use ElementClass::{Bad, RefusedStanza};
         match self {
             Self::Component(_) | Self::ComponentServer(None) => None,
             Self::Sender | Self::Receiver if pairs.is_empty() => None,
             // RFC 6120 4.5: the peer sends stanzas on a stream that it has opened.
-            Self::Sender => Some(StreamCondition::InvalidFrom),
-            Self::ComponentServer(Some(component)) => {
-                let from = domain(stanza, "from").unwrap_or_default();
-                (!is(component, &from)).then_some(StreamCondition::InvalidFrom)
-            }
+            Self::Sender => Some(Bad(StreamCondition::InvalidFrom)),
+            Self::ComponentServer(Some(component)) => match domain(stanza, "from") {
+                None => Some(RefusedStanza(StanzaRefusal::JidMalformed)),
+                Some(from) if is(component, &from) => None,
+                Some(_) => Some(RefusedStanza(StanzaRefusal::NotAllowed)),
+            },
             Self::Receiver => {
                 let from = domain(stanza, "from").unwrap_or_default();
                 let to = domain(stanza, "to").unwrap_or_default();
@@ -61,9 +64,9 @@ impl AddressRule {
                     None
                 } else if pairs.iter().any(|pair| is(pair.from(), &from)) {
                     // RFC 6120 8.1.1.2
-                    Some(StreamCondition::HostUnknown)
+                    Some(Bad(StreamCondition::HostUnknown))
                 } else {
-                    Some(StreamCondition::InvalidFrom)
+                    Some(Bad(StreamCondition::InvalidFrom))
                 }
             }
         }
@@ -77,11 +80,11 @@ pub(super) fn contains(pairs: &[PairVerified], from: &str, to: &str) -> bool {
         .any(|pair| is(pair.from(), from) && is(pair.to(), to))
 }
 
-/// The domain in an address of a stanza.
+/// The domain in an address of a stanza; `None` if that is no address, by RFC 7622 or RFC 6122.
 pub(super) fn domain<'a>(stanza: &Element<'a>, attribute: &str) -> Option<Cow<'a, str>> {
     match stanza.attr(attribute)? {
-        Cow::Borrowed(address) => Jid::domain_in(address).map(Cow::Borrowed),
-        Cow::Owned(address) => Jid::domain_in(&address).map(|domain| domain.to_owned().into()),
+        Cow::Borrowed(address) => Jid::domain_of(address).map(Cow::Borrowed),
+        Cow::Owned(address) => Jid::domain_of(&address).map(|domain| domain.to_owned().into()),
     }
 }
 

@@ -131,7 +131,7 @@ impl S2s {
             },
             E::Stanza(_) => {
                 let refused = self.rule.refuses(&element.element(), &self.pairs);
-                return Some(refused.map_or(class, E::Bad));
+                return Some(refused.unwrap_or(class));
             }
             _ => true,
         };

@@ -114,7 +114,7 @@ impl<'a> BindRequest<'a> {
 }
 
 impl Recipient<'_> {
-    fn includes(self, to: &str) -> bool {
+    pub(super) fn includes(self, to: &str) -> bool {
         let Self::Server { domain, account } = self else {
             return true;
         };

@@ -24,8 +24,8 @@ use super::{
     BindCondition, BindRequest, DialbackContent, DialbackElement, DialbackVerdict, Features,
     FeaturesClass, Kind, StartTls, StreamCondition, StreamError, bind, ns,
 };
-use crate::jid::Jid;
-use crate::xml::Element;
+use crate::jid::{AddressClass, Jid};
+use crate::xml::{Element, StartTag};
 
 /// The class of a first-level element. It is finite and carries no text; the type named with a
 /// variant reads what the element says.
@@ -71,6 +71,12 @@ pub enum ElementClass {
     SessionError,
     /// A stanza (RFC 6120 4.1).
     Stanza(StanzaKind),
+    /// An `<iq/>` that asks the server itself for something, from a client. Only a receiving entity
+    /// reads it. Once the stream is established it is a stanza like any other.
+    ServerRequest,
+    /// A stanza that is refused with a stanza error, after which the stream continues. Whoever
+    /// knows which addresses the stream carries replaces the class of a stanza by this one.
+    RefusedStanza(StanzaRefusal),
     /// `<db:result/>` with a key: [`DialbackElement`], as are the next three.
     /// Between servers only; elsewhere they are [`Other`](Self::Other).
     DialbackRequest,
@@ -89,6 +95,18 @@ pub enum ElementClass {
     Bad(StreamCondition),
     /// Anything else, in a namespace of its own.
     Other,
+}
+
+/// The stanza errors with which a stanza is refused while the stream continues (RFC 6120 8.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StanzaRefusal {
+    /// `<jid-malformed/>`: `from` is no address.
+    JidMalformed,
+    /// `<not-allowed/>`: `from` is not the sender's to use.
+    NotAllowed,
+    /// `<not-authorized/>`: the client has to log in and bind a resource first.
+    NotAuthorized,
 }
 
 /// The three kinds of stanza (RFC 6120 8.2).
@@ -180,6 +198,9 @@ impl ElementClass {
             Self::Stanza(StanzaKind::Message),
             Self::Stanza(StanzaKind::Presence),
             Self::Stanza(StanzaKind::Iq),
+            Self::ServerRequest,
+            Self::RefusedStanza(StanzaRefusal::JidMalformed),
+            Self::RefusedStanza(StanzaRefusal::NotAllowed),
             Self::DialbackRequest,
             Self::DialbackVerify,
             Self::DialbackResult(PairAnswer::Valid),
@@ -284,6 +305,33 @@ pub fn classify(element: &Element<'_>, kind: Kind, awaited: Awaited<'_>) -> Elem
     read(element, kind, awaited, Recipient::Anyone).0
 }
 
+/// Returns the class of an element that no further byte can make legal, given its start tag. `None`
+/// means that the element has to be complete. What is returned here is what reading the complete
+/// element would return.
+#[must_use]
+pub fn classify_start_tag(tag: &StartTag<'_>, kind: Kind) -> Option<ElementClass> {
+    let unsupported = ElementClass::Bad(StreamCondition::UnsupportedStanzaType);
+    match tag.ns() {
+        namespace if namespace == kind.content_ns() => match tag.name() {
+            _ if tag.prefix().is_some() => {
+                Some(ElementClass::Bad(StreamCondition::BadNamespacePrefix))
+            }
+            "message" | "presence" | "iq" => None,
+            "handshake" if kind == Kind::Component => None,
+            _ => Some(unsupported),
+        },
+        ns::STREAM => match tag.name() {
+            "features" | "error" => None,
+            "stream" => Some(ElementClass::SecondHeader),
+            _ => Some(unsupported),
+        },
+        "" | ns::CLIENT | ns::SERVER | ns::COMPONENT => {
+            Some(ElementClass::Bad(StreamCondition::InvalidNamespace))
+        }
+        _ => None,
+    }
+}
+
 fn read<'a>(
     element: &Element<'a>,
     kind: Kind,
@@ -378,10 +426,12 @@ fn read_content<'a>(
     (class, Content::Unread)
 }
 
+/// A stanza without addresses, or with what is no address by either RFC, ends a stream between
+/// servers, because RFC 6120 8.1.1.2 and 8.1.2.2 order it. No other stream is ended by what one of
+/// its many users can write.
 fn stanza(element: &Element<'_>, kind: Kind, stanza: StanzaKind) -> ElementClass {
     match kind {
-        // RFC 6120 8.1.1.2, 8.1.2.2; XEP-0114 3
-        Kind::ServerToServer | Kind::Component if !is_addressed(element) => {
+        Kind::ServerToServer if !is_addressed(element) => {
             ElementClass::Bad(StreamCondition::ImproperAddressing)
         }
         _ => ElementClass::Stanza(stanza),
@@ -393,18 +443,8 @@ fn read_iq<'a>(
     awaited: Awaited<'_>,
     recipient: Recipient<'_>,
 ) -> (ElementClass, Content<'a>) {
-    let class = match (iq.attr("type").as_deref(), awaited) {
-        (Some("set"), _) => {
-            if let Some(request) = BindRequest::read(iq, recipient) {
-                let content = request.map_or_else(Content::MalformedRequest, Content::BindRequest);
-                return (ElementClass::BindRequest, content);
-            }
-            if let Some(id) = bind::read_session_request(iq, recipient) {
-                let content = id.map_or_else(Content::MalformedRequest, Content::SessionRequest);
-                return (ElementClass::SessionRequest, content);
-            }
-            ElementClass::Stanza(StanzaKind::Iq)
-        }
+    let kind = iq.attr("type");
+    let class = match (kind.as_deref(), awaited) {
         (Some("result"), Awaited::Bind(id)) if has_id(iq, id) => match bind::read_result(iq) {
             Some(jid) => return (ElementClass::BindResult, Content::BindResult(jid)),
             None => ElementClass::Bad(StreamCondition::ImproperAddressing),
@@ -414,9 +454,29 @@ fn read_iq<'a>(
         }
         (Some("result"), Awaited::Session(id)) if has_id(iq, id) => ElementClass::SessionResult,
         (Some("error"), Awaited::Session(id)) if has_id(iq, id) => ElementClass::SessionError,
-        _ => ElementClass::Stanza(StanzaKind::Iq),
+        (Some("result" | "error"), _) => ElementClass::Stanza(StanzaKind::Iq),
+        _ => {
+            if let Some(request) = BindRequest::read(iq, recipient) {
+                let content = request.map_or_else(Content::MalformedRequest, Content::BindRequest);
+                return (ElementClass::BindRequest, content);
+            }
+            if let Some(id) = bind::read_session_request(iq, recipient) {
+                let content = id.map_or_else(Content::MalformedRequest, Content::SessionRequest);
+                return (ElementClass::SessionRequest, content);
+            }
+            iq_to(iq, recipient)
+        }
     };
     (class, Content::Unread)
+}
+
+/// A request: to the server itself, or to anybody else.
+fn iq_to(iq: &Element<'_>, recipient: Recipient<'_>) -> ElementClass {
+    let server = matches!(recipient, Recipient::Server { .. });
+    match server && iq.attr("to").is_none_or(|to| recipient.includes(&to)) {
+        true => ElementClass::ServerRequest,
+        false => ElementClass::Stanza(StanzaKind::Iq),
+    }
 }
 
 fn has_id(iq: &Element<'_>, id: &str) -> bool {
@@ -427,7 +487,7 @@ fn is_addressed(stanza: &Element<'_>) -> bool {
     ["from", "to"].into_iter().all(|name| {
         stanza
             .attr(name)
-            .is_some_and(|address| Jid::is_valid(&address))
+            .is_some_and(|address| Jid::classify(&address) != AddressClass::Invalid)
     })
 }
 

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Between servers, Established follows the features after SASL, or Federating, where Server
-//! Dialback takes SASL's place. A component's stream goes from AwaitHeader to AwaitHandshake to
-//! Established.
+//! Dialback takes SASL's place. A component's stream goes from AwaitHeader to CheckingServer to
+//! AwaitHandshake to Established.
 //!
 //! Choices that the RFCs leave open:
 //! * STARTTLS is requested whether or not it is offered (RFC 7590 3.1). Because of that an attacker
@@ -34,8 +34,9 @@ use phase::{close, common, established, fail};
 use super::closing::{Closing, close_locally, is_peer_authentication};
 use super::policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
 use super::table::{
-    CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input, NegotiationReason,
-    Notice, Output, OwnHeader, ResourceChoice, SaslResult, StreamLevel, command, notify, order,
+    Answer, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input,
+    NegotiationReason, Notice, Output, OwnHeader, ResourceChoice, SaslResult, StreamLevel, command,
+    notify, order,
 };
 use super::tls_negotiation::{self, AfterTls, Next, tls_notice};
 use super::{
@@ -95,9 +96,14 @@ impl Initiating {
             (P::AwaitHeader(_), Input::Header(HeaderClass::Valid(_)))
                 if policy.kind == Kind::Component =>
             {
-                let answer = notify(Notice::StreamOpened, Command::Role(C::SendHandshake));
-                (P::AwaitHandshake, answer)
+                let check = notify(Notice::StreamOpened, Command::Role(C::CheckServer));
+                (P::CheckingServer, check)
             }
+            (P::CheckingServer, Input::Answer(Answer::Accept)) => {
+                (P::AwaitHandshake, order(C::SendHandshake))
+            }
+            // RFC 6120 13.8.3 says so of passwords: a proof can be searched for its secret.
+            (P::CheckingServer, Input::Answer(Answer::Refuse)) => close(CloseCause::Authentication),
             // RFC 6120 4.7.5: a peer before 1.0 has no features, hence no TLS and SASL.
             (P::AwaitHeader(_), Input::Header(HeaderClass::Valid(VersionClass::Legacy))) => {
                 fail(StreamCondition::UnsupportedVersion)
@@ -107,8 +113,8 @@ impl Initiating {
                 notify(Notice::StreamOpened, Command::Wait),
             ),
 
-            // There is nothing before a header.
-            (P::AwaitHeader(_), Input::Element(_) | Input::Footer) => {
+            // There is nothing before a header, and nothing is read while the server is checked.
+            (P::AwaitHeader(_) | P::CheckingServer, Input::Element(_) | Input::Footer) => {
                 end(Command::EndTransport(CloseCause::Internal))
             }
             (P::AwaitFeatures(level), Input::Element(ElementClass::Features(features))) => {

@@ -33,6 +33,8 @@ pub enum InitiatingPhase {
     /// Dialback goes on in the place of SASL: our domain pair is asked for, or only the keys of others
     /// are.
     Federating,
+    /// A component checks whether its server is verified.
+    CheckingServer,
     /// The component's `<handshake/>` is written.
     AwaitHandshake,
     /// Stanzas flow.

@@ -14,7 +14,9 @@
 //!   counts as an attempt. One attempt too many ends the stream with `<policy-violation/>` (RFC 6120
 //!   4.9.3.14, 6.4.5).
 //! * A stanza before the stream is established is answered with `<not-authorized/>` (RFC 6120
-//!   4.9.3.12), another unexpected element with `<unsupported-stanza-type/>` (RFC 6120 4.9.3.24).
+//!   4.9.3.12): a stream error, or, for a request that a client makes to the server itself, a stanza
+//!   error (RFC 6120 7.1). Another unexpected element is answered with `<unsupported-stanza-type/>`
+//!   (RFC 6120 4.9.3.24).
 //! * `<starttls/>` where it was not offered, or with content, is answered with `<failure/>` and the
 //!   closing tag (RFC 6120 5.4.2.2).
 //! * The legacy session of RFC 3921 is answered, and has no effect.
@@ -41,7 +43,7 @@ use super::table::{
     OwnHeader, ReceivingCommand as C, SaslResult, StreamLevel, command, notify, order,
 };
 use super::tls_negotiation::{self, AfterTls, Next, tls_notice};
-use super::{ElementClass, HeaderClass, Kind, StreamCondition, VersionClass};
+use super::{ElementClass, HeaderClass, Kind, StanzaRefusal, StreamCondition, VersionClass};
 
 /// The negotiator of a receiving entity: a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -198,6 +200,16 @@ impl Receiving {
                 P::AwaitBind(used + 1),
                 order(C::SendBindError(BindRefusal::Application)),
             ),
+
+            // RFC 6120 7.1: only a stanza to somebody else ends the stream of a client that is not
+            // bound; the server itself answers for itself.
+            (P::Negotiating(..) | P::AwaitBind(_), Input::Element(E::ServerRequest)) => (
+                self.phase,
+                order(C::RefuseStanza(StanzaRefusal::NotAuthorized)),
+            ),
+            (P::Established, Input::Element(E::RefusedStanza(refusal))) => {
+                (P::Established, order(C::RefuseStanza(refusal)))
+            }
 
             // RFC 6121 1.4: sessions mean nothing, and are answered.
             (P::Established, Input::Element(E::SessionRequest)) => {
