@@ -9,14 +9,15 @@ use rustls::{ClientConfig, ServerConfig};
 use xmpp_stream::config::{Credentials, HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{
-    ClientKeys, Decoy, Hash, MechanismName, MechanismSet, Password, Policy, ScramKeys, Username,
+    ClientKeys, Decoy, Hash, MechanismName, MechanismPolicy, MechanismSet, Password, ScramKeys,
+    Username,
 };
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::xml::{FrameLimits, Framer};
 use xmpp_stream::{Action, Connection, Decision, Event, Negotiation};
 
-use crate::pki::RANDOM;
+use crate::pki::FIXED;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -75,8 +76,8 @@ impl Configs {
                     authzid: None,
                 },
             })
-            .sasl(Policy::new().allow(mechanisms))
-            .random(RANDOM)
+            .sasl(MechanismPolicy::new().allow(mechanisms))
+            .random(&FIXED)
             .build()
             .expect("a config");
 
@@ -87,11 +88,12 @@ impl Configs {
             Carrier::StartTls => host.tls(tls.clone()),
             Carrier::DirectTls => host,
         };
-        let server = ResponderConfig::server(RANDOM).single_host(host.build().expect("a host"));
+        let server = ResponderConfig::server(&FIXED).single_host(host.build().expect("a host"));
         let server = match carrier {
             Carrier::StartTls => server.starttls(),
             Carrier::DirectTls => server.direct_tls(tls),
         };
+        let server = server.build().expect("a config");
         Self { client, server }
     }
 
@@ -121,14 +123,16 @@ static STORED: LazyLock<ScramKeys> = LazyLock::new(|| {
 static CACHED: LazyLock<ClientKeys> = LazyLock::new(|| {
     let scram = MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha256));
     let client = InitiatorConfig::client(&Jid::parse("alice@localhost/desk").expect("a JID"))
-        .dangerous_plaintext(RANDOM)
+        .dangerous_plaintext(&FIXED)
         .password(username(), password())
         .build()
         .expect("a config");
     let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096)).mechanisms(scram);
-    let server = ResponderConfig::server(RANDOM)
+    let server = ResponderConfig::server(&FIXED)
         .single_host(host.build().expect("a host"))
-        .dangerous_plaintext();
+        .dangerous_plaintext()
+        .build()
+        .expect("a config");
     let mut client: Client = Machine(Box::new(Connection::new(client, START)));
     let mut server: Server = Machine(Box::new(Connection::new(server, START)));
     while !client.drive(0).established {
@@ -146,7 +150,7 @@ fn carry<A: Negotiation, B: Negotiation>(from: &mut Machine<A>, to: &mut Machine
 
 // The roles, and what they have in common.
 pub use xmpp_stream::Negotiation as Kind;
-pub use xmpp_stream::stream::{Initiating, Receiving};
+pub use xmpp_stream::connection::{InitiatorRole as Initiating, ResponderRole as Receiving};
 
 pub struct Machine<N: Negotiation>(Box<Connection<N>>);
 pub type Client = Machine<Initiating>;
@@ -238,7 +242,7 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>) {
         Some(Decision::External(external)) => external.accept("alice".to_owned()),
         Some(Decision::Anonymous(anonymous)) => anonymous.accept("guest".to_owned()),
         Some(Decision::Bind(bind)) => {
-            let user = &bind.identity().expect("an identity").authcid;
+            let user = &bind.identity().authcid;
             let resource = bind.resource().expect("a resource");
             let jid = Jid::from_parts(Some(user), "localhost", Some(resource)).expect("a JID");
             bind.accept(jid).expect("a full JID");
