@@ -17,7 +17,7 @@ use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::xml::{FrameLimits, Framer};
 use xmpp_stream::{Action, Connection, Decision, Event, Negotiation};
 
-use crate::pki::FIXED;
+use crate::pki::RANDOM;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -77,7 +77,7 @@ impl Configs {
                 },
             })
             .sasl(MechanismPolicy::new().allow(mechanisms))
-            .random(&FIXED)
+            .random(RANDOM)
             .build()
             .expect("a config");
 
@@ -88,7 +88,7 @@ impl Configs {
             Carrier::StartTls => host.tls(tls.clone()),
             Carrier::DirectTls => host,
         };
-        let server = ResponderConfig::server(&FIXED).single_host(host.build().expect("a host"));
+        let server = ResponderConfig::server(RANDOM).single_host(host.build().expect("a host"));
         let server = match carrier {
             Carrier::StartTls => server.starttls(),
             Carrier::DirectTls => server.direct_tls(tls),
@@ -123,12 +123,12 @@ static STORED: LazyLock<ScramKeys> = LazyLock::new(|| {
 static CACHED: LazyLock<ClientKeys> = LazyLock::new(|| {
     let scram = MechanismSet::EMPTY.with(MechanismName::Scram(Hash::Sha256));
     let client = InitiatorConfig::client(&Jid::parse("alice@localhost/desk").expect("a JID"))
-        .dangerous_plaintext(&FIXED)
+        .dangerous_plaintext(RANDOM)
         .password(username(), password())
         .build()
         .expect("a config");
     let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096)).mechanisms(scram);
-    let server = ResponderConfig::server(&FIXED)
+    let server = ResponderConfig::server(RANDOM)
         .single_host(host.build().expect("a host"))
         .dangerous_plaintext()
         .build()
