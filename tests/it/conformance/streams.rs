@@ -350,3 +350,49 @@ fn rfc6120_4_9_2_4_the_text_of_an_error_has_no_effect() {
     assert_eq!(error.condition(), StreamCondition::Conflict);
     assert!(error.other_host().is_none());
 }
+
+/// Who has proved nothing has less room than who is authenticated: elements between the two limits
+/// are refused before, on any transport, and taken after.
+#[test]
+fn rfc6120_13_12_2_elements_before_authentication_have_a_limit_of_their_own() {
+    fn refused<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
+        harness.receive();
+        harness.send(format!("<x xmlns='urn:example'>{}</x>", "x".repeat(11_000)));
+        let received = harness.receive();
+        assert!(
+            received.contains("<policy-violation "),
+            "{about}: {received}"
+        );
+        harness.finish();
+        assert_eq!(harness.end().0, "limit", "{about}");
+    }
+    fn taken<N: Negotiation>(mut harness: Harness<N, Scripted>) {
+        harness.send(format!("<x xmlns='urn:example'>{}</x>", "x".repeat(11_000)));
+        assert!(
+            harness
+                .event_lines()
+                .last()
+                .unwrap()
+                .starts_with("element ")
+        );
+        assert!(harness.close.is_none());
+    }
+    let tls = Carrier::StartTls(TLS13);
+    for (carrier, at) in [
+        (Carrier::Plain, Phase::Opened),
+        (tls, Phase::BeforeTls),
+        (tls, Phase::Opened),
+        (Carrier::DirectTls(TLS12), Phase::Opened),
+    ] {
+        refused(
+            responder_at(carrier, at),
+            &format!("a client, {carrier:?} {at:?}"),
+        );
+        refused(
+            initiator_at(carrier, at),
+            &format!("a server, {carrier:?} {at:?}"),
+        );
+    }
+    taken(responder_at(tls, Phase::Established));
+    taken(initiator_at(tls, Phase::Established));
+}

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use xmpp_stream::Responder;
 use xmpp_stream::config::{Credentials, ResponderConfig};
 use xmpp_stream::random::{Random, RandomError};
+use xmpp_stream::sasl::{Password, Username};
 
 use crate::harness::configs::decide;
 use crate::harness::phases::{
@@ -240,6 +241,16 @@ fn rfc6120_4_7_1_2_from_is_never_sent_in_the_clear() {
     let mut harness = initiator_at(Carrier::Plain, Phase::Start);
     lead_through_plaintext(&mut harness);
     assert!(!harness.receive().contains("alice@localhost"));
+    // Nor by a client that has an account, and sends it where TLS protects it.
+    for carrier in [Carrier::Plain, Carrier::StartTls(TLS13)] {
+        let mut harness = initiator_with(carrier, |config| {
+            let username = Username::ascii("alice").unwrap();
+            config.password(username, Password::ascii("secret").unwrap())
+        });
+        let received = harness.receive();
+        assert_eq!(attribute(&received, "to"), Some("localhost"), "{received}");
+        assert_eq!(attribute(&received, "from"), None, "{received}");
+    }
 }
 
 fn lead_through_plaintext(harness: &mut Harness<xmpp_stream::connection::InitiatorRole, Scripted>) {
