@@ -184,12 +184,20 @@ impl<'a> Advance<'a> {
                 };
                 (error, Reason::new(reason))
             }
-            ErrorSource::Application => match self.cx.error.take() {
+            ErrorSource::Application | ErrorSource::Refusal => match self.cx.error.take() {
                 Some(error) => {
-                    let reason = Reason::stated(reason_for_error(Side::Us, error.clone()));
+                    let reason = reason_for_error(Side::Us, error.clone());
+                    let reason = match source {
+                        ErrorSource::Application => Reason::stated(reason),
+                        _ => Reason::new(reason),
+                    };
                     (error, reason)
                 }
-                None => return self.cx.defect("the application's error is missing"),
+                None => {
+                    return self
+                        .cx
+                        .defect("the error to end the stream with is missing");
+                }
             },
             ErrorSource::Reset => {
                 let reason = CloseReason::Reset {
@@ -253,7 +261,7 @@ impl<'a> Advance<'a> {
 /// The clock of a connection's end that begins in this stage.
 pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> ShutdownClock {
     let timeout = match stage {
-        Stage::Idle | Stage::Negotiating => {
+        Stage::Idle | Stage::Negotiating | Stage::Federating => {
             limits.closing_timeout().min(UNESTABLISHED_CLOSING_TIMEOUT)
         }
         _ => limits.closing_timeout(),
