@@ -89,7 +89,7 @@ impl<'a> Advance<'a> {
     /// Sets the deadlines of a new position, and drops what no longer applies there.
     fn enter(&mut self, before: Position, after: Position) {
         match after.stage {
-            Stage::Idle | Stage::Negotiating | Stage::Federating => {
+            Stage::Idle | Stage::Negotiating => {
                 self.timers
                     .set(Timer::Phase, self.cx.limits.phase_timeout());
             }
@@ -261,7 +261,7 @@ impl<'a> Advance<'a> {
 /// The clock of a connection's end that begins in this stage.
 pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> ShutdownClock {
     let timeout = match stage {
-        Stage::Idle | Stage::Negotiating | Stage::Federating => {
+        Stage::Idle | Stage::Negotiating => {
             limits.closing_timeout().min(UNESTABLISHED_CLOSING_TIMEOUT)
         }
         _ => limits.closing_timeout(),
