@@ -89,7 +89,7 @@ impl<'a> Advance<'a> {
     /// Sets the deadlines of a new position, and drops what no longer applies there.
     fn enter(&mut self, before: Position, after: Position) {
         match after.stage {
-            Stage::Idle | Stage::Negotiating => {
+            Stage::Idle | Stage::Negotiating | Stage::Federating => {
                 self.timers
                     .set(Timer::Phase, self.cx.limits.phase_timeout());
             }
