@@ -193,7 +193,6 @@ fn a_stream_that_nothing_is_verified_on_is_not_kept_by_further_questions() {
         request,
         "<db:verify from='capulet.example' to='montague.example' id='1'>k</db:verify>",
         "<db:result from='capulet.example' to='elsewhere.example'>k</db:result>",
-        "<x xmlns='urn:example'/>",
     ] {
         let mut harness = opened_responder();
         harness.answer_to(request);
