@@ -1051,7 +1051,7 @@ fn a_pending_start_tag_shows_with_its_last_byte_however_the_bytes_come() {
 }
 
 #[test]
-fn no_start_tag_is_pending_while_a_frame_is_shown_or_after_a_fault() {
+fn a_start_tag_is_pending_while_no_frame_is_shown_and_after_a_fault_in_its_element() {
     let mut framer = Framer::new(FrameLimits::default());
     let stream = [HEADER, "<a/><b>"].concat();
     assert_eq!(framer.push(stream.as_bytes()), stream.len());
@@ -1063,9 +1063,43 @@ fn no_start_tag_is_pending_while_a_frame_is_shown_or_after_a_fault() {
     assert_eq!(framer.pending_start_tag().map(|tag| tag.name()), Some("b"));
     assert_eq!(framer.push(b"<c></b>"), 7);
     assert!(framer.poll().is_err());
-    assert!(framer.pending_start_tag().is_none());
+    assert_eq!(framer.pending_start_tag().map(|tag| tag.name()), Some("b"));
     framer.restart();
     assert!(framer.pending_start_tag().is_none());
+
+    // A fault between elements, or in the start tag itself, shows none.
+    for fault in ["</x>", "text", "<b", "<b c='1' c='2'>"] {
+        let mut framer = Framer::new(FrameLimits::default());
+        let stream = [HEADER, "<a/>", fault, "\0"].concat();
+        framer.push(stream.as_bytes());
+        while framer.poll().is_ok() {}
+        assert!(framer.pending_start_tag().is_none(), "{fault}");
+    }
+}
+
+#[test]
+fn white_space_before_the_header_of_a_restarted_stream_is_skipped() {
+    const DECLARATION: &str = "<?xml version='1.0'?>";
+    for space in ["", " ", "\n", "\r\n\t ", &" ".repeat(100)] {
+        for chunk in [1, 3, usize::MAX] {
+            let mut framer = Framer::new(FrameLimits::default());
+            let restarted = [space, DECLARATION, space, HEADER, "<a/>"].concat();
+            assert_eq!(framer.push(HEADER.as_bytes()), HEADER.len());
+            assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+            framer.restart();
+            let mut found = Vec::new();
+            for mut part in restarted.as_bytes().chunks(chunk.min(restarted.len())) {
+                while let Some(kind) = framer.feed(&mut part).unwrap() {
+                    found.push(kind);
+                }
+            }
+            assert_eq!(found, [FrameKind::Header, FrameKind::Element], "{space:?}");
+        }
+    }
+    // Before the first header of a connection XML itself forbids it (XML 1.0 2.8).
+    let mut framer = Framer::new(FrameLimits::default());
+    framer.push([" ", DECLARATION, HEADER].concat().as_bytes());
+    assert!(framer.poll().is_err());
 }
 
 #[test]

@@ -37,6 +37,7 @@ use xmpp_stream::component::ComponentSecret;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::jid::Jid;
+use xmpp_stream::stream::StanzaAddresses;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::xml::Stanza;
 use xmpp_stream::xml::write::escape_attr;
@@ -145,7 +146,7 @@ impl App<InitiatorRole> for Echo {
             Event::Stanza(stanza) => {
                 self.lines.event(event);
                 if self.outgoing.len() < BACKLOG {
-                    self.outgoing.extend(answer(stanza));
+                    self.outgoing.extend(answer(stanza, &self.domain));
                 }
             }
             other => self.lines.event(other),
@@ -185,31 +186,45 @@ impl App<InitiatorRole> for Echo {
     }
 }
 
-/// What a stanza is answered with.
-fn answer(stanza: &Stanza<'_>) -> Option<String> {
-    let mut out = String::new();
+/// What a stanza is answered with. Its addresses can be anything, because all users of the server
+/// share this stream: what cannot be answered is dropped, and the next stanza is read.
+fn answer(stanza: &Stanza<'_>, domain: &Jid) -> Option<String> {
+    let addresses = StanzaAddresses::read(stanza);
+    let sender = addresses.from.reply_to()?;
     let kind = stanza.attr("type");
-    match (stanza.name(), kind.as_deref()) {
-        // Errors are not answered (RFC 6120 8.3.1).
-        ("message", Some("error")) => return None,
-        ("message", _) => {
-            let (from, to) = (stanza.attr("to")?, stanza.attr("from")?);
-            let echo = stanza.rewrite().from(Some(&from)).to(Some(&to));
+    match (stanza.name(), kind.as_deref(), addresses.to.reply_to()) {
+        // Errors and results are not answered (RFC 6120 8.2.3, 8.3.1).
+        (_, Some("error"), _) | ("iq", Some("result"), _) => None,
+        ("message" | "iq", _, None) => error(stanza, domain.as_str(), sender, JID_MALFORMED),
+        ("message", _, Some(recipient)) => {
+            let mut out = String::new();
+            let echo = stanza.rewrite().from(Some(recipient)).to(Some(sender));
             echo.write(&mut out).ok()?;
+            Some(out)
         }
-        ("iq", Some("get" | "set")) => {
-            out.push_str("<iq type='error'");
-            for (ours, theirs) in [("from", "to"), ("to", "from"), ("id", "id")] {
-                let value = stanza.attr(theirs)?;
-                let value = escape_attr(&value).ok()?;
-                write!(out, " {ours}='{value}'").ok()?;
-            }
-            out.push_str(
-                "><error type='cancel'><service-unavailable \
-                 xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
-            );
+        ("iq", Some("get" | "set"), Some(recipient)) => {
+            error(stanza, recipient, sender, SERVICE_UNAVAILABLE)
         }
-        _ => return None,
+        ("iq", _, Some(recipient)) => error(stanza, recipient, sender, BAD_REQUEST),
+        _ => None,
     }
+}
+
+const SERVICE_UNAVAILABLE: &str = "<error type='cancel'><service-unavailable \
+    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const BAD_REQUEST: &str = "<error type='modify'><bad-request \
+    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const JID_MALFORMED: &str = "<error type='modify'><jid-malformed \
+    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+
+/// A stanza error; the id stays (RFC 6120 8.1.3).
+fn error(stanza: &Stanza<'_>, from: &str, to: &str, content: &str) -> Option<String> {
+    let name = stanza.name();
+    let (from, to) = (escape_attr(from).ok()?, escape_attr(to).ok()?);
+    let mut out = format!("<{name} type='error' from='{from}' to='{to}'");
+    if let Some(id) = stanza.attr("id") {
+        write!(out, " id='{}'", escape_attr(&id).ok()?).ok()?;
+    }
+    write!(out, ">{content}</{name}>").ok()?;
     Some(out)
 }

@@ -130,6 +130,15 @@ impl HostBuilder<Client> {
     }
 
     /// Adds a further stream feature, written after ours once the peer is authenticated.
+    ///
+    /// What the client sends for it arrives as [`Event::Element`](crate::Event::Element) or
+    /// [`Event::Stanza`](crate::Event::Stanza), but only once a resource is bound. A protocol that
+    /// takes place earlier cannot be layered on: a first-level element that the stream does not know
+    /// ends it before that with `<unsupported-stanza-type/>` (RFC 6120 4.9.3.24), and a request to
+    /// the server is answered with a `<not-authorized/>` stanza error (RFC 6120 7.1). That rules out
+    /// registration before SASL (XEP-0077 3.1), SASL2 (XEP-0388), the
+    /// resumption of stream management in the place of binding (XEP-0198 5), and compression
+    /// (XEP-0138).
     pub fn feature(mut self, feature: FeatureXml) -> Self {
         self.host.features.push(feature);
         self

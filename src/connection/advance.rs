@@ -184,12 +184,20 @@ impl<'a> Advance<'a> {
                 };
                 (error, Reason::new(reason))
             }
-            ErrorSource::Application => match self.cx.error.take() {
+            ErrorSource::Application | ErrorSource::Refusal => match self.cx.error.take() {
                 Some(error) => {
-                    let reason = Reason::stated(reason_for_error(Side::Us, error.clone()));
+                    let reason = reason_for_error(Side::Us, error.clone());
+                    let reason = match source {
+                        ErrorSource::Application => Reason::stated(reason),
+                        _ => Reason::new(reason),
+                    };
                     (error, reason)
                 }
-                None => return self.cx.defect("the application's error is missing"),
+                None => {
+                    return self
+                        .cx
+                        .defect("the error to end the stream with is missing");
+                }
             },
             ErrorSource::Reset => {
                 let reason = CloseReason::Reset {

@@ -73,10 +73,11 @@ mod tests {
     }
 
     #[test]
-    fn xep0114_3_stanzas_have_both_addresses() {
+    fn a_stanza_of_a_component_is_one_whatever_its_addresses_are() {
         let stanza = |xml| matches!(class(Kind::Component, xml), ElementClass::Stanza(_));
         assert!(stanza("<message from='a.example' to='b@c.example'/>"));
-        assert!(!stanza("<message from='a.example'/>"));
-        assert!(!stanza("<message to='a.example'/>"));
+        assert!(stanza("<message from='a.example'/>"));
+        assert!(stanza("<message to='a.example'/>"));
+        assert!(stanza("<message from='a b@c' to=''/>"));
     }
 }

@@ -325,8 +325,11 @@ pub enum OwnHeader {
 pub enum ErrorSource {
     /// The table names the condition.
     Condition(StreamCondition),
-    /// The application gave the error ([`AppRequest::Fail`]) or refused with it.
+    /// The application gave the error ([`AppRequest::Fail`]).
     Application,
+    /// The peer's header is refused with this error, after [`ReceivingCommand::AskHost`]. It is a
+    /// complaint about the peer, so that a stream error of the peer counts for more.
+    Refusal,
     /// `<reset/>` ([`AppRequest::Reset`]).
     Reset,
     /// `<connection-timeout/>` for a phase that took too long (RFC 6120 4.9.3.4).

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use xmpp_stream::close::AuthenticationReason;
 use xmpp_stream::component::ComponentSecret;
 use xmpp_stream::config::{HostConfig, InitiatorConfig, ResponderConfig};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::stream::StreamCondition;
-use xmpp_stream::tls::{ClientTls, ServerTls};
-use xmpp_stream::{CloseReason, Initiator, Negotiation, Responder, SendError};
+use xmpp_stream::stream::{StanzaAddresses, StreamCondition};
+use xmpp_stream::tls::{ClientTls, ServerTls, Verification};
+use xmpp_stream::{CloseReason, EventBuf, Initiator, Negotiation, Responder, SendError};
 
 use crate::harness::configs::FIXED;
+use crate::harness::phases::peer_server;
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
 use crate::harness::{Harness, Pair, START, Scripted, line};
 
@@ -258,6 +260,227 @@ fn xep0114_3_an_unknown_component_and_another_namespace_are_refused() {
         );
         let answer = harness.answer_to(&header);
         assert!(answer.contains(error), "{answer}");
+    }
+}
+
+/// Stanzas that a user of any other server can have written, with the odd `from` of a user and the
+/// odd `to` of a component, or the other way round.
+const ODD_ADDRESSES: [(&str, &str); 15] = [
+    ("juliet@shakespeare.lit/ desk", "plays.shakespeare.lit"),
+    ("juliet@shakespeare.lit/&#32;desk", "plays.shakespeare.lit"),
+    ("a b@shakespeare.lit", "plays.shakespeare.lit"),
+    ("a:b@shakespeare.lit", "plays.shakespeare.lit"),
+    ("a@@shakespeare.lit", "plays.shakespeare.lit"),
+    ("", "plays.shakespeare.lit"),
+    ("juliet@shakespeare.lit", ""),
+    ("", ""),
+    ("juliet@shakespeare.lit", "hamlet@plays.shakespeare.lit/ x"),
+    ("juliet@shakespeare.lit", "a:b@plays.shakespeare.lit"),
+    ("juliet@shakespeare.lit", "elsewhere.lit"),
+    ("plays.shakespeare.lit", "plays.shakespeare.lit"),
+    ("/", "@"),
+    ("&lt;&amp;&gt;", "&quot;"),
+    ("juliet@shakespeare.lit/\u{1f9db}", "x..y"),
+];
+
+fn odd_stanzas() -> Vec<String> {
+    let long = format!("{}@shakespeare.lit", "a".repeat(1024));
+    let mut all = vec![
+        "<message/>".to_string(),
+        "<message to='plays.shakespeare.lit'/>".into(),
+        "<message from='juliet@shakespeare.lit'/>".into(),
+        format!("<message from='{long}' to='plays.shakespeare.lit'/>"),
+        format!("<message from='juliet@shakespeare.lit' to='plays.shakespeare.lit/{long}'/>"),
+        "<message xmlns:f='urn:f' f:from='a' f:to='b'/>".into(),
+    ];
+    for (from, to) in ODD_ADDRESSES {
+        for (name, kind) in [
+            ("message", "chat"),
+            ("message", "error"),
+            ("presence", "nonsense"),
+            ("iq", "get"),
+            ("iq", "result"),
+            ("iq", "nonsense"),
+        ] {
+            all.push(format!("<{name} type='{kind}' from='{from}' to='{to}'/>"));
+        }
+    }
+    // Odd content, which is nobody's but the recipient's.
+    for content in [
+        "<message xmlns='jabber:client' from='' to='@'/>",
+        "<stream:stream/>",
+        "<stream:error/>",
+        "<handshake/>",
+        "<body xmlns=''/>",
+        "<iq xmlns='jabber:server'/>",
+        "<db:result xmlns:db='jabber:server:dialback'/>",
+        "text",
+        "<error/><error/>",
+    ] {
+        for name in ["message", "presence", "iq"] {
+            all.push(format!(
+                "<{name} from='juliet@shakespeare.lit' to='plays.shakespeare.lit'>{content}</{name}>"
+            ));
+        }
+    }
+    all
+}
+
+/// A component, established, with a scripted server.
+fn established_component() -> Harness<InitiatorRole, Scripted> {
+    let mut harness = Harness::scripted(
+        Initiator::new(component("right"), START),
+        Box::new(|_, _| {}),
+    );
+    harness.send(
+        "<stream:stream xmlns='jabber:component:accept' id='1' \
+         xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>",
+    );
+    harness.send("<handshake/>");
+    harness.receive();
+    harness
+}
+
+/// A server, established, with a scripted component.
+fn established_server() -> Harness<ResponderRole, Scripted> {
+    let (mut harness, id) = listening();
+    let handshake = secret("right").handshake(&id);
+    let handshake = format!("<handshake>{}</handshake>", handshake.as_str());
+    assert_eq!(harness.answer_to(&handshake), "<handshake/>");
+    harness
+}
+
+/// Defect A4: a component's stream is that of all users of its server.
+#[test]
+fn what_one_user_writes_does_not_end_a_components_stream() {
+    let next = "<message from='b@shakespeare.lit' to='plays.shakespeare.lit' id='next'/>";
+    let mut harness = established_component();
+    for stanza in odd_stanzas() {
+        let events = harness.events.len();
+        assert_eq!(harness.answer_to(&stanza), "", "{stanza}");
+        harness.send(next);
+        let expected = [format!("stanza {stanza}"), format!("stanza {next}")];
+        assert_eq!(harness.events_since(events), expected);
+    }
+    assert!(harness.machine.session().is_some());
+
+    // The server: what its component may not send is refused, and the next one arrives.
+    let next = "<message from='plays.shakespeare.lit' to='b@shakespeare.lit' id='next'/>";
+    let mut harness = established_server();
+    for stanza in odd_stanzas() {
+        let events = harness.events.len();
+        let answer = harness.answer_to(&stanza);
+        let delivered = harness.events.len() - events;
+        let own = stanza.contains("from='plays.shakespeare.lit'");
+        assert_eq!(delivered, usize::from(own), "{stanza}");
+        let silent = own || stanza.contains("type='error'") || stanza.contains("type='result'");
+        let refused = answer.contains("<jid-malformed ") || answer.contains("<not-allowed ");
+        assert_eq!(refused, !silent, "{stanza}: {answer}");
+        assert!(!answer.contains("stream:"), "{stanza}: {answer}");
+        harness.send(next);
+        let last = harness.event_lines().pop().unwrap();
+        assert_eq!(last, format!("stanza {next}"), "{stanza}");
+    }
+    assert!(harness.machine.session().is_some());
+}
+
+/// What the server says to its component about a stanza that it did not take: never more than one
+/// answer, with the addresses exchanged as far as they are addresses.
+#[test]
+fn a_stanza_from_an_address_that_is_not_the_components_is_refused() {
+    let mut harness = established_server();
+    let answer = harness.answer_to(
+        "<iq type='get' id='&lt;7&gt;' from='a@shakespeare.lit/ x' to='b@shakespeare.lit'><q/></iq>",
+    );
+    assert_eq!(
+        answer,
+        "<iq type='error' id='&lt;7&gt;' from='b@shakespeare.lit' to='a@shakespeare.lit/ x'>\
+         <error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+    );
+    let answer = harness.answer_to("<message from='a b@c' to='@'/>");
+    assert_eq!(
+        answer,
+        "<message type='error'><error type='modify'>\
+         <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+    );
+    // After our closing tag it is neither delivered nor answered.
+    harness.machine.session().unwrap().close();
+    harness.receive();
+    let events = harness.events.len();
+    let answer = harness.answer_to("<message from='a@shakespeare.lit' to='b@shakespeare.lit'/>");
+    assert_eq!((answer.as_str(), harness.events.len()), ("", events));
+}
+
+/// The application can tell an address that can be answered from one that cannot.
+#[test]
+fn the_application_learns_which_addresses_are_none() {
+    let mut harness = established_component();
+    for (from, reply_to, has_invalid) in [
+        ("a@b.lit/x", Some("a@b.lit/x"), false),
+        ("a@b.lit/ x", Some("a@b.lit/ x"), false),
+        ("a@b.lit/&#32;x", Some("a@b.lit/ x"), false),
+        ("a b@c", None, true),
+        ("", None, false),
+    ] {
+        harness.send(format!(
+            "<message from='{from}' to='plays.shakespeare.lit'/>"
+        ));
+        let Some(EventBuf::Stanza(stanza)) = harness.events.last() else {
+            panic!("{from}");
+        };
+        let addresses = StanzaAddresses::read(&stanza.as_stanza());
+        assert_eq!(addresses.from.reply_to(), reply_to, "{from}");
+        assert_eq!(addresses.has_invalid(), has_invalid, "{from}");
+        // What can be answered is answered.
+        let answer = |to| format!("<message from='plays.shakespeare.lit' to='{to}'/>");
+        let mut session = harness.machine.session().unwrap();
+        let sent = session.send(&answer(reply_to.unwrap_or(from)));
+        assert_eq!(sent.is_ok(), reply_to.is_some(), "{from}");
+    }
+}
+
+/// Defect A3: invariant 7, for components.
+#[test]
+fn a_component_gives_its_proof_only_to_a_verified_server() {
+    let header = "<stream:stream xmlns='jabber:component:accept' id='1' \
+        xmlns:stream='http://etherx.jabber.org/streams' from='plays.shakespeare.lit'>";
+    for version in [TLS12, TLS13] {
+        let setup = Setup::new(Crypto::Ring, version);
+        let connect = |verification, dangerous| {
+            let tls = ClientTls::new(Arc::new(pki().client(&setup))).verification(verification);
+            let mut builder = InitiatorConfig::component(&domain())
+                .direct_tls(tls)
+                .server_name("localhost")
+                .secret(secret("right"));
+            if dangerous {
+                builder = builder.dangerous_unverified_server();
+            }
+            let machine = Initiator::new(builder.build().unwrap(), START);
+            let mut harness = Harness::scripted(machine, Box::new(|_, _| {}));
+            harness.start_tls(peer_server(version));
+            harness.receive();
+            let answer = harness.answer_to(header);
+            (harness, answer)
+        };
+        for (verification, dangerous, sent) in [
+            (Verification::Config, false, true),
+            (Verification::Deferred, true, true),
+            (Verification::Deferred, false, false),
+        ] {
+            let (mut harness, answer) = connect(verification, dangerous);
+            assert_eq!(answer.contains("<handshake>"), sent, "{answer}");
+            if !sent {
+                assert_eq!(answer, "</stream:stream>");
+                // An acceptance that was not asked for has no effect.
+                harness.send("<handshake/>");
+                assert!(harness.machine.session().is_none());
+                harness.finish();
+                assert_eq!(
+                    *harness.closed().reason(),
+                    CloseReason::AuthenticationFailed(AuthenticationReason::ServerNotVerified)
+                );
+            }
+        }
     }
 }
 

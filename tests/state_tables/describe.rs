@@ -75,6 +75,7 @@ pub(crate) fn output(input: Input, output: Output<RoleCommand>) -> String {
             }
         }
         Command::Fail(_, ErrorSource::Application) => "fail with the application's error".into(),
+        Command::Fail(_, ErrorSource::Refusal) => "fail with the refusal's error".into(),
         Command::Fail(_, ErrorSource::Reset) => "fail with `reset`".into(),
         Command::Fail(_, ErrorSource::Timeout) => "fail with `connection-timeout`".into(),
         Command::Role(command) => format!("`{command:?}`"),

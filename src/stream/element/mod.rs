@@ -455,7 +455,7 @@ fn read_iq<'a>(
         (Some("result"), Awaited::Session(id)) if has_id(iq, id) => ElementClass::SessionResult,
         (Some("error"), Awaited::Session(id)) if has_id(iq, id) => ElementClass::SessionError,
         (Some("result" | "error"), _) => ElementClass::Stanza(StanzaKind::Iq),
-        _ => {
+        (Some("set"), _) => {
             if let Some(request) = BindRequest::read(iq, recipient) {
                 let content = request.map_or_else(Content::MalformedRequest, Content::BindRequest);
                 return (ElementClass::BindRequest, content);
@@ -466,6 +466,7 @@ fn read_iq<'a>(
             }
             iq_to(iq, recipient)
         }
+        _ => iq_to(iq, recipient),
     };
     (class, Content::Unread)
 }

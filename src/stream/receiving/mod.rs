@@ -122,7 +122,7 @@ impl Receiving {
                 (phase, notify(notice, Command::Role(C::OpenStream(level))))
             }
             (P::AwaitHost(_), Input::Answer(Answer::Refuse)) => {
-                failure(OwnHeader::Missing, ErrorSource::Application)
+                failure(OwnHeader::Missing, ErrorSource::Refusal)
             }
 
             // RFC 6120 5.4.2
@@ -203,7 +203,10 @@ impl Receiving {
 
             // RFC 6120 7.1: only a stanza to somebody else ends the stream of a client that is not
             // bound; the server itself answers for itself.
-            (P::Negotiating(..) | P::AwaitBind(_), Input::Element(E::ServerRequest)) => (
+            (
+                P::Negotiating(..) | P::AwaitBind(_),
+                Input::Element(E::ServerRequest | E::SessionRequest | E::BindRequest),
+            ) => (
                 self.phase,
                 order(C::RefuseStanza(StanzaRefusal::NotAuthorized)),
             ),

@@ -276,13 +276,13 @@ fn faults(one: &str, two: &str) -> Vec<Scenario> {
     vec![
         echo(
             "malformed",
-            &[one, "<a></b>", two],
+            &[one, "<message></b>", two],
             Never,
             ("not-well-formed", 1),
         ),
         echo(
             "footer in a stanza",
-            &[one, "<a></stream:stream>"],
+            &[one, "<message></stream:stream>"],
             Fin,
             ("not-well-formed", 1),
         ),

@@ -211,6 +211,22 @@ impl<N: Negotiation> Harness<N, Scripted> {
         self.closed()
     }
 
+    /// The peer sends `text` each second until the machine has closed. Returns how many seconds
+    /// that took.
+    pub fn hold_open_with(&mut self, text: &str) -> u64 {
+        let start = self.now;
+        while self.close.is_none() {
+            let seconds = self.now.saturating_duration_since(start).as_secs();
+            assert!(seconds < 200, "it hangs: {:?}", self.machine);
+            self.now = self.now + std::time::Duration::from_secs(1);
+            self.exchange();
+            if self.close.is_none() {
+                self.send(text);
+            }
+        }
+        self.now.saturating_duration_since(start).as_secs()
+    }
+
     /// The peer closes its direction of the stream, and the connection ends.
     pub fn finish(&mut self) -> &CloseTcp {
         if self.close.is_none() {

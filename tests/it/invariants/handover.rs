@@ -2,9 +2,11 @@
 //! no knowledge survives a restart (RFC 6120 4.3.3, 5.4.2.3, 5.4.3.3).
 
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::stream::Version;
 use xmpp_stream::{EventBuf, Manner};
 
 use crate::harness::configs::decide_anonymous;
+use crate::harness::phases::{OFFER_ANONYMOUS, PROCEED};
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::scenarios::WireItem;
 use crate::harness::{App, Carrier, Harness, Role, Scripted, TlsPair};
@@ -110,53 +112,50 @@ fn rfc6120_4_3_3_no_namespace_survives_a_restart() {
     both::<ResponderRole>();
 }
 
-/// What an attacker sent before TLS is forgotten: `from`, `id` and language of the header, and what
-/// the features offered.
+/// What an attacker sent before TLS is forgotten: `from`, `id`, language, and the features.
 #[test]
 fn rfc6120_5_4_3_3_what_the_header_said_before_tls_is_forgotten() {
-    let forged = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
-         xmlns:stream='http://etherx.jabber.org/streams' id='forged' from='attacker.example' \
-         version='1.0' xml:lang='xx'>";
-    let features = "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\
-         <mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
-         <mechanism>ANONYMOUS</mechanism></mechanisms></stream:features>";
+    const FORGED: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+         xmlns:stream='http://etherx.jabber.org/streams' id='forged' from='localhost' \
+         to='attacker@localhost' version='1.0' xml:lang='xx'>";
+    const BARE: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+         xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
+    let offer = |name: &str| OFFER_ANONYMOUS.replace("ANONYMOUS", name);
     for version in [TLS12, TLS13] {
-        let tls = TlsPair::new(version).without_tickets();
-        let app: App<InitiatorRole> = Box::new(|machine, _| decide_anonymous(machine));
-        let machine = InitiatorRole::machine(Carrier::StartTls(version), &tls, None);
-        let mut harness = Harness::scripted(machine, app);
-        let opening = texts(<InitiatorRole as Role>::starttls());
-        harness.send(forged);
-        harness.send(features);
-        harness.receive();
-        harness.send(opening.last().unwrap());
-        harness.start_tls(InitiatorRole::tls_peer(&tls));
-        harness.receive();
-        // The header inside TLS says nothing of what the forged one said.
-        let events = harness.events.len();
-        harness.send(
-            "<stream:stream xmlns='jabber:client' \
-             xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>",
-        );
-        let [
-            EventBuf::StreamOpened {
-                id: None,
-                from: None,
-                lang: None,
-                ..
-            },
-        ] = &harness.events[events..]
-        else {
-            panic!("{:?}", &harness.events[events..]);
-        };
-        // Inside TLS nothing is offered that the client could use: it does not fall back on what was
-        // offered outside.
-        harness.send(
-            "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
-             <mechanism>X-OTHER</mechanism></mechanisms></stream:features>",
-        );
-        assert_eq!(harness.receive(), "</stream:stream>");
-        harness.finish();
-        assert_eq!(harness.code(), "authentication-failed");
+        for (before, after, is_used) in [
+            ("ANONYMOUS", "X-NONE", false),
+            ("X-NONE", "ANONYMOUS", true),
+            ("ANONYMOUS", "ANONYMOUS", true),
+        ] {
+            let carrier = Carrier::StartTls(version);
+            let mut harness = before_tls::<InitiatorRole>(carrier);
+            let tls = TlsPair::new(version).without_tickets();
+            harness.send(FORGED);
+            let starttls = "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+            harness.send(offer(before).replacen("<stream:features>", starttls, 1));
+            harness.receive();
+            harness.send(PROCEED);
+            harness.start_tls(InitiatorRole::tls_peer(&tls));
+            // Our new header, and nothing that only features could have caused.
+            let header = harness.receive();
+            assert_eq!(header.matches('<').count(), 2, "{header}");
+            assert_eq!(harness.answer_to(BARE), "", "{before} {after}");
+            assert_eq!(
+                harness.events.last(),
+                Some(&EventBuf::StreamOpened {
+                    id: None,
+                    from: None,
+                    to: None,
+                    lang: None,
+                    version: Version::XMPP_1_0,
+                })
+            );
+            let answer = harness.answer_to(&offer(after));
+            assert_eq!(
+                answer.contains("<auth "),
+                is_used,
+                "{before} {after}: {answer}"
+            );
+        }
     }
 }

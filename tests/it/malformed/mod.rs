@@ -6,7 +6,9 @@
 mod legal;
 mod rows;
 
-use rows::{NO_PROCEED, OUT_OF_TURN, bad_content, bad_headers, bad_hosts};
+use rows::{
+    NO_PROCEED, OUT_OF_TURN, bad_content, bad_first_headers, bad_headers, bad_hosts, bad_start_tags,
+};
 use xmpp_stream::stream::StreamCondition::{self, HostUnknown, PolicyViolation};
 use xmpp_stream::{Manner, Negotiation};
 
@@ -20,6 +22,12 @@ fn malformed_headers_are_refused_in_every_phase_that_awaits_one() {
         for (input, condition) in bad_headers() {
             refused(|| responder_at(Carrier::Plain, at), at, &input, condition);
             refused(|| initiator_at(Carrier::Plain, at), at, &input, condition);
+        }
+        for (input, condition) in bad_first_headers() {
+            if at == Phase::Start {
+                refused(|| responder_at(Carrier::Plain, at), at, &input, condition);
+                refused(|| initiator_at(Carrier::Plain, at), at, &input, condition);
+            }
         }
         for (input, condition) in bad_hosts() {
             refused(|| responder_at(Carrier::Plain, at), at, &input, condition);
@@ -47,6 +55,27 @@ fn malformed_content_is_refused_before_tls() {
     for (input, condition) in bad_content() {
         refused(|| responder_at(carrier, at), at, &input, condition);
         refused(|| initiator_at(carrier, at), at, &input, condition);
+    }
+}
+
+/// Defect B11: a peer that restarts the stream by mistake does not wait for ever.
+#[test]
+fn what_cannot_become_legal_is_refused_at_its_start_tag() {
+    for at in Phase::PLAIN
+        .into_iter()
+        .filter(|at| !at.awaits_header() && *at != Phase::Closing)
+    {
+        for (input, condition) in bad_start_tags() {
+            refused(|| responder_at(Carrier::Plain, at), at, &input, condition);
+            refused(|| initiator_at(Carrier::Plain, at), at, &input, condition);
+        }
+    }
+    let carrier = Carrier::StartTls(TLS13);
+    for (input, condition) in bad_start_tags() {
+        for at in [Phase::BeforeTls, Phase::Opened, Phase::Established] {
+            refused(|| responder_at(carrier, at), at, &input, condition);
+            refused(|| initiator_at(carrier, at), at, &input, condition);
+        }
     }
 }
 

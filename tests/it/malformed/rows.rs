@@ -47,7 +47,6 @@ pub(crate) fn bad_headers() -> Vec<Row> {
         (b"<?xml version='1.0' encoding='ISO-8859-1'?>", UnsupportedEncoding),
         (b"<?xml version='1.0' encoding='US-ASCII'?>", UnsupportedEncoding),
         // 11.5
-        (b" <?xml version='1.0'?>", NotWellFormed),
         (b"<?xml version='1.0'?><?xml version='1.0'?>", NotWellFormed),
         (b"<?xml version='1.0'?>\n<?xml version='1.0'?>", NotWellFormed),
         (b"<?xml encoding='UTF-8' version='1.0'?>", NotWellFormed),
@@ -243,7 +242,7 @@ pub(crate) fn bad_content() -> Vec<Row> {
         (b"<stream:hello/>", UnsupportedStanzaType),
     ]);
     // 13.12
-    all.push((b"<a>".repeat(65), PolicyViolation));
+    all.push((b"<message>".repeat(65), PolicyViolation));
     let attributes = numbered(70, |i| format!(" a{i}=''"));
     all.push((format!("<message{attributes}/>").into(), PolicyViolation));
     all.push((format!("<{}/>", "a".repeat(300)).into(), PolicyViolation));
@@ -255,8 +254,30 @@ pub(crate) fn bad_content() -> Vec<Row> {
     all
 }
 
+/// Start tags of elements that nothing can complete to legal ones: refused without waiting for their
+/// end, and whatever follows.
+#[rustfmt::skip]
+pub(crate) fn bad_start_tags() -> Vec<Row> {
+    vec![
+        (b"<a>".repeat(65), UnsupportedStanzaType),
+        (b"<a></b>".to_vec(), UnsupportedStanzaType),
+        (b"<a>&hello;".to_vec(), UnsupportedStanzaType),
+        (b"<stream:stream>".to_vec(), BadFormat),
+        (b"<stream:hello>".to_vec(), UnsupportedStanzaType),
+        (b"<c:message xmlns:c='jabber:client'>".to_vec(), BadNamespacePrefix),
+        (b"<message xmlns=''>".to_vec(), InvalidNamespace),
+        (b"<message xmlns='jabber:server'>".to_vec(), InvalidNamespace),
+    ]
+}
+
 fn numbered(n: usize, piece: impl Fn(usize) -> String) -> String {
     (0..n).map(piece).collect()
+}
+
+/// In the place of a connection's first header: where a stream is restarted, white space before it
+/// belongs to the stream before.
+pub(crate) fn bad_first_headers() -> Vec<Row> {
+    rows([(b" <?xml version='1.0'?>", NotWellFormed)])
 }
 
 /// A host that is not served (RFC 6120 4.9.3.6); what a client alone may not put into `to`.
@@ -278,13 +299,16 @@ pub(crate) fn bad_hosts() -> Vec<Row> {
 
 /// Acceptable elements, at a time when they are not.
 #[rustfmt::skip]
-pub(crate) const OUT_OF_TURN: [(&str, &[Phase], &str, StreamCondition); 30] = [
+pub(crate) const OUT_OF_TURN: [(&str, &[Phase], &str, StreamCondition); 33] = [
     // To a server
     ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<message/>", NotAuthorized),
     ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<presence/>", NotAuthorized),
-    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='get' id='a'/>", NotAuthorized),
-    ("responder", &[Phase::Opened, Phase::Sasl], "<iq type='set' id='a'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", NotAuthorized),
-    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='set' id='a'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='get' id='a' to='bob@localhost'/>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='set' id='a' to='bob@localhost'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", NotAuthorized),
+    ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<iq type='result' id='a'/>", NotAuthorized),
+    ("responder", &[Phase::Sasl], "<iq type='get' id='a'/>", NotAuthorized),
+    ("responder", &[Phase::Sasl], "<iq type='set' id='a'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", NotAuthorized),
+    ("responder", &[Phase::Sasl], "<iq type='set' id='a'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>", NotAuthorized),
     ("responder", &[Phase::Opened, Phase::Binding], "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
     ("responder", &[Phase::Opened, Phase::Binding], "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),
     ("responder", &[Phase::Opened, Phase::Sasl, Phase::Binding], "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", UnsupportedStanzaType),

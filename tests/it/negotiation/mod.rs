@@ -4,8 +4,12 @@
 mod binding;
 mod closing;
 mod deadlines;
+mod early_requests;
 mod ends;
 mod errors;
+mod fixed_deadlines;
 mod headers;
+mod man_in_the_middle;
+mod peer_reason;
 mod sasl;
 mod starttls;

@@ -251,6 +251,61 @@ fn rfc6120_6_3_8_4_the_authzid_is_the_domain_or_nothing() {
     }
 }
 
+/// Defect B12: a server that cannot end EXTERNAL with its first message turns to dialback.
+#[test]
+fn dialback_follows_an_external_login_that_we_have_aborted() {
+    const SASL: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
+    for version in VERSIONS {
+        for (challenge, is_aborted) in [
+            (format!("<challenge {SASL}/>"), true),
+            (format!("<challenge {SASL}>=</challenge>"), true),
+            (
+                format!("<failure {SASL}><not-authorized/></failure>"),
+                false,
+            ),
+        ] {
+            for (offers_dialback, expected) in [(true, true), (false, false)] {
+                let mut harness = secured_initiator(version, Proofs::Both);
+                let (mut header, mut features) = (answer(), MECHANISMS.to_string());
+                if offers_dialback {
+                    let dialback = "<dialback xmlns='urn:xmpp:features:dialback'/><mechanisms";
+                    features = features.replacen("<mechanisms", dialback, 1);
+                } else {
+                    header = header.replace(" xmlns:db='jabber:server:dialback'", "");
+                }
+                harness.answer_to(&header);
+                let auth = harness.answer_to(&features);
+                assert!(auth.contains("mechanism='EXTERNAL'"), "{auth}");
+                let mut received = harness.answer_to(&challenge);
+                assert_eq!(received.contains("<abort "), is_aborted, "{received}");
+                if is_aborted {
+                    received = harness.answer_to(&format!("<failure {SASL}><aborted/></failure>"));
+                }
+                assert_eq!(
+                    received.contains("<db:result "),
+                    expected,
+                    "{challenge}: {received}"
+                );
+            }
+        }
+    }
+}
+
+/// 6120-5.4.3.3-1: that the peer has dialback is learned inside TLS, or not at all.
+#[test]
+fn rfc6120_5_4_3_3_1_dialback_announced_before_tls_is_forgotten() {
+    for version in VERSIONS {
+        for (db, expected) in [(" xmlns:db='jabber:server:dialback'", true), ("", false)] {
+            // The header before TLS has the namespace.
+            let mut harness = secured_initiator(version, Proofs::Both);
+            let header = answer().replace(" xmlns:db='jabber:server:dialback'", db);
+            harness.answer_to(&header);
+            let received = harness.answer_to(&MECHANISMS.replace("EXTERNAL", "X-NONE"));
+            assert_eq!(received.contains("<db:result "), expected, "{received}");
+        }
+    }
+}
+
 /// Whether EXTERNAL was offered after TLS.
 fn offers_external(pair: &Pair) -> bool {
     let features = pair.events.iter().filter_map(|event| match event {

@@ -59,6 +59,23 @@ fn rfc6120_8_1_2_2_2_stanzas_are_taken_for_verified_pairs_alone() {
             None,
         ),
         (montague("juliet&#64;capulet.example"), None),
+        // What RFC 6122 allowed is the stanza's matter.
+        (montague("juliet@capulet.example/ desk"), None),
+        (montague("juliet@capulet.example/&#32;desk"), None),
+        (
+            "from='capulet.example' to='romeo@montague.example/ desk'".into(),
+            None,
+        ),
+        (montague("juliet@evil.example/ desk"), Some(InvalidFrom)),
+        (
+            "from='capulet.example' to='romeo@elsewhere.example/ desk'".into(),
+            Some(HostUnknown),
+        ),
+        (montague("a:b@capulet.example"), Some(ImproperAddressing)),
+        (
+            montague(&format!("{}@capulet.example", "a".repeat(1024))),
+            Some(ImproperAddressing),
+        ),
         (montague("evil.example"), Some(InvalidFrom)),
         (montague("sub.capulet.example"), Some(InvalidFrom)),
         (montague("capulet.example@evil.example"), Some(InvalidFrom)),

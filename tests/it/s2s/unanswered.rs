@@ -183,6 +183,25 @@ fn a_closing_stream_reports_no_missing_answers() {
     assert!(reported(&harness).is_empty());
 }
 
+/// Defect E: the deadline of the phase is that of the whole phase, whatever is asked meanwhile.
+#[test]
+fn a_stream_that_nothing_is_verified_on_is_not_kept_by_further_questions() {
+    let request = "<db:result from='capulet.example' to='montague.example'>k</db:result>";
+    for text in [
+        "",
+        " ",
+        request,
+        "<db:verify from='capulet.example' to='montague.example' id='1'>k</db:verify>",
+        "<db:result from='capulet.example' to='elsewhere.example'>k</db:result>",
+    ] {
+        let mut harness = opened_responder();
+        harness.answer_to(request);
+        let seconds = harness.hold_open_with(text);
+        assert!((30..=35).contains(&seconds), "{text}: {seconds}");
+        assert!(harness.machine.session().is_none());
+    }
+}
+
 /// A question without an answer does not keep a stream that nothing is verified
 /// on (RFC 6120 4.9.3.15).
 #[test]

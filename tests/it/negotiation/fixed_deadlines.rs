@@ -1,0 +1,153 @@
+//! Bounds that a peer cannot move by what it sends: the end, the size of what is read before a
+//! login, and how soon close_notify is answered.
+
+use xmpp_stream::{Manner, Negotiation};
+
+use crate::harness::phases::{FOOTER, Phase, initiator_at, responder_at};
+use crate::harness::pki::{TLS12, TLS13};
+use crate::harness::{Carrier, Harness, Scripted};
+
+const ALL: [Carrier; 3] = [
+    Carrier::Plain,
+    Carrier::StartTls(TLS12),
+    Carrier::DirectTls(TLS13),
+];
+
+/// What a peer may go on sending, each second.
+const TRICKLE: [&str; 6] = [
+    "",
+    " ",
+    "<message/>",
+    "<x xmlns='urn:example'/>",
+    "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
+    "<message><body>",
+];
+
+/// The default closing timeout.
+const CLOSING: u64 = 5;
+
+/// Defect E: the closing deadline is set once.
+#[test]
+fn rfc6120_4_4_5_nothing_that_arrives_after_our_closing_tag_buys_time() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, text: &str) {
+        harness.machine.session().expect("established").close();
+        assert_eq!(harness.receive(), FOOTER);
+        assert_eq!(harness.hold_open_with(text), CLOSING, "{text:?}");
+        assert_eq!(harness.end().1, Manner::Graceful, "{text:?}");
+    }
+    for carrier in ALL {
+        for text in TRICKLE {
+            check(responder_at(carrier, Phase::Established), text);
+            check(initiator_at(carrier, Phase::Established), text);
+        }
+    }
+}
+
+/// Error, closing tag, and the end of TCP, whether the peer answers or not (RFC 6120 4.9.1.1).
+#[test]
+fn rfc6120_15_stream_error_generate_after_an_error_there_is_a_deadline() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, text: &str, seconds: u64) {
+        let answer = harness.answer_to("<nonsense/>");
+        assert!(answer.contains("<unsupported-stanza-type "), "{answer}");
+        assert!(answer.ends_with(FOOTER), "{answer}");
+        assert_eq!(harness.hold_open_with(text), seconds, "{text:?}");
+        assert_eq!(harness.receive(), "");
+        assert_eq!(harness.end().1, Manner::Graceful, "{text:?}");
+    }
+    for carrier in ALL {
+        for text in TRICKLE {
+            for (at, seconds) in [
+                (Phase::Opened, 1),
+                (Phase::Sasl, 1),
+                (Phase::Binding, 1),
+                (Phase::Established, CLOSING),
+            ] {
+                check(responder_at(carrier, at), text, seconds);
+                check(initiator_at(carrier, at), text, seconds);
+            }
+        }
+    }
+}
+
+/// Defect E: whoever is not authenticated is read under the earlier limit.
+#[test]
+fn rfc6120_13_12_3_elements_before_authentication_have_a_lower_limit() {
+    fn check<N: Negotiation>(
+        mut harness: Harness<N, Scripted>,
+        (start, end): (&str, &str),
+        is_refused: bool,
+        about: &str,
+    ) {
+        // Between the limits before and after authentication, 10,000 and 12,000.
+        let element = [start, &"A".repeat(10_500), end].concat();
+        let answer = harness.answer_to(&element);
+        let refused = answer.contains("<policy-violation ");
+        assert_eq!(refused, is_refused, "{about}: {answer}");
+    }
+    let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'>";
+    let response = "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+    let features = "<stream:features><x xmlns='u:x'>";
+    let challenge = "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+    let message = ("<message><body>", "</body></message>");
+    for carrier in ALL {
+        for (at, element, is_refused) in [
+            (Phase::Opened, (auth, "</auth>"), true),
+            (Phase::Sasl, (response, "</response>"), true),
+            (Phase::Opened, message, true),
+            (Phase::Established, message, false),
+        ] {
+            let about = format!("to a server, {carrier:?} {at:?}");
+            check(responder_at(carrier, at), element, is_refused, &about);
+        }
+        for (at, element, is_refused) in [
+            (Phase::Opened, (features, "</x></stream:features>"), true),
+            (Phase::Sasl, (challenge, "</challenge>"), true),
+            (Phase::Established, message, false),
+        ] {
+            let about = format!("to a client, {carrier:?} {at:?}");
+            check(initiator_at(carrier, at), element, is_refused, &about);
+        }
+    }
+    // Before TLS too.
+    let carrier = Carrier::StartTls(TLS13);
+    check(
+        responder_at(carrier, Phase::BeforeTls),
+        message,
+        true,
+        "before TLS",
+    );
+    check(
+        initiator_at(carrier, Phase::BeforeTls),
+        message,
+        true,
+        "before TLS",
+    );
+}
+
+/// RFC 5246 7.2.1: the other party responds with a close_notify of its own, immediately. The end of
+/// the peer's direction ends the connection (the table of ends in `connection`).
+#[test]
+fn rfc5246_7_2_1_the_peers_close_notify_is_answered_at_once() {
+    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
+        let start = harness.now;
+        assert!(!harness.received_close_notify(), "{about}");
+        harness.close_notify();
+        assert!(harness.received_close_notify(), "{about}");
+        assert_eq!(harness.now, start, "{about}");
+        assert_eq!(harness.end(), ("transport", Manner::Graceful), "{about}");
+    }
+    for version in [TLS12, TLS13] {
+        for carrier in [Carrier::StartTls(version), Carrier::DirectTls(version)] {
+            for at in [
+                Phase::Secured,
+                Phase::Opened,
+                Phase::Binding,
+                Phase::Established,
+            ] {
+                let about = format!("{carrier:?} {at:?}");
+                check(responder_at(carrier, at), &about);
+                check(initiator_at(carrier, at), &about);
+            }
+        }
+    }
+}
