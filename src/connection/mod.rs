@@ -47,6 +47,7 @@
 //! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
 
 mod advance;
+mod buffers;
 mod context;
 mod decision;
 mod inbound;
@@ -98,7 +99,6 @@ use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
 use crate::event::{Established, Event, StreamOpened};
 use crate::limits::Limits;
 use crate::reset::ResetCause;
-use crate::sasl::ClientKeys;
 use crate::stream::{
     AppRequest, Features, FirstLevelElement, InFlight, Input, Kind, Notice, PeerHeader, StreamError,
 };
@@ -236,6 +236,9 @@ impl<R: Negotiation> Connection<R> {
             let progress = self.turn(&mut budget);
             self.flush();
             self.watch_writing();
+            if progress != Progress::Idle {
+                self.timers.record_traffic();
+            }
             match progress {
                 // What was read before the end is reported all the same.
                 Progress::Report(notice) => break Some(notice),
@@ -243,6 +246,7 @@ impl<R: Negotiation> Connection<R> {
                 Progress::Continue | Progress::Idle => break None,
             }
         };
+        self.size_buffers(notice);
         if notice.is_some_and(|notice| self.event(notice).is_none()) {
             self.defect();
         }
@@ -390,6 +394,11 @@ impl<R: Negotiation> Connection<R> {
             }
             Some(Timer::Phase) => position.phase,
             Some(Timer::Negotiation) => Phase::Negotiation,
+            Some(Timer::Shrink) => {
+                self.timers.stop(Timer::Shrink);
+                self.shrink();
+                return None;
+            }
             None => self
                 .shutdown
                 .deadline()
@@ -724,6 +733,7 @@ impl<R: Negotiation> Connection<R> {
             self.timers.stop(Timer::WriteStall);
         } else {
             let timeout = self.limits.write_stall_timeout();
+            self.timers.record_traffic();
             self.timers.watch_writing(self.outbound.progress(), timeout);
         }
     }
@@ -773,15 +783,6 @@ impl<R: Negotiation> Connection<R> {
             Notice::Request => Event::Request(self.s2s.as_ref()?.announced_request()?),
             Notice::KeyVerdict => Event::KeyVerdict(self.s2s.as_ref()?.key_verdict()?),
         })
-    }
-}
-
-impl Connection<InitiatorRole> {
-    /// Returns the SCRAM keys of the login that just worked, once: kept and given to
-    /// [`Credentials`](crate::config::Credentials), they spare the next login the key derivation (RFC
-    /// 5802 5.1).
-    pub fn take_scram_keys(&mut self) -> Option<ClientKeys> {
-        self.role.take_scram_keys()
     }
 }
 
