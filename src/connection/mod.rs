@@ -90,8 +90,8 @@ pub use s2s::AnswerError;
 use s2s::S2s;
 pub use session::Session;
 use shutdown::{Reason, Shutdown, ShutdownInput};
-use steps::{Budget, Progress, STEPS, Step};
-use timers::{Timer, Timers};
+use steps::{Budget, Progress, Step};
+use timers::{Timer, Timers, earlier};
 use transport::{Opened, Transport};
 
 use crate::action::{Action, Wait};
@@ -126,7 +126,7 @@ pub struct Connection<R: Negotiation> {
     /// The peer's header of the current stream.
     peer: PeerHeader,
     /// The question that stops the stream until it is answered.
-    decision: Option<PendingDecision>,
+    decision: Option<Box<PendingDecision>>,
     /// Domain pairs and addresses; only of servers and components.
     s2s: Option<Box<S2s>>,
     timers: Timers,
@@ -285,7 +285,7 @@ impl<R: Negotiation> Connection<R> {
     pub fn decision(&mut self) -> Option<Decision<'_>> {
         match self.shutdown.is_closed() {
             true => None,
-            false => self.decision.as_mut().and_then(Decision::of),
+            false => self.decision.as_deref_mut().and_then(Decision::of),
         }
     }
 
@@ -314,21 +314,12 @@ impl<R: Negotiation> Connection<R> {
         self.transport.tls_info()
     }
 
-    /// One turn of the loop: the first step that has something to do does it.
-    fn turn(&mut self, budget: &mut Budget) -> Progress {
-        if self.shutdown.is_closed() {
-            return Progress::Idle;
-        }
-        let position = self.role.position();
-        for step in STEPS {
-            if let Some(progress) = self.try_step(step, position, budget) {
-                return progress;
-            }
-        }
-        Progress::Idle
-    }
-
     /// Does one step; `None` if there is nothing to do for it.
+    #[expect(
+        clippy::inline_always,
+        reason = "so that `turn` takes out of it what each step needs"
+    )]
+    #[inline(always)]
     fn try_step(
         &mut self,
         step: Step,
@@ -744,15 +735,11 @@ impl<R: Negotiation> Connection<R> {
             || (self.transport.is_handshaking() && budget.handshake_records == 0);
         let deadline = match is_busy {
             true => Some(self.timers.now()),
-            false => [
-                self.timers.next(),
-                self.shutdown.deadline(),
-                self.keys.deadline(),
-                self.s2s.as_ref().and_then(|s2s| s2s.deadline()),
-            ]
-            .into_iter()
-            .flatten()
-            .min(),
+            false => {
+                let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
+                let timers = earlier(self.timers.next(), self.shutdown.deadline());
+                earlier(timers, earlier(self.keys.deadline(), s2s))
+            }
         };
         Wait {
             read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,

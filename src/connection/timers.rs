@@ -81,7 +81,7 @@ impl Timers {
 
     /// The next deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.deadlines.iter().flatten().min().copied()
+        self.deadlines.into_iter().fold(None, earlier)
     }
 
     /// The first of the deadlines that has passed.
@@ -114,5 +114,13 @@ impl Timers {
             self.progress = progress;
             self.set(Timer::WriteStall, timeout);
         }
+    }
+}
+
+/// The earlier of two deadlines.
+pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
