@@ -13,6 +13,7 @@
 mod harness;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use harness::Pair;
 use harness::configs::{FIXED, client, client_with, decide, server};
@@ -27,7 +28,7 @@ use xmpp_stream::sasl::Decoy;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::xml::{FrameKind, FrameLimits, Framer};
-use xmpp_stream::{Action, CloseTcp, Event, Initiator, Responder};
+use xmpp_stream::{Action, CloseTcp, Connection, Event, Initiator, Negotiation, Responder, Wait};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
@@ -41,6 +42,87 @@ fn memory_stays_within_the_bound_whatever_peer_and_application_do() {
     what_the_application_sends();
     what_other_servers_ask();
     what_a_framer_keeps();
+    what_an_idle_stream_keeps();
+}
+
+/// A stream that has carried much holds no more than one that has carried nothing, once its driver
+/// has slept as told.
+fn what_an_idle_stream_keeps() {
+    let elements = "<a b='c'/>".repeat(2_000);
+    let burst = format!("<message>{}{elements}</message>", "x".repeat(16_000));
+    for version in [None, Some(&TLS12), Some(&TLS13)] {
+        let setup = version.map(|version| Setup::new(Crypto::Ring, version));
+        let client_tls = setup
+            .as_ref()
+            .map(|setup| ClientTls::new(Arc::new(pki().client(setup))));
+        let server_tls = setup
+            .as_ref()
+            .map(|setup| ServerTls::new(Arc::new(pki().server(setup, Leaf::Valid))));
+        let client = Initiator::new(client_with(client_tls, "secret"), NOW);
+        let mut pair = Pair::connect(client, Responder::new(server(server_tls), NOW));
+        pair.exchange();
+        let mut now = pair.now;
+        let (mut client, mut server) = (pair.machine, pair.peer.machine);
+        let mut transit = Vec::with_capacity(1 << 17);
+        let idle = HEAP.current_usage();
+        for _ in 0..3 {
+            client.session().unwrap().send(&burst).unwrap();
+            server.session().unwrap().send(&burst).unwrap();
+            while carry(&mut client, &mut server, now, &mut transit)
+                + carry(&mut server, &mut client, now, &mut transit)
+                > 0
+            {}
+            // A driver may have a window at hand while it sleeps.
+            let _ = server.receive_window();
+            let used = HEAP.current_usage() - idle;
+            assert!(used > 50_000, "{used}");
+            let quiet = now + Duration::from_secs(10);
+            assert_eq!(wait(&mut client, now).deadline, Some(quiet));
+            assert_eq!(wait(&mut server, now).deadline, Some(quiet));
+            now = quiet;
+            // It is woken once.
+            assert_eq!(wait(&mut client, now).deadline, None);
+            assert_eq!(wait(&mut server, now).deadline, None);
+            let left = HEAP.current_usage().saturating_sub(idle);
+            assert!(left < 1_000, "{version:?}: {used} -> {left}");
+            now = now + Duration::from_secs(100);
+        }
+    }
+}
+
+/// Has `from` work and gives `to` the bytes, through its window. Returns how many.
+fn carry<A: Negotiation, B: Negotiation>(
+    from: &mut Connection<A>,
+    to: &mut Connection<B>,
+    now: Instant,
+    transit: &mut Vec<u8>,
+) -> usize {
+    let _ = wait(from, now);
+    transit.clear();
+    transit.extend_from_slice(from.transmit());
+    from.transmitted(transit.len());
+    let _ = wait(from, now);
+    let mut rest = &transit[..];
+    while !rest.is_empty() {
+        let window = to.receive_window();
+        let taken = window.len().min(rest.len());
+        window[..taken].copy_from_slice(&rest[..taken]);
+        to.received(taken);
+        rest = &rest[taken..];
+        let _ = wait(to, now);
+    }
+    transit.len()
+}
+
+/// Polls until the machine waits.
+fn wait<N: Negotiation>(machine: &mut Connection<N>, now: Instant) -> Wait {
+    loop {
+        match machine.poll(now) {
+            Action::Event(_) => {}
+            Action::Wait(wait) => return wait,
+            Action::CloseTcp(close) => panic!("{close:?}"),
+        }
+    }
 }
 
 fn what_a_framer_keeps() {

@@ -96,6 +96,7 @@ impl<'a> Advance<'a> {
             Stage::Established => self.timers.stop(Timer::Phase),
             Stage::PeerClosing | Stage::Closing | Stage::Done => {
                 self.timers.stop(Timer::Phase);
+                self.timers.stop(Timer::Shrink);
                 let clock = shutdown_clock(self.timers, self.cx.limits, before.stage);
                 self.shutdown.step(ShutdownInput::Closing, clock);
             }

@@ -1,5 +1,7 @@
 //! What a role borrows while it executes a command, and what it changes by that.
 
+use alloc::boxed::Box;
+
 use super::decision::PendingDecision;
 use super::inbound::Inbound;
 use super::outbound::Outbound;
@@ -28,7 +30,7 @@ pub struct Context<'a> {
     /// The error with which the stream ends if the table says that the application does it.
     pub(super) error: &'a mut Option<StreamError>,
     pub(super) inbound: &'a Inbound,
-    pub(super) decision: &'a mut Option<PendingDecision>,
+    pub(super) decision: &'a mut Option<Box<PendingDecision>>,
     /// What becomes of the inbound direction and of the connection after the step.
     pub(super) change: Change,
     /// A reason that the end will have.
@@ -44,7 +46,7 @@ pub(super) enum Change {
     /// A new stream header is expected (RFC 6120 4.3.3), under these limits.
     Restart(FrameLimits),
     /// What was queued goes out, then TLS takes the transport.
-    StartTls(alloc::boxed::Box<tls::Session>, FirstByte),
+    StartTls(Box<tls::Session>, FirstByte),
     /// What was queued goes out, then the connection ends for this reason.
     LastBytes(CloseReason),
     /// The connection ends at once for this reason.
@@ -77,7 +79,7 @@ impl Context<'_> {
 
     /// Asks the application. The stream stops until it has answered.
     pub(super) fn ask(&mut self, question: Question) {
-        *self.decision = Some(PendingDecision::new(question));
+        *self.decision = Some(Box::new(PendingDecision::new(question)));
     }
 
     /// Expects a new stream header.
@@ -87,7 +89,7 @@ impl Context<'_> {
 
     /// Hands the transport to TLS after what is queued.
     pub(super) fn start_tls(&mut self, session: tls::Session, first_byte: FirstByte) {
-        self.change = Change::StartTls(alloc::boxed::Box::new(session), first_byte);
+        self.change = Change::StartTls(Box::new(session), first_byte);
     }
 
     /// Ends the connection at once.

@@ -11,6 +11,7 @@
 //! text, because a restart may follow, after which the same bytes mean something else (RFC 6120
 //! 4.3.3).
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -86,16 +87,11 @@ impl PendingDecision {
     }
 
     /// Takes the answer, once there is one.
-    pub(super) fn take_answer(decision: &mut Option<Self>) -> Option<DecisionAnswer> {
-        match decision.take()? {
-            Self {
-                state: State::Answered(answer),
-                ..
-            } => Some(answer),
-            open => {
-                *decision = Some(open);
-                None
-            }
+    pub(super) fn take_answer(decision: &mut Option<Box<Self>>) -> Option<DecisionAnswer> {
+        let answered = decision.take_if(|decision| matches!(decision.state, State::Answered(_)))?;
+        match answered.state {
+            State::Answered(answer) => Some(answer),
+            State::Unannounced | State::Open => None,
         }
     }
 }

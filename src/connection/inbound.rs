@@ -163,6 +163,16 @@ impl Inbound {
         }
     }
 
+    /// How many bytes are allocated for stream text.
+    pub(super) fn allocated(&self) -> usize {
+        self.framer.allocated()
+    }
+
+    /// Frees what is not needed for what was received and not read.
+    pub(super) fn shrink(&mut self) {
+        self.framer.shrink();
+    }
+
     /// Keeps the fault for the reason of the end.
     pub(super) fn record_fault(&mut self, fault: Fault) {
         self.fault = Some(fault);

@@ -47,6 +47,7 @@
 //! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
 
 mod advance;
+mod buffers;
 mod context;
 mod decision;
 mod inbound;
@@ -89,8 +90,8 @@ pub use s2s::AnswerError;
 use s2s::S2s;
 pub use session::Session;
 use shutdown::{Reason, Shutdown, ShutdownInput};
-use steps::{Budget, Progress, STEPS, Step};
-use timers::{Timer, Timers};
+use steps::{Budget, Progress, Step};
+use timers::{Timer, Timers, earlier};
 use transport::{Opened, Transport};
 
 use crate::action::{Action, Wait};
@@ -98,7 +99,6 @@ use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
 use crate::event::{Established, Event, StreamOpened};
 use crate::limits::Limits;
 use crate::reset::ResetCause;
-use crate::sasl::ClientKeys;
 use crate::stream::{
     AppRequest, Features, FirstLevelElement, InFlight, Input, Kind, Notice, PeerHeader, StreamError,
 };
@@ -126,7 +126,7 @@ pub struct Connection<R: Negotiation> {
     /// The peer's header of the current stream.
     peer: PeerHeader,
     /// The question that stops the stream until it is answered.
-    decision: Option<PendingDecision>,
+    decision: Option<Box<PendingDecision>>,
     /// Domain pairs and addresses; only of servers and components.
     s2s: Option<Box<S2s>>,
     timers: Timers,
@@ -236,6 +236,9 @@ impl<R: Negotiation> Connection<R> {
             let progress = self.turn(&mut budget);
             self.flush();
             self.watch_writing();
+            if progress != Progress::Idle {
+                self.timers.record_traffic();
+            }
             match progress {
                 // What was read before the end is reported all the same.
                 Progress::Report(notice) => break Some(notice),
@@ -243,6 +246,7 @@ impl<R: Negotiation> Connection<R> {
                 Progress::Continue | Progress::Idle => break None,
             }
         };
+        self.size_buffers(notice);
         if notice.is_some_and(|notice| self.event(notice).is_none()) {
             debug_assert!(false, "a notice without its content");
             let _ = self.close(CloseReason::Internal(InternalReason::Table));
@@ -282,7 +286,7 @@ impl<R: Negotiation> Connection<R> {
     pub fn decision(&mut self) -> Option<Decision<'_>> {
         match self.shutdown.is_closed() {
             true => None,
-            false => self.decision.as_mut().and_then(Decision::of),
+            false => self.decision.as_deref_mut().and_then(Decision::of),
         }
     }
 
@@ -311,21 +315,12 @@ impl<R: Negotiation> Connection<R> {
         self.transport.tls_info()
     }
 
-    /// One turn of the loop: the first step that has something to do does it.
-    fn turn(&mut self, budget: &mut Budget) -> Progress {
-        if self.shutdown.is_closed() {
-            return Progress::Idle;
-        }
-        let position = self.role.position();
-        for step in STEPS {
-            if let Some(progress) = self.try_step(step, position, budget) {
-                return progress;
-            }
-        }
-        Progress::Idle
-    }
-
     /// Does one step; `None` if there is nothing to do for it.
+    #[expect(
+        clippy::inline_always,
+        reason = "so that `turn` takes out of it what each step needs"
+    )]
+    #[inline(always)]
     fn try_step(
         &mut self,
         step: Step,
@@ -391,6 +386,11 @@ impl<R: Negotiation> Connection<R> {
             }
             Some(Timer::Phase) => position.phase,
             Some(Timer::Negotiation) => Phase::Negotiation,
+            Some(Timer::Shrink) => {
+                self.timers.stop(Timer::Shrink);
+                self.shrink();
+                return None;
+            }
             None => self
                 .shutdown
                 .deadline()
@@ -725,6 +725,7 @@ impl<R: Negotiation> Connection<R> {
             self.timers.stop(Timer::WriteStall);
         } else {
             let timeout = self.limits.write_stall_timeout();
+            self.timers.record_traffic();
             self.timers.watch_writing(self.outbound.progress(), timeout);
         }
     }
@@ -735,15 +736,11 @@ impl<R: Negotiation> Connection<R> {
             || (self.transport.is_handshaking() && budget.handshake_records == 0);
         let deadline = match is_busy {
             true => Some(self.timers.now()),
-            false => [
-                self.timers.next(),
-                self.shutdown.deadline(),
-                self.keys.deadline(),
-                self.s2s.as_ref().and_then(|s2s| s2s.deadline()),
-            ]
-            .into_iter()
-            .flatten()
-            .min(),
+            false => {
+                let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
+                let timers = earlier(self.timers.next(), self.shutdown.deadline());
+                earlier(timers, earlier(self.keys.deadline(), s2s))
+            }
         };
         Wait {
             read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
@@ -774,15 +771,6 @@ impl<R: Negotiation> Connection<R> {
             Notice::Request => Event::Request(self.s2s.as_ref()?.announced_request()?),
             Notice::KeyVerdict => Event::KeyVerdict(self.s2s.as_ref()?.key_verdict()?),
         })
-    }
-}
-
-impl Connection<InitiatorRole> {
-    /// Returns the SCRAM keys of the login that just worked, once: kept and given to
-    /// [`Credentials`](crate::config::Credentials), they spare the next login the key derivation (RFC
-    /// 5802 5.1).
-    pub fn take_scram_keys(&mut self) -> Option<ClientKeys> {
-        self.role.take_scram_keys()
     }
 }
 

@@ -177,9 +177,10 @@ impl Outbound {
         self.outbox.push_control(write);
     }
 
-    /// Queues text of the machine's own that carries a secret: it is wiped after it is encoded.
-    pub(super) fn push_secret(&mut self, write: impl FnOnce(&mut String)) {
-        self.outbox.push_secret(write);
+    /// Queues a SASL element that carries a secret of so many bytes in base64: it is wiped after it
+    /// is encoded.
+    pub(super) fn push_secret(&mut self, secret_bytes: usize, write: impl FnOnce(&mut String)) {
+        self.outbox.push_secret(secret_bytes, write);
     }
 
     /// Encodes every unit that waits.
@@ -199,6 +200,17 @@ impl Outbound {
     /// The room for bytes that TLS itself sends.
     pub(super) fn wire(&mut self) -> &mut Vec<u8> {
         self.outbox.wire()
+    }
+
+    /// How many bytes are allocated.
+    pub(super) fn allocated(&self) -> usize {
+        self.outbox.allocated() + self.checker.allocated()
+    }
+
+    /// Frees what is not needed for what waits.
+    pub(super) fn shrink(&mut self) {
+        self.outbox.shrink();
+        self.checker.shrink();
     }
 
     /// Drops everything that waits.

@@ -13,8 +13,9 @@ use zeroize::Zeroize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
-/// The longest SASL message in base64, with its element.
-const SECRET_UNIT: usize = 12 * 1024;
+/// What a SASL element has at most beside its data in base64: its tags, its namespace and the name
+/// of a mechanism.
+const SASL_ELEMENT: usize = 256;
 
 /// The cost of a unit beside its text, in bytes: its entry in a queue that may have grown to twice
 /// its length, and its record.
@@ -128,12 +129,15 @@ impl Outbox {
         });
     }
 
-    /// Queues a unit that carries a secret. It is wiped after it is encoded, and room is made first so
-    /// that growing leaves no copy.
-    pub(super) fn push_secret(&mut self, write: impl FnOnce(&mut String)) {
+    /// Queues a SASL element that carries a secret of so many bytes in base64. It is wiped after it
+    /// is encoded, and room is made first so that growing leaves no copy.
+    pub(super) fn push_secret(&mut self, secret_bytes: usize, write: impl FnOnce(&mut String)) {
         self.secrecy = Secrecy::Secret;
-        self.text.reserve(SECRET_UNIT);
+        self.text
+            .reserve(secret_bytes.div_ceil(3) * 4 + SASL_ELEMENT);
+        let room = self.text.capacity();
         self.push_control(write);
+        debug_assert_eq!(self.text.capacity(), room, "a secret has been copied");
     }
 
     /// Turns every unit into bytes with `encode`. Stops at the first error.
@@ -185,6 +189,27 @@ impl Outbox {
             Secrecy::None => self.text.clear(),
             Secrecy::Secret => self.text.zeroize(),
         }
+    }
+
+    /// How many bytes are allocated.
+    pub(super) fn allocated(&self) -> usize {
+        self.text.capacity()
+            + self.wire.capacity()
+            + self.units.capacity() * size_of::<Unit>()
+            + self.marks.capacity() * size_of::<(u64, Ticket)>()
+    }
+
+    /// Frees what is not needed for what waits.
+    pub(super) fn shrink(&mut self) {
+        self.wire.drain(..self.taken);
+        self.taken = 0;
+        self.wire.shrink_to_fit();
+        // Text that waits may be secret, and must not be copied.
+        if self.text.is_empty() {
+            self.text = String::new();
+        }
+        self.units.shrink_to_fit();
+        self.marks.shrink_to_fit();
     }
 
     /// Frees the room of taken bytes once they are the larger part. Because of that each byte moves at

@@ -16,15 +16,29 @@ pub(super) enum Timer {
     Phase,
     /// The negotiation as a whole.
     Negotiation,
+    /// Buffers that traffic has made large, and that nothing has used for [`SHRINK_AFTER`].
+    Shrink,
 }
 
-const TIMERS: [Timer; 3] = [Timer::WriteStall, Timer::Phase, Timer::Negotiation];
+const TIMERS: [Timer; 4] = [
+    Timer::WriteStall,
+    Timer::Phase,
+    Timer::Negotiation,
+    Timer::Shrink,
+];
+
+/// How long buffers keep the size that traffic gave them after the last of it. Shorter, and a
+/// stream with a stanza every few seconds would allocate for each of them; longer, and idle streams
+/// would hold more memory than they need.
+const SHRINK_AFTER: Duration = Duration::from_secs(10);
 
 /// The deadlines of a connection, except those of its end, which `Shutdown` owns.
 #[derive(Debug)]
 pub(super) struct Timers {
     now: Instant,
     deadlines: [Option<Instant>; TIMERS.len()],
+    /// When something was received or sent last.
+    traffic: Instant,
     /// How many bytes TCP had taken when [`Timer::WriteStall`] was set.
     progress: u64,
 }
@@ -35,6 +49,7 @@ impl Timers {
         Self {
             now,
             deadlines: [None; TIMERS.len()],
+            traffic: now,
             progress: 0,
         }
     }
@@ -66,7 +81,7 @@ impl Timers {
 
     /// The next deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.deadlines.iter().flatten().min().copied()
+        self.deadlines.into_iter().fold(None, earlier)
     }
 
     /// The first of the deadlines that has passed.
@@ -78,6 +93,19 @@ impl Timers {
         TIMERS.into_iter().find(|timer| passed(timer))
     }
 
+    /// Records that something was received or sent.
+    pub(super) fn record_traffic(&mut self) {
+        self.traffic = self.now;
+    }
+
+    /// Watches buffers that may be made smaller. There is no deadline if it has passed already: then
+    /// they have been made as small as they become.
+    pub(super) fn watch_buffers(&mut self) {
+        let at = self.traffic + SHRINK_AFTER;
+        let [.., shrink] = &mut self.deadlines;
+        *shrink = (at > self.now).then_some(at);
+    }
+
     /// Watches a transport that has bytes to take, and has taken `progress` bytes so far: the
     /// deadline starts anew whenever it has taken some.
     pub(super) fn watch_writing(&mut self, progress: u64, timeout: Duration) {
@@ -86,5 +114,13 @@ impl Timers {
             self.progress = progress;
             self.set(Timer::WriteStall, timeout);
         }
+    }
+}
+
+/// The earlier of two deadlines.
+pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -164,6 +164,22 @@ impl Transport {
         }
     }
 
+    /// How many bytes are allocated for records.
+    pub(super) fn allocated(&self) -> usize {
+        match self {
+            Self::Plain => 0,
+            Self::Tls(tls) => tls.session.allocated() + tls.pre_tls_bytes.capacity(),
+        }
+    }
+
+    /// Frees what is not needed for the records that were received and not read.
+    pub(super) fn shrink(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.session.shrink();
+            tls.pre_tls_bytes.shrink_to_fit();
+        }
+    }
+
     /// Whether the peer's direction of an established TLS session is still open: TCP must not end
     /// now.
     pub(super) fn would_be_truncated(&self) -> bool {

@@ -152,6 +152,11 @@ impl ReceiveBuffer {
         }
     }
 
+    /// Returns how many bytes are allocated.
+    pub(super) fn allocated(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Frees what is not needed for the bytes held: all of it if there are none.
     pub(super) fn shrink(&mut self) {
         let held = self.end - self.start;

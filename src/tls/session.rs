@@ -314,6 +314,11 @@ impl Session {
         }
     }
 
+    /// Returns how many bytes the receive buffer has allocated.
+    pub(crate) fn allocated(&self) -> usize {
+        self.buffer.allocated()
+    }
+
     /// Frees the memory that received records do not need now.
     ///
     /// The receive buffer is kept from record to record, at most 36874 bytes, because a steady flow

@@ -49,6 +49,17 @@ impl Checker {
             0,
         )))
     }
+
+    /// Returns how many bytes are allocated for the element that was checked last.
+    pub(crate) fn allocated(&self) -> usize {
+        self.parser.allocated()
+    }
+
+    /// Releases the memory of the element that was checked last.
+    pub fn shrink(&mut self) {
+        self.parser.clear(&self.scope);
+        self.parser.shrink();
+    }
 }
 
 impl fmt::Debug for Checker {

@@ -91,6 +91,11 @@ impl ElementParser {
         self.state = ParseState::Markup;
     }
 
+    /// Returns how many bytes the element that was read, and its open elements, have allocated.
+    pub(crate) fn allocated(&self) -> usize {
+        self.tape.allocated() + self.open_elements.capacity() * size_of::<OpenElement>()
+    }
+
     /// Releases memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.tape.shrink();

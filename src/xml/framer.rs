@@ -324,6 +324,11 @@ impl Framer {
         self.parser.restart();
     }
 
+    /// Returns how many bytes are allocated for what was received.
+    pub(crate) fn allocated(&self) -> usize {
+        self.input.allocated() + self.parser.allocated()
+    }
+
     /// Releases memory that is not in use, for connections that become idle. Otherwise buffers keep
     /// the size that the largest frame needed.
     pub fn shrink(&mut self) {

@@ -39,6 +39,9 @@ pub(crate) struct InputBuffer {
     /// How many of the filled bytes, counted from their end, were not scanned. The others are
     /// inert, or the start of a character.
     unscanned: usize,
+    /// How many bytes at the start of `raw` held received bytes at some time before `filled` last
+    /// became smaller. They are wiped before their memory is given back.
+    used: usize,
     /// The length of `raw` that was reserved for inert bytes.
     room: usize,
     /// The error of the bytes that follow the text.
@@ -56,6 +59,7 @@ impl Default for InputBuffer {
             raw: Vec::new(),
             filled: 0,
             unscanned: 0,
+            used: 0,
             room: 0,
             error_after_text: None,
         }
@@ -227,7 +231,7 @@ impl InputBuffer {
         if n < self.filled {
             self.raw.copy_within(n..self.filled, 0);
         }
-        self.filled -= n;
+        self.set_filled(self.filled - n);
         self.unscanned = self.filled;
         self.scanned = self.length();
         n > 0
@@ -331,8 +335,7 @@ impl InputBuffer {
     /// Discards and wipes everything except what is unread; positions start again at 0.
     pub(crate) fn restart(&mut self, frame: FrameLength) {
         let kept = self.take_unread(frame);
-        self.raw.zeroize();
-        self.text.zeroize();
+        self.wipe();
         *self = Self {
             text: core::mem::take(&mut self.text),
             filled: kept.len(),
@@ -349,7 +352,7 @@ impl InputBuffer {
             Some(_) => 0,
             None => self.filled.saturating_sub(self.unscanned),
         };
-        self.filled = kept;
+        self.set_filled(kept);
         self.unscanned = 0;
         self.text
             .truncate(self.start + frame.unwrap_or(self.scanned));
@@ -357,12 +360,37 @@ impl InputBuffer {
         taken
     }
 
-    /// Releases memory that is not in use.
+    /// Returns how many bytes are allocated.
+    pub(crate) fn allocated(&self) -> usize {
+        self.raw.capacity() + self.text.capacity()
+    }
+
+    /// Releases memory that is not in use, and wipes it before.
     pub(crate) fn shrink(&mut self) {
         self.discard_consumed();
-        self.raw.truncate(self.filled);
-        self.raw.shrink_to_fit();
-        self.text.shrink_to_fit();
+        if self.raw.capacity() > self.filled || self.text.capacity() > self.text.len() {
+            let raw = self.raw.get(..self.filled).unwrap_or_default().to_vec();
+            let text = self.text.clone();
+            self.wipe();
+            (self.raw, self.text, self.used) = (raw, text, 0);
+        }
+    }
+
+    /// Wipes and discards everything. What a caller has never announced with
+    /// [`pushed`](Self::pushed) is no received byte: wiping the whole window would cost every
+    /// connection that leaves plaintext for TLS more than all else it does before.
+    fn wipe(&mut self) {
+        let used = self.used.max(self.filled).min(self.raw.capacity());
+        self.raw.clear();
+        if let Some(used) = self.raw.spare_capacity_mut().get_mut(..used) {
+            used.zeroize();
+        }
+        self.text.zeroize();
+    }
+
+    fn set_filled(&mut self, filled: usize) {
+        self.used = self.used.max(self.filled);
+        self.filled = filled;
     }
 
     pub(crate) fn held(&self) -> usize {
@@ -373,7 +401,6 @@ impl InputBuffer {
 impl Drop for InputBuffer {
     /// Wipes the buffers, because a password on its way to SASL may be in them.
     fn drop(&mut self) {
-        self.raw.zeroize();
-        self.text.zeroize();
+        self.wipe();
     }
 }

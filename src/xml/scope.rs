@@ -23,6 +23,8 @@ pub struct Scope {
     /// All prefixes and namespace names.
     text: String,
     entries: Vec<Entry>,
+    /// The index of the entry that declares the default namespace, which every element asks for.
+    default_namespace: Option<u32>,
     /// Indices of the entries ordered by prefix. Empty where a linear search is enough.
     by_prefix: Vec<u32>,
     /// Indices of the entries ordered by namespace name, then by index. Empty where a linear
@@ -125,7 +127,9 @@ impl Scope {
 
     /// Returns the namespace a prefix is bound to, `Namespace::None` if it is not.
     pub(crate) fn find(&self, prefix: &str) -> Namespace {
-        let index = if self.by_prefix.is_empty() {
+        let index = if prefix.is_empty() {
+            self.default_namespace
+        } else if self.by_prefix.is_empty() {
             self.iter()
                 .position(|(declared, _)| declared == prefix)
                 .map(offset)
@@ -163,6 +167,9 @@ impl Scope {
     fn declare(&mut self, prefix: &str, uri: &str) {
         if chars::check_chars(uri).is_ok() {
             let number = offset(self.entries.len());
+            if prefix.is_empty() {
+                self.default_namespace = Some(number);
+            }
             let prefix = append(&mut self.text, prefix);
             let uri = append(&mut self.text, uri);
             self.entries.push(Entry {

@@ -162,6 +162,11 @@ impl StreamParser {
         }
     }
 
+    /// Returns how many bytes the element that was read has allocated.
+    pub(crate) fn allocated(&self) -> usize {
+        self.parser.allocated()
+    }
+
     /// Releases memory that is not in use, together with the element that was read unless it is the
     /// current frame.
     pub(crate) fn shrink(&mut self, current: Option<FrameKind>) {

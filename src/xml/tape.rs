@@ -115,6 +115,14 @@ impl Tape {
         self.arena.clear();
     }
 
+    /// Returns how many bytes are allocated.
+    pub(crate) fn allocated(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+            + self.attributes.capacity() * size_of::<AttributeNode>()
+            + self.bindings.capacity() * size_of::<Binding>()
+            + self.arena.capacity()
+    }
+
     /// Releases memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.nodes.shrink_to_fit();

@@ -121,7 +121,8 @@ impl ClientLogin {
         match mechanism.initial() {
             Ok(data) => {
                 let name = self.exchange.name();
-                cx.out.push_secret(|out| {
+                let length = data.as_ref().map_or(0, |data| data.as_bytes().len());
+                cx.out.push_secret(length, |out| {
                     wire::write_auth(out, name, data.as_ref().map(Secret::as_bytes));
                 });
                 self.exchange.wait(mechanism);

@@ -156,8 +156,9 @@ impl Role for InitiatorRole {
             C::RunChallenge => return self.login.run_challenge(element, cx),
             C::SendResponse => {
                 let reply = self.login.take_reply();
-                cx.out
-                    .push_secret(|out| sasl::write_response(out, reply.as_bytes()));
+                cx.out.push_secret(reply.as_bytes().len(), |out| {
+                    sasl::write_response(out, reply.as_bytes())
+                });
             }
             C::VerifySuccess => return Some(Input::Sasl(self.login.verify(element, cx))),
             C::SendAbort => cx.out.push_control(|out| out.push_str(sasl::ABORT)),
@@ -326,6 +327,15 @@ impl InitiatorRole {
         };
         cx.out
             .push_control(|out| bind::write_request(out, bind_id(resource), wanted));
+    }
+}
+
+impl super::Connection<InitiatorRole> {
+    /// Returns the SCRAM keys of the login that just worked, once: kept and given to
+    /// [`Credentials`](crate::config::Credentials), they spare the next login the key derivation (RFC
+    /// 5802 5.1).
+    pub fn take_scram_keys(&mut self) -> Option<ClientKeys> {
+        self.role.take_scram_keys()
     }
 }
 

@@ -173,6 +173,7 @@ impl PeerProof {
             return cx.defect("a handshake without a component's secret");
         };
         let proof = secret.handshake(cx.peer.id().unwrap_or_default());
-        cx.out.push_secret(|out| handshake::write(out, &proof));
+        cx.out
+            .push_secret(proof.as_str().len(), |out| handshake::write(out, &proof));
     }
 }

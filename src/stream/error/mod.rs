@@ -9,6 +9,7 @@
 //! must follow at once (RFC 6120 4.9.1.1). The bounds may be changed here; the names of the
 //! conditions are in `condition.rs`.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
@@ -38,6 +39,14 @@ const MAX_NAME_BYTES: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamError {
     condition: StreamCondition,
+    /// What accompanies the condition; `None` if nothing does. It is boxed because a connection has
+    /// room for several errors, and most never have one.
+    details: Option<Box<Details>>,
+}
+
+/// What may accompany the condition of a stream error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Details {
     unknown_name: Option<String>,
     other_host: Option<OtherHost>,
     text: Option<Text>,
@@ -70,10 +79,9 @@ impl StreamError {
     /// stream is protected (RFC 6120 4.9.3.19).
     #[must_use]
     pub fn see_other_host(host: OtherHost) -> Self {
-        Self {
-            other_host: Some(host),
-            ..Self::bare(StreamCondition::SeeOtherHost)
-        }
+        let mut error = Self::bare(StreamCondition::SeeOtherHost);
+        error.details_mut().other_host = Some(host);
+        error
     }
 
     /// Adds a descriptive text in English, for people who read logs and not for programs (RFC 6120
@@ -88,7 +96,7 @@ impl StreamError {
     /// the text is written without one.
     #[must_use]
     pub fn with_text_in(mut self, lang: &str, text: &str) -> Self {
-        self.text = Some(Text {
+        self.details_mut().text = Some(Text {
             lang: language(lang),
             text: put::bounded(text, MAX_TEXT_BYTES),
         });
@@ -110,7 +118,7 @@ impl StreamError {
         if is_reserved(element.as_stanza().ns()) {
             return Err(ApplicationConditionError::Namespace);
         }
-        self.application = Some(xml.into());
+        self.details_mut().application = Some(xml.into());
         Ok(self)
     }
 
@@ -120,15 +128,16 @@ impl StreamError {
     /// The application-specific condition is the first child in another namespace.
     #[must_use]
     pub fn parse(error: &Element<'_>) -> Self {
-        let mut read = Self::bare(StreamCondition::UndefinedCondition);
+        let mut condition = StreamCondition::UndefinedCondition;
+        let mut read = Details::default();
         let mut conditions = error
             .children()
             .filter(|child| child.ns() == ns::STREAM_ERRORS && child.name() != "text");
         if let Some(child) = conditions.next() {
-            read.condition = StreamCondition::from_name(child.name());
-            match read.condition {
+            condition = StreamCondition::from_name(child.name());
+            match condition {
                 StreamCondition::SeeOtherHost => read.other_host = child.text().parse().ok(),
-                StreamCondition::UndefinedCondition if child.name() != read.condition.as_str() => {
+                StreamCondition::UndefinedCondition if child.name() != condition.as_str() => {
                     read.unknown_name = Some(put::bounded(child.name(), MAX_NAME_BYTES));
                 }
                 _ => {}
@@ -153,7 +162,8 @@ impl StreamError {
                 read.application = Some(standalone.into_owned());
             }
         }
-        read
+        let details = (read != Details::default()).then(|| Box::new(read));
+        Self { condition, details }
     }
 
     /// Appends `<stream:error>..</stream:error>`. The prefix `stream` is declared by the header
@@ -162,7 +172,7 @@ impl StreamError {
         out.push_str("<stream:error><");
         out.push_str(self.condition.as_str());
         put::attribute(out, "xmlns", ns::STREAM_ERRORS);
-        match &self.other_host {
+        match self.other_host() {
             Some(host) => {
                 out.push('>');
                 put::display(out, host);
@@ -172,7 +182,7 @@ impl StreamError {
             }
             None => out.push_str("/>"),
         }
-        if let Some(Text { lang, text }) = &self.text {
+        if let Some(Text { lang, text }) = self.described() {
             out.push_str("<text");
             put::attribute(out, "xmlns", ns::STREAM_ERRORS);
             if let Some(lang) = lang {
@@ -182,7 +192,7 @@ impl StreamError {
             put::text(out, text);
             out.push_str("</text>");
         }
-        if let Some(application) = &self.application {
+        if let Some(application) = self.application() {
             out.push_str(application);
         }
         out.push_str("</stream:error>");
@@ -198,43 +208,49 @@ impl StreamError {
     /// [`condition`](Self::condition) is `UndefinedCondition` then.
     #[must_use]
     pub fn unknown_name(&self) -> Option<&str> {
-        self.unknown_name.as_deref()
+        self.details.as_ref()?.unknown_name.as_deref()
     }
 
     /// Returns the host that `see-other-host` names. It is `None` for other conditions, and if the
     /// received text is not a host.
     #[must_use]
     pub fn other_host(&self) -> Option<&OtherHost> {
-        self.other_host.as_ref()
+        self.details.as_ref()?.other_host.as_ref()
     }
 
     /// Returns the descriptive text. Programs must not interpret it (RFC 6120 4.9.2).
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        self.text.as_ref().map(|text| text.text.as_str())
+        self.described().map(|text| text.text.as_str())
     }
 
     /// Returns the language of the text.
     #[must_use]
     pub fn lang(&self) -> Option<&str> {
-        self.text.as_ref()?.lang.as_deref()
+        self.described()?.lang.as_deref()
     }
 
     /// Returns the application-specific condition as XML that declares every namespace it uses. It
     /// is `None` also if the element was longer than [`MAX_APPLICATION_BYTES`].
     #[must_use]
     pub fn application(&self) -> Option<&str> {
-        self.application.as_deref()
+        self.details.as_ref()?.application.as_deref()
     }
 
     fn bare(condition: StreamCondition) -> Self {
         Self {
             condition,
-            unknown_name: None,
-            other_host: None,
-            text: None,
-            application: None,
+            details: None,
         }
+    }
+
+    fn details_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    /// The descriptive text with its language.
+    fn described(&self) -> Option<&Text> {
+        self.details.as_ref()?.text.as_ref()
     }
 }
 
