@@ -149,8 +149,8 @@ pub mod xml;
 pub use action::{Action, Wait};
 pub use close::{CloseReason, CloseTcp, Manner};
 pub use connection::{
-    AnswerError, Connection, Decision, Initiator, Negotiation, Responder, SendError, Session,
-    Ticket,
+    AnswerError, Connection, Decision, Initiator, Negotiating, Negotiation, Responder, SendError,
+    Session, Ticket,
 };
 pub use event::{Event, EventBuf, Question};
 

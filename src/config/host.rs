@@ -37,6 +37,8 @@ pub struct HostConfig {
     pub(crate) decoy: Decoy,
     /// The features offered after ours.
     pub(crate) features: Vec<FeatureXml>,
+    /// The features offered beside SASL.
+    pub(crate) login_features: Vec<FeatureXml>,
     /// The limits on what is received and kept.
     pub(crate) limits: Limits,
     /// When a reset is advised.
@@ -112,6 +114,7 @@ impl HostConfig {
             mechanisms: MechanismSet::EMPTY,
             decoy,
             features: Vec::new(),
+            login_features: Vec::new(),
             limits: Limits::server_to_server(),
             usage: None,
             trust: None,
@@ -132,15 +135,21 @@ impl HostBuilder<Client> {
     /// Adds a further stream feature, written after ours once the peer is authenticated.
     ///
     /// What the client sends for it arrives as [`Event::Element`](crate::Event::Element) or
-    /// [`Event::Stanza`](crate::Event::Stanza), but only once a resource is bound. A protocol that
-    /// takes place earlier cannot be layered on: a first-level element that the stream does not know
-    /// ends it before that with `<unsupported-stanza-type/>` (RFC 6120 4.9.3.24), and a request to
-    /// the server is answered with a `<not-authorized/>` stanza error (RFC 6120 7.1). That rules out
-    /// registration before SASL (XEP-0077 3.1), SASL2 (XEP-0388), the
-    /// resumption of stream management in the place of binding (XEP-0198 5), and compression
-    /// (XEP-0138).
+    /// [`Event::Stanza`](crate::Event::Stanza) once a resource is bound, and before that only if
+    /// [`ResponderBuilder::early_elements`](super::ResponderBuilder::early_elements) says so. Two
+    /// kinds of protocol cannot be layered on: those that take the place of SASL or of binding,
+    /// because only the steps of RFC 6120 lead to an established stream (SASL2, XEP-0388;
+    /// resumption of stream management, XEP-0198 5), and those that change how bytes are read
+    /// (compression, XEP-0138). A client of this crate takes its own steps at once, so it cannot
+    /// put one of another protocol before them.
     pub fn feature(mut self, feature: FeatureXml) -> Self {
         self.host.features.push(feature);
+        self
+    }
+
+    /// Adds a feature that is offered beside SASL, after TLS, to clients that are not authenticated.
+    pub fn login_feature(mut self, feature: FeatureXml) -> Self {
+        self.host.login_features.push(feature);
         self
     }
 

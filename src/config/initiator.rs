@@ -24,7 +24,7 @@ use crate::random::Random;
 use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
 use crate::sasl::{self, Authzid, MechanismName, MechanismSet, Password, Username};
 use crate::stream::lang::is_language_tag;
-use crate::stream::{ConflictPolicy, Kind, Security, StreamPolicy};
+use crate::stream::{ConflictPolicy, EarlyElements, Kind, Security, StreamPolicy};
 use crate::tls::identity::Trust;
 use crate::tls::{ClientTls, Resumption};
 
@@ -182,6 +182,7 @@ impl InitiatorConfig {
             sasl_attempts: self.limits.sasl_attempts(),
             conflict: self.conflict,
             dialback: self.proof.dialback(),
+            early_elements: EarlyElements::Refused,
         }
     }
 

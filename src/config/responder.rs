@@ -14,7 +14,7 @@ use super::{Client, Component, ConfigError, HasSecurity, HostConfig, Server, Wan
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::stream::lang::is_language_tag;
-use crate::stream::{ConflictPolicy, DialbackPolicy, Kind, Security, StreamPolicy};
+use crate::stream::{ConflictPolicy, DialbackPolicy, EarlyElements, Kind, Security, StreamPolicy};
 use crate::tls::ServerTls;
 
 /// Holds what a [`Responder`](crate::Responder) is made from.
@@ -32,6 +32,8 @@ pub struct ResponderConfig {
     pub(crate) limits: Limits,
     /// Whether peers may prove their domain by dialback.
     pub(crate) dialback: DialbackPolicy,
+    /// What happens to a client's elements that belong to no step of negotiation.
+    pub(crate) early_elements: EarlyElements,
     /// The randomness for stream ids and nonces.
     pub(crate) random: Arc<dyn Random>,
 }
@@ -80,6 +82,7 @@ struct Settings {
     /// `None` takes the limits of the single host, or the default of the kind.
     limits: Option<Limits>,
     dialback: DialbackPolicy,
+    early_elements: EarlyElements,
     random: Arc<dyn Random>,
 }
 
@@ -114,6 +117,7 @@ impl ResponderConfig {
             sasl_attempts: self.limits.sasl_attempts(),
             conflict: ConflictPolicy::default(),
             dialback: self.dialback,
+            early_elements: self.early_elements,
         }
     }
 }
@@ -128,6 +132,7 @@ impl<For> ResponderBuilder<WantsSecurity, For> {
                 lang: "en".to_string(),
                 limits: None,
                 dialback: DialbackPolicy::Refused,
+                early_elements: EarlyElements::Refused,
                 random,
             },
             typestate: PhantomData,
@@ -165,6 +170,22 @@ impl ResponderBuilder<WantsSecurity, Server> {
     /// Uses STARTTLS, mandatory, with the TLS config of the host.
     pub fn starttls(self) -> ResponderBuilder<HasSecurity, Server> {
         self.secured(ResponderSecurity::StartTls)
+    }
+}
+
+impl<State> ResponderBuilder<State, Client> {
+    /// Sets what happens to elements of protocols that this crate does not know, and to requests
+    /// to the server, before a client is bound: registration before SASL (XEP-0077), for example.
+    ///
+    /// With [`EarlyElements::Delivered`] they arrive as [`Event::Element`](crate::Event::Element)
+    /// and [`Event::Stanza`](crate::Event::Stanza) before
+    /// [`Event::Established`](crate::Event::Established), once TLS is complete, and
+    /// [`Connection::negotiating`](crate::Connection::negotiating) answers them. The client is not
+    /// authenticated, or not bound, so the deadlines of negotiation and the limit on elements
+    /// before authentication hold. Stanzas to anybody else still end the stream (RFC 6120 7.1).
+    pub fn early_elements(mut self, elements: EarlyElements) -> Self {
+        self.settings.early_elements = elements;
+        self
     }
 }
 
@@ -234,6 +255,7 @@ impl Settings {
             lang: self.lang,
             limits,
             dialback: self.dialback,
+            early_elements: self.early_elements,
             random: self.random,
         })
     }

@@ -88,7 +88,7 @@ pub use role::Negotiation;
 use role::{Position, Setup, Stage};
 pub use s2s::AnswerError;
 use s2s::S2s;
-pub use session::Session;
+pub use session::{Negotiating, Session};
 use shutdown::{Reason, Shutdown, ShutdownInput};
 use steps::{Budget, Progress, Step};
 use timers::{Timer, Timers, earlier};

@@ -143,6 +143,41 @@ impl Session<'_> {
     }
 }
 
+/// A client's stream before it is established; see
+/// [`Connection::negotiating`](crate::Connection::negotiating).
+pub struct Negotiating<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) out: &'a mut Outbound,
+}
+
+impl Negotiating<'_> {
+    /// Sends one element, as [`Session::send`] does: an answer to an element that was delivered
+    /// early.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing was queued.
+    pub fn send(&mut self, element: &str) -> Result<Ticket, SendError> {
+        let capacity = self.capacity();
+        self.out
+            .send(capacity, |_| true, |out| out.write_str(element))
+    }
+
+    /// Returns how many bytes of stream text can be sent now.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.out.capacity(self.limits, None)
+    }
+}
+
+/// Shows lengths only, because what was sent may be secret.
+impl fmt::Debug for Negotiating<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiating")
+            .field("out", &self.out)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Shows lengths only, because what was sent may be secret.
 impl fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -58,7 +58,7 @@ pub use header::{
 };
 pub use initiating::{Initiating, InitiatingPhase, LegacySession, SaslExchange};
 pub(crate) use peer_header::PeerHeader;
-pub use policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
+pub use policy::{ConflictPolicy, DialbackPolicy, EarlyElements, Security, StreamPolicy};
 pub use receiving::{Receiving, ReceivingPhase, SaslTurn};
 pub use sasl::{SaslElement, SaslFailure};
 pub(crate) use stanza_error::write_refusal;

@@ -16,11 +16,13 @@ pub struct StreamPolicy {
     pub conflict: ConflictPolicy,
     /// Whether a server may prove its domain by dialback.
     pub dialback: DialbackPolicy,
+    /// What a receiving entity does with elements of a client that belong to no step it knows.
+    pub early_elements: EarlyElements,
 }
 
 impl StreamPolicy {
     /// A policy with three SASL attempts, a resource of the server's choice after a conflict, and
-    /// without dialback.
+    /// without dialback. Elements out of turn are refused.
     #[must_use]
     pub const fn new(kind: Kind, security: Security) -> Self {
         Self {
@@ -29,6 +31,7 @@ impl StreamPolicy {
             sasl_attempts: 3,
             conflict: ConflictPolicy::Generate,
             dialback: DialbackPolicy::Refused,
+            early_elements: EarlyElements::Refused,
         }
     }
 
@@ -70,6 +73,18 @@ pub enum ConflictPolicy {
     Generate,
     /// Give up.
     GiveUp,
+}
+
+/// What a receiving entity does with a client's elements of protocols that it does not know, and
+/// with requests to the server, before the stream is established.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EarlyElements {
+    /// An unknown element ends the stream, a request is answered with a stanza error.
+    #[default]
+    Refused,
+    /// The application gets both: after the features that offer SASL, and after those that offer
+    /// binding. What it does not answer stays without an answer.
+    Delivered,
 }
 
 /// What Server Dialback is for (XEP-0220); only between servers.

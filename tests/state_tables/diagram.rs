@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use xmpp_stream::stream::{
-    ConflictPolicy, DialbackPolicy, Initiating, Input, Kind, Receiving, Security, StreamPolicy,
+    ConflictPolicy, DialbackPolicy, EarlyElements, Initiating, Input, Kind, Receiving, Security,
+    StreamPolicy,
 };
 
 use super::describe;
@@ -264,7 +265,13 @@ fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
 type Predicate = fn(&Context) -> bool;
 
 /// What contexts can have in common.
-const NAMED: [(&str, Predicate); 21] = [
+const NAMED: [(&str, Predicate); 23] = [
+    ("early elements delivered", |(p, _)| {
+        p.early_elements == EarlyElements::Delivered
+    }),
+    ("early elements refused", |(p, _)| {
+        p.early_elements == EarlyElements::Refused
+    }),
     ("with dialback", |(p, _)| {
         p.dialback == DialbackPolicy::Allowed
     }),

@@ -4,10 +4,11 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
 use xmpp_stream::stream::{
-    Answer, AppRequest, Closing, Command, ConflictPolicy, DialbackPolicy, ElementClass,
-    HeaderClass, InFlight, Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input, Kind,
-    Notice, Output, OwnHeader, PairAnswer, PairResult, Receiving, ReceivingCommand as Receive,
-    ReceivingPhase, SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy,
+    Answer, AppRequest, Closing, Command, ConflictPolicy, DialbackPolicy, EarlyElements,
+    ElementClass, HeaderClass, InFlight, Initiating, InitiatingCommand as Initiate,
+    InitiatingPhase, Input, Kind, Notice, Output, OwnHeader, PairAnswer, PairResult, Receiving,
+    ReceivingCommand as Receive, ReceivingPhase, SaslResult, SaslTurn, Security, StreamCondition,
+    StreamPolicy,
 };
 
 /// What only one role does.
@@ -67,12 +68,17 @@ pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
                 .filter(move |security| kind != Kind::Component || *security != Security::StartTls);
             securities.flat_map(move |security| {
                 (2..=5).flat_map(move |sasl_attempts| {
-                    conflicts.into_iter().map(move |conflict| {
+                    conflicts.into_iter().flat_map(move |conflict| {
                         let mut policy = StreamPolicy::new(kind, security);
                         policy.sasl_attempts = sasl_attempts;
                         policy.conflict = conflict;
                         policy.dialback = dialback;
-                        policy
+                        let mut delivering = policy;
+                        delivering.early_elements = EarlyElements::Delivered;
+                        let is_client = kind == Kind::ClientToServer;
+                        [Some(policy), is_client.then_some(delivering)]
+                            .into_iter()
+                            .flatten()
                     })
                 })
             })

@@ -11,8 +11,8 @@ use crate::hex::hex;
 use crate::jid::Jid;
 use crate::sasl::{Advertisement, MechanismName};
 use crate::stream::{
-    DialbackPolicy, FeatureOffer, FeaturesOut, HeaderOut, Kind, ParsedHeader, StreamLevel, Version,
-    features, lang,
+    DialbackPolicy, FeatureOffer, FeatureXml, FeaturesOut, HeaderOut, Kind, ParsedHeader,
+    StreamLevel, Version, features, lang,
 };
 
 /// What our header says.
@@ -119,7 +119,10 @@ pub(super) fn write_features(
     let kinds: Vec<_> = advertised.bindings().collect();
     // XEP-0220 2.4
     let dialback = config.dialback == DialbackPolicy::Allowed;
-    let extra = host.map(|host| host.features.as_slice());
+    let extra = |features: fn(&HostConfig) -> &Vec<FeatureXml>| {
+        host.map(|host| features(host).as_slice())
+            .unwrap_or_default()
+    };
     let offered = match level {
         // RFC 6120 5.3.1: where TLS is mandatory, nothing else is offered.
         StreamLevel::Plain if starttls => FeaturesOut {
@@ -130,13 +133,14 @@ pub(super) fn write_features(
             mechanisms: &names,
             channel_bindings: &kinds,
             dialback,
+            extra: extra(|host| &host.login_features),
             ..FeaturesOut::default()
         },
         StreamLevel::Authenticated => FeaturesOut {
             dialback,
             bind: config.kind == Kind::ClientToServer,
             session: config.kind == Kind::ClientToServer,
-            extra: extra.unwrap_or_default(),
+            extra: extra(|host| &host.features),
             ..FeaturesOut::default()
         },
     };

@@ -19,6 +19,7 @@ use super::decision::DecisionAnswer;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage, plain_phase};
 use super::s2s::AddressRule;
 use super::transport::FirstByte;
+use super::{Connection, Negotiating};
 use crate::close::{AuthenticationReason, CloseReason, InternalReason, Phase};
 use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
 use crate::event::{Authenticated, Question};
@@ -340,6 +341,19 @@ impl Role for ResponderRole {
             .as_ref()
             .map(|host| host.usage())
             .unwrap_or_default()
+    }
+}
+
+impl Connection<ResponderRole> {
+    /// Returns what answers elements that were delivered early
+    /// ([`EarlyElements::Delivered`](crate::stream::EarlyElements::Delivered)): while SASL or
+    /// binding is offered and the client has not begun it.
+    pub fn negotiating(&mut self) -> Option<Negotiating<'_>> {
+        let delivers = self.role.table.delivers_early() && !self.shutdown.is_closed();
+        delivers.then_some(Negotiating {
+            limits: &self.limits,
+            out: &mut self.outbound,
+        })
     }
 }
 

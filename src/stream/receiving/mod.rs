@@ -36,8 +36,8 @@ mod s2s;
 pub use phase::{ReceivingPhase, SaslTurn};
 use phase::{common, fail};
 
-use super::closing::{Closing, close_locally};
-use super::policy::{Security, StreamPolicy};
+use super::closing::{Closing, close_locally, deliver};
+use super::policy::{EarlyElements, Security, StreamPolicy};
 use super::table::{
     Answer, BindRefusal, CloseCause, Command, ErrorSource, InFlight, Input, Notice, Output,
     OwnHeader, ReceivingCommand as C, SaslResult, StreamLevel, command, notify, order,
@@ -75,6 +75,11 @@ impl Receiving {
     #[must_use]
     pub const fn phase(&self) -> ReceivingPhase {
         self.phase
+    }
+
+    /// Whether elements are delivered here before the stream is established, and may be answered.
+    pub(crate) fn delivers_early(&self) -> bool {
+        is_delivered_early(self.policy, self.phase, ElementClass::Other)
     }
 
     /// One step: the only function that moves.
@@ -201,6 +206,11 @@ impl Receiving {
                 order(C::SendBindError(BindRefusal::Application)),
             ),
 
+            (P::Negotiating(..) | P::AwaitBind(_), Input::Element(class))
+                if is_delivered_early(policy, self.phase, class) =>
+            {
+                (self.phase, deliver(class))
+            }
             // RFC 6120 7.1: only a stanza to somebody else ends the stream of a client that is not
             // bound; the server itself answers for itself.
             (
@@ -237,6 +247,19 @@ impl Receiving {
             (phase, input) => common(phase, input),
         }
     }
+}
+
+/// Whether an element is the application's before the stream is established.
+fn is_delivered_early(policy: StreamPolicy, phase: ReceivingPhase, class: ElementClass) -> bool {
+    let is_protected = match phase {
+        ReceivingPhase::Negotiating(level, _) => level == policy.security.sasl_level(),
+        ReceivingPhase::AwaitBind(_) => true,
+        _ => false,
+    };
+    policy.early_elements == EarlyElements::Delivered
+        && policy.kind == Kind::ClientToServer
+        && is_protected
+        && matches!(class, ElementClass::Other | ElementClass::ServerRequest)
 }
 
 /// The receiving entity waits for the header.

@@ -1,14 +1,19 @@
 //! What a client may send before its stream is established, and white space where a stream is
 //! restarted (RFC 6120 4.3.3, 7.1, 11.7).
 
+use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
+use xmpp_stream::stream::{EarlyElements, FeatureXml};
+use xmpp_stream::{EventBuf, Responder};
 
+use crate::harness::configs::{FIXED, decide};
 use crate::harness::phases::{
     AUTH_ANONYMOUS, BIND, BOUND, CLIENT_HEADER, OFFER_ANONYMOUS, OFFER_BIND, Phase, SERVER_HEADER,
-    SUCCESS, initiator_at, responder_at,
+    SUCCESS, bring_responder, initiator_at, responder_at, server_tls,
 };
 use crate::harness::pki::{TLS12, TLS13};
-use crate::harness::{Carrier, Harness, Scripted};
+use crate::harness::{Carrier, Harness, START, Scripted};
 
 const ALL: [Carrier; 3] = [
     Carrier::Plain,
@@ -95,6 +100,105 @@ fn requests_before_binding_do_not_move_the_deadline() {
         harness.exchange();
     }
     assert!(harness.receive().contains("<connection-timeout "));
+}
+
+const REGISTER: &str = "<register xmlns='http://jabber.org/features/iq-register'/>";
+const ASK: &str = "<iq type='get' id='r'><query xmlns='jabber:iq:register'/></iq>";
+const FORM: &str = "<iq type='result' id='r'><query xmlns='jabber:iq:register'/></iq>";
+const UNKNOWN: &str = "<x xmlns='urn:example'/>";
+
+/// A server whose application takes what arrives early, and answers requests.
+fn layered(carrier: Carrier) -> Harness<ResponderRole, Scripted> {
+    let mut host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
+        .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous))
+        .login_feature(FeatureXml::new(REGISTER).unwrap());
+    let builder = ResponderConfig::server(&FIXED).early_elements(EarlyElements::Delivered);
+    let config = match carrier {
+        Carrier::Plain => builder
+            .single_host(host.build().unwrap())
+            .dangerous_plaintext(),
+        Carrier::StartTls(version) => {
+            host = host.tls(server_tls(version));
+            builder.single_host(host.build().unwrap()).starttls()
+        }
+        Carrier::DirectTls(version) => builder
+            .single_host(host.build().unwrap())
+            .direct_tls(server_tls(version)),
+    };
+    let machine = Responder::new(config.build().unwrap(), START);
+    Harness::scripted(
+        machine,
+        Box::new(|machine, event| {
+            decide(machine);
+            if matches!(event, EventBuf::Stanza(_)) {
+                if let Some(mut stream) = machine.negotiating() {
+                    stream.send(FORM).unwrap();
+                }
+            }
+        }),
+    )
+}
+
+/// Registration, and a protocol that nobody here knows, before SASL and before binding.
+#[test]
+fn the_application_can_take_what_arrives_before_the_stream_is_established() {
+    for carrier in ALL {
+        let mut harness = layered(carrier);
+        if let Carrier::StartTls(_) = carrier {
+            // Nothing is taken in the clear.
+            harness.send(CLIENT_HEADER);
+            assert!(harness.machine.negotiating().is_none());
+            assert!(!harness.receive().contains("register"));
+            assert!(harness.answer_to(ASK).contains("<not-authorized "));
+            harness = layered(carrier);
+        }
+        bring_responder(&mut harness, carrier, Phase::Opened);
+        assert!(harness.receive().contains(REGISTER), "{carrier:?}");
+        for at in [Phase::Opened, Phase::Binding] {
+            let events = harness.events.len();
+            assert_eq!(harness.answer_to(ASK), FORM, "{carrier:?} {at:?}");
+            assert_eq!(harness.answer_to(UNKNOWN), "");
+            let expected = [format!("stanza {ASK}"), format!("element {UNKNOWN}")];
+            assert_eq!(harness.events_since(events), expected);
+            // What the stream itself writes, and stanzas of the other namespace, are refused.
+            let mut stream = harness.machine.negotiating().unwrap();
+            for refused in [
+                "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+                "<stream:features/>",
+                "<message xmlns='jabber:server'/>",
+                "</stream:stream>",
+            ] {
+                assert!(stream.send(refused).is_err(), "{refused}");
+            }
+            if at == Phase::Opened {
+                harness.send(AUTH_ANONYMOUS);
+                // Between SASL and the new header there is no stream to answer on.
+                assert!(harness.machine.negotiating().is_none());
+                assert!(harness.machine.session().is_none());
+                harness.send(CLIENT_HEADER);
+                harness.receive();
+            }
+        }
+        harness.send(BIND);
+        assert!(harness.machine.session().is_some());
+        assert!(harness.machine.negotiating().is_none());
+    }
+}
+
+/// It is no stream yet: stanzas to others end it, and deadlines hold.
+#[test]
+fn what_is_taken_early_neither_goes_to_others_nor_buys_time() {
+    for stanza in ["<message/>", "<iq type='get' id='1' to='bob@localhost'/>"] {
+        let mut harness = layered(Carrier::Plain);
+        bring_responder(&mut harness, Carrier::Plain, Phase::Opened);
+        assert!(harness.answer_to(stanza).contains("<not-authorized "));
+    }
+    for text in [ASK, UNKNOWN] {
+        let mut harness = layered(Carrier::Plain);
+        bring_responder(&mut harness, Carrier::Plain, Phase::Opened);
+        assert_eq!(harness.hold_open_with(text), 31);
+        assert_eq!(harness.end().0, "timeout");
+    }
 }
 
 /// Once the stream is established the same request is the application's.

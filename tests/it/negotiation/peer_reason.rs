@@ -127,8 +127,10 @@ fn check<N: Negotiation>(
                     (Disconnect::Reset { .. }, Plan::Connect(next)) => {
                         assert_eq!(next.resumption, TlsResumption::Forbidden, "{about}");
                     }
-                    (Disconnect::StreamError(PeerError::SeeOtherHost), _)
-                    | (Disconnect::Reset { .. }, _) => panic!("{about}: {plan:?}"),
+                    (
+                        Disconnect::StreamError(PeerError::SeeOtherHost) | Disconnect::Reset { .. },
+                        _,
+                    ) => panic!("{about}: {plan:?}"),
                     _ => {}
                 }
             }
