@@ -9,16 +9,23 @@
 use super::Connection;
 use super::role::{Negotiation, Stage};
 use super::timers::Timer;
-use crate::stream::Notice;
+use crate::stream::{Notice, PeerHeader};
 
 /// What the buffers of an established stream may keep for good, in bytes.
 const IDLE_BYTES: usize = 1024;
 
 impl<R: Negotiation> Connection<R> {
-    /// Shrinks buffers at the end of the negotiation, and watches them whenever the connection waits.
+    /// Gives back what only the negotiation needed when it ends, and watches the buffers whenever the
+    /// connection waits.
     pub(super) fn size_buffers(&mut self, notice: Option<Notice>) {
         match notice {
-            Some(Notice::Established) => self.shrink(),
+            Some(Notice::Established) => {
+                self.shrink();
+                self.transport.forget_bindings();
+                if self.s2s.is_none() {
+                    self.peer = PeerHeader::NONE;
+                }
+            }
             Some(_) => {}
             None => self.watch_buffers(),
         }
@@ -26,17 +33,24 @@ impl<R: Negotiation> Connection<R> {
 
     /// Has buffers that traffic has made large given back, once nothing has used them for a while.
     fn watch_buffers(&mut self) {
-        let is_established = self.role.position().stage == Stage::Established;
-        let allocated =
-            self.inbound.allocated() + self.outbound.allocated() + self.transport.allocated();
-        match is_established && allocated > IDLE_BYTES {
-            true => self.timers.watch_buffers(),
-            false => self.timers.stop(Timer::Shrink),
+        // While bytes wait for TCP, the outbox is in use, and has a deadline of its own.
+        let may_shrink = self.role.position().stage == Stage::Established
+            && self.outbound.transmit().is_empty()
+            && self.allocated() > IDLE_BYTES;
+        if !may_shrink {
+            self.timers.stop(Timer::Shrink);
+        } else if self.timers.watch_buffers() {
+            self.shrink();
         }
     }
 
+    /// How many bytes the buffers have allocated.
+    fn allocated(&self) -> usize {
+        self.inbound.allocated() + self.outbound.allocated() + self.transport.allocated()
+    }
+
     /// Gives back memory that is not in use.
-    pub(super) fn shrink(&mut self) {
+    fn shrink(&mut self) {
         self.inbound.shrink();
         self.outbound.shrink();
         self.transport.shrink();

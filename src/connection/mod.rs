@@ -236,9 +236,6 @@ impl<R: Negotiation> Connection<R> {
             let progress = self.turn(&mut budget);
             self.flush();
             self.watch_writing();
-            if progress != Progress::Idle {
-                self.timers.record_traffic();
-            }
             match progress {
                 // What was read before the end is reported all the same.
                 Progress::Report(notice) => break Some(notice),
@@ -386,11 +383,8 @@ impl<R: Negotiation> Connection<R> {
             }
             Some(Timer::Phase) => position.phase,
             Some(Timer::Negotiation) => Phase::Negotiation,
-            Some(Timer::Shrink) => {
-                self.timers.stop(Timer::Shrink);
-                self.shrink();
-                return None;
-            }
+            // Acted on when the connection waits, unless there is new traffic before.
+            Some(Timer::Shrink) => return None,
             None => self
                 .shutdown
                 .deadline()
@@ -469,6 +463,7 @@ impl<R: Negotiation> Connection<R> {
     /// Takes the frame that was found.
     fn read_frame(&mut self) -> Progress {
         self.inbound.take_frame();
+        self.timers.record_traffic();
         let kind = self.kind;
         let (role, mut advance) = self.split();
         let notice = match advance.inbound().frame() {
@@ -522,7 +517,10 @@ impl<R: Negotiation> Connection<R> {
         }
         match step {
             tls::Step::NeedMore => self.on_all_read(),
-            tls::Step::Continue | tls::Step::Plaintext => Progress::Continue,
+            tls::Step::Continue | tls::Step::Plaintext => {
+                self.timers.record_traffic();
+                Progress::Continue
+            }
             tls::Step::Established => self.advance(Input::Secured),
             tls::Step::PeerClosed => self.on_transport_end(),
             tls::Step::Renegotiation(attempt) => self.close(CloseReason::TlsRenegotiation(attempt)),

@@ -98,12 +98,13 @@ impl Timers {
         self.traffic = self.now;
     }
 
-    /// Watches buffers that may be made smaller. There is no deadline if it has passed already: then
-    /// they have been made as small as they become.
-    pub(super) fn watch_buffers(&mut self) {
+    /// Watches buffers that may be made smaller. Returns whether that is due: then there is no
+    /// deadline, because they become as small as they can be.
+    pub(super) fn watch_buffers(&mut self) -> bool {
         let at = self.traffic + SHRINK_AFTER;
         let [.., shrink] = &mut self.deadlines;
         *shrink = (at > self.now).then_some(at);
+        shrink.is_none()
     }
 
     /// Watches a transport that has bytes to take, and has taken `progress` bytes so far: the

@@ -164,6 +164,14 @@ impl Transport {
         }
     }
 
+    /// Drops the channel bindings and the secret from which they are derived: only a login needs
+    /// them.
+    pub(super) fn forget_bindings(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.session.forget_bindings();
+        }
+    }
+
     /// How many bytes are allocated for records.
     pub(super) fn allocated(&self) -> usize {
         match self {

@@ -411,6 +411,16 @@ impl Session {
         })
     }
 
+    /// Drops the channel bindings and the secret from which they are derived.
+    pub(crate) fn forget_bindings(&mut self) {
+        if let Progress::Established(established) = &mut self.progress {
+            established.bindings = Bindings {
+                exporter: None,
+                end_point: None,
+            };
+        }
+    }
+
     /// Returns how much the current keys were used. Records that come after our close_notify are
     /// not counted.
     #[must_use]

@@ -312,6 +312,7 @@ impl Role for ResponderRole {
 
     fn established(&mut self, _: Option<&FirstLevelElement<'_>>, cx: &mut Context<'_>) {
         cx.change = Change::SetLimits(cx.limits.after_auth());
+        self.header.forget_peer();
         if self.login.identity().is_some() {
             self.peer_proof.established(cx);
         }
