@@ -124,30 +124,3 @@ fn rfc6120_13_12_3_elements_before_authentication_have_a_lower_limit() {
     );
 }
 
-/// RFC 5246 7.2.1: the other party responds with a close_notify of its own, immediately. The end of
-/// the peer's direction ends the connection (the table of ends in `connection`).
-#[test]
-fn rfc5246_7_2_1_the_peers_close_notify_is_answered_at_once() {
-    fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, about: &str) {
-        let start = harness.now;
-        assert!(!harness.received_close_notify(), "{about}");
-        harness.close_notify();
-        assert!(harness.received_close_notify(), "{about}");
-        assert_eq!(harness.now, start, "{about}");
-        assert_eq!(harness.end(), ("transport", Manner::Graceful), "{about}");
-    }
-    for version in [TLS12, TLS13] {
-        for carrier in [Carrier::StartTls(version), Carrier::DirectTls(version)] {
-            for at in [
-                Phase::Secured,
-                Phase::Opened,
-                Phase::Binding,
-                Phase::Established,
-            ] {
-                let about = format!("{carrier:?} {at:?}");
-                check(responder_at(carrier, at), &about);
-                check(initiator_at(carrier, at), &about);
-            }
-        }
-    }
-}
