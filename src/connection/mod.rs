@@ -22,7 +22,8 @@
 //! frame), `xml::Framer` (one frame at a time) and the role's state table (one decision at a time).
 //! This module only composes: `inbound` and `outbound` are the two directions over a `transport`,
 //! `role` is what differs between the roles, `advance` executes what the table commands, `shutdown`
-//! is the end, `timers` are the deadlines. A poll tries its steps in a fixed order (`STEPS`).
+//! is the end, `timers` are the deadlines; `machine` has the loop. A poll tries its steps in a fixed
+//! order (`STEPS`).
 //!
 //! # The end
 //!
@@ -47,13 +48,13 @@
 //! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
 
 mod advance;
-mod buffers;
 mod context;
 mod decision;
 mod inbound;
 mod initiator;
 mod key_meter;
 mod login;
+mod machine;
 mod outbound;
 mod outbox;
 mod request;
@@ -66,45 +67,27 @@ mod steps;
 mod timers;
 mod transport;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use advance::{Advance, shutdown_clock};
-use context::{Change, Context};
 pub use decision::{
     AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFullJidError,
     PasswordDecision, ScramDecision,
 };
-use decision::{PendingDecision, ReadMode};
-use inbound::{Inbound, TcpInput};
 pub use initiator::InitiatorRole;
-use key_meter::KeyMeter;
-use outbound::Outbound;
+use machine::Machine;
 pub use outbound::SendError;
 pub use outbox::Ticket;
-use request::{EndRequest, PendingRequest};
 pub use responder::ResponderRole;
 pub use role::Negotiation;
-use role::{Position, Setup, Stage};
 pub use s2s::AnswerError;
-use s2s::S2s;
 pub use session::{Negotiating, Session};
-use shutdown::{Reason, Shutdown, ShutdownInput};
-use steps::{Budget, Progress, Step};
-use timers::{Timer, Timers, earlier};
-use transport::{Opened, Transport};
 
-use crate::action::{Action, Wait};
-use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
-use crate::event::{Established, Event, StreamOpened};
-use crate::limits::Limits;
-use crate::reset::ResetCause;
-use crate::stream::{
-    AppRequest, Features, FirstLevelElement, InFlight, Input, Kind, Notice, PeerHeader, StreamError,
-};
+use crate::action::Action;
+use crate::close::CloseTcp;
+use crate::sasl::ClientKeys;
+use crate::stream::StreamError;
 use crate::time::Instant;
-use crate::tls::{self, TlsInfo};
-use crate::xml::Frame;
+use crate::tls::TlsInfo;
 
 /// A connection of the initiating entity: a client, or a server that opens a server-to-server
 /// stream.
@@ -116,30 +99,7 @@ pub type Responder = Connection<ResponderRole>;
 /// One TCP connection's state machine. See the [crate's](crate) front page for a driver loop and the
 /// [module](self) for the contract.
 pub struct Connection<R: Negotiation> {
-    role: R,
-    kind: Kind,
-    /// The limits; those of the host once it is known.
-    limits: Limits,
-    transport: Transport,
-    inbound: Inbound,
-    outbound: Outbound,
-    /// The peer's header of the current stream.
-    peer: PeerHeader,
-    /// The question that stops the stream until it is answered.
-    decision: Option<Box<PendingDecision>>,
-    /// Domain pairs and addresses; only of servers and components.
-    s2s: Option<Box<S2s>>,
-    timers: Timers,
-    keys: KeyMeter,
-    /// What the application has requested and the next poll acts on.
-    request: PendingRequest,
-    /// The stream error that the application ends the stream with.
-    error: Option<StreamError>,
-    /// Why the application, or the key meter, resets the stream.
-    reset_cause: Option<ResetCause>,
-    /// The last stream error of the peer.
-    peer_error: Option<StreamError>,
-    shutdown: Shutdown,
+    machine: Machine<R>,
 }
 
 impl<R: Negotiation> Connection<R> {
@@ -147,28 +107,8 @@ impl<R: Negotiation> Connection<R> {
     /// negotiation's deadlines run from here.
     #[must_use]
     pub fn new(config: Arc<R::Config>, now: Instant) -> Self {
-        let (role, Setup { kind, limits, rule }) = R::new(config);
-        let mut timers = Timers::new(now);
-        timers.set(Timer::Phase, limits.phase_timeout());
-        timers.set(Timer::Negotiation, limits.negotiation_timeout());
-        let max_pairs = usize::from(limits.requests());
         Self {
-            role,
-            kind,
-            transport: Transport::Plain,
-            inbound: Inbound::new(limits.before_auth()),
-            outbound: Outbound::new(&limits, kind),
-            peer: PeerHeader::NONE,
-            decision: None,
-            s2s: rule.map(|rule| Box::new(S2s::new(rule, max_pairs))),
-            timers,
-            keys: KeyMeter::default(),
-            request: PendingRequest::default(),
-            error: None,
-            reset_cause: None,
-            peer_error: None,
-            shutdown: Shutdown::OPEN,
-            limits,
+            machine: Machine::new(config, now),
         }
     }
 
@@ -177,47 +117,39 @@ impl<R: Negotiation> Connection<R> {
     /// [`receive_eof`](Self::receive_eof).
     #[must_use = "bytes that were not taken have to be offered again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
-        match self.shutdown.is_closed() {
-            true => 0,
-            false => self.inbound.receive(&mut self.transport, bytes),
-        }
+        self.machine.receive(bytes)
     }
 
     /// Returns a window into which TCP can be read without a second buffer; say how much it was with
     /// [`received`](Self::received). The window is empty while there is no room.
     pub fn receive_window(&mut self) -> &mut [u8] {
-        match self.shutdown.is_closed() {
-            true => &mut [],
-            false => self.inbound.window(&mut self.transport),
-        }
+        self.machine.receive_window()
     }
 
     /// Takes the first `n` bytes of [`receive_window`](Self::receive_window).
     pub fn received(&mut self, n: usize) {
-        if !self.shutdown.is_closed() {
-            self.inbound.received(&mut self.transport, n);
-        }
+        self.machine.received(n);
     }
 
     /// Records TCP's orderly end (FIN). It is acted on after every complete frame before it.
     pub fn receive_eof(&mut self) {
-        self.inbound.end();
+        self.machine.receive_eof();
     }
 
     /// Records that TCP failed (RST, EPIPE, a failed read or write). Legal at any time.
     pub fn transport_failed(&mut self) {
-        self.inbound.fail();
+        self.machine.transport_failed();
     }
 
     /// Returns the bytes that TCP should take next; empty if there are none.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        self.outbound.transmit()
+        self.machine.transmit()
     }
 
     /// Records that TCP took the first `n` bytes of [`transmit`](Self::transmit).
     pub fn transmitted(&mut self, n: usize) {
-        self.outbound.transmitted(n);
+        self.machine.transmitted(n);
     }
 
     /// Works until there is an event, until it must wait, or to the end.
@@ -225,66 +157,19 @@ impl<R: Negotiation> Connection<R> {
     /// The work is bounded by what was received before, plus one TLS handshake record and one slice
     /// of key derivation.
     pub fn poll(&mut self, now: Instant) -> Action<'_> {
-        self.timers.advance(now);
-        let mut budget = Budget {
-            derivations: 1,
-            handshake_records: 1,
-        };
-        // What the application sent before this poll comes before what the poll causes.
-        self.flush();
-        let notice = loop {
-            let progress = self.turn(&mut budget);
-            self.flush();
-            self.watch_writing();
-            match progress {
-                // What was read before the end is reported all the same.
-                Progress::Report(notice) => break Some(notice),
-                Progress::Continue if !self.shutdown.is_closed() => {}
-                Progress::Continue | Progress::Idle => break None,
-            }
-        };
-        self.size_buffers(notice);
-        if notice.is_some_and(|notice| self.event(notice).is_none()) {
-            debug_assert!(false, "a notice without its content");
-            let _ = self.close(CloseReason::Internal(InternalReason::Table));
-        }
-        match notice.and_then(|notice| self.event(notice)) {
-            Some(event) => Action::Event(event),
-            None => match self.shutdown.close() {
-                Some(close) => Action::CloseTcp(close),
-                None => Action::Wait(self.wait(&budget)),
-            },
-        }
+        self.machine.poll(now)
     }
 
     /// Returns what exists only while the stream is established: sending, resetting, closing.
     /// Between servers it exists as soon as dialback is possible, and does not send stanzas before
     /// their domains are verified.
     pub fn session(&mut self) -> Option<Session<'_>> {
-        let stage = self.role.position().stage;
-        let is_open = matches!(
-            stage,
-            Stage::Federating | Stage::Established | Stage::PeerClosing
-        ) && !self.shutdown.is_closed()
-            && self.request.is_none();
-        is_open.then(|| Session {
-            kind: self.kind,
-            keys: &self.keys,
-            tls: self.transport.tls(),
-            limits: &self.limits,
-            now: self.timers.now(),
-            out: &mut self.outbound,
-            s2s: self.s2s.as_deref_mut(),
-            request: &mut self.request,
-        })
+        self.machine.session()
     }
 
     /// Returns the handle that answers the pending decision, if there is one.
     pub fn decision(&mut self) -> Option<Decision<'_>> {
-        match self.shutdown.is_closed() {
-            true => None,
-            false => self.decision.as_deref_mut().and_then(Decision::of),
-        }
+        self.machine.decision()
     }
 
     /// Ends the stream with a stream error, in whatever phase (RFC 6120 4.9): our header first if it
@@ -292,495 +177,48 @@ impl<R: Negotiation> Connection<R> {
     /// During a TLS handshake the error waits for the end of the handshake, because no XML may be
     /// sent before (RFC 6120 5.4.3.1). The first call counts.
     pub fn fail(&mut self, error: StreamError) {
-        self.request.store(EndRequest::Fail(error));
+        self.machine.fail(error);
     }
 
     /// Ends the connection at once, without another byte.
     pub fn abort(&mut self) {
-        self.request.store(EndRequest::Abort);
+        self.machine.abort();
     }
 
     /// Returns the [`CloseTcp`] by value: `Some` once, as soon as the machine has closed. Where the
     /// last poll still had an event, that is one poll before [`Action::CloseTcp`].
     pub fn take_close(&mut self) -> Option<CloseTcp> {
-        self.shutdown.take_close()
+        self.machine.take_close()
     }
 
     /// Returns what TLS negotiated, once the handshake is complete.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsInfo> {
-        self.transport.tls_info()
+        self.machine.tls()
     }
+}
 
-    /// Does one step; `None` if there is nothing to do for it.
-    #[expect(
-        clippy::inline_always,
-        reason = "so that `turn` takes out of it what each step needs"
-    )]
-    #[inline(always)]
-    fn try_step(
-        &mut self,
-        step: Step,
-        position: Position,
-        budget: &mut Budget,
-    ) -> Option<Progress> {
-        match step {
-            Step::Abort => self
-                .request
-                .is_abort()
-                .then(|| self.close(CloseReason::LocalAbort)),
-            Step::Begin => (position.stage == Stage::Idle).then(|| self.advance(Input::Begin)),
-            Step::Shutdown => (!self.shutdown.is_open()).then(|| self.drive_shutdown()),
-            Step::Request => self.request.take().map(|request| self.on_request(request)),
-            Step::PeerClosing => {
-                (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
-            }
-            Step::Deadline => self.on_deadline(position),
-            Step::DueReset => self
-                .keys
-                .take_due()
-                .map(|cause| self.on_request(EndRequest::Reset(cause))),
-            Step::KeyUsage => {
-                let now = self.timers.now();
-                let advised = position.stage == Stage::Established
-                    && self.keys.check(now, self.transport.tls(), &self.outbound);
-                advised.then_some(Progress::Report(Notice::ResetAdvised))
-            }
-            Step::Decision => self.on_decision(),
-            Step::S2s => self.on_s2s(position),
-            Step::Mechanism => (self.is_working(position) && budget.derivations > 0).then(|| {
-                budget.derivations -= 1;
-                self.with_role(R::work)
-            }),
-            Step::Read => Some(self.read(position, budget)),
-        }
+impl Connection<InitiatorRole> {
+    /// Returns the SCRAM keys of the login that just worked, once: kept and given to
+    /// [`Credentials`](crate::config::Credentials), they spare the next login the key derivation (RFC
+    /// 5802 5.1).
+    pub fn take_scram_keys(&mut self) -> Option<ClientKeys> {
+        self.machine.role_mut().take_scram_keys()
     }
+}
 
-    fn on_request(&mut self, request: EndRequest) -> Progress {
-        let request = match request {
-            EndRequest::Close => AppRequest::Close,
-            EndRequest::Abort => return self.close(CloseReason::LocalAbort),
-            EndRequest::Reset(cause) => {
-                self.reset_cause.get_or_insert(cause);
-                AppRequest::Reset(match cause.discards_in_flight() {
-                    true => InFlight::Discard,
-                    false => InFlight::Deliver,
-                })
-            }
-            EndRequest::Fail(error) => {
-                self.error.get_or_insert(error);
-                AppRequest::Fail
-            }
-        };
-        self.advance(Input::AppRequest(request))
-    }
-
-    fn on_deadline(&mut self, position: Position) -> Option<Progress> {
-        let now = self.timers.now();
-        let phase = match self.timers.expired() {
-            Some(Timer::WriteStall) => {
-                return Some(self.close(CloseReason::Timeout(Phase::Write)));
-            }
-            Some(Timer::Phase) => position.phase,
-            Some(Timer::Negotiation) => Phase::Negotiation,
-            // Acted on when the connection waits, unless there is new traffic before.
-            Some(Timer::Shrink) => return None,
-            None => self
-                .shutdown
-                .deadline()
-                .filter(|at| *at <= now)
-                .map(|_| position.phase)?,
-        };
-        if matches!(position.stage, Stage::Negotiating | Stage::Federating) {
-            self.end_with(CloseReason::Timeout(phase));
-        }
-        Some(self.advance(Input::Expired))
-    }
-
-    fn on_decision(&mut self) -> Option<Progress> {
-        if self.decision.as_mut()?.announce() {
-            return Some(Progress::Report(Notice::Decision));
-        }
-        let answer = PendingDecision::take_answer(&mut self.decision)?;
-        Some(self.with_role(|role, cx| role.decide(answer, cx)))
-    }
-
-    fn on_s2s(&mut self, position: Position) -> Option<Progress> {
-        let s2s = self.s2s.as_mut()?;
-        if !matches!(position.stage, Stage::Federating | Stage::Established) {
-            return None;
-        }
-        if let Some(notice) = s2s.next_notice(self.timers.now()) {
-            return Some(Progress::Report(notice));
-        }
-        s2s.take_answered().map(|input| self.advance(input))
-    }
-
-    /// Whether the mechanism has a slice of work left that still matters.
-    fn is_working(&self, position: Position) -> bool {
-        position.stage == Stage::Negotiating && self.role.is_working()
-    }
-
-    /// Takes the next frame, or opens the next record, or acts on the end of both. While something
-    /// else is waited for no frame is taken, but records are opened as long as there is none, so that
-    /// a renegotiation attempt is seen at once.
-    fn read(&mut self, position: Position, budget: &mut Budget) -> Progress {
-        let mode = match &self.decision {
-            // SASL may end in a restart, after which the same bytes mean something else (RFC 6120
-            // 4.3.3).
-            _ if self.is_working(position) => ReadMode::UntilText,
-            Some(decision) => decision.read_mode(),
-            None if self.outbound.is_blocked(&self.limits) => ReadMode::UntilFrame,
-            None => ReadMode::Frames,
-        };
-        if mode != ReadMode::Frames && self.inbound.tcp() == TcpInput::Failed {
-            return self.on_transport_end();
-        }
-        if mode == ReadMode::UntilText {
-            return match self.inbound.has_unread() {
-                true => Progress::Idle,
-                false => self.read_record(budget),
-            };
-        }
-        let found = self.inbound.find_frame();
-        if mode == ReadMode::Frames && found != Ok(true) {
-            if let Some(class) = self.inbound.refused_start_tag(self.kind) {
-                return self.advance(Input::Element(class));
-            }
-        }
-        match (found, mode) {
-            (Ok(false), _) => self.read_record(budget),
-            (Ok(true), ReadMode::Frames) => self.read_frame(),
-            (Err(fault), ReadMode::Frames) => {
-                self.inbound.record_fault(fault);
-                self.advance(Input::Fault(fault.kind.class().into()))
-            }
-            // Acted on when frames are taken again: a fault stays.
-            (Ok(true) | Err(_), _) => Progress::Idle,
-        }
-    }
-
-    /// Takes the frame that was found.
-    fn read_frame(&mut self) -> Progress {
-        self.inbound.take_frame();
-        self.timers.record_traffic();
-        let kind = self.kind;
-        let (role, mut advance) = self.split();
-        let notice = match advance.inbound().frame() {
-            Some(Frame::Header(header)) => {
-                let class = role.read_header(&header, &mut advance.cx);
-                advance.run(role, Input::Header(class), None)
-            }
-            Some(Frame::Element(element)) => {
-                let element =
-                    FirstLevelElement::read(*element, kind, role.awaited(), role.recipient());
-                let class = match &mut advance.cx.s2s {
-                    None => Some(element.class()),
-                    Some(s2s) => s2s.filter_inbound(&element),
-                };
-                match class {
-                    Some(class) => advance.run(role, Input::Element(class), Some(&element)),
-                    None => Notice::Nothing,
-                }
-            }
-            Some(Frame::Keepalive) => advance.run(role, Input::Keepalive, None),
-            Some(Frame::Footer) => {
-                advance.footer();
-                advance.run(role, Input::Footer, None)
-            }
-            None => {
-                advance.cx.defect("a frame was found and is not there");
-                Notice::Nothing
-            }
-        };
-        let change = advance.cx.change;
-        self.apply(change, notice)
-    }
-
-    /// Opens one record.
-    fn read_record(&mut self, budget: &mut Budget) -> Progress {
-        let handshaking = self.transport.is_handshaking();
-        if handshaking && budget.handshake_records == 0 {
-            return Progress::Idle;
-        }
-        let inbound = &mut self.inbound;
-        let opened = self
-            .transport
-            .open_record(self.outbound.wire(), &mut |text| inbound.push_text(text));
-        let step = match opened {
-            Opened::NoTls => return self.on_all_read(),
-            Opened::Plaintext => return self.close(CloseReason::PlaintextAfterStarttls),
-            Opened::Step(step) => step,
-        };
-        if handshaking && !matches!(step, tls::Step::NeedMore) {
-            budget.handshake_records = budget.handshake_records.saturating_sub(1);
-        }
-        match step {
-            tls::Step::NeedMore => self.on_all_read(),
-            tls::Step::Continue | tls::Step::Plaintext => {
-                self.timers.record_traffic();
-                Progress::Continue
-            }
-            tls::Step::Established => self.advance(Input::Secured),
-            tls::Step::PeerClosed => self.on_transport_end(),
-            tls::Step::Renegotiation(attempt) => self.close(CloseReason::TlsRenegotiation(attempt)),
-            // The alert, if there is one, is among the bytes for TCP (RFC 6120 5.4.3.2: no XML).
-            tls::Step::Failed(failure) => {
-                self.end_with(CloseReason::Tls(failure));
-                self.decision = None;
-                self.shut(ShutdownInput::LastBytes);
-                Progress::Continue
-            }
-        }
-    }
-
-    /// Everything received has been read.
-    fn on_all_read(&mut self) -> Progress {
-        match self.inbound.tcp() {
-            TcpInput::Open => Progress::Idle,
-            TcpInput::Ended | TcpInput::Failed => self.on_transport_end(),
-        }
-    }
-
-    /// TCP, or the peer's direction of TLS, ended before the exchange of closing tags was over.
-    fn on_transport_end(&mut self) -> Progress {
-        let tcp = self.inbound.tcp();
-        let reason = match tcp {
-            TcpInput::Ended if self.transport.would_be_truncated() => CloseReason::TlsTruncated,
-            _ => CloseReason::Transport(self.role.position().phase),
-        };
-        self.end_with(reason);
-        self.decision = None;
-        match tcp {
-            TcpInput::Failed => self.shut(ShutdownInput::Rst),
-            TcpInput::Open | TcpInput::Ended => self.end_stream(),
-        }
-        Progress::Continue
-    }
-
-    /// Steps the table without a received element.
-    fn advance(&mut self, input: Input) -> Progress {
-        let (role, mut advance) = self.split();
-        let notice = advance.run(role, input, None);
-        let change = advance.cx.change;
-        self.apply(change, notice)
-    }
-
-    /// Lets the role act on something that is not its table's, and tells the table what comes of it.
-    fn with_role(
-        &mut self,
-        act: impl FnOnce(&mut R, &mut Context<'_>) -> Option<Input>,
-    ) -> Progress {
-        let (role, mut advance) = self.split();
-        let notice = match act(role, &mut advance.cx) {
-            Some(input) if !advance.cx.is_aborted() => advance.run(role, input, None),
-            _ => Notice::Nothing,
-        };
-        let change = advance.cx.change;
-        self.apply(change, notice)
-    }
-
-    /// The role, and what its steps may change.
-    fn split(&mut self) -> (&mut R, Advance<'_>) {
-        let cx = Context {
-            tls: self.transport.tls(),
-            peer: &mut self.peer,
-            out: &mut self.outbound,
-            limits: &mut self.limits,
-            s2s: self.s2s.as_deref_mut(),
-            error: &mut self.error,
-            inbound: &self.inbound,
-            decision: &mut self.decision,
-            change: Change::Nothing,
-            reason: None,
-        };
-        let advance = Advance {
-            cx,
-            shutdown: &mut self.shutdown,
-            timers: &mut self.timers,
-            keys: &mut self.keys,
-            peer_error: &mut self.peer_error,
-            reset_cause: self.reset_cause,
-        };
-        (&mut self.role, advance)
-    }
-
-    /// Carries out what a step has changed, now that the received element is no longer used.
-    fn apply(&mut self, change: Change, notice: Notice) -> Progress {
-        match change {
-            Change::Nothing => {}
-            Change::SetLimits(limits) => self.inbound.set_limits(limits),
-            Change::Restart(limits) => {
-                self.inbound.restart(limits);
-                self.peer = PeerHeader::NONE;
-            }
-            Change::StartTls(session, first_byte) => {
-                self.flush();
-                let unread = self.inbound.start_tls(self.limits.before_auth());
-                self.peer = PeerHeader::NONE;
-                self.transport.start_tls(*session, unread, first_byte);
-            }
-            Change::LastBytes(reason) => {
-                self.end_with(reason);
-                self.flush();
-                self.shut(ShutdownInput::LastBytes);
-            }
-            Change::Abort(reason) => {
-                let _ = self.close(reason);
-            }
-        }
-        if self.role.position().stage == Stage::Done {
-            self.end_stream();
-        }
-        match notice {
-            Notice::Nothing => Progress::Continue,
-            notice => Progress::Report(notice),
-        }
-    }
-
-    /// The streams are over: what was sent goes out, then close_notify.
-    fn end_stream(&mut self) {
-        if !self.shutdown.is_open() {
-            return;
-        }
-        self.flush();
-        if self.shutdown.is_open() {
-            let notify = self.outbound.close_tls(&mut self.transport);
-            self.shut(ShutdownInput::StreamOver(notify));
-        }
-    }
-
-    /// One turn after the streams are over: what still arrives is not the application's.
-    fn drive_shutdown(&mut self) -> Progress {
-        let now = self.timers.now();
-        let tcp = self.inbound.tcp();
-        let input = if tcp == TcpInput::Failed {
-            ShutdownInput::Rst
-        } else if self.shutdown.deadline().is_some_and(|at| at <= now) {
-            ShutdownInput::Expired
-        } else if self.shutdown.reads() {
-            // Our direction is closed: nothing that TLS may want to send goes out.
-            let mut unsent = alloc::vec::Vec::new();
-            match self.transport.open_record(&mut unsent, &mut |_| {}) {
-                Opened::Step(
-                    tls::Step::Continue | tls::Step::Plaintext | tls::Step::Established,
-                ) => return Progress::Continue,
-                Opened::Step(tls::Step::NeedMore) => match tcp {
-                    TcpInput::Open => return Progress::Idle,
-                    TcpInput::Ended | TcpInput::Failed => ShutdownInput::Fin,
-                },
-                Opened::Step(tls::Step::PeerClosed) => ShutdownInput::CloseNotify,
-                Opened::Step(tls::Step::Renegotiation(attempt)) => {
-                    ShutdownInput::Abort(CloseReason::TlsRenegotiation(attempt))
-                }
-                Opened::Step(tls::Step::Failed(_)) | Opened::NoTls | Opened::Plaintext => {
-                    ShutdownInput::LastBytes
-                }
-            }
-        } else if self.outbound.transmit().is_empty() {
-            ShutdownInput::Drained
-        } else {
-            return Progress::Idle;
-        };
-        self.shut(input);
-        Progress::Continue
-    }
-
-    /// Gives the end a reason, unless it has a heavier one.
-    fn end_with(&mut self, reason: CloseReason) {
-        self.shut(ShutdownInput::Reason(Reason::new(reason)));
-    }
-
-    /// Ends the connection at once, without another byte.
-    fn close(&mut self, reason: CloseReason) -> Progress {
-        self.shut(ShutdownInput::Abort(reason));
-        Progress::Continue
-    }
-
-    /// Takes a step of the end.
-    fn shut(&mut self, input: ShutdownInput) {
-        let clock = shutdown_clock(&self.timers, &self.limits, self.role.position().stage);
-        self.shutdown.step(input, clock);
-        if self.shutdown.is_closed() {
-            // Under `Abort` what TCP has not taken is dropped; under `Graceful` nothing is left, or
-            // the deadline has passed.
-            self.outbound.clear();
-            self.decision = None;
-            self.request = PendingRequest::default();
-        }
-    }
-
-    /// Encodes what was sent.
-    fn flush(&mut self) {
-        if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {
-            let _ = self.close(CloseReason::Internal(InternalReason::KeysExhausted));
-        }
-    }
-
-    /// Watches whether TCP takes bytes. The end has a deadline of its own for that.
-    fn watch_writing(&mut self) {
-        if self.outbound.transmit().is_empty() || !self.shutdown.is_open() {
-            self.timers.stop(Timer::WriteStall);
-        } else {
-            let timeout = self.limits.write_stall_timeout();
-            self.timers.record_traffic();
-            self.timers.watch_writing(self.outbound.progress(), timeout);
-        }
-    }
-
-    /// How to sleep.
-    fn wait(&self, budget: &Budget) -> Wait {
-        let is_busy = self.is_working(self.role.position())
-            || (self.transport.is_handshaking() && budget.handshake_records == 0);
-        let deadline = match is_busy {
-            true => Some(self.timers.now()),
-            false => {
-                let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
-                let timers = earlier(self.timers.next(), self.shutdown.deadline());
-                earlier(timers, earlier(self.keys.deadline(), s2s))
-            }
-        };
-        Wait {
-            read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
-            write: !self.outbound.transmit().is_empty(),
-            deadline,
-        }
-    }
-
-    /// The event of a notice; `None` only by a defect.
-    fn event(&self, notice: Notice) -> Option<Event<'_>> {
-        Some(match notice {
-            Notice::Nothing => return None,
-            Notice::TlsEstablished => Event::TlsEstablished(self.transport.tls_info()?),
-            Notice::StreamOpened => Event::StreamOpened(StreamOpened(&self.peer)),
-            Notice::Features => Event::Features(Features::read(*self.inbound.element()?)?),
-            Notice::Authenticated => Event::Authenticated(self.role.authenticated()),
-            Notice::Established => Event::Established(Established {
-                jid: self.role.bound(),
-            }),
-            Notice::Stanza => Event::Stanza(self.inbound.element()?),
-            Notice::Element => Event::Element(self.inbound.element()?),
-            Notice::Keepalive => Event::Keepalive,
-            Notice::StreamError => Event::StreamError(self.peer_error.as_ref()?),
-            Notice::PeerClosing => Event::PeerClosing,
-            Notice::Decision => Event::Decision(self.decision.as_ref()?.question()),
-            Notice::ResetAdvised => Event::ResetAdvised(self.keys.advised()?),
-            Notice::PairVerified => Event::PairVerified(self.s2s.as_ref()?.announced_pair()?),
-            Notice::Request => Event::Request(self.s2s.as_ref()?.announced_request()?),
-            Notice::KeyVerdict => Event::KeyVerdict(self.s2s.as_ref()?.key_verdict()?),
-        })
+impl Connection<ResponderRole> {
+    /// Returns what answers elements that were delivered early
+    /// ([`EarlyElements::Delivered`](crate::stream::EarlyElements::Delivered)): while SASL or
+    /// binding is offered and the client has not begun it.
+    pub fn negotiating(&mut self) -> Option<Negotiating<'_>> {
+        self.machine.negotiating()
     }
 }
 
 /// Shows states, no texts.
 impl<R: Negotiation> core::fmt::Debug for Connection<R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Connection")
-            .field("role", &self.role)
-            .field("kind", &self.kind)
-            .field("outbound", &self.outbound)
-            .field("timers", &self.timers)
-            .field("shutdown", &self.shutdown)
-            .finish_non_exhaustive()
+        f.debug_tuple("Connection").field(&self.machine).finish()
     }
 }

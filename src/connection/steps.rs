@@ -1,8 +1,6 @@
 //! The steps of a poll, and the order in which they are tried. A step is added here and in
 //! `Connection::try_step`; a test states why the order is as it is.
 
-use super::Connection;
-use super::role::Negotiation;
 use crate::stream::Notice;
 
 /// One step of a turn.
@@ -40,7 +38,7 @@ pub(super) enum Step {
 /// application has requested comes before deadlines, because its request was made before this poll.
 /// Everything that is due by itself comes before reading, so that a peer that sends without a pause
 /// cannot hold it up.
-const STEPS: [Step; 12] = [
+pub(super) const STEPS: [Step; 12] = [
     Step::Abort,
     Step::Begin,
     Step::Shutdown,
@@ -72,33 +70,6 @@ pub(super) struct Budget {
     pub(super) derivations: u8,
     /// TLS handshake records.
     pub(super) handshake_records: u8,
-}
-
-impl<R: Negotiation> Connection<R> {
-    /// One turn of the loop: the first step that has something to do does it.
-    ///
-    /// It is written out because the compiler then takes out of `try_step` what each step needs. A
-    /// loop costs more than the steps, of which nearly all have nothing to do.
-    pub(super) fn turn(&mut self, budget: &mut Budget) -> Progress {
-        if self.shutdown.is_closed() {
-            return Progress::Idle;
-        }
-        let at = self.role.position();
-        let [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] = STEPS;
-        self.try_step(s1, at, budget)
-            .or_else(|| self.try_step(s2, at, budget))
-            .or_else(|| self.try_step(s3, at, budget))
-            .or_else(|| self.try_step(s4, at, budget))
-            .or_else(|| self.try_step(s5, at, budget))
-            .or_else(|| self.try_step(s6, at, budget))
-            .or_else(|| self.try_step(s7, at, budget))
-            .or_else(|| self.try_step(s8, at, budget))
-            .or_else(|| self.try_step(s9, at, budget))
-            .or_else(|| self.try_step(s10, at, budget))
-            .or_else(|| self.try_step(s11, at, budget))
-            .or_else(|| self.try_step(s12, at, budget))
-            .unwrap_or(Progress::Idle)
-    }
 }
 
 #[cfg(test)]

@@ -330,15 +330,6 @@ impl InitiatorRole {
     }
 }
 
-impl super::Connection<InitiatorRole> {
-    /// Returns the SCRAM keys of the login that just worked, once: kept and given to
-    /// [`Credentials`](crate::config::Credentials), they spare the next login the key derivation (RFC
-    /// 5802 5.1).
-    pub fn take_scram_keys(&mut self) -> Option<ClientKeys> {
-        self.role.take_scram_keys()
-    }
-}
-
 /// The id of a bind request. Each has its own, so that an answer to the first that arrives late is
 /// not taken for the second's.
 fn bind_id(resource: ResourceChoice) -> &'static str {

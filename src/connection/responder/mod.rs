@@ -19,7 +19,6 @@ use super::decision::DecisionAnswer;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage, plain_phase};
 use super::s2s::AddressRule;
 use super::transport::FirstByte;
-use super::{Connection, Negotiating};
 use crate::close::{AuthenticationReason, CloseReason, InternalReason, Phase};
 use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
 use crate::event::{Authenticated, Question};
@@ -345,20 +344,12 @@ impl Role for ResponderRole {
     }
 }
 
-impl Connection<ResponderRole> {
-    /// Returns what answers elements that were delivered early
-    /// ([`EarlyElements::Delivered`](crate::stream::EarlyElements::Delivered)): while SASL or
-    /// binding is offered and the client has not begun it.
-    pub fn negotiating(&mut self) -> Option<Negotiating<'_>> {
-        let delivers = self.role.table.delivers_early() && !self.shutdown.is_closed();
-        delivers.then_some(Negotiating {
-            limits: &self.limits,
-            out: &mut self.outbound,
-        })
-    }
-}
-
 impl ResponderRole {
+    /// Whether elements are delivered that belong to no step of the negotiation.
+    pub(super) fn delivers_early(&self) -> bool {
+        self.table.delivers_early()
+    }
+
     /// The first header's `to` names the host, and the restarted streams keep it (RFC 6120 4.3.3):
     /// they know no other name.
     fn ask_host(&mut self, cx: &mut Context<'_>) -> Option<Input> {

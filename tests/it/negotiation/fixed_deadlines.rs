@@ -123,4 +123,3 @@ fn rfc6120_13_12_3_elements_before_authentication_have_a_lower_limit() {
         "before TLS",
     );
 }
-
