@@ -56,11 +56,12 @@ fn rfc6120_5_4_2_3_what_follows_proceed_is_read_as_tls_and_refused() {
                 harness.run();
             }
             assert_eq!(harness.events.len(), reported, "{injected}");
-            assert!(
-                ["tls", "transport"].contains(&harness.code()),
-                "{}",
-                harness.code()
-            );
+            // Five bytes are the header of a record. With fewer, TLS is cut.
+            let code = match injected.len() < 5 {
+                true => "transport",
+                false => "tls",
+            };
+            assert_eq!(harness.code(), code, "{injected}");
             let handshake = harness.close.unwrap().reason().to_string();
             println!("{injected:?}: {handshake}");
         }

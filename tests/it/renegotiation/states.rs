@@ -313,3 +313,33 @@ fn rfc6120_5_3_5_6_no_stream_error_on_renegotiation() {
     both::<InitiatorRole>();
     both::<ResponderRole>();
 }
+
+/// Our close_notify is out: records are still read, and an attempt ends the connection at once.
+#[test]
+fn rfc6120_5_3_5_5_an_attempt_after_our_close_notify_closes_tcp_at_once() {
+    fn both<N: Role>() {
+        for version in [TLS12, TLS13] {
+            let tls = TlsPair::new(version).without_tickets();
+            let mut harness = Harness::<N, HostileTls>::established(&tls, version);
+            session(&mut harness).close();
+            harness.run();
+            let footer = harness.seal(&text("</stream:stream>"));
+            harness.deliver(&footer);
+            let sent = harness.receive_records();
+            assert!(sent.iter().any(|(kind, _)| *kind == 21), "{sent:?}");
+            assert!(
+                harness.close.is_none(),
+                "the peer's close_notify is awaited"
+            );
+            for record in &attacks(version, N::NAME)[0].records {
+                let bytes = harness.seal(record);
+                harness.deliver(&bytes);
+            }
+            assert_eq!(harness.code(), "tls-renegotiation", "{}", N::NAME);
+            assert_eq!(harness.closed().manner(), xmpp_stream::Manner::Abort);
+            assert_eq!(harness.receive_records(), []);
+        }
+    }
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
+}

@@ -319,7 +319,7 @@ fn a_client_leaves_a_server_without_an_acceptable_mechanism() {
 }
 
 #[test]
-fn rfc6120_6_3_8_2_anonymous_and_external_send_no_more_than_required() {
+fn rfc6120_6_3_8_2_anonymous_sends_no_more_than_required() {
     let mut harness = initiator_with(Carrier::Plain, |config| config);
     bring_initiator(&mut harness, Carrier::Plain, Phase::Opened);
     harness.receive();
