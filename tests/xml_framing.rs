@@ -1077,6 +1077,72 @@ fn a_start_tag_is_pending_while_no_frame_is_shown_and_after_a_fault_in_its_eleme
     }
 }
 
+/// What is pending after a fault does not depend on how the bytes arrived: the answer to an element
+/// that is refused at its start tag must not either.
+#[test]
+fn the_start_tag_that_is_pending_after_a_fault_is_the_same_in_any_chunks() {
+    let pending = |framer: &Framer| {
+        framer
+            .pending_start_tag()
+            .map(|tag| tag.as_str().to_owned())
+    };
+    for faulty in [
+        &b"<a></b>"[..],
+        b"<a>\xff",
+        b"<a\xff",
+        b"<a/>\xff",
+        b"<a/></b>",
+        b"<a/>text",
+        b"<x:a>",
+        b"<x:a/>",
+        b"<a><x:b>",
+        b"<a b='1' b='2'>",
+        b"<a><b c='1' c='2'>",
+        b"<a xmlns='http://www.w3.org/2000/xmlns/'>",
+        b"<a>&hello;",
+        b"<a b='&hello;'>",
+        b"<a><!-- -->",
+        b"<a>]]>",
+        b"<a><b><c></b>",
+        b"<a></a b>",
+        b"</a>",
+    ] {
+        let stream = [HEADER.as_bytes(), b"<m>1</m>", faulty, b"<m/>"].concat();
+        let mut outcomes = Vec::new();
+        for chunk in [1, 2, 3, 7, stream.len()] {
+            for feeds in [false, true] {
+                let mut framer = Framer::new(FrameLimits::default());
+                let mut fault = None;
+                for mut part in stream.chunks(chunk) {
+                    if !feeds {
+                        framer.push(part);
+                    }
+                    while fault.is_none() {
+                        let found = match feeds {
+                            true => framer.feed(&mut part),
+                            false => framer.poll(),
+                        };
+                        match found {
+                            Ok(Some(_)) => {}
+                            Ok(None) => break,
+                            Err(found) => fault = Some(found),
+                        }
+                    }
+                    if fault.is_some() {
+                        break;
+                    }
+                }
+                outcomes.push((fault.expect("a fault"), pending(&framer)));
+            }
+        }
+        let text = String::from_utf8_lossy(faulty);
+        assert!(
+            outcomes.iter().all(|outcome| *outcome == outcomes[0]),
+            "{text}: {outcomes:?}"
+        );
+    }
+}
+
 #[test]
 fn white_space_before_the_header_of_a_restarted_stream_is_skipped() {
     const DECLARATION: &str = "<?xml version='1.0'?>";

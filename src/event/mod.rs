@@ -9,7 +9,7 @@
 //! | [`TlsEstablished`](Event::TlsEstablished) | both | once, after the TLS handshake |
 //! | [`Authenticated`](Event::Authenticated) | both | once, after SASL |
 //! | [`Established`](Event::Established) | both | once: a client is bound, a server's first domain pair is verified, a component is accepted; [`session`](crate::Connection::session) exists from now on, with dialback already before |
-//! | [`Stanza`](Event::Stanza) | both | established, and while closing after a plain close |
+//! | [`Stanza`](Event::Stanza) | both | established, and while closing after a plain close; receiving: before that, if [early elements](crate::config::ResponderBuilder::early_elements) are delivered |
 //! | [`Element`](Event::Element) | both | the same, for first-level elements that are not stanzas |
 //! | [`Keepalive`](Event::Keepalive) | both | the same, for white space |
 //! | [`ResetAdvised`](Event::ResetAdvised) | both | established: the keys or a certificate want a reset |

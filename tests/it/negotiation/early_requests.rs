@@ -102,6 +102,33 @@ fn requests_before_binding_do_not_move_the_deadline() {
     assert!(harness.receive().contains("<connection-timeout "));
 }
 
+/// Defect B8: a request of binding to somebody else is not the server's to answer.
+#[test]
+fn a_bind_or_session_request_to_somebody_else_is_delivered_on_an_established_stream() {
+    let mut harness = responder_at(Carrier::Plain, Phase::Established);
+    for content in [
+        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>",
+        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>",
+    ] {
+        for to in [
+            "bob@localhost",
+            "elsewhere.example",
+            "guest@localhost/made-up",
+        ] {
+            let request = format!("<iq type='set' id='1' to='{to}'>{content}</iq>");
+            assert_eq!(harness.answer_to(&request), "", "{request}");
+            let last = harness.event_lines().pop();
+            assert_eq!(last, Some(format!("stanza {request}")));
+        }
+        for to in ["", " to='localhost'", " to='guest@localhost'"] {
+            let events = harness.events.len();
+            let request = format!("<iq type='set' id='1'{to}>{content}</iq>");
+            assert!(harness.answer_to(&request).starts_with("<iq "), "{request}");
+            assert_eq!(harness.events_since(events), [""; 0]);
+        }
+    }
+}
+
 const REGISTER: &str = "<register xmlns='http://jabber.org/features/iq-register'/>";
 const ASK: &str = "<iq type='get' id='r'><query xmlns='jabber:iq:register'/></iq>";
 const FORM: &str = "<iq type='result' id='r'><query xmlns='jabber:iq:register'/></iq>";

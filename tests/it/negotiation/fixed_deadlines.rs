@@ -1,9 +1,15 @@
 //! Bounds that a peer cannot move by what it sends: the end, the size of what is read before a
 //! login, and how soon close_notify is answered.
 
+use core::time::Duration;
+
+use xmpp_stream::limits::Limits;
+use xmpp_stream::stream::{StreamCondition, StreamError};
 use xmpp_stream::{Manner, Negotiation};
 
-use crate::harness::phases::{FOOTER, Phase, initiator_at, responder_at};
+use crate::harness::phases::{
+    FOOTER, Phase, bring_initiator, initiator_at, initiator_with, responder_at,
+};
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::{Carrier, Harness, Scripted};
 
@@ -39,6 +45,39 @@ fn rfc6120_4_4_5_nothing_that_arrives_after_our_closing_tag_buys_time() {
         for text in TRICKLE {
             check(responder_at(carrier, Phase::Established), text);
             check(initiator_at(carrier, Phase::Established), text);
+        }
+    }
+}
+
+/// Defect B19: the closing timeout is one deadline for closing tags and close_notify, it can be set,
+/// and a peer that has not logged in gets a second of it at most.
+#[test]
+fn the_closing_timeout_covers_tags_and_close_notify_together() {
+    for seconds in [1, 2, 20] {
+        for answers in [false, true] {
+            for (at, expected) in [(Phase::Binding, 1), (Phase::Established, seconds)] {
+                let carrier = Carrier::DirectTls(TLS13);
+                let mut harness = initiator_with(carrier, |config| {
+                    let limits = Limits::client();
+                    let timeout = Duration::from_secs(seconds);
+                    config.limits(limits.with_closing_timeout(timeout).unwrap())
+                });
+                bring_initiator(&mut harness, carrier, at);
+                let start = harness.now;
+                let conflict = StreamError::new(StreamCondition::Conflict);
+                harness.machine.fail(conflict);
+                harness.exchange();
+                if answers {
+                    // Just in time, and then without close_notify.
+                    harness.now = harness.now + Duration::from_millis(900);
+                    harness.exchange();
+                    harness.send(FOOTER);
+                }
+                harness.run_until_closed();
+                let waited = harness.now.saturating_duration_since(start).as_secs();
+                assert_eq!(waited, expected, "{at:?} {answers} {seconds}");
+                assert_eq!(harness.closed().truncated(), answers);
+            }
         }
     }
 }
