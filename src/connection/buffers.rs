@@ -2,9 +2,9 @@
 //!
 //! Buffers keep the size that traffic gave them, so that a steady flow allocates nothing. They are
 //! given back once when the stream is established, because negotiation needs larger ones, and from
-//! then on at a deadline of the connection, [`Timer::Shrink`]: a driver that sleeps as told polls at
-//! it anyway. The deadline moves with the traffic and is not set again before more of it, so an idle
-//! connection wakes its driver once.
+//! then on at a deadline of the connection, [`Timer::Shrink`], ten seconds after the last traffic: a
+//! driver that sleeps as told polls at it anyway. The deadline moves with the traffic and is not set
+//! again before there is more of it, so an idle connection wakes its driver once.
 
 use super::Connection;
 use super::role::{Negotiation, Stage};

@@ -22,7 +22,8 @@
 //! frame), `xml::Framer` (one frame at a time) and the role's state table (one decision at a time).
 //! This module only composes: `inbound` and `outbound` are the two directions over a `transport`,
 //! `role` is what differs between the roles, `advance` executes what the table commands, `shutdown`
-//! is the end, `timers` are the deadlines. A poll tries its steps in a fixed order (`STEPS`).
+//! is the end, `timers` are the deadlines, `buffers` gives memory back. A poll tries its steps in a
+//! fixed order (`STEPS`).
 //!
 //! # The end
 //!
@@ -731,13 +732,12 @@ impl<R: Negotiation> Connection<R> {
     fn wait(&self, budget: &Budget) -> Wait {
         let is_busy = self.is_working(self.role.position())
             || (self.transport.is_handshaking() && budget.handshake_records == 0);
-        let deadline = match is_busy {
-            true => Some(self.timers.now()),
-            false => {
-                let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
-                let timers = earlier(self.timers.next(), self.shutdown.deadline());
-                earlier(timers, earlier(self.keys.deadline(), s2s))
-            }
+        let deadline = if is_busy {
+            Some(self.timers.now())
+        } else {
+            let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
+            let timers = earlier(self.timers.next(), self.shutdown.deadline());
+            earlier(timers, earlier(self.keys.deadline(), s2s))
         };
         Wait {
             read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
