@@ -4,7 +4,7 @@
 //!
 //! Buffers keep the size that traffic gave them, so that a steady flow allocates nothing. They are
 //! given back once when the stream is established, because negotiation needs larger ones, and from
-//! then on at a deadline, `Timer::Shrink`, at which a driver that sleeps as told polls anyway. The
+//! then on at a deadline, `Timer::Shrink`, ten seconds after the last traffic, at which a driver that sleeps as told polls anyway. The
 //! deadline moves with the traffic and is not set again before more of it, so an idle connection wakes
 //! its driver once.
 
@@ -656,13 +656,12 @@ impl<R: Negotiation> Machine<R> {
     fn wait(&self, budget: &Budget) -> Wait {
         let is_busy = self.is_working(self.role.position())
             || (self.transport.is_handshaking() && budget.handshake_records == 0);
-        let deadline = match is_busy {
-            true => Some(self.timers.now()),
-            false => {
-                let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
-                let timers = earlier(self.timers.next(), self.shutdown.deadline());
-                earlier(timers, earlier(self.keys.deadline(), s2s))
-            }
+        let deadline = if is_busy {
+            Some(self.timers.now())
+        } else {
+            let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
+            let timers = earlier(self.timers.next(), self.shutdown.deadline());
+            earlier(timers, earlier(self.keys.deadline(), s2s))
         };
         Wait {
             read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,

@@ -157,7 +157,7 @@ impl Role for InitiatorRole {
             C::SendResponse => {
                 let reply = self.login.take_reply();
                 cx.out.push_secret(reply.as_bytes().len(), |out| {
-                    sasl::write_response(out, reply.as_bytes())
+                    sasl::write_response(out, reply.as_bytes());
                 });
             }
             C::VerifySuccess => return Some(Input::Sasl(self.login.verify(element, cx))),
@@ -274,7 +274,7 @@ impl InitiatorRole {
             StreamLevel::Secured => self.peer_proof.verify_certificate(cx.tls),
             StreamLevel::Authenticated => cx.restart(self.config.limits.after_auth()),
         }
-        let mut text = String::new();
+        let mut text = String::with_capacity(HEADER_BYTES);
         self.write_header(cx, &mut text);
         cx.out.push_control(|out| out.push_str(&text));
     }
@@ -340,3 +340,6 @@ fn bind_id(resource: ResourceChoice) -> &'static str {
 }
 
 const SESSION_ID: &str = "session";
+
+/// What most headers take, in bytes, so that writing one allocates once.
+const HEADER_BYTES: usize = 256;

@@ -392,7 +392,7 @@ impl ResponderRole {
     }
 
     fn open_stream(&mut self, level: StreamLevel, cx: &mut Context<'_>) {
-        let mut text = String::new();
+        let mut text = String::with_capacity(HEADER_BYTES);
         let host = self.host.as_deref();
         if self.header.write(host, &mut text).is_err() {
             return cx.no_randomness();
@@ -515,6 +515,9 @@ impl ResponderRole {
         }
     }
 }
+
+/// What most headers with their features take, in bytes, so that writing both allocates once.
+const HEADER_BYTES: usize = 640;
 
 /// Writes STARTTLS `<failure/>` and the closing tag (RFC 6120 5.4.2.2).
 fn write_tls_failure(cx: &mut Context<'_>) {
