@@ -291,6 +291,29 @@ fn dialback_follows_an_external_login_that_we_have_aborted() {
     }
 }
 
+/// Defect B6: the certificate says who answers, and a header that does not is accepted under TLS.
+#[test]
+fn an_answer_between_servers_needs_no_addresses() {
+    for version in VERSIONS {
+        for (from, to) in [
+            ("", " to='capulet.example'"),
+            (" from='montague.example'", ""),
+            ("", ""),
+        ] {
+            let header = answer()
+                .replace(" from='montague.example'", from)
+                .replace(" to='capulet.example'", to);
+            let mut harness = secured_initiator(version, Proofs::External);
+            assert_eq!(harness.answer_to(&header), "", "{header}");
+            let received = harness.answer_to(MECHANISMS);
+            assert!(
+                received.contains("mechanism='EXTERNAL'"),
+                "{header}: {received}"
+            );
+        }
+    }
+}
+
 /// 6120-5.4.3.3-1: that the peer has dialback is learned inside TLS, or not at all.
 #[test]
 fn rfc6120_5_4_3_3_1_dialback_announced_before_tls_is_forgotten() {
