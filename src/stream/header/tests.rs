@@ -1,6 +1,5 @@
-use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec;
+use alloc::{format, vec};
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
