@@ -1,5 +1,5 @@
-use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::{format, vec};
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -71,11 +71,21 @@ fn rfc6120_4_7_3_1_response_header_is_written_with_from_and_id() {
 
 #[test]
 fn rfc6120_4_8_5_7_our_header_declares_nothing_but_what_is_needed() {
-    for kind in [Kind::ClientToServer, Kind::ServerToServer] {
+    let stream = ("stream", "http://etherx.jabber.org/streams");
+    let dialback = ("db", "jabber:server:dialback");
+    for (kind, prefixes, content) in [
+        (Kind::ClientToServer, vec![stream], "jabber:client"),
+        (
+            Kind::ServerToServer,
+            vec![stream, dialback],
+            "jabber:server",
+        ),
+        (Kind::Component, vec![stream], "jabber:component:accept"),
+    ] {
         header(&written(&HeaderOut::initial(kind, "h", "en")), |header| {
             let declared = header.namespaces().filter(|(prefix, _)| !prefix.is_empty());
-            assert!(declared.eq(kind.prefixes().iter().copied()));
-            assert_eq!(header.content_ns(), Some(kind.content_ns()));
+            assert!(declared.eq(prefixes), "{kind:?}");
+            assert_eq!(header.content_ns(), Some(content));
         });
     }
 }
