@@ -5,7 +5,7 @@
 //! this crate: sockets belong to the driver, time is an argument, randomness comes from the config.
 //!
 //! ```text
-//! TCP bytes -> tls::Session -> xml::Framer -> stream::{Initiating, Receiving} -> Event
+//! TCP bytes -> tls::TlsSession -> xml::Framer -> stream::{Initiating, Receiving} -> Event
 //!              one record       one frame      one decision
 //! TCP bytes <- records <- text <----------------------'
 //!              CloseTcp -> reset::Planner -> when and how to connect again

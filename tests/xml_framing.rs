@@ -6,7 +6,7 @@ mod xml;
 
 use xml::{HEADER, Seen, run, run_split};
 use xmpp_stream::xml::{
-    Fault, FaultClass, FaultKind as K, Frame, FrameKind, FrameLimits, Framer, LimitKind,
+    Frame, FrameKind, FrameLimits, Framer, LimitKind, XmlError, XmlErrorClass, XmlErrorKind as K,
 };
 
 /// What must be refused inside a stream: the input after the header, the kind of the error, and its
@@ -137,7 +137,7 @@ fn rfc6120_11_everything_illegal_inside_a_stream_is_refused() {
         // A `<` decides what was left open.
         let stream = format!("{HEADER}{input}<");
         let seen = run(stream.as_bytes(), FrameLimits::default());
-        let expected = Fault::kind_at(kind, HEADER.len() as u64 + at);
+        let expected = XmlError::kind_at(kind, HEADER.len() as u64 + at);
         assert_eq!(seen.end_kind(), Some(expected), "{input}");
     }
 }
@@ -211,7 +211,11 @@ fn rfc6120_11_5_everything_illegal_before_a_header_is_refused_at_once() {
     for &(input, kind, at) in REFUSED_FIRST {
         let seen = run(input, FrameLimits::default());
         let shown = String::from_utf8_lossy(input);
-        assert_eq!(seen.end_kind(), Some(Fault::kind_at(kind, at)), "{shown}");
+        assert_eq!(
+            seen.end_kind(),
+            Some(XmlError::kind_at(kind, at)),
+            "{shown}"
+        );
         assert_eq!(seen.frames, [""; 0], "{shown}");
     }
 }
@@ -244,7 +248,7 @@ fn rfc6120_11_6_invalid_utf8_is_refused_wherever_it_stands() {
             let stream = [HEADER.as_bytes(), before.as_bytes(), bytes, b"</a>"].concat();
             let at = (HEADER.len() + before.len()) as u64;
             let seen = run(&stream, FrameLimits::default());
-            let expected = Fault::kind_at(K::InvalidUtf8, at);
+            let expected = XmlError::kind_at(K::InvalidUtf8, at);
             assert_eq!(seen.end_kind(), Some(expected), "{before}{bytes:x?}");
         }
     }
@@ -481,7 +485,7 @@ fn after_a_chunk_of_any_length_bytes_are_judged_as_early_as_ever() {
     }
 }
 
-fn feed(framer: &mut Framer, mut bytes: &[u8], frames: &mut usize) -> Option<Fault> {
+fn feed(framer: &mut Framer, mut bytes: &[u8], frames: &mut usize) -> Option<XmlError> {
     loop {
         match framer.feed(&mut bytes) {
             Ok(None) => return None,
@@ -491,7 +495,7 @@ fn feed(framer: &mut Framer, mut bytes: &[u8], frames: &mut usize) -> Option<Fau
     }
 }
 
-fn drain(framer: &mut Framer, frames: &mut usize) -> Option<Fault> {
+fn drain(framer: &mut Framer, frames: &mut usize) -> Option<XmlError> {
     loop {
         match framer.poll() {
             Ok(None) => return None,
@@ -519,7 +523,11 @@ fn a_character_cut_by_a_chunk_is_judged_with_its_next_byte() {
             framer.push(b"x");
             let fault = drain(&mut framer, &mut 0).map(|fault| (fault.kind, fault.position));
             let at = (HEADER.len() + before.len()) as u64;
-            assert_eq!(fault, Some(Fault::kind_at(K::InvalidUtf8, at)), "{before}");
+            assert_eq!(
+                fault,
+                Some(XmlError::kind_at(K::InvalidUtf8, at)),
+                "{before}"
+            );
         }
     }
 }
@@ -690,7 +698,7 @@ fn new_limits_hold_from_the_next_frame_on() {
             fault = fault.or(feed(&mut framer, part, &mut frames));
         }
         let at = (HEADER.len() + stanza.len() + 20) as u64;
-        let expected = Fault::kind_at(K::Limit(LimitKind::FrameBytes), at);
+        let expected = XmlError::kind_at(K::Limit(LimitKind::FrameBytes), at);
         assert_eq!(fault.map(|f| (f.kind, f.position)), Some(expected));
     }
 }
@@ -780,12 +788,12 @@ fn every_limit_is_enforced_and_is_a_policy_violation() {
     for spaces in [200, 300] {
         let stream = format!("{}<s>", " ".repeat(spaces));
         let seen = run_split(stream.as_bytes(), 64, limits);
-        let expected = Fault::kind_at(K::Limit(LimitKind::HeaderBytes), 200);
+        let expected = XmlError::kind_at(K::Limit(LimitKind::HeaderBytes), 200);
         assert_eq!(seen.end_kind(), Some(expected));
     }
     assert_eq!(
         K::Limit(LimitKind::Depth).class(),
-        FaultClass::PolicyViolation
+        XmlErrorClass::PolicyViolation
     );
 }
 
@@ -806,7 +814,7 @@ fn a_limit_is_reached_without_holding_more_than_it_allows() {
         }
     };
     assert!(sent < 50_000 + 4096, "{sent}");
-    let expected = Fault::kind_at(
+    let expected = XmlError::kind_at(
         K::Limit(LimitKind::FrameBytes),
         50_000 + HEADER.len() as u64,
     );
@@ -1171,25 +1179,25 @@ fn white_space_before_the_header_of_a_restarted_stream_is_skipped() {
 #[test]
 fn classes_name_the_stream_error_of_each_row() {
     let rows = [
-        (K::Comment, FaultClass::RestrictedXml),
-        (K::ProcessingInstruction, FaultClass::RestrictedXml),
-        (K::Doctype, FaultClass::RestrictedXml),
-        (K::EntityReference, FaultClass::RestrictedXml),
-        (K::BareAmpersand, FaultClass::NotWellFormed),
-        (K::InvalidCharacterReference, FaultClass::NotWellFormed),
-        (K::UndeclaredPrefix, FaultClass::NotWellFormed),
+        (K::Comment, XmlErrorClass::RestrictedXml),
+        (K::ProcessingInstruction, XmlErrorClass::RestrictedXml),
+        (K::Doctype, XmlErrorClass::RestrictedXml),
+        (K::EntityReference, XmlErrorClass::RestrictedXml),
+        (K::BareAmpersand, XmlErrorClass::NotWellFormed),
+        (K::InvalidCharacterReference, XmlErrorClass::NotWellFormed),
+        (K::UndeclaredPrefix, XmlErrorClass::NotWellFormed),
         (
             K::UndeclaredFirstLevelPrefix,
-            FaultClass::BadNamespacePrefix,
+            XmlErrorClass::BadNamespacePrefix,
         ),
-        (K::DuplicateAttribute, FaultClass::NotWellFormed),
-        (K::MismatchedTag, FaultClass::NotWellFormed),
-        (K::Syntax, FaultClass::NotWellFormed),
-        (K::ReservedNamespace, FaultClass::NotWellFormed),
-        (K::TextBetweenStanzas, FaultClass::BadFormat),
-        (K::TextBeforeHeader, FaultClass::NotWellFormed),
-        (K::MisplacedDeclaration, FaultClass::NotWellFormed),
-        (K::UnsupportedEncoding, FaultClass::UnsupportedEncoding),
+        (K::DuplicateAttribute, XmlErrorClass::NotWellFormed),
+        (K::MismatchedTag, XmlErrorClass::NotWellFormed),
+        (K::Syntax, XmlErrorClass::NotWellFormed),
+        (K::ReservedNamespace, XmlErrorClass::NotWellFormed),
+        (K::TextBetweenStanzas, XmlErrorClass::BadFormat),
+        (K::TextBeforeHeader, XmlErrorClass::NotWellFormed),
+        (K::MisplacedDeclaration, XmlErrorClass::NotWellFormed),
+        (K::UnsupportedEncoding, XmlErrorClass::UnsupportedEncoding),
     ];
     for (kind, class) in rows {
         assert_eq!(kind.class(), class, "{kind:?}");
@@ -1227,7 +1235,7 @@ trait KindAt {
     fn kind_at(kind: K, position: u64) -> (K, u64);
 }
 
-impl KindAt for Fault {
+impl KindAt for XmlError {
     fn kind_at(kind: K, position: u64) -> (K, u64) {
         (kind, position)
     }

@@ -17,8 +17,8 @@ use proptest::prelude::*;
 use xml::{HEADER, tree};
 use xmpp_stream::xml::write::{escape_attr, escape_text};
 use xmpp_stream::xml::{
-    Checker, Content, FaultKind as K, Frame, FrameKind, FrameLimits, Framer, LimitKind,
-    RewriteError, Scope, StanzaBuf, XML_NS,
+    Checker, Content, Frame, FrameKind, FrameLimits, Framer, LimitKind, RewriteError, Scope,
+    StanzaBuf, XML_NS, XmlErrorKind as K,
 };
 
 const STANZA: &str = "<message from='a@b/c' to=\"d\" xml:lang='en' x:y='1' xmlns:x='urn:x'>\

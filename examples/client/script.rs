@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::time::Instant;
-use xmpp_stream::xml::{Fault, Stanza, StanzaBuf, write};
+use xmpp_stream::xml::{Stanza, StanzaBuf, XmlError, write};
 use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError};
 
 use crate::net::App;
@@ -137,7 +137,7 @@ impl Script {
         pings: u32,
         stay: Duration,
         lines: Lines,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, XmlError> {
         let mut steps = sends.map(Step::send).collect::<Result<Vec<_>, _>>()?;
         steps.extend((1..=pings).map(Step::ping));
         Ok(Self {
@@ -244,7 +244,7 @@ impl Script {
 }
 
 impl Step {
-    fn send(text: &str) -> Result<Self, Fault> {
+    fn send(text: &str) -> Result<Self, XmlError> {
         let parsed = StanzaBuf::parse(text)?;
         let stanza = parsed.as_stanza();
         let request =

@@ -11,7 +11,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use libfuzzer_sys::fuzz_target;
 use rxml::Parse;
-use xmpp_stream::xml::{FaultClass, FaultKind, FrameLimits};
+use xmpp_stream::xml::{XmlErrorClass, XmlErrorKind, FrameLimits};
 use xmpp_stream_fuzz::{HEADER, Seed, Tree, run};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -34,10 +34,10 @@ fuzz_target!(|bytes: &[u8]| {
     let by_rxml = !ours.fault.is_some_and(|fault| {
         matches!(
             fault.kind,
-            FaultKind::DuplicateAttribute
-                | FaultKind::ReservedNamespace
-                | FaultKind::InvalidUtf8
-                | FaultKind::InvalidCharacter
+            XmlErrorKind::DuplicateAttribute
+                | XmlErrorKind::ReservedNamespace
+                | XmlErrorKind::InvalidUtf8
+                | XmlErrorKind::InvalidCharacter
         )
     });
     // To rxml 0.14, some of U+Fxxx are no name characters (XML's fifth edition says they are), it loses the thread after a
@@ -108,15 +108,15 @@ fn compare_elements(name: &str, ours: &[&Tree], other: &Other) {
 }
 
 /// Whether everybody must refuse what we refused.
-fn must_refuse(kind: FaultKind) -> bool {
+fn must_refuse(kind: XmlErrorKind) -> bool {
     match kind {
         // Well-formed for a parser that knows no streams: the root may be followed by comments.
-        FaultKind::AfterFooter => false,
+        XmlErrorKind::AfterFooter => false,
         // Others read to the end of the declaration first.
-        FaultKind::MisplacedDeclaration => false,
+        XmlErrorKind::MisplacedDeclaration => false,
         _ => matches!(
             kind.class(),
-            FaultClass::NotWellFormed | FaultClass::BadNamespacePrefix
+            XmlErrorClass::NotWellFormed | XmlErrorClass::BadNamespacePrefix
         ),
     }
 }

@@ -6,7 +6,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use xmpp_stream::xml::{Checker, Fault, Frame, FrameLimits, Framer, RewriteError, StanzaBuf};
+use xmpp_stream::xml::{Checker, XmlError, Frame, FrameLimits, Framer, RewriteError, StanzaBuf};
 use xmpp_stream_fuzz::{HEADER, feed, run, tree};
 
 #[derive(Arbitrary, Debug)]
@@ -96,7 +96,7 @@ fn pending(framer: &Framer) -> Option<(String, usize)> {
 }
 
 /// Counts frames and records the error.
-fn drain(framer: &mut Framer, seen: &mut (usize, Option<Fault>)) {
+fn drain(framer: &mut Framer, seen: &mut (usize, Option<XmlError>)) {
     loop {
         match framer.poll() {
             Ok(None) => return,

@@ -4,7 +4,7 @@ pub mod machines;
 
 use std::fmt::Write as _;
 
-use xmpp_stream::xml::{Content, Element, Fault, Frame, FrameLimits, Framer};
+use xmpp_stream::xml::{Content, Element, XmlError, Frame, FrameLimits, Framer};
 
 pub const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -48,7 +48,7 @@ impl Tree {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     pub frames: Vec<Seed>,
-    pub fault: Option<Fault>,
+    pub fault: Option<XmlError>,
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -142,9 +142,9 @@ pub enum CloseReason {
     },
     /// The peer attempted a TLS renegotiation (RFC 6120 5.3.5). The connection is closed at once,
     /// without a stream error.
-    TlsRenegotiation(tls::Attempt),
+    TlsRenegotiation(tls::RenegotiationAttempt),
     /// TLS failed, in the handshake or later (RFC 6120 5.4.3.2).
-    Tls(tls::TlsFailure),
+    Tls(tls::TlsReason),
     /// TCP ended under TLS with neither closing tag nor close_notify.
     TlsTruncated,
     /// SASL failed (RFC 6120 6.4.5), or the server could not prove itself.
@@ -152,9 +152,9 @@ pub enum CloseReason {
     /// A step that this entity needs was not offered, or was refused.
     NegotiationFailed(NegotiationReason),
     /// The peer's bytes are not an acceptable stream (RFC 6120 11.1, 11.3).
-    NotWellFormed(xml::Fault),
+    NotWellFormed(xml::XmlError),
     /// The peer exceeded a limit (RFC 6120 13.12).
-    Limit(xml::Fault),
+    Limit(xml::XmlError),
     /// Something took too long.
     Timeout(Phase),
     /// TCP ended without the stream being closed.

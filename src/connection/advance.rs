@@ -17,7 +17,7 @@ use crate::stream::{
     CloseCause, Command, Content, ErrorSource, FirstLevelElement, Input, Notice, OwnHeader,
     StreamCondition, StreamError,
 };
-use crate::xml::{Fault, FaultClass};
+use crate::xml::{XmlError, XmlErrorClass};
 
 /// The parts of a connection that a step of the table may change.
 pub(super) struct Advance<'a> {
@@ -275,9 +275,9 @@ pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> 
 }
 
 /// The reason for bytes that are no acceptable stream.
-fn reason_for_fault(fault: Fault) -> CloseReason {
+fn reason_for_fault(fault: XmlError) -> CloseReason {
     match fault.kind.class() {
-        FaultClass::PolicyViolation => CloseReason::Limit(fault),
+        XmlErrorClass::PolicyViolation => CloseReason::Limit(fault),
         _ => CloseReason::NotWellFormed(fault),
     }
 }

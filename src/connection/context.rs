@@ -19,7 +19,7 @@ use crate::xml::FrameLimits;
 #[derive(Debug)]
 pub struct Context<'a> {
     /// The TLS session, if there is one.
-    pub(super) tls: Option<&'a tls::Session>,
+    pub(super) tls: Option<&'a tls::TlsSession>,
     /// The peer's stream header.
     pub(super) peer: &'a mut PeerHeader,
     pub(super) out: &'a mut Outbound,
@@ -46,7 +46,7 @@ pub(super) enum Change {
     /// A new stream header is expected (RFC 6120 4.3.3), under these limits.
     Restart(FrameLimits),
     /// What was queued goes out, then TLS takes the transport.
-    StartTls(Box<tls::Session>, FirstByte),
+    StartTls(Box<tls::TlsSession>, FirstByte),
     /// What was queued goes out, then the connection ends for this reason.
     LastBytes(CloseReason),
     /// The connection ends at once for this reason.
@@ -56,7 +56,7 @@ pub(super) enum Change {
 impl Context<'_> {
     /// What TLS negotiated, once the handshake is complete: headers are protected from then on.
     pub(super) fn tls_info(&self) -> Option<&TlsInfo> {
-        self.tls.and_then(tls::Session::established)
+        self.tls.and_then(tls::TlsSession::established)
     }
 
     /// The channel bindings of the TLS session, the preferred one first.
@@ -68,7 +68,7 @@ impl Context<'_> {
     pub(super) fn channel_binding_kinds(&self) -> impl Iterator<Item = ChannelBindingKind> {
         self.tls
             .into_iter()
-            .flat_map(tls::Session::available_bindings)
+            .flat_map(tls::TlsSession::available_bindings)
             .filter_map(binding_kind)
     }
 
@@ -88,7 +88,7 @@ impl Context<'_> {
     }
 
     /// Hands the transport to TLS after what is queued.
-    pub(super) fn start_tls(&mut self, session: tls::Session, first_byte: FirstByte) {
+    pub(super) fn start_tls(&mut self, session: tls::TlsSession, first_byte: FirstByte) {
         self.change = Change::StartTls(Box::new(session), first_byte);
     }
 

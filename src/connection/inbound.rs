@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::transport::Transport;
 use crate::stream::{ElementClass, Kind, classify_start_tag};
-use crate::xml::{Fault, Frame, FrameKind, FrameLimits, Framer, Stanza};
+use crate::xml::{Frame, FrameKind, FrameLimits, Framer, Stanza, XmlError};
 
 /// The inbound direction of a connection.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Inbound {
     start_tag: PendingStartTag,
     tcp: TcpInput,
     /// The fault of the peer's bytes, after which nothing is read.
-    fault: Option<Fault>,
+    fault: Option<XmlError>,
 }
 
 /// What is known of the start tag of an element that is not complete.
@@ -125,7 +125,7 @@ impl Inbound {
     ///
     /// # Errors
     /// The bytes are no acceptable stream. The fault stays.
-    pub(super) fn find_frame(&mut self) -> Result<bool, Fault> {
+    pub(super) fn find_frame(&mut self) -> Result<bool, XmlError> {
         if self.found.is_none() {
             self.found = self.framer.poll()?;
         }
@@ -174,11 +174,11 @@ impl Inbound {
     }
 
     /// Keeps the fault for the reason of the end.
-    pub(super) fn record_fault(&mut self, fault: Fault) {
+    pub(super) fn record_fault(&mut self, fault: XmlError) {
         self.fault = Some(fault);
     }
 
-    pub(super) const fn fault(&self) -> Option<Fault> {
+    pub(super) const fn fault(&self) -> Option<XmlError> {
         self.fault
     }
 

@@ -32,7 +32,7 @@ impl KeyMeter {
     pub(super) fn check(
         &mut self,
         now: Instant,
-        session: Option<&tls::Session>,
+        session: Option<&tls::TlsSession>,
         out: &Outbound,
     ) -> bool {
         let (Some(usage), Some(session)) = (&mut self.usage, session) else {
@@ -65,7 +65,7 @@ impl KeyMeter {
 
     /// How many records the application may still use, beside the reserve; `None` if there is no
     /// limit.
-    pub(super) fn room(&self, session: Option<&tls::Session>, out: &Outbound) -> Option<u64> {
+    pub(super) fn room(&self, session: Option<&tls::TlsSession>, out: &Outbound) -> Option<u64> {
         let keys = key_usage(session?, out);
         match self.usage.as_ref()?.room(&keys) {
             u64::MAX => None,
@@ -74,7 +74,7 @@ impl KeyMeter {
     }
 }
 
-fn key_usage(session: &tls::Session, out: &Outbound) -> KeyUsage {
+fn key_usage(session: &tls::TlsSession, out: &Outbound) -> KeyUsage {
     let counters = session.counters();
     let mut keys = KeyUsage::new(counters.limit, counters.rekeys_itself);
     keys.records_sent = counters.records_sent;

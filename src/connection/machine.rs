@@ -436,20 +436,22 @@ impl<R: Negotiation> Machine<R> {
             Opened::Plaintext => return self.close(CloseReason::PlaintextAfterStarttls),
             Opened::Step(step) => step,
         };
-        if handshaking && !matches!(step, tls::Step::NeedMore) {
+        if handshaking && !matches!(step, tls::TlsStep::NeedMore) {
             budget.handshake_records = budget.handshake_records.saturating_sub(1);
         }
         match step {
-            tls::Step::NeedMore => self.on_all_read(),
-            tls::Step::Continue | tls::Step::Plaintext => {
+            tls::TlsStep::NeedMore => self.on_all_read(),
+            tls::TlsStep::Continue | tls::TlsStep::Plaintext => {
                 self.timers.record_traffic();
                 Progress::Continue
             }
-            tls::Step::Established => self.advance(Input::Secured),
-            tls::Step::PeerClosed => self.on_transport_end(),
-            tls::Step::Renegotiation(attempt) => self.close(CloseReason::TlsRenegotiation(attempt)),
+            tls::TlsStep::Established => self.advance(Input::Secured),
+            tls::TlsStep::PeerClosed => self.on_transport_end(),
+            tls::TlsStep::Renegotiation(attempt) => {
+                self.close(CloseReason::TlsRenegotiation(attempt))
+            }
             // The alert, if there is one, is among the bytes for TCP (RFC 6120 5.4.3.2: no XML).
-            tls::Step::Failed(failure) => {
+            tls::TlsStep::Failed(failure) => {
                 self.end_with(CloseReason::Tls(failure));
                 self.decision = None;
                 self.shut(ShutdownInput::LastBytes);
@@ -587,17 +589,17 @@ impl<R: Negotiation> Machine<R> {
             let mut unsent = alloc::vec::Vec::new();
             match self.transport.open_record(&mut unsent, &mut |_| {}) {
                 Opened::Step(
-                    tls::Step::Continue | tls::Step::Plaintext | tls::Step::Established,
+                    tls::TlsStep::Continue | tls::TlsStep::Plaintext | tls::TlsStep::Established,
                 ) => return Progress::Continue,
-                Opened::Step(tls::Step::NeedMore) => match tcp {
+                Opened::Step(tls::TlsStep::NeedMore) => match tcp {
                     TcpInput::Open => return Progress::Idle,
                     TcpInput::Ended | TcpInput::Failed => ShutdownInput::Fin,
                 },
-                Opened::Step(tls::Step::PeerClosed) => ShutdownInput::CloseNotify,
-                Opened::Step(tls::Step::Renegotiation(attempt)) => {
+                Opened::Step(tls::TlsStep::PeerClosed) => ShutdownInput::CloseNotify,
+                Opened::Step(tls::TlsStep::Renegotiation(attempt)) => {
                     ShutdownInput::Abort(CloseReason::TlsRenegotiation(attempt))
                 }
-                Opened::Step(tls::Step::Failed(_)) | Opened::NoTls | Opened::Plaintext => {
+                Opened::Step(tls::TlsStep::Failed(_)) | Opened::NoTls | Opened::Plaintext => {
                     ShutdownInput::LastBytes
                 }
             }

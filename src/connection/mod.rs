@@ -18,7 +18,7 @@
 //!
 //! # How it works
 //!
-//! Bytes pass `tls::Session` (one record at a time, and only while the framer holds no complete
+//! Bytes pass `tls::TlsSession` (one record at a time, and only while the framer holds no complete
 //! frame), `xml::Framer` (one frame at a time) and the role's state table (one decision at a time).
 //! This module only composes: `inbound` and `outbound` are the two directions over a `transport`,
 //! `role` is what differs between the roles, `advance` executes what the table commands, `shutdown`

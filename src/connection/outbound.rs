@@ -36,7 +36,7 @@ pub enum SendError {
     },
     /// The text is not exactly one acceptable element.
     #[error("not one element: {0}")]
-    Element(xml::Fault),
+    Element(xml::XmlError),
     /// The element is in a namespace by which streams are opened, secured, authenticated and ended
     /// (RFC 6120 4.8.1, 5.4, 6.4; XEP-0220), which only the connection sends. A `<stream:error/>` is
     /// sent by [`Connection::fail`](crate::Connection::fail).

@@ -74,7 +74,7 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
     /// # Errors
     /// The configuration cannot be used.
     #[doc(hidden)]
-    fn tls_session(&self, limits: &Limits) -> Result<tls::Session, tls::SetupError>;
+    fn tls_session(&self, limits: &Limits) -> Result<tls::TlsSession, tls::SetupError>;
     /// Whether the mechanism has a slice of work left.
     #[doc(hidden)]
     fn is_working(&self) -> bool;

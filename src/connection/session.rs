@@ -23,7 +23,7 @@ use crate::tls;
 pub struct Session<'a> {
     pub(super) kind: Kind,
     pub(super) keys: &'a KeyMeter,
-    pub(super) tls: Option<&'a tls::Session>,
+    pub(super) tls: Option<&'a tls::TlsSession>,
     pub(super) limits: &'a Limits,
     pub(super) now: Instant,
     pub(super) out: &'a mut Outbound,

@@ -21,7 +21,7 @@ pub(super) enum Transport {
 /// TLS over TCP.
 #[derive(Debug)]
 pub(super) struct TlsTransport {
-    session: tls::Session,
+    session: tls::TlsSession,
     /// What was read after the last frame before TLS, on its way into the session.
     pre_tls_bytes: Vec<u8>,
     first_byte: FirstByte,
@@ -62,7 +62,7 @@ pub(super) enum Opened {
     /// Plaintext arrived where TLS was to begin.
     Plaintext,
     /// What TLS says.
-    Step(tls::Step),
+    Step(tls::TlsStep),
 }
 
 impl Transport {
@@ -70,7 +70,7 @@ impl Transport {
     /// (RFC 6120 5.4.2.3).
     pub(super) fn start_tls(
         &mut self,
-        session: tls::Session,
+        session: tls::TlsSession,
         unread: Vec<u8>,
         first_byte: FirstByte,
     ) {
@@ -82,7 +82,7 @@ impl Transport {
     }
 
     /// The TLS session, if there is one.
-    pub(super) fn tls(&self) -> Option<&tls::Session> {
+    pub(super) fn tls(&self) -> Option<&tls::TlsSession> {
         match self {
             Self::Plain => None,
             Self::Tls(tls) => Some(&tls.session),
@@ -91,12 +91,12 @@ impl Transport {
 
     /// What TLS negotiated, once the handshake is complete.
     pub(super) fn tls_info(&self) -> Option<&TlsInfo> {
-        self.tls().and_then(tls::Session::established)
+        self.tls().and_then(tls::TlsSession::established)
     }
 
     /// Whether the TLS handshake is under way.
     pub(super) fn is_handshaking(&self) -> bool {
-        self.tls().is_some_and(tls::Session::is_handshaking)
+        self.tls().is_some_and(tls::TlsSession::is_handshaking)
     }
 
     /// The TLS transport that takes bytes from TCP; `None` if XML takes them.
@@ -234,7 +234,7 @@ pub(super) fn binding_kind(binding: tls::ChannelBinding) -> Option<ChannelBindin
 }
 
 /// The channel bindings of a session, the preferred one first.
-pub(super) fn channel_bindings(session: &tls::Session) -> Vec<ChannelBindingData> {
+pub(super) fn channel_bindings(session: &tls::TlsSession) -> Vec<ChannelBindingData> {
     let data = |kind| {
         let binding = session.channel_binding(kind)?;
         match kind {

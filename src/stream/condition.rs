@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::xml::FaultClass;
+use crate::xml::XmlErrorClass;
 
 /// Names a stream error on the wire (RFC 6120 4.9.3). The element that carries it is a
 /// [`StreamError`](super::StreamError).
@@ -157,15 +157,15 @@ impl fmt::Display for StreamCondition {
 
 /// What the sender of faulty XML is told (RFC 6120 sections 11.1 to 11.6,
 /// 13.12).
-impl From<FaultClass> for StreamCondition {
-    fn from(class: FaultClass) -> Self {
+impl From<XmlErrorClass> for StreamCondition {
+    fn from(class: XmlErrorClass) -> Self {
         match class {
-            FaultClass::NotWellFormed => Self::NotWellFormed,
-            FaultClass::RestrictedXml => Self::RestrictedXml,
-            FaultClass::BadNamespacePrefix => Self::BadNamespacePrefix,
-            FaultClass::BadFormat => Self::BadFormat,
-            FaultClass::UnsupportedEncoding => Self::UnsupportedEncoding,
-            FaultClass::PolicyViolation => Self::PolicyViolation,
+            XmlErrorClass::NotWellFormed => Self::NotWellFormed,
+            XmlErrorClass::RestrictedXml => Self::RestrictedXml,
+            XmlErrorClass::BadNamespacePrefix => Self::BadNamespacePrefix,
+            XmlErrorClass::BadFormat => Self::BadFormat,
+            XmlErrorClass::UnsupportedEncoding => Self::UnsupportedEncoding,
+            XmlErrorClass::PolicyViolation => Self::PolicyViolation,
         }
     }
 }

@@ -10,7 +10,7 @@
 //!   be resumed by mistake after a reset (RFC 6120 4.9.3.16);
 //! * notes the exporter secret, the certificate sent and SNI;
 //! * allows secret extraction, because records that come after our close_notify are opened without
-//!   rustls. The secrets stay in the [`Session`](super::Session).
+//!   rustls. The secrets stay in the [`TlsSession`](super::TlsSession).
 //!
 //! Change here what a user can set and what is changed in a clone. The hooks are in
 //! [`config_hooks`](super::config_hooks).
@@ -37,7 +37,7 @@ pub enum Verification {
     /// the peer presented a certificate. For client-to-server streams.
     #[default]
     Config,
-    /// From [`Session::verify_peer`](super::Session::verify_peer) after the handshake: the config
+    /// From [`TlsSession::verify_peer`](super::TlsSession::verify_peer) after the handshake: the config
     /// lets any certificate through, as server-to-server streams need where dialback may follow
     /// (RFC 6120 13.7.2, XEP-0220). The handshake alone proves only
     /// [`Encrypted`](super::Encrypted).

@@ -1,7 +1,7 @@
 //! The rustls connection, and the only code that drives it.
 //!
 //! rustls 0.23's *unbuffered* API is the one that needs no `std`. These rules keep its calls safe;
-//! they hold here and in [`Session`](super::Session):
+//! they hold here and in [`TlsSession`](super::TlsSession):
 //!
 //! * Every call, for whatever purpose, is given exactly the bytes exposed and not discarded. With a
 //!   handshake fragment pending, a shorter view panics.

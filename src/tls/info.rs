@@ -131,7 +131,7 @@ impl TlsInfo {
     }
 
     /// Returns whether the rustls config's verifier has accepted the peer's certificate, see
-    /// [`Session::verified`](super::Session::verified).
+    /// [`TlsSession::verified`](super::TlsSession::verified).
     #[must_use]
     pub fn peer_verified(&self) -> bool {
         self.peer_verified

@@ -9,7 +9,7 @@
 //! record with a second alert, and fails an assertion in debug builds. So the rustls connection
 //! is taken apart (`dangerous_into_kernel_connection`), and its keys open the records here. A
 //! record that is not authentic, a fatal alert, and everything that has no place after a handshake
-//! is a [`Step::Failed`] without an alert, because we have closed our direction.
+//! is a [`TlsStep::Failed`] without an alert, because we have closed our direction.
 //!
 //! If the crypto provider does not give its keys out, only the header counts: in TLS 1.2 a
 //! handshake record is an attempt, everything else is dropped, and close_notify is never seen.
@@ -27,12 +27,13 @@ use rustls::server::ServerConnectionData;
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion, SupportedCipherSuite};
 
 use super::info::TlsVersion;
-use super::reason::{Alert, TlsFailure, TlsFailureKind, kind_of};
+use super::reason::{Alert, TlsReason, TlsReasonKind, kind_of};
 use super::record::{HEADER_LEN, Header, Kind};
 use super::renegotiation::{
-    Attempt, AttemptSign, CLIENT_HELLO, HELLO_REQUEST, TlsRole, evidence_in_content,
+    CLIENT_HELLO, HELLO_REQUEST, RenegotiationAttempt, RenegotiationEvidence, TlsRole,
+    evidence_in_content,
 };
-use super::step::Step;
+use super::step::TlsStep;
 
 /// Most KeyUpdates accepted, as many as rustls accepts in a row.
 const MAX_KEY_UPDATES: u8 = 32;
@@ -85,16 +86,16 @@ impl PostCloseReader {
     }
 
     /// Opens and inspects one whole record.
-    pub(super) fn inspect(&mut self, record: &mut [u8]) -> Step {
+    pub(super) fn inspect(&mut self, record: &mut [u8]) -> TlsStep {
         let (Some(version), Some(header)) = (self.version, Header::read(record)) else {
-            return Step::Continue;
+            return TlsStep::Continue;
         };
         let Some(opener) = &mut self.opener else {
             return match (version, header.kind) {
                 (TlsVersion::Tls12, Kind::Handshake) => {
-                    attempt(version, AttemptSign::HandshakeRecord)
+                    attempt(version, RenegotiationEvidence::HandshakeRecord)
                 }
-                _ => Step::Continue,
+                _ => TlsStep::Continue,
             };
         };
         // ChangeCipherSpec is never protected, so rustls does not decrypt it either.
@@ -111,25 +112,25 @@ impl PostCloseReader {
                 attempt(version, evidence_in_content(self.role, content))
             }
             (Kind::Handshake, TlsVersion::Tls13) => match self.messages.read(self.role, content) {
-                Ok(Handshake::Nothing) => Step::Continue,
+                Ok(Handshake::Nothing) => TlsStep::Continue,
                 Ok(Handshake::KeyUpdate) => self.update_keys(),
                 Err(step) => step,
             },
             (Kind::ApplicationData, _) => match self.messages {
-                Messages::Header { len: 0, .. } => Step::Continue,
+                Messages::Header { len: 0, .. } => TlsStep::Continue,
                 _ => misbehaved("MessageInterleavedWithHandshakeMessage"),
             },
             _ => unexpected(&kind),
         }
     }
 
-    fn update_keys(&mut self) -> Step {
+    fn update_keys(&mut self) -> TlsStep {
         self.key_updates += 1;
         if self.key_updates > MAX_KEY_UPDATES {
             return misbehaved("TooManyKeyUpdateRequests");
         }
         match self.opener.as_mut().map(RecordOpener::update_keys) {
-            Some(Ok(())) => Step::Continue,
+            Some(Ok(())) => TlsStep::Continue,
             Some(Err(error)) => failed(kind_of(&error)),
             None => unexpected(&KEY_UPDATE),
         }
@@ -149,7 +150,7 @@ impl Messages {
     };
 
     /// Follows the messages through the content of one record.
-    fn read(&mut self, role: TlsRole, content: &[u8]) -> Result<Handshake, Step> {
+    fn read(&mut self, role: TlsRole, content: &[u8]) -> Result<Handshake, TlsStep> {
         let mut rest = content;
         loop {
             match self {
@@ -198,48 +199,48 @@ impl Messages {
 
 /// Refuses what must not follow a TLS 1.3 handshake (RFC 8446 4.6). A hello is an attempt as soon
 /// as its first byte is there.
-fn check_type(role: TlsRole, kind: u8) -> Result<(), Step> {
+fn check_type(role: TlsRole, kind: u8) -> Result<(), TlsStep> {
     let version = TlsVersion::Tls13;
     match (kind, role) {
-        (HELLO_REQUEST, _) => Err(attempt(version, AttemptSign::HelloRequest)),
-        (CLIENT_HELLO, _) => Err(attempt(version, AttemptSign::ClientHello)),
+        (HELLO_REQUEST, _) => Err(attempt(version, RenegotiationEvidence::HelloRequest)),
+        (CLIENT_HELLO, _) => Err(attempt(version, RenegotiationEvidence::ClientHello)),
         (KEY_UPDATE, _) | (NEW_SESSION_TICKET, TlsRole::Client) => Ok(()),
         (other, _) => Err(unexpected(&other)),
     }
 }
 
 /// RFC 8446 6, RFC 5246 7.2. In TLS 1.3 the level means nothing.
-fn alert(version: TlsVersion, content: &[u8]) -> Step {
+fn alert(version: TlsVersion, content: &[u8]) -> TlsStep {
     match (version, content) {
-        (_, [_, CLOSE_NOTIFY]) => Step::PeerClosed,
+        (_, [_, CLOSE_NOTIFY]) => TlsStep::PeerClosed,
         (TlsVersion::Tls13, [_, USER_CANCELED]) | (TlsVersion::Tls12, [WARNING, _]) => {
-            Step::Continue
+            TlsStep::Continue
         }
-        (_, [_, description]) => failed(TlsFailureKind::AlertReceived(Alert(*description))),
-        _ => failed(TlsFailureKind::MalformedMessage {
+        (_, [_, description]) => failed(TlsReasonKind::AlertReceived(Alert(*description))),
+        _ => failed(TlsReasonKind::MalformedMessage {
             detail: String::from("Alert"),
         }),
     }
 }
 
-fn attempt(version: TlsVersion, sign: AttemptSign) -> Step {
-    Step::Renegotiation(Attempt { version, sign })
+fn attempt(version: TlsVersion, sign: RenegotiationEvidence) -> TlsStep {
+    TlsStep::Renegotiation(RenegotiationAttempt { version, sign })
 }
 
-fn unexpected(what: &dyn core::fmt::Debug) -> Step {
-    failed(TlsFailureKind::UnexpectedMessage {
+fn unexpected(what: &dyn core::fmt::Debug) -> TlsStep {
+    failed(TlsReasonKind::UnexpectedMessage {
         detail: format!("{what:?}"),
     })
 }
 
-fn misbehaved(how: &str) -> Step {
-    failed(TlsFailureKind::Misbehaved {
+fn misbehaved(how: &str) -> TlsStep {
+    failed(TlsReasonKind::Misbehaved {
         detail: String::from(how),
     })
 }
 
-fn failed(kind: TlsFailureKind) -> Step {
-    Step::Failed(TlsFailure::new(kind, false))
+fn failed(kind: TlsReasonKind) -> TlsStep {
+    TlsStep::Failed(TlsReason::new(kind, false))
 }
 
 /// The receiving keys of a rustls connection that has ended.

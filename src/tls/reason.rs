@@ -16,19 +16,19 @@ use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisb
 /// A failed TLS session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
-pub struct TlsFailure {
-    kind: TlsFailureKind,
+pub struct TlsReason {
+    kind: TlsReasonKind,
     alert_sent: bool,
 }
 
-impl TlsFailure {
-    pub(super) fn new(kind: TlsFailureKind, alert_sent: bool) -> Self {
+impl TlsReason {
+    pub(super) fn new(kind: TlsReasonKind, alert_sent: bool) -> Self {
         Self { kind, alert_sent }
     }
 
     /// Returns what happened.
     #[must_use]
-    pub fn kind(&self) -> &TlsFailureKind {
+    pub fn kind(&self) -> &TlsReasonKind {
         &self.kind
     }
 
@@ -48,7 +48,7 @@ impl TlsFailure {
 /// What made a TLS session fail. `detail` texts name protocol elements, never content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TlsFailureKind {
+pub enum TlsReasonKind {
     /// The peer sent a fatal alert.
     #[error("the peer sent the TLS alert {0}")]
     AlertReceived(Alert),
@@ -78,7 +78,7 @@ pub enum TlsFailureKind {
     },
     /// The peer's certificate was not accepted.
     #[error("the peer's certificate was refused: {0}")]
-    Certificate(CertificateFault),
+    Certificate(CertificateReason),
     /// There is no protocol version in common.
     #[error("no TLS version in common")]
     ProtocolVersion,
@@ -118,7 +118,7 @@ pub enum TlsFailureKind {
     },
 }
 
-impl TlsFailureKind {
+impl TlsReasonKind {
     /// Returns a stable short name, such as `bad-record`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -146,7 +146,7 @@ impl TlsFailureKind {
 /// Why a certificate was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum CertificateFault {
+pub enum CertificateReason {
     /// No certificate was presented where one is required.
     Missing,
     /// It is not correctly encoded, or has an unknown critical extension.
@@ -171,7 +171,7 @@ pub enum CertificateFault {
     Rejected,
 }
 
-impl CertificateFault {
+impl CertificateReason {
     /// Returns a stable short name, such as `certificate-expired`.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -191,7 +191,7 @@ impl CertificateFault {
     }
 }
 
-impl fmt::Display for CertificateFault {
+impl fmt::Display for CertificateReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
@@ -248,8 +248,8 @@ impl fmt::Display for Alert {
 }
 
 /// Copies the facts out of the library's error.
-pub(super) fn kind_of(error: &Error) -> TlsFailureKind {
-    use TlsFailureKind as Kind;
+pub(super) fn kind_of(error: &Error) -> TlsReasonKind {
+    use TlsReasonKind as Kind;
     match error {
         Error::AlertReceived(description) => Kind::AlertReceived(Alert(u8::from(*description))),
         Error::DecryptError => Kind::BadRecord,
@@ -267,10 +267,10 @@ pub(super) fn kind_of(error: &Error) -> TlsFailureKind {
         Error::InappropriateHandshakeMessage { got_type, .. } => Kind::UnexpectedMessage {
             detail: debug(got_type),
         },
-        Error::NoCertificatesPresented => Kind::Certificate(CertificateFault::Missing),
-        Error::UnsupportedNameType => Kind::Certificate(CertificateFault::NameMismatch),
+        Error::NoCertificatesPresented => Kind::Certificate(CertificateReason::Missing),
+        Error::UnsupportedNameType => Kind::Certificate(CertificateReason::NameMismatch),
         Error::InvalidCertificate(e) => Kind::Certificate(certificate_fault(e)),
-        Error::InvalidCertRevocationList(_) => Kind::Certificate(CertificateFault::Revoked),
+        Error::InvalidCertRevocationList(_) => Kind::Certificate(CertificateReason::Revoked),
         Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
@@ -293,27 +293,27 @@ pub(super) fn kind_of(error: &Error) -> TlsFailureKind {
     deprecated,
     reason = "the library still has verifiers that report the older variant"
 )]
-fn certificate_fault(error: &CertificateError) -> CertificateFault {
+fn certificate_fault(error: &CertificateError) -> CertificateReason {
     use CertificateError as E;
     match error {
-        E::BadEncoding | E::UnhandledCriticalExtension => CertificateFault::BadEncoding,
-        E::Expired | E::ExpiredContext { .. } => CertificateFault::Expired,
-        E::NotValidYet | E::NotValidYetContext { .. } => CertificateFault::NotYetValid,
+        E::BadEncoding | E::UnhandledCriticalExtension => CertificateReason::BadEncoding,
+        E::Expired | E::ExpiredContext { .. } => CertificateReason::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => CertificateReason::NotYetValid,
         E::Revoked
         | E::UnknownRevocationStatus
         | E::ExpiredRevocationList
         | E::ExpiredRevocationListContext { .. }
-        | E::InvalidOcspResponse => CertificateFault::Revoked,
-        E::UnknownIssuer => CertificateFault::UnknownIssuer,
-        E::NotValidForName | E::NotValidForNameContext { .. } => CertificateFault::NameMismatch,
-        E::BadSignature => CertificateFault::BadSignature,
+        | E::InvalidOcspResponse => CertificateReason::Revoked,
+        E::UnknownIssuer => CertificateReason::UnknownIssuer,
+        E::NotValidForName | E::NotValidForNameContext { .. } => CertificateReason::NameMismatch,
+        E::BadSignature => CertificateReason::BadSignature,
         E::UnsupportedSignatureAlgorithm
         | E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            CertificateFault::UnsupportedAlgorithm
+            CertificateReason::UnsupportedAlgorithm
         }
-        E::InvalidPurpose | E::InvalidPurposeContext { .. } => CertificateFault::WrongPurpose,
-        _ => CertificateFault::Rejected,
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => CertificateReason::WrongPurpose,
+        _ => CertificateReason::Rejected,
     }
 }
 

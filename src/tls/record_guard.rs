@@ -7,7 +7,7 @@
 //! messages after the handshake are legal and encrypted as application data, so the guard passes
 //! them.
 //!
-//! This is for users of other TLS libraries than the one [`Session`](super::Session) works with,
+//! This is for users of other TLS libraries than the one [`TlsSession`](super::TlsSession) works with,
 //! which carries the whole rule. The header is not authenticated: whoever can write into the TCP
 //! connection can raise a suspicion with a forged record. A user who can should therefore still let
 //! the library decrypt the suspect record, treat a failed decryption as an ordinary TLS failure,

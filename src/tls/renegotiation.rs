@@ -37,17 +37,17 @@ use super::record_guard::is_suspect;
 /// A renegotiation attempt of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Attempt {
+pub struct RenegotiationAttempt {
     /// The negotiated version.
     pub version: TlsVersion,
     /// What it was detected by.
-    pub sign: AttemptSign,
+    pub sign: RenegotiationEvidence,
 }
 
 /// What a renegotiation attempt was detected by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum AttemptSign {
+pub enum RenegotiationEvidence {
     /// A server asked for it by HelloRequest (RFC 5246 7.4.1.1).
     HelloRequest,
     /// A ClientHello came after the handshake.
@@ -59,13 +59,13 @@ pub enum AttemptSign {
     HandshakeRecord,
 }
 
-impl fmt::Display for Attempt {
+impl fmt::Display for RenegotiationAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} after the handshake", self.sign.code())
     }
 }
 
-impl AttemptSign {
+impl RenegotiationEvidence {
     /// Returns a stable short name, such as `hello-request`.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -87,10 +87,10 @@ pub(super) enum TlsRole {
 
 impl TlsRole {
     /// Returns the hello by which the peer asks for renegotiation.
-    fn peer_hello(self) -> AttemptSign {
+    fn peer_hello(self) -> RenegotiationEvidence {
         match self {
-            Self::Client => AttemptSign::HelloRequest,
-            Self::Server => AttemptSign::ClientHello,
+            Self::Client => RenegotiationEvidence::HelloRequest,
+            Self::Server => RenegotiationEvidence::ClientHello,
         }
     }
 }
@@ -106,7 +106,10 @@ pub(super) struct RecordContext {
 
 /// Tells from the library's answer to one record whether the record is a renegotiation attempt.
 /// The answer is its error, or what it wrote.
-pub(super) fn detect(context: RecordContext, after: Result<&[u8], &Error>) -> Option<Attempt> {
+pub(super) fn detect(
+    context: RecordContext,
+    after: Result<&[u8], &Error>,
+) -> Option<RenegotiationAttempt> {
     let version = context.established?;
     let suspect = is_suspect(context.header, Some(version));
     let sign = match after {
@@ -116,16 +119,16 @@ pub(super) fn detect(context: RecordContext, after: Result<&[u8], &Error>) -> Op
             if version == TlsVersion::Tls12 && alert() {
                 context.role.peer_hello()
             } else if suspect {
-                AttemptSign::HandshakeFragment
+                RenegotiationEvidence::HandshakeFragment
             } else {
                 return None;
             }
         }
     };
-    Some(Attempt { version, sign })
+    Some(RenegotiationAttempt { version, sign })
 }
 
-fn evidence_in_error(role: TlsRole, error: &Error, suspect: bool) -> Option<AttemptSign> {
+fn evidence_in_error(role: TlsRole, error: &Error, suspect: bool) -> Option<RenegotiationEvidence> {
     match error {
         Error::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
             Some(role.peer_hello())
@@ -133,11 +136,11 @@ fn evidence_in_error(role: TlsRole, error: &Error, suspect: bool) -> Option<Atte
         Error::InappropriateHandshakeMessage {
             got_type: HandshakeType::ClientHello,
             ..
-        } => Some(AttemptSign::ClientHello),
+        } => Some(RenegotiationEvidence::ClientHello),
         Error::InappropriateHandshakeMessage {
             got_type: HandshakeType::HelloRequest,
             ..
-        } => Some(AttemptSign::HelloRequest),
+        } => Some(RenegotiationEvidence::HelloRequest),
         // The record is not authentic, whatever its header claims; or it is, and its size is the
         // fault.
         Error::DecryptError
@@ -148,12 +151,12 @@ fn evidence_in_error(role: TlsRole, error: &Error, suspect: bool) -> Option<Atte
             | InvalidMessage::UnknownProtocolVersion,
         )
         | Error::PeerSentOversizedRecord => None,
-        _ => suspect.then_some(AttemptSign::HandshakeRecord),
+        _ => suspect.then_some(RenegotiationEvidence::HandshakeRecord),
     }
 }
 
 /// Classifies the content of an authentic TLS 1.2 handshake record that came after the handshake.
-pub(super) fn evidence_in_content(role: TlsRole, content: &[u8]) -> AttemptSign {
+pub(super) fn evidence_in_content(role: TlsRole, content: &[u8]) -> RenegotiationEvidence {
     let hello = match role {
         TlsRole::Client => HELLO_REQUEST,
         TlsRole::Server => CLIENT_HELLO,
@@ -164,11 +167,11 @@ pub(super) fn evidence_in_content(role: TlsRole, content: &[u8]) -> AttemptSign 
                 .is_ok_and(|len| len <= body.len());
             match (kind == hello, whole) {
                 (true, true) => role.peer_hello(),
-                (false, true) => AttemptSign::HandshakeRecord,
-                (_, false) => AttemptSign::HandshakeFragment,
+                (false, true) => RenegotiationEvidence::HandshakeRecord,
+                (_, false) => RenegotiationEvidence::HandshakeFragment,
             }
         }
-        _ => AttemptSign::HandshakeFragment,
+        _ => RenegotiationEvidence::HandshakeFragment,
     }
 }
 
@@ -195,7 +198,10 @@ mod tests {
         }
     }
 
-    fn evidence(context: RecordContext, after: Result<&[u8], &Error>) -> Option<AttemptSign> {
+    fn evidence(
+        context: RecordContext,
+        after: Result<&[u8], &Error>,
+    ) -> Option<RenegotiationEvidence> {
         detect(context, after).map(|attempt| attempt.sign)
     }
 
@@ -204,15 +210,15 @@ mod tests {
         let suspect = context(22, Some(Tls12));
         assert_eq!(
             evidence(suspect, Ok(&[])),
-            Some(AttemptSign::HandshakeFragment)
+            Some(RenegotiationEvidence::HandshakeFragment)
         );
         assert_eq!(
             evidence(suspect, Ok(ALERT)),
-            Some(AttemptSign::HelloRequest)
+            Some(RenegotiationEvidence::HelloRequest)
         );
         assert_eq!(
             evidence(context(23, Some(Tls12)), Ok(ALERT)),
-            Some(AttemptSign::HelloRequest)
+            Some(RenegotiationEvidence::HelloRequest)
         );
         assert_eq!(evidence(context(23, Some(Tls12)), Ok(&[])), None);
         assert_eq!(evidence(context(22, Some(Tls13)), Ok(&[])), None);
@@ -242,7 +248,7 @@ mod tests {
         ] {
             assert_eq!(
                 evidence(context(22, Some(Tls12)), Err(&error)),
-                Some(AttemptSign::HandshakeRecord)
+                Some(RenegotiationEvidence::HandshakeRecord)
             );
             assert_eq!(evidence(context(23, Some(Tls12)), Err(&error)), None);
             assert_eq!(evidence(context(23, Some(Tls13)), Err(&error)), None);
@@ -253,8 +259,14 @@ mod tests {
     #[test]
     fn a_hello_is_renegotiation_in_both_versions_but_not_in_the_first_handshake() {
         for (got_type, expected) in [
-            (HandshakeType::ClientHello, AttemptSign::ClientHello),
-            (HandshakeType::HelloRequest, AttemptSign::HelloRequest),
+            (
+                HandshakeType::ClientHello,
+                RenegotiationEvidence::ClientHello,
+            ),
+            (
+                HandshakeType::HelloRequest,
+                RenegotiationEvidence::HelloRequest,
+            ),
         ] {
             let error = Error::InappropriateHandshakeMessage {
                 expect_types: Vec::new(),

@@ -39,18 +39,18 @@ use super::config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Ver
 use super::config_hooks::{CertResolverHook, KeyLogHook};
 use super::engine::Engine;
 use super::exporter::Exporter;
-use super::identity::{self, Identity, IdentityError, Purpose, Trust};
+use super::identity::{self, CertIdentity, IdentityError, Purpose, Trust};
 use super::info::{Counters, HandshakeKind, TlsInfo, TlsVersion};
 use super::key_usage::KeyUsage;
 use super::post_close::PostCloseReader;
 use super::proof::{Encrypted, Verified};
-use super::reason::{TlsFailure, TlsFailureKind, kind_of};
+use super::reason::{TlsReason, TlsReasonKind, kind_of};
 use super::receive_buffer::ReceiveBuffer;
 use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
 use super::renegotiation::{RecordContext, TlsRole, detect};
 use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
 use super::server_end_point::{EndPoint, EndPointCache};
-use super::step::{SealError, Step};
+use super::step::{SealError, TlsStep};
 use crate::jid::Jid;
 
 /// Bytes of the authentication tag of every TLS 1.3 suite rustls has.
@@ -72,7 +72,7 @@ const PROTOCOL_VERSION: u8 = 70;
 /// The two directions end independently (RFC 8446 6.1): after the peer's close_notify, text can
 /// still be sealed. After [`close`](Self::close), received records are still decrypted, but their
 /// text is dropped.
-pub struct Session {
+pub struct TlsSession {
     role: TlsRole,
     /// The rustls connection. It is gone after our close_notify.
     engine: Option<Engine>,
@@ -94,7 +94,7 @@ enum Reading {
     Records,
     /// Our close_notify was sent.
     AfterClose(Box<PostCloseReader>),
-    Ended(Step),
+    Ended(TlsStep),
 }
 
 /// The sending direction.
@@ -123,7 +123,7 @@ struct Established {
     bindings: Bindings,
 }
 
-impl Session {
+impl TlsSession {
     /// Creates a client session towards `name`, which is the reference identity: the domain part
     /// the stream is opened to, never a host name from DNS (RFC 6120 13.7.2.1). `alpn` replaces the
     /// config's protocols unless it is empty. The first [`poll`](Self::poll) writes the
@@ -226,19 +226,19 @@ impl Session {
     /// given to `sink`, at most 16384 bytes in one call or none, so that it is copied once.
     ///
     /// After a terminal step the answer stays the same and nothing more is appended. With
-    /// [`Step::Renegotiation`] nothing is.
-    pub fn poll(&mut self, out: &mut Vec<u8>, sink: &mut dyn FnMut(&[u8])) -> Step {
+    /// [`TlsStep::Renegotiation`] nothing is.
+    pub fn poll(&mut self, out: &mut Vec<u8>, sink: &mut dyn FnMut(&[u8])) -> TlsStep {
         let step = match &self.reading {
             Reading::Start => self.start(out),
             Reading::Records => self.next_record(out, sink),
             Reading::AfterClose(_) => self.next_after_close(),
             Reading::Ended(step) => return step.clone(),
         };
-        if let Step::PeerClosed | Step::Renegotiation(_) | Step::Failed(_) = step {
+        if let TlsStep::PeerClosed | TlsStep::Renegotiation(_) | TlsStep::Failed(_) = step {
             self.buffer.clear();
             self.reading = Reading::Ended(step.clone());
         }
-        if let Step::Renegotiation(_) | Step::Failed(_) = step {
+        if let TlsStep::Renegotiation(_) | TlsStep::Failed(_) = step {
             self.writing = Writing::Closed;
         }
         step
@@ -283,13 +283,13 @@ impl Session {
     /// From here on the text of received records is dropped, because it has no reader any more (RFC
     /// 6120 4.4 closes the stream first). The records are still decrypted:
     ///
-    /// * an authentic close_notify is [`Step::PeerClosed`];
-    /// * a renegotiation attempt is [`Step::Renegotiation`], as before (RFC 6120 5.3.5);
+    /// * an authentic close_notify is [`TlsStep::PeerClosed`];
+    /// * a renegotiation attempt is [`TlsStep::Renegotiation`], as before (RFC 6120 5.3.5);
     /// * a fatal alert, a record that is not authentic, and whatever else breaks the protocol is
-    ///   [`Step::Failed`], without an alert.
+    ///   [`TlsStep::Failed`], without an alert.
     ///
     /// If the crypto provider does not give out the keys of its cipher suites (those of `ring` and
-    /// `aws-lc-rs` do), no [`Step::PeerClosed`] comes, and a TLS 1.2 handshake record counts as an
+    /// `aws-lc-rs` do), no [`TlsStep::PeerClosed`] comes, and a TLS 1.2 handshake record counts as an
     /// attempt by its header. After a handshake that was given up, nothing is looked at.
     pub fn close(&mut self, out: &mut Vec<u8>) {
         if self.writing == Writing::Closed {
@@ -339,7 +339,7 @@ impl Session {
     /// stream may have been cut short.
     #[must_use]
     pub fn peer_closed(&self) -> bool {
-        matches!(self.reading, Reading::Ended(Step::PeerClosed))
+        matches!(self.reading, Reading::Ended(TlsStep::PeerClosed))
     }
 
     /// Returns what was negotiated, or `None` until the handshake is complete.
@@ -368,7 +368,7 @@ impl Session {
     /// The session remembers nothing: an earlier proof is for the earlier reference.
     ///
     /// With [`Verification::Deferred`] this is the only way to [`Verified`]. It takes several
-    /// signature checks, and once per stream is enough, because [`Identity::speaks_for`] answers
+    /// signature checks, and once per stream is enough, because [`CertIdentity::speaks_for`] answers
     /// for further domains.
     ///
     /// # Errors
@@ -379,7 +379,7 @@ impl Session {
         reference: &str,
         purpose: Purpose,
         now: UnixTime,
-    ) -> Result<(Verified, Identity), IdentityError> {
+    ) -> Result<(Verified, CertIdentity), IdentityError> {
         let chain = self.established().map(TlsInfo::peer_certificates);
         let identity = identity::check(chain.unwrap_or_default(), trust, reference, purpose, now)?;
         Ok((Verified::new(), identity))
@@ -440,28 +440,28 @@ impl Session {
     }
 
     /// Has a client write its ClientHello.
-    fn start(&mut self, out: &mut Vec<u8>) -> Step {
+    fn start(&mut self, out: &mut Vec<u8>) -> TlsStep {
         self.reading = Reading::Records;
         let Some(engine) = &mut self.engine else {
             return internal("no connection");
         };
         match engine.pump(&mut self.buffer, out, &mut |_| {}) {
-            Ok(_) => Step::Continue,
+            Ok(_) => TlsStep::Continue,
             Err(error) => self.fail(&error, out),
         }
     }
 
-    fn next_record(&mut self, out: &mut Vec<u8>, sink: &mut dyn FnMut(&[u8])) -> Step {
+    fn next_record(&mut self, out: &mut Vec<u8>, sink: &mut dyn FnMut(&[u8])) -> TlsStep {
         let Some(header) = Header::read(self.buffer.unread()) else {
             self.buffer.free_if_oversized();
-            return Step::NeedMore;
+            return TlsStep::NeedMore;
         };
         let Some(record) = self.buffer.unread().get(..header.needed()) else {
-            return Step::NeedMore;
+            return TlsStep::NeedMore;
         };
         let held = self.buffer.exposed() + record.len();
         if held > self.limits.handshake_bytes.saturating_add(MAX_WIRE) {
-            return self.refuse(TlsFailureKind::HandshakeTooLarge, DECODE_ERROR, out);
+            return self.refuse(TlsReasonKind::HandshakeTooLarge, DECODE_ERROR, out);
         }
         let finding = match &mut self.progress {
             Progress::Handshaking(handshake) => handshake.hellos.inspect(record),
@@ -490,7 +490,7 @@ impl Session {
         };
         if let Some(attempt) = detect(context, after) {
             out.truncate(start);
-            return Step::Renegotiation(attempt);
+            return TlsStep::Renegotiation(attempt);
         }
         let pumped = match result {
             Ok(pumped) => pumped,
@@ -516,33 +516,33 @@ impl Session {
             self.key_usage.peer_updated_keys();
         }
         match (pumped.peer_closed, pumped.text) {
-            (true, _) => Step::PeerClosed,
-            (false, 0) => Step::Continue,
-            (false, _) => Step::Plaintext,
+            (true, _) => TlsStep::PeerClosed,
+            (false, 0) => TlsStep::Continue,
+            (false, _) => TlsStep::Plaintext,
         }
     }
 
-    fn next_after_close(&mut self) -> Step {
+    fn next_after_close(&mut self) -> TlsStep {
         let Some(header) = Header::read(self.buffer.unread()) else {
-            return Step::NeedMore;
+            return TlsStep::NeedMore;
         };
         if header.is_malformed() {
             return failed(malformed_header(), false);
         }
         if self.buffer.unread().len() < header.wire_len() {
-            return Step::NeedMore;
+            return TlsStep::NeedMore;
         }
         self.buffer.expose(header.wire_len());
         let step = match &mut self.reading {
             Reading::AfterClose(reader) => reader.inspect(self.buffer.engine_view()),
-            _ => Step::Continue,
+            _ => TlsStep::Continue,
         };
         self.buffer.drop_exposed();
         step
     }
 
     /// Fails with the library's error, and with the alert it wants sent or still owes the peer.
-    fn fail(&mut self, error: &Error, out: &mut Vec<u8>) -> Step {
+    fn fail(&mut self, error: &Error, out: &mut Vec<u8>) -> TlsStep {
         let start = out.len();
         if let Some(engine) = &mut self.engine {
             engine.drain_alerts(out);
@@ -550,9 +550,7 @@ impl Session {
         let kind = kind_of(error);
         match kind {
             _ if out.len() > start => failed(kind, true),
-            TlsFailureKind::AlertReceived(_) | TlsFailureKind::Internal { .. } => {
-                failed(kind, false)
-            }
+            TlsReasonKind::AlertReceived(_) | TlsReasonKind::Internal { .. } => failed(kind, false),
             _ => self.refuse(kind, UNEXPECTED_MESSAGE, out),
         }
     }
@@ -560,7 +558,7 @@ impl Session {
     /// Fails with a fatal alert where the library has queued none. `description` is sent in clear
     /// while the version is not known; later only the library can protect an alert, and it
     /// chooses the description.
-    fn refuse(&mut self, kind: TlsFailureKind, description: u8, out: &mut Vec<u8>) -> Step {
+    fn refuse(&mut self, kind: TlsReasonKind, description: u8, out: &mut Vec<u8>) -> TlsStep {
         let start = out.len();
         if let Some(engine) = &mut self.engine {
             match engine.version() {
@@ -573,13 +571,13 @@ impl Session {
 
     /// Gathers the facts once the handshake is complete, and drops what only the handshake needs.
     /// `written` is what its last record caused to be sent.
-    fn check_established(&mut self, written: &[u8]) -> Step {
+    fn check_established(&mut self, written: &[u8]) -> TlsStep {
         let (Some(engine), Progress::Handshaking(handshake)) = (&self.engine, &self.progress)
         else {
             return internal("no connection");
         };
         if engine.is_handshaking() {
-            return Step::Continue;
+            return TlsStep::Continue;
         }
         let (Some(version), Some(suite), Some(kind)) =
             (engine.version(), engine.suite(), engine.handshake_kind())
@@ -617,7 +615,7 @@ impl Session {
         self.key_usage
             .established(self.role, version, record_limit(suite), written);
         self.progress = Progress::Established(Established { info, bindings });
-        Step::Established
+        TlsStep::Established
     }
 
     /// Returns whether the record was a TLS 1.3 KeyUpdate. The library does not tell, but it
@@ -631,9 +629,9 @@ impl Session {
     }
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("TlsSession")
             .field("role", &self.role)
             .field("handshaking", &self.is_handshaking())
             .field("established", &self.established())
@@ -655,11 +653,11 @@ fn inner_type(record: &[u8]) -> Option<Kind> {
 }
 
 /// Refuses a hello. The hellos are in clear, and so is the alert.
-fn refuse_hello(finding: HelloFinding, out: &mut Vec<u8>) -> Step {
+fn refuse_hello(finding: HelloFinding, out: &mut Vec<u8>) -> TlsStep {
     let (kind, description) = match finding {
-        HelloFinding::NotAcknowledged => (TlsFailureKind::NoRenegotiationInfo, HANDSHAKE_FAILURE),
-        HelloFinding::NotEmpty => (TlsFailureKind::RenegotiationInfo, HANDSHAKE_FAILURE),
-        HelloFinding::Version => (TlsFailureKind::ProtocolVersion, PROTOCOL_VERSION),
+        HelloFinding::NotAcknowledged => (TlsReasonKind::NoRenegotiationInfo, HANDSHAKE_FAILURE),
+        HelloFinding::NotEmpty => (TlsReasonKind::RenegotiationInfo, HANDSHAKE_FAILURE),
+        HelloFinding::Version => (TlsReasonKind::ProtocolVersion, PROTOCOL_VERSION),
     };
     out.extend(plaintext_alert(description));
     failed(kind, true)
@@ -670,19 +668,19 @@ fn plaintext_alert(description: u8) -> [u8; 7] {
     [21, 3, 3, 0, 2, 2, description]
 }
 
-fn malformed_header() -> TlsFailureKind {
-    TlsFailureKind::MalformedRecord {
+fn malformed_header() -> TlsReasonKind {
+    TlsReasonKind::MalformedRecord {
         detail: String::from("header"),
     }
 }
 
-fn internal(detail: &str) -> Step {
+fn internal(detail: &str) -> TlsStep {
     let detail = String::from(detail);
-    failed(TlsFailureKind::Internal { detail }, false)
+    failed(TlsReasonKind::Internal { detail }, false)
 }
 
-fn failed(kind: TlsFailureKind, alert_sent: bool) -> Step {
-    Step::Failed(TlsFailure::new(kind, alert_sent))
+fn failed(kind: TlsReasonKind, alert_sent: bool) -> TlsStep {
+    TlsStep::Failed(TlsReason::new(kind, alert_sent))
 }
 
 fn name(suite: SupportedCipherSuite) -> (u16, &'static str) {

@@ -3,14 +3,14 @@
 //! Change here what there is to tell. When it is told is decided in [`session`](super::session)
 //! and, after our close_notify, in [`post_close`](super::post_close).
 
-use super::reason::TlsFailure;
-use super::renegotiation::Attempt;
+use super::reason::TlsReason;
+use super::renegotiation::RenegotiationAttempt;
 
-/// What a [`Session::poll`](super::Session::poll) did. The enum is exhaustive on purpose, because a
+/// What a [`TlsSession::poll`](super::TlsSession::poll) did. The enum is exhaustive on purpose, because a
 /// new thing to react to must be a compile error for the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Step {
+pub enum TlsStep {
     /// Nothing can be done without more ciphertext.
     NeedMore,
     /// A record was processed and there is nothing to report.
@@ -23,9 +23,9 @@ pub enum Step {
     PeerClosed,
     /// The peer attempts renegotiation (RFC 6120 5.3.5): close TCP at once and send nothing, not
     /// even what is still in the output. Terminal.
-    Renegotiation(Attempt),
+    Renegotiation(RenegotiationAttempt),
     /// The session failed. Terminal.
-    Failed(TlsFailure),
+    Failed(TlsReason),
 }
 
 /// Why text was not sealed. Nothing was appended.

@@ -6,7 +6,7 @@
 
 use xmlparser::XmlCharExt;
 
-use super::error::FaultKind;
+use super::error::XmlErrorKind;
 
 /// The result of [`validate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) struct Validated<'a> {
     pub(crate) text: &'a str,
     /// The error of the bytes that follow. `None` if there are none, or if they are the start of a
     /// character whose end has not arrived.
-    pub(crate) error: Option<FaultKind>,
+    pub(crate) error: Option<XmlErrorKind>,
     pub(crate) controls: Controls,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn validate(bytes: &[u8]) -> Validated<'_> {
         Ok(text) => (text, None),
         Err(error) => {
             let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let error = error.error_len().map(|_| FaultKind::InvalidUtf8);
+            let error = error.error_len().map(|_| XmlErrorKind::InvalidUtf8);
             (core::str::from_utf8(valid).unwrap_or_default(), error)
         }
     };
@@ -49,7 +49,7 @@ pub(crate) fn validate(bytes: &[u8]) -> Validated<'_> {
         },
         Err(at) => Validated {
             text: text.get(..at).unwrap_or_default(),
-            error: Some(FaultKind::InvalidCharacter),
+            error: Some(XmlErrorKind::InvalidCharacter),
             controls: Controls::Returns,
         },
     }
@@ -248,7 +248,7 @@ mod tests {
             let mut input = Vec::from(&b"ab"[..]);
             input.extend_from_slice(bytes);
             let valid = validate(&input);
-            let expected = ("ab", Some(FaultKind::InvalidUtf8));
+            let expected = ("ab", Some(XmlErrorKind::InvalidUtf8));
             assert_eq!((valid.text, valid.error), expected, "{bytes:?}");
         }
         let valid = validate(b"ab\xE2\x82");

@@ -8,7 +8,7 @@ use core::fmt;
 
 use super::element::Element;
 use super::element_parser::{self, ElementParser};
-use super::error::Fault;
+use super::error::XmlError;
 use super::limits::FrameLimits;
 use super::scope::Scope;
 use super::stanza::Stanza;
@@ -40,7 +40,7 @@ impl Checker {
     /// # Errors
     ///
     /// Returns the first violation; positions count from the start of `text`.
-    pub fn check<'a>(&'a mut self, text: &'a str) -> Result<Stanza<'a>, Fault> {
+    pub fn check<'a>(&'a mut self, text: &'a str) -> Result<Stanza<'a>, XmlError> {
         element_parser::one_element(&mut self.parser, text, &self.scope, &self.limits)?;
         Ok(Stanza::new(Element::new(
             text,

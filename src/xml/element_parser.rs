@@ -10,7 +10,7 @@
 use alloc::vec::Vec;
 
 use super::chars::{self, Controls};
-use super::error::{Fault, FaultKind, LimitKind, RelativeError};
+use super::error::{LimitKind, RelativeError, XmlError, XmlErrorKind};
 use super::fast_path::FastState;
 use super::limits::FrameLimits;
 use super::namespaces::{Checkpoint, Resolver, StartedElement};
@@ -77,7 +77,7 @@ pub(crate) struct ParseContext<'a> {
     pub(crate) limits: &'a FrameLimits,
     pub(crate) controls: Controls,
     /// The error for an undeclared prefix on the name of the outermost element.
-    pub(crate) undeclared: FaultKind,
+    pub(crate) undeclared: XmlErrorKind,
 }
 
 impl ElementParser {
@@ -241,7 +241,7 @@ impl ElementParser {
     ) -> Result<(), RelativeError> {
         self.count(context.limits)?;
         if self.open_elements.len() >= usize::from(context.limits.depth) {
-            return Err(FaultKind::Limit(LimitKind::Depth).at(self.position));
+            return Err(XmlErrorKind::Limit(LimitKind::Depth).at(self.position));
         }
         let node = offset(self.tape.nodes.len());
         let checkpoint = self.resolver.checkpoint();
@@ -254,7 +254,7 @@ impl ElementParser {
             undeclared: if self.open_elements.is_empty() {
                 context.undeclared
             } else {
-                FaultKind::UndeclaredPrefix
+                XmlErrorKind::UndeclaredPrefix
             },
         };
         let namespace = self.resolver.resolve(&starting, &mut self.tape)?;
@@ -279,7 +279,7 @@ impl ElementParser {
         let open_elements = self.open_elements.last().copied();
         let element = open_elements.and_then(|open_elements| self.tape.element(open_elements.node));
         let (Some(open_elements), Some(element)) = (open_elements, element) else {
-            return Err(FaultKind::MismatchedTag.at(self.position));
+            return Err(XmlErrorKind::MismatchedTag.at(self.position));
         };
         let Some(end) = scan.end(text, self.position, element.name.qualified(text))? else {
             self.state = ParseState::EndTag(scan);
@@ -329,7 +329,7 @@ impl ElementParser {
                     Reference::Refused(kind) => return Err(kind.at(at)),
                 },
                 Some(b'>') if bytes.get(run..at).unwrap_or_default().ends_with(b"]]") => {
-                    return Err(FaultKind::CdataEnd.at(at - 2));
+                    return Err(XmlErrorKind::CdataEnd.at(at - 2));
                 }
                 Some(b'>') => self.position += 1,
                 _ => {
@@ -401,7 +401,7 @@ impl ElementParser {
 
     fn count(&mut self, limits: &FrameLimits) -> Result<(), RelativeError> {
         if self.elements >= limits.elements {
-            return Err(FaultKind::Limit(LimitKind::Elements).at(self.position));
+            return Err(XmlErrorKind::Limit(LimitKind::Elements).at(self.position));
         }
         self.elements += 1;
         Ok(())
@@ -414,7 +414,7 @@ pub(crate) fn one_element(
     text: &str,
     scope: &Scope,
     limits: &FrameLimits,
-) -> Result<(), Fault> {
+) -> Result<(), XmlError> {
     parse_one(parser, text, scope, limits).map_err(|error| error.from(0))
 }
 
@@ -425,29 +425,29 @@ fn parse_one(
     limits: &FrameLimits,
 ) -> Result<(), RelativeError> {
     if text.len() > limits.frame_bytes {
-        let kind = FaultKind::Limit(LimitKind::FrameBytes);
+        let kind = XmlErrorKind::Limit(LimitKind::FrameBytes);
         return Err(kind.at(limits.frame_bytes));
     }
-    let controls = chars::check_chars(text).map_err(|at| FaultKind::InvalidCharacter.at(at))?;
+    let controls = chars::check_chars(text).map_err(|at| XmlErrorKind::InvalidCharacter.at(at))?;
     if !text.starts_with('<') {
-        return Err(FaultKind::NotOneElement.at(0));
+        return Err(XmlErrorKind::NotOneElement.at(0));
     }
     match markup(text.as_bytes(), 0)? {
         Markup::StartTag => {}
-        Markup::EndTag | Markup::Cdata => return Err(FaultKind::NotOneElement.at(0)),
-        Markup::Unfinished => return Err(FaultKind::Incomplete.at(text.len())),
+        Markup::EndTag | Markup::Cdata => return Err(XmlErrorKind::NotOneElement.at(0)),
+        Markup::Unfinished => return Err(XmlErrorKind::Incomplete.at(text.len())),
     }
     parser.clear(scope);
     let context = ParseContext {
         scope,
         limits,
         controls,
-        undeclared: FaultKind::UndeclaredFirstLevelPrefix,
+        undeclared: XmlErrorKind::UndeclaredFirstLevelPrefix,
     };
     match parser.element(text, &context)? {
         Some(end) if end == text.len() => Ok(()),
-        Some(end) => Err(FaultKind::NotOneElement.at(end)),
-        None => Err(FaultKind::Incomplete.at(text.len())),
+        Some(end) => Err(XmlErrorKind::NotOneElement.at(end)),
+        None => Err(XmlErrorKind::Incomplete.at(text.len())),
     }
 }
 
@@ -484,15 +484,15 @@ pub(crate) fn markup(bytes: &[u8], at: usize) -> Result<Markup, RelativeError> {
     match rest {
         [] | [_] | [_, b'!'] => Ok(Markup::Unfinished),
         [_, b'/', ..] => Ok(Markup::EndTag),
-        [_, b'!', b'-', ..] => Err(FaultKind::Comment.at(at)),
-        [_, b'!', b'A'..=b'Z' | b'a'..=b'z', ..] => Err(FaultKind::Doctype.at(at)),
+        [_, b'!', b'-', ..] => Err(XmlErrorKind::Comment.at(at)),
+        [_, b'!', b'A'..=b'Z' | b'a'..=b'z', ..] => Err(XmlErrorKind::Doctype.at(at)),
         [_, b'!', ..] if rest.starts_with(CDATA) => Ok(Markup::Cdata),
         [_, b'!', ..] if CDATA.starts_with(rest) => Ok(Markup::Unfinished),
-        [_, b'?', ..] if is_declaration(rest) => Err(FaultKind::MisplacedDeclaration.at(at)),
+        [_, b'?', ..] if is_declaration(rest) => Err(XmlErrorKind::MisplacedDeclaration.at(at)),
         [_, b'?', ..] if DECLARATION.starts_with(rest) => Ok(Markup::Unfinished),
-        [_, b'?', ..] => Err(FaultKind::ProcessingInstruction.at(at)),
+        [_, b'?', ..] => Err(XmlErrorKind::ProcessingInstruction.at(at)),
         [_, b, ..] if chars::may_start_name(*b) => Ok(Markup::StartTag),
-        _ => Err(FaultKind::Syntax.at(at)),
+        _ => Err(XmlErrorKind::Syntax.at(at)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The errors of the XML layer, and the stream error that answers each (RFC 6120 4.9.3 and 11).
 //!
-//! A new kind needs a row in [`FaultKind::class`].
+//! A new kind needs a row in [`XmlErrorKind::class`].
 
 use thiserror::Error;
 
@@ -10,19 +10,19 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} at byte {position} of the stream")]
 #[non_exhaustive]
-pub struct Fault {
+pub struct XmlError {
     /// The kind of violation.
-    pub kind: FaultKind,
+    pub kind: XmlErrorKind,
     /// The offset at which the offending construct starts, in bytes from the start of the current
     /// stream (since the last restart). For a limit on bytes it is the first byte that exceeds the
     /// limit.
     pub position: u64,
 }
 
-/// The kind of a violation. [`FaultKind::class`] returns the stream error condition to answer with.
+/// The kind of a violation. [`XmlErrorKind::class`] returns the stream error condition to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum FaultKind {
+pub enum XmlErrorKind {
     /// The bytes are not UTF-8: overlong, surrogate, beyond U+10FFFF, stray or missing continuation
     /// bytes (RFC 6120 11.6).
     #[error("invalid UTF-8")]
@@ -142,7 +142,7 @@ pub enum LimitKind {
 /// The stream error condition that answers a violation (RFC 6120 4.9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum FaultClass {
+pub enum XmlErrorClass {
     /// `<not-well-formed/>` (RFC 6120 4.9.3.13).
     NotWellFormed,
     /// `<restricted-xml/>` (RFC 6120 4.9.3.18).
@@ -157,7 +157,7 @@ pub enum FaultClass {
     PolicyViolation,
 }
 
-impl FaultKind {
+impl XmlErrorKind {
     /// Returns the stream error condition to answer with.
     ///
     /// Text between first-level elements is well-formed XML that has no meaning in a stream, hence
@@ -165,17 +165,17 @@ impl FaultKind {
     /// `<bad-namespace-prefix/>` on the name of a first-level element and `<not-well-formed/>`
     /// elsewhere (RFC 6120 11.3).
     #[must_use]
-    pub const fn class(self) -> FaultClass {
+    pub const fn class(self) -> XmlErrorClass {
         match self {
-            Self::UnsupportedEncoding => FaultClass::UnsupportedEncoding,
+            Self::UnsupportedEncoding => XmlErrorClass::UnsupportedEncoding,
             Self::Comment
             | Self::ProcessingInstruction
             | Self::Doctype
             | Self::EntityReference
-            | Self::Standalone => FaultClass::RestrictedXml,
-            Self::UndeclaredFirstLevelPrefix => FaultClass::BadNamespacePrefix,
-            Self::TextBetweenStanzas | Self::NotOneElement => FaultClass::BadFormat,
-            Self::Limit(_) => FaultClass::PolicyViolation,
+            | Self::Standalone => XmlErrorClass::RestrictedXml,
+            Self::UndeclaredFirstLevelPrefix => XmlErrorClass::BadNamespacePrefix,
+            Self::TextBetweenStanzas | Self::NotOneElement => XmlErrorClass::BadFormat,
+            Self::Limit(_) => XmlErrorClass::PolicyViolation,
             Self::InvalidUtf8
             | Self::InvalidCharacter
             | Self::Syntax
@@ -192,7 +192,7 @@ impl FaultKind {
             | Self::CdataEnd
             | Self::BareAmpersand
             | Self::InvalidCharacterReference
-            | Self::Incomplete => FaultClass::NotWellFormed,
+            | Self::Incomplete => XmlErrorClass::NotWellFormed,
         }
     }
 
@@ -205,14 +205,14 @@ impl FaultKind {
 /// An error whose position is relative to the text that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RelativeError {
-    pub(crate) kind: FaultKind,
+    pub(crate) kind: XmlErrorKind,
     pub(crate) at: usize,
 }
 
 impl RelativeError {
     /// Returns the error as it is reported, given the position of that text in the stream.
-    pub(crate) fn from(self, base: u64) -> Fault {
-        Fault {
+    pub(crate) fn from(self, base: u64) -> XmlError {
+        XmlError {
             kind: self.kind,
             position: base.saturating_add(self.at as u64),
         }

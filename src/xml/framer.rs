@@ -9,7 +9,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::error::{Fault, FaultKind, RelativeError};
+use super::error::{RelativeError, XmlError, XmlErrorKind};
 use super::fast_path::{self, FastPath};
 use super::frame::{Frame, FrameKind};
 use super::input_buffer::InputBuffer;
@@ -112,7 +112,7 @@ impl Framer {
     /// returned before. A violation inside a tag shows when the tag is complete, any other at its
     /// first byte.
     #[inline]
-    pub fn poll(&mut self) -> Result<Option<FrameKind>, Fault> {
+    pub fn poll(&mut self) -> Result<Option<FrameKind>, XmlError> {
         if self.fast_path.is_active() || self.try_fast_path() {
             return Ok(None);
         }
@@ -124,8 +124,8 @@ impl Framer {
     /// are needed. It is the cheapest way for chunks of a few bytes.
     ///
     /// ```
-    /// # use xmpp_stream::xml::{Fault, FrameLimits, Framer};
-    /// # fn main() -> Result<(), Fault> {
+    /// # use xmpp_stream::xml::{XmlError, FrameLimits, Framer};
+    /// # fn main() -> Result<(), XmlError> {
     /// let mut framer = Framer::new(FrameLimits::default());
     /// let header = &b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..];
     /// for mut chunk in [header, b"<a xm", b"lns='b'/>"] {
@@ -141,7 +141,7 @@ impl Framer {
     ///
     /// As for [`poll`](Self::poll).
     #[inline]
-    pub fn feed(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameKind>, Fault> {
+    pub fn feed(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameKind>, XmlError> {
         match *bytes {
             [byte] if self.input.has_room() && self.fast_path.accepts(*byte) => {
                 self.input.push_inert(*byte);
@@ -176,7 +176,7 @@ impl Framer {
     fn feed_chunk<'b>(
         &mut self,
         mut bytes: &'b [u8],
-    ) -> (Result<Option<FrameKind>, Fault>, &'b [u8]) {
+    ) -> (Result<Option<FrameKind>, XmlError>, &'b [u8]) {
         loop {
             let taken = self.push(bytes);
             bytes = bytes.get(taken..).unwrap_or_default();
@@ -214,7 +214,7 @@ impl Framer {
     }
 
     #[inline(never)] // Its stack frame would burden the fast path.
-    fn poll_parser(&mut self) -> Result<Option<FrameKind>, Fault> {
+    fn poll_parser(&mut self) -> Result<Option<FrameKind>, XmlError> {
         if let StreamState::Failed(fault) = self.parser.state() {
             return Err(fault);
         }
@@ -271,8 +271,8 @@ impl Framer {
     /// asking costs nothing where there is none.
     ///
     /// ```
-    /// # use xmpp_stream::xml::{Fault, FrameLimits, Framer};
-    /// # fn main() -> Result<(), Fault> {
+    /// # use xmpp_stream::xml::{XmlError, FrameLimits, Framer};
+    /// # fn main() -> Result<(), XmlError> {
     /// const STREAMS: &str = "http://etherx.jabber.org/streams";
     /// let mut framer = Framer::new(FrameLimits::default());
     /// let mut bytes = &b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>"[..];
@@ -356,7 +356,7 @@ impl Framer {
         let length = self.input.length();
         // A frame without an end that has as many bytes as it may have is an error.
         let Some(room) = limit.checked_sub(length + 1) else {
-            return Err(FaultKind::Limit(self.parser.exceeded_limit()).at(limit));
+            return Err(XmlErrorKind::Limit(self.parser.exceeded_limit()).at(limit));
         };
         if self.input.refill() {
             return Ok(true);
@@ -375,7 +375,7 @@ impl Framer {
                     self.input.byte_after_text(),
                 ) =>
             {
-                FaultKind::UnsupportedEncoding.at(0)
+                XmlErrorKind::UnsupportedEncoding.at(0)
             }
             _ => error,
         })

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroize;
 
 use super::chars::{self, Controls};
-use super::error::{FaultKind, RelativeError};
+use super::error::{RelativeError, XmlErrorKind};
 use super::fast_path::{self, FastPath};
 
 /// A TLS record's plaintext has at most 2^14 bytes (RFC 8446 5.1). One record always fits after the
@@ -45,7 +45,7 @@ pub(crate) struct InputBuffer {
     /// The length of `raw` that was reserved for inert bytes.
     room: usize,
     /// The error of the bytes that follow the text.
-    error_after_text: Option<FaultKind>,
+    error_after_text: Option<XmlErrorKind>,
 }
 
 impl Default for InputBuffer {

@@ -9,8 +9,8 @@
 //! # What is refused
 //!
 //! Everything that is not well-formed or not namespace-well-formed (RFC 6120 11.3), what RFC 6120
-//! 11.1 restricts, and what exceeds [`FrameLimits`] is refused. [`FaultKind`] lists the violations,
-//! and [`FaultKind::class`] returns the stream error. Where the specifications leave room, these
+//! 11.1 restricts, and what exceeds [`FrameLimits`] is refused. [`XmlErrorKind`] lists the violations,
+//! and [`XmlErrorKind::class`] returns the stream error. Where the specifications leave room, these
 //! decisions hold:
 //!
 //! * A byte order mark is text before the header (RFC 6120 11.6). White space before the header is
@@ -78,7 +78,7 @@ pub mod write;
 
 pub use checker::Checker;
 pub use element::{Attribute, Content, Element, Nodes, Text};
-pub use error::{Fault, FaultClass, FaultKind, LimitKind};
+pub use error::{LimitKind, XmlError, XmlErrorClass, XmlErrorKind};
 pub use frame::{Frame, FrameKind};
 pub use framer::Framer;
 pub use header::Header;

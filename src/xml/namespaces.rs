@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::error::{FaultKind, LimitKind, RelativeError};
+use super::error::{LimitKind, RelativeError, XmlErrorKind};
 use super::limits::FrameLimits;
 use super::scope::{LINEAR_SEARCH_MAX, Namespace, Scope};
 use super::span::{Span, append, offset};
@@ -64,7 +64,7 @@ pub(crate) struct StartedElement<'a> {
     /// The limits that hold for it.
     pub(crate) limits: &'a FrameLimits,
     /// What to report if the prefix of the element's name is not declared.
-    pub(crate) undeclared: FaultKind,
+    pub(crate) undeclared: XmlErrorKind,
 }
 
 impl Resolver {
@@ -135,7 +135,7 @@ impl Resolver {
     ) -> Result<Namespace, RelativeError> {
         let at = start.tag.name.start as usize;
         if prefix == "xmlns" {
-            return Err(FaultKind::ReservedNamespace.at(at));
+            return Err(XmlErrorKind::ReservedNamespace.at(at));
         }
         self.lookup(start, tape, prefix)
             .ok_or(start.undeclared.at(at))
@@ -157,7 +157,7 @@ impl Resolver {
         };
         let namespace = self
             .lookup(start, tape, name.prefix(start.text))
-            .ok_or(FaultKind::UndeclaredPrefix.at(name.start as usize))?;
+            .ok_or(XmlErrorKind::UndeclaredPrefix.at(name.start as usize))?;
         if let Some(attribute) = tape.attributes.get_mut(index) {
             attribute.namespace = namespace;
         }
@@ -203,12 +203,12 @@ impl Resolver {
         self.current.declared += 1;
         if self.current.declared as usize + start.scope.len() > usize::from(start.limits.namespaces)
         {
-            return Err(FaultKind::Limit(LimitKind::Namespaces).at(at));
+            return Err(XmlErrorKind::Limit(LimitKind::Namespaces).at(at));
         }
         let fresh = Namespace::Local(offset(tape.bindings.len()));
         if attribute.role == AttributeRole::DeclaresDefault {
             if reserved {
-                return Err(FaultKind::ReservedNamespace.at(at));
+                return Err(XmlErrorKind::ReservedNamespace.at(at));
             }
             self.current.default = if empty { Namespace::None } else { fresh };
         } else {
@@ -217,9 +217,9 @@ impl Resolver {
                 // `xml` may be bound to its namespace, and to nothing else.
                 ("xml", XML) => {}
                 ("xml" | "xmlns", _) | (_, XML | XMLNS) => {
-                    return Err(FaultKind::ReservedNamespace.at(at));
+                    return Err(XmlErrorKind::ReservedNamespace.at(at));
                 }
-                (_, "") => return Err(FaultKind::EmptyNamespace.at(at)),
+                (_, "") => return Err(XmlErrorKind::EmptyNamespace.at(at)),
                 _ => {
                     self.prefixes.push(offset(tape.bindings.len()), prefix);
                     self.current.prefixes += 1;
@@ -250,7 +250,7 @@ impl Resolver {
                 .iter()
                 .any(|other| is_duplicate(start, tape, last, other, &mut self.numbers))
             {
-                return Err(FaultKind::DuplicateAttribute.at(last.name.start as usize));
+                return Err(XmlErrorKind::DuplicateAttribute.at(last.name.start as usize));
             }
             rest = before;
         }
@@ -290,7 +290,7 @@ impl Resolver {
         let duplicate = duplicates.max();
         self.sorted = sorted;
         duplicate.map_or(Ok(()), |at| {
-            Err(FaultKind::DuplicateAttribute.at(at as usize))
+            Err(XmlErrorKind::DuplicateAttribute.at(at as usize))
         })
     }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 
 use super::element::{self, Element};
 use super::element_parser::{self, ElementParser};
-use super::error::Fault;
+use super::error::XmlError;
 use super::limits::FrameLimits;
 use super::rewrite::Rewrite;
 use super::scope::Scope;
@@ -70,7 +70,7 @@ impl StanzaBuf {
     ///
     /// Returns the first violation; positions count from the start of `text`. Nothing may stand
     /// before or after the element.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, XmlError> {
         Self::parse_in(text, &Scope::default(), FrameLimits::default())
     }
 
@@ -79,7 +79,7 @@ impl StanzaBuf {
     /// # Errors
     ///
     /// As for [`parse`](Self::parse).
-    pub fn parse_in(text: &str, scope: &Scope, limits: FrameLimits) -> Result<Self, Fault> {
+    pub fn parse_in(text: &str, scope: &Scope, limits: FrameLimits) -> Result<Self, XmlError> {
         let mut parser = ElementParser::default();
         element_parser::one_element(&mut parser, text, scope, &limits.clamped())?;
         Ok(Self {

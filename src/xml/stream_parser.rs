@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use super::chars::{self, Controls};
 use super::element::Element;
 use super::element_parser::{ElementParser, ParseContext};
-use super::error::{Fault, FaultKind, LimitKind, RelativeError};
+use super::error::{LimitKind, RelativeError, XmlError, XmlErrorKind};
 use super::fast_path::FastState;
 use super::frame::{Frame, FrameKind};
 use super::header::Header;
@@ -76,7 +76,7 @@ pub(crate) enum StreamState {
     /// Only white space may follow.
     End,
     /// An error was found; nothing is read any more.
-    Failed(Fault),
+    Failed(XmlError),
 }
 
 /// The stream header, kept as long as the stream.
@@ -145,7 +145,7 @@ impl StreamParser {
 
     /// Records an error, after which nothing is read any more. The start tag of an element that was
     /// being read stays readable.
-    pub(crate) fn fail(&mut self, fault: Fault) {
+    pub(crate) fn fail(&mut self, fault: XmlError) {
         if !matches!(self.state, StreamState::Element) {
             self.parser.clear(&self.scope);
         }
@@ -201,7 +201,7 @@ impl StreamParser {
                     scope: &self.scope,
                     limits: &self.limits,
                     controls,
-                    undeclared: FaultKind::UndeclaredFirstLevelPrefix,
+                    undeclared: XmlErrorKind::UndeclaredFirstLevelPrefix,
                 };
                 let Some(length) = self.parser.element(text, &context)? else {
                     return Ok(Step::NeedMore);
@@ -238,7 +238,7 @@ impl StreamParser {
                     scope: &self.scope,
                     limits: &self.limits,
                     controls,
-                    undeclared: FaultKind::UndeclaredPrefix,
+                    undeclared: XmlErrorKind::UndeclaredPrefix,
                 };
                 let tag = self.parser.header(text, &context)?;
                 Ok(tag.map_or(Step::NeedMore, |tag| self.header(text, tag)))
@@ -260,7 +260,7 @@ impl StreamParser {
             StreamState::End => match text.as_bytes() {
                 [] => Ok(Step::NeedMore),
                 [b, ..] if chars::is_space(*b) => Ok(Step::Skip(1)),
-                _ => Err(FaultKind::AfterFooter.at(0)),
+                _ => Err(XmlErrorKind::AfterFooter.at(0)),
             },
             StreamState::Failed(_) => Ok(Step::NeedMore),
         }

@@ -7,7 +7,7 @@
 use xmlparser::Stream;
 
 use super::chars::{self, Controls};
-use super::error::{FaultKind, LimitKind, RelativeError};
+use super::error::{LimitKind, RelativeError, XmlErrorKind};
 use super::fast_path::FastState;
 use super::limits::FrameLimits;
 use super::scope::Namespace;
@@ -100,7 +100,7 @@ pub(crate) enum TagForm {
 
 /// Reads the start tag whose `<` stands at `at`, and puts its attributes on the tape.
 ///
-/// If the text ends within the tag the error is [`FaultKind::Syntax`]; the caller knows from
+/// If the text ends within the tag the error is [`XmlErrorKind::Syntax`]; the caller knows from
 /// [`StartTagScan`] whether the tag is complete. After an error the tape holds a part of the
 /// attributes.
 pub(crate) fn start_tag(
@@ -137,12 +137,12 @@ pub(crate) fn start_tag(
                 });
             }
             Ok(_) if spaced => {}
-            Ok(_) | Err(_) => return Err(FaultKind::Syntax.at(s.pos())),
+            Ok(_) | Err(_) => return Err(XmlErrorKind::Syntax.at(s.pos())),
         }
         let attribute = attribute(&mut s, text, controls, limits)?;
         if tape.attributes.len() - first >= usize::from(limits.attributes) {
             let at = attribute.name.start as usize;
-            return Err(FaultKind::Limit(LimitKind::Attributes).at(at));
+            return Err(XmlErrorKind::Limit(LimitKind::Attributes).at(at));
         }
         if attribute.role != AttributeRole::Plain || attribute.name.prefix != 0 {
             names = AttributeNames::MayBePrefixed;
@@ -164,9 +164,10 @@ fn attribute(
         s.advance(2);
         *quote
     } else {
-        s.consume_eq().map_err(|_| FaultKind::Syntax.at(s.pos()))?;
+        s.consume_eq()
+            .map_err(|_| XmlErrorKind::Syntax.at(s.pos()))?;
         s.consume_quote()
-            .map_err(|_| FaultKind::Syntax.at(s.pos()))?
+            .map_err(|_| XmlErrorKind::Syntax.at(s.pos()))?
     };
     let start = s.pos();
     let mut references = false;
@@ -174,17 +175,17 @@ fn attribute(
         let at = s.pos();
         let rest = bytes.get(at..).unwrap_or_default();
         let Some(n) = memchr::memchr3(quote, b'<', b'&', rest) else {
-            return Err(FaultKind::Syntax.at(bytes.len()));
+            return Err(XmlErrorKind::Syntax.at(bytes.len()));
         };
         match rest.get(n) {
-            Some(b'<') => return Err(FaultKind::LessThanInAttribute.at(at + n)),
+            Some(b'<') => return Err(XmlErrorKind::LessThanInAttribute.at(at + n)),
             Some(b'&') => match values::reference(text, at + n, limits.reference_bytes()) {
                 Reference::Char(_, length) => {
                     references = true;
                     s.advance(n + length);
                 }
                 Reference::Refused(kind) => return Err(kind.at(at + n)),
-                Reference::Unfinished => return Err(FaultKind::Syntax.at(bytes.len())),
+                Reference::Unfinished => return Err(XmlErrorKind::Syntax.at(bytes.len())),
             },
             _ => {
                 let end = at + n;
@@ -249,22 +250,24 @@ fn qualified_name(
         _ => (0, first),
     };
     let ascii = match bytes.get(length) {
-        Some(b':') => return Err(FaultKind::Syntax.at(start)),
+        Some(b':') => return Err(XmlErrorKind::Syntax.at(start)),
         Some(next) => next.is_ascii(),
         None => true,
     };
     let (prefix, length) = if ascii {
         let local = length - prefix;
         if first == 0 || local < 2 && prefix != 0 {
-            return Err(FaultKind::Syntax.at(start));
+            return Err(XmlErrorKind::Syntax.at(start));
         }
         s.advance(length);
         (prefix, length)
     } else {
-        let (prefix, local) = s.consume_qname().map_err(|_| FaultKind::Syntax.at(start))?;
+        let (prefix, local) = s
+            .consume_qname()
+            .map_err(|_| XmlErrorKind::Syntax.at(start))?;
         // xmlparser accepts an empty prefix as none.
         if prefix.is_empty() && local.start() != start {
-            return Err(FaultKind::Syntax.at(start));
+            return Err(XmlErrorKind::Syntax.at(start));
         }
         (prefix.len(), s.pos() - start)
     };
@@ -274,7 +277,7 @@ fn qualified_name(
             prefix,
             length,
         }),
-        _ => Err(FaultKind::Limit(LimitKind::NameBytes).at(start)),
+        _ => Err(XmlErrorKind::Limit(LimitKind::NameBytes).at(start)),
     }
 }
 
@@ -343,15 +346,15 @@ impl EndTagScan {
         let end = self.scanned + found;
         let content = text.get(at + 2..end).unwrap_or_default();
         if bytes.get(end) == Some(&b'<') {
-            return Err(FaultKind::Syntax.at(end));
+            return Err(XmlErrorKind::Syntax.at(end));
         }
         let trimmed = content.trim_end_matches([' ', '\t', '\n', '\r']);
         if trimmed == name {
             Ok(Some(end + 1))
         } else if chars::is_name(trimmed) {
-            Err(FaultKind::MismatchedTag.at(at))
+            Err(XmlErrorKind::MismatchedTag.at(at))
         } else {
-            Err(FaultKind::Syntax.at(at))
+            Err(XmlErrorKind::Syntax.at(at))
         }
     }
 }

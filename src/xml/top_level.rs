@@ -7,7 +7,7 @@
 
 use super::chars;
 use super::element_parser::{self, Markup};
-use super::error::{FaultKind, RelativeError};
+use super::error::{RelativeError, XmlErrorKind};
 
 /// What stands before the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +39,10 @@ pub(crate) fn classify_prolog(text: &str) -> Result<Prolog, RelativeError> {
         [b'<', ..] => match element_parser::markup(bytes, 0)? {
             Markup::Unfinished => Ok(Prolog::Unfinished),
             Markup::StartTag => Ok(Prolog::Header),
-            Markup::EndTag => Err(FaultKind::MismatchedTag.at(0)),
-            Markup::Cdata => Err(FaultKind::TextBeforeHeader.at(0)),
+            Markup::EndTag => Err(XmlErrorKind::MismatchedTag.at(0)),
+            Markup::Cdata => Err(XmlErrorKind::TextBeforeHeader.at(0)),
         },
-        _ => Err(FaultKind::TextBeforeHeader.at(0)),
+        _ => Err(XmlErrorKind::TextBeforeHeader.at(0)),
     }
 }
 
@@ -67,9 +67,9 @@ pub(crate) fn classify_first_level(text: &str) -> Result<FirstLevel, RelativeErr
             Markup::Unfinished => Ok(FirstLevel::Unfinished),
             Markup::EndTag => Ok(FirstLevel::Footer),
             Markup::StartTag => Ok(FirstLevel::Element),
-            Markup::Cdata => Err(FaultKind::TextBetweenStanzas.at(0)),
+            Markup::Cdata => Err(XmlErrorKind::TextBetweenStanzas.at(0)),
         },
-        _ => Err(FaultKind::TextBetweenStanzas.at(0)),
+        _ => Err(XmlErrorKind::TextBetweenStanzas.at(0)),
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn is_foreign_encoding(text: &str, next: Option<u8>) -> bool {
 /// lower case. A standalone declaration is refused, because RFC 6120 11.5 forbids sending it and
 /// permits to refuse it.
 fn check_declaration(text: &str) -> Result<(), RelativeError> {
-    let malformed = FaultKind::MalformedDeclaration.at(0);
+    let malformed = XmlErrorKind::MalformedDeclaration.at(0);
     let mut rest = text
         .strip_prefix("<?xml")
         .and_then(|rest| rest.strip_suffix("?>"))
@@ -112,7 +112,7 @@ fn check_declaration(text: &str) -> Result<(), RelativeError> {
             return Err(malformed);
         }
         if !encoding.eq_ignore_ascii_case("UTF-8") {
-            return Err(FaultKind::UnsupportedEncoding.at(0));
+            return Err(XmlErrorKind::UnsupportedEncoding.at(0));
         }
     }
     let standalone = pseudo_attribute(&mut rest, "standalone");
@@ -121,7 +121,7 @@ fn check_declaration(text: &str) -> Result<(), RelativeError> {
     }
     match standalone {
         None => Ok(()),
-        Some("yes" | "no") => Err(FaultKind::Standalone.at(0)),
+        Some("yes" | "no") => Err(XmlErrorKind::Standalone.at(0)),
         Some(_) => Err(malformed),
     }
 }

@@ -10,7 +10,7 @@ use alloc::string::String;
 use xmlparser::XmlCharExt;
 
 use super::chars;
-use super::error::{FaultKind, LimitKind};
+use super::error::{LimitKind, XmlErrorKind};
 
 /// A reference in text or in an attribute value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Reference {
     /// The text ends before the reference does.
     Unfinished,
     /// It is not a reference that a stream may hold.
-    Refused(FaultKind),
+    Refused(XmlErrorKind),
 }
 
 /// Reads the reference whose `&` stands at `at`, of at most `most` bytes after it.
@@ -46,22 +46,22 @@ fn other_reference(text: &str, at: usize, after_ampersand: &[u8], most: usize) -
         .position(|&b| !may_stand_in_reference(b));
     let Some(end) = end else {
         return if after_ampersand.len() >= most {
-            Reference::Refused(FaultKind::Limit(LimitKind::NameBytes))
+            Reference::Refused(XmlErrorKind::Limit(LimitKind::NameBytes))
         } else {
             Reference::Unfinished
         };
     };
     if after_ampersand.get(end) != Some(&b';') {
-        return Reference::Refused(FaultKind::BareAmpersand);
+        return Reference::Refused(XmlErrorKind::BareAmpersand);
     }
     let name = text.get(at + 1..at + 1 + end).unwrap_or_default();
     match name.strip_prefix('#') {
         Some(number) => match numbered(number) {
             Some(char) => Reference::Char(char, end + 2),
-            None => Reference::Refused(FaultKind::InvalidCharacterReference),
+            None => Reference::Refused(XmlErrorKind::InvalidCharacterReference),
         },
-        None if chars::is_name(name) => Reference::Refused(FaultKind::EntityReference),
-        None => Reference::Refused(FaultKind::BareAmpersand),
+        None if chars::is_name(name) => Reference::Refused(XmlErrorKind::EntityReference),
+        None => Reference::Refused(XmlErrorKind::BareAmpersand),
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn references() {
-        use FaultKind as K;
+        use XmlErrorKind as K;
         let refused = [
             ("&foo;", K::EntityReference),
             ("&\u{e9};", K::EntityReference),

@@ -10,8 +10,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 use xmpp_stream::tls::identity::{IdentityError, Purpose};
 use xmpp_stream::tls::{
-    CertificateFault, ClientTls, HandshakeKind, Resumption, ServerTls, Session, Step,
-    TlsFailureKind, TlsLimits, Verification,
+    CertificateReason, ClientTls, HandshakeKind, Resumption, ServerTls, TlsLimits, TlsReasonKind,
+    TlsSession, TlsStep, Verification,
 };
 
 use crate::authority::San::{Dns, Xmpp};
@@ -51,10 +51,10 @@ fn taking(version: Version, own: &Identity) -> ServerTls {
 
 /// Both ends of a handshake, and how each one ended.
 struct Ends {
-    client: Session,
-    server: Session,
-    client_step: Step,
-    server_step: Step,
+    client: TlsSession,
+    server: TlsSession,
+    client_step: TlsStep,
+    server_step: TlsStep,
 }
 
 fn handshake(client: &ClientTls, server: &ServerTls) -> Ends {
@@ -63,11 +63,11 @@ fn handshake(client: &ClientTls, server: &ServerTls) -> Ends {
 
 fn handshake_with(client: &ClientTls, server: &ServerTls, resumption: Resumption) -> Ends {
     let limits = TlsLimits::default();
-    let mut client = Session::client(client, name(DOMAIN), &[], resumption, limits).unwrap();
-    let mut server = Session::server(server, &[], limits).unwrap();
+    let mut client = TlsSession::client(client, name(DOMAIN), &[], resumption, limits).unwrap();
+    let mut server = TlsSession::server(server, &[], limits).unwrap();
     assert!(client.peer_jids().is_empty());
     let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
-    let (mut client_step, mut server_step) = (Step::NeedMore, Step::NeedMore);
+    let (mut client_step, mut server_step) = (TlsStep::NeedMore, TlsStep::NeedMore);
     for _ in 0..10 {
         client_step = turn(&mut client, &mut to_client, &mut to_server);
         server_step = turn(&mut server, &mut to_server, &mut to_client);
@@ -80,13 +80,13 @@ fn handshake_with(client: &ClientTls, server: &ServerTls, resumption: Resumption
     }
 }
 
-fn turn(session: &mut Session, input: &mut Vec<u8>, out: &mut Vec<u8>) -> Step {
+fn turn(session: &mut TlsSession, input: &mut Vec<u8>, out: &mut Vec<u8>) -> TlsStep {
     loop {
         let taken = session.push(input);
         input.drain(..taken);
         match session.poll(out, &mut |_| panic!("text")) {
-            Step::NeedMore if input.is_empty() => return Step::NeedMore,
-            Step::NeedMore | Step::Continue | Step::Established => {}
+            TlsStep::NeedMore if input.is_empty() => return TlsStep::NeedMore,
+            TlsStep::NeedMore | TlsStep::Continue | TlsStep::Established => {}
             end => return end,
         }
     }
@@ -166,7 +166,7 @@ fn a_server_asks_for_a_certificate_and_does_not_insist() {
 fn before_the_handshake_nobody_is_verified() {
     let root = Authority::root(authority("root"));
     let tls = taking(TLS13, &root.issue(&for_names(&[Dns(DOMAIN)])));
-    let session = Session::server(&tls, &[], TlsLimits::default()).unwrap();
+    let session = TlsSession::server(&tls, &[], TlsLimits::default()).unwrap();
     let trust = trust(Crypto::Ring, &[&root]);
     let verdict = session.verify_peer(&trust, DOMAIN, Purpose::ServerAsClient, NOW);
     assert_eq!(verdict.err(), Some(IdentityError::NoCertificate));
@@ -211,7 +211,7 @@ fn a_session_of_a_deferred_handshake_is_not_resumed_where_it_would_count() {
         }
         let ends = handshake_with(&verifying, &server, Resumption::Allowed);
         assert!(ends.client.encrypted().is_none());
-        assert!(matches!(ends.client_step, Step::Failed(_)));
+        assert!(matches!(ends.client_step, TlsStep::Failed(_)));
     }
 }
 
@@ -272,10 +272,10 @@ fn a_certificate_without_its_key_fails_the_handshake() {
     }
 }
 
-fn assert_refused(step: &Step) {
-    let refused = TlsFailureKind::Certificate(CertificateFault::BadSignature);
+fn assert_refused(step: &TlsStep) {
+    let refused = TlsReasonKind::Certificate(CertificateReason::BadSignature);
     match step {
-        Step::Failed(failure) => assert_eq!(failure.kind(), &refused),
+        TlsStep::Failed(failure) => assert_eq!(failure.kind(), &refused),
         other => panic!("{other:?}"),
     }
 }

@@ -19,7 +19,7 @@ fn judge(
     root: &Authority,
     peer: &Identity,
     purpose: Purpose,
-) -> Result<identity::Identity, IdentityError> {
+) -> Result<identity::CertIdentity, IdentityError> {
     check(
         &peer.chain,
         &trust(Crypto::Ring, &[root]),

@@ -7,7 +7,7 @@ use Piece::{
     LongMessage, ModernHello, Oversized, Raw, Relabelled, Text, WrongHello,
 };
 use Sign::{Fragment, Record, Right, Wrong};
-use xmpp_stream::tls::AttemptSign;
+use xmpp_stream::tls::RenegotiationEvidence;
 
 use crate::common::hostile_tls::{
     ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, client_hello, forged,
@@ -216,12 +216,12 @@ impl Role {
         }
     }
 
-    pub fn sign(self, sign: Sign) -> AttemptSign {
+    pub fn sign(self, sign: Sign) -> RenegotiationEvidence {
         match (sign, self) {
-            (Right, Self::Client) | (Wrong, Self::Server) => AttemptSign::HelloRequest,
-            (Right, Self::Server) | (Wrong, Self::Client) => AttemptSign::ClientHello,
-            (Fragment, _) => AttemptSign::HandshakeFragment,
-            (Record, _) => AttemptSign::HandshakeRecord,
+            (Right, Self::Client) | (Wrong, Self::Server) => RenegotiationEvidence::HelloRequest,
+            (Right, Self::Server) | (Wrong, Self::Client) => RenegotiationEvidence::ClientHello,
+            (Fragment, _) => RenegotiationEvidence::HandshakeFragment,
+            (Record, _) => RenegotiationEvidence::HandshakeRecord,
         }
     }
 

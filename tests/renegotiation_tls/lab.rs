@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::{ClientConfig, HandshakeKind, ServerConfig};
-use xmpp_stream::tls::{ClientTls, Resumption, ServerTls, Session, TlsLimits};
+use xmpp_stream::tls::{ClientTls, Resumption, ServerTls, TlsLimits, TlsSession};
 
 use crate::attacks::Role;
 use crate::common::hostile_tls::HostileTls;
@@ -71,13 +71,13 @@ impl Lab {
                     Kind::Full => Resumption::Forbidden,
                     Kind::Resumed => Resumption::Allowed,
                 };
-                let session = Session::client(&tls, name(DOMAIN), &[], resumption, limits);
+                let session = TlsSession::client(&tls, name(DOMAIN), &[], resumption, limits);
                 (session, HostileTls::server(self.server.clone()))
             }
             Role::Server => {
                 let tls = ServerTls::new(Arc::new(self.server.clone()));
                 let tls = tls.tickets(self.kind == Kind::Resumed);
-                let session = Session::server(&tls, &[], limits);
+                let session = TlsSession::server(&tls, &[], limits);
                 (session, HostileTls::client(client.clone(), name(DOMAIN)))
             }
         };

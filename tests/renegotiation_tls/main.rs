@@ -26,7 +26,7 @@ use common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki};
 use common::tls_driver::{Driver, Feed};
 use lab::{Kind, Lab};
 use rustls::HandshakeKind;
-use xmpp_stream::tls::{RecordGuard, Scan, SealError, Step, TlsVersion};
+use xmpp_stream::tls::{RecordGuard, Scan, SealError, TlsStep, TlsVersion};
 
 const STACKS: &[(Crypto, &str)] = &[
     (Crypto::Ring, "AES_128"),
@@ -85,14 +85,14 @@ fn run(lab: &Lab, feed: Feed, role: Role, attack: &Attack, context: &str) {
     let written = driver.take_out();
     let alerts = usize::from(matches!(attack.outcome, Outcome::Alerted(_)));
     match (&last, attack.outcome) {
-        (Step::Renegotiation(attempt), Outcome::Renegotiation(sign)) => {
+        (TlsStep::Renegotiation(attempt), Outcome::Renegotiation(sign)) => {
             assert_eq!(attempt.sign, role.sign(sign), "{context}");
         }
-        (Step::Failed(failure), Outcome::Alerted(code) | Outcome::Failed(code)) => {
+        (TlsStep::Failed(failure), Outcome::Alerted(code) | Outcome::Failed(code)) => {
             assert_eq!(failure.code(), code, "{context}");
             assert_eq!(failure.alert_sent(), alerts == 1, "{context}");
         }
-        (Step::PeerClosed, Outcome::PeerClosed) | (Step::NeedMore, Outcome::Quiet) => {}
+        (TlsStep::PeerClosed, Outcome::PeerClosed) | (TlsStep::NeedMore, Outcome::Quiet) => {}
         other => panic!("{context}: {other:?}"),
     }
     let opened = peer.open(&written).into_iter().map(|(kind, _)| kind);
@@ -120,7 +120,7 @@ fn still_writes(driver: &mut Driver, context: &str) {
 }
 
 /// The verdict is final.
-fn hears_nothing(driver: &mut Driver, peer: &mut HostileTls, last: &Step, context: &str) {
+fn hears_nothing(driver: &mut Driver, peer: &mut HostileTls, last: &TlsStep, context: &str) {
     let text = driver.text.clone();
     let later = peer.seal(DATA, b"later");
     assert_eq!(driver.receive(&later), *last, "{context}");
@@ -149,10 +149,13 @@ fn rfc6120_5_3_5_5_a_hello_right_behind_finished_in_one_segment_is_seen() {
             }
             let last = driver.receive(&flight);
             assert!(
-                matches!(last, Step::Renegotiation(a) if a.sign == role.sign(Sign::Right)),
+                matches!(last, TlsStep::Renegotiation(a) if a.sign == role.sign(Sign::Right)),
                 "{last:?}"
             );
-            assert_eq!(driver.steps[..2], [Step::Established, Step::Plaintext]);
+            assert_eq!(
+                driver.steps[..2],
+                [TlsStep::Established, TlsStep::Plaintext]
+            );
             assert_eq!(driver.text, b"before");
         }
     }
@@ -173,7 +176,7 @@ fn a_hello_in_the_finished_record_is_a_failed_handshake() {
             };
             let packed = peer.repack(finished, 0, &hello);
             let last = driver.receive(&[before, &packed].concat());
-            let Step::Failed(failure) = last else {
+            let TlsStep::Failed(failure) = last else {
                 panic!("{last:?}");
             };
             assert_eq!(failure.code(), "peer-misbehaved");
@@ -272,7 +275,7 @@ fn a_hello_retry_request_is_no_renegotiation() {
             });
             assert_eq!(peer.kind(), HandshakeKind::FullWithHelloRetryRequest);
             assert!(record_types(&seen).contains(&CHANGE_CIPHER_SPEC));
-            assert_eq!(driver.steps, [Step::Established]);
+            assert_eq!(driver.steps, [TlsStep::Established]);
         }
     }
 }
@@ -332,19 +335,19 @@ fn closing_run(lab: &Lab, feed: Feed, role: Role, attack: &Attack, expected: Out
     assert_eq!(peer.open(&closing), [(ALERT, CLOSE_NOTIFY.to_vec())]);
     let last = driver.receive(&attack.bytes(&mut peer, role));
     match (&last, expected) {
-        (Step::Renegotiation(attempt), Outcome::Renegotiation(sign)) => {
+        (TlsStep::Renegotiation(attempt), Outcome::Renegotiation(sign)) => {
             assert_eq!(attempt.sign, role.sign(sign), "{context}");
         }
-        (Step::Failed(failure), Outcome::Alerted(code) | Outcome::Failed(code)) => {
+        (TlsStep::Failed(failure), Outcome::Alerted(code) | Outcome::Failed(code)) => {
             assert_eq!(failure.code(), code, "{context}");
             assert!(!failure.alert_sent(), "{context}");
         }
-        (Step::PeerClosed, Outcome::PeerClosed) | (Step::NeedMore, Outcome::Quiet) => {}
+        (TlsStep::PeerClosed, Outcome::PeerClosed) | (TlsStep::NeedMore, Outcome::Quiet) => {}
         other => panic!("{context}: {other:?}"),
     }
     assert!(driver.out.is_empty(), "{context}");
     assert!(driver.text.is_empty(), "{context}");
-    assert_eq!(driver.session.peer_closed(), last == Step::PeerClosed);
+    assert_eq!(driver.session.peer_closed(), last == TlsStep::PeerClosed);
     if expected != Outcome::Quiet {
         hears_nothing(&mut driver, &mut peer, &last, &context);
     }

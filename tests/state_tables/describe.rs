@@ -137,7 +137,7 @@ fn family(input: Input) -> (u8, &'static str) {
             E::StartTls => (5, "`<starttls/>`"),
             E::MalformedStartTls => (40, "`<starttls/>` with content"),
             E::Proceed => (6, "`<proceed/>`"),
-            E::TlsFailure => (7, "STARTTLS `<failure/>`"),
+            E::TlsReason => (7, "STARTTLS `<failure/>`"),
             E::Auth => (8, "`<auth/>`"),
             E::Response => (9, "`<response/>`"),
             E::Abort => (10, "`<abort/>`"),

@@ -2,18 +2,18 @@
 
 use sha2::{Digest, Sha256, Sha384};
 use xmpp_stream::tls::ChannelBinding::{self, TlsExporter, TlsServerEndPoint};
-use xmpp_stream::tls::Session;
+use xmpp_stream::tls::TlsSession;
 
 use crate::common::hostile_tls::HostileTls;
 use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, name, pki};
 use crate::common::tls_driver::Feed;
 use crate::{Role, VERSIONS, client, connect, pair, server};
 
-fn kinds(session: &Session) -> Vec<ChannelBinding> {
+fn kinds(session: &TlsSession) -> Vec<ChannelBinding> {
     session.available_bindings().collect()
 }
 
-fn data(session: &Session, kind: ChannelBinding) -> Vec<u8> {
+fn data(session: &TlsSession, kind: ChannelBinding) -> Vec<u8> {
     session.channel_binding(kind).unwrap().as_bytes().to_vec()
 }
 

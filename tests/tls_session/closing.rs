@@ -8,7 +8,7 @@ use rustls::{
     CipherSuiteCommon, ConnectionTrafficSecrets, SupportedCipherSuite, Tls12CipherSuite,
     Tls13CipherSuite,
 };
-use xmpp_stream::tls::{SealError, Step};
+use xmpp_stream::tls::{SealError, TlsStep};
 
 use crate::common::hostile_tls::{
     ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, KEY_UPDATE,
@@ -25,7 +25,7 @@ fn the_peer_s_close_notify_ends_reading_and_not_writing() {
         peer.turn();
         assert!(!driver.session.peer_closed());
         let bytes = [peer.seal(DATA, b"last"), peer.seal(ALERT, &CLOSE_NOTIFY)].concat();
-        assert_eq!(driver.receive(&bytes), Step::PeerClosed);
+        assert_eq!(driver.receive(&bytes), TlsStep::PeerClosed);
         assert_eq!(driver.text, b"last");
         assert!(driver.session.peer_closed());
         driver.seal(b"still here").unwrap();
@@ -54,10 +54,10 @@ fn our_close_notify_goes_out_once_and_ends_writing() {
         assert_eq!(peer.open(&out), [(ALERT, CLOSE_NOTIFY.to_vec())]);
         // Text that comes now has no reader; the peer's close_notify is seen.
         let text = peer.seal(DATA, b"too late");
-        assert_eq!(driver.receive(&text), Step::NeedMore);
+        assert_eq!(driver.receive(&text), TlsStep::NeedMore);
         assert!(!driver.session.peer_closed());
         let close = peer.seal(ALERT, &CLOSE_NOTIFY);
-        assert_eq!(driver.receive(&close), Step::PeerClosed);
+        assert_eq!(driver.receive(&close), TlsStep::PeerClosed);
         assert!(driver.session.peer_closed());
         assert!(driver.text.is_empty());
         assert!(driver.out.is_empty());
@@ -78,7 +78,7 @@ fn after_our_close_notify_key_updates_and_tickets_are_followed() {
                 peer.honest().refresh_traffic_keys().unwrap();
             }
             peer.honest().send_close_notify();
-            assert_eq!(driver.receive(&peer.output()), Step::PeerClosed);
+            assert_eq!(driver.receive(&peer.output()), TlsStep::PeerClosed);
             assert!(driver.text.is_empty());
             assert!(driver.out.is_empty());
         }
@@ -87,7 +87,7 @@ fn after_our_close_notify_key_updates_and_tickets_are_followed() {
         for n in 1..=33 {
             peer.honest().refresh_traffic_keys().unwrap();
             let step = driver.receive(&peer.output());
-            assert_eq!(step == Step::NeedMore, n < 33, "{n}: {step:?}");
+            assert_eq!(step == TlsStep::NeedMore, n < 33, "{n}: {step:?}");
         }
         assert_eq!(failure(&driver), "peer-misbehaved");
     }
@@ -98,10 +98,10 @@ fn after_our_close_notify_key_updates_and_tickets_are_followed() {
     driver.session.close(&mut driver.out);
     for piece in ticket.chunks(3) {
         let piece = peer.seal(HANDSHAKE, piece);
-        assert_eq!(driver.receive(&piece), Step::NeedMore);
+        assert_eq!(driver.receive(&piece), TlsStep::NeedMore);
     }
     let hello = peer.seal(HANDSHAKE, &HELLO_REQUEST);
-    assert!(matches!(driver.receive(&hello), Step::Renegotiation(_)));
+    assert!(matches!(driver.receive(&hello), TlsStep::Renegotiation(_)));
 }
 
 /// A message of which a part came before our close_notify cannot be followed.
@@ -138,7 +138,7 @@ fn after_our_close_notify_only_close_notify_is_close_notify() {
             driver.feed(&record);
             match code {
                 Some(code) => assert_eq!(failure(&driver), code),
-                None => assert_eq!(driver.steps, [Step::Established]),
+                None => assert_eq!(driver.steps, [TlsStep::Established]),
             }
             assert!(!driver.session.peer_closed());
             assert!(driver.out.is_empty());
@@ -173,10 +173,10 @@ fn after_our_close_notify_without_keys_only_headers_count() {
             driver.session.close(&mut driver.out);
             assert!(!driver.take_out().is_empty());
             for kind in [ALERT, DATA] {
-                assert_eq!(driver.receive(&forged(kind, &[7; 26])), Step::NeedMore);
+                assert_eq!(driver.receive(&forged(kind, &[7; 26])), TlsStep::NeedMore);
             }
             let step = driver.receive(&forged(HANDSHAKE, &[7; 26]));
-            let attempt = matches!(step, Step::Renegotiation(_));
+            let attempt = matches!(step, TlsStep::Renegotiation(_));
             assert_eq!(attempt, version == TLS12, "{step:?}");
             assert!(driver.out.is_empty());
         }
@@ -275,7 +275,7 @@ fn a_cut_stream_has_no_close_notify() {
         let mut bytes = peer.seal(DATA, b"all I got");
         bytes.extend(peer.seal(ALERT, &CLOSE_NOTIFY));
         bytes.pop();
-        assert_eq!(driver.receive(&bytes), Step::NeedMore);
+        assert_eq!(driver.receive(&bytes), TlsStep::NeedMore);
         assert_eq!(driver.text, b"all I got");
         assert!(!driver.session.peer_closed());
     });
@@ -295,7 +295,7 @@ fn a_handshake_given_up_says_nothing() {
         assert_eq!(driver.seal(b"x"), Err(SealError::Closed));
         assert_eq!(
             driver.receive(&[22, 3, 3, 0, 4, 1, 0, 0, 0]),
-            Step::NeedMore
+            TlsStep::NeedMore
         );
         assert!(driver.out.is_empty());
     });
@@ -311,7 +311,7 @@ fn sealing_and_closing_work_with_half_a_message_received() {
             let (mut driver, mut peer) = pair(&setup, role, feed);
             peer.turn();
             let half = peer.seal(HANDSHAKE, &KEY_UPDATE[..2]);
-            assert_eq!(driver.receive(&half), Step::NeedMore);
+            assert_eq!(driver.receive(&half), TlsStep::NeedMore);
             driver.seal(b"text").unwrap();
             driver.session.close(&mut driver.out);
             let out = driver.take_out();
@@ -332,7 +332,7 @@ fn a_key_update_owed_goes_in_front_of_what_is_sent_next() {
             let (mut driver, mut peer) = pair(&setup, role, Feed::Whole);
             peer.turn();
             let request = peer.seal(HANDSHAKE, &KEY_UPDATE_REQUEST);
-            assert_eq!(driver.receive(&request), Step::NeedMore);
+            assert_eq!(driver.receive(&request), TlsStep::NeedMore);
             assert!(driver.out.is_empty());
             if closing {
                 driver.session.close(&mut driver.out);
@@ -362,7 +362,7 @@ fn a_fatal_alert_is_a_failure_of_the_peer_s() {
             let (mut driver, mut peer) = pair(&setup, role, Feed::Whole);
             peer.turn();
             let alert = peer.seal(ALERT, &[2, 80]);
-            let Step::Failed(failure) = driver.receive(&alert) else {
+            let TlsStep::Failed(failure) = driver.receive(&alert) else {
                 panic!("no failure");
             };
             assert_eq!(failure.code(), "alert-received");

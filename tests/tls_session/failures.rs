@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sha2::Digest;
 use xmpp_stream::tls::{
-    Alert, CertificateFault, ClientTls, Resumption, ServerTls, Session, Step, TlsFailureKind,
-    TlsLimits,
+    Alert, CertificateReason, ClientTls, Resumption, ServerTls, TlsLimits, TlsReasonKind,
+    TlsSession, TlsStep,
 };
 
 use crate::common::hostile_tls::{ALERT, forged, message, record_types};
@@ -19,34 +19,34 @@ const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 fn rfc6120_5_4_3_1_5_a_certificate_that_does_not_verify_is_refused_with_its_reason() {
     for version in VERSIONS {
         for (leaf, fault, alert) in [
-            (Leaf::Untrusted, CertificateFault::UnknownIssuer, 48),
-            (Leaf::WrongHost, CertificateFault::NameMismatch, 42),
-            (Leaf::Expired, CertificateFault::Expired, 45),
-            (Leaf::Client, CertificateFault::NameMismatch, 42),
+            (Leaf::Untrusted, CertificateReason::UnknownIssuer, 48),
+            (Leaf::WrongHost, CertificateReason::NameMismatch, 42),
+            (Leaf::Expired, CertificateReason::Expired, 45),
+            (Leaf::Client, CertificateReason::NameMismatch, 42),
         ] {
             for feed in Feed::ALL {
                 let setup = Setup::new(Crypto::Ring, version);
                 let mut one = client(pki().client(&setup), feed);
                 let mut other = server(pki().server(&setup, leaf), feed);
                 connect(&mut one, &mut other);
-                let Some(Step::Failed(failure)) = one.steps.last() else {
+                let Some(TlsStep::Failed(failure)) = one.steps.last() else {
                     panic!("{leaf:?}: {:?}", one.steps);
                 };
                 let expected = match leaf {
                     // Either objection is right.
                     Leaf::Client => failure.kind().clone(),
-                    _ => TlsFailureKind::Certificate(fault),
+                    _ => TlsReasonKind::Certificate(fault),
                 };
                 assert_eq!(*failure.kind(), expected);
                 assert!(failure.code().starts_with("certificate-"));
                 assert!(failure.alert_sent());
                 assert!(one.session.encrypted().is_none());
                 assert!(one.session.verified().is_none());
-                let Some(Step::Failed(told)) = other.steps.last() else {
+                let Some(TlsStep::Failed(told)) = other.steps.last() else {
                     panic!("the server was not told: {:?}", other.steps);
                 };
                 if leaf != Leaf::Client {
-                    let alert = TlsFailureKind::AlertReceived(Alert(alert));
+                    let alert = TlsReasonKind::AlertReceived(Alert(alert));
                     assert_eq!(*told.kind(), alert, "{leaf:?}");
                 }
             }
@@ -76,10 +76,10 @@ fn nothing_in_common_is_named() {
     let tls = ClientTls::new(Arc::new(pki().client(&tls13)));
     let limits = TlsLimits::default();
     let alpn = &[&b"xmpp-client"[..]];
-    let session = Session::client(&tls, name(DOMAIN), alpn, Resumption::Allowed, limits);
+    let session = TlsSession::client(&tls, name(DOMAIN), alpn, Resumption::Allowed, limits);
     let mut one = Driver::new(session.unwrap(), Feed::Whole);
     let tls = ServerTls::new(Arc::new(pki().server(&tls13, Leaf::Valid)));
-    let session = Session::server(&tls, &[b"xmpp-server"], limits);
+    let session = TlsSession::server(&tls, &[b"xmpp-server"], limits);
     let mut other = Driver::new(session.unwrap(), Feed::Whole);
     connect(&mut one, &mut other);
     assert_eq!(failure(&other), "no-application-protocol");
@@ -93,8 +93,8 @@ fn bytes_that_are_no_tls_fail_at_the_fifth() {
         for role in Role::BOTH {
             for bytes in [&b"GET / HTTP/1.1\r\n"[..], b"<stream:stream", b"\n\n\n\n\n"] {
                 let mut driver = either(&Setup::new(Crypto::Ring, version), role);
-                assert_eq!(driver.receive(&bytes[..4]), Step::NeedMore);
-                assert!(matches!(driver.receive(&bytes[4..5]), Step::Failed(_)));
+                assert_eq!(driver.receive(&bytes[..4]), TlsStep::NeedMore);
+                assert!(matches!(driver.receive(&bytes[4..5]), TlsStep::Failed(_)));
                 assert_eq!(failure(&driver), "malformed-record");
                 assert_eq!(record_types(&driver.out), [ALERT]);
             }
@@ -115,7 +115,7 @@ fn rfc9325_3_5_a_server_that_does_not_acknowledge_renegotiation_info_is_left() {
             let flight = without_renegotiation_info(&other.take_out());
             let last = one.receive(&flight);
             if require {
-                let Step::Failed(failure) = last else {
+                let TlsStep::Failed(failure) = last else {
                     panic!("accepted");
                 };
                 assert_eq!(failure.code(), "no-renegotiation-info");
@@ -124,7 +124,7 @@ fn rfc9325_3_5_a_server_that_does_not_acknowledge_renegotiation_info_is_left() {
             } else {
                 // The signature does not cover the extension: the client goes
                 // on, to Finished.
-                assert_eq!(last, Step::NeedMore);
+                assert_eq!(last, TlsStep::NeedMore);
                 assert!(!one.out.is_empty());
             }
         }
@@ -353,7 +353,7 @@ fn damaged_flights_never_panic() {
         failed += usize::from(
             [one, other]
                 .iter()
-                .any(|driver| matches!(driver.steps.last(), Some(Step::Failed(_)))),
+                .any(|driver| matches!(driver.steps.last(), Some(TlsStep::Failed(_)))),
         );
     }
     assert!(

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use xmpp_stream::tls::{
-    ClientTls, HandshakeKind, Resumption, SealError, ServerTls, Session, SetupError, Step,
-    TlsLimits, TlsVersion, Verification,
+    ClientTls, HandshakeKind, Resumption, SealError, ServerTls, SetupError, TlsLimits, TlsSession,
+    TlsStep, TlsVersion, Verification,
 };
 
 use crate::common::hostile_tls::{DATA, HANDSHAKE, HostileTls, KEY_UPDATE, record_types};
@@ -51,7 +51,7 @@ fn talk(ours: &Setup, theirs: &Setup, role: Role, feed: Feed) {
     assert_eq!(driver.seal(b"early"), Err(SealError::NotEstablished));
     driver.handshake(&mut peer);
     assert!(!driver.session.is_handshaking());
-    assert_eq!(driver.steps, [Step::Established]);
+    assert_eq!(driver.steps, [TlsStep::Established]);
 
     let info = driver.session.established().unwrap();
     let version = if ours.version == TLS12 {
@@ -98,7 +98,7 @@ fn our_sessions_work_with_each_other() {
         let mut one = client(pki().client(setup), feed);
         let mut other = server(pki().server(setup, Leaf::Rsa), feed);
         connect(&mut one, &mut other);
-        assert_eq!(one.steps, [Step::Established]);
+        assert_eq!(one.steps, [TlsStep::Established]);
         one.seal(&long_text()).unwrap();
         other.seal(b"answer").unwrap();
         connect(&mut one, &mut other);
@@ -230,7 +230,7 @@ fn rfc7301_application_protocols_given_to_a_session_replace_the_config_s() {
         config.alpn_protocols = vec![b"h2".to_vec()];
         let tls = ClientTls::new(Arc::new(config));
         let limits = TlsLimits::default();
-        let session = Session::client(
+        let session = TlsSession::client(
             &tls,
             name(DOMAIN),
             &[b"xmpp-client"],
@@ -239,7 +239,7 @@ fn rfc7301_application_protocols_given_to_a_session_replace_the_config_s() {
         );
         let mut one = Driver::new(session.unwrap(), Feed::Whole);
         let tls = ServerTls::new(Arc::new(pki().server(&setup, Leaf::Valid)));
-        let session = Session::server(&tls, &[b"xmpp-server", b"xmpp-client"], limits);
+        let session = TlsSession::server(&tls, &[b"xmpp-server", b"xmpp-client"], limits);
         let mut other = Driver::new(session.unwrap(), Feed::Whole);
         connect(&mut one, &mut other);
         for driver in [&one, &other] {
@@ -255,12 +255,12 @@ fn what_cannot_be_set_up_is_an_error() {
     let limits = TlsLimits::default();
     let tls = ClientTls::new(Arc::new(pki().client(&setup)));
     for wrong in [&b""[..], &[b'x'; 256]] {
-        let made = Session::client(&tls, name(DOMAIN), &[wrong], Resumption::Allowed, limits);
+        let made = TlsSession::client(&tls, name(DOMAIN), &[wrong], Resumption::Allowed, limits);
         assert_eq!(made.unwrap_err(), SetupError::Alpn);
     }
     let mut config = pki().server(&setup, Leaf::Valid);
     config.max_fragment_size = Some(7);
-    let made = Session::server(&ServerTls::new(Arc::new(config)), &[], limits);
+    let made = TlsSession::server(&ServerTls::new(Arc::new(config)), &[], limits);
     assert!(matches!(made.unwrap_err(), SetupError::Config { .. }));
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 use xmpp_stream::tls::{
-    Alert, ClientTls, Resumption, SealError, ServerTls, Session, Step, TlsFailureKind, TlsLimits,
+    Alert, ClientTls, Resumption, SealError, ServerTls, TlsLimits, TlsReasonKind, TlsSession,
+    TlsStep,
 };
 
 use crate::common::hostile_tls::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, HostileTls, message};
@@ -66,7 +67,7 @@ fn tls_1_2_keys_are_used_to_their_limit_and_not_beyond() {
             // Reading goes on, and close_notify goes out.
             peer.turn();
             let text = peer.seal(DATA, b"text");
-            assert_eq!(driver.receive(&text), Step::NeedMore);
+            assert_eq!(driver.receive(&text), TlsStep::NeedMore);
             assert_eq!(driver.text, b"text");
             driver.session.close(&mut driver.out);
             let opened = peer.open(&driver.take_out());
@@ -187,7 +188,7 @@ fn floods_of_empty_records_and_key_updates_end_the_session() {
         peer.turn();
         for n in 1.. {
             let empty = peer.seal(DATA, b"");
-            if driver.receive(&empty) != Step::NeedMore {
+            if driver.receive(&empty) != TlsStep::NeedMore {
                 assert!((30..40).contains(&n), "{n}");
                 break;
             }
@@ -199,7 +200,7 @@ fn floods_of_empty_records_and_key_updates_end_the_session() {
         let (mut driver, mut peer) = pair(&setup, role, Feed::Whole);
         for n in 1.. {
             peer.honest().refresh_traffic_keys().unwrap();
-            if driver.receive(&peer.output()) != Step::NeedMore {
+            if driver.receive(&peer.output()) != TlsStep::NeedMore {
                 assert_eq!(n, 33);
                 break;
             }
@@ -226,7 +227,7 @@ fn an_endless_message_ends_at_the_limit() {
                 for byte in message {
                     let record = [22, 3, 3, 0, 1, byte];
                     held += record.len();
-                    if driver.receive(&record) != Step::NeedMore {
+                    if driver.receive(&record) != TlsStep::NeedMore {
                         break;
                     }
                 }
@@ -246,7 +247,7 @@ fn an_endless_message_ends_at_the_limit() {
         for byte in message(4, &vec![0; 60_000]) {
             let record = peer.seal(HANDSHAKE, &[byte]);
             held += record.len();
-            if driver.receive(&record) != Step::NeedMore {
+            if driver.receive(&record) != TlsStep::NeedMore {
                 break;
             }
         }
@@ -259,7 +260,7 @@ fn an_endless_message_ends_at_the_limit() {
 
 fn alert_sent(driver: &Driver) -> bool {
     match driver.steps.last() {
-        Some(Step::Failed(failure)) => failure.alert_sent(),
+        Some(TlsStep::Failed(failure)) => failure.alert_sent(),
         _ => false,
     }
 }
@@ -283,10 +284,10 @@ fn a_certificate_chain_above_the_limit_is_refused_with_an_alert() {
         connect(&mut one, &mut other);
         assert_eq!(failure(&one), "handshake-too-large");
         assert!(alert_sent(&one));
-        let Some(Step::Failed(told)) = other.steps.last() else {
+        let Some(TlsStep::Failed(told)) = other.steps.last() else {
             panic!("the server was not told: {:?}", other.steps);
         };
-        assert_eq!(*told.kind(), TlsFailureKind::AlertReceived(Alert(50)));
+        assert_eq!(*told.kind(), TlsReasonKind::AlertReceived(Alert(50)));
     }
 }
 
@@ -350,11 +351,11 @@ fn limited(setup: &Setup, role: Role, limits: TlsLimits) -> Driver {
         Role::Client => {
             let tls = ClientTls::new(Arc::new(pki().client(setup)));
             let name = name(DOMAIN);
-            Session::client(&tls, name, &[], Resumption::Allowed, limits)
+            TlsSession::client(&tls, name, &[], Resumption::Allowed, limits)
         }
         Role::Server => {
             let tls = ServerTls::new(Arc::new(pki().server(setup, Leaf::Valid)));
-            Session::server(&tls, &[], limits)
+            TlsSession::server(&tls, &[], limits)
         }
     };
     Driver::new(session.unwrap(), Feed::Whole)
@@ -391,6 +392,6 @@ fn input_is_bounded_and_a_full_buffer_can_always_be_worked_off() {
         driver.feed(&end);
         assert_eq!(driver.session.push(&bytes), bytes.len());
         assert!(driver.out.is_empty());
-        assert_eq!(driver.settle(), Step::PeerClosed);
+        assert_eq!(driver.settle(), TlsStep::PeerClosed);
     });
 }

@@ -1,4 +1,4 @@
-//! `tls::Session` against buffered rustls peers, hostile ones, and itself.
+//! `tls::TlsSession` against buffered rustls peers, hostile ones, and itself.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,7 +23,7 @@ use common::hostile_tls::HostileTls;
 use common::pki::{Crypto, DOMAIN, Leaf, Setup, TLS12, TLS13, Version, name, pki};
 use common::tls_driver::{Driver, Feed};
 use rustls::{ClientConfig, ServerConfig};
-use xmpp_stream::tls::{ClientTls, Resumption, ServerTls, Session, Step, TlsLimits};
+use xmpp_stream::tls::{ClientTls, Resumption, ServerTls, TlsLimits, TlsSession, TlsStep};
 
 const VERSIONS: [Version; 2] = [TLS12, TLS13];
 
@@ -44,7 +44,7 @@ fn client(config: ClientConfig, feed: Feed) -> Driver {
 
 fn client_with(tls: &ClientTls, feed: Feed) -> Driver {
     let limits = TlsLimits::default();
-    let session = Session::client(tls, name(DOMAIN), &[], Resumption::Allowed, limits);
+    let session = TlsSession::client(tls, name(DOMAIN), &[], Resumption::Allowed, limits);
     Driver::new(session.unwrap(), feed)
 }
 
@@ -54,7 +54,7 @@ fn server(config: ServerConfig, feed: Feed) -> Driver {
 }
 
 fn server_with(tls: &ServerTls, feed: Feed) -> Driver {
-    let session = Session::server(tls, &[], TlsLimits::default());
+    let session = TlsSession::server(tls, &[], TlsLimits::default());
     Driver::new(session.unwrap(), feed)
 }
 
@@ -89,7 +89,7 @@ fn connect(one: &mut Driver, other: &mut Driver) {
 /// The code a session has failed with.
 fn failure(driver: &Driver) -> &'static str {
     match driver.steps.last() {
-        Some(Step::Failed(failure)) => failure.code(),
+        Some(TlsStep::Failed(failure)) => failure.code(),
         other => panic!("no failure: {other:?}"),
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use xmpp_stream::tls::{
-    ChannelBinding, ClientTls, HandshakeKind, Resumption, SealError, ServerTls, Session, TlsLimits,
+    ChannelBinding, ClientTls, HandshakeKind, Resumption, SealError, ServerTls, TlsLimits,
+    TlsSession,
 };
 
 use crate::common::hostile_tls::HostileTls;
@@ -24,7 +25,7 @@ fn ticketing_server(version: Version) -> ServerConfig {
 
 /// One connection of our client; how the handshake was.
 fn visit(tls: &ClientTls, server: &ServerConfig, resumption: Resumption) -> Driver {
-    let session = Session::client(tls, name(DOMAIN), &[], resumption, TlsLimits::default());
+    let session = TlsSession::client(tls, name(DOMAIN), &[], resumption, TlsLimits::default());
     let mut driver = Driver::new(session.unwrap(), Feed::Whole);
     driver.handshake(&mut HostileTls::server(server.clone()));
     driver
@@ -151,7 +152,7 @@ fn a_server_accepts_no_early_data_and_sends_none_even_if_its_config_does() {
 
 /// The ClientHello of a connection.
 fn hello(tls: &ClientTls, resumption: Resumption) -> Vec<u8> {
-    let session = Session::client(tls, name(DOMAIN), &[], resumption, TlsLimits::default());
+    let session = TlsSession::client(tls, name(DOMAIN), &[], resumption, TlsLimits::default());
     Driver::new(session.unwrap(), Feed::Whole).take_out()
 }
 

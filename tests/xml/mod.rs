@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use xmpp_stream::xml::{Content, Element, Fault, FaultKind, Frame, FrameLimits, Framer};
+use xmpp_stream::xml::{Content, Element, Frame, FrameLimits, Framer, XmlError, XmlErrorKind};
 
 pub(crate) const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -11,7 +11,7 @@ pub(crate) const HEADER: &str =
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) frames: Vec<String>,
-    pub(crate) end: Option<Fault>,
+    pub(crate) end: Option<XmlError>,
 }
 
 /// Feeds all bytes at once.
@@ -26,7 +26,7 @@ pub(crate) fn run_split(stream: &[u8], chunk: usize, limits: FrameLimits) -> See
 }
 
 impl Seen {
-    pub(crate) fn end_kind(&self) -> Option<(FaultKind, u64)> {
+    pub(crate) fn end_kind(&self) -> Option<(XmlErrorKind, u64)> {
         self.end.map(|fault| (fault.kind, fault.position))
     }
 

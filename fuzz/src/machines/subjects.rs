@@ -253,8 +253,9 @@ pub fn exchange(initiating: Subject, receiving: Subject, closes: bool) -> [Vec<u
         initiator.transmitted(there.len());
         let back = responder.transmit().to_vec();
         responder.transmitted(back.len());
-        responder.receive(&there);
-        initiator.receive(&back);
+        // A machine that has closed takes nothing, and one that goes on takes these short texts whole.
+        let _ = responder.receive(&there);
+        let _ = initiator.receive(&back);
         said[0].extend_from_slice(&there);
         said[1].extend_from_slice(&back);
         if there.is_empty() && back.is_empty() {

@@ -181,7 +181,7 @@ impl Role for InitiatorRole {
         Ok(out)
     }
 
-    fn tls_session(&self, limits: &Limits) -> Result<tls::Session, tls::SetupError> {
+    fn tls_session(&self, limits: &Limits) -> Result<tls::TlsSession, tls::SetupError> {
         let config = &self.config;
         let (tls, alpn) = match &config.security {
             InitiatorSecurity::StartTls(tls) => (tls, None),
@@ -192,7 +192,7 @@ impl Role for InitiatorRole {
             .server_name
             .clone()
             .ok_or(tls::SetupError::NotConfigured)?;
-        tls::Session::client(
+        tls::TlsSession::client(
             tls,
             name,
             alpn.as_slice(),

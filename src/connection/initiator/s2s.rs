@@ -72,7 +72,7 @@ impl PeerProof {
 
     /// Verifies once per TLS session whether the peer's certificate is good for its domain (RFC 6120
     /// 13.7.2). If it is not, EXTERNAL is not used.
-    pub(super) fn verify_certificate(&mut self, session: Option<&tls::Session>) {
+    pub(super) fn verify_certificate(&mut self, session: Option<&tls::TlsSession>) {
         let (Proof::Server(server), Some(session)) = (&self.config.proof, session) else {
             return;
         };
@@ -89,8 +89,10 @@ impl PeerProof {
 
     /// The proof of who the server is: by the TLS config's own verifier, or by
     /// [`verify_certificate`](Self::verify_certificate). Only TLS can make it (design invariant 7).
-    pub(super) fn verified(&self, session: Option<&tls::Session>) -> Option<tls::Verified> {
-        session.and_then(tls::Session::verified).or(self.verified)
+    pub(super) fn verified(&self, session: Option<&tls::TlsSession>) -> Option<tls::Verified> {
+        session
+            .and_then(tls::TlsSession::verified)
+            .or(self.verified)
     }
 
     /// Records whether the features offer dialback.
@@ -107,7 +109,7 @@ impl PeerProof {
             return SaslResult::Exhausted;
         };
         let has_keys = matches!(server.keys, KeySource::Secret(_) | KeySource::Application);
-        let encrypted = cx.tls.and_then(tls::Session::encrypted).is_some();
+        let encrypted = cx.tls.and_then(tls::TlsSession::encrypted).is_some();
         let dangerous = matches!(self.config.security, InitiatorSecurity::DangerousPlaintext);
         let possible = has_keys
             && self.dialback == PeerDialback::Supported

@@ -91,13 +91,13 @@ impl ServerLogin {
         &self,
         host: Option<&HostConfig>,
         certified: bool,
-        session: Option<&tls::Session>,
+        session: Option<&tls::TlsSession>,
     ) -> Advertisement {
         let mechanisms = host.map_or(MechanismSet::EMPTY, |host| host.mechanisms);
         let certified = match self.config.kind {
             Kind::ServerToServer => certified,
             Kind::ClientToServer | Kind::Component => {
-                session.and_then(tls::Session::verified).is_some()
+                session.and_then(tls::TlsSession::verified).is_some()
             }
         };
         let channel = match session {

@@ -262,7 +262,7 @@ impl Role for ResponderRole {
         Ok(out)
     }
 
-    fn tls_session(&self, limits: &Limits) -> Result<tls::Session, tls::SetupError> {
+    fn tls_session(&self, limits: &Limits) -> Result<tls::TlsSession, tls::SetupError> {
         let config = &self.config;
         let (tls, alpn) = match &config.security {
             ResponderSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
@@ -272,7 +272,7 @@ impl Role for ResponderRole {
             }
             ResponderSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
         };
-        tls::Session::server(tls, alpn.as_slice(), tls_limits(limits))
+        tls::TlsSession::server(tls, alpn.as_slice(), tls_limits(limits))
     }
 
     fn is_working(&self) -> bool {

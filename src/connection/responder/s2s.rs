@@ -110,7 +110,7 @@ impl PeerProof {
 fn certify(
     config: &ResponderConfig,
     host: &HostConfig,
-    session: &tls::Session,
+    session: &tls::TlsSession,
     from: Option<&Jid>,
 ) -> Option<CertifiedDomain> {
     let tls = match &config.security {

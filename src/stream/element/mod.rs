@@ -44,7 +44,7 @@ pub enum ElementClass {
     /// `<proceed/>`.
     Proceed,
     /// STARTTLS's `<failure/>`.
-    TlsFailure,
+    TlsReason,
     /// `<auth/>`: [`SaslElement`](super::SaslElement), as are the next five.
     Auth,
     /// `<response/>`.
@@ -183,7 +183,7 @@ impl ElementClass {
             Self::StartTls,
             Self::MalformedStartTls,
             Self::Proceed,
-            Self::TlsFailure,
+            Self::TlsReason,
             Self::Auth,
             Self::Response,
             Self::Abort,
@@ -347,7 +347,7 @@ fn read<'a>(
         ns::TLS => match StartTls::read(element) {
             Some(Ok(StartTls::Request)) => ElementClass::StartTls,
             Some(Ok(StartTls::Proceed)) => ElementClass::Proceed,
-            Some(Ok(StartTls::Failure)) => ElementClass::TlsFailure,
+            Some(Ok(StartTls::Failure)) => ElementClass::TlsReason,
             Some(Err(Malformed(StartTls::Request))) => ElementClass::MalformedStartTls,
             Some(Err(Malformed(_))) | None => ElementClass::Other,
         },

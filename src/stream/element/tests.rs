@@ -35,7 +35,7 @@ fn rfc6120_5_and_6_negotiation_elements_are_told_by_namespace_and_name() {
     for (name, namespace, expected) in [
         ("starttls", tls, ElementClass::StartTls),
         ("proceed", tls, ElementClass::Proceed),
-        ("failure", tls, ElementClass::TlsFailure),
+        ("failure", tls, ElementClass::TlsReason),
         ("auth", sasl, ElementClass::Auth),
         ("response", sasl, ElementClass::Response),
         ("abort", sasl, ElementClass::Abort),
@@ -369,7 +369,7 @@ fn starttls_commands_with_content_are_told_apart() {
     for (name, expected) in [
         ("starttls", ElementClass::MalformedStartTls),
         ("proceed", ElementClass::Other),
-        ("failure", ElementClass::TlsFailure),
+        ("failure", ElementClass::TlsReason),
     ] {
         let tls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
         let xml = format!("<{name} {tls}><required/></{name}>");

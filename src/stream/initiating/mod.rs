@@ -130,7 +130,7 @@ impl Initiating {
                 P::TlsHandshake(AfterTls::Negotiate),
                 command(Command::StartTls),
             ),
-            (P::AwaitProceed, Input::Element(ElementClass::TlsFailure)) => {
+            (P::AwaitProceed, Input::Element(ElementClass::TlsReason)) => {
                 close(CloseCause::StarttlsRefused)
             }
 

@@ -115,7 +115,7 @@ pub enum IdentityError {
 impl IdentityError {
     /// Returns a stable short name, such as `certificate-expired`. Where a rustls verifier would
     /// have found the same in the handshake, it is that of
-    /// [`CertificateFault`](crate::tls::CertificateFault).
+    /// [`CertificateReason`](crate::tls::CertificateReason).
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! [`check`] is a pure function over a certificate chain: is it good ([`Trust`], RFC 5280), may it
 //! be used like this ([`Purpose`]), and is it for this name?
-//! [`Session::verify_peer`](super::Session::verify_peer) applies it to the peer of a session, and
+//! [`TlsSession::verify_peer`](super::TlsSession::verify_peer) applies it to the peer of a session, and
 //! is the only way from a handshake that let any certificate through
 //! ([`ClientTls::deferred`](super::ClientTls::deferred),
 //! [`ServerTls::deferred`](super::ServerTls::deferred)) to [`Verified`](super::Verified). Servers
@@ -98,13 +98,13 @@ pub fn check(
     reference: &str,
     purpose: Purpose,
     now: UnixTime,
-) -> Result<Identity, IdentityError> {
+) -> Result<CertIdentity, IdentityError> {
     let reference = domain(reference, purpose).ok_or(IdentityError::Reference)?;
     let own = chain.first().ok_or(IdentityError::NoCertificate)?;
     let leaf = Certificate::read(own).ok_or(IdentityError::Malformed)?;
     let path = trust.path(chain, &leaf, purpose, now)?;
     AltNames::read(leaf.alt_names()).ok_or(IdentityError::Malformed)?;
-    let identity = Identity {
+    let identity = CertIdentity {
         alt_names: leaf.alt_names().to_owned(),
         purpose,
         reference,
@@ -133,7 +133,7 @@ pub fn jids_of(certificate: &CertificateDer<'_>) -> Vec<Jid> {
 /// Returns when the first certificate of `chain` expires, if all of them can be read. The stream is
 /// to be reset then (RFC 6120 13.7.2.3).
 ///
-/// A peer may send certificates that are not needed. [`Identity::expires`] looks only at those that
+/// A peer may send certificates that are not needed. [`CertIdentity::expires`] looks only at those that
 /// are.
 #[must_use]
 pub fn expiry_of(chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
@@ -145,9 +145,9 @@ pub fn expiry_of(chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
 /// The identities that a good certificate proves.
 ///
 /// It says nothing about who presented the certificate; only
-/// [`Session::verify_peer`](super::Session::verify_peer) does.
+/// [`TlsSession::verify_peer`](super::TlsSession::verify_peer) does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct CertIdentity {
     /// Content of the subjectAltName's `GeneralNames`.
     alt_names: Vec<u8>,
     purpose: Purpose,
@@ -157,7 +157,7 @@ pub struct Identity {
     expires: UnixTime,
 }
 
-impl Identity {
+impl CertIdentity {
     /// Returns the purpose it was checked for.
     #[must_use]
     pub fn purpose(&self) -> Purpose {
@@ -212,7 +212,7 @@ impl Identity {
     }
 }
 
-impl Identity {
+impl CertIdentity {
     /// Iterates over the names that count.
     fn names(&self) -> impl Iterator<Item = Name<'_>> {
         self.all_names()

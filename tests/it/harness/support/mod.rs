@@ -1,5 +1,5 @@
 //! What tests need without a machine: certificates, a TLS peer under the test's
-//! control, a driver of `tls::Session`, and random numbers. The tests of `tls`
+//! control, a driver of `tls::TlsSession`, and random numbers. The tests of `tls`
 //! alone take this module and not the whole harness.
 #![allow(
     dead_code,

@@ -1,6 +1,6 @@
-//! Drives a `tls::Session` in a test.
+//! Drives a `tls::TlsSession` in a test.
 
-use xmpp_stream::tls::{SealError, Session, Step};
+use xmpp_stream::tls::{SealError, TlsSession, TlsStep};
 
 use super::hostile_tls::HostileTls;
 
@@ -17,18 +17,18 @@ impl Feed {
 
 /// A session with everything that came out of it.
 pub struct Driver {
-    pub session: Session,
+    pub session: TlsSession,
     pub cut: Feed,
     /// Bytes for the other side, not taken yet.
     pub out: Vec<u8>,
     /// Text received.
     pub text: Vec<u8>,
     /// Steps that told something.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TlsStep>,
 }
 
 impl Driver {
-    pub fn new(session: Session, cut: Feed) -> Self {
+    pub fn new(session: TlsSession, cut: Feed) -> Self {
         let (out, text, steps) = (Vec::new(), Vec::new(), Vec::new());
         let mut driver = Self {
             session,
@@ -43,7 +43,7 @@ impl Driver {
 
     /// Feeds ciphertext and polls until nothing more can be done. Returns the
     /// last step.
-    pub fn receive(&mut self, bytes: &[u8]) -> Step {
+    pub fn receive(&mut self, bytes: &[u8]) -> TlsStep {
         let chunk = match self.cut {
             Feed::Whole => usize::MAX,
             Feed::Bytewise => 1,
@@ -66,7 +66,7 @@ impl Driver {
     }
 
     /// Polls until nothing more can be done.
-    pub fn settle(&mut self) -> Step {
+    pub fn settle(&mut self) -> TlsStep {
         loop {
             let written = self.out.len();
             let read = self.text.len();
@@ -74,16 +74,16 @@ impl Driver {
             let step = self
                 .session
                 .poll(&mut self.out, &mut |t| text.extend_from_slice(t));
-            assert_eq!(self.text.len() > read, step == Step::Plaintext);
+            assert_eq!(self.text.len() > read, step == TlsStep::Plaintext);
             match &step {
-                Step::NeedMore => return step,
-                Step::Continue => {}
-                Step::Established | Step::Plaintext => self.steps.push(step),
-                Step::Renegotiation(_) => {
+                TlsStep::NeedMore => return step,
+                TlsStep::Continue => {}
+                TlsStep::Established | TlsStep::Plaintext => self.steps.push(step),
+                TlsStep::Renegotiation(_) => {
                     assert_eq!(self.out.len(), written, "bytes after detection");
                     return self.ended(step);
                 }
-                Step::PeerClosed | Step::Failed(_) => return self.ended(step),
+                TlsStep::PeerClosed | TlsStep::Failed(_) => return self.ended(step),
             }
         }
     }
@@ -105,7 +105,7 @@ impl Driver {
         assert!(self.session.established().is_some(), "{:?}", self.steps);
     }
 
-    fn ended(&mut self, step: Step) -> Step {
+    fn ended(&mut self, step: TlsStep) -> TlsStep {
         if self.steps.last() != Some(&step) {
             self.steps.push(step.clone());
         }
