@@ -11,7 +11,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use libfuzzer_sys::fuzz_target;
 use rxml::Parse;
-use xmpp_stream::xml::{XmlErrorClass, XmlErrorKind, FrameLimits};
+use xmpp_stream::xml::{FrameLimits, XmlErrorClass, XmlErrorKind};
 use xmpp_stream_fuzz::{HEADER, Seed, Tree, run};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,7 +6,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use xmpp_stream::xml::{Checker, XmlError, Frame, FrameLimits, Framer, RewriteError, StanzaBuf};
+use xmpp_stream::xml::{Checker, Frame, FrameLimits, Framer, RewriteError, StanzaBuf, XmlError};
 use xmpp_stream_fuzz::{HEADER, feed, run, tree};
 
 #[derive(Arbitrary, Debug)]

@@ -4,7 +4,7 @@ pub mod machines;
 
 use std::fmt::Write as _;
 
-use xmpp_stream::xml::{Content, Element, XmlError, Frame, FrameLimits, Framer};
+use xmpp_stream::xml::{Content, Element, Frame, FrameLimits, Framer, XmlError};
 
 pub const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
