@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 /// Returns two lower-case digits for each byte. The text never outgrows its buffer, so no copy of a
-/// secret is left behind.
+/// secret stays in memory.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {

@@ -1,5 +1,6 @@
 //! The use of the TLS keys of an established stream: when a reset is advised, when the machine sends
-//! one by itself, and how many records the application may still use.
+//! one by itself, and how many records the application may still use. When a reset is advised is decided
+//! in `reset::Usage`; this file only feeds it and keeps its advice.
 
 use super::outbound::Outbound;
 use crate::reset::{KeyUsage, ResetCause, Usage, UsagePolicy};

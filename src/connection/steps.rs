@@ -1,5 +1,5 @@
 //! The steps of a poll, and the order in which they are tried. A step is added here and in
-//! `Connection::try_step`; a test states why the order is as it is.
+//! `Machine::try_step`; a test states why the order is as it is.
 
 use crate::stream::Notice;
 

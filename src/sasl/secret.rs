@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// Holds octets that are wiped when dropped, compared in constant time and absent from `Debug`.
 ///
 /// Every message of a mechanism is one, whether it holds a password (PLAIN) or is public (a SCRAM
-/// challenge). What a vector leaves behind when it *grows* is not wiped, so build it with its final
+/// challenge). What a vector leaves in memory when it *grows* is not wiped, so build it with its final
 /// capacity.
 #[derive(Clone, Default)]
 pub struct Secret(Zeroizing<Vec<u8>>);
