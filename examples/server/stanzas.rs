@@ -55,7 +55,17 @@ pub fn handle(stanza: &Stanza<'_>, own: &Jid, server: &Arc<Server>) -> Outcome {
 /// stream has seen to the addresses (RFC 6120 8.1.2.2).
 pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, Jid)> {
     let address = |name| Jid::parse(&stanza.attr(name)?).ok();
-    let (from, to) = (address("from")?, address("to")?);
+    let to = address("to")?;
+    let Some(from) = address("from") else {
+        // An address of RFC 6122 that is none of RFC 7622: its messages are delivered, and an answer
+        // has nowhere to go in this small server.
+        if stanza.name() == "message" && !to.is_domain() {
+            if let Err(error) = delivered(stanza, &to, server) {
+                eprintln!("cannot deliver: {error}");
+            }
+        }
+        return None;
+    };
     let kind = stanza.attr("type");
     let (answered, name) = match (stanza.name(), kind.as_deref()) {
         ("iq", Some("get" | "set")) => (answer(stanza, &from), "iq"),
@@ -80,6 +90,18 @@ pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, J
     }
 }
 
+/// Delivers a message of another server to one of the users.
+fn delivered(
+    message: &Stanza<'_>,
+    to: &Jid,
+    server: &Server,
+) -> Result<Result<(), Undelivered>, RewriteError> {
+    let mut text = String::new();
+    let content_ns = Kind::ClientToServer.content_ns();
+    message.rewrite().content_ns(content_ns).write(&mut text)?;
+    Ok(server.router.deliver(to, text))
+}
+
 /// A message of another server's: for the domain, which sends it back, or for
 /// one of its users.
 fn arrived(
@@ -94,9 +116,7 @@ fn arrived(
         echo.to(Some(from.as_str())).write(&mut text)?;
         return Ok(Some(text));
     }
-    let content_ns = Kind::ClientToServer.content_ns();
-    message.rewrite().content_ns(content_ns).write(&mut text)?;
-    match server.router.deliver(to, text) {
+    match delivered(message, to, server)? {
         Ok(()) => Ok(None),
         Err(Undelivered::Nobody) => reply(message, from, "error", SERVICE_UNAVAILABLE).map(Some),
         Err(Undelivered::Busy) => reply(message, from, "error", RESOURCE_CONSTRAINT).map(Some),

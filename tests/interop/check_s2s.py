@@ -1,9 +1,12 @@
 """`server` with Prosody and ejabberd over server-to-server streams, and `component` on Prosody."""
 
 from dns import Dns
+import frames
 from harness import expect, expect_equal, free_port
+from peer import Peer
 from programs import PASSWORD, Client, Component, Server, expect_events
 from s2s_servers import COMPONENT_SECRET, USER, FederatedEjabberd, FederatedProsody
+from tls import client_context
 
 OURS = "ours.example"
 VERSIONS = ["1.2", "1.3"]
@@ -27,6 +30,8 @@ def run(suite, lab):
         suite.check(name, unproved, lab, dns, other)
     suite.check("component-prosody: handshake, a message and its echo, close", echo, lab, prosody)
     suite.check("component-prosody: wrong secret", wrong_secret, lab, prosody)
+    suite.check("component-prosody: a user with the resource ' desk' ends nothing", odd_user_of_component, lab, prosody)
+    suite.check("server-prosody: a user with the resource ' desk' ends nothing", odd_user_between_servers, lab, dns, prosody)
 
 
 def server(lab, dns, other, *options, certificate="ours"):
@@ -133,3 +138,47 @@ def wrong_secret(lab, prosody):
     close = component.expect_close("stream-error")
     expect("not-authorized" in close["detail"], f"the condition is missing in {close}")
     expect_equal(component.events("bound"), [], "bound events")
+
+
+def odd_user(lab, prosody):
+    """A user whose resource RFC 6122 allows and RFC 7622 forbids, logged in by hand."""
+    peer = Peer.dial(prosody.starttls)
+    peer.open(prosody.domain)
+    peer.client_tls(client_context(lab.pki.ca), prosody.domain)
+    answer = peer.auth("PLAIN", f"\0{USER}\0{PASSWORD}".encode())
+    expect(frames.is_element(answer, frames.SASL, "success"), "PLAIN failed")
+    peer.open(prosody.domain)
+    expect_equal(peer.bind(" desk"), f"{USER}@{prosody.domain}/ desk", "the bound address")
+    return peer
+
+
+def odd_user_of_component(lab, prosody):
+    """Both of the user's messages come back, and the component leaves in order."""
+    component = Component(prosody.component, f"echo.{prosody.domain}", COMPONENT_SECRET, "--stay", "4")
+    component.wait_event("bound")
+    peer = odd_user(lab, prosody)
+    for number in ("1", "2"):
+        peer.send(f"<message to='x@echo.{prosody.domain}' id='{number}' type='chat'><body>b</body></message>")
+        back = peer.expect_element(frames.CLIENT, "message")
+        expect_equal(back.get("id"), number, "the echo")
+    expect_equal(component.finish(10), 0, "exit code of the component")
+    component.expect_close("closed", "graceful")
+    peer.close()
+
+
+def odd_user_between_servers(lab, dns, prosody):
+    """Both messages are delivered over one stream, which stays open."""
+    ours = server(lab, dns, prosody, "--dialback-secret", "a secret of ours")
+    alice = Client(ours.port, lab.pki.ca, *["--stay", "8", "--resource", "here"], jid=f"alice@{OURS}")
+    alice.wait_event("bound")
+    peer = odd_user(lab, prosody)
+    for number in ("1", "2"):
+        peer.send(f"<message to='alice@{OURS}/here' id='odd-{number}' type='chat'><body>b</body></message>")
+        delivered = _wait_stanza(alice, f"odd-{number}")
+        expect(f"{USER}@{prosody.domain}/ desk" in delivered, f"delivered: {delivered}")
+    inward = ours.wait_event("pair-verified", **{"from": prosody.domain, "to": OURS})
+    expect_equal(ours.events("close-tcp", inward["conn"]), [], "ends of the stream")
+    peer.close()
+    alice.expect_exit(0)
+    ours.expect_alive()
+    ours.end()

@@ -236,9 +236,10 @@ class Peer:
         exchange.verify(_data(answer, "success"))
         return None
 
-    def bind(self):
-        """Bind a resource; returns the full JID."""
-        self.send("<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+    def bind(self, resource=None):
+        """Bind a resource, this one or one of the server's choice; returns the full JID."""
+        wanted = "" if resource is None else f"<resource>{resource}</resource>"
+        self.send(f"<iq type='set' id='b1'><bind xmlns='{frames.BIND}'>{wanted}</bind></iq>")
         result = self.expect_element(frames.CLIENT, "iq")
         jid = result.find(f"{{{frames.BIND}}}bind/{{{frames.BIND}}}jid")
         expect(result.get("type") == "result" and jid is not None, f"bind: {show(result)}")
