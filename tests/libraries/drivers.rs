@@ -77,7 +77,7 @@ fn a_stream_error_arrives_although_more_was_sent_than_the_machine_read() {
     for (name, driver) in DRIVERS {
         let (address, peer) = accept(|mut tcp| {
             tcp.write_all(HEADER.as_bytes())?;
-            tcp.write_all(b"<not></well-formed>")?;
+            tcp.write_all(b"<message></well-formed>")?;
             tcp.write_all(&vec![b'x'; 300_000])?;
             // By now the client has closed. A reset of TCP would be an error
             // here, and have taken the stream error with it.
