@@ -427,6 +427,10 @@ impl<R: Negotiation> Machine<R> {
         if handshaking && budget.handshake_records == 0 {
             return Progress::Idle;
         }
+        // Most polls follow a `send` or a deadline, with nothing received.
+        if self.transport.is_at_rest() {
+            return self.on_all_read();
+        }
         let inbound = &mut self.inbound;
         let opened = self
             .transport

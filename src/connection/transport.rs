@@ -116,6 +116,11 @@ impl Transport {
         }
     }
 
+    /// Returns whether opening a record would do nothing, because TLS has read all that arrived.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.pre_tls_bytes.is_empty() && tls.session.is_at_rest())
+    }
+
     /// Opens one record: its text goes to `sink`, what TLS itself sends to `wire`.
     pub(super) fn open_record(
         &mut self,

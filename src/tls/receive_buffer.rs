@@ -145,6 +145,11 @@ impl ReceiveBuffer {
         (self.start, self.exposed, self.end) = (0, 0, 0);
     }
 
+    /// Returns whether no byte is held and the buffer is not larger than any flow of records needs.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.end == 0 && self.bytes.len() <= MAX_KEPT
+    }
+
     /// Frees an empty buffer that is larger than any flow of records needs.
     pub(super) fn free_if_oversized(&mut self) {
         if self.end == 0 && self.bytes.len() > MAX_KEPT {

@@ -244,6 +244,11 @@ impl TlsSession {
         step
     }
 
+    /// Returns whether a poll would do nothing and return [`TlsStep::NeedMore`].
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        matches!(self.reading, Reading::Records) && self.buffer.is_at_rest()
+    }
+
     /// Encrypts `text`, as records of at most 16384 bytes, and appends them to `out`: all of it or,
     /// with an error, nothing. An empty text appends nothing. A key update owed to the peer goes
     /// first (RFC 8446 4.6.3).
