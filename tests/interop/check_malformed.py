@@ -3,7 +3,7 @@
 import time
 
 import frames
-from frames import Header, error_condition, failure_condition, show
+from frames import Header, error_condition, failure_condition, refusal_condition, show
 from harness import expect, expect_equal
 from malformed_inputs import INPUTS
 from peer import FIN, Peer
@@ -44,8 +44,11 @@ def one(lab, server, phase, _what, data, answers):
         frame = peer.read()
         if error_condition(frame) is None and frames.is_element(frame, frames.STREAM, "features"):
             frame = peer.read()
-    if answers.startswith("sasl:"):
-        expect(f"sasl:{failure_condition(frame)}" in answers.split("|"), f"answer {show(frame)}")
+    if answers.startswith(("sasl:", "stanza:")):
+        answer = f"sasl:{failure_condition(frame)}"
+        if answers.startswith("stanza:"):
+            answer = f"stanza:{refusal_condition(frame, '1')}"
+        expect(answer in answers.split("|"), f"answer {show(frame)}")
         # The stream is not affected: the next attempt succeeds.
         if phase == "plain":
             peer.client_tls(client_context(lab.pki.ca))

@@ -8,6 +8,7 @@ TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 BINDINGS = "urn:xmpp:sasl-cb:0"
 CLIENT = "jabber:client"
 
@@ -102,6 +103,16 @@ def failure_condition(frame):
         return None
     for child in frame:
         if child.tag.startswith(f"{{{SASL}}}") and not child.tag.endswith("}text"):
+            return child.tag.split("}")[1]
+    return "(no condition)"
+
+
+def refusal_condition(frame, identifier):
+    """The condition of the stanza error that answers the request with this `id`, else None."""
+    if not is_element(frame, CLIENT, "iq") or frame.get("type") != "error" or frame.get("id") != identifier:
+        return None
+    for child in frame.iterfind(f"{{{CLIENT}}}error/*"):
+        if child.tag.startswith(f"{{{STANZA_ERRORS}}}") and not child.tag.endswith("}text"):
             return child.tag.split("}")[1]
     return "(no condition)"
 

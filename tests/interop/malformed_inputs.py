@@ -3,7 +3,8 @@
 Phases: `start` (TCP is open), `plain` (features before TLS seen), `secured` (features with mechanisms seen),
 `sasl` (a SCRAM challenge was received), `authenticated` (features with bind seen), `bound`.
 The answer is the condition of the stream error (RFC 6120 section 4.9.3), or `sasl:` and the condition of a SASL
-failure (section 6.5), after which the stream stays open. `a|b`: the RFC leaves the choice between them.
+failure (section 6.5), or `stanza:` and the condition of a stanza error (section 8.3.3) that answers the request with
+id `1`; after these two the stream stays open. `a|b`: the RFC leaves the choice between them.
 """
 
 STREAMS = "http://etherx.jabber.org/streams"
@@ -62,7 +63,7 @@ INPUTS = [
     ("plain", "SASL before TLS (6.5.3)", auth("PLAIN", "AGFsaWNlAHNlY3JldA=="), "sasl:encryption-required"),
     # Inside TLS.
     ("secured", "two less-than signs", b"<<", "not-well-formed"),
-    ("secured", "bind before log in (4.9.3.12)", BIND, "not-authorized"),
+    ("secured", "bind before log in (7.1)", BIND, "stanza:not-authorized"),
     ("secured", "a mechanism it does not know (6.5.7)", auth("UNHEARD-OF", ""), "sasl:invalid-mechanism"),
     ("secured", "base64 with white space (13.9.1)", auth("PLAIN", "AGFs aWNl"), "sasl:incorrect-encoding"),
     ("secured", "base64 without its padding", auth("PLAIN", "AGFsaWNlAHNlY3JldA"), "sasl:incorrect-encoding"),
