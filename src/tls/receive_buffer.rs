@@ -146,7 +146,7 @@ impl ReceiveBuffer {
     }
 
     /// Returns whether no byte is held and the buffer is not larger than any flow of records needs.
-    pub(super) const fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         self.end == 0 && self.bytes.len() <= MAX_KEPT
     }
 

@@ -245,7 +245,7 @@ impl TlsSession {
     }
 
     /// Returns whether a poll would do nothing and return [`TlsStep::NeedMore`].
-    pub(crate) const fn is_at_rest(&self) -> bool {
+    pub(crate) fn is_at_rest(&self) -> bool {
         matches!(self.reading, Reading::Records) && self.buffer.is_at_rest()
     }
 
