@@ -141,7 +141,9 @@ pub mod limits;
 pub mod random;
 pub mod reset;
 pub mod sasl;
+pub mod sm;
 pub mod stream;
+mod ticket;
 pub mod time;
 pub mod tls;
 pub mod xml;
@@ -150,9 +152,10 @@ pub use action::{Action, Wait};
 pub use close::{CloseReason, CloseTcp, Manner};
 pub use connection::{
     AnswerError, Connection, Decision, Initiator, Negotiating, Negotiation, Responder, SendError,
-    Session, Ticket,
+    Session,
 };
 pub use event::{Event, EventBuf, Question};
+pub use ticket::Ticket;
 
 /// The README's example is compiled, too.
 #[cfg(doctest)]
