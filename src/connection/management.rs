@@ -225,6 +225,11 @@ impl Management {
         self.park(Phase::Offered);
     }
 
+    /// Hands a session back that is not resumed here.
+    pub(super) fn hand_back(&mut self, session: SmState) {
+        self.parked = Some(Box::new(session));
+    }
+
     /// Hands the earlier session back, and begins anew.
     fn park(&mut self, phase: Phase) {
         let new = SmState::new(self.session.last_ticket);

@@ -83,6 +83,7 @@ mod tests {
             dialback: true,
             bind: true,
             session: true,
+            management: true,
             extra: &[],
         };
         assert_eq!(
@@ -96,6 +97,7 @@ mod tests {
              <dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>\
              <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>\
              <session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>\
+             <sm xmlns='urn:xmpp:sm:3'/>\
              </stream:features>"
         );
         assert_eq!(

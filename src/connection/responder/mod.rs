@@ -511,6 +511,11 @@ impl ResponderRole {
             return None;
         };
         cx.out.continue_after(state.last_ticket);
+        // The name alone was compared before; the host counts too.
+        if state.jid().map(Jid::bare).as_ref() != self.login.account() {
+            management.hand_back(state);
+            return Some(Input::Answer(Answer::Refuse));
+        }
         let result = management.take_over(state, h);
         if result != ManagementResult::Resumed {
             return Some(Input::Managed(result));
