@@ -340,19 +340,16 @@ impl InitiatorRole {
         cx: &mut Context<'_>,
     ) -> Option<Input> {
         let management = cx.management.as_deref_mut();
-        match (management, element.map(FirstLevelElement::content)) {
-            (Some(management), Some(Content::Management(element))) => {
-                let result = management.check_resumed(element);
-                if result == ManagementResult::Resumed {
-                    self.bound = management.jid().cloned();
-                }
-                Some(Input::Managed(result))
-            }
-            _ => {
-                cx.defect("a resumption without its element");
-                None
-            }
+        let content = element.map(FirstLevelElement::content);
+        let (Some(management), Some(Content::Management(element))) = (management, content) else {
+            cx.defect("a resumption without its element");
+            return None;
+        };
+        let result = management.check_resumed(element);
+        if result == ManagementResult::Resumed {
+            self.bound = management.jid().cloned();
         }
+        Some(Input::Managed(result))
     }
 
     fn request_bind(&mut self, resource: ResourceChoice, cx: &mut Context<'_>) {

@@ -245,7 +245,7 @@ impl Role for ResponderRole {
             },
             C::RefuseStanza(refusal) => match element {
                 Some(element) => {
-                    cx.push_stanza(|out| write_refusal(out, &element.element(), refusal))
+                    cx.push_stanza(|out| write_refusal(out, &element.element(), refusal));
                 }
                 None => cx.defect("a stanza that is not there is refused"),
             },
