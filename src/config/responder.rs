@@ -16,6 +16,7 @@ use crate::random::Random;
 use crate::stream::lang::is_language_tag;
 use crate::stream::{ConflictPolicy, DialbackPolicy, EarlyElements, Kind, Security, StreamPolicy};
 use crate::tls::ServerTls;
+use crate::xml::Scope;
 
 /// Holds what a [`Responder`](crate::Responder) is made from.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct ResponderConfig {
     pub(crate) host: Option<Arc<HostConfig>>,
     /// `xml:lang` of the stream.
     pub(crate) lang: String,
+    /// The namespaces that the headers declare.
+    pub(crate) scope: Arc<Scope>,
     /// The limits until the host is known.
     pub(crate) limits: Limits,
     /// Whether peers may prove their domain by dialback.
@@ -253,6 +256,7 @@ impl Settings {
             security: self.security,
             host: self.host,
             lang: self.lang,
+            scope: Arc::new(self.kind.scope()),
             limits,
             dialback: self.dialback,
             early_elements: self.early_elements,

@@ -168,6 +168,13 @@ impl Inbound {
         self.framer.allocated()
     }
 
+    /// Gives up the frame that was found last. What it holds can then be freed.
+    pub(super) fn release_frame(&mut self) {
+        if self.found.is_none() {
+            self.framer.release_frame();
+        }
+    }
+
     /// Frees what is not needed for what was received and not read.
     pub(super) fn shrink(&mut self) {
         self.framer.shrink();
@@ -197,7 +204,7 @@ impl Inbound {
     /// the last frame, which are TLS's (RFC 6120 5.4.2.3).
     pub(super) fn start_tls(&mut self, limits: FrameLimits) -> Vec<u8> {
         let unread = self.framer.take_unread();
-        self.framer = Framer::new(limits);
+        self.framer.reset(limits);
         self.take_frame();
         unread
     }

@@ -75,7 +75,13 @@ impl<R: Negotiation> Machine<R> {
     }
 
     pub(super) fn new(config: Arc<R::Config>, now: Instant) -> Self {
-        let (role, Setup { kind, limits, rule }) = R::new(config);
+        let (role, setup) = R::new(config);
+        let Setup {
+            kind,
+            limits,
+            rule,
+            scope,
+        } = setup;
         let mut timers = Timers::new(now);
         timers.set(Timer::Phase, limits.phase_timeout());
         timers.set(Timer::Negotiation, limits.negotiation_timeout());
@@ -85,7 +91,7 @@ impl<R: Negotiation> Machine<R> {
             kind,
             transport: Transport::Plain,
             inbound: Inbound::new(limits.before_auth()),
-            outbound: Outbound::new(&limits, kind),
+            outbound: Outbound::new(&limits, kind, scope),
             peer: PeerHeader::NONE,
             decision: None,
             s2s: rule.map(|rule| Box::new(S2s::new(rule, max_pairs))),
@@ -704,7 +710,9 @@ impl<R: Negotiation> Machine<R> {
     /// connection waits.
     fn size_buffers(&mut self, notice: Option<Notice>) {
         match notice {
+            // The event lends nothing of the element that established the stream.
             Some(Notice::Established) => {
+                self.inbound.release_frame();
                 self.shrink();
                 self.transport.forget_bindings();
                 if self.s2s.is_none() {

@@ -5,6 +5,7 @@
 //! `transmit`. One `send` is one unit, and one unit is encrypted at once.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -13,7 +14,7 @@ use super::transport::{PeerNotify, Transport};
 use crate::limits::Limits;
 use crate::stream::{Awaited, ElementClass, Kind, StreamCondition, classify, ns};
 use crate::tls;
-use crate::xml::{self, Checker, Element};
+use crate::xml::{self, Checker, Element, Scope};
 
 /// The outbound direction of a connection.
 #[derive(Debug)]
@@ -61,11 +62,11 @@ pub enum SendError {
 }
 
 impl Outbound {
-    pub(super) fn new(limits: &Limits, kind: Kind) -> Self {
-        let checker = Checker::new(limits.after_auth(), kind.content_ns(), kind.prefixes());
+    /// `scope` is what our headers declare.
+    pub(super) fn new(limits: &Limits, kind: Kind, scope: Arc<Scope>) -> Self {
         Self {
             outbox: Outbox::default(),
-            checker,
+            checker: Checker::with_scope(limits.after_auth(), scope),
             kind,
         }
     }

@@ -21,7 +21,7 @@ use crate::stream::{
     Awaited, Closing, FirstLevelElement, HeaderClass, Input, Kind, Output, Security,
 };
 use crate::tls;
-use crate::xml::Header;
+use crate::xml::{Header, Scope};
 
 /// A role of a [`Connection`](crate::Connection): the initiating or the receiving entity.
 ///
@@ -111,6 +111,8 @@ pub struct Setup {
     pub(super) limits: Limits,
     /// The addresses that a stream of servers or of a component carries; `None` for clients.
     pub(super) rule: Option<AddressRule>,
+    /// What our headers declare.
+    pub(super) scope: Arc<Scope>,
 }
 
 /// The random number generator failed.

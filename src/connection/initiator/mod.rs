@@ -72,6 +72,7 @@ impl Role for InitiatorRole {
             kind: config.kind,
             limits: config.limits,
             rule,
+            scope: config.scope.clone(),
         };
         let role = Self {
             table: Initiating::new(config.policy()),

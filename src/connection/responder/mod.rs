@@ -88,6 +88,7 @@ impl Role for ResponderRole {
             kind: config.kind,
             limits: config.limits,
             rule,
+            scope: config.scope.clone(),
         };
         let role = Self {
             table: Receiving::new(config.policy()),
