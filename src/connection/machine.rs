@@ -548,13 +548,13 @@ impl<R: Negotiation> Machine<R> {
             Change::SetLimits(limits) => self.inbound.set_limits(limits),
             Change::Restart(limits) => {
                 self.inbound.restart(limits);
-                self.peer = PeerHeader::NONE;
+                self.peer.forget();
             }
-            Change::StartTls(session, first_byte) => {
+            Change::StartTls(tls) => {
                 self.flush();
                 let unread = self.inbound.start_tls(self.limits.before_auth());
-                self.peer = PeerHeader::NONE;
-                self.transport.start_tls(*session, unread, first_byte);
+                self.peer.forget();
+                self.transport.start_tls(tls, unread);
             }
             Change::LastBytes(reason) => {
                 self.end_with(reason);

@@ -178,6 +178,14 @@ impl Outbound {
         self.outbox.push_control(write);
     }
 
+    /// Queues text of the machine's own; nothing if it cannot be written.
+    pub(super) fn try_push_control<E>(
+        &mut self,
+        write: impl FnOnce(&mut String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.outbox.try_push_control(write)
+    }
+
     /// Queues a SASL element that carries a secret of so many bytes in base64: it is wiped after it
     /// is encoded.
     pub(super) fn push_secret(&mut self, secret_bytes: usize, write: impl FnOnce(&mut String)) {

@@ -377,6 +377,11 @@ impl<'a> ParsedHeader<'a> {
         (to, self.answer)
     }
 
+    /// Returns the `version` of the answer, as [`answer`](Self::answer) does.
+    pub(crate) const fn answer_version(&self) -> Option<Version> {
+        self.answer
+    }
+
     /// Returns why an initiating entity cannot accept this response header, or `None` if the header
     /// is acceptable. A receiving entity refuses by [`class`](Self::class) alone, and at once.
     #[must_use]
