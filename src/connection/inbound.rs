@@ -155,7 +155,12 @@ impl Inbound {
         self.framer.frame()
     }
 
-    /// The same, if it is an element.
+    /// Whether the frame that was found last is an element.
+    pub(super) fn has_element(&self) -> bool {
+        self.framer.frame_kind() == Some(FrameKind::Element)
+    }
+
+    /// The frame that was found last, if it is an element.
     pub(super) fn element(&self) -> Option<Stanza<'_>> {
         match self.frame() {
             Some(Frame::Element(element)) => Some(element),

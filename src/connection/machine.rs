@@ -162,7 +162,7 @@ impl<R: Negotiation> Machine<R> {
             }
         };
         self.size_buffers(notice);
-        if notice.is_some_and(|notice| self.event(notice).is_none()) {
+        if notice.is_some_and(|notice| !self.has_content(notice)) {
             debug_assert!(false, "a notice without its content");
             let _ = self.close(CloseReason::Internal(InternalReason::Table));
         }
@@ -679,6 +679,15 @@ impl<R: Negotiation> Machine<R> {
             read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
             write: !self.outbound.transmit().is_empty(),
             deadline,
+        }
+    }
+
+    /// Whether what the notice tells of is there, which only a defect prevents. An event of a stanza
+    /// is not made twice for that.
+    fn has_content(&self, notice: Notice) -> bool {
+        match notice {
+            Notice::Stanza | Notice::Element => self.inbound.has_element(),
+            notice => self.event(notice).is_some(),
         }
     }
 

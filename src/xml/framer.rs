@@ -335,6 +335,11 @@ impl Framer {
         self.parser.reset(limits);
     }
 
+    /// Returns the kind of the current frame.
+    pub(crate) fn frame_kind(&self) -> Option<FrameKind> {
+        self.current.map(|(kind, _)| kind)
+    }
+
     /// Gives up the current frame before the next poll does.
     pub(crate) fn release_frame(&mut self) {
         if let Some((_, length)) = self.current.take() {

@@ -31,7 +31,7 @@ mod s2s;
 pub use phase::{InitiatingPhase, LegacySession, SaslExchange};
 use phase::{close, common, established, fail};
 
-use super::closing::{Closing, close_locally, is_peer_authentication};
+use super::closing::{deliver, Closing, close_locally, is_peer_authentication};
 use super::policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
 use super::table::{
     Answer, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input,
@@ -85,6 +85,11 @@ impl Initiating {
         use InitiatingPhase as P;
         let policy = self.policy;
         match (self.phase, input) {
+            // The first row, because nearly all steps of a stream are this one.
+            (P::Established, Input::Element(class @ ElementClass::Stanza(_))) => {
+                (P::Established, deliver(class))
+            }
+
             (P::Closing(closing), input) => {
                 let (closing, output) = closing.step(input);
                 (P::Closing(closing), output)
