@@ -15,8 +15,8 @@ use crate::limits::Limits;
 use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
-    CloseCause, Command, Content, ErrorSource, FirstLevelElement, Input, ManagementResult, Notice,
-    OwnHeader, StreamCondition, StreamError,
+    CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input,
+    ManagementResult, Notice, OwnHeader, StreamCondition, StreamError,
 };
 use crate::xml::{XmlError, XmlErrorClass};
 
@@ -80,9 +80,23 @@ impl<'a> Advance<'a> {
         notice
     }
 
+    /// Takes an element of the peer, of this class.
+    pub(super) fn element<R: Role>(
+        &mut self,
+        role: &mut R,
+        class: ElementClass,
+        element: &FirstLevelElement<'_>,
+    ) -> Notice {
+        let notice = self.run(role, Input::Element(class), Some(element));
+        if class.is_stanza() {
+            self.count_inbound(role, notice);
+        }
+        notice
+    }
+
     /// Counts a stanza of the peer that the application is handed, or that was answered here; not one
     /// that is dropped, or that ended the stream (XEP-0198 4).
-    pub(super) fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
+    fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
         if let Some(management) = self.cx.management.as_deref_mut() {
             let is_delivered = notice == Notice::Stanza;
             if is_delivered || role.position().stage == Stage::Established {

@@ -48,6 +48,7 @@
 //! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
 
 mod advance;
+mod buffers;
 mod context;
 mod decision;
 mod inbound;

@@ -107,9 +107,13 @@ impl Timers {
         shrink.is_none()
     }
 
-    /// Watches a transport that has bytes to take, and has taken `progress` bytes so far: the
-    /// deadline starts anew whenever it has taken some.
-    pub(super) fn watch_writing(&mut self, progress: u64, timeout: Duration) {
+    /// Watches a transport that has bytes to take, and has taken `progress` bytes so far (`None` if it
+    /// has none to take): the deadline starts anew whenever it has taken some.
+    pub(super) fn watch_writing(&mut self, progress: Option<u64>, timeout: Duration) {
+        let Some(progress) = progress else {
+            return self.stop(Timer::WriteStall);
+        };
+        self.record_traffic();
         let [stall, ..] = &self.deadlines;
         if stall.is_none() || self.progress != progress {
             self.progress = progress;
