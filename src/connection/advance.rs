@@ -134,8 +134,11 @@ impl<'a> Advance<'a> {
             (Notice::StreamError, _) => self.cx.defect("a stream error without its element"),
             (Notice::Established, _) => {
                 role.established(element, &mut self.cx);
-                if self.cx.tls.is_some() {
-                    self.keys.start(role.usage(), self.timers.now());
+                if let Some(session) = self.cx.tls {
+                    let certificates = role.certificates(session);
+                    let (policy, random) = (role.usage(), role.random());
+                    self.keys
+                        .start(policy, session, &certificates, random, self.timers.now());
                 }
             }
             _ => {}

@@ -199,6 +199,11 @@ impl<R: Negotiation> Machine<R> {
         self.request.store(EndRequest::Fail(error));
     }
 
+    pub(super) fn certificate_revoked(&mut self) {
+        self.request
+            .store(EndRequest::Reset(ResetCause::CertificateRevoked));
+    }
+
     pub(super) fn abort(&mut self) {
         self.request.store(EndRequest::Abort);
     }
@@ -260,10 +265,12 @@ impl<R: Negotiation> Machine<R> {
                 (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
             }
             Step::Deadline => self.on_deadline(position),
-            Step::DueReset => self
-                .keys
-                .take_due()
-                .map(|cause| self.on_request(EndRequest::Reset(cause))),
+            Step::DueReset => {
+                let (now, quiet_since) = (self.timers.now(), self.quiet_since());
+                let tls = self.transport.tls();
+                let cause = self.keys.take_due(now, quiet_since, tls, &self.outbound)?;
+                Some(self.on_request(EndRequest::Reset(cause)))
+            }
             Step::KeyUsage => {
                 let now = self.timers.now();
                 let advised = position.stage == Stage::Established
@@ -658,6 +665,16 @@ impl<R: Negotiation> Machine<R> {
         }
     }
 
+    /// When something was sent or received last, if a reset waits for a quiet moment; `None` while
+    /// something is under way in either direction.
+    fn quiet_since(&self) -> Option<Instant> {
+        let is_quiet = self.keys.awaits_reset()
+            && self.outbound.is_empty()
+            && !self.inbound.has_unread()
+            && self.transport.has_read_all();
+        is_quiet.then(|| self.timers.last_traffic())
+    }
+
     /// How to sleep.
     fn wait(&self, budget: &Budget) -> Wait {
         let is_busy = self.is_working(self.role.position())
@@ -667,7 +684,7 @@ impl<R: Negotiation> Machine<R> {
         } else {
             let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
             let timers = earlier(self.timers.next(), self.shutdown.deadline());
-            earlier(timers, earlier(self.keys.deadline(), s2s))
+            earlier(timers, earlier(self.keys.deadline(self.quiet_since()), s2s))
         };
         Wait {
             read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,

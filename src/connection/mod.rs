@@ -84,6 +84,8 @@ pub use session::{Negotiating, Session};
 
 use crate::action::Action;
 use crate::close::CloseTcp;
+#[cfg(doc)]
+use crate::reset::ResetCause;
 use crate::sasl::ClientKeys;
 use crate::stream::StreamError;
 use crate::time::Instant;
@@ -178,6 +180,17 @@ impl<R: Negotiation> Connection<R> {
     /// sent before (RFC 6120 5.4.3.1). The first call counts.
     pub fn fail(&mut self, error: StreamError) {
         self.machine.fail(error);
+    }
+
+    /// Says that a certificate of the peer has been revoked, as the application found out (RFC 6120
+    /// 13.7.2.3 item 2): resets the stream, in whatever phase. Stanzas that arrive from now on are not
+    /// delivered ([`ResetCause::CertificateRevoked`]).
+    ///
+    /// It is the notice to give from whatever looks after revocations (OCSP, a list), which does not
+    /// know how far the stream has come. If the application has ended the stream already, that end
+    /// counts.
+    pub fn certificate_revoked(&mut self) {
+        self.machine.certificate_revoked();
     }
 
     /// Ends the connection at once, without another byte.

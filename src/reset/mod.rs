@@ -24,4 +24,4 @@ pub use planner::{
     Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig,
     PlannerConfigError, Side, Target, TicketEpoch, TlsResumption, stagger,
 };
-pub use usage::{KeyUsage, Usage, UsagePolicy};
+pub use usage::{CertificateScope, KeyUsage, ResetTiming, Usage, UsagePolicy};

@@ -8,7 +8,7 @@
 //!   before the handshake is complete can be replayed;
 //! * issues no tickets as a server unless asked to, because a session that cannot be resumed cannot
 //!   be resumed by mistake after a reset (RFC 6120 4.9.3.16);
-//! * notes the exporter secret, the certificate sent and SNI;
+//! * notes the exporter secret, the certificates sent and SNI;
 //! * allows secret extraction, because records that come after our close_notify are opened without
 //!   rustls. The secrets stay in the [`TlsSession`](super::TlsSession).
 //!
@@ -25,7 +25,7 @@ use rustls::pki_types::UnixTime;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier};
 
-use super::config_hooks::{CertResolverHook, KeyLogHook, NoTickets};
+use super::config_hooks::{CertResolverHook, ClientCertHook, KeyLogHook, NoTickets};
 use super::identity::AnyChain;
 use super::server_end_point::EndPointCache;
 use crate::random::Random;
@@ -219,7 +219,7 @@ impl ClientTls {
         &self,
         alpn: &[&[u8]],
         resumption: Resumption,
-    ) -> Result<(ClientConfig, Arc<KeyLogHook>), SetupError> {
+    ) -> Result<ClientSetup, SetupError> {
         let mut config = ClientConfig::clone(&self.config);
         let exporter = KeyLogHook::new(config.key_log);
         config.key_log = exporter.clone();
@@ -229,9 +229,17 @@ impl ClientTls {
         if resumption == Resumption::Forbidden {
             config.resumption = rustls::client::Resumption::disabled();
         }
-        Ok((config, exporter))
+        let certificate = config.client_auth_cert_resolver.has_certs().then(|| {
+            let hook = ClientCertHook::new(config.client_auth_cert_resolver.clone());
+            config.client_auth_cert_resolver = hook.clone();
+            hook
+        });
+        Ok((config, exporter, certificate))
     }
 }
+
+/// The config of one connection of a client, and its hooks: the last one only with a certificate.
+type ClientSetup = (ClientConfig, Arc<KeyLogHook>, Option<Arc<ClientCertHook>>);
 
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -31,12 +31,13 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{Error, SupportedCipherSuite};
 
 use super::channel_binding::{Binding, Bindings, ChannelBinding};
 use super::config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification};
-use super::config_hooks::{CertResolverHook, KeyLogHook};
+use super::config_hooks::{CertResolverHook, ClientCertHook, KeyLogHook};
 use super::engine::Engine;
 use super::exporter::Exporter;
 use super::identity::{self, CertIdentity, IdentityError, Purpose, Trust};
@@ -116,11 +117,15 @@ struct Handshake {
     key_log: Arc<KeyLogHook>,
     /// On a server.
     certificate: Option<(Arc<CertResolverHook>, Arc<EndPointCache>)>,
+    /// On a client that may have a certificate.
+    client_certificate: Option<Arc<ClientCertHook>>,
 }
 
 struct Established {
     info: TlsInfo,
     bindings: Bindings,
+    /// The certificates that were sent. They are dropped with the bindings.
+    own: Option<Arc<CertifiedKey>>,
 }
 
 impl TlsSession {
@@ -138,7 +143,7 @@ impl TlsSession {
         resumption: Resumption,
         limits: TlsLimits,
     ) -> Result<Self, SetupError> {
-        let (config, key_log) = tls.for_connection(alpn, resumption)?;
+        let (config, key_log, client_certificate) = tls.for_connection(alpn, resumption)?;
         let max_fragment = max_fragment(config.max_fragment_size);
         let engine = Engine::client(config, name).map_err(|e| SetupError::from_rustls(&e))?;
         let acknowledgement = match tls.must_acknowledge() {
@@ -149,6 +154,7 @@ impl TlsSession {
             hellos: HelloInspector::new(ExpectedHello::ServerHello(acknowledgement)),
             key_log,
             certificate: None,
+            client_certificate,
         };
         Ok(Self {
             verification: tls.verified_by(),
@@ -169,6 +175,7 @@ impl TlsSession {
             hellos: HelloInspector::new(ExpectedHello::ClientHello),
             key_log,
             certificate: Some((resolver, tls.end_points())),
+            client_certificate: None,
         };
         Ok(Self {
             verification: tls.verified_by(),
@@ -416,13 +423,27 @@ impl TlsSession {
         })
     }
 
-    /// Drops the channel bindings and the secret from which they are derived.
+    /// Returns the most text that one record takes.
+    pub(crate) fn max_fragment(&self) -> usize {
+        self.max_fragment
+    }
+
+    /// Returns the chain that this side has presented, its own certificate first; empty if there is
+    /// none, on a resumed session, and after [`forget_bindings`](Self::forget_bindings).
+    pub(crate) fn own_certificates(&self) -> &[CertificateDer<'static>] {
+        let own = self.completed().and_then(|session| session.own.as_ref());
+        own.map(|key| key.cert.as_slice()).unwrap_or_default()
+    }
+
+    /// Drops the channel bindings and the secret from which they are derived, and the chain that was
+    /// presented.
     pub(crate) fn forget_bindings(&mut self) {
         if let Progress::Established(established) = &mut self.progress {
             established.bindings = Bindings {
                 exporter: None,
                 end_point: None,
             };
+            established.own = None;
         }
     }
 
@@ -430,7 +451,12 @@ impl TlsSession {
     /// not counted.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.key_usage.counters()
+        let counters = self.key_usage.counters();
+        Counters {
+            // While a handshake message has arrived in part, the library cannot update its keys.
+            rekeys_itself: counters.rekeys_itself && self.buffer.exposed() == 0,
+            ..counters
+        }
     }
 
     fn completed(&self) -> Option<&Established> {
@@ -604,6 +630,14 @@ impl TlsSession {
                 && !peer_certificates.is_empty(),
             peer_certificates,
         };
+        // On resumption nothing was sent, and what would be sent today need not be the session's.
+        let own = match kind {
+            HandshakeKind::Resumed => None,
+            HandshakeKind::Full => choice.map(|choice| choice.key.clone()).or_else(|| {
+                let hook = handshake.client_certificate.as_ref()?;
+                hook.last_choice()
+            }),
+        };
         let bindings = Bindings {
             exporter: Exporter::new(suite, handshake.key_log.secret.take()),
             end_point: match (&handshake.certificate, choice) {
@@ -619,7 +653,11 @@ impl TlsSession {
         };
         self.key_usage
             .established(self.role, version, record_limit(suite), written);
-        self.progress = Progress::Established(Established { info, bindings });
+        self.progress = Progress::Established(Established {
+            info,
+            bindings,
+            own,
+        });
         TlsStep::Established
     }
 
