@@ -136,9 +136,14 @@ impl<'a> Advance<'a> {
                 role.established(element, &mut self.cx);
                 if let Some(session) = self.cx.tls {
                     let certificates = role.certificates(session);
-                    let (policy, random) = (role.usage(), role.random());
-                    self.keys
-                        .start(policy, session, &certificates, random, self.timers.now());
+                    self.keys.start(
+                        role.usage(),
+                        self.cx.limits.outbox_bytes(),
+                        session,
+                        &certificates,
+                        role.random(),
+                        self.timers.now(),
+                    );
                 }
             }
             _ => {}

@@ -38,7 +38,7 @@ pub struct Certificates {
 
 /// What the peer's certificate is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerCertificate {
+pub(super) enum PeerCertificate {
     /// It has proved who the peer is.
     Proof,
     /// The peer presented none, or proved itself otherwise.
@@ -46,17 +46,20 @@ pub enum PeerCertificate {
 }
 
 impl KeyMeter {
-    /// Starts to meter.
+    /// Starts to meter. `largest_send` is how many bytes the application can send at most.
     pub(super) fn start(
         &mut self,
         policy: UsagePolicy,
+        largest_send: usize,
         session: &tls::TlsSession,
         certificates: &Certificates,
         random: &dyn Random,
         now: Instant,
     ) {
         let (own, peer) = expiries(policy, session, certificates, now);
+        let records = largest_send.div_ceil(session.max_fragment().max(1)) as u64;
         let usage = Usage::new(policy, now)
+            .with_largest_send(records)
             .with_jitter(random)
             .with_certificates(own, peer);
         self.usage = Some(usage);

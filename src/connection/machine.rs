@@ -670,7 +670,7 @@ impl<R: Negotiation> Machine<R> {
     fn quiet_since(&self) -> Option<Instant> {
         let is_quiet = self.keys.awaits_reset()
             && self.outbound.is_empty()
-            && !self.inbound.has_unread()
+            && !self.inbound.is_partial()
             && self.transport.has_read_all();
         is_quiet.then(|| self.timers.last_traffic())
     }

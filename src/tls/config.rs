@@ -8,7 +8,7 @@
 //!   before the handshake is complete can be replayed;
 //! * issues no tickets as a server unless asked to, because a session that cannot be resumed cannot
 //!   be resumed by mistake after a reset (RFC 6120 4.9.3.16);
-//! * notes the exporter secret, the certificates sent and SNI;
+//! * notes the exporter secret, the certificate sent and SNI;
 //! * allows secret extraction, because records that come after our close_notify are opened without
 //!   rustls. The secrets stay in the [`TlsSession`](super::TlsSession).
 //!
@@ -23,9 +23,10 @@ use core::fmt;
 
 use rustls::pki_types::UnixTime;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier};
 
-use super::config_hooks::{CertResolverHook, ClientCertHook, KeyLogHook, NoTickets};
+use super::config_hooks::{CertResolverHook, KeyLogHook, NoTickets};
 use super::identity::AnyChain;
 use super::server_end_point::EndPointCache;
 use crate::random::Random;
@@ -206,6 +207,19 @@ impl ClientTls {
         self.config.time_provider.current_time()
     }
 
+    /// Returns the certificate that the config's resolver has for a server that names no authorities.
+    ///
+    /// rustls does not tell which certificate it sent. The resolver cannot be wrapped either, because
+    /// rustls resumes a session only if the resolver is the same object.
+    pub(super) fn certificate(&self) -> Option<Arc<CertifiedKey>> {
+        let resolver = &self.config.client_auth_cert_resolver;
+        let algorithms = self.config.crypto_provider().signature_verification_algorithms;
+        match resolver.has_certs() {
+            true => resolver.resolve(&[], &algorithms.supported_schemes()),
+            false => None,
+        }
+    }
+
     pub(super) fn must_acknowledge(&self) -> bool {
         self.require_renegotiation_info
     }
@@ -219,7 +233,7 @@ impl ClientTls {
         &self,
         alpn: &[&[u8]],
         resumption: Resumption,
-    ) -> Result<ClientSetup, SetupError> {
+    ) -> Result<(ClientConfig, Arc<KeyLogHook>), SetupError> {
         let mut config = ClientConfig::clone(&self.config);
         let exporter = KeyLogHook::new(config.key_log);
         config.key_log = exporter.clone();
@@ -229,17 +243,9 @@ impl ClientTls {
         if resumption == Resumption::Forbidden {
             config.resumption = rustls::client::Resumption::disabled();
         }
-        let certificate = config.client_auth_cert_resolver.has_certs().then(|| {
-            let hook = ClientCertHook::new(config.client_auth_cert_resolver.clone());
-            config.client_auth_cert_resolver = hook.clone();
-            hook
-        });
-        Ok((config, exporter, certificate))
+        Ok((config, exporter))
     }
 }
-
-/// The config of one connection of a client, and its hooks: the last one only with a certificate.
-type ClientSetup = (ClientConfig, Arc<KeyLogHook>, Option<Arc<ClientCertHook>>);
 
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 //!
 //! The unbuffered API hands out neither the exporter secret nor the certificate the server sends
 //! nor SNI. Each connection therefore works on a clone of the user's config whose `key_log` and
-//! `cert_resolver` (on a client with a certificate, `client_auth_cert_resolver`) are wrapped. The wrappers forward everything to the user's objects and note what
+//! `cert_resolver` are wrapped. The wrappers forward everything to the user's objects and note what
 //! is needed here.
 //!
 //! Change here what is noted. What else is changed in a clone is said in
@@ -17,10 +17,9 @@ use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use once_cell::race::OnceBox;
-use rustls::client::ResolvesClientCert;
+use rustls::KeyLog;
 use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{KeyLog, SignatureScheme};
 use zeroize::{Zeroize, Zeroizing};
 
 const EXPORTER_SECRET: &str = "EXPORTER_SECRET";
@@ -159,53 +158,6 @@ impl ResolvesServerCert for CertResolverHook {
 impl fmt::Debug for CertResolverHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CertResolverHook")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Keeps which certificate a client has sent.
-pub(super) struct ClientCertHook {
-    inner: Arc<dyn ResolvesClientCert>,
-    /// A server asks once per handshake.
-    choice: OnceBox<Arc<CertifiedKey>>,
-}
-
-impl ClientCertHook {
-    pub(super) fn new(inner: Arc<dyn ResolvesClientCert>) -> Arc<Self> {
-        let choice = OnceBox::new();
-        Arc::new(Self { inner, choice })
-    }
-
-    pub(super) fn last_choice(&self) -> Option<Arc<CertifiedKey>> {
-        self.choice.get().cloned()
-    }
-}
-
-impl ResolvesClientCert for ClientCertHook {
-    fn resolve(
-        &self,
-        root_hint_subjects: &[&[u8]],
-        sigschemes: &[SignatureScheme],
-    ) -> Option<Arc<CertifiedKey>> {
-        let key = self.inner.resolve(root_hint_subjects, sigschemes)?;
-        // Nobody else sets it.
-        let _lost = self.choice.set(Box::new(key.clone()));
-        Some(key)
-    }
-
-    fn only_raw_public_keys(&self) -> bool {
-        self.inner.only_raw_public_keys()
-    }
-
-    fn has_certs(&self) -> bool {
-        self.inner.has_certs()
-    }
-}
-
-impl fmt::Debug for ClientCertHook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCertHook")
             .field("inner", &self.inner)
             .finish_non_exhaustive()
     }

@@ -37,7 +37,7 @@ use rustls::{Error, SupportedCipherSuite};
 
 use super::channel_binding::{Binding, Bindings, ChannelBinding};
 use super::config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verification};
-use super::config_hooks::{CertResolverHook, ClientCertHook, KeyLogHook};
+use super::config_hooks::{CertResolverHook, KeyLogHook};
 use super::engine::Engine;
 use super::exporter::Exporter;
 use super::identity::{self, CertIdentity, IdentityError, Purpose, Trust};
@@ -117,8 +117,8 @@ struct Handshake {
     key_log: Arc<KeyLogHook>,
     /// On a server.
     certificate: Option<(Arc<CertResolverHook>, Arc<EndPointCache>)>,
-    /// On a client that may have a certificate.
-    client_certificate: Option<Arc<ClientCertHook>>,
+    /// On a client that has a certificate.
+    client_certificate: Option<Arc<CertifiedKey>>,
 }
 
 struct Established {
@@ -143,7 +143,7 @@ impl TlsSession {
         resumption: Resumption,
         limits: TlsLimits,
     ) -> Result<Self, SetupError> {
-        let (config, key_log, client_certificate) = tls.for_connection(alpn, resumption)?;
+        let (config, key_log) = tls.for_connection(alpn, resumption)?;
         let max_fragment = max_fragment(config.max_fragment_size);
         let engine = Engine::client(config, name).map_err(|e| SetupError::from_rustls(&e))?;
         let acknowledgement = match tls.must_acknowledge() {
@@ -154,7 +154,7 @@ impl TlsSession {
             hellos: HelloInspector::new(ExpectedHello::ServerHello(acknowledgement)),
             key_log,
             certificate: None,
-            client_certificate,
+            client_certificate: tls.certificate(),
         };
         Ok(Self {
             verification: tls.verified_by(),
@@ -428,8 +428,9 @@ impl TlsSession {
         self.max_fragment
     }
 
-    /// Returns the chain that this side has presented, its own certificate first; empty if there is
-    /// none, on a resumed session, and after [`forget_bindings`](Self::forget_bindings).
+    /// Returns the chain that this side has presented, its own certificate first; on a client the
+    /// chain that it presents where it is asked. It is empty if there is none, on a resumed session,
+    /// and after [`forget_bindings`](Self::forget_bindings).
     pub(crate) fn own_certificates(&self) -> &[CertificateDer<'static>] {
         let own = self.completed().and_then(|session| session.own.as_ref());
         own.map(|key| key.cert.as_slice()).unwrap_or_default()
@@ -633,10 +634,9 @@ impl TlsSession {
         // On resumption nothing was sent, and what would be sent today need not be the session's.
         let own = match kind {
             HandshakeKind::Resumed => None,
-            HandshakeKind::Full => choice.map(|choice| choice.key.clone()).or_else(|| {
-                let hook = handshake.client_certificate.as_ref()?;
-                hook.last_choice()
-            }),
+            HandshakeKind::Full => choice
+                .map(|choice| choice.key.clone())
+                .or_else(|| handshake.client_certificate.clone()),
         };
         let bindings = Bindings {
             exporter: Exporter::new(suite, handshake.key_log.secret.take()),

@@ -46,6 +46,8 @@ pub struct Usage {
     since: Instant,
     /// How much of the policy's jitter this stream takes, in [`SHARES`]ths.
     share: u32,
+    /// How many records one send may need.
+    largest_send: u64,
     /// When a certificate is about to expire.
     expiring: Option<Instant>,
     /// When the peer's identity has expired.
@@ -76,6 +78,7 @@ impl Usage {
             policy,
             since: now,
             share: 0,
+            largest_send: 1,
             expiring: None,
             advised: None,
             scheduled: Scheduled::Nothing,
@@ -91,6 +94,16 @@ impl Usage {
         self
     }
 
+    /// Takes how many records one send of the application may need. A reset is due as soon as fewer are
+    /// left, because the application could not send any more what it may send.
+    #[must_use]
+    pub const fn with_largest_send(self, records: u64) -> Self {
+        Self {
+            largest_send: if records == 0 { 1 } else { records },
+            ..self
+        }
+    }
+
     /// Takes when certificates expire, on the clock that `now` comes from: the first of this side's
     /// and the first of the peer's that count ([`UsagePolicy::own_certificates`],
     /// [`UsagePolicy::peer_certificates`]).
@@ -104,7 +117,7 @@ impl Usage {
             let lasts = expires.saturating_duration_since(self.since);
             // Otherwise it was so close to its expiry at the beginning already.
             let left = lasts.checked_sub(lead).filter(|left| !left.is_zero())?;
-            Some(self.since + left.saturating_sub(self.early()))
+            Some(self.since + (left - self.early().min(left / 2)))
         };
         self.expiring = [own, peer].into_iter().flatten().filter_map(advice).min();
         self.expired = [self.expired, peer].into_iter().flatten().min();
@@ -229,10 +242,11 @@ impl Usage {
         }
     }
 
-    /// Returns whether only the reserve is left, in either direction.
+    /// Returns whether, beside the reserve, less than one send is left, or nothing of what the peer may
+    /// send.
     fn is_used_up(&self, keys: &KeyUsage) -> bool {
         let received = keys.records_received.saturating_add(self.policy.reserve_records);
-        self.room(keys) == 0 || (!keys.is_unlimited() && received >= usable(keys.limit))
+        self.room(keys) < self.largest_send || (!keys.is_unlimited() && received >= usable(keys.limit))
     }
 
     fn records_run_out(&self, keys: &KeyUsage) -> bool {
@@ -247,6 +261,7 @@ impl Usage {
         let before = self.policy.records_before;
         let margin = before
             .saturating_add(part(before, self.share))
+            .max(self.largest_send - 1)
             .saturating_add(self.policy.reserve_records);
         let sent = keys.records_sent.saturating_add(keys.records_queued);
         sent.max(keys.records_received).saturating_add(margin) >= usable(keys.limit)

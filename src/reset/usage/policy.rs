@@ -53,8 +53,8 @@ pub struct UsagePolicy {
     /// 6120 4.3.5). The default is one hour.
     ///
     /// One draw decides for the stream: it takes up to this much, but no more than half, from
-    /// [`age`](Self::age); up to this much from the time at which a certificate counts as expiring;
-    /// up to an eighth from [`records`](Self::records) and [`bytes`](Self::bytes); and adds up to
+    /// [`age`](Self::age) and from the time that is left until a certificate counts as expiring; up
+    /// to an eighth from [`records`](Self::records) and [`bytes`](Self::bytes); and adds up to
     /// [`records_before`](Self::records_before) to it. The moment of a certificate's expiry stays.
     pub jitter: Duration,
     /// When the connection resets by itself after its advice.
