@@ -128,6 +128,7 @@ impl<'a> Advance<'a> {
     ) {
         match (notice, element.map(FirstLevelElement::content)) {
             (Notice::StreamError, Some(Content::StreamError(error))) => {
+                self.revoke_session(error);
                 self.end_with(Reason::new(reason_for_error(Side::Peer, (**error).clone())));
                 *self.peer_error = Some((**error).clone());
             }
@@ -225,6 +226,7 @@ impl<'a> Advance<'a> {
                 (error, reason)
             }
         };
+        self.revoke_session(&error);
         self.end_with(reason);
         let head = match header {
             OwnHeader::Missing => role.header(&self.cx),
@@ -237,6 +239,13 @@ impl<'a> Advance<'a> {
                 out.push_str(CLOSING_TAG);
             }),
             Err(NoRandomness) => self.cx.no_randomness(),
+        }
+    }
+
+    /// After a reset the TLS session is void: it must not be resumed (RFC 6120 4.9.3.16).
+    fn revoke_session(&self, error: &StreamError) {
+        if let (StreamCondition::Reset, Some(session)) = (error.condition(), self.cx.tls) {
+            session.revoke_session();
         }
     }
 

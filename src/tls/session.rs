@@ -51,6 +51,7 @@ use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
 use super::renegotiation::{RecordContext, TlsRole, detect};
 use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
 use super::server_end_point::{EndPoint, EndPointCache};
+use super::resumable::SessionMark;
 use super::step::{SealError, TlsStep};
 use crate::jid::Jid;
 
@@ -86,6 +87,8 @@ pub struct TlsSession {
     reading: Reading,
     writing: Writing,
     progress: Progress,
+    /// On a server that lets sessions be resumed.
+    resumable: Option<Arc<SessionMark>>,
 }
 
 /// The receiving direction.
@@ -168,17 +171,18 @@ impl TlsSession {
     /// # Errors
     /// [`SetupError`] if the config is unusable.
     pub fn server(tls: &ServerTls, alpn: &[&[u8]], limits: TlsLimits) -> Result<Self, SetupError> {
-        let (config, key_log, resolver) = tls.for_connection(alpn)?;
+        let (config, hooks) = tls.for_connection(alpn)?;
         let max_fragment = max_fragment(config.max_fragment_size);
         let engine = Engine::server(config).map_err(|e| SetupError::from_rustls(&e))?;
         let handshake = Handshake {
             hellos: HelloInspector::new(ExpectedHello::ClientHello),
-            key_log,
-            certificate: Some((resolver, tls.end_points())),
+            key_log: hooks.exporter,
+            certificate: Some((hooks.resolver, tls.end_points())),
             client_certificate: None,
         };
         Ok(Self {
             verification: tls.verified_by(),
+            resumable: hooks.session,
             ..Self::new(engine, handshake, max_fragment, limits)
         })
     }
@@ -195,6 +199,7 @@ impl TlsSession {
             reading: Reading::Records,
             writing: Writing::Open,
             progress: Progress::Handshaking(handshake),
+            resumable: None,
         }
     }
 
@@ -445,6 +450,16 @@ impl TlsSession {
                 end_point: None,
             };
             established.own = None;
+        }
+    }
+
+    /// Has a server resume this session no more, by whatever ticket, issued before or after: the stream
+    /// was reset (RFC 6120 4.9.3.16). [`ResumableSessions`](super::ResumableSessions) says what a
+    /// session is. A client forgets its sessions by another store
+    /// ([`ClientTls::session_store`]).
+    pub fn revoke_session(&self) {
+        if let Some(session) = &self.resumable {
+            session.revoke();
         }
     }
 

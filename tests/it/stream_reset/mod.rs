@@ -6,5 +6,6 @@ mod certificates;
 mod metered;
 mod patterns;
 mod reconnect;
+mod revoked;
 mod timing;
 mod wire;
