@@ -214,7 +214,10 @@ impl ClientTls {
     /// rustls resumes a session only if the resolver is the same object.
     pub(super) fn certificate(&self) -> Option<Arc<CertifiedKey>> {
         let resolver = &self.config.client_auth_cert_resolver;
-        let algorithms = self.config.crypto_provider().signature_verification_algorithms;
+        let algorithms = self
+            .config
+            .crypto_provider()
+            .signature_verification_algorithms;
         match resolver.has_certs() {
             true => resolver.resolve(&[], &algorithms.supported_schemes()),
             false => None,

@@ -203,7 +203,8 @@ impl ProducesTickets for TicketerHook {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.inner.encrypt(&Zeroizing::new(self.session.seal(plain)))
+        self.inner
+            .encrypt(&Zeroizing::new(self.session.seal(plain)))
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {

@@ -50,8 +50,8 @@ use super::receive_buffer::ReceiveBuffer;
 use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
 use super::renegotiation::{RecordContext, TlsRole, detect};
 use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
-use super::server_end_point::{EndPoint, EndPointCache};
 use super::resumable::SessionMark;
+use super::server_end_point::{EndPoint, EndPointCache};
 use super::step::{SealError, TlsStep};
 use crate::jid::Jid;
 

@@ -169,7 +169,10 @@ impl Usage {
             Scheduled::AtOnce(cause) => (cause, true),
             Scheduled::Quiet { cause, .. } => {
                 let at = self.reset_deadline(quiet_since);
-                (cause, at.is_some_and(|at| at <= now) || self.is_used_up(keys))
+                (
+                    cause,
+                    at.is_some_and(|at| at <= now) || self.is_used_up(keys),
+                )
             }
         };
         if !due {
@@ -245,8 +248,11 @@ impl Usage {
     /// Returns whether, beside the reserve, less than one send is left, or nothing of what the peer may
     /// send.
     fn is_used_up(&self, keys: &KeyUsage) -> bool {
-        let received = keys.records_received.saturating_add(self.policy.reserve_records);
-        self.room(keys) < self.largest_send || (!keys.is_unlimited() && received >= usable(keys.limit))
+        let received = keys
+            .records_received
+            .saturating_add(self.policy.reserve_records);
+        self.room(keys) < self.largest_send
+            || (!keys.is_unlimited() && received >= usable(keys.limit))
     }
 
     fn records_run_out(&self, keys: &KeyUsage) -> bool {

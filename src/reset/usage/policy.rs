@@ -130,4 +130,3 @@ pub enum CertificateScope {
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const RESERVE_RECORDS: u64 = 16;
 const SMALLEST_ELEMENT: usize = "<a/>".len();
-

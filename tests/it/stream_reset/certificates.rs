@@ -77,7 +77,9 @@ fn params(names: &[&str], hours: u64) -> CertificateParams {
 fn authority(name: &str, hours: u64) -> CertificateParams {
     let mut params = params(&[], hours);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
     params
 }
 
@@ -103,7 +105,10 @@ fn chain(
         let other = authority("superfluous", hours);
         chain.push(other.self_signed(&key()).unwrap().der().clone());
     }
-    (chain, PrivatePkcs8KeyDer::from(leaf_key.serialize_der()).into())
+    (
+        chain,
+        PrivatePkcs8KeyDer::from(leaf_key.serialize_der()).into(),
+    )
 }
 
 fn tls(version: Version, lives: Lifetimes, clock: &Clock) -> TlsPair {
@@ -194,7 +199,13 @@ fn rfc6120_13_7_2_3_1_a_stream_is_reset_when_a_certificate_of_the_peer_s_chain_e
             let tls = tls(version, LIFETIMES, &Clock::new()).without_tickets();
             let machine = N::metered(&tls, policy(Nothing, Nothing));
             let stream = Harness::<N, Scripted>::established(machine, &tls, 4096);
-            assert!(stream.wait.unwrap().deadline.is_none_or(|at| at < START + Duration::from_secs(60)));
+            assert!(
+                stream
+                    .wait
+                    .unwrap()
+                    .deadline
+                    .is_none_or(|at| at < START + Duration::from_secs(60))
+            );
         }
     }
     both::<InitiatorRole>();
@@ -287,7 +298,11 @@ fn rfc6120_13_7_2_3_1_a_resumed_session_whose_certificate_has_expired_is_reset_a
             let is_reset = expected == HandshakeKind::Resumed;
             assert_eq!(stream.machine.session().is_none(), is_reset, "{version:?}");
             let last = stream.event_lines().pop().unwrap();
-            assert_eq!(last == "reset-advised certificate-expired", is_reset, "{last}");
+            assert_eq!(
+                last == "reset-advised certificate-expired",
+                is_reset,
+                "{last}"
+            );
         }
     }
 }

@@ -74,7 +74,10 @@ fn tight() -> UsagePolicy {
 }
 
 fn padded(n: usize, bytes: usize) -> String {
-    format!("<message id='{n}'><body>{}</body></message>", "x".repeat(bytes))
+    format!(
+        "<message id='{n}'><body>{}</body></message>",
+        "x".repeat(bytes)
+    )
 }
 
 /// Ends the stream, and expects everything that was accepted before the reset.
@@ -174,11 +177,18 @@ fn rfc6120_5_3_5_1_one_send_as_large_as_the_capacity_leaves_records_for_the_rese
         for short in [0, 1, 16_384] {
             let mut stream = established::<N>(&limited(), OUTBOX);
             let mut accepted = Vec::new();
-            fill(&mut stream.machine, &mut accepted, core::iter::repeat_n(0, 70));
+            fill(
+                &mut stream.machine,
+                &mut accepted,
+                core::iter::repeat_n(0, 70),
+            );
             assert_eq!(accepted.len(), 70);
             let capacity = stream.machine.session().unwrap().capacity();
             // Of 99 records, 70 are queued, 8 kept, and the login took some.
-            assert!(capacity % 16_384 == 0 && capacity < 20 * 16_384, "{capacity}");
+            assert!(
+                capacity % 16_384 == 0 && capacity < 20 * 16_384,
+                "{capacity}"
+            );
             let frame = padded(70, 0).len();
             let refused = padded(70, capacity + 1 - frame);
             let mut session = stream.machine.session().unwrap();
@@ -269,7 +279,8 @@ fn limited_tls13() -> TlsPair {
 fn rfc8446_5_5_a_peer_that_holds_up_the_key_update_gets_a_reset() {
     fn both<N: Metered>() {
         let tls = limited_tls13();
-        let mut stream = Harness::<N, HostileTls>::over_tls(N::with_outbox(&tls, 64 * 1024), &tls, 4096);
+        let mut stream =
+            Harness::<N, HostileTls>::over_tls(N::with_outbox(&tls, 64 * 1024), &tls, 4096);
         stream.app = Box::new(|machine, _| decide_anonymous(machine));
         stream.log_in();
         let mut sent = 0;
