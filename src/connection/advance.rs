@@ -159,6 +159,7 @@ impl<'a> Advance<'a> {
     ) {
         match (notice, element.map(FirstLevelElement::content)) {
             (Notice::StreamError, Some(Content::StreamError(error))) => {
+                self.revoke_session(error);
                 self.end_with(Reason::new(reason_for_error(Side::Peer, (**error).clone())));
                 *self.peer_error = Some((**error).clone());
             }
@@ -175,8 +176,16 @@ impl<'a> Advance<'a> {
             }
             (Notice::Established, _) => {
                 role.established(element, &mut self.cx);
-                if self.cx.tls.is_some() {
-                    self.keys.start(role.usage(), self.timers.now());
+                if let Some(session) = self.cx.tls {
+                    let certificates = role.certificates(session);
+                    self.keys.start(
+                        role.usage(),
+                        self.cx.limits.outbox_bytes(),
+                        session,
+                        &certificates,
+                        role.random(),
+                        self.timers.now(),
+                    );
                 }
             }
             _ => {}
@@ -302,6 +311,7 @@ impl<'a> Advance<'a> {
                 (error, reason)
             }
         };
+        self.revoke_session(&error);
         self.end_with(reason);
         let head = match header {
             OwnHeader::Missing => role.header(&self.cx),
@@ -314,6 +324,13 @@ impl<'a> Advance<'a> {
                 out.push_str(CLOSING_TAG);
             }),
             Err(NoRandomness) => self.cx.no_randomness(),
+        }
+    }
+
+    /// After a reset the TLS session is void: it must not be resumed (RFC 6120 4.9.3.16).
+    fn revoke_session(&self, error: &StreamError) {
+        if let (StreamCondition::Reset, Some(session)) = (error.condition(), self.cx.tls) {
+            session.revoke_session();
         }
     }
 

@@ -22,9 +22,10 @@ use super::s2s::S2s;
 use super::session::{Negotiating, Session};
 use super::shutdown::{Observed, Reason, Shutdown, ShutdownInput};
 use super::steps::{Budget, Progress, STEPS, Step};
-use super::timers::{Timer, Timers, earlier};
+use super::timers::{Timer, Timers};
 use super::transport::{Opened, Transport};
-use crate::action::{Action, Wait};
+use super::waiting::Waiting;
+use crate::action::Action;
 use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
 use crate::event::{Established, Event, StreamOpened};
 use crate::limits::Limits;
@@ -173,7 +174,7 @@ impl<R: Negotiation> Machine<R> {
             Some(event) => Action::Event(event),
             None => match self.shutdown.close() {
                 Some(close) => Action::CloseTcp(close),
-                None => Action::Wait(self.wait(&budget)),
+                None => Action::Wait(self.waiting().wait(self.is_busy(&budget))),
             },
         }
     }
@@ -208,12 +209,8 @@ impl<R: Negotiation> Machine<R> {
         decision.and_then(Decision::of)
     }
 
-    pub(super) fn fail(&mut self, error: StreamError) {
-        self.request.store(EndRequest::Fail(error));
-    }
-
-    pub(super) fn abort(&mut self) {
-        self.request.store(EndRequest::Abort);
+    pub(super) fn request(&mut self, request: EndRequest) {
+        self.request.store(request);
     }
 
     pub(super) fn take_close(&mut self) -> Option<CloseTcp> {
@@ -274,10 +271,12 @@ impl<R: Negotiation> Machine<R> {
                 (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
             }
             Step::Deadline => self.on_deadline(position),
-            Step::DueReset => self
-                .keys
-                .take_due()
-                .map(|cause| self.on_request(EndRequest::Reset(cause))),
+            Step::DueReset => {
+                let (now, quiet_since) = (self.timers.now(), self.waiting().quiet_since());
+                let tls = self.transport.tls();
+                let cause = self.keys.take_due(now, quiet_since, tls, &self.outbound)?;
+                Some(self.on_request(EndRequest::Reset(cause)))
+            }
             Step::KeyUsage => {
                 let now = self.timers.now();
                 let advised = position.stage == Stage::Established
@@ -679,26 +678,22 @@ impl<R: Negotiation> Machine<R> {
         self.timers.watch_writing(progress, timeout);
     }
 
-    /// How to sleep.
-    fn wait(&self, budget: &Budget) -> Wait {
-        let is_busy = self.is_working(self.role.position())
-            || (self.transport.is_handshaking() && budget.handshake_records == 0);
-        let deadline = if is_busy {
-            Some(self.timers.now())
-        } else {
-            let deadlines = [
-                self.timers.next(),
-                self.shutdown.deadline(),
-                self.keys.deadline(),
-                self.s2s.as_ref().and_then(|s2s| s2s.deadline()),
-                self.management.as_ref().and_then(|sm| sm.deadline()),
-            ];
-            deadlines.into_iter().fold(None, earlier)
-        };
-        Wait {
-            read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
-            write: !self.outbound.transmit().is_empty(),
-            deadline,
+    /// Whether there is work left that the budget of a poll has put off.
+    fn is_busy(&self, budget: &Budget) -> bool {
+        self.is_working(self.role.position())
+            || (self.transport.is_handshaking() && budget.handshake_records == 0)
+    }
+
+    fn waiting(&self) -> Waiting<'_> {
+        Waiting {
+            inbound: &self.inbound,
+            outbound: &self.outbound,
+            transport: &self.transport,
+            timers: &self.timers,
+            keys: &self.keys,
+            s2s: self.s2s.as_deref(),
+            management: self.management.as_deref(),
+            shutdown: &self.shutdown,
         }
     }
 

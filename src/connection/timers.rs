@@ -98,6 +98,11 @@ impl Timers {
         self.traffic = self.now;
     }
 
+    /// When something was received or sent last.
+    pub(super) const fn last_traffic(&self) -> Instant {
+        self.traffic
+    }
+
     /// Watches buffers that may be made smaller. Returns whether that is due: then there is no
     /// deadline, because they become as small as they can be.
     pub(super) fn watch_buffers(&mut self) -> bool {
