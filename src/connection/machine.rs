@@ -648,6 +648,10 @@ impl<R: Negotiation> Machine<R> {
 
     /// Encodes what was sent.
     fn flush(&mut self) {
+        // Most turns have sent nothing.
+        if self.outbound.units() == 0 {
+            return;
+        }
         if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {
             let _ = self.close(CloseReason::Internal(InternalReason::KeysExhausted));
         }
