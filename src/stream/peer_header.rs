@@ -55,7 +55,10 @@ impl PeerHeader {
     pub(crate) fn forget(&mut self) {
         let mut texts = core::mem::take(&mut self.texts);
         texts.clear();
-        *self = Self { texts, ..Self::NONE };
+        *self = Self {
+            texts,
+            ..Self::NONE
+        };
     }
 
     /// `id`: sent by a receiving entity (RFC 6120 4.7.3).

@@ -10,9 +10,9 @@ use crate::connection::context::Context;
 use crate::connection::login::Exchange;
 use crate::connection::role::NoRandomness;
 use crate::sasl::{
-    self, AnonymousClient, BindingFlag, Capabilities, ClientKeys, ExternalClient, Mechanism, MechanismName,
-    MechanismOffer, MechanismSet, MechanismStep, PlainClient, SaslCondition, SaslError,
-    ScramClient, ScramCredentials, Secret,
+    self, AnonymousClient, BindingFlag, Capabilities, ClientKeys, ExternalClient, Mechanism,
+    MechanismName, MechanismOffer, MechanismSet, MechanismStep, PlainClient, SaslCondition,
+    SaslError, ScramClient, ScramCredentials, Secret,
 };
 use crate::stream::{
     Content, Features, FirstLevelElement, Input, SaslElement, SaslFailure, SaslResult, sasl as wire,

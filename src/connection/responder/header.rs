@@ -69,11 +69,7 @@ impl ResponseHeader {
         // RFC 6120 4.9.1.3: without a host `from` is empty.
         let from = host.or(self.config.host.as_deref()).map(HostConfig::domain);
         let (to, version, asked) = match &self.answer {
-            Some(answer) => (
-                peer.from().map(Jid::bare_str),
-                answer.version,
-                peer.lang(),
-            ),
+            Some(answer) => (peer.from().map(Jid::bare_str), answer.version, peer.lang()),
             None => (None, Some(Version::XMPP_1_0), None),
         };
         let lang = lang::choose_language(asked, &[&self.config.lang]);

@@ -357,9 +357,7 @@ impl Mechanism for ScramClient {
 
     fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match self.take_phase() {
-            Phase::FirstSent { credentials, first } => {
-                self.server_first(data, credentials, &first)
-            }
+            Phase::FirstSent { credentials, first } => self.server_first(data, credentials, &first),
             Phase::FinalSent {
                 server_signature,
                 keys,

@@ -212,9 +212,7 @@ fn client_final(
     ];
     let proven = message.nonce == first.nonce
         && bool::from(message.binding.ct_eq(&first.binding))
-        && account
-            .keys
-            .verify(&auth_message, message.proof.as_bytes());
+        && account.keys.verify(&auth_message, message.proof.as_bytes());
     let signature = account.keys.server_signature(&auth_message);
     let mut verifier = String::with_capacity("v=".len() + encoded_len(signature.len()));
     verifier.push_str("v=");

@@ -31,7 +31,7 @@ mod s2s;
 pub use phase::{InitiatingPhase, LegacySession, SaslExchange};
 use phase::{close, common, established, fail};
 
-use super::closing::{deliver, Closing, close_locally, is_peer_authentication};
+use super::closing::{Closing, close_locally, deliver, is_peer_authentication};
 use super::policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
 use super::table::{
     Answer, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input,

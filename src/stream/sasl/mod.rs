@@ -180,12 +180,7 @@ fn optional(data: Option<&[u8]>) -> Data<'_> {
     }
 }
 
-fn write_element(
-    out: &mut String,
-    name: &str,
-    attribute: Option<(&str, &str)>,
-    data: Data<'_>,
-) {
+fn write_element(out: &mut String, name: &str, attribute: Option<(&str, &str)>, data: Data<'_>) {
     // Room is reserved for all of it at once, so that no piece of a secret is left in a buffer that
     // became too small half-way.
     let octets = match data {
