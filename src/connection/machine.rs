@@ -166,6 +166,9 @@ impl<R: Negotiation> Machine<R> {
             }
         };
         self.size_buffers(notice);
+        if let Some(management) = &mut self.management {
+            management.watch(self.timers.now());
+        }
         if notice.is_some_and(|notice| !self.has_content(notice)) {
             debug_assert!(false, "a notice without its content");
             let _ = self.close(CloseReason::Internal(InternalReason::Table));
@@ -662,8 +665,9 @@ impl<R: Negotiation> Machine<R> {
 
     /// Encodes what was sent.
     fn flush(&mut self) {
-        if let Some(management) = &mut self.management {
-            management.watch(self.timers.now());
+        // Most turns have sent nothing.
+        if self.outbound.units() == 0 {
+            return;
         }
         if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {
             let _ = self.close(CloseReason::Internal(InternalReason::KeysExhausted));
