@@ -475,7 +475,8 @@ impl Limits {
     }
 
     /// Returns how long to wait for the peer's closing tag and close_notify. The default is 5 s
-    /// (the "reasonable amount of time" of RFC 6120 4.4).
+    /// (the "reasonable amount of time" of RFC 6120 4.4). Before the stream is established, and while
+    /// no domain pair of a stream between servers is verified, it is one second at most.
     #[must_use]
     pub const fn closing_timeout(&self) -> Duration {
         self.closing_timeout
