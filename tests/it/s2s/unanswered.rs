@@ -195,7 +195,7 @@ fn a_stream_that_only_asks_waits_a_second_for_its_end() {
     assert_eq!(deadline(&harness), Some(at(1_500)));
 }
 
-/// Defect E: the deadline of the phase is that of the whole phase, whatever is asked meanwhile.
+/// The deadline of the phase is that of the whole phase, whatever is asked meanwhile.
 #[test]
 fn a_stream_that_nothing_is_verified_on_is_not_kept_by_further_questions() {
     let request = "<db:result from='capulet.example' to='montague.example'>k</db:result>";
