@@ -33,8 +33,9 @@ pub(super) struct Advance<'a> {
     pub(super) reset_cause: Option<ResetCause>,
 }
 
-/// How long closing tags and close_notify may take while the stream is not established: such a peer
-/// is owed no more than the chance to read why it is refused.
+/// How long closing tags and close_notify may take while the stream is not established, which
+/// includes the wait for dialback: such a peer is owed no more than the chance to read why it is
+/// refused.
 const UNESTABLISHED_CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<'a> Advance<'a> {
@@ -364,7 +365,7 @@ impl<'a> Advance<'a> {
 /// The clock of a connection's end that begins in this stage.
 pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> ShutdownClock {
     let timeout = match stage {
-        Stage::Idle | Stage::Negotiating => {
+        Stage::Idle | Stage::Negotiating | Stage::Federating => {
             limits.closing_timeout().min(UNESTABLISHED_CLOSING_TIMEOUT)
         }
         _ => limits.closing_timeout(),

@@ -129,7 +129,8 @@ impl<R: Negotiation> Connection<R> {
     }
 
     /// Returns a window into which TCP can be read without a second buffer; say how much it was with
-    /// [`received`](Self::received). The window is empty while there is no room.
+    /// [`received`](Self::received). The window is empty while there is no room. Bytes that are
+    /// written to it and not announced do not count as received, and are not wiped with those.
     pub fn receive_window(&mut self) -> &mut [u8] {
         self.machine.receive_window()
     }

@@ -95,7 +95,7 @@ impl Framer {
     }
 
     /// Returns room for [`capacity`](Self::capacity) bytes, to be written to and then announced
-    /// with [`pushed`](Self::pushed).
+    /// with [`pushed`](Self::pushed). Bytes that are not announced are not wiped with the others.
     pub fn window(&mut self) -> &mut [u8] {
         self.fast_path.suspend();
         self.input.window(self.frame_length())

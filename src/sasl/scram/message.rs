@@ -308,6 +308,7 @@ mod tests {
                     "more than the attribute"
                 );
             }
+            std::println!("attributes of a SCRAM message, n = {n}: {read} bytes in {calls} steps");
             assert_eq!((calls, read), (n + 1, message.len()));
         }
     }
