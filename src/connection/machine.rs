@@ -666,7 +666,7 @@ impl<R: Negotiation> Machine<R> {
     /// Encodes what was sent.
     fn flush(&mut self) {
         // Most turns have sent nothing.
-        if self.outbound.units() == 0 {
+        if !self.outbound.has_units() {
             return;
         }
         if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {

@@ -104,6 +104,11 @@ impl Outbound {
         self.outbox.flushed()
     }
 
+    /// Whether units wait to be encoded.
+    pub(super) fn has_units(&self) -> bool {
+        self.outbox.has_units()
+    }
+
     /// How many records the units that wait to be encoded need at most, if a record takes `fragment`
     /// bytes of text.
     pub(super) fn records(&self, fragment: usize) -> u64 {

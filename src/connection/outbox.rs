@@ -100,6 +100,11 @@ impl Outbox {
         self.text.len() + self.window().len() + units * UNIT_COST
     }
 
+    /// Whether units wait to be encoded.
+    pub(super) fn has_units(&self) -> bool {
+        !self.units.is_empty()
+    }
+
     /// How many records the units that wait need at most, if a record takes `fragment` bytes of text:
     /// each unit fills whole records, and begins one more.
     pub(super) fn records(&self, fragment: usize) -> u64 {
