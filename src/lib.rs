@@ -142,6 +142,9 @@ pub mod random;
 pub mod reset;
 pub mod sasl;
 pub mod stream;
+#[cfg(feature = "testkit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
+pub mod testkit;
 pub mod time;
 pub mod tls;
 pub mod xml;
