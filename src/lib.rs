@@ -141,10 +141,12 @@ pub mod limits;
 pub mod random;
 pub mod reset;
 pub mod sasl;
+pub mod sm;
 pub mod stream;
 #[cfg(feature = "testkit")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
 pub mod testkit;
+mod ticket;
 pub mod time;
 pub mod tls;
 pub mod xml;
@@ -153,9 +155,10 @@ pub use action::{Action, Wait};
 pub use close::{CloseReason, CloseTcp, Manner};
 pub use connection::{
     AnswerError, Connection, Decision, Initiator, Negotiating, Negotiation, Responder, SendError,
-    Session, Ticket,
+    Session,
 };
 pub use event::{Event, EventBuf, Question};
+pub use ticket::Ticket;
 
 /// The README's example is compiled, too.
 #[cfg(doctest)]

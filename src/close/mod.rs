@@ -172,6 +172,26 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Whether a session of stream management outlives a connection that ended so (XEP-0198 5, 6):
+    /// not if the stream was closed, and after a stream error only if it says that the peer, or this
+    /// side, goes away for a while.
+    pub(crate) fn session_survives(&self) -> bool {
+        use crate::stream::StreamCondition as C;
+        match self {
+            Self::Closed { .. } => false,
+            Self::StreamError { error, .. } => matches!(
+                error.condition(),
+                C::ConnectionTimeout
+                    | C::InternalServerError
+                    | C::RemoteConnectionFailed
+                    | C::ResourceConstraint
+                    | C::SeeOtherHost
+                    | C::SystemShutdown
+            ),
+            _ => true,
+        }
+    }
+
     /// The reason in kebab-case, for logs and scripts; see the
     /// [module](self).
     #[must_use]
@@ -258,6 +278,8 @@ pub enum Phase {
     Closing,
     /// The peer took no bytes.
     Write,
+    /// The peer owed an acknowledgement (XEP-0198 4).
+    Acknowledgement,
 }
 
 impl fmt::Display for Phase {
@@ -275,6 +297,7 @@ impl fmt::Display for Phase {
             Self::Established => "established",
             Self::Closing => "closing",
             Self::Write => "peer takes no bytes",
+            Self::Acknowledgement => "waiting for an acknowledgement",
         })
     }
 }

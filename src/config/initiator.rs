@@ -23,8 +23,11 @@ use crate::limits::Limits;
 use crate::random::Random;
 use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
 use crate::sasl::{self, Authzid, MechanismName, MechanismSet, Password, Username};
+use crate::sm::SmPolicy;
 use crate::stream::lang::is_language_tag;
-use crate::stream::{ConflictPolicy, EarlyElements, Kind, Security, StreamPolicy};
+use crate::stream::{
+    ConflictPolicy, EarlyElements, Kind, ManagementPolicy, Security, StreamPolicy,
+};
 use crate::tls::identity::Trust;
 use crate::tls::{ClientTls, Resumption};
 
@@ -63,6 +66,8 @@ pub struct InitiatorConfig {
     pub(crate) limits: Limits,
     /// When a reset is advised.
     pub(crate) usage: UsagePolicy,
+    /// How stream management is used, if it is.
+    pub(crate) management: Option<Arc<SmPolicy>>,
     /// The randomness for nonces.
     pub(crate) random: Arc<dyn Random>,
 }
@@ -109,6 +114,7 @@ struct Settings {
     lang: String,
     limits: Limits,
     usage: Option<UsagePolicy>,
+    management: Option<Arc<SmPolicy>>,
     /// `None` takes the randomness of the TLS config.
     random: Option<Arc<dyn Random>>,
 }
@@ -183,6 +189,10 @@ impl InitiatorConfig {
             conflict: self.conflict,
             dialback: self.proof.dialback(),
             early_elements: EarlyElements::Refused,
+            management: match self.management {
+                Some(_) => ManagementPolicy::Enable,
+                None => ManagementPolicy::Off,
+            },
         }
     }
 
@@ -213,6 +223,7 @@ impl<For> InitiatorBuilder<WantsSecurity, For> {
                     Kind::ServerToServer | Kind::Component => Limits::server_to_server(),
                 },
                 usage: None,
+                management: None,
                 random: None,
             },
             typestate: PhantomData,
@@ -257,6 +268,15 @@ impl InitiatorBuilder<WantsSecurity, Server> {
     /// Uses STARTTLS. Nothing but the stream header is sent without TLS.
     pub fn starttls(self, tls: ClientTls) -> InitiatorBuilder<HasSecurity, Server> {
         self.secured(InitiatorSecurity::StartTls(tls))
+    }
+}
+
+impl<State> InitiatorBuilder<State, Client> {
+    /// Uses [stream management](crate::sm) where the server offers it (XEP-0198).
+    /// [`Connection::resume`](crate::Connection::resume) resumes an earlier session.
+    pub fn stream_management(mut self, policy: SmPolicy) -> Self {
+        self.settings.management = Some(Arc::new(policy));
+        self
     }
 }
 
@@ -466,6 +486,7 @@ impl Settings {
             conflict: self.conflict,
             lang: self.lang,
             limits: self.limits,
+            management: self.management,
             usage,
             random,
         })

@@ -13,8 +13,11 @@ use super::initiator::is_possible_in_plaintext;
 use super::{Client, Component, ConfigError, HasSecurity, HostConfig, Server, WantsSecurity};
 use crate::limits::Limits;
 use crate::random::Random;
+use crate::sm::SmPolicy;
 use crate::stream::lang::is_language_tag;
-use crate::stream::{ConflictPolicy, DialbackPolicy, EarlyElements, Kind, Security, StreamPolicy};
+use crate::stream::{
+    ConflictPolicy, DialbackPolicy, EarlyElements, Kind, ManagementPolicy, Security, StreamPolicy,
+};
 use crate::tls::ServerTls;
 
 /// Holds what a [`Responder`](crate::Responder) is made from.
@@ -34,6 +37,8 @@ pub struct ResponderConfig {
     pub(crate) dialback: DialbackPolicy,
     /// What happens to a client's elements that belong to no step of negotiation.
     pub(crate) early_elements: EarlyElements,
+    /// How stream management is used, if it is.
+    pub(crate) management: Option<Arc<SmPolicy>>,
     /// The randomness for stream ids and nonces.
     pub(crate) random: Arc<dyn Random>,
 }
@@ -83,6 +88,7 @@ struct Settings {
     limits: Option<Limits>,
     dialback: DialbackPolicy,
     early_elements: EarlyElements,
+    management: Option<Arc<SmPolicy>>,
     random: Arc<dyn Random>,
 }
 
@@ -118,6 +124,10 @@ impl ResponderConfig {
             conflict: ConflictPolicy::default(),
             dialback: self.dialback,
             early_elements: self.early_elements,
+            management: match self.management {
+                Some(_) => ManagementPolicy::Enable,
+                None => ManagementPolicy::Off,
+            },
         }
     }
 }
@@ -133,6 +143,7 @@ impl<For> ResponderBuilder<WantsSecurity, For> {
                 limits: None,
                 dialback: DialbackPolicy::Refused,
                 early_elements: EarlyElements::Refused,
+                management: None,
                 random,
             },
             typestate: PhantomData,
@@ -174,6 +185,14 @@ impl ResponderBuilder<WantsSecurity, Server> {
 }
 
 impl<State> ResponderBuilder<State, Client> {
+    /// Offers [stream management](crate::sm) (XEP-0198). Each
+    /// [`Question::Resume`](crate::event::Question::Resume) of a client that resumes a session is a
+    /// [`Decision`](crate::Decision).
+    pub fn stream_management(mut self, policy: SmPolicy) -> Self {
+        self.settings.management = Some(Arc::new(policy));
+        self
+    }
+
     /// Sets what happens to elements of protocols that this crate does not know, and to requests
     /// to the server, before a client is bound: registration before SASL (XEP-0077), for example.
     ///
@@ -256,6 +275,7 @@ impl Settings {
             limits,
             dialback: self.dialback,
             early_elements: self.early_elements,
+            management: self.management,
             random: self.random,
         })
     }

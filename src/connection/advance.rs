@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::context::Context;
 use super::inbound::Inbound;
 use super::key_meter::KeyMeter;
+use super::management::Management;
 use super::role::{NoRandomness, Position, Role, Stage};
 use super::shutdown::{Reason, Shutdown, ShutdownClock, ShutdownInput};
 use super::timers::{Timer, Timers};
@@ -14,8 +15,8 @@ use crate::limits::Limits;
 use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
-    CloseCause, Command, Content, ErrorSource, FirstLevelElement, Input, Notice, OwnHeader,
-    StreamCondition, StreamError,
+    CloseCause, Command, Content, ErrorSource, FirstLevelElement, Input, ManagementResult, Notice,
+    OwnHeader, StreamCondition, StreamError,
 };
 use crate::xml::{XmlError, XmlErrorClass};
 
@@ -71,7 +72,23 @@ impl<'a> Advance<'a> {
                 break;
             }
         }
+        if notice == Notice::Established {
+            if let Some(management) = self.cx.management.as_deref_mut() {
+                management.established(self.cx.out);
+            }
+        }
         notice
+    }
+
+    /// Counts a stanza of the peer that the application is handed, or that was answered here; not one
+    /// that is dropped, or that ended the stream (XEP-0198 4).
+    pub(super) fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
+        if let Some(management) = self.cx.management.as_deref_mut() {
+            let is_delivered = notice == Notice::Stanza;
+            if is_delivered || role.position().stage == Stage::Established {
+                management.count_inbound(is_delivered);
+            }
+        }
     }
 
     /// Gives the end a reason, unless it has a heavier one.
@@ -132,6 +149,16 @@ impl<'a> Advance<'a> {
                 *self.peer_error = Some((**error).clone());
             }
             (Notice::StreamError, _) => self.cx.defect("a stream error without its element"),
+            (Notice::Features, Some(Content::Features(features))) if features.management() => {
+                if let Some(management) = self.cx.management.as_deref_mut() {
+                    management.offer();
+                }
+            }
+            (Notice::ManagementRefused, Some(Content::Management(element))) => {
+                if let Some(management) = self.cx.management.as_deref_mut() {
+                    management.resumption_refused(element);
+                }
+            }
             (Notice::Established, _) => {
                 role.established(element, &mut self.cx);
                 if self.cx.tls.is_some() {
@@ -161,16 +188,49 @@ impl<'a> Advance<'a> {
             Command::CloseStream(cause) => {
                 let reason = self.reason_for_cause(role, cause, before, element);
                 self.end_with(Reason::new(reason));
+                self.answer_last(before);
                 self.cx.out.push_control(|out| out.push_str(CLOSING_TAG));
             }
             Command::EndTransport(cause) => {
                 let reason = self.reason_for_cause(role, cause, before, element);
                 self.end_with(Reason::new(reason));
             }
-            Command::Fail(header, source) => self.fail(role, header, source),
+            Command::Fail(header, source) => {
+                self.answer_last(before);
+                self.fail(role, header, source);
+            }
+            Command::Manage => return self.manage(element).map(Input::Managed),
+            Command::Retransmit => match self.cx.management.as_deref_mut() {
+                Some(management) => management.retransmit(self.cx.out),
+                None => self.cx.defect("a session that is not there goes on"),
+            },
             Command::Role(command) => return role.execute(command, element, &mut self.cx),
         }
         None
+    }
+
+    /// Acts on an element of stream management.
+    fn manage(&mut self, element: Option<&FirstLevelElement<'_>>) -> Option<ManagementResult> {
+        let management = self.cx.management.as_deref_mut();
+        match (management, element.map(FirstLevelElement::content)) {
+            (Some(management), Some(Content::Management(element))) => {
+                if let Ok(result) = management.manage(element, self.cx.out) {
+                    return result;
+                }
+                self.cx.no_randomness();
+            }
+            _ => self.cx.defect("stream management without its element"),
+        }
+        None
+    }
+
+    /// The last acknowledgement goes before our closing tag (XEP-0198 4).
+    fn answer_last(&mut self, before: Position) {
+        if matches!(before.stage, Stage::Established | Stage::PeerClosing) {
+            if let Some(management) = self.cx.management.as_deref_mut() {
+                management.answer_last(self.cx.out);
+            }
+        }
     }
 
     /// Writes stream error and closing tag in one unit, after our header if that is missing (RFC
@@ -200,6 +260,17 @@ impl<'a> Advance<'a> {
                         .defect("the error to end the stream with is missing");
                 }
             },
+            ErrorSource::HandledCount => {
+                let error = StreamError::new(StreamCondition::UndefinedCondition);
+                let management = self.cx.management.as_deref();
+                let condition = management.and_then(Management::too_high);
+                let error = match condition.map(|xml| error.clone().with_application(&xml)) {
+                    Some(Ok(error)) => error,
+                    Some(Err(_)) | None => error,
+                };
+                let reason = reason_for_error(Side::Us, error.clone());
+                (error, Reason::new(reason))
+            }
             ErrorSource::Reset => {
                 let reason = CloseReason::Reset {
                     by: Side::Us,

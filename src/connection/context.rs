@@ -1,9 +1,11 @@
 //! What a role borrows while it executes a command, and what it changes by that.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use super::decision::PendingDecision;
 use super::inbound::Inbound;
+use super::management::Management;
 use super::outbound::Outbound;
 use super::s2s::S2s;
 use super::transport::{FirstByte, binding_kind, channel_bindings};
@@ -27,6 +29,8 @@ pub struct Context<'a> {
     pub(super) limits: &'a mut Limits,
     /// Only of servers and components.
     pub(super) s2s: Option<&'a mut S2s>,
+    /// Only of clients' streams, if it is configured.
+    pub(super) management: Option<&'a mut Management>,
     /// The error with which the stream ends if the table says that the application does it.
     pub(super) error: &'a mut Option<StreamError>,
     pub(super) inbound: &'a Inbound,
@@ -70,6 +74,15 @@ impl Context<'_> {
             .into_iter()
             .flat_map(tls::TlsSession::available_bindings)
             .filter_map(binding_kind)
+    }
+
+    /// Queues a stanza that this crate answers with; where stanzas are counted, it is kept like any
+    /// other.
+    pub(super) fn push_stanza(&mut self, write: impl FnOnce(&mut String)) {
+        let ticket = self.out.push_stanza(write);
+        if let Some(management) = self.management.as_deref_mut().filter(|sm| sm.keeps()) {
+            management.keep(ticket, self.out);
+        }
     }
 
     /// Whether bytes have been received after the last frame.

@@ -16,10 +16,13 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
+use subtle::ConstantTimeEq;
+
 use crate::config::HostConfig;
 use crate::event::Question;
 use crate::jid::Jid;
 use crate::sasl::{CredentialAnswer, CredentialQuery, Hash, Identity, SaslCondition, ScramKeys};
+use crate::sm::SmState;
 use crate::stream::{BindCondition, StreamError};
 
 /// A question, and the answer once there is one.
@@ -44,6 +47,8 @@ pub enum DecisionAnswer {
     Sasl(CredentialAnswer),
     Bind(Jid),
     RefuseBind(BindCondition),
+    Resume(Box<SmState>, u32),
+    RefuseResumption(Option<u32>),
 }
 
 /// How far the inbound direction may be read while a decision is pending.
@@ -112,6 +117,8 @@ pub enum Decision<'a> {
     Anonymous(AnonymousDecision<'a>),
     /// May this resource be bound ([`Question::Bind`])?
     Bind(BindDecision<'a>),
+    /// Which session is resumed ([`Question::Resume`])?
+    Resume(ResumeDecision<'a>),
 }
 
 /// Where the answer goes, and the question as a whole.
@@ -193,6 +200,16 @@ impl<'a> Decision<'a> {
                     slot,
                 })
             }
+            Question::Resume {
+                identity,
+                previd,
+                h,
+            } => Self::Resume(ResumeDecision {
+                identity,
+                previd: core::str::from_utf8(previd.as_bytes()).unwrap_or_default(),
+                h: *h,
+                slot,
+            }),
         })
     }
 
@@ -205,7 +222,8 @@ impl<'a> Decision<'a> {
             | Self::Scram(ScramDecision { slot, .. })
             | Self::External(ExternalDecision { slot, .. })
             | Self::Anonymous(AnonymousDecision { slot })
-            | Self::Bind(BindDecision { slot, .. }) => slot.question,
+            | Self::Bind(BindDecision { slot, .. })
+            | Self::Resume(ResumeDecision { slot, .. }) => slot.question,
         }
     }
 }
@@ -451,5 +469,103 @@ impl BindDecision<'_> {
     /// Refuses. The peer may ask again.
     pub fn refuse(self, condition: BindCondition) {
         self.slot.answer(DecisionAnswer::RefuseBind(condition));
+    }
+}
+
+/// Asks which session of an earlier stream a client resumes (XEP-0198 5).
+///
+/// The application looks the name up in its store, and deletes it there in the same step, so that no
+/// other node resumes the session too. If the session's stream is still open here, end it
+/// ([`Connection::abort`](crate::Connection::abort)) and take its state first.
+pub struct ResumeDecision<'a> {
+    identity: &'a Identity,
+    previd: &'a str,
+    h: u32,
+    slot: Slot<'a>,
+}
+
+/// Why a session is not resumed. It is handed back.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// The session cannot be resumed ([`SmState::is_resumable`]), or has another name.
+    #[error("no session of this name that can be resumed")]
+    NotResumable(Box<SmState>),
+    /// The session is another account's.
+    #[error("the session of another account")]
+    OtherAccount(Box<SmState>),
+    /// The config is without stream management.
+    #[error("stream management is not configured")]
+    NotConfigured(Box<SmState>),
+}
+
+impl ResumeError {
+    /// Returns the session.
+    pub fn into_state(self) -> SmState {
+        match self {
+            Self::NotResumable(state) | Self::OtherAccount(state) | Self::NotConfigured(state) => {
+                *state
+            }
+        }
+    }
+}
+
+/// Leaves out the name of the session.
+impl fmt::Debug for ResumeDecision<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResumeDecision")
+            .field("identity", &self.identity)
+            .field("h", &self.h)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ResumeDecision<'_> {
+    /// Returns who was authenticated.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        self.identity
+    }
+
+    /// Returns the name of the session, as [`SmState::id`] was.
+    #[must_use]
+    pub const fn previd(&self) -> &str {
+        self.previd
+    }
+
+    /// Returns how many stanzas the client has handled, modulo 2^32.
+    #[must_use]
+    pub const fn h(&self) -> u32 {
+        self.h
+    }
+
+    /// Resumes this session: its address is bound, and what the client has not handled is sent again.
+    /// If the client says that it has handled more than it was sent, the stream ends, and
+    /// [`take_sm_state`](crate::Connection::take_sm_state) hands the session back.
+    ///
+    /// # Errors
+    /// [`ResumeError`] if the session is not the one that was asked for, or not of this user. The
+    /// decision stays pending.
+    pub fn resume(self, state: SmState) -> Result<(), ResumeError> {
+        let is_named = state
+            .id
+            .as_ref()
+            .is_some_and(|id| id.as_bytes().ct_eq(self.previd.as_bytes()).into());
+        if !is_named || !state.is_resumable() {
+            return Err(ResumeError::NotResumable(Box::new(state)));
+        }
+        let owner = state.jid().and_then(Jid::local);
+        if owner != Some(self.identity.authcid.as_str()) {
+            return Err(ResumeError::OtherAccount(Box::new(state)));
+        }
+        let answer = DecisionAnswer::Resume(Box::new(state), self.h);
+        self.slot.answer(answer);
+        Ok(())
+    }
+
+    /// Says that there is no such session, and if it is known how many stanzas had been handled when it
+    /// ended ([`SmState::handled`]). The client binds a resource then.
+    pub fn refuse(self, handled: Option<u32>) {
+        self.slot.answer(DecisionAnswer::RefuseResumption(handled));
     }
 }

@@ -15,7 +15,9 @@ use super::advance::{Advance, shutdown_clock};
 use super::context::{Change, Context};
 use super::decision::{Decision, PendingDecision, ReadMode};
 use super::inbound::{Inbound, TcpInput};
+use super::initiator::InitiatorRole;
 use super::key_meter::KeyMeter;
+use super::management::{Expiry, Management};
 use super::outbound::Outbound;
 use super::request::{EndRequest, PendingRequest};
 use super::responder::ResponderRole;
@@ -31,8 +33,10 @@ use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
 use crate::event::{Established, Event, StreamOpened};
 use crate::limits::Limits;
 use crate::reset::ResetCause;
+use crate::sm::SmState;
 use crate::stream::{
-    AppRequest, Features, FirstLevelElement, InFlight, Input, Kind, Notice, PeerHeader, StreamError,
+    AppRequest, Features, FirstLevelElement, InFlight, Input, Kind, Notice, PeerHeader,
+    StreamCondition, StreamError,
 };
 use crate::time::Instant;
 use crate::tls::{self, TlsInfo};
@@ -56,6 +60,8 @@ pub(super) struct Machine<R: Negotiation> {
     decision: Option<Box<PendingDecision>>,
     /// Domain pairs and addresses; only of servers and components.
     s2s: Option<Box<S2s>>,
+    /// Stream management; only of clients' streams, if it is configured.
+    management: Option<Box<Management>>,
     timers: Timers,
     keys: KeyMeter,
     /// What the application has requested and the next poll acts on.
@@ -75,7 +81,13 @@ impl<R: Negotiation> Machine<R> {
     }
 
     pub(super) fn new(config: Arc<R::Config>, now: Instant) -> Self {
-        let (role, Setup { kind, limits, rule }) = R::new(config);
+        let (role, setup) = R::new(config);
+        let Setup {
+            kind,
+            limits,
+            rule,
+            management,
+        } = setup;
         let mut timers = Timers::new(now);
         timers.set(Timer::Phase, limits.phase_timeout());
         timers.set(Timer::Negotiation, limits.negotiation_timeout());
@@ -89,6 +101,7 @@ impl<R: Negotiation> Machine<R> {
             peer: PeerHeader::NONE,
             decision: None,
             s2s: rule.map(|rule| Box::new(S2s::new(rule, max_pairs))),
+            management: management.map(Box::new),
             timers,
             keys: KeyMeter::default(),
             request: PendingRequest::default(),
@@ -152,10 +165,15 @@ impl<R: Negotiation> Machine<R> {
                 // What was read before the end is reported all the same.
                 Progress::Report(notice) => break Some(notice),
                 Progress::Continue if !self.shutdown.is_closed() => {}
-                Progress::Continue | Progress::Idle => break None,
+                Progress::Continue => break None,
+                Progress::Idle => {
+                    self.answer_owed();
+                    break None;
+                }
             }
         };
         self.size_buffers(notice);
+        self.end_session();
         if notice.is_some_and(|notice| self.event(notice).is_none()) {
             debug_assert!(false, "a notice without its content");
             let _ = self.close(CloseReason::Internal(InternalReason::Table));
@@ -184,8 +202,13 @@ impl<R: Negotiation> Machine<R> {
             now: self.timers.now(),
             out: &mut self.outbound,
             s2s: self.s2s.as_deref_mut(),
+            management: self.management.as_deref_mut(),
             request: &mut self.request,
         })
+    }
+
+    pub(super) fn take_sm_state(&mut self) -> Option<SmState> {
+        self.management.as_mut()?.take(self.shutdown.is_closed())
     }
 
     pub(super) fn decision(&mut self) -> Option<Decision<'_>> {
@@ -220,7 +243,7 @@ impl<R: Negotiation> Machine<R> {
             return Progress::Idle;
         }
         let at = self.role.position();
-        let [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] = STEPS;
+        let [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13] = STEPS;
         self.try_step(s1, at, budget)
             .or_else(|| self.try_step(s2, at, budget))
             .or_else(|| self.try_step(s3, at, budget))
@@ -233,6 +256,7 @@ impl<R: Negotiation> Machine<R> {
             .or_else(|| self.try_step(s10, at, budget))
             .or_else(|| self.try_step(s11, at, budget))
             .or_else(|| self.try_step(s12, at, budget))
+            .or_else(|| self.try_step(s13, at, budget))
             .unwrap_or(Progress::Idle)
     }
 
@@ -270,6 +294,7 @@ impl<R: Negotiation> Machine<R> {
                     && self.keys.check(now, self.transport.tls(), &self.outbound);
                 advised.then_some(Progress::Report(Notice::ResetAdvised))
             }
+            Step::Management => self.on_management(position),
             Step::Decision => self.on_decision(),
             Step::S2s => self.on_s2s(position),
             Step::Mechanism => (self.is_working(position) && budget.derivations > 0).then(|| {
@@ -319,6 +344,44 @@ impl<R: Negotiation> Machine<R> {
             self.end_with(CloseReason::Timeout(phase));
         }
         Some(self.advance(Input::Expired))
+    }
+
+    fn on_management(&mut self, position: Position) -> Option<Progress> {
+        let management = self.management.as_mut()?;
+        if position.stage != Stage::Established {
+            return None;
+        }
+        let now = self.timers.now();
+        match management.expire(now, &mut self.outbound) {
+            Expiry::PeerLost => {
+                return Some(self.close(CloseReason::Timeout(Phase::Acknowledgement)));
+            }
+            Expiry::Asked => return Some(Progress::Continue),
+            Expiry::Nothing => {}
+        }
+        management.is_overflowing().then(|| {
+            let error = StreamError::new(StreamCondition::ResourceConstraint);
+            self.on_request(EndRequest::Fail(error))
+        })
+    }
+
+    /// Answers the peer's requests for acknowledgement, now that everything received has been read.
+    fn answer_owed(&mut self) {
+        let is_established = self.role.position().stage == Stage::Established;
+        if let Some(management) = self.management.as_mut().filter(|_| is_established) {
+            if management.answer_owed(&mut self.outbound) {
+                self.flush();
+                self.watch_writing();
+            }
+        }
+    }
+
+    /// Completes what outlives the connection when it ends.
+    fn end_session(&mut self) {
+        if let (Some(management), Some(close)) = (&mut self.management, self.shutdown.close()) {
+            let survives = close.reason().session_survives();
+            management.end(survives, self.role.bound(), &self.outbound);
+        }
     }
 
     fn on_decision(&mut self) -> Option<Progress> {
@@ -403,7 +466,13 @@ impl<R: Negotiation> Machine<R> {
                     Some(s2s) => s2s.filter_inbound(&element),
                 };
                 match class {
-                    Some(class) => advance.run(role, Input::Element(class), Some(&element)),
+                    Some(class) => {
+                        let notice = advance.run(role, Input::Element(class), Some(&element));
+                        if class.is_stanza() {
+                            advance.count_inbound(role, notice);
+                        }
+                        notice
+                    }
                     None => Notice::Nothing,
                 }
             }
@@ -518,6 +587,7 @@ impl<R: Negotiation> Machine<R> {
             out: &mut self.outbound,
             limits: &mut self.limits,
             s2s: self.s2s.as_deref_mut(),
+            management: self.management.as_deref_mut(),
             error: &mut self.error,
             inbound: &self.inbound,
             decision: &mut self.decision,
@@ -642,6 +712,9 @@ impl<R: Negotiation> Machine<R> {
 
     /// Encodes what was sent.
     fn flush(&mut self) {
+        if let Some(management) = &mut self.management {
+            management.watch(self.timers.now());
+        }
         if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {
             let _ = self.close(CloseReason::Internal(InternalReason::KeysExhausted));
         }
@@ -666,8 +739,12 @@ impl<R: Negotiation> Machine<R> {
             Some(self.timers.now())
         } else {
             let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
+            let management = self.management.as_ref().and_then(|sm| sm.deadline());
             let timers = earlier(self.timers.next(), self.shutdown.deadline());
-            earlier(timers, earlier(self.keys.deadline(), s2s))
+            earlier(
+                timers,
+                earlier(self.keys.deadline(), earlier(s2s, management)),
+            )
         };
         Wait {
             read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
@@ -686,11 +763,19 @@ impl<R: Negotiation> Machine<R> {
             Notice::Authenticated => Event::Authenticated(self.role.authenticated()),
             Notice::Established => Event::Established(Established {
                 jid: self.role.bound(),
+                resumed: self.management.as_ref().and_then(|sm| sm.resumed()),
             }),
             Notice::Stanza => Event::Stanza(self.inbound.element()?),
             Notice::Element => Event::Element(self.inbound.element()?),
             Notice::Keepalive => Event::Keepalive,
             Notice::StreamError => Event::StreamError(self.peer_error.as_ref()?),
+            Notice::ManagementEnabled => {
+                Event::ManagementEnabled(self.management.as_ref()?.enabled())
+            }
+            Notice::ManagementRefused => {
+                Event::ManagementRefused(self.management.as_ref()?.refused())
+            }
+            Notice::Acknowledged => Event::Acknowledged(self.management.as_ref()?.acknowledged()?),
             Notice::PeerClosing => Event::PeerClosing,
             Notice::Decision => Event::Decision(self.decision.as_ref()?.question()),
             Notice::ResetAdvised => Event::ResetAdvised(self.keys.advised()?),
@@ -731,7 +816,11 @@ impl<R: Negotiation> Machine<R> {
 
     /// How many bytes the buffers have allocated.
     fn allocated(&self) -> usize {
-        self.inbound.allocated() + self.outbound.allocated() + self.transport.allocated()
+        let management = self.management.as_ref().map_or(0, |sm| sm.allocated());
+        self.inbound.allocated()
+            + self.outbound.allocated()
+            + self.transport.allocated()
+            + management
     }
 
     /// Gives back memory that is not in use.
@@ -739,6 +828,20 @@ impl<R: Negotiation> Machine<R> {
         self.inbound.shrink();
         self.outbound.shrink();
         self.transport.shrink();
+        if let Some(management) = &mut self.management {
+            management.shrink();
+        }
+    }
+}
+
+impl Machine<InitiatorRole> {
+    /// Is to resume a session; only before the first poll.
+    pub(super) fn resume(&mut self, state: SmState) {
+        self.outbound.continue_after(state.last_ticket);
+        self.role.resume();
+        if let Some(management) = &mut self.management {
+            management.resume(state);
+        }
     }
 }
 

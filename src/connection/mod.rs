@@ -55,6 +55,7 @@ mod initiator;
 mod key_meter;
 mod login;
 mod machine;
+mod management;
 mod outbound;
 mod outbox;
 mod request;
@@ -67,16 +68,16 @@ mod steps;
 mod timers;
 mod transport;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 pub use decision::{
     AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFullJidError,
-    PasswordDecision, ScramDecision,
+    PasswordDecision, ResumeDecision, ResumeError, ScramDecision,
 };
 pub use initiator::InitiatorRole;
 use machine::Machine;
 pub use outbound::SendError;
-pub use outbox::Ticket;
 pub use responder::ResponderRole;
 pub use role::Negotiation;
 pub use s2s::AnswerError;
@@ -84,7 +85,10 @@ pub use session::{Negotiating, Session};
 
 use crate::action::Action;
 use crate::close::CloseTcp;
+use crate::config::InitiatorConfig;
+use crate::jid::Jid;
 use crate::sasl::ClientKeys;
+use crate::sm::SmState;
 use crate::stream::StreamError;
 use crate::time::Instant;
 use crate::tls::TlsInfo;
@@ -191,6 +195,13 @@ impl<R: Negotiation> Connection<R> {
         self.machine.take_close()
     }
 
+    /// Returns a session of [stream management](crate::sm), once: as soon as it is known that an earlier
+    /// one is not resumed here, and after the end of the connection its own. Where both are there, the
+    /// earlier one comes first.
+    pub fn take_sm_state(&mut self) -> Option<SmState> {
+        self.machine.take_sm_state()
+    }
+
     /// Returns what TLS negotiated, once the handshake is complete.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsInfo> {
@@ -199,6 +210,32 @@ impl<R: Negotiation> Connection<R> {
 }
 
 impl Connection<InitiatorRole> {
+    /// Returns a machine, as [`new`](Self::new) does, that resumes this session in the place of binding
+    /// a resource (XEP-0198 5). If the server does not resume it, a resource is bound and the session is
+    /// handed back by [`take_sm_state`](Self::take_sm_state).
+    ///
+    /// # Errors
+    /// [`ResumeError`] if the session cannot be resumed or is another account's, or if the config is
+    /// without [stream management](crate::config::InitiatorBuilder::stream_management).
+    pub fn resume(
+        config: Arc<InitiatorConfig>,
+        state: SmState,
+        now: Instant,
+    ) -> Result<Self, ResumeError> {
+        if config.management.is_none() {
+            return Err(ResumeError::NotConfigured(Box::new(state)));
+        }
+        if !state.is_resumable() {
+            return Err(ResumeError::NotResumable(Box::new(state)));
+        }
+        if state.jid().map(Jid::bare) != Some(config.account().bare()) {
+            return Err(ResumeError::OtherAccount(Box::new(state)));
+        }
+        let mut connection = Self::new(config, now);
+        connection.machine.resume(state);
+        Ok(connection)
+    }
+
     /// Returns the SCRAM keys of the login that just worked, once: kept and given to
     /// [`Credentials`](crate::config::Credentials), they spare the next login the key derivation (RFC
     /// 5802 5.1).

@@ -8,10 +8,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::outbox::{Outbox, Ticket, UNIT_COST};
+use super::outbox::{Outbox, UNIT_COST};
 use super::transport::{PeerNotify, Transport};
 use crate::limits::Limits;
 use crate::stream::{Awaited, ElementClass, Kind, StreamCondition, classify, ns};
+use crate::ticket::Ticket;
 use crate::tls;
 use crate::xml::{self, Checker, Element};
 
@@ -23,11 +24,18 @@ pub(super) struct Outbound {
     kind: Kind,
 }
 
+/// What was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) ticket: Ticket,
+    pub(super) is_stanza: bool,
+}
+
 /// Why nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Too much waits for TCP already, or the TLS keys are used up but for the end of the stream.
+    /// Too much waits for TCP or for the peer's acknowledgement already, or the TLS keys are used up but for the end of the stream.
     /// `capacity` is what fits now, in bytes of stream text.
     #[error("the outbox is full: {capacity} bytes fit")]
     Full {
@@ -126,13 +134,14 @@ impl Outbound {
         capacity: usize,
         carries: impl FnOnce(&Element<'_>) -> bool,
         write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-    ) -> Result<Ticket, SendError> {
+    ) -> Result<Sent, SendError> {
         let Self {
             outbox,
             checker,
             kind,
         } = self;
-        outbox.send(|queue| {
+        let mut is_stanza = false;
+        let ticket = outbox.send(|queue| {
             let start = queue.len();
             let mut bounded = Bounded {
                 queue,
@@ -153,9 +162,13 @@ impl Outbound {
             }
             match classify(&element, *kind, Awaited::Nothing) {
                 ElementClass::Bad(condition) => Err(SendError::Refused(condition)),
-                _ => Ok(()),
+                class => {
+                    is_stanza = class.is_stanza();
+                    Ok(())
+                }
             }
-        })
+        })?;
+        Ok(Sent { ticket, is_stanza })
     }
 
     /// Queues one space (RFC 6120 4.6.1).
@@ -170,6 +183,36 @@ impl Outbound {
             queue.push(' ');
             Ok(())
         })
+    }
+
+    /// Queues a stanza of the machine's own.
+    pub(super) fn push_stanza(&mut self, write: impl FnOnce(&mut String)) -> Ticket {
+        self.outbox.push_stanza(write)
+    }
+
+    /// Queues a stanza of an earlier stream, under its own ticket.
+    pub(super) fn push_again(&mut self, stanza: &str, ticket: Ticket) {
+        self.outbox.push_again(stanza, ticket);
+    }
+
+    /// The text that was queued last.
+    pub(super) fn last_unit(&self) -> &str {
+        self.outbox.last_unit()
+    }
+
+    /// Adds an element to what was queued last, so that it goes out in the same record.
+    pub(super) fn append(&mut self, element: &str) {
+        self.outbox.append(element);
+    }
+
+    /// The last ticket that was given.
+    pub(super) const fn last_ticket(&self) -> u64 {
+        self.outbox.last_ticket()
+    }
+
+    /// Gives later tickets than that of an earlier stream.
+    pub(super) fn continue_after(&mut self, ticket: u64) {
+        self.outbox.continue_after(ticket);
     }
 
     /// Queues text of the machine's own.

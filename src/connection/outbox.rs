@@ -9,9 +9,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroize;
 
-/// Names one [`send`](crate::Session::send). Later ones compare greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(u64);
+use crate::ticket::Ticket;
 
 /// What a SASL element has at most beside its data in base64: its tags, its namespace and the name
 /// of a mechanism.
@@ -117,6 +115,51 @@ impl Outbox {
             ticket: Some(ticket),
         });
         Ok(ticket)
+    }
+
+    /// Queues a stanza of the machine's own, which gets a ticket because it may be acknowledged.
+    pub(super) fn push_stanza(&mut self, write: impl FnOnce(&mut String)) -> Ticket {
+        self.push_control(write);
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        if let Some(unit) = self.units.back_mut() {
+            unit.ticket = Some(ticket);
+        }
+        ticket
+    }
+
+    /// Queues a stanza of an earlier stream, under its own ticket.
+    pub(super) fn push_again(&mut self, stanza: &str, ticket: Ticket) {
+        self.text.push_str(stanza);
+        self.units.push_back(Unit {
+            length: stanza.len(),
+            ticket: Some(ticket),
+        });
+    }
+
+    /// The text of the unit queued last.
+    pub(super) fn last_unit(&self) -> &str {
+        let length = self.units.back().map_or(0, |unit| unit.length);
+        let start = self.text.len() - length;
+        self.text.get(start..).unwrap_or_default()
+    }
+
+    /// Adds text to the unit queued last, so that it goes out in the same record.
+    pub(super) fn append(&mut self, text: &str) {
+        if let Some(unit) = self.units.back_mut() {
+            self.text.push_str(text);
+            unit.length += text.len();
+        }
+    }
+
+    /// The last ticket that was given.
+    pub(super) const fn last_ticket(&self) -> u64 {
+        self.last_ticket
+    }
+
+    /// Gives no ticket that is not later than `ticket`.
+    pub(super) fn continue_after(&mut self, ticket: u64) {
+        self.last_ticket = self.last_ticket.max(ticket);
     }
 
     /// Queues a unit of the machine's own text.

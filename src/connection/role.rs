@@ -10,6 +10,7 @@ use core::fmt;
 
 use super::context::Context;
 use super::decision::DecisionAnswer;
+use super::management::Management;
 use super::s2s::AddressRule;
 use crate::close::{AuthenticationReason, Phase};
 use crate::event::Authenticated;
@@ -111,6 +112,8 @@ pub struct Setup {
     pub(super) limits: Limits,
     /// The addresses that a stream of servers or of a component carries; `None` for clients.
     pub(super) rule: Option<AddressRule>,
+    /// Stream management, if it is configured.
+    pub(super) management: Option<Management>,
 }
 
 /// The random number generator failed.

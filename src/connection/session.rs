@@ -4,8 +4,8 @@ use alloc::string::String;
 use core::fmt;
 
 use super::key_meter::KeyMeter;
+use super::management::Management;
 use super::outbound::{Outbound, SendError};
-use super::outbox::Ticket;
 use super::request::{EndRequest, PendingRequest};
 use super::s2s::{AnswerError, S2s};
 use crate::dialback::DialbackKey;
@@ -13,8 +13,10 @@ use crate::event::{DialbackAnswer, RequestId};
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::ResetCause;
+use crate::sm::Received;
 use crate::stream::Kind;
 use crate::stream::dialback::{MAX_ID_BYTES, write_verify};
+use crate::ticket::Ticket;
 use crate::time::Instant;
 use crate::tls;
 
@@ -29,6 +31,8 @@ pub struct Session<'a> {
     pub(super) out: &'a mut Outbound,
     /// Only of servers and components.
     pub(super) s2s: Option<&'a mut S2s>,
+    /// Only of clients' streams, if it is configured.
+    pub(super) management: Option<&'a mut Management>,
     pub(super) request: &'a mut PendingRequest,
 }
 
@@ -55,7 +59,13 @@ impl Session<'_> {
         let carries = |element: &crate::xml::Element<'_>| {
             s2s.is_none_or(|s2s| element.ns() != content_ns || s2s.carries(element))
         };
-        self.out.send(capacity, carries, write)
+        let sent = self.out.send(capacity, carries, write)?;
+        if let Some(management) = self.management.as_deref_mut() {
+            if sent.is_stanza && management.keeps() {
+                management.keep(sent.ticket, self.out);
+            }
+        }
+        Ok(sent.ticket)
     }
 
     /// Answers an [`Event::Request`](crate::Event::Request) (XEP-0220).
@@ -113,14 +123,21 @@ impl Session<'_> {
     /// # Errors
     /// [`SendError::Full`].
     pub fn keepalive(&mut self) -> Result<Ticket, SendError> {
-        self.out.send_keepalive(self.capacity())
+        let room = self.keys.room(self.tls, self.out);
+        self.out
+            .send_keepalive(self.out.capacity(self.limits, room))
     }
 
     /// Returns how many bytes of stream text can be sent now.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.out
-            .capacity(self.limits, self.keys.room(self.tls, self.out))
+        let capacity = self
+            .out
+            .capacity(self.limits, self.keys.room(self.tls, self.out));
+        match &self.management {
+            Some(management) => capacity.min(management.capacity()),
+            None => capacity,
+        }
     }
 
     /// Returns the last ticket whose bytes [`transmitted`](crate::Connection::transmitted) has taken
@@ -128,6 +145,48 @@ impl Session<'_> {
     #[must_use]
     pub fn flushed(&self) -> Option<Ticket> {
         self.out.flushed()
+    }
+
+    /// Returns the last ticket that the peer has handled, with everything before it (XEP-0198 4);
+    /// `None` without [stream management](crate::sm), and before the first acknowledgement.
+    #[must_use]
+    pub fn acknowledged(&self) -> Option<Ticket> {
+        self.management.as_ref()?.acknowledged()
+    }
+
+    /// Returns how many stanzas the peer has not acknowledged; 0 without
+    /// [stream management](crate::sm).
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.management
+            .as_ref()
+            .map_or(0, |management| management.unacknowledged())
+    }
+
+    /// Returns what names the stanza that was delivered last, for [`handled`](Self::handled); `None`
+    /// without [stream management](crate::sm).
+    #[must_use]
+    pub fn received(&self) -> Option<Received> {
+        Some(self.management.as_ref()?.received())
+    }
+
+    /// Returns whether the stanza that was delivered last had been delivered on an earlier stream of
+    /// this session, and not been handled. Only with
+    /// [`AckMode::Handled`](crate::sm::AckMode::Handled).
+    #[must_use]
+    pub fn is_redelivery(&self) -> bool {
+        self.management
+            .as_ref()
+            .is_some_and(|management| management.is_redelivery())
+    }
+
+    /// Says that everything up to `received` is safe, so that the peer may forget it. For
+    /// [`AckMode::Handled`](crate::sm::AckMode::Handled); otherwise nothing changes, and neither does
+    /// it for what has not been delivered.
+    pub fn handled(&mut self, received: Received) {
+        if let Some(management) = self.management.as_deref_mut() {
+            management.handle(received, self.out);
+        }
     }
 
     /// Resets the stream (RFC 6120 4.9.3.16): what was sent before goes out, then `<reset/>` and the
@@ -160,6 +219,7 @@ impl Negotiating<'_> {
         let capacity = self.capacity();
         self.out
             .send(capacity, |_| true, |out| out.write_str(element))
+            .map(|sent| sent.ticket)
     }
 
     /// Returns how many bytes of stream text can be sent now.

@@ -22,6 +22,8 @@ pub(super) enum Step {
     DueReset,
     /// The check of the keys' usage.
     KeyUsage,
+    /// Acknowledgements that are due (XEP-0198).
+    Management,
     /// The pending decision: its announcement, then its answer.
     Decision,
     /// Domain pairs and requests between servers.
@@ -38,7 +40,7 @@ pub(super) enum Step {
 /// application has requested comes before deadlines, because its request was made before this poll.
 /// Everything that is due by itself comes before reading, so that a peer that sends without a pause
 /// cannot hold it up.
-pub(super) const STEPS: [Step; 12] = [
+pub(super) const STEPS: [Step; 13] = [
     Step::Abort,
     Step::Begin,
     Step::Shutdown,
@@ -47,6 +49,7 @@ pub(super) const STEPS: [Step; 12] = [
     Step::Deadline,
     Step::DueReset,
     Step::KeyUsage,
+    Step::Management,
     Step::Decision,
     Step::S2s,
     Step::Mechanism,
@@ -117,6 +120,11 @@ mod tests {
                 "a peer that sends cannot hold up a reset",
             ),
             (Step::KeyUsage, Step::Read, "nor its advice"),
+            (
+                Step::Management,
+                Step::Read,
+                "nor the end of one that acknowledges nothing",
+            ),
             (
                 Step::Mechanism,
                 Step::Read,

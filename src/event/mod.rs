@@ -17,17 +17,22 @@
 //! | [`PairVerified`](Event::PairVerified) | both | between servers, established: each domain pair |
 //! | [`Request`](Event::Request) | both | between servers, from the features on: [`answer`](crate::Session::answer) answers it |
 //! | [`KeyVerdict`](Event::KeyVerdict) | initiating | between servers: the answer to [`verify`](crate::Session::verify) |
+//! | [`ManagementEnabled`](Event::ManagementEnabled) | both | established, once, if [stream management](crate::sm) is on |
+//! | [`ManagementRefused`](Event::ManagementRefused) | initiating | before a resource is bound, if a session was not resumed; or established |
+//! | [`Acknowledged`](Event::Acknowledged) | both | established, and while closing |
 //! | [`PeerClosing`](Event::PeerClosing) | both | established: the peer sent its closing tag; what is sent now still goes out before ours |
 //!
 //! An event borrows from the connection until the next call; [`Event::to_owned`] keeps one. A new
 //! event is added here, as a `Notice` of the state tables, and in `Machine::event`.
 
+mod management;
 mod question;
 mod s2s;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
+pub use management::{ManagementEnabled, ManagementRefused, Resumed};
 pub use question::Question;
 pub use s2s::{
     DialbackAnswer, DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
@@ -36,6 +41,7 @@ pub use s2s::{
 use crate::jid::Jid;
 use crate::reset::ResetCause;
 use crate::stream::{Features, PeerHeader, StanzaAddresses, StreamError, Version};
+use crate::ticket::Ticket;
 use crate::tls::TlsInfo;
 use crate::xml::{Stanza, StanzaBuf};
 
@@ -72,6 +78,12 @@ pub enum Event<'a> {
     Request(&'a DialbackRequest),
     /// A key that was asked about has an answer, or its deadline has passed (XEP-0220 2.1.2).
     KeyVerdict(&'a KeyVerdict),
+    /// Stream management is on (XEP-0198 3).
+    ManagementEnabled(ManagementEnabled<'a>),
+    /// The server refused to enable stream management, or to resume a session.
+    ManagementRefused(ManagementRefused<'a>),
+    /// The peer has handled everything that was sent up to this ticket (XEP-0198 4).
+    Acknowledged(Ticket),
     /// The peer closed its direction (RFC 6120 4.4).
     PeerClosing,
 }
@@ -138,6 +150,7 @@ impl<'a> Authenticated<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Established<'a> {
     pub(crate) jid: Option<&'a Jid>,
+    pub(crate) resumed: Option<Resumed>,
 }
 
 impl<'a> Established<'a> {
@@ -145,6 +158,12 @@ impl<'a> Established<'a> {
     #[must_use]
     pub fn jid(&self) -> Option<&'a Jid> {
         self.jid
+    }
+
+    /// Returns how an earlier session was resumed (XEP-0198 5); `None` if this is a new one.
+    #[must_use]
+    pub fn resumed(&self) -> Option<Resumed> {
+        self.resumed
     }
 }
 
@@ -196,6 +215,19 @@ pub enum EventBuf {
     Request(DialbackRequest),
     /// See [`Event::KeyVerdict`].
     KeyVerdict(KeyVerdict),
+    /// See [`Event::ManagementEnabled`].
+    ManagementEnabled {
+        /// Whether the session can be resumed.
+        resumable: bool,
+        /// For how many seconds.
+        max: Option<u32>,
+        /// Where.
+        location: Option<String>,
+    },
+    /// See [`Event::ManagementRefused`].
+    ManagementRefused,
+    /// See [`Event::Acknowledged`].
+    Acknowledged(Ticket),
     /// See [`Event::PeerClosing`].
     PeerClosing,
 }
@@ -242,6 +274,13 @@ impl<'a> Event<'a> {
             Self::PairVerified(pair) => EventBuf::PairVerified((*pair).clone()),
             Self::Request(request) => EventBuf::Request((*request).clone()),
             Self::KeyVerdict(verdict) => EventBuf::KeyVerdict((*verdict).clone()),
+            Self::ManagementEnabled(enabled) => EventBuf::ManagementEnabled {
+                resumable: enabled.is_resumable(),
+                max: enabled.max(),
+                location: enabled.location().map(ToOwned::to_owned),
+            },
+            Self::ManagementRefused(_) => EventBuf::ManagementRefused,
+            Self::Acknowledged(ticket) => EventBuf::Acknowledged(*ticket),
             Self::PeerClosing => EventBuf::PeerClosing,
         }
     }

@@ -30,4 +30,13 @@ pub enum Question {
         /// A resource that nobody can predict.
         generated: String,
     },
+    /// Which session of an earlier stream does a client resume (XEP-0198 5)?
+    Resume {
+        /// Who was authenticated.
+        identity: Identity,
+        /// The name of the session.
+        previd: sasl::Secret,
+        /// How many stanzas the client has handled, modulo 2^32.
+        h: u32,
+    },
 }

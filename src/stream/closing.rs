@@ -7,10 +7,10 @@
 //! error is unrecoverable (RFC 6120 4.9.1.1) and nothing can be read after unreadable bytes.
 
 use super::table::{
-    AppRequest, CloseCause, Command, ErrorSource, InFlight, Input, NegotiationReason, Notice,
-    Output, OwnHeader, command, notify,
+    AppRequest, CloseCause, Command, ErrorSource, InFlight, Input, ManagementResult,
+    NegotiationReason, Notice, Output, OwnHeader, command, notify,
 };
-use super::{ElementClass, HeaderClass, StreamCondition};
+use super::{ElementClass, HeaderClass, ManagementClass, StreamCondition};
 
 /// The phases of the end, in both roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +62,16 @@ impl Closing {
             (AwaitFooter(_), Input::Element(class)) if ends_the_stream(class) => {
                 (AwaitFooter(InFlight::Discard), Output::NOTHING)
             }
+            // XEP-0198 4: an acknowledgement that crossed our closing tag still counts.
+            (AwaitFooter(_), Input::Element(ElementClass::Management(ManagementClass::Answer))) => {
+                (self, command(Command::Manage))
+            }
+            (AwaitFooter(_), Input::Managed(ManagementResult::Acknowledged)) => {
+                (self, notify(Notice::Acknowledged, Command::Wait))
+            }
+            (AwaitFooter(_), Input::Element(ElementClass::Management(_))) => {
+                (self, Output::NOTHING)
+            }
             (AwaitFooter(InFlight::Deliver), Input::Element(class))
                 if !is_peer_authentication(class) =>
             {
@@ -79,29 +89,12 @@ impl Closing {
 
 /// Reports a first-level element of an established stream to the application.
 pub(super) const fn deliver<C>(class: ElementClass) -> Output<C> {
-    match is_stanza(class) {
+    match class.is_stanza() {
         // A refused stanza is nobody's.
         _ if matches!(class, ElementClass::RefusedStanza(_)) => Output::NOTHING,
         true => notify(Notice::Stanza, Command::Wait),
         false => notify(Notice::Element, Command::Wait),
     }
-}
-
-/// Whether the element is a stanza (RFC 6120 4.1). Some steps of negotiation are stanzas too.
-pub(super) const fn is_stanza(class: ElementClass) -> bool {
-    use ElementClass as E;
-    matches!(
-        class,
-        E::Stanza(_)
-            | E::ServerRequest
-            | E::RefusedStanza(_)
-            | E::BindRequest
-            | E::BindResult
-            | E::BindError(_)
-            | E::SessionRequest
-            | E::SessionResult
-            | E::SessionError
-    )
 }
 
 /// Whether the element belongs to the proof of a domain or of a component. Such elements are never
@@ -145,6 +138,35 @@ pub(super) fn close_locally<C>(request: AppRequest) -> (Closing, Output<C>) {
     }
 }
 
+/// Whether the input belongs to stream management.
+pub(super) const fn concerns_management(input: Input) -> bool {
+    matches!(
+        input,
+        Input::Element(ElementClass::Management(_)) | Input::Managed(_)
+    )
+}
+
+/// Stream management on an established stream, the same in both roles (XEP-0198 3, 4). Its elements
+/// go to whoever counts, who answers with what came of them. The stream goes on where there is no
+/// [`Closing`].
+pub(super) fn managed<C>(input: Input) -> (Option<Closing>, Output<C>) {
+    use ManagementResult as R;
+    let fail = |error| (Some(Closing::AwaitFooter(InFlight::Discard)), failed(error));
+    let notice = match input {
+        Input::Element(ElementClass::Management(ManagementClass::Malformed)) => {
+            return fail(ErrorSource::Condition(StreamCondition::BadFormat));
+        }
+        Input::Managed(R::TooHigh) => return fail(ErrorSource::HandledCount),
+        Input::Managed(R::Enabled) => Notice::ManagementEnabled,
+        Input::Managed(R::Refused) => Notice::ManagementRefused,
+        Input::Managed(R::Acknowledged) => Notice::Acknowledged,
+        // What nobody asked for means nothing here, and is the application's to see.
+        Input::Managed(R::Unexpected | R::Resumed) => Notice::Element,
+        _ => return (None, command(Command::Manage)),
+    };
+    (None, notify(notice, Command::Wait))
+}
+
 /// What a role does where its table has no row and XML flows: the stream ends, or (`None`) continues
 /// as if nothing had arrived. `header` says whether our header is written, `timeout` which error a
 /// passed deadline makes.
@@ -183,7 +205,7 @@ pub(super) fn default_transition<C>(
             refuse(StreamCondition::BadFormat)
         }
         // RFC 6120 4.9.3.12, 4.9.3.24
-        Input::Element(class) if is_stanza(class) => refuse(StreamCondition::NotAuthorized),
+        Input::Element(class) if class.is_stanza() => refuse(StreamCondition::NotAuthorized),
         Input::Element(_) => refuse(StreamCondition::UnsupportedStanzaType),
         Input::Footer => {
             let closed = CloseCause::Negotiation(NegotiationReason::PeerClosed);
@@ -206,6 +228,7 @@ pub(super) fn default_transition<C>(
         | Input::Answer(_)
         | Input::Pair(_)
         | Input::KeyChecked
+        | Input::Managed(_)
         | Input::Resume => (Done, command(Command::EndTransport(CloseCause::Internal))),
     })
 }

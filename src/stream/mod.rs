@@ -24,6 +24,7 @@ pub mod handshake;
 pub mod header;
 mod initiating;
 pub mod lang;
+pub mod management;
 pub mod ns;
 mod peer_header;
 mod policy;
@@ -57,15 +58,18 @@ pub use header::{
     HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass,
 };
 pub use initiating::{Initiating, InitiatingPhase, LegacySession, SaslExchange};
+pub use management::{ManagementClass, ManagementElement, ManagementRefusal};
 pub(crate) use peer_header::PeerHeader;
-pub use policy::{ConflictPolicy, DialbackPolicy, EarlyElements, Security, StreamPolicy};
+pub use policy::{
+    ConflictPolicy, DialbackPolicy, EarlyElements, ManagementPolicy, Security, StreamPolicy,
+};
 pub use receiving::{Receiving, ReceivingPhase, SaslTurn};
 pub use sasl::{SaslElement, SaslFailure};
 pub(crate) use stanza_error::write_refusal;
 pub use starttls::StartTls;
 pub use table::{
     Answer, AppRequest, BindRefusal, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand,
-    Input, NegotiationReason, Notice, Output, OwnHeader, PairResult, ReceivingCommand,
-    ResourceChoice, SaslResult, StreamLevel,
+    Input, ManagementResult, NegotiationReason, Notice, Output, OwnHeader, PairResult,
+    ReceivingCommand, ResourceChoice, SaslResult, StreamLevel,
 };
 pub use tls_negotiation::AfterTls;

@@ -27,6 +27,8 @@ pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 /// The session establishment of RFC 3921 3.
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+/// Stream management (XEP-0198).
+pub const MANAGEMENT: &str = "urn:xmpp:sm:3";
 /// Server Dialback (XEP-0220).
 pub const DIALBACK: &str = "jabber:server:dialback";
 /// The stream feature of Server Dialback (XEP-0220 2.3).
@@ -81,6 +83,7 @@ mod tests {
             dialback: true,
             bind: true,
             session: true,
+            management: true,
             extra: &[],
         };
         assert_eq!(
@@ -94,6 +97,7 @@ mod tests {
              <dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>\
              <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>\
              <session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>\
+             <sm xmlns='urn:xmpp:sm:3'/>\
              </stream:features>"
         );
         assert_eq!(

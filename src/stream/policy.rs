@@ -1,6 +1,6 @@
 //! The settings of a stream that the state tables know; fixed before the stream begins.
 
-use super::{Kind, StreamLevel};
+use super::{ElementClass, Input, Kind, StreamLevel};
 
 /// What a stream is and how it is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub struct StreamPolicy {
     pub dialback: DialbackPolicy,
     /// What a receiving entity does with elements of a client that belong to no step it knows.
     pub early_elements: EarlyElements,
+    /// What stream management is for; only on streams of clients.
+    pub management: ManagementPolicy,
 }
 
 impl StreamPolicy {
@@ -32,6 +34,19 @@ impl StreamPolicy {
             conflict: ConflictPolicy::Generate,
             dialback: DialbackPolicy::Refused,
             early_elements: EarlyElements::Refused,
+            management: ManagementPolicy::Off,
+        }
+    }
+
+    /// The input as a table with this policy sees it: the elements of stream management are unknown
+    /// where it is not used.
+    pub(super) fn known(self, input: Input) -> Input {
+        let is_used = self.kind == Kind::ClientToServer && self.management != ManagementPolicy::Off;
+        match input {
+            Input::Element(ElementClass::Management(_)) if !is_used => {
+                Input::Element(ElementClass::Other)
+            }
+            input => input,
         }
     }
 
@@ -85,6 +100,20 @@ pub enum EarlyElements {
     /// The application gets both: after the features that offer SASL, and after those that offer
     /// binding. What it does not answer stays without an answer.
     Delivered,
+}
+
+/// What stream management is for (XEP-0198).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ManagementPolicy {
+    /// It is not used. Its elements are like those of any protocol that is not known here.
+    #[default]
+    Off,
+    /// An initiating entity enables it where it is offered; a receiving entity offers it, with
+    /// resumption.
+    Enable,
+    /// An initiating entity resumes an earlier session before it binds a resource, where that is
+    /// offered. For a receiving entity it is the same as [`Enable`](Self::Enable).
+    Resume,
 }
 
 /// What Server Dialback is for (XEP-0220); only between servers.

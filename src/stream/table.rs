@@ -41,6 +41,9 @@ pub enum Input {
     Pair(PairResult),
     /// The answer to [`ReceivingCommand::CheckKey`]. The stream goes on meanwhile.
     KeyChecked,
+    /// What an element of stream management comes to: the answer to [`Command::Manage`] and
+    /// [`InitiatingCommand::CheckResumption`], in the same step.
+    Managed(ManagementResult),
     /// The application has seen the event of the step before. Only after [`Notice::PeerClosing`].
     Resume,
     /// The deadline of the phase has passed.
@@ -79,6 +82,36 @@ pub enum PairResult {
     Refuse,
     /// Whether the key is genuine could not be found out.
     Fail,
+}
+
+/// What an element of stream management comes to (XEP-0198).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ManagementResult {
+    /// Stream management is on.
+    Enabled,
+    /// The peer refuses it.
+    Refused,
+    /// The peer has handled stanzas that waited for it.
+    Acknowledged,
+    /// The session of an earlier stream goes on here.
+    Resumed,
+    /// The peer acknowledges more stanzas than it was sent (XEP-0198 4).
+    TooHigh,
+    /// The element says what nobody asked for.
+    Unexpected,
+}
+
+impl ManagementResult {
+    /// Every result, for exhaustive checks of state tables.
+    pub const ALL: [Self; 6] = [
+        Self::Enabled,
+        Self::Refused,
+        Self::Acknowledged,
+        Self::Resumed,
+        Self::TooHigh,
+        Self::Unexpected,
+    ];
 }
 
 /// The answer to a question of the table.
@@ -174,6 +207,12 @@ pub enum Notice {
     StreamError,
     /// An answer to our `<db:verify/>`, or its absence (XEP-0220 2.1.2).
     KeyVerdict,
+    /// Stream management is on (XEP-0198 3).
+    ManagementEnabled,
+    /// The peer refuses to enable it, or to resume a session (XEP-0198 3, 5).
+    ManagementRefused,
+    /// The peer has handled stanzas (XEP-0198 4).
+    Acknowledged,
     /// The peer's closing tag, while ours is outstanding.
     PeerClosing,
 
@@ -202,6 +241,11 @@ pub enum Command<C> {
     Fail(OwnHeader, ErrorSource),
     /// Ends TLS, then TCP: the exchange of closing tags is over or impossible.
     EndTransport(CloseCause),
+    /// Acts on an element of stream management. Answered by [`Input::Managed`] if something comes of
+    /// it.
+    Manage,
+    /// Sends again what the peer of a resumed session has not handled (XEP-0198 5).
+    Retransmit,
     /// What only this role does.
     Role(C),
 }
@@ -228,6 +272,11 @@ pub enum InitiatingCommand {
     SendAbort,
     /// Writes the bind request, with the wanted resource or without.
     RequestBind(ResourceChoice),
+    /// Writes `<resume/>` (XEP-0198 5).
+    RequestResumption,
+    /// Checks `<resumed/>` and takes the session over. Answered by [`Input::Managed`] in the same
+    /// step.
+    CheckResumption,
     /// Keeps the bound address and writes the legacy session request.
     RequestSession,
     /// Asks for our domain pair with `<db:result/>`.
@@ -271,6 +320,15 @@ pub enum ReceivingCommand {
     SendBindResult,
     /// Writes a bind error.
     SendBindError(BindRefusal),
+    /// Asks the application for the session that `<resume/>` names. Answered by [`Input::Answer`],
+    /// or by [`Input::Managed`] with [`TooHigh`](ManagementResult::TooHigh).
+    AskResumption,
+    /// Writes `<resumed/>`, and what the peer has not handled.
+    SendResumed,
+    /// Refuses to resume with `<failed/>`.
+    RefuseResumption,
+    /// Refuses stream management before a resource is bound with `<failed/>` (XEP-0198 3).
+    RefuseManagement,
     /// Answers the legacy session request.
     SendSessionResult,
     /// Answers a stanza with a stanza error, if it may be answered (RFC 6120 8.3.1).
@@ -332,6 +390,8 @@ pub enum ErrorSource {
     Refusal,
     /// `<reset/>` ([`AppRequest::Reset`]).
     Reset,
+    /// `<undefined-condition/>` with `<handled-count-too-high/>` (XEP-0198 4).
+    HandledCount,
     /// `<connection-timeout/>` for a phase that took too long (RFC 6120 4.9.3.4).
     Timeout,
 }

@@ -13,6 +13,7 @@ use s2s::PeerProof;
 
 use super::context::{Change, Context, tls_limits};
 use super::decision::DecisionAnswer;
+use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
 use super::s2s::AddressRule;
 use crate::close::{AuthenticationReason, Phase};
@@ -25,8 +26,8 @@ use crate::sasl::ClientKeys;
 use crate::stream::bind::Recipient;
 use crate::stream::{
     Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
-    InitiatingPhase, Input, Kind, Output, ParsedHeader, ResourceChoice, SaslResult, StartTls,
-    StreamLevel, bind, sasl,
+    InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output, ParsedHeader,
+    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, sasl,
 };
 use crate::tls;
 use crate::xml::Header;
@@ -72,6 +73,7 @@ impl Role for InitiatorRole {
             kind: config.kind,
             limits: config.limits,
             rule,
+            management: config.management.clone().map(Management::client),
         };
         let role = Self {
             table: Initiating::new(config.policy()),
@@ -106,7 +108,7 @@ impl Role for InitiatorRole {
                 phase: Phase::Dialback,
                 stage: Stage::Federating,
             },
-            P::Binding(..) => Position::negotiating(Phase::Binding),
+            P::Binding(..) | P::Resuming(_) => Position::negotiating(Phase::Binding),
             P::StartingSession | P::Established => Position {
                 phase: Phase::Established,
                 stage: Stage::Established,
@@ -166,6 +168,11 @@ impl Role for InitiatorRole {
             C::CheckServer => return Some(Input::Answer(self.peer_proof.check_server(cx))),
             C::SendHandshake => self.peer_proof.send_handshake(cx),
             C::RequestBind(resource) => self.request_bind(resource, cx),
+            C::RequestResumption => match cx.management.as_deref_mut() {
+                Some(management) => management.write_resume(cx.out),
+                None => cx.defect("a session that is not there is resumed"),
+            },
+            C::CheckResumption => return self.check_resumption(element, cx),
             C::RequestSession => {
                 self.request = IqRequest::Session;
                 cx.out
@@ -263,6 +270,13 @@ impl Role for InitiatorRole {
 }
 
 impl InitiatorRole {
+    /// Is to resume a session before a resource is bound.
+    pub(super) fn resume(&mut self) {
+        let mut policy = self.table.policy();
+        policy.management = ManagementPolicy::Resume;
+        self.table = Initiating::new(policy);
+    }
+
     /// The SCRAM keys of the login that just worked, for the next one (RFC 5802 5.1).
     pub(super) fn take_scram_keys(&mut self) -> Option<ClientKeys> {
         self.login.take_keys()
@@ -316,6 +330,28 @@ impl InitiatorRole {
         {
             SaslResult::Exhausted => self.peer_proof.without_mechanism(cx),
             result => result,
+        }
+    }
+
+    /// Takes the session over that the server resumes, with its address.
+    fn check_resumption(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        let management = cx.management.as_deref_mut();
+        match (management, element.map(FirstLevelElement::content)) {
+            (Some(management), Some(Content::Management(element))) => {
+                let result = management.check_resumed(element);
+                if result == ManagementResult::Resumed {
+                    self.bound = management.jid().cloned();
+                }
+                Some(Input::Managed(result))
+            }
+            _ => {
+                cx.defect("a resumption without its element");
+                None
+            }
         }
     }
 

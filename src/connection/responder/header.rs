@@ -140,6 +140,7 @@ pub(super) fn write_features(
             dialback,
             bind: config.kind == Kind::ClientToServer,
             session: config.kind == Kind::ClientToServer,
+            management: config.management.is_some(),
             extra: extra(|host| &host.features),
             ..FeaturesOut::default()
         },

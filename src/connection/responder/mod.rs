@@ -16,6 +16,7 @@ use s2s::PeerProof;
 
 use super::context::{Change, Context, tls_limits};
 use super::decision::DecisionAnswer;
+use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage, plain_phase};
 use super::s2s::AddressRule;
 use super::transport::FirstByte;
@@ -25,13 +26,16 @@ use crate::event::{Authenticated, Question};
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
-use crate::sasl::SaslCondition;
+use crate::sasl::{SaslCondition, Secret};
+use crate::sm::SmState;
 use crate::stream::bind::{MalformedRequest, Recipient};
 use crate::stream::header::CLOSING_TAG;
+use crate::stream::management::write_failed;
 use crate::stream::{
     Answer, Awaited, BindCondition, BindRefusal, Content, FirstLevelElement, HeaderClass, Input,
-    Kind, Output, ParsedHeader, Receiving, ReceivingCommand, ReceivingPhase, StartTls,
-    StreamCondition, StreamError, StreamLevel, bind, handshake, sasl, write_refusal,
+    Kind, ManagementElement, ManagementRefusal, ManagementResult, Output, ParsedHeader, Receiving,
+    ReceivingCommand, ReceivingPhase, StartTls, StreamCondition, StreamError, StreamLevel, bind,
+    handshake, sasl, write_refusal,
 };
 use crate::tls;
 use crate::xml::Header;
@@ -48,6 +52,8 @@ pub struct ResponderRole {
     peer_proof: PeerProof,
     bind: BindState,
     bound: Option<Jid>,
+    /// What a session that is refused had handled, for the refusal.
+    handled: Option<u32>,
 }
 
 /// The bind request that is being decided, or was decided last.
@@ -88,6 +94,10 @@ impl Role for ResponderRole {
             kind: config.kind,
             limits: config.limits,
             rule,
+            management: config
+                .management
+                .clone()
+                .map(|policy| Management::server(policy, config.random.clone())),
         };
         let role = Self {
             table: Receiving::new(config.policy()),
@@ -97,6 +107,7 @@ impl Role for ResponderRole {
             peer_proof: PeerProof::default(),
             bind: BindState::None,
             bound: None,
+            handled: None,
             config,
         };
         (role, setup)
@@ -127,7 +138,9 @@ impl Role for ResponderRole {
                 phase: Phase::Dialback,
                 stage: Stage::Federating,
             },
-            P::AwaitBind(_) | P::Binding(_) => Position::negotiating(Phase::Binding),
+            P::AwaitBind(_) | P::Binding(_) | P::Resuming(_) => {
+                Position::negotiating(Phase::Binding)
+            }
             P::Established => Position {
                 phase: Phase::Established,
                 stage: Stage::Established,
@@ -223,20 +236,36 @@ impl Role for ResponderRole {
             C::SendBindError(refusal) => self.refuse_bind(refusal, element, cx),
             C::SendSessionResult => match element.map(FirstLevelElement::content) {
                 Some(Content::SessionRequest(id)) => {
-                    cx.out
-                        .push_control(|out| bind::write_session_result(out, id));
+                    cx.push_stanza(|out| bind::write_session_result(out, id));
                 }
                 Some(Content::MalformedRequest(malformed)) => {
-                    cx.out.push_control(|out| malformed.write_error(out));
+                    cx.push_stanza(|out| malformed.write_error(out));
                 }
                 _ => cx.defect("a session result without its request"),
             },
             C::RefuseStanza(refusal) => match element {
-                Some(element) => cx
-                    .out
-                    .push_control(|out| write_refusal(out, &element.element(), refusal)),
+                Some(element) => {
+                    cx.push_stanza(|out| write_refusal(out, &element.element(), refusal))
+                }
                 None => cx.defect("a stanza that is not there is refused"),
             },
+            C::AskResumption => self.ask_resumption(element, cx),
+            C::SendResumed => match cx.management.as_deref_mut() {
+                Some(management) => {
+                    management.write_resumed(cx.out);
+                    management.retransmit(cx.out);
+                }
+                None => cx.defect("a session that is not there goes on"),
+            },
+            C::RefuseResumption => {
+                let handled = self.handled.take();
+                cx.out.push_control(|out| {
+                    write_failed(out, ManagementRefusal::ItemNotFound, handled);
+                });
+            }
+            C::RefuseManagement => cx.out.push_control(|out| {
+                write_failed(out, ManagementRefusal::UnexpectedRequest, None);
+            }),
             C::AskPair => {
                 return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);
             }
@@ -298,6 +327,11 @@ impl Role for ResponderRole {
             DecisionAnswer::Bind(jid) => {
                 self.bound = Some(jid);
                 Some(Input::Answer(Answer::Accept))
+            }
+            DecisionAnswer::Resume(state, h) => self.resume(*state, h, cx),
+            DecisionAnswer::RefuseResumption(handled) => {
+                self.handled = handled;
+                Some(Input::Answer(Answer::Refuse))
             }
             DecisionAnswer::RefuseBind(condition) => {
                 if let BindState::Asked { id } = core::mem::replace(&mut self.bind, BindState::None)
@@ -453,6 +487,43 @@ impl ResponderRole {
     }
 
     /// Asks the application, unless the request is malformed (RFC 6120 8.2.3).
+    fn ask_resumption(&mut self, element: Option<&FirstLevelElement<'_>>, cx: &mut Context<'_>) {
+        match (
+            element.map(FirstLevelElement::content),
+            self.login.identity(),
+        ) {
+            (
+                Some(Content::Management(ManagementElement::Resume { h, previd })),
+                Some(identity),
+            ) => cx.ask(Question::Resume {
+                identity: identity.clone(),
+                previd: Secret::from(previd.as_bytes()),
+                h: *h,
+            }),
+            _ => cx.defect("a decision on resumption without its request or identity"),
+        }
+    }
+
+    /// Takes over the session that the application has for the client, if it is the client's.
+    fn resume(&mut self, state: SmState, h: u32, cx: &mut Context<'_>) -> Option<Input> {
+        let Some(management) = cx.management.as_deref_mut() else {
+            cx.defect("a session is resumed that cannot be");
+            return None;
+        };
+        cx.out.continue_after(state.last_ticket);
+        // The name alone was compared before; the host counts too.
+        if state.jid().map(Jid::bare).as_ref() != self.login.account() {
+            management.hand_back(state);
+            return Some(Input::Answer(Answer::Refuse));
+        }
+        let result = management.take_over(state, h);
+        if result != ManagementResult::Resumed {
+            return Some(Input::Managed(result));
+        }
+        self.bound = management.jid().cloned();
+        Some(Input::Answer(Answer::Accept))
+    }
+
     fn ask_bind(
         &mut self,
         element: Option<&FirstLevelElement<'_>>,
@@ -504,12 +575,12 @@ impl ResponderRole {
                 cx.out.push_control(|out| malformed.write_error(out));
             }
             (BindRefusal::AlreadyBound, Some(Content::BindRequest(request)), _) => {
-                cx.out.push_control(|out| {
+                cx.push_stanza(|out| {
                     bind::write_error(out, &request.id, BindCondition::NotAllowed);
                 });
             }
             (BindRefusal::AlreadyBound, Some(Content::MalformedRequest(malformed)), _) => {
-                cx.out.push_control(|out| malformed.write_error(out));
+                cx.push_stanza(|out| malformed.write_error(out));
             }
             _ => cx.defect("a bind error without its request or condition"),
         }

@@ -22,7 +22,8 @@ use super::bind::{MalformedRequest, Recipient};
 use super::starttls::Malformed;
 use super::{
     BindCondition, BindRequest, DialbackContent, DialbackElement, DialbackVerdict, Features,
-    FeaturesClass, Kind, StartTls, StreamCondition, StreamError, bind, ns,
+    FeaturesClass, Kind, ManagementClass, ManagementElement, StartTls, StreamCondition,
+    StreamError, bind, ns,
 };
 use crate::jid::{AddressClass, Jid};
 use crate::xml::{Element, StartTag};
@@ -89,6 +90,9 @@ pub enum ElementClass {
     DialbackVerified,
     /// A component's `<handshake/>`, or its server's (XEP-0114).
     Handshake,
+    /// An element of stream management: [`ManagementElement`]. Where stream management is not in
+    /// use it is like any [`Other`](Self::Other).
+    Management(ManagementClass),
     /// A second stream header inside the stream; never a restart.
     SecondHeader,
     /// To be refused with this stream error, whatever the state.
@@ -174,6 +178,23 @@ impl ElementClass {
         StreamCondition::ImproperAddressing,
     ];
 
+    /// Whether the element is a stanza (RFC 6120 4.1). Some steps of negotiation are stanzas too.
+    #[must_use]
+    pub const fn is_stanza(self) -> bool {
+        matches!(
+            self,
+            Self::Stanza(_)
+                | Self::ServerRequest
+                | Self::RefusedStanza(_)
+                | Self::BindRequest
+                | Self::BindResult
+                | Self::BindError(_)
+                | Self::SessionRequest
+                | Self::SessionResult
+                | Self::SessionError
+        )
+    }
+
     /// Every class there is, for exhaustive checks of state tables.
     pub fn all() -> impl Iterator<Item = Self> {
         let single = [
@@ -214,6 +235,7 @@ impl ElementClass {
             .into_iter()
             .chain(BindCondition::ALL.into_iter().map(Self::BindError))
             .chain(Self::REFUSALS.into_iter().map(Self::Bad))
+            .chain(ManagementClass::ALL.into_iter().map(Self::Management))
             .chain(FeaturesClass::all().map(Self::Features))
     }
 }
@@ -247,6 +269,8 @@ pub enum Content<'a> {
     SessionRequest(Cow<'a, str>),
     /// Of the dialback classes.
     Dialback(DialbackElement<'a>),
+    /// Of [`ElementClass::Management`], unless it is malformed.
+    Management(ManagementElement<'a>),
 }
 
 impl<'a> FirstLevelElement<'a> {
@@ -344,6 +368,7 @@ fn read<'a>(
         }
         ns::STREAM => return read_stream(element),
         ns::DIALBACK if kind == Kind::ServerToServer => return read_dialback(element),
+        ns::MANAGEMENT => return read_management(element),
         ns::TLS => match StartTls::read(element) {
             Some(Ok(StartTls::Request)) => ElementClass::StartTls,
             Some(Ok(StartTls::Proceed)) => ElementClass::Proceed,
@@ -406,6 +431,17 @@ fn read_dialback<'a>(element: &Element<'a>) -> (ElementClass, Content<'a>) {
         DialbackContent::Verified { .. } => ElementClass::DialbackVerified,
     };
     (class, Content::Dialback(dialback))
+}
+
+fn read_management<'a>(element: &Element<'a>) -> (ElementClass, Content<'a>) {
+    match ManagementElement::read(element) {
+        None => (ElementClass::Other, Content::Unread),
+        Some(Err(class)) => (ElementClass::Management(class), Content::Unread),
+        Some(Ok(management)) => (
+            ElementClass::Management(management.class()),
+            Content::Management(management),
+        ),
+    }
 }
 
 fn read_content<'a>(

@@ -40,6 +40,8 @@ pub struct FeaturesClass {
     pub bind: bool,
     /// The session of RFC 3921. It is required unless it is marked `<optional/>`.
     pub session: FeatureOffer,
+    /// Whether stream management is offered. It is always voluntary (XEP-0198 2).
+    pub management: bool,
     /// Whether a feature that is not known here is mandatory (RFC 6120 4.9.3.23).
     pub unknown_required: bool,
 }
@@ -52,7 +54,7 @@ impl FeaturesClass {
             FeatureOffer::Offered,
             FeatureOffer::Required,
         ];
-        (0..8u8).flat_map(|bits| {
+        (0..16u8).flat_map(|bits| {
             OFFERS.into_iter().flat_map(move |starttls| {
                 OFFERS.into_iter().map(move |session| Self {
                     starttls,
@@ -60,6 +62,7 @@ impl FeaturesClass {
                     bind: bits & 2 != 0,
                     session,
                     unknown_required: bits & 4 != 0,
+                    management: bits & 8 != 0,
                 })
             })
         })
@@ -91,6 +94,7 @@ impl<'a> Features<'a> {
             sasl: self.mechanisms_element().is_some(),
             bind: self.bind(),
             session: self.session(),
+            management: self.management(),
             unknown_required: self
                 .unknown()
                 .any(|feature| required_or_offered(&feature) == FeatureOffer::Required),
@@ -157,6 +161,12 @@ impl<'a> Features<'a> {
         }
     }
 
+    /// Returns whether stream management is offered (XEP-0198 2).
+    #[must_use]
+    pub fn management(&self) -> bool {
+        self.0.child("sm", ns::MANAGEMENT).is_some()
+    }
+
     /// Returns the features that are not known here, as whole elements.
     pub fn unknown(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
         self.features().filter(|feature| !is_known(feature))
@@ -189,6 +199,8 @@ pub struct FeaturesOut<'a> {
     pub bind: bool,
     /// The session of RFC 3921, which is marked optional.
     pub session: bool,
+    /// Stream management (XEP-0198 2).
+    pub management: bool,
     /// Further features, written last.
     pub extra: &'a [FeatureXml],
 }
@@ -238,6 +250,9 @@ pub fn write_features(out: &mut String, features: &FeaturesOut<'_>) {
     }
     if features.session {
         empty_element(out, "session", ns::SESSION, "optional");
+    }
+    if features.management {
+        empty_element(out, "sm", ns::MANAGEMENT, "");
     }
     for feature in features.extra {
         out.push_str(&feature.0);
@@ -320,6 +335,7 @@ fn is_known(feature: &Element<'_>) -> bool {
             | ("dialback", ns::DIALBACK_FEATURE)
             | ("bind", ns::BIND)
             | ("session", ns::SESSION)
+            | ("sm", ns::MANAGEMENT)
     )
 }
 

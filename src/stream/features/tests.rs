@@ -220,13 +220,14 @@ fn rfc6120_4_3_2_written_features_read_back() {
             channel_bindings: if class.sasl { &["tls-exporter"] } else { &[] },
             bind: class.bind,
             session: class.session == FeatureOffer::Offered,
+            management: class.management,
             extra: if class.unknown_required { &extra } else { &[] },
         };
         let mut xml = String::new();
         write_features(&mut xml, &offered);
         let alone = class.starttls == FeatureOffer::Offered
             && !(class.sasl || class.bind || offered.session || class.unknown_required)
-            && !dialback;
+            && !(dialback || class.management);
         let expected = FeaturesClass {
             starttls: if alone {
                 FeatureOffer::Required
@@ -245,7 +246,7 @@ fn rfc6120_4_3_2_written_features_read_back() {
         });
         count += 1;
     }
-    assert_eq!(count, 48);
+    assert_eq!(count, 96);
 }
 
 #[test]
@@ -303,14 +304,16 @@ fn every_feature_is_found_in_every_place() {
          <channel-binding type='tls-exporter'/></sasl-channel-binding>";
     let required = "<c xmlns='urn:x'><required/></c>";
     let other = "<ver xmlns='urn:y'/>";
+    let management = "<sm xmlns='urn:xmpp:sm:3'/>";
     let parts = [
-        STARTTLS, MECHANISMS, BIND, session, dialback, bindings, required, other,
+        STARTTLS, MECHANISMS, BIND, session, dialback, bindings, required, management, other,
     ];
     let expected = FeaturesClass {
         starttls: FeatureOffer::Offered,
         sasl: true,
         bind: true,
         session: FeatureOffer::Required,
+        management: true,
         unknown_required: true,
     };
     for first in 0..parts.len() {

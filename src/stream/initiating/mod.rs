@@ -31,17 +31,19 @@ mod s2s;
 pub use phase::{InitiatingPhase, LegacySession, SaslExchange};
 use phase::{close, common, established, fail};
 
-use super::closing::{Closing, close_locally, is_peer_authentication};
-use super::policy::{ConflictPolicy, DialbackPolicy, Security, StreamPolicy};
+use super::closing::{
+    Closing, close_locally, concerns_management, is_peer_authentication, managed,
+};
+use super::policy::{ConflictPolicy, DialbackPolicy, ManagementPolicy, Security, StreamPolicy};
 use super::table::{
     Answer, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input,
-    NegotiationReason, Notice, Output, OwnHeader, ResourceChoice, SaslResult, StreamLevel, command,
-    notify, order,
+    ManagementResult, NegotiationReason, Notice, Output, OwnHeader, ResourceChoice, SaslResult,
+    StreamLevel, command, notify, order,
 };
 use super::tls_negotiation::{self, AfterTls, Next, tls_notice};
 use super::{
-    BindCondition, ElementClass, FeatureOffer, FeaturesClass, HeaderClass, Kind, StreamCondition,
-    VersionClass,
+    BindCondition, ElementClass, FeatureOffer, FeaturesClass, HeaderClass, Kind,
+    ManagementClass as M, StreamCondition, VersionClass,
 };
 
 /// The negotiator of an initiating entity: a client, or a server that opens a
@@ -84,7 +86,7 @@ impl Initiating {
     fn next(&self, input: Input) -> (InitiatingPhase, Output<C>) {
         use InitiatingPhase as P;
         let policy = self.policy;
-        match (self.phase, input) {
+        match (self.phase, policy.known(input)) {
             (P::Closing(closing), input) => {
                 let (closing, output) = closing.step(input);
                 (P::Closing(closing), output)
@@ -161,6 +163,32 @@ impl Initiating {
             (P::Binding(..), Input::Element(ElementClass::BindError(_))) => {
                 close(CloseCause::Negotiation(NegotiationReason::BindRefused))
             }
+            // XEP-0198 5: a session is resumed in the place of binding, and bound after a refusal.
+            (P::Resuming(_), Input::Element(ElementClass::Management(M::Resumed))) => {
+                (self.phase, order(C::CheckResumption))
+            }
+            (P::Resuming(_), Input::Managed(ManagementResult::Resumed)) => (
+                P::Established,
+                notify(Notice::Established, Command::Retransmit),
+            ),
+            (P::Resuming(_), Input::Managed(ManagementResult::TooHigh)) => (
+                P::Closing(Closing::AwaitFooter(InFlight::Discard)),
+                command(Command::Fail(OwnHeader::Sent, ErrorSource::HandledCount)),
+            ),
+            (P::Resuming(_), Input::Managed(_)) => fail(StreamCondition::BadFormat),
+            (P::Resuming(session), Input::Element(ElementClass::Management(M::Failed))) => (
+                P::Binding(ResourceChoice::Wanted, session),
+                notify(
+                    Notice::ManagementRefused,
+                    Command::Role(C::RequestBind(ResourceChoice::Wanted)),
+                ),
+            ),
+            (P::Established | P::StartingSession, input) if concerns_management(input) => {
+                match managed(input) {
+                    (None, output) => (self.phase, output),
+                    (Some(closing), output) => (P::Closing(closing), output),
+                }
+            }
             (P::StartingSession, Input::Element(ElementClass::SessionResult)) => {
                 (P::Established, Output::NOTHING)
             }
@@ -228,6 +256,9 @@ fn after_features(
                     FeatureOffer::Required => LegacySession::Request,
                     _ => LegacySession::Skip,
                 };
+                if features.management && policy.management == ManagementPolicy::Resume {
+                    return (P::Resuming(session), Command::Role(C::RequestResumption));
+                }
                 (
                     P::Binding(ResourceChoice::Wanted, session),
                     Command::Role(C::RequestBind(ResourceChoice::Wanted)),

@@ -26,6 +26,8 @@ pub enum InitiatingPhase {
     AwaitProceed,
     /// SASL is under way; the number counts the attempts that were used up before.
     Authenticating(SaslExchange, u8),
+    /// `<resume/>` is written. What follows a refusal is kept.
+    Resuming(LegacySession),
     /// The bind request is written.
     Binding(ResourceChoice, LegacySession),
     /// The legacy session request is written.

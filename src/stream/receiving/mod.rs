@@ -36,14 +36,18 @@ mod s2s;
 pub use phase::{ReceivingPhase, SaslTurn};
 use phase::{common, fail};
 
-use super::closing::{Closing, close_locally, deliver};
+use super::closing::{Closing, close_locally, concerns_management, deliver, managed};
 use super::policy::{EarlyElements, Security, StreamPolicy};
 use super::table::{
-    Answer, BindRefusal, CloseCause, Command, ErrorSource, InFlight, Input, Notice, Output,
-    OwnHeader, ReceivingCommand as C, SaslResult, StreamLevel, command, notify, order,
+    Answer, BindRefusal, CloseCause, Command, ErrorSource, InFlight, Input, ManagementResult,
+    Notice, Output, OwnHeader, ReceivingCommand as C, SaslResult, StreamLevel, command, notify,
+    order,
 };
 use super::tls_negotiation::{self, AfterTls, Next, tls_notice};
-use super::{ElementClass, HeaderClass, Kind, StanzaRefusal, StreamCondition, VersionClass};
+use super::{
+    ElementClass, HeaderClass, Kind, ManagementClass as M, StanzaRefusal, StreamCondition,
+    VersionClass,
+};
 
 /// The negotiator of a receiving entity: a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,7 +97,7 @@ impl Receiving {
         use ElementClass as E;
         use ReceivingPhase as P;
         let policy = self.policy;
-        match (self.phase, input) {
+        match (self.phase, policy.known(input)) {
             (P::Closing(closing), input) => {
                 let (closing, output) = closing.step(input);
                 (P::Closing(closing), output)
@@ -205,6 +209,32 @@ impl Receiving {
                 P::AwaitBind(used + 1),
                 order(C::SendBindError(BindRefusal::Application)),
             ),
+
+            // XEP-0198 5: a session is resumed in the place of binding. Refusals count as those of
+            // binding do.
+            (P::AwaitBind(BIND_ATTEMPTS), Input::Element(E::Management(M::Resume | M::Enable))) => {
+                fail(StreamCondition::PolicyViolation)
+            }
+            (P::AwaitBind(used), Input::Element(E::Management(M::Resume))) => {
+                (P::Resuming(used), order(C::AskResumption))
+            }
+            (P::AwaitBind(used), Input::Element(E::Management(M::Enable))) => {
+                (P::AwaitBind(used + 1), order(C::RefuseManagement))
+            }
+            (P::Resuming(_), Input::Answer(Answer::Accept)) => (
+                P::Established,
+                notify(Notice::Established, Command::Role(C::SendResumed)),
+            ),
+            (P::Resuming(used), Input::Answer(Answer::Refuse)) => {
+                (P::AwaitBind(used + 1), order(C::RefuseResumption))
+            }
+            (P::Resuming(_), Input::Managed(ManagementResult::TooHigh)) => {
+                failure(OwnHeader::Sent, ErrorSource::HandledCount)
+            }
+            (P::Established, input) if concerns_management(input) => match managed(input) {
+                (None, output) => (P::Established, output),
+                (Some(closing), output) => (P::Closing(closing), output),
+            },
 
             (P::Negotiating(..) | P::AwaitBind(_), Input::Element(class))
                 if is_delivered_early(policy, self.phase, class) =>

@@ -29,6 +29,8 @@ pub enum ReceivingPhase {
     AwaitBind(u8),
     /// The application is asked for the resource.
     Binding(u8),
+    /// The application is asked for the session to resume; attempts used up so far.
+    Resuming(u8),
     /// The peer has turned to dialback in the place of SASL, and no domain pair is verified yet.
     Federating,
     /// A component's `<handshake/>` is outstanding.
@@ -74,9 +76,10 @@ pub(super) fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Ou
 pub(super) fn overdue(phase: ReceivingPhase) -> ErrorSource {
     use ReceivingPhase as P;
     match phase {
-        P::AwaitHost(_) | P::Authenticating(_, SaslTurn::Own, _) | P::Binding(_) => {
-            ErrorSource::Condition(StreamCondition::InternalServerError)
-        }
+        P::AwaitHost(_)
+        | P::Authenticating(_, SaslTurn::Own, _)
+        | P::Binding(_)
+        | P::Resuming(_) => ErrorSource::Condition(StreamCondition::InternalServerError),
         _ => ErrorSource::Timeout,
     }
 }

@@ -1,0 +1,573 @@
+//! Stream management on one connection (XEP-0198): counting, asking, answering, resuming.
+//!
+//! The state tables decide where its elements may stand. What they come to is decided here, by
+//! [`Management::manage`], and told to the table as a [`ManagementResult`]. What has to outlive the
+//! connection is in an [`SmState`].
+//!
+//! # What is counted
+//!
+//! Inbound, a stanza that was handed to the application or answered by this crate, from
+//! `<enabled/>` on: a stanza that is dropped, because the stream has failed, is not. Outbound,
+//! everything that was queued after `<enable/>` (a client) or `<enabled/>` (a server), in the order of
+//! the stream.
+//!
+//! # When acknowledgements are asked for and given
+//!
+//! `<r/>` goes out in the record of the stanza that reaches [`SmPolicy::ask`]'s number, or when its
+//! delay has passed, and not again before the answer. `<a/>` goes out when everything received so far
+//! has been read: many requests at once have one answer. Another goes out before our closing tag.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+
+use super::outbound::Outbound;
+use crate::event::{ManagementEnabled, ManagementRefused, Resumed};
+use crate::hex::hex;
+use crate::jid::Jid;
+use crate::random::{Random, RandomError};
+use crate::sasl::Secret;
+use crate::sm::{AckMode, Ending, Received, SmPolicy, SmState, TooHigh};
+use crate::stream::management::{handled_count_too_high, write_failed};
+use crate::stream::{ManagementElement, ManagementRefusal, ManagementResult};
+use crate::ticket::Ticket;
+use crate::time::Instant;
+
+/// Stream management of one connection.
+pub(super) struct Management {
+    policy: Arc<SmPolicy>,
+    side: Side,
+    phase: Phase,
+    session: SmState,
+    /// An earlier session that is not resumed here, until the application takes it.
+    parked: Option<Box<SmState>>,
+    asked: Asked,
+    owed: Owed,
+    deadline: Option<Instant>,
+    acknowledged: Option<Ticket>,
+    /// Whether the stanza delivered last had been delivered on an earlier stream.
+    is_redelivery: bool,
+    resumed: Option<Resumed>,
+    too_high: Option<TooHigh>,
+}
+
+/// The side of the session.
+enum Side {
+    Client,
+    /// With the source of names of sessions.
+    Server(Arc<dyn Random>),
+}
+
+/// Where stream management stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is counted.
+    Off,
+    /// It is offered; a client asks for it once the stream is established.
+    Offered,
+    /// `<enable/>` is written: what is sent is counted.
+    Requested,
+    /// Both directions are counted.
+    Active,
+    /// `session` is an earlier one, which this connection is to resume.
+    Resuming,
+}
+
+/// Whether an acknowledgement has been asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Not since this many stanzas.
+    No(u32),
+    /// `<r/>` is written, and its answer outstanding.
+    Yes,
+}
+
+/// What the peer's `<r/>` is owed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owed {
+    Nothing,
+    /// An answer.
+    Answer,
+    /// A further answer, once so many stanzas have been handled as were delivered when it asked.
+    Handled(u32),
+}
+
+/// How many bytes this crate's own answers may add to a full queue before the peer, which makes it
+/// answer and acknowledges nothing, is given up.
+const RESERVE_BYTES: usize = 16 * 1024;
+
+const REQUEST: &str = "<r xmlns='urn:xmpp:sm:3'/>";
+
+impl Management {
+    pub(super) fn client(policy: Arc<SmPolicy>) -> Self {
+        Self::new(policy, Side::Client)
+    }
+
+    pub(super) fn server(policy: Arc<SmPolicy>, random: Arc<dyn Random>) -> Self {
+        Self::new(policy, Side::Server(random))
+    }
+
+    fn new(policy: Arc<SmPolicy>, side: Side) -> Self {
+        Self {
+            policy,
+            side,
+            phase: Phase::Off,
+            session: SmState::new(0),
+            parked: None,
+            asked: Asked::No(0),
+            owed: Owed::Nothing,
+            deadline: None,
+            acknowledged: None,
+            is_redelivery: false,
+            resumed: None,
+            too_high: None,
+        }
+    }
+
+    /// Is to resume this session.
+    pub(super) fn resume(&mut self, session: SmState) {
+        self.session = session;
+        self.phase = Phase::Resuming;
+    }
+
+    /// Records that the server offers stream management.
+    pub(super) fn offer(&mut self) {
+        if self.phase == Phase::Off {
+            self.phase = Phase::Offered;
+        }
+    }
+
+    /// Writes `<resume/>`.
+    pub(super) fn write_resume(&mut self, out: &mut Outbound) {
+        let h = self.session.handled;
+        let Some(id) = self.session.id().map(String::from) else {
+            debug_assert!(false, "a session without a name is resumed");
+            return;
+        };
+        out.push_secret(id.len(), |out| {
+            let previd = id.into();
+            ManagementElement::Resume { h, previd }.write(out);
+        });
+    }
+
+    /// Checks `<resumed/>`.
+    pub(super) fn check_resumed(&mut self, element: &ManagementElement<'_>) -> ManagementResult {
+        match element {
+            ManagementElement::Resumed { h, previd } if self.session.id() == Some(previd) => {
+                self.go_on(*h)
+            }
+            _ => ManagementResult::Unexpected,
+        }
+    }
+
+    /// Takes over a session that a client asks to resume, which has handled `h` stanzas.
+    pub(super) fn take_over(&mut self, session: SmState, h: u32) -> ManagementResult {
+        self.session = session;
+        self.phase = Phase::Resuming;
+        self.go_on(h)
+    }
+
+    /// Goes on with a session whose peer has handled `h` stanzas.
+    fn go_on(&mut self, h: u32) -> ManagementResult {
+        match self.session.queue.acknowledge(h) {
+            Ok(acknowledged) => {
+                self.acknowledged = acknowledged.or(self.acknowledged);
+                self.session.rewind();
+                self.session.ending = Ending::Over;
+                self.phase = Phase::Active;
+                self.resumed = Some(Resumed {
+                    h,
+                    retransmitted: self.session.queue.len(),
+                });
+                ManagementResult::Resumed
+            }
+            Err(too_high) => {
+                self.too_high = Some(too_high);
+                ManagementResult::TooHigh
+            }
+        }
+    }
+
+    /// The JID of the session.
+    pub(super) const fn jid(&self) -> Option<&Jid> {
+        self.session.jid.as_ref()
+    }
+
+    /// Writes `<resumed/>`.
+    pub(super) fn write_resumed(&self, out: &mut Outbound) {
+        let previd = self.session.id().unwrap_or_default().into();
+        let h = self.session.handled;
+        out.push_control(|out| ManagementElement::Resumed { h, previd }.write(out));
+    }
+
+    /// Sends again what the peer has not handled.
+    pub(super) fn retransmit(&mut self, out: &mut Outbound) {
+        self.session.queue.retransmit();
+        for sent in self.session.queue.iter() {
+            out.push_again(sent.stanza, sent.ticket);
+        }
+        if !self.session.queue.is_empty() {
+            self.ask(out);
+        }
+    }
+
+    /// Acts on `<failed/>`, the answer to `<resume/>`: the session is over, and the application's to
+    /// take.
+    pub(super) fn resumption_refused(&mut self, element: &ManagementElement<'_>) {
+        let (Phase::Resuming, ManagementElement::Failed { h }) = (self.phase, element) else {
+            return;
+        };
+        // A count that cannot be is none.
+        if let Ok(Some(ticket)) = self.session.end(*h) {
+            self.acknowledged = Some(ticket);
+        }
+        self.park(Phase::Offered);
+    }
+
+    /// Hands a session back that is not resumed here.
+    pub(super) fn hand_back(&mut self, session: SmState) {
+        self.parked = Some(Box::new(session));
+    }
+
+    /// Hands the earlier session back, and begins anew.
+    fn park(&mut self, phase: Phase) {
+        let new = SmState::new(self.session.last_ticket);
+        self.parked = Some(Box::new(core::mem::replace(&mut self.session, new)));
+        self.phase = phase;
+    }
+
+    /// The stream is established: a client enables stream management where it is offered.
+    pub(super) fn established(&mut self, out: &mut Outbound) {
+        match (&self.side, self.phase) {
+            (Side::Client, Phase::Offered) => {
+                let enable = ManagementElement::Enable {
+                    resume: self.policy.resumption.is_some(),
+                    max: self.policy.resumption,
+                };
+                out.push_control(|out| enable.write(out));
+                self.phase = Phase::Requested;
+            }
+            // It was not offered. Nobody else has the session.
+            (_, Phase::Resuming) => {
+                self.session.ending = Ending::Over;
+                self.park(Phase::Off);
+            }
+            _ => {}
+        }
+    }
+
+    /// Acts on an element of an established stream. `None` if nothing comes of it.
+    ///
+    /// # Errors
+    /// There is no randomness for the name of a session.
+    pub(super) fn manage(
+        &mut self,
+        element: &ManagementElement<'_>,
+        out: &mut Outbound,
+    ) -> Result<Option<ManagementResult>, RandomError> {
+        use ManagementElement as E;
+        use ManagementResult as R;
+        Ok(match (&self.side, self.phase, element) {
+            (Side::Server(random), Phase::Off, E::Enable { resume, max }) => {
+                if let (true, Some(granted)) = (*resume, self.policy.resumption) {
+                    let mut name = [0; 16];
+                    random.fill(&mut name)?;
+                    self.session.id = Some(Secret::new(hex(&name).into_bytes()));
+                    self.session.max = Some(max.map_or(granted, |max| max.min(granted)));
+                    self.session.location = self.policy.location.clone().map(Into::into);
+                }
+                let enabled = E::Enabled {
+                    id: self.session.id().map(Into::into),
+                    max: self.session.max,
+                    location: self.session.location().map(Into::into),
+                };
+                out.push_control(|out| enabled.write(out));
+                self.phase = Phase::Active;
+                Some(R::Enabled)
+            }
+            // XEP-0198 3, 5: once, and a resumption only in the place of binding.
+            (Side::Server(_), _, E::Enable { .. } | E::Resume { .. }) => {
+                let refusal = ManagementRefusal::UnexpectedRequest;
+                out.push_control(|out| write_failed(out, refusal, None));
+                None
+            }
+            (Side::Client, Phase::Requested, E::Enabled { id, max, location }) => {
+                // A server may enable it without the resumption that was asked for.
+                if self.policy.resumption.is_some() {
+                    self.session.id = id.as_ref().map(|id| Secret::from(id.as_bytes()));
+                }
+                self.session.max = *max;
+                self.session.location = location.as_deref().map(Into::into);
+                self.phase = Phase::Active;
+                Some(R::Enabled)
+            }
+            (Side::Client, Phase::Requested, E::Failed { .. }) => {
+                self.session = SmState::new(self.session.last_ticket);
+                self.phase = Phase::Off;
+                Some(R::Refused)
+            }
+            (_, Phase::Active, E::Request) => {
+                self.owed = Owed::Answer;
+                None
+            }
+            (_, Phase::Active, E::Answer { h }) => self.on_answer(*h),
+            _ => Some(R::Unexpected),
+        })
+    }
+
+    fn on_answer(&mut self, h: u32) -> Option<ManagementResult> {
+        self.asked = Asked::No(0);
+        self.deadline = None;
+        match self.session.queue.acknowledge(h) {
+            Ok(Some(ticket)) => {
+                self.acknowledged = Some(ticket);
+                Some(ManagementResult::Acknowledged)
+            }
+            Ok(None) => None,
+            Err(too_high) => {
+                self.too_high = Some(too_high);
+                Some(ManagementResult::TooHigh)
+            }
+        }
+    }
+
+    /// The application condition for a peer that acknowledged what it was not sent.
+    pub(super) fn too_high(&self) -> Option<String> {
+        self.too_high
+            .map(|TooHigh { h, send_count }| handled_count_too_high(h, send_count))
+    }
+
+    /// Records that a stanza was delivered, or answered here.
+    pub(super) fn count_inbound(&mut self, is_delivered: bool) {
+        if self.phase != Phase::Active {
+            return;
+        }
+        self.session.delivered = self.session.delivered.wrapping_add(1);
+        self.is_redelivery = self.session.redeliveries > 0;
+        self.session.redeliveries = self.session.redeliveries.saturating_sub(1);
+        match (self.policy.ack_mode, is_delivered) {
+            (AckMode::Delivered, _) => self.session.handled = self.session.delivered,
+            // What nobody was handed needs nobody's word, once all before it has it.
+            (AckMode::Handled, false)
+                if self.session.handled == self.session.delivered.wrapping_sub(1) =>
+            {
+                self.session.handled = self.session.delivered;
+            }
+            (AckMode::Handled, _) => {}
+        }
+    }
+
+    /// Names the last stanza that was delivered.
+    pub(super) const fn received(&self) -> Received {
+        Received(self.session.delivered)
+    }
+
+    /// Whether the stanza delivered last had been delivered on an earlier stream.
+    pub(super) const fn is_redelivery(&self) -> bool {
+        self.is_redelivery
+    }
+
+    /// Records that the application has handled everything up to `received`.
+    pub(super) fn handle(&mut self, received: Received, out: &mut Outbound) {
+        let SmState {
+            handled, delivered, ..
+        } = &mut self.session;
+        let open = delivered.wrapping_sub(*handled);
+        if self.policy.ack_mode != AckMode::Handled || received.0.wrapping_sub(*handled) > open {
+            return;
+        }
+        *handled = received.0;
+        if let Owed::Handled(count) = self.owed {
+            if handled.wrapping_sub(count) <= u32::MAX / 2 {
+                self.answer(out);
+            }
+        }
+    }
+
+    /// Whether what is sent is kept.
+    pub(super) const fn keeps(&self) -> bool {
+        matches!(self.phase, Phase::Requested | Phase::Active)
+    }
+
+    /// Keeps a stanza that was just queued, the last in `out`, and asks for acknowledgement if it is
+    /// time.
+    pub(super) fn keep(&mut self, ticket: Ticket, out: &mut Outbound) {
+        self.session.queue.push(out.last_unit(), ticket);
+        if let Asked::No(since) = &mut self.asked {
+            *since += 1;
+            if *since >= self.policy.ask_after && self.phase == Phase::Active {
+                self.asked = Asked::Yes;
+                self.deadline = None;
+                out.append(REQUEST);
+            }
+        }
+    }
+
+    /// How many bytes of stanzas can be kept beside what is.
+    pub(super) fn capacity(&self) -> usize {
+        let queue = &self.session.queue;
+        match queue.len() < self.policy.queue_stanzas as usize {
+            _ if queue.is_empty() || !self.keeps() => usize::MAX,
+            true => (self.policy.queue_bytes as usize).saturating_sub(queue.bytes()),
+            false => 0,
+        }
+    }
+
+    /// Whether this crate's own answers have used up what the queue has beside the application's.
+    pub(super) fn is_overflowing(&self) -> bool {
+        self.session.queue.bytes() > self.policy.queue_bytes as usize + RESERVE_BYTES
+            && self.session.queue.len() > 1
+    }
+
+    /// How many stanzas are not acknowledged.
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.session.queue.len()
+    }
+
+    /// The last ticket that the peer has handled.
+    pub(super) const fn acknowledged(&self) -> Option<Ticket> {
+        self.acknowledged
+    }
+
+    fn ask(&mut self, out: &mut Outbound) {
+        out.push_control(|out| out.push_str(REQUEST));
+        self.asked = Asked::Yes;
+        self.deadline = None;
+    }
+
+    fn answer(&mut self, out: &mut Outbound) {
+        let SmState {
+            handled, delivered, ..
+        } = self.session;
+        out.push_control(|out| ManagementElement::Answer { h: handled }.write(out));
+        self.owed = match handled == delivered {
+            true => Owed::Nothing,
+            false => Owed::Handled(delivered),
+        };
+    }
+
+    /// Answers the peer's requests: everything that was received has been read.
+    pub(super) fn answer_owed(&mut self, out: &mut Outbound) -> bool {
+        let owes = self.owed == Owed::Answer;
+        if owes {
+            self.answer(out);
+        }
+        owes
+    }
+
+    /// Says before the closing tag what has been handled (XEP-0198 4).
+    pub(super) fn answer_last(&mut self, out: &mut Outbound) {
+        if self.phase == Phase::Active {
+            self.answer(out);
+        }
+    }
+
+    /// Sets the deadline of the next `<r/>`, or of its answer.
+    pub(super) fn watch(&mut self, now: Instant) {
+        if self.phase != Phase::Active || self.session.queue.is_empty() {
+            self.deadline = None;
+        } else if self.deadline.is_none() {
+            self.deadline = Some(match self.asked {
+                Asked::No(_) => now + self.policy.ask_delay,
+                Asked::Yes => now + self.policy.ack_timeout,
+            });
+        }
+    }
+
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Acts on a deadline that has passed.
+    pub(super) fn expire(&mut self, now: Instant, out: &mut Outbound) -> Expiry {
+        match (self.deadline, self.asked) {
+            (Some(at), Asked::No(_)) if at <= now => {
+                self.ask(out);
+                Expiry::Asked
+            }
+            (Some(at), Asked::Yes) if at <= now => Expiry::PeerLost,
+            _ => Expiry::Nothing,
+        }
+    }
+
+    /// Records how the connection has ended.
+    pub(super) fn end(&mut self, session_survives: bool, jid: Option<&Jid>, out: &Outbound) {
+        self.deadline = None;
+        self.session.flushed = self.session.flushed.max(out.flushed());
+        self.session.last_ticket = self.session.last_ticket.max(out.last_ticket());
+        match self.phase {
+            // It was not reached: the session is as it was.
+            Phase::Resuming => {}
+            _ => {
+                self.session.jid = jid.cloned();
+                self.session.ending = match session_survives && self.phase == Phase::Active {
+                    true => Ending::Resumable,
+                    false => Ending::Over,
+                };
+            }
+        }
+    }
+
+    /// Takes the session that is not resumed here or, after the end, the connection's own.
+    pub(super) fn take(&mut self, is_closed: bool) -> Option<SmState> {
+        if let Some(parked) = self.parked.take() {
+            return Some(*parked);
+        }
+        match self.phase {
+            Phase::Requested | Phase::Active | Phase::Resuming if is_closed => {
+                self.phase = Phase::Off;
+                Some(core::mem::replace(&mut self.session, SmState::new(0)))
+            }
+            _ => None,
+        }
+    }
+
+    /// What an enabled session is.
+    pub(super) fn enabled(&self) -> ManagementEnabled<'_> {
+        ManagementEnabled {
+            session: &self.session,
+        }
+    }
+
+    /// What was refused.
+    pub(super) fn refused(&self) -> ManagementRefused<'_> {
+        ManagementRefused {
+            session: self.parked.as_deref(),
+        }
+    }
+
+    /// How a session was resumed, if one was.
+    pub(super) const fn resumed(&self) -> Option<Resumed> {
+        self.resumed
+    }
+
+    pub(super) fn allocated(&self) -> usize {
+        self.session.queue.allocated()
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.session.queue.shrink();
+    }
+}
+
+/// What a deadline comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// It has not passed.
+    Nothing,
+    /// An acknowledgement was asked for.
+    Asked,
+    /// The peer owes one for too long.
+    PeerLost,
+}
+
+/// Shows states, no names.
+impl fmt::Debug for Management {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Management")
+            .field("phase", &self.phase)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
