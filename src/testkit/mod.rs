@@ -13,6 +13,7 @@
 //! | [`Link`], [`Traffic`] | TCP |
 //! | [`FaultPlan`], [`Fault`], [`FaultKind`] | what goes wrong, where and when |
 //! | [`Journal`] | which stanzas were sent, which arrived, and whether that is right |
+//! | [`Outgoing`], [`Incoming`] | the same under stream management (XEP-0198), over many connections |
 //! | [`Coverage`] | which kinds of fault have been met in which phases |
 //! | [`Rng`], [`SeededRandom`] | numbers that follow from a seed |
 //!
@@ -29,9 +30,11 @@ mod coverage;
 mod endpoint;
 mod failure;
 mod fault;
+mod incoming;
 mod journal;
 mod link;
 mod log;
+mod outgoing;
 mod pair;
 mod pipe;
 mod rng;
@@ -43,7 +46,9 @@ pub use application::{
 pub use coverage::Coverage;
 pub use failure::Failure;
 pub use fault::{Fault, FaultKind, FaultPlan};
+pub use incoming::Incoming;
 pub use journal::{Journal, Tally};
 pub use link::{Entity, Link, Portion, Received, Traffic, Written};
+pub use outgoing::{Fates, Numbered, Outgoing};
 pub use rng::{Rng, SeededRandom};
 pub use simulation::{Simulation, Weather};

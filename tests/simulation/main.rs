@@ -15,6 +15,7 @@
 
 #[path = "../it/harness/support/mod.rs"]
 mod common;
+mod managed;
 mod network;
 mod seeds;
 mod talk;

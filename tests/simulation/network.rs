@@ -8,7 +8,8 @@ use crate::common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
 use crate::seeds::{assert_covered, run, seeds};
 use crate::talk::{Client, Security, Server};
 
-const PLAIN: [Phase; 5] = [
+/// The phases of a stream without TLS.
+pub const PLAIN: [Phase; 5] = [
     Phase::Header,
     Phase::Authentication,
     Phase::Binding,
@@ -55,7 +56,7 @@ fn what_arrives_in_plaintext_is_the_beginning_of_what_was_sent() {
 }
 
 /// TLS 1.2 and 1.3, STARTTLS and direct TLS, in turn.
-fn secured(seed: u64) -> Security {
+pub fn secured(seed: u64) -> Security {
     let version = [TLS12, TLS13][usize::from(seed % 2 == 1)];
     let setup = Setup::new(Crypto::Ring, version);
     // Its signatures have the same length each time, so that a seed can be had again.
