@@ -181,14 +181,12 @@ impl SmState {
 
     /// Takes over what the peer has handled of a session that it does not resume.
     pub(crate) fn end(&mut self, h: Option<u32>) -> Result<Option<Ticket>, TooHigh> {
-        let acknowledged = match h {
-            Some(h) => self.queue.acknowledge(h)?,
-            None => None,
+        self.ending = Ending::Over;
+        let Some(h) = h else {
+            return Ok(None);
         };
-        self.ending = match h {
-            Some(_) => Ending::Counted,
-            None => Ending::Over,
-        };
+        let acknowledged = self.queue.acknowledge(h)?;
+        self.ending = Ending::Counted;
         Ok(acknowledged)
     }
 
