@@ -739,7 +739,10 @@ impl<R: Negotiation> Machine<R> {
             Some(self.timers.now())
         } else {
             let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
-            let management = self.management.as_ref().and_then(|sm| sm.deadline());
+            // Nobody is asked or given up any more while the stream is closing.
+            let is_established = self.role.position().stage == Stage::Established;
+            let management = self.management.as_ref().filter(|_| is_established);
+            let management = management.and_then(|sm| sm.deadline());
             let timers = earlier(self.timers.next(), self.shutdown.deadline());
             earlier(
                 timers,

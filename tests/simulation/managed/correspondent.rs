@@ -77,6 +77,12 @@ impl Correspondent {
                     self.unhandled = Some((at.connection, received, due));
                 }
             }
+            // What `<resumed/>` acknowledges has no event of its own.
+            EventBuf::Established(_) => {
+                if let Some(ticket) = machine.session().and_then(|session| session.acknowledged()) {
+                    self.outgoing.acknowledged(ticket);
+                }
+            }
             EventBuf::Acknowledged(ticket) => self.outgoing.acknowledged(*ticket),
             _ => {}
         }
@@ -99,9 +105,6 @@ impl Correspondent {
         };
         if connection != at.connection || due > at.now {
             return;
-        }
-        if let Some(ticket) = session.acknowledged() {
-            self.outgoing.acknowledged(ticket);
         }
         let Some(Numbered { number, again }) = self.outgoing.next() else {
             self.talk = Some((connection, at.now + Duration::from_secs(5)));
