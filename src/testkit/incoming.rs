@@ -48,6 +48,14 @@ impl Incoming {
         Err(Violation(format!("{number} {what}: expected {expected}")))
     }
 
+    /// Drops what has arrived after the first `count`: it was delivered, and its session was dropped
+    /// before the application had handled it ([`AckMode::Handled`](crate::sm::AckMode::Handled)).
+    pub const fn roll_back(&mut self, count: u64) {
+        if count < self.arrived {
+            self.arrived = count;
+        }
+    }
+
     /// Returns how many stanzas have arrived, doubles not counted.
     #[must_use]
     pub const fn count(&self) -> u64 {

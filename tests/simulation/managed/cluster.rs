@@ -9,7 +9,7 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::sm::SmState;
 use xmpp_stream::testkit::{
-    Application, At, ReceivingApplication, Rng, SeededRandom, Violation,
+    Application, At, Outgoing, ReceivingApplication, Rng, SeededRandom, Violation,
 };
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::ServerTls;
@@ -133,6 +133,15 @@ impl Cluster {
         Ok(())
     }
 
+    /// What was sent, once the sessions that nobody resumes have expired.
+    pub fn after_expiry(&self) -> Result<Outgoing, Violation> {
+        let mut outgoing = self.correspondent.outgoing.clone();
+        for (bytes, _) in self.store.sessions.values() {
+            outgoing.over(&SmState::from_bytes(bytes).unwrap())?;
+        }
+        Ok(outgoing)
+    }
+
     /// Whether a node waits until no other one has the session.
     fn ousts_first(&self) -> bool {
         self.planted != Planted::ResumesTwice
@@ -145,6 +154,7 @@ impl Cluster {
             0 => {
                 self.correspondent.outgoing.over(session)?;
                 if self.correspondent.rng.once_in(2) {
+                    self.correspondent.drop_unhandled();
                     self.store.tombstones.insert(name, session.handled());
                 }
             }

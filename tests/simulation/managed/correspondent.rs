@@ -31,6 +31,8 @@ pub struct Correspondent {
     talk: Option<(usize, Instant)>,
     /// What was delivered and not handled, and when it will be.
     unhandled: Option<(usize, Received, Instant)>,
+    /// How many stanzas are handled, where the application says so.
+    handled: u64,
 }
 
 impl Correspondent {
@@ -44,6 +46,7 @@ impl Correspondent {
             ack_mode,
             talk: None,
             unhandled: None,
+            handled: 0,
         }
     }
 
@@ -97,6 +100,7 @@ impl Correspondent {
         if let Some((connection, received, due)) = self.unhandled {
             if connection == at.connection && due <= at.now {
                 session.handled(received);
+                self.handled = self.incoming.count();
                 self.unhandled = None;
             }
         }
@@ -146,6 +150,13 @@ impl Correspondent {
             }
         }
         Ok(resumable)
+    }
+
+    /// The session is dropped, and the peer is told what was handled.
+    pub fn drop_unhandled(&mut self) {
+        if self.ack_mode == AckMode::Handled {
+            self.incoming.roll_back(self.handled);
+        }
     }
 
     /// Nothing more can be done on this connection.

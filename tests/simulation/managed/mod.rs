@@ -111,9 +111,13 @@ impl Counts {
 fn check(simulation: &Managed) -> Result<Counts, Failure> {
     let client = &simulation.initiating().correspondent;
     let cluster = &simulation.receiving().correspondent;
-    for (from, to) in [(client, cluster), (cluster, client)] {
-        to.incoming.compare(&from.outgoing)?;
-        if to.incoming.count() != from.outgoing.total() || from.outgoing.is_outstanding() {
+    let sent = [
+        client.outgoing.clone(),
+        simulation.receiving().after_expiry()?,
+    ];
+    for (outgoing, incoming) in sent.iter().zip([&cluster.incoming, &client.incoming]) {
+        incoming.compare(outgoing)?;
+        if incoming.count() != outgoing.total() || outgoing.is_outstanding() {
             let what = "something has not arrived, or has no fate".into();
             return Err(Violation(what).into());
         }
