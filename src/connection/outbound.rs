@@ -201,9 +201,14 @@ impl Outbound {
         self.outbox.last_unit()
     }
 
-    /// Adds an element to what was queued last, so that it goes out in the same record.
+    /// Adds an element to what was queued last, so that it goes out in the same record, or queues it
+    /// if it does not fit there.
     pub(super) fn append(&mut self, element: &str) {
-        self.outbox.append(element);
+        let together = self.outbox.last_unit().len() + element.len();
+        match together as u64 <= RECORD_TEXT {
+            true => self.outbox.append(element),
+            false => self.outbox.push_control(|out| out.push_str(element)),
+        }
     }
 
     /// The last ticket that was given.
