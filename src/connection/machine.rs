@@ -740,9 +740,10 @@ impl<R: Negotiation> Machine<R> {
             Some(self.timers.now())
         } else {
             let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
-            // Nobody is asked or given up any more while the stream is closing.
-            let is_established = self.role.position().stage == Stage::Established;
-            let management = self.management.as_ref().filter(|_| is_established);
+            // Nobody is asked or given up any more while the stream or the connection is ending.
+            let is_watched =
+                self.role.position().stage == Stage::Established && self.shutdown.is_open();
+            let management = self.management.as_ref().filter(|_| is_watched);
             let management = management.and_then(|sm| sm.deadline());
             let timers = earlier(self.timers.next(), self.shutdown.deadline());
             earlier(

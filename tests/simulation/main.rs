@@ -1,7 +1,8 @@
 //! Pairs of machines under a simulated network: thousands of seeds, each with
 //! faults of its own.
 //!
-//! `SIM_SEED=n cargo test --test simulation` runs that seed alone, in every test,
+//! `.ci/run simulation` runs all of them, optimised; `cargo test` runs the first of
+//! them. `SIM_SEED=n cargo test --test simulation` runs that seed alone, in every test,
 //! and prints what happens in it. `SIM_SEEDS=n` runs that many seeds per test, and
 //! `SIM_FIRST=n` begins elsewhere.
 #![allow(

@@ -5,7 +5,7 @@ use xmpp_stream::close::Phase;
 use xmpp_stream::testkit::{Coverage, Rng, Simulation, Tally, Weather};
 
 use crate::common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
-use crate::seeds::{assert_covered, run, seeds};
+use crate::seeds::{assert_covered, run, seeds, usual};
 use crate::talk::{Client, Security, Server};
 
 /// The phases of a stream without TLS.
@@ -51,7 +51,7 @@ fn run_all(usual: u64, security: impl Fn(u64) -> Security, phases: &[Phase]) -> 
 
 #[test]
 fn what_arrives_in_plaintext_is_the_beginning_of_what_was_sent() {
-    let (coverage, _) = run_all(1_500, |_| Security::Plain, &PLAIN);
+    let (coverage, _) = run_all(usual(250, 6_000), |_| Security::Plain, &PLAIN);
     assert_covered(&coverage, &PLAIN);
 }
 
@@ -72,6 +72,6 @@ fn what_arrives_under_tls_is_the_beginning_of_what_was_sent() {
     // Half of the faults are in the handshake.
     let mut phases = PLAIN.to_vec();
     phases.extend([Phase::TlsHandshake; PLAIN.len()]);
-    let (coverage, _) = run_all(300, secured, &phases);
+    let (coverage, _) = run_all(usual(40, 400), secured, &phases);
     assert_covered(&coverage, &[Phase::TlsHandshake]);
 }

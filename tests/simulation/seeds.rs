@@ -34,14 +34,23 @@ pub fn seeds(usual: u64) -> impl Iterator<Item = u64> {
     first..first + many
 }
 
-/// Whether no test runs fewer seeds than usual.
-pub fn is_whole() -> bool {
-    let asked = ["SIM_SEED", "SIM_SEEDS"].map(|name| std::env::var(name).is_ok());
-    asked == [false; 2]
+/// How many seeds a test runs: few if nothing is optimised, because each then takes
+/// some thirty times as long.
+pub fn usual(few: u64, many: u64) -> u64 {
+    match cfg!(debug_assertions) {
+        true => few,
+        false => many,
+    }
 }
 
-/// Each kind of fault has happened at least 50 times in each of the phases, if
-/// all seeds were run.
+/// Whether every test runs as many seeds as it needs to meet everything.
+pub fn is_whole() -> bool {
+    let asked = ["SIM_SEED", "SIM_SEEDS"].map(|name| std::env::var(name).is_ok());
+    !cfg!(debug_assertions) && asked == [false; 2]
+}
+
+/// Each kind of fault has happened at least 50 times in each of the phases, in a
+/// whole run.
 pub fn assert_covered(coverage: &Coverage, phases: &[Phase]) {
     if is_whole() {
         let (kind, phase, least) = coverage.least(phases).unwrap();

@@ -16,7 +16,7 @@ use xmpp_stream::sm::{AckMode, SmPolicy};
 use xmpp_stream::testkit::{Coverage, Failure, Fates, Rng, Simulation, Violation, Weather};
 
 use crate::network::{PLAIN, secured};
-use crate::seeds::{assert_covered, is_whole, run, seeds};
+use crate::seeds::{assert_covered, is_whole, run, seeds, usual};
 use crate::talk::Security;
 
 /// How many connections of each seed have faults.
@@ -144,7 +144,7 @@ fn run_all(
 
 #[test]
 fn nothing_is_lost_doubled_or_reordered_over_resets_cuts_and_nodes() {
-    let (coverage, counts) = run_all(1_500, |_| Security::Plain, &PLAIN);
+    let (coverage, counts) = run_all(usual(250, 12_000), |_| Security::Plain, &PLAIN);
     assert_covered(&coverage, &PLAIN);
     if is_whole() {
         let Fates {
@@ -162,5 +162,32 @@ fn nothing_is_lost_doubled_or_reordered_over_resets_cuts_and_nodes() {
             counts.ousts,
         ];
         assert!(seen.iter().all(|n| *n >= 50), "{counts:?}");
+    }
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_reordered_under_tls() {
+    let phases = [Phase::TlsHandshake, Phase::Binding, Phase::Established];
+    run_all(usual(40, 400), secured, &phases);
+}
+
+/// The first seed in which an application's mistake shows, of 1,000.
+fn first_seed_with(planted: Planted) -> Option<(u64, Failure)> {
+    (0..1_000).find_map(|seed| {
+        let mut simulation = simulation(seed, &Security::Plain, &PLAIN, planted);
+        let outcome = simulation.run().and_then(|()| check(&simulation));
+        outcome.err().map(|failure| (seed, failure))
+    })
+}
+
+#[test]
+fn mistakes_of_applications_and_stores_are_found_within_1000_seeds() {
+    for planted in [
+        Planted::ResendsWithoutFlag,
+        Planted::ResumesTwice,
+        Planted::ResumesFromStaleState,
+    ] {
+        let (seed, failure) = first_seed_with(planted).expect("it is found");
+        println!("{planted:?}: seed {seed}: {failure}");
     }
 }
