@@ -37,7 +37,7 @@ pub(super) struct Advance<'a> {
 /// refused.
 const UNESTABLISHED_CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl<'a> Advance<'a> {
+impl Advance<'_> {
     /// Steps the table and executes its commands, until they raise no more inputs. `element` is the
     /// element just received, if one was. Returns what the application is told.
     pub(super) fn run<R: Role>(
