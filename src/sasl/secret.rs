@@ -36,6 +36,23 @@ impl Secret {
         self.0.len()
     }
 
+    /// Combines the octets with others by exclusive or, as far as both go.
+    #[must_use]
+    pub(super) fn xor(mut self, other: &[u8]) -> Self {
+        for (octet, other) in self.0.iter_mut().zip(other) {
+            *octet ^= other;
+        }
+        self
+    }
+
+    /// Returns the first `length` octets.
+    #[must_use]
+    pub(super) fn truncated(mut self, length: usize) -> Self {
+        // The octets behind stay in the allocation, which is wiped as a whole.
+        self.0.truncate(length);
+        self
+    }
+
     /// Returns whether there are no octets: the `=` of RFC 6120 6.4.2.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -87,5 +104,16 @@ mod tests {
         fn wiped_on_drop<T: ZeroizeOnDrop>(_: &T) {}
         let Secret(octets) = &Secret::from(&b"pencil"[..]);
         wiped_on_drop(octets);
+    }
+
+    #[test]
+    fn octets_are_changed_in_place() {
+        let secret = Secret::from(&b"pencil"[..]);
+        let place = secret.as_bytes().as_ptr();
+        let secret = secret.xor(&[1, 2]).truncated(3);
+        // All of the allocation is wiped when it is dropped, what was cut off included.
+        assert_eq!(secret.as_bytes(), b"qgn");
+        assert_eq!(secret.as_bytes().as_ptr(), place);
+        assert_eq!(secret.xor(b"qgnabc").as_bytes(), [0; 3]);
     }
 }

@@ -34,6 +34,8 @@ pub struct Framer {
     input: InputBuffer,
     parser: StreamParser,
     input_state: InputState,
+    /// How many bytes were pushed last: few, and the next ones may be few as well.
+    last_push: usize,
     /// The frame that the last poll found, and its length in bytes.
     current: Option<(FrameKind, usize)>,
     /// Active only as long as the last poll found nothing and all bytes since are inert.
@@ -57,6 +59,7 @@ impl Framer {
             input: InputBuffer::default(),
             parser: StreamParser::new(limits),
             input_state: InputState::Unread,
+            last_push: usize::MAX,
             current: None,
             fast_path: FastPath::default(),
         }
@@ -85,13 +88,14 @@ impl Framer {
             && self.input_state == InputState::Exhausted
             && self.input.push_pending(bytes)
         {
+            self.last_push = bytes.len();
             return bytes.len();
         }
         self.push_slowly(bytes)
     }
 
     /// Returns room for [`capacity`](Self::capacity) bytes, to be written to and then announced
-    /// with [`pushed`](Self::pushed).
+    /// with [`pushed`](Self::pushed). Bytes that are not announced are not wiped with the others.
     pub fn window(&mut self) -> &mut [u8] {
         self.fast_path.suspend();
         self.input.window(self.frame_length())
@@ -205,6 +209,7 @@ impl Framer {
     fn push_slowly(&mut self, bytes: &[u8]) -> usize {
         // All bytes become text at once, the inert ones too.
         self.fast_path = FastPath::default();
+        self.last_push = bytes.len();
         let length = self.input.length();
         let taken = self.input.push(self.frame_length(), bytes);
         if self.input.length() > length {
@@ -218,9 +223,7 @@ impl Framer {
         if let StreamState::Failed(fault) = self.parser.state() {
             return Err(fault);
         }
-        if let Some((_, length)) = self.current.take() {
-            self.input.consume(length);
-        }
+        self.release_frame();
         self.advance().map_err(|error| {
             let fault = error.from(self.input.position());
             self.parser.fail(fault);
@@ -324,6 +327,26 @@ impl Framer {
         self.parser.restart();
     }
 
+    /// Starts over, as a new framer would, with these limits: for the next layer (TLS). Unread bytes
+    /// are to be [taken](Self::take_unread) before. What was read is wiped; small buffers are used
+    /// again.
+    pub(crate) fn reset(&mut self, limits: FrameLimits) {
+        self.restart();
+        self.parser.reset(limits);
+    }
+
+    /// Returns the kind of the current frame.
+    pub(crate) fn frame_kind(&self) -> Option<FrameKind> {
+        self.current.map(|(kind, _)| kind)
+    }
+
+    /// Gives up the current frame before the next poll does.
+    pub(crate) fn release_frame(&mut self) {
+        if let Some((_, length)) = self.current.take() {
+            self.input.consume(length);
+        }
+    }
+
     /// Returns how many bytes are allocated for what was received.
     pub(crate) fn allocated(&self) -> usize {
         self.input.allocated() + self.parser.allocated()
@@ -362,8 +385,11 @@ impl Framer {
             return Ok(true);
         }
         let Some(error) = self.input.error_after_text() else {
-            // The next bytes need no parser as long as they are inert.
-            if self.input.reserve_fast_path(room) {
+            // The next bytes need no parser as long as they are inert. Room for them is reserved
+            // where bytes come a few at a time, which from a TLS record they do not.
+            if self.last_push > fast_path::BATCH_MAX {
+                self.input.mark_scanned();
+            } else if self.input.reserve_fast_path(room) {
                 self.fast_path = FastPath::new(self.parser.fast_state(length));
             }
             return Ok(false);
@@ -394,5 +420,107 @@ impl fmt::Debug for Framer {
             .field("current", &self.current)
             .field("held", &self.input.held())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::XmlErrorKind as K;
+
+    const HEADER: &str = "<s:stream xmlns='a' xmlns:s='http://etherx.jabber.org/streams'>";
+
+    fn after(texts: &[&str]) -> Framer {
+        let mut framer = Framer::new(FrameLimits::default());
+        for text in texts {
+            let mut bytes = text.as_bytes();
+            while framer.feed(&mut bytes).expect("well-formed").is_some() {}
+        }
+        framer
+    }
+
+    #[test]
+    fn a_closing_tag_has_to_match_the_header_also_when_its_memory_was_released() {
+        for (footer, expected) in [
+            ("</s:stream>", Ok(Some(FrameKind::Footer))),
+            ("</stream>", Err(K::MismatchedTag)),
+            ("</t:stream>", Err(K::MismatchedTag)),
+            ("</>", Err(K::Syntax)),
+        ] {
+            for releases in 0..3 {
+                let mut framer = after(&[HEADER, "<e/>"]);
+                for _ in 0..releases {
+                    framer.release_frame();
+                    framer.shrink();
+                }
+                let found = framer.feed(&mut footer.as_bytes());
+                let found = found.map_err(|error| error.kind);
+                assert_eq!(found, expected, "{footer}, released {releases} times");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_the_current_frame_stays_when_memory_is_released() {
+        let mut framer = Framer::new(FrameLimits::default());
+        framer.push(HEADER.as_bytes());
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+        framer.shrink();
+        let Some(Frame::Header(header)) = framer.frame() else {
+            panic!("{framer:?}");
+        };
+        assert_eq!(header.as_str(), HEADER);
+        assert_eq!(header.content_ns(), Some("a"));
+    }
+
+    #[test]
+    fn a_framer_that_was_reset_reads_as_a_new_one() {
+        let used = || {
+            let mut framer = after(&[HEADER, "<e xmlns:p='urn:p'><p:f/>"]);
+            framer.reset(FrameLimits::default());
+            framer
+        };
+        assert!(used().scope().iter().next().is_none() && !used().is_partial());
+        // After a mere restart the white space would belong to the stream before.
+        let declaration = "<?xml version='1.0'?>";
+        for text in [
+            [" ", declaration, HEADER],
+            [declaration, HEADER, "<p:e/>"],
+            [HEADER, "<e/>", "</s:stream>"],
+            [HEADER, "<s:e/>", "<f"],
+            ["<a>", "<s:e/>", ""],
+        ] {
+            let (mut used, mut new) = (used(), Framer::new(FrameLimits::default()));
+            let text = text.concat();
+            let (mut to_used, mut to_new) = (text.as_bytes(), text.as_bytes());
+            loop {
+                let found = used.feed(&mut to_used);
+                assert_eq!(found, new.feed(&mut to_new), "{text}");
+                assert_eq!(
+                    alloc::format!("{:?}", used.frame()),
+                    alloc::format!("{:?}", new.frame())
+                );
+                if !matches!(found, Ok(Some(_))) {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_after_a_restart_allocates_no_buffer_anew_unless_its_header_was_large() {
+        let place = |framer: &Framer| core::ptr::from_ref(framer.scope());
+        let mut framer = after(&[HEADER, "<e/>"]);
+        let before = place(&framer);
+        framer.restart();
+        assert_eq!(framer.scope().iter().count(), 0);
+        let mut header = HEADER.as_bytes();
+        assert_eq!(framer.feed(&mut header), Ok(Some(FrameKind::Header)));
+        assert_eq!(place(&framer), before);
+        let wide = alloc::format!("<s a='{}'>", "x".repeat(4000));
+        let mut framer = after(&[&wide, "<e/>"]);
+        assert!(framer.parser.allocated() > 4000);
+        framer.restart();
+        assert!(framer.parser.allocated() < 1000);
     }
 }

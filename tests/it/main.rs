@@ -24,4 +24,5 @@ mod malformed;
 mod negotiation;
 mod renegotiation;
 mod s2s;
+mod stream_management;
 mod stream_reset;

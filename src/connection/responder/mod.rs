@@ -16,6 +16,7 @@ use s2s::PeerProof;
 
 use super::context::{Change, Context, tls_limits};
 use super::decision::DecisionAnswer;
+use super::key_meter::{Certificates, PeerCertificate};
 use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage, plain_phase};
 use super::s2s::AddressRule;
@@ -25,6 +26,7 @@ use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
 use crate::event::{Authenticated, Question};
 use crate::jid::Jid;
 use crate::limits::Limits;
+use crate::random::Random;
 use crate::reset::UsagePolicy;
 use crate::sasl::{SaslCondition, Secret};
 use crate::sm::SmState;
@@ -98,6 +100,7 @@ impl Role for ResponderRole {
                 .management
                 .clone()
                 .map(|policy| Management::server(policy, config.random.clone())),
+            scope: config.scope.clone(),
         };
         let role = Self {
             table: Receiving::new(config.policy()),
@@ -152,9 +155,8 @@ impl Role for ResponderRole {
     fn read_header(&mut self, header: &Header<'_>, cx: &mut Context<'_>) -> HeaderClass {
         let parsed = ParsedHeader::read(header, self.config.kind, crate::stream::Role::Receiving);
         self.header.record(&parsed);
-        cx.peer.record(&parsed);
         let protected = cx.tls_info().is_some();
-        match self.config.kind {
+        let class = match self.config.kind {
             Kind::ClientToServer => {
                 self.login
                     .read_header(&parsed, protected, self.host.as_deref())
@@ -163,7 +165,9 @@ impl Role for ResponderRole {
                 .peer_proof
                 .read_header(&parsed, self.login.identity().is_some()),
             Kind::Component => parsed.class,
-        }
+        };
+        cx.peer.record(parsed);
+        class
     }
 
     fn awaited(&self) -> Awaited<'_> {
@@ -245,7 +249,7 @@ impl Role for ResponderRole {
             },
             C::RefuseStanza(refusal) => match element {
                 Some(element) => {
-                    cx.push_stanza(|out| write_refusal(out, &element.element(), refusal))
+                    cx.push_stanza(|out| write_refusal(out, &element.element(), refusal));
                 }
                 None => cx.defect("a stanza that is not there is refused"),
             },
@@ -285,21 +289,17 @@ impl Role for ResponderRole {
         None
     }
 
-    fn header(&mut self, _: &Context<'_>) -> Result<String, NoRandomness> {
+    fn header(&mut self, cx: &Context<'_>) -> Result<String, NoRandomness> {
         let mut out = String::new();
-        self.header.write(self.host.as_deref(), &mut out)?;
+        self.header.write(self.host.as_deref(), cx.peer, &mut out)?;
         Ok(out)
     }
 
     fn tls_session(&self, limits: &Limits) -> Result<tls::TlsSession, tls::SetupError> {
-        let config = &self.config;
-        let (tls, alpn) = match &config.security {
-            ResponderSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
-            ResponderSecurity::StartTls => {
-                let tls = self.host.as_ref().and_then(|host| host.tls.as_ref());
-                (tls.ok_or(tls::SetupError::NotConfigured)?, None)
-            }
-            ResponderSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
+        let tls = self.tls_config().ok_or(tls::SetupError::NotConfigured)?;
+        let alpn = match &self.config.security {
+            ResponderSecurity::DirectTls(_) => self.config.kind.alpn(),
+            ResponderSecurity::StartTls | ResponderSecurity::DangerousPlaintext => None,
         };
         tls::TlsSession::server(tls, alpn.as_slice(), tls_limits(limits))
     }
@@ -376,12 +376,36 @@ impl Role for ResponderRole {
             .map(|host| host.usage())
             .unwrap_or_default()
     }
+
+    fn certificates(&self, session: &tls::TlsSession) -> Certificates {
+        let is_proof = session.verified().is_some() || self.peer_proof.is_certified();
+        Certificates {
+            clock: self.tls_config().and_then(tls::ServerTls::unix_time),
+            peer: match is_proof {
+                true => PeerCertificate::Proof,
+                false => PeerCertificate::Unused,
+            },
+        }
+    }
+
+    fn random(&self) -> &dyn Random {
+        &self.config.random
+    }
 }
 
 impl ResponderRole {
     /// Whether elements are delivered that belong to no step of the negotiation.
     pub(super) fn delivers_early(&self) -> bool {
         self.table.delivers_early()
+    }
+
+    /// The TLS config of the stream: that of the responder, or of the host once it is known.
+    fn tls_config(&self) -> Option<&tls::ServerTls> {
+        match &self.config.security {
+            ResponderSecurity::DirectTls(tls) => Some(tls),
+            ResponderSecurity::StartTls => self.host.as_ref()?.tls.as_ref(),
+            ResponderSecurity::DangerousPlaintext => None,
+        }
     }
 
     /// The first header's `to` names the host, and the restarted streams keep it (RFC 6120 4.3.3):
@@ -411,8 +435,8 @@ impl ResponderRole {
     /// Adopts the host. Another server may still be refused.
     fn serve(&mut self, host: Arc<HostConfig>, cx: &mut Context<'_>) -> Input {
         *cx.limits = host.limits;
-        let component = host.component.as_ref().and(Jid::parse(host.domain()).ok());
         if let Some(s2s) = cx.s2s.as_deref_mut() {
+            let component = host.component.as_ref().and(Jid::parse(host.domain()).ok());
             s2s.set_host(usize::from(host.limits.requests()), component);
         }
         let host = self.host.insert(host);
@@ -426,18 +450,27 @@ impl ResponderRole {
     }
 
     fn open_stream(&mut self, level: StreamLevel, cx: &mut Context<'_>) {
-        let mut text = String::with_capacity(HEADER_BYTES);
         let host = self.host.as_deref();
-        if self.header.write(host, &mut text).is_err() {
-            return cx.no_randomness();
+        let certified = self.peer_proof.is_certified();
+        let (config, login, header, peer, session) = (
+            &self.config,
+            &self.login,
+            &mut self.header,
+            &*cx.peer,
+            cx.tls,
+        );
+        let written = cx.out.try_push_control(|out| {
+            header.write(host, peer, out)?;
+            // A component is offered nothing (XEP-0114).
+            if config.kind != Kind::Component {
+                let advertised = login.advertisement(host, certified, session);
+                header::write_features(config, host, level, &advertised, out);
+            }
+            Ok(())
+        });
+        if let Err(NoRandomness) = written {
+            cx.no_randomness();
         }
-        // A component is offered nothing (XEP-0114).
-        if self.config.kind != Kind::Component {
-            let certified = self.peer_proof.is_certified();
-            let advertised = self.login.advertisement(host, certified, cx.tls);
-            header::write_features(&self.config, host, level, &advertised, &mut text);
-        }
-        cx.out.push_control(|out| out.push_str(&text));
     }
 
     /// RFC 6120 5.4.2.3, 5.4.3.1: nothing may stand between `<starttls/>` and the handshake.
@@ -586,9 +619,6 @@ impl ResponderRole {
         }
     }
 }
-
-/// What most headers with their features take, in bytes, so that writing both allocates once.
-const HEADER_BYTES: usize = 640;
 
 /// Writes STARTTLS `<failure/>` and the closing tag (RFC 6120 5.4.2.2).
 fn write_tls_failure(cx: &mut Context<'_>) {
