@@ -40,10 +40,7 @@ fn draw_policy(rng: &mut Rng, ack_mode: AckMode) -> SmPolicy {
     };
     SmPolicy::new()
         .ack_mode(ack_mode)
-        .ask(
-            u32::try_from(ask.0).unwrap(),
-            Duration::from_millis(ask.1),
-        )
+        .ask(u32::try_from(ask.0).unwrap(), Duration::from_millis(ask.1))
         .ack_timeout(Duration::from_millis(5_000 + rng.below(60_000)))
         .queue(u32::try_from(queue.0).unwrap(), queue.1)
 }
@@ -125,11 +122,7 @@ fn check(simulation: &Managed) -> Result<Counts, Failure> {
     Ok(Counts::of(simulation))
 }
 
-fn run_all(
-    usual: u64,
-    security: impl Fn(u64) -> Security,
-    phases: &[Phase],
-) -> (Coverage, Counts) {
+fn run_all(usual: u64, security: impl Fn(u64) -> Security, phases: &[Phase]) -> (Coverage, Counts) {
     let mut coverage = Coverage::new();
     let mut counts = Counts::default();
     for seed in seeds(usual) {
