@@ -21,13 +21,56 @@ use crate::talk::Security;
 
 const NODES: u64 = 3;
 
+/// A session in the store.
+#[derive(Clone)]
+struct Stored {
+    bytes: Vec<u8>,
+    /// The node that stored it.
+    node: u64,
+    /// Whether it was handed out. Only a store with a planted bug keeps it then.
+    is_stale: bool,
+}
+
 /// What the nodes share.
 #[derive(Default)]
 struct Store {
-    /// Sessions by name: their bytes, and the node that stored them.
-    sessions: BTreeMap<String, (Vec<u8>, u64)>,
+    /// Sessions by name.
+    sessions: BTreeMap<String, Stored>,
     /// Of sessions that were dropped: how many stanzas had been handled.
     tombstones: BTreeMap<String, u32>,
+}
+
+impl Store {
+    /// Looks a session up, and deletes it in the same step.
+    fn take(&mut self, name: &str, planted: Planted) -> Option<Stored> {
+        match planted {
+            Planted::ResumesTwice | Planted::ResumesFromStaleState => {
+                let stored = self.sessions.get_mut(name)?;
+                let found = stored.clone();
+                stored.is_stale = true;
+                Some(found)
+            }
+            Planted::Nothing | Planted::ResendsWithoutFlag => self.sessions.remove(name),
+        }
+    }
+
+    /// Stores a session.
+    fn put(&mut self, name: String, stored: Stored, planted: Planted) {
+        match planted {
+            Planted::ResumesFromStaleState => {
+                self.sessions.entry(name).or_insert(stored);
+            }
+            _ => {
+                self.sessions.insert(name, stored);
+            }
+        }
+    }
+
+    /// The sessions that were not handed out.
+    fn left(&self) -> impl Iterator<Item = SmState> {
+        let left = self.sessions.values().filter(|stored| !stored.is_stale);
+        left.map(|stored| SmState::from_bytes(&stored.bytes).unwrap())
+    }
 }
 
 /// All nodes. There is one account, so there is one session at a time.
@@ -104,21 +147,14 @@ impl Cluster {
                 let jid = format!("guest@localhost/{}", bind.resource().unwrap_or("desk"));
                 bind.accept(Jid::parse(&jid).unwrap()).unwrap();
                 // The client begins anew, so its earlier session is over.
-                for (_, (bytes, _)) in std::mem::take(&mut self.store.sessions) {
-                    let session = SmState::from_bytes(&bytes).unwrap();
+                for session in self.store.left() {
                     self.correspondent.outgoing.over(&session)?;
                 }
+                self.store.sessions.clear();
             }
             Some(Decision::Resume(resume)) => {
                 let name = resume.previd().to_string();
-                // Looked up and deleted in one step.
-                let found = match self.planted {
-                    Planted::ResumesTwice | Planted::ResumesFromStaleState => {
-                        self.store.sessions.get(&name).cloned()
-                    }
-                    _ => self.store.sessions.remove(&name),
-                };
-                let Some((bytes, node)) = found else {
+                let Some(Stored { bytes, node, .. }) = self.store.take(&name, self.planted) else {
                     resume.refuse(self.store.tombstones.remove(&name));
                     return Ok(());
                 };
@@ -138,8 +174,8 @@ impl Cluster {
     /// What was sent, once the sessions that nobody resumes have expired.
     pub fn after_expiry(&self) -> Result<Outgoing, Violation> {
         let mut outgoing = self.correspondent.outgoing.clone();
-        for (bytes, _) in self.store.sessions.values() {
-            outgoing.over(&SmState::from_bytes(bytes).unwrap())?;
+        for session in self.store.left() {
+            outgoing.over(&session)?;
         }
         Ok(outgoing)
     }
@@ -162,11 +198,12 @@ impl Cluster {
             }
             _ => {
                 let node = self.nodes[&at.connection];
-                let stale = self.planted == Planted::ResumesFromStaleState;
-                if !(stale && self.store.sessions.contains_key(&name)) {
-                    let stored = (session.to_bytes(), node);
-                    self.store.sessions.insert(name, stored);
-                }
+                let stored = Stored {
+                    bytes: session.to_bytes(),
+                    node,
+                    is_stale: false,
+                };
+                self.store.put(name, stored, self.planted);
             }
         }
         Ok(())
