@@ -190,9 +190,9 @@ impl Advance<'_> {
                 *self.peer_error = Some((**error).clone());
             }
             (Notice::StreamError, _) => self.cx.defect("a stream error without its element"),
-            (Notice::Features, Some(Content::Features(features))) if features.management() => {
+            (Notice::Features, Some(Content::Features(features))) => {
                 if let Some(management) = self.cx.management.as_deref_mut() {
-                    management.offer();
+                    management.offer(features.management());
                 }
             }
             (Notice::ManagementRefused, Some(Content::Management(element))) => {

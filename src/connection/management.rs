@@ -131,10 +131,14 @@ impl Management {
         self.phase = Phase::Resuming;
     }
 
-    /// Records that the server offers stream management.
-    pub(super) fn offer(&mut self) {
-        if self.phase == Phase::Off {
-            self.phase = Phase::Offered;
+    /// Records whether the server offers stream management: the last features count, because nothing
+    /// that came before TLS does (RFC 6120 5.4.3.3).
+    pub(super) fn offer(&mut self, is_offered: bool) {
+        if let Phase::Off | Phase::Offered = self.phase {
+            self.phase = match is_offered {
+                true => Phase::Offered,
+                false => Phase::Off,
+            };
         }
     }
 
