@@ -44,6 +44,7 @@ pub(super) struct Management {
     parked: Option<Box<SmState>>,
     asked: Asked,
     owed: Owed,
+    room: Room,
     deadline: Option<Instant>,
     acknowledged: Option<Ticket>,
     /// Whether the stanza delivered last had been delivered on an earlier stream.
@@ -83,6 +84,14 @@ enum Asked {
     Yes,
 }
 
+/// Whether this crate's own answers still have room in the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Left,
+    /// The peer makes this side answer, and acknowledges nothing.
+    UsedUp,
+}
+
 /// What the peer's `<r/>` is owed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owed {
@@ -117,6 +126,7 @@ impl Management {
             parked: None,
             asked: Asked::No(0),
             owed: Owed::Nothing,
+            room: Room::Left,
             deadline: None,
             acknowledged: None,
             is_redelivery: false,
@@ -397,14 +407,23 @@ impl Management {
     /// Keeps a stanza that was just queued, the last in `out`, and asks for acknowledgement if it is
     /// time. A record takes `fragment` bytes of text.
     pub(super) fn keep(&mut self, ticket: Ticket, out: &mut Outbound, fragment: usize) {
-        self.session.queue.push(out.last_unit(), ticket);
+        let queue = &mut self.session.queue;
+        queue.push(out.last_unit(), ticket);
+        let (bytes, most) = (queue.bytes(), self.policy.queue_bytes as usize);
         if let Asked::No(since) = &mut self.asked {
             *since += 1;
-            if *since >= self.policy.ask_after && self.phase == Phase::Active {
+            // A queue that fills up must not wait for the delay.
+            let is_filling =
+                bytes > most / 2 || queue.len() > self.policy.queue_stanzas as usize / 2;
+            if (*since >= self.policy.ask_after || is_filling) && self.phase == Phase::Active {
                 self.asked = Asked::Yes;
                 self.deadline = None;
                 out.append(REQUEST, fragment);
             }
+        }
+        // The application's stanzas have been held back before.
+        if bytes > most + RESERVE_BYTES && queue.len() > 1 {
+            self.room = Room::UsedUp;
         }
     }
 
@@ -470,17 +489,16 @@ impl Management {
         }
     }
 
-    /// Sets the deadline of the next `<r/>`, or of its answer.
+    /// Sets the deadline of the next `<r/>`, or of its answer. An answer removes it.
     pub(super) fn watch(&mut self, now: Instant) {
-        let waits = self.asked == Asked::Yes || !self.session.queue.is_empty();
-        if self.phase != Phase::Active || !waits {
-            self.deadline = None;
-        } else if self.deadline.is_none() {
-            self.deadline = Some(match self.asked {
-                Asked::No(_) => now + self.policy.ask_delay,
-                Asked::Yes => now + self.policy.ack_timeout,
-            });
+        if self.deadline.is_some() || self.phase != Phase::Active {
+            return;
         }
+        self.deadline = match self.asked {
+            Asked::Yes => Some(now + self.policy.ack_timeout),
+            Asked::No(_) if self.session.queue.is_empty() => None,
+            Asked::No(_) => Some(now + self.policy.ask_delay),
+        };
     }
 
     pub(super) const fn deadline(&self) -> Option<Instant> {
@@ -489,13 +507,10 @@ impl Management {
 
     /// Does what is due now.
     pub(super) fn due(&mut self, now: Instant, out: &mut Outbound) -> Option<Due> {
-        // This crate's own answers have used up what the queue has beside the application's stanzas.
-        let bytes = self.session.queue.bytes();
-        if bytes > self.policy.queue_bytes as usize + RESERVE_BYTES && self.unacknowledged() > 1 {
-            return Some(Due::Overflow);
-        }
+        let is_late = self.deadline.is_some_and(|at| at <= now);
         match self.asked {
-            _ if self.deadline? > now => None,
+            _ if self.room == Room::UsedUp => Some(Due::Overflow),
+            _ if !is_late => None,
             Asked::No(_) => {
                 self.ask(out);
                 Some(Due::Asked)

@@ -222,7 +222,7 @@ fn xep0198_4_a_count_that_is_too_high_ends_the_stream_and_says_why() {
 #[test]
 fn a_full_queue_refuses_stanzas_until_they_are_acknowledged() {
     let mut client = enabled();
-    for number in 1..=5 {
+    for number in 1..=7 {
         send(&mut client.machine, number);
         client.exchange();
     }
@@ -237,7 +237,7 @@ fn a_full_queue_refuses_stanzas_until_they_are_acknowledged() {
     let mut session = client.machine.session().unwrap();
     assert!(session.send("<message/>").is_ok());
     // The bytes of the stanzas are bounded, too.
-    let mut client = enabled_with(policy().queue(5, 100));
+    let mut client = enabled_with(policy().queue(7, 100));
     let long = format!("<message id='{}'/>", "x".repeat(90));
     let mut session = client.machine.session().unwrap();
     assert!(session.send(&long).is_ok(), "one stanza always fits");
@@ -556,4 +556,14 @@ fn an_idle_server_is_asked_and_given_up_if_it_does_not_answer() {
         client.closed().reason(),
         &CloseReason::Timeout(ClosePhase::Acknowledgement)
     );
+}
+
+#[test]
+fn a_queue_that_fills_up_is_asked_about_before_it_is_full() {
+    let mut client = enabled_with(policy().ask(100, Duration::from_secs(2)).queue(100, 200));
+    let long = format!("<message id='{}'/>", "x".repeat(60));
+    let mut session = client.machine.session().unwrap();
+    session.send(&long).unwrap();
+    session.send(&long).unwrap();
+    assert_eq!(client.receive(), format!("{long}{long}{R}"));
 }
