@@ -349,13 +349,12 @@ impl StreamParser {
         let declarations = self.head.tape.header_declarations(&self.head.text);
         // Nothing shares the scope of a stream that has just begun, unless a stanza of the stream
         // before is kept.
-        match Arc::get_mut(&mut self.scope) {
-            Some(scope) => scope.set_declarations(declarations),
-            None => {
-                let mut scope = Scope::default();
-                scope.set_declarations(declarations);
-                self.scope = Arc::new(scope);
-            }
+        if let Some(scope) = Arc::get_mut(&mut self.scope) {
+            scope.set_declarations(declarations);
+        } else {
+            let mut scope = Scope::default();
+            scope.set_declarations(declarations);
+            self.scope = Arc::new(scope);
         }
         self.state = match tag.form {
             TagForm::Open => StreamState::Between,
