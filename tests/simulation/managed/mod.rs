@@ -33,7 +33,8 @@ fn draw_ack_mode(rng: &mut Rng) -> AckMode {
 
 /// Often with so small a queue that it is full.
 fn draw_policy(rng: &mut Rng, ack_mode: AckMode) -> SmPolicy {
-    let ask = (1 + rng.below(8), rng.below(3_000));
+    // Without a delay, a peer that has handled nothing yet is asked as fast as it answers.
+    let ask = (1 + rng.below(8), 100 + rng.below(3_000));
     let queue = match rng.once_in(2) {
         true => (1 + rng.below(6), 4_096),
         false => (1_024, 1 << 16),
