@@ -207,9 +207,13 @@ impl Outbound {
     }
 
     /// Adds an element to what was queued last, so that it goes out in the same record, or queues it
-    /// if it does not fit there.
-    pub(super) fn append(&mut self, element: &str) {
-        self.outbox.append(element);
+    /// if it does not fit there. A record takes `fragment` bytes of text.
+    pub(super) fn append(&mut self, element: &str, fragment: usize) {
+        let used = self.outbox.last_unit().len() % fragment.max(1);
+        match used != 0 && element.len() <= fragment - used {
+            true => self.outbox.append(element),
+            false => self.outbox.push_control(|out| out.push_str(element)),
+        }
     }
 
     /// The last ticket that was given.
@@ -246,9 +250,8 @@ impl Outbound {
     /// # Errors
     /// TLS refuses to encrypt.
     pub(super) fn flush(&mut self, transport: &mut Transport) -> Result<(), tls::SealError> {
-        let fragment = transport.tls().map(tls::TlsSession::max_fragment);
         self.outbox
-            .encode(fragment, |text, wire| transport.encode(text, wire))
+            .encode(|text, wire| transport.encode(text, wire))
     }
 
     /// Ends our direction of TLS with close_notify.

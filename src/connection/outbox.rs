@@ -62,22 +62,6 @@ struct Unit {
     ticket: Option<Ticket>,
 }
 
-impl Unit {
-    /// How much of it the peer needs to read what the ticket names: without TLS, what was appended
-    /// can be missing, and with TLS the record that both share cannot.
-    fn until_flushed(&self, fragment: Option<usize>) -> usize {
-        if self.appended == 0 {
-            return self.length;
-        }
-        let named = self.length - self.appended;
-        let record = |length: usize| Some(length.checked_sub(1)? / fragment?.max(1));
-        match record(named).is_some_and(|last| record(self.length) == Some(last)) {
-            true => self.length,
-            false => named,
-        }
-    }
-}
-
 impl Outbox {
     /// The bytes that TCP should take next.
     pub(super) fn window(&self) -> &[u8] {
@@ -177,7 +161,8 @@ impl Outbox {
         self.text.get(start..).unwrap_or_default()
     }
 
-    /// Adds text to the unit queued last, so that it goes out in the same record if it fits there.
+    /// Adds text to the unit queued last, so that it goes out in the same record. It must fit there:
+    /// the peer can read a stanza whose last record it has.
     pub(super) fn append(&mut self, text: &str) {
         if let Some(unit) = self.units.back_mut() {
             self.text.push_str(text);
@@ -240,11 +225,9 @@ impl Outbox {
         debug_assert_eq!(self.text.capacity(), room, "a secret has been copied");
     }
 
-    /// Turns every unit into bytes with `encode`. A record takes `fragment` bytes of text; `None`
-    /// without TLS. Stops at the first error.
+    /// Turns every unit into bytes with `encode`. Stops at the first error.
     pub(super) fn encode<E>(
         &mut self,
-        fragment: Option<usize>,
         mut encode: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.units.is_empty() {
@@ -256,24 +239,22 @@ impl Outbox {
         while let Some(unit) = self.units.pop_front() {
             let end = start + unit.length;
             let text = self.text.as_bytes().get(start..end).unwrap_or_default();
-            let (first, rest) = text
-                .split_at_checked(unit.until_flushed(fragment))
-                .unwrap_or((text, &[]));
-            outcome = encode(first, &mut self.wire);
+            let before = self.wire.len();
+            outcome = encode(text, &mut self.wire);
             if outcome.is_err() {
                 break;
             }
+            start = end;
             if let Some(ticket) = unit.ticket {
                 let put_ever = self.taken_ever + self.window().len() as u64;
-                self.marks.push_back((put_ever, ticket));
+                // In plaintext the peer can read a stanza without what was appended to it; a record
+                // only as a whole.
+                let beyond = match self.wire.len() - before == unit.length {
+                    true => unit.appended as u64,
+                    false => 0,
+                };
+                self.marks.push_back((put_ever - beyond, ticket));
             }
-            if !rest.is_empty() {
-                outcome = encode(rest, &mut self.wire);
-                if outcome.is_err() {
-                    break;
-                }
-            }
-            start = end;
         }
         self.units.clear();
         self.wipe();
@@ -348,11 +329,8 @@ impl core::fmt::Debug for Outbox {
 mod tests {
     use super::*;
 
-    /// How many bytes a record has beside its text.
-    const OVERHEAD: usize = 30;
-
-    /// Queues a stanza with a request appended, and encodes both in records of so many bytes of text.
-    fn encoded(fragment: Option<usize>) -> (Outbox, Ticket) {
+    /// Queues a stanza with a request appended, and encodes both with this many bytes of overhead.
+    fn encoded(overhead: usize) -> (Outbox, Ticket) {
         let mut outbox = Outbox::default();
         let sent = outbox.send(|text| {
             text.push_str("<message/>");
@@ -360,35 +338,26 @@ mod tests {
         });
         outbox.append("<r/>");
         let encode = |text: &[u8], wire: &mut Vec<u8>| {
-            for text in text.chunks(fragment.unwrap_or(usize::MAX)) {
-                wire.extend_from_slice(text);
-                wire.resize(wire.len() + fragment.map_or(0, |_| OVERHEAD), 0);
-            }
+            wire.extend_from_slice(text);
+            wire.resize(wire.len() + overhead, 0);
             Ok::<_, ()>(())
         };
-        outbox.encode(fragment, encode).unwrap();
+        outbox.encode(encode).unwrap();
         (outbox, sent.unwrap())
     }
 
     #[test]
     fn a_stanza_is_flushed_when_the_peer_can_read_it() {
-        let stanza = "<message/>".len();
-        let both = stanza + "<r/>".len();
-        for (fragment, until) in [
-            (None, stanza),
-            // One record.
-            (Some(both), both + OVERHEAD),
-            (Some(stanza + 1), stanza + OVERHEAD),
-            (Some(stanza), stanza + OVERHEAD),
-            // The stanza needs two records, and the request fits into the second, or does not.
-            (Some(stanza - 1), both + 2 * OVERHEAD),
-            (Some(6), stanza + 2 * OVERHEAD),
-        ] {
-            let (mut outbox, ticket) = encoded(fragment);
-            outbox.taken(until - 1);
-            assert_eq!(outbox.flushed(), None, "{fragment:?}");
-            outbox.taken(1);
-            assert_eq!(outbox.flushed(), Some(ticket), "{fragment:?}");
-        }
+        let (mut plain, ticket) = encoded(0);
+        plain.taken("<message/".len());
+        assert_eq!(plain.flushed(), None);
+        plain.taken(1);
+        assert_eq!(plain.flushed(), Some(ticket));
+
+        let (mut record, ticket) = encoded(30);
+        record.taken("<message/><r/>".len() + 29);
+        assert_eq!(record.flushed(), None);
+        record.taken(1);
+        assert_eq!(record.flushed(), Some(ticket));
     }
 }
