@@ -196,6 +196,8 @@ impl Cluster {
                     self.store.tombstones.insert(name, session.handled());
                 }
             }
+            // The node dies before it has stored it.
+            1 => self.correspondent.outgoing.forgotten(),
             _ => {
                 let node = self.nodes[&at.connection];
                 let stored = Stored {
