@@ -15,9 +15,9 @@ use xmpp_stream::close::Phase;
 use xmpp_stream::sm::{AckMode, SmPolicy};
 use xmpp_stream::testkit::{Coverage, Failure, Fates, Rng, Simulation, Violation, Weather};
 
+use crate::configs::Security;
 use crate::network::{PLAIN, secured};
 use crate::seeds::{assert_covered, is_whole, run, seeds, usual};
-use crate::talk::Security;
 
 /// How many connections of each seed have faults.
 const FAULTY: usize = 4;
