@@ -297,3 +297,135 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::Entity::{Initiating, Receiving};
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(1_000);
+
+    fn link(traffic: Traffic) -> Link {
+        Link::new(traffic, Rng::new(5))
+    }
+
+    /// Reads until there is nothing more, and returns it with how it ended.
+    fn read_all(link: &mut Link, to: Entity, now: Instant) -> (Vec<u8>, Received<'static>) {
+        let mut all = Vec::new();
+        loop {
+            let n = match link.read(to, now) {
+                Received::Bytes(bytes) => {
+                    all.extend_from_slice(bytes);
+                    bytes.len()
+                }
+                Received::Fin => return (all, Received::Fin),
+                Received::Failed => return (all, Received::Failed),
+                Received::Nothing => return (all, Received::Nothing),
+            };
+            link.consume(to, n);
+        }
+    }
+
+    #[test]
+    fn bytes_arrive_in_order_and_not_before_their_time() {
+        let mut link = link(Traffic {
+            write: Portion::UpTo(3),
+            read: Portion::UpTo(2),
+            latency: 10..=50,
+            window: 100,
+        });
+        let mut left = &b"abcdefghij"[..];
+        while let Written::Taken(n) = link.write(Initiating, left, NOW) {
+            left = &left[n..];
+        }
+        assert!(left.is_empty());
+        let early = NOW + Duration::from_millis(9);
+        assert_eq!(read_all(&mut link, Receiving, early).0, b"");
+        let mut now = NOW;
+        let mut all = Vec::new();
+        while let Some(at) = link.next_change(now) {
+            now = at;
+            all.extend(read_all(&mut link, Receiving, now).0);
+        }
+        assert_eq!(all, b"abcdefghij");
+        assert_eq!(read_all(&mut link, Initiating, now).0, b"");
+    }
+
+    #[test]
+    fn a_full_window_takes_nothing_until_something_is_read() {
+        let mut link = link(Traffic {
+            window: 4,
+            ..Traffic::INSTANT
+        });
+        assert_eq!(link.write(Receiving, b"abcdef", NOW), Written::Taken(4));
+        assert_eq!(link.write(Receiving, b"ef", NOW), Written::Blocked);
+        link.read(Initiating, NOW);
+        link.consume(Initiating, 1);
+        assert_eq!(link.write(Receiving, b"ef", NOW), Written::Taken(1));
+    }
+
+    #[test]
+    fn nothing_is_read_beyond_the_byte_at_which_the_connection_is_cut() {
+        let later = NOW + Duration::from_secs(10);
+        for fin in [true, false] {
+            let mut link = link(Traffic::INSTANT);
+            link.write(Initiating, b"abcdef", NOW);
+            link.hold_at(Receiving, Some(4));
+            assert_eq!(read_all(&mut link, Receiving, NOW).0, b"abcd");
+            link.hold_at(Receiving, None);
+            let expected = match fin {
+                true => {
+                    link.cut_with_fin(Receiving, NOW);
+                    Received::Fin
+                }
+                false => {
+                    link.cut_with_rst(Receiving, NOW);
+                    Received::Failed
+                }
+            };
+            // What is written until the writer hears of it vanishes.
+            assert_eq!(link.write(Initiating, b"gh", NOW), Written::Taken(2));
+            assert_eq!(
+                read_all(&mut link, Receiving, later),
+                (Vec::new(), expected)
+            );
+            assert_eq!(link.write(Initiating, b"i", later), Written::Failed);
+            assert_ne!(read_all(&mut link, Initiating, later).1, Received::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_half_close_ends_one_direction_alone() {
+        let mut link = link(Traffic::INSTANT);
+        link.half_close(Receiving, NOW);
+        assert_eq!(read_all(&mut link, Receiving, NOW).1, Received::Fin);
+        assert_eq!(link.write(Receiving, b"abc", NOW), Written::Taken(3));
+        let read = read_all(&mut link, Initiating, NOW);
+        assert_eq!(read, (b"abc".to_vec(), Received::Nothing));
+    }
+
+    #[test]
+    fn a_stall_delivers_nothing_for_its_time() {
+        let mut link = link(Traffic::INSTANT);
+        let end = NOW + Duration::from_secs(3);
+        link.stall(Receiving, end);
+        link.write(Initiating, b"abc", NOW);
+        let almost = NOW + Duration::from_millis(2_999);
+        assert_eq!(read_all(&mut link, Receiving, almost).0, b"");
+        assert_eq!(link.next_change(almost), Some(end));
+        assert_eq!(read_all(&mut link, Receiving, end).0, b"abc");
+    }
+
+    #[test]
+    fn after_a_shutdown_everything_arrives_and_then_fin() {
+        let mut link = link(Traffic::INSTANT);
+        link.write(Initiating, b"abc", NOW);
+        link.shutdown(Initiating, NOW);
+        let read = read_all(&mut link, Receiving, NOW);
+        assert_eq!(read, (b"abc".to_vec(), Received::Fin));
+        link.close(Initiating, NOW);
+        assert_eq!(link.write(Receiving, b"d", NOW), Written::Failed);
+    }
+}

@@ -21,6 +21,107 @@
 //! at all, and that they are inert after their end. What else must hold is the applications' to say:
 //! their calls return a [`Violation`].
 //!
+//! # Example
+//!
+//! A client greets a server, however the bytes come and go:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use xmpp_stream::config::{Credentials, HostConfig, InitiatorConfig, ResponderConfig};
+//! use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+//! use xmpp_stream::jid::Jid;
+//! use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
+//! use xmpp_stream::testkit::{
+//!     Application, At, InitiatingApplication, Protection, ReceivingApplication, SeededRandom,
+//!     Simulation, Violation, Weather,
+//! };
+//! use xmpp_stream::time::Instant;
+//! use xmpp_stream::{CloseReason, CloseTcp, Decision, EventBuf, Initiator, Responder};
+//!
+//! struct Client {
+//!     config: Arc<InitiatorConfig>,
+//!     next: Option<Instant>,
+//! }
+//!
+//! impl Application<InitiatorRole> for Client {
+//!     fn event(&mut self, _: At, machine: &mut Initiator, event: &EventBuf) -> Result<(), Violation> {
+//!         if let EventBuf::Established(_) = event {
+//!             let mut session = machine.session().expect("established");
+//!             session.send("<message><body>Hello</body></message>").expect("room");
+//!             session.close();
+//!         }
+//!         Ok(())
+//!     }
+//!     fn closed(&mut self, _: At, _: &mut Initiator, close: &CloseTcp) -> Result<(), Violation> {
+//!         match close.reason() {
+//!             CloseReason::Closed { .. } => Ok(()),
+//!             other => Err(Violation(other.to_string())),
+//!         }
+//!     }
+//! }
+//!
+//! impl InitiatingApplication for Client {
+//!     fn next_connection(&self) -> Option<Instant> {
+//!         self.next
+//!     }
+//!     fn connect(&mut self, at: At) -> (Initiator, Protection) {
+//!         self.next = None;
+//!         (Initiator::new(self.config.clone(), at.now), Protection::None)
+//!     }
+//! }
+//!
+//! struct Server {
+//!     config: Arc<ResponderConfig>,
+//!     greetings: usize,
+//! }
+//!
+//! impl Application<ResponderRole> for Server {
+//!     fn event(&mut self, _: At, machine: &mut Responder, event: &EventBuf) -> Result<(), Violation> {
+//!         match (event, machine.decision()) {
+//!             (EventBuf::Stanza(_), _) => self.greetings += 1,
+//!             (_, Some(Decision::Anonymous(decision))) => decision.accept("guest".into()),
+//!             (_, Some(Decision::Bind(decision))) => {
+//!                 decision.accept(Jid::parse("guest@localhost/desk").expect("a JID")).expect("full");
+//!             }
+//!             _ => {}
+//!         }
+//!         Ok(())
+//!     }
+//!     fn closed(&mut self, _: At, _: &mut Responder, _: &CloseTcp) -> Result<(), Violation> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl ReceivingApplication for Server {
+//!     fn accept(&mut self, at: At) -> Responder {
+//!         Responder::new(self.config.clone(), at.now)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
+//!     .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous))
+//!     .build()?;
+//! for seed in 0..50 {
+//!     let client = InitiatorConfig::client(&Jid::parse("guest@localhost")?)
+//!         .dangerous_plaintext(SeededRandom::new(seed))
+//!         .credentials(Credentials::Anonymous)
+//!         .build()?;
+//!     let server = ResponderConfig::server(SeededRandom::new(seed))
+//!         .single_host(host.clone())
+//!         .dangerous_plaintext()
+//!         .build()?;
+//!     let client = Client { config: client, next: Some(Instant::from_millis(0)) };
+//!     let server = Server { config: server, greetings: 0 };
+//!     let mut simulation = Simulation::new(seed, Weather::Uneven, client, server);
+//!     simulation.run().map_err(|failure| format!("seed {seed}: {failure}"))?;
+//!     assert_eq!(simulation.receiving().greetings, 1);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # TLS
+//!
 //! The crate has no cryptographic provider, so TLS configs come from the application. Seeds whose
 //! connections use TLS can be had again as far as the provider's messages have the same lengths in
 //! each run: a signature algorithm of fixed length sees to that.

@@ -188,3 +188,69 @@ impl Outgoing {
         self.fates
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// A session that lists these tickets, of which TCP took those up to `flushed`.
+    fn session(tickets: &[u64], flushed: u64) -> SmState {
+        let mut session = SmState::new(0);
+        for ticket in tickets {
+            session.queue.push("<message/>", Ticket(*ticket));
+        }
+        session.flushed = Some(Ticket(flushed));
+        session
+    }
+
+    /// One that has sent stanzas 0 to 3 under the tickets 1 to 4.
+    fn sending() -> Outgoing {
+        let mut outgoing = Outgoing::new(5);
+        for ticket in 1..=4 {
+            outgoing.sent(Ticket(ticket));
+        }
+        outgoing
+    }
+
+    fn to_be_sent(outgoing: &mut Outgoing) -> Vec<(u64, bool)> {
+        let mut all = Vec::new();
+        while let Some(Numbered { number, again }) = outgoing.next() {
+            all.push((number, again));
+            outgoing.sent(Ticket(100 + number));
+        }
+        all
+    }
+
+    #[test]
+    fn what_the_peer_may_not_have_is_sent_again_before_anything_new() {
+        let mut outgoing = sending();
+        outgoing.acknowledged(Ticket(1));
+        // Stanza 1 is not listed, so it was handled; 3 was not taken by TCP.
+        outgoing.over(&session(&[3, 4], 3)).unwrap();
+        assert_eq!(outgoing.delivered().collect::<Vec<_>>(), [0, 1]);
+        let fates = outgoing.fates();
+        assert_eq!((fates.unknown, fates.unsent, fates.unhandled), (1, 1, 0));
+        assert_eq!(
+            to_be_sent(&mut outgoing),
+            [(2, true), (3, false), (4, false)]
+        );
+        // A possible double stays one.
+        outgoing.over(&session(&[102, 103, 104], 0)).unwrap();
+        assert_eq!(
+            to_be_sent(&mut outgoing),
+            [(2, true), (3, false), (4, false)]
+        );
+        outgoing.acknowledged(Ticket(104));
+        assert!(outgoing.is_done() && !outgoing.is_outstanding());
+    }
+
+    #[test]
+    fn a_session_lists_nothing_but_what_is_outstanding() {
+        sending().over(&session(&[4, 5], 4)).unwrap_err();
+        let mut outgoing = sending();
+        outgoing.acknowledged(Ticket(2));
+        outgoing.over(&session(&[2], 4)).unwrap_err();
+    }
+}

@@ -16,6 +16,7 @@
 
 #[path = "../it/harness/support/mod.rs"]
 mod common;
+mod configs;
 mod managed;
 mod network;
 mod seeds;

@@ -5,8 +5,9 @@ use xmpp_stream::close::Phase;
 use xmpp_stream::testkit::{Coverage, Rng, Simulation, Tally, Weather};
 
 use crate::common::pki::{Crypto, Leaf, Setup, TLS12, TLS13, pki};
+use crate::configs::Security;
 use crate::seeds::{assert_covered, run, seeds, usual};
-use crate::talk::{Client, Security, Server};
+use crate::talk::{Client, Server};
 
 /// The phases of a stream without TLS.
 pub const PLAIN: [Phase; 5] = [

@@ -4,27 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xmpp_stream::config::{Credentials, HostConfig, InitiatorConfig, ResponderConfig};
+use xmpp_stream::config::{InitiatorConfig, ResponderConfig};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::testkit::{
     Application, At, InitiatingApplication, Journal, Protection, ReceivingApplication, Rng,
-    SeededRandom, Violation,
+    Violation,
 };
 use xmpp_stream::time::Instant;
-use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{
     CloseTcp, Connection, Decision, EventBuf, Initiator, Negotiation, Responder, SendError,
 };
 
-/// What protects the connections of a simulation.
-#[derive(Clone)]
-pub enum Security {
-    Plain,
-    Starttls(rustls::ClientConfig, rustls::ServerConfig),
-    DirectTls(rustls::ClientConfig, rustls::ServerConfig),
-}
+use crate::configs::{self, Security};
 
 /// Sends numbered stanzas at times of its own while a stream is established, and
 /// writes down what it sends and what arrives.
@@ -166,30 +158,11 @@ pub struct Client {
 
 impl Client {
     pub fn new(mut rng: Rng, security: &Security, connections: usize) -> Self {
-        let builder = InitiatorConfig::client(&Jid::parse("guest@localhost/desk").unwrap());
-        let random = SeededRandom::new(rng.draw());
-        let (builder, protection) = match security {
-            Security::Plain => (
-                builder.dangerous_plaintext(SeededRandom::new(0)),
-                Protection::None,
-            ),
-            Security::Starttls(client, _) => (
-                builder.starttls(ClientTls::new(Arc::new(client.clone()))),
-                Protection::Starttls,
-            ),
-            Security::DirectTls(client, _) => (
-                builder.direct_tls(ClientTls::new(Arc::new(client.clone()))),
-                Protection::DirectTls,
-            ),
-        };
+        let config = configs::client(&mut rng, security).build().unwrap();
         Self {
-            config: builder
-                .credentials(Credentials::Anonymous)
-                .random(random)
-                .build()
-                .unwrap(),
+            config,
             talker: Talker::new(rng, After::Closes),
-            protection,
+            protection: security.protection(),
             next: Some(Instant::from_millis(0)),
             left: connections,
         }
@@ -247,24 +220,10 @@ pub struct Server {
 
 impl Server {
     pub fn new(mut rng: Rng, security: &Security) -> Self {
-        let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
-            .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous));
-        let builder = ResponderConfig::server(SeededRandom::new(rng.draw()));
-        let tls = |server: &rustls::ServerConfig| ServerTls::new(Arc::new(server.clone()));
-        let builder = match security {
-            Security::Plain => builder
-                .single_host(host.build().unwrap())
-                .dangerous_plaintext(),
-            Security::Starttls(_, server) => builder
-                .single_host(host.tls(tls(server)).build().unwrap())
-                .starttls(),
-            Security::DirectTls(_, server) => builder
-                .single_host(host.build().unwrap())
-                .direct_tls(tls(server)),
-        };
+        let config = configs::server(&mut rng, security).build().unwrap();
         Self {
             talker: Talker::new(rng, After::Listens),
-            config: builder.build().unwrap(),
+            config,
         }
     }
 

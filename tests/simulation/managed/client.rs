@@ -4,20 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use xmpp_stream::config::{Credentials, InitiatorConfig};
+use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::connection::InitiatorRole;
-use xmpp_stream::jid::Jid;
-use xmpp_stream::sm::{AckMode, SmState};
-use xmpp_stream::testkit::{
-    Application, At, InitiatingApplication, Protection, Rng, SeededRandom, Violation,
-};
+use xmpp_stream::sm::SmState;
+use xmpp_stream::testkit::{Application, At, InitiatingApplication, Protection, Rng, Violation};
 use xmpp_stream::time::Instant;
-use xmpp_stream::tls::ClientTls;
 use xmpp_stream::{CloseTcp, EventBuf, Initiator};
 
 use super::correspondent::{Correspondent, Planted};
 use super::{draw_ack_mode, draw_policy};
-use crate::talk::Security;
+use crate::configs::{self, Security};
 
 /// More connections than any seed needs.
 const MOST_CONNECTIONS: usize = 60;
@@ -34,46 +30,25 @@ pub struct Client {
     /// How many sessions were resumed, and how many were not.
     pub resumed: u64,
     pub refused: u64,
-    /// How many stanzas were sent again by the machine.
-    pub retransmitted: u64,
 }
 
 impl Client {
     pub fn new(mut rng: Rng, security: &Security, planted: Planted, expects: u64) -> Self {
-        let builder = InitiatorConfig::client(&Jid::parse("guest@localhost/desk").unwrap());
-        let random = SeededRandom::new(rng.draw());
-        let (builder, protection) = match security {
-            Security::Plain => (
-                builder.dangerous_plaintext(SeededRandom::new(0)),
-                Protection::None,
-            ),
-            Security::Starttls(client, _) => (
-                builder.starttls(ClientTls::new(Arc::new(client.clone()))),
-                Protection::Starttls,
-            ),
-            Security::DirectTls(client, _) => (
-                builder.direct_tls(ClientTls::new(Arc::new(client.clone()))),
-                Protection::DirectTls,
-            ),
-        };
         let ack_mode = draw_ack_mode(&mut rng);
-        let config = builder
-            .credentials(Credentials::Anonymous)
-            .random(random)
+        let config = configs::client(&mut rng, security)
             .stream_management(draw_policy(&mut rng, ack_mode))
             .build()
             .unwrap();
         Self {
             correspondent: Correspondent::new(rng, planted, ack_mode),
             config,
-            protection,
+            protection: security.protection(),
             session: None,
             next: Some(Instant::from_millis(0)),
             connections: 0,
             expects,
             resumed: 0,
             refused: 0,
-            retransmitted: 0,
         }
     }
 

@@ -3,21 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use xmpp_stream::config::{HostConfig, ResponderConfig};
+use xmpp_stream::config::ResponderConfig;
 use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::sm::SmState;
-use xmpp_stream::testkit::{
-    Application, At, Outgoing, ReceivingApplication, Rng, SeededRandom, Violation,
-};
+use xmpp_stream::testkit::{Application, At, Outgoing, ReceivingApplication, Rng, Violation};
 use xmpp_stream::time::Instant;
-use xmpp_stream::tls::ServerTls;
 use xmpp_stream::{CloseTcp, Decision, EventBuf, Responder};
 
 use super::correspondent::{Correspondent, Planted};
 use super::{draw_ack_mode, draw_policy};
-use crate::talk::Security;
+use crate::configs::{self, Security};
 
 const NODES: u64 = 3;
 
@@ -98,27 +94,15 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn new(mut rng: Rng, security: &Security, planted: Planted) -> Self {
-        let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
-            .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous));
         let ack_mode = draw_ack_mode(&mut rng);
-        let builder = ResponderConfig::server(SeededRandom::new(rng.draw()))
-            .stream_management(draw_policy(&mut rng, ack_mode));
-        let tls = |server: &rustls::ServerConfig| ServerTls::new(Arc::new(server.clone()));
-        let builder = match security {
-            Security::Plain => builder
-                .single_host(host.build().unwrap())
-                .dangerous_plaintext(),
-            Security::Starttls(_, server) => builder
-                .single_host(host.tls(tls(server)).build().unwrap())
-                .starttls(),
-            Security::DirectTls(_, server) => builder
-                .single_host(host.build().unwrap())
-                .direct_tls(tls(server)),
-        };
+        let config = configs::server(&mut rng, security)
+            .stream_management(draw_policy(&mut rng, ack_mode))
+            .build()
+            .unwrap();
         Self {
             correspondent: Correspondent::new(rng, planted, ack_mode),
             planted,
-            config: builder.build().unwrap(),
+            config,
             store: Store::default(),
             nodes: BTreeMap::new(),
             live: None,
@@ -196,6 +180,8 @@ impl Cluster {
                     self.store.tombstones.insert(name, session.handled());
                 }
             }
+            // The node dies before it has stored it.
+            1 => self.correspondent.outgoing.forgotten(),
             _ => {
                 let node = self.nodes[&at.connection];
                 let stored = Stored {
