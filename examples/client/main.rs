@@ -5,7 +5,7 @@
 //! client --jid alice@localhost --password secret --connect 127.0.0.1:5222 --ca ca.pem
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanism NAME] [--resource NAME]
 //!        [--send XML]... [--ping N] [--stay SECONDS] [--reconnect N] [--max-delay MS]
-//!        [--cert FILE --key FILE] [--anonymous] [--trace]
+//!        [--reset-after SECONDS] [--cert FILE --key FILE] [--anonymous] [--sm] [--trace]
 //! ```
 //!
 //! One JSON object per line on stdout. The exit code says how the last
@@ -14,7 +14,13 @@
 //!
 //! With `--reconnect` a reset or an ordinary loss is followed by up to N more
 //! connections, when and how [`Planner`] says. After a reset nothing of the
-//! old TLS session is used again (RFC 6120 4.9.3.16).
+//! old TLS session is used again (RFC 6120 4.9.3.16). `--reset-after` resets
+//! the stream for fresh keys (5.3.5).
+//!
+//! With `--sm` stream management (XEP-0198) is used where the server has it: a
+//! connection that follows a reset or a loss resumes the session. A `location`
+//! that the server names is not used: the session is resumed where the client
+//! has connected before.
 #![allow(
     unreachable_pub,
     clippy::std_instead_of_core,
@@ -40,14 +46,22 @@ use shared::{account, tls};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use xmpp_stream::CloseTcp;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::reset::{
     Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, TlsResumption,
 };
 use xmpp_stream::time::StdClock;
-use xmpp_stream::{CloseTcp, Initiator};
 
-const VALUED: [&str; 5] = ["send", "ping", "stay", "reconnect", "max-delay"];
+const VALUED: [&str; 6] = [
+    "send",
+    "ping",
+    "stay",
+    "reconnect",
+    "max-delay",
+    "reset-after",
+];
+const FLAGS: [&str; 2] = ["sm", "trace"];
 
 /// The exit code where not even TCP came about.
 const NO_TCP: u8 = 6;
@@ -74,7 +88,7 @@ struct Client {
 impl Client {
     fn from_options() -> Result<Self, Usage> {
         let valued = [&account::VALUED[..], &VALUED].concat();
-        let options = Options::read(&valued, &[&account::FLAGS[..], &["trace"]].concat())?;
+        let options = Options::read(&valued, &[&account::FLAGS[..], &FLAGS].concat())?;
         let max_delay = Duration::from_millis(options.parsed("max-delay")?.unwrap_or(60_000));
         let delays = PlannerConfig::new()
             .with_max_delay(max_delay)
@@ -88,7 +102,9 @@ impl Client {
         Ok(Self {
             config: account::config(&options)?,
             address: options.need("connect")?.to_owned(),
-            script: Script::new(options.all("send"), pings, stay, lines).map_err(bad("send"))?,
+            script: Script::new(options.all("send"), pings, stay, lines)
+                .map_err(bad("send"))?
+                .resetting(options.has("reset-after")),
             planner: Planner::new(delays, tls::random()),
             reconnects: options.parsed("reconnect")?.unwrap_or(0),
             clock: StdClock::new(),
@@ -136,12 +152,14 @@ impl Client {
             }
         };
         self.lines.say("tcp-connected", &json!({}));
-        let machine = Initiator::new(Arc::clone(&self.config), self.clock.now());
+        let (clock, lines) = (self.clock, self.lines);
+        let script = &mut self.script;
+        let mut machine = script.begin(&self.config, clock.now());
         // Nobody writes to a client but its server.
         let (_, mut mailbox) = mpsc::channel(1);
-        let script = &mut self.script;
-        let close = net::drive(tcp, machine, script, &mut mailbox, self.clock, self.lines).await;
-        if let Some(since) = script.disconnected(&close) {
+        let close = net::drive(&tcp, &mut machine, script, &mut mailbox, clock, lines).await;
+        net::end(tcp, &close).await;
+        if let Some(since) = script.disconnected(&mut machine, &close) {
             let _up = self.planner.next(since, Outcome::Established);
         }
         Some(close)
