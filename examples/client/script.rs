@@ -289,6 +289,7 @@ impl Script {
 
     /// Notes that the server has everything up to this ticket.
     fn acknowledged(&mut self, last: Ticket) {
+        self.lines.trace(format_args!("acknowledged up to {last:?}"));
         for step in &mut self.steps {
             step.progress = match (step.progress, step.kind) {
                 (Progress::Sent(ticket), Kind::Notice) if ticket <= last => Progress::Handled,
