@@ -415,18 +415,23 @@ impl Step {
     }
 }
 
-/// The answer to a request of the server's (RFC 6120 8.2.3): pings are
-/// answered, all else is refused.
+/// The answer to an iq (RFC 6120 8.2.3): pings are answered, other requests and an iq of none of
+/// the four types are refused.
 fn reply(stanza: &Stanza<'_>) -> Option<String> {
-    let kind = stanza.attr("type");
-    if stanza.name() != "iq" || !matches!(kind.as_deref(), Some("get" | "set")) {
+    if stanza.name() != "iq" {
         return None;
     }
-    let (kind, content) = match stanza.child("ping", "urn:xmpp:ping") {
-        Some(_) => ("result", ""),
-        None => (
+    let (kind, content) = match stanza.attr("type").as_deref() {
+        Some("result" | "error") => return None,
+        Some("get" | "set") if stanza.child("ping", "urn:xmpp:ping").is_some() => ("result", ""),
+        Some("get" | "set") => (
             "error",
             "<error type='cancel'><service-unavailable \
+             xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+        ),
+        _ => (
+            "error",
+            "<error type='modify'><bad-request \
              xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
         ),
     };
@@ -439,4 +444,29 @@ fn reply(stanza: &Stanza<'_>) -> Option<String> {
     }
     write!(out, ">{content}</iq>").ok()?;
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_iq_of_none_of_the_four_types_is_a_bad_request() {
+        let answered = |kind: &str| {
+            let xml = format!("<iq xmlns='jabber:client' from='a@b' id='1' {kind}/>");
+            reply(&StanzaBuf::parse(&xml).unwrap().as_stanza())
+        };
+        for kind in ["type='nonsense'", "type='GET'", "type=''", ""] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.starts_with("<iq type='error' to='a@b' id='1'><error"));
+            assert!(answer.contains("<bad-request "), "{answer}");
+        }
+        for kind in ["type='get'", "type='set'"] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.contains("<service-unavailable "), "{answer}");
+        }
+        for kind in ["type='result'", "type='error'"] {
+            assert_eq!(answered(kind), None, "{kind}");
+        }
+    }
 }

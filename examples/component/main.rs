@@ -230,3 +230,35 @@ fn error(stanza: &Stanza<'_>, from: &str, to: &str, content: &str) -> Option<Str
     write!(out, ">{content}</{name}>").ok()?;
     Some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use xmpp_stream::xml::StanzaBuf;
+
+    use super::*;
+
+    #[test]
+    fn an_iq_of_none_of_the_four_types_is_a_bad_request() {
+        let domain = Jid::parse("echo.localhost").unwrap();
+        let answered = |kind: &str| {
+            let xml = format!(
+                "<iq xmlns='jabber:component:accept' from='a@localhost' to='x@echo.localhost' \
+                 id='1' {kind}/>"
+            );
+            answer(&StanzaBuf::parse(&xml).unwrap().as_stanza(), &domain)
+        };
+        let start = "<iq type='error' from='x@echo.localhost' to='a@localhost' id='1'><error";
+        for kind in ["type='nonsense'", "type='GET'", "type=''", ""] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.starts_with(start), "{answer}");
+            assert!(answer.contains("<bad-request "), "{answer}");
+        }
+        for kind in ["type='get'", "type='set'"] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.contains("<service-unavailable "), "{answer}");
+        }
+        for kind in ["type='result'", "type='error'"] {
+            assert_eq!(answered(kind), None, "{kind}");
+        }
+    }
+}

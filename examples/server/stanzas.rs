@@ -31,10 +31,7 @@ pub fn handle(stanza: &Stanza<'_>, own: &Jid, server: &Arc<Server>) -> Outcome {
         }
     }
     let reply = match (stanza.name(), stanza.attr("type").as_deref()) {
-        ("iq", Some("get" | "set")) => answer(stanza, own),
-        ("iq", Some("result" | "error")) => Ok(None),
-        // RFC 6120 8.2.3
-        ("iq", _) => reply(stanza, own, "error", BAD_REQUEST).map(Some),
+        ("iq", _) => iq(stanza, own),
         // Errors are not answered (8.3.1).
         ("message", kind) => {
             message(stanza, own, server).map(|refused| refused.filter(|_| kind != Some("error")))
@@ -68,9 +65,7 @@ pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, J
     };
     let kind = stanza.attr("type");
     let (answered, name) = match (stanza.name(), kind.as_deref()) {
-        ("iq", Some("get" | "set")) => (answer(stanza, &from), "iq"),
-        ("iq", Some("result" | "error")) => return None,
-        ("iq", _) => (reply(stanza, &from, "error", BAD_REQUEST).map(Some), "iq"),
+        ("iq", _) => (iq(stanza, &from), "iq"),
         ("message", Some("error")) => {
             (arrived(stanza, &to, &from, server).map(|_| None), "message")
         }
@@ -173,6 +168,16 @@ fn arrived(
     }
 }
 
+/// The answer to an iq of a client or of another server: requests have one, and so has an iq of
+/// none of the four types (RFC 6120 8.2.3).
+fn iq(iq: &Stanza<'_>, sender: &Jid) -> Result<Option<String>, RewriteError> {
+    match iq.attr("type").as_deref() {
+        Some("get" | "set") => answer(iq, sender),
+        Some("result" | "error") => Ok(None),
+        _ => reply(iq, sender, "error", BAD_REQUEST).map(Some),
+    }
+}
+
 /// Pings (XEP-0199), the roster (RFC 6121 2.1.3), old-style sessions.
 fn answer(iq: &Stanza<'_>, own: &Jid) -> Result<Option<String>, RewriteError> {
     let kind = iq.attr("type").unwrap_or_default();
@@ -270,4 +275,34 @@ fn reply(
     }
     write!(out, ">{content}</{}>", stanza.name())?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use xmpp_stream::xml::StanzaBuf;
+
+    use super::*;
+
+    #[test]
+    fn an_iq_of_none_of_the_four_types_is_a_bad_request() {
+        let sender = Jid::parse("juliet@capulet.example/balcony").unwrap();
+        let answered = |kind: &str| {
+            let xml = format!("<iq xmlns='jabber:client' id='1' {kind}/>");
+            let stanza = StanzaBuf::parse(&xml).unwrap();
+            iq(&stanza.as_stanza(), &sender).unwrap()
+        };
+        let start = "<iq type='error' to='juliet@capulet.example/balcony' id='1'><error";
+        for kind in ["type='nonsense'", "type='GET'", "type=''", ""] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.starts_with(start), "{answer}");
+            assert!(answer.contains("<bad-request "), "{answer}");
+        }
+        for kind in ["type='get'", "type='set'"] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.contains("<service-unavailable "), "{answer}");
+        }
+        for kind in ["type='result'", "type='error'"] {
+            assert_eq!(answered(kind), None, "{kind}");
+        }
+    }
 }

@@ -15,8 +15,8 @@ use crate::limits::Limits;
 use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
-    CloseCause, Command, Content, ErrorSource, FirstLevelElement, Input, ManagementResult, Notice,
-    OwnHeader, StreamCondition, StreamError,
+    CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input,
+    ManagementResult, Notice, OwnHeader, StreamCondition, StreamError,
 };
 use crate::xml::{XmlError, XmlErrorClass};
 
@@ -33,8 +33,9 @@ pub(super) struct Advance<'a> {
     pub(super) reset_cause: Option<ResetCause>,
 }
 
-/// How long closing tags and close_notify may take while the stream is not established: such a peer
-/// is owed no more than the chance to read why it is refused.
+/// How long closing tags and close_notify may take while the stream is not established, which
+/// includes the wait for dialback: such a peer is owed no more than the chance to read why it is
+/// refused.
 const UNESTABLISHED_CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<'a> Advance<'a> {
@@ -80,9 +81,23 @@ impl<'a> Advance<'a> {
         notice
     }
 
+    /// Takes an element of the peer, of this class.
+    pub(super) fn element<R: Role>(
+        &mut self,
+        role: &mut R,
+        class: ElementClass,
+        element: &FirstLevelElement<'_>,
+    ) -> Notice {
+        let notice = self.run(role, Input::Element(class), Some(element));
+        if class.is_stanza() {
+            self.count_inbound(role, notice);
+        }
+        notice
+    }
+
     /// Counts a stanza of the peer that the application is handed, or that was answered here; not one
     /// that is dropped, or that ended the stream (XEP-0198 4).
-    pub(super) fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
+    fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
         if let Some(management) = self.cx.management.as_deref_mut() {
             let is_delivered = notice == Notice::Stanza;
             if is_delivered || role.position().stage == Stage::Established {
@@ -145,6 +160,7 @@ impl<'a> Advance<'a> {
     ) {
         match (notice, element.map(FirstLevelElement::content)) {
             (Notice::StreamError, Some(Content::StreamError(error))) => {
+                self.revoke_session(error);
                 self.end_with(Reason::new(reason_for_error(Side::Peer, (**error).clone())));
                 *self.peer_error = Some((**error).clone());
             }
@@ -161,8 +177,16 @@ impl<'a> Advance<'a> {
             }
             (Notice::Established, _) => {
                 role.established(element, &mut self.cx);
-                if self.cx.tls.is_some() {
-                    self.keys.start(role.usage(), self.timers.now());
+                if let Some(session) = self.cx.tls {
+                    let certificates = role.certificates(session);
+                    self.keys.start(
+                        role.usage(),
+                        self.cx.limits.outbox_bytes(),
+                        session,
+                        &certificates,
+                        role.random(),
+                        self.timers.now(),
+                    );
                 }
             }
             _ => {}
@@ -288,6 +312,7 @@ impl<'a> Advance<'a> {
                 (error, reason)
             }
         };
+        self.revoke_session(&error);
         self.end_with(reason);
         let head = match header {
             OwnHeader::Missing => role.header(&self.cx),
@@ -300,6 +325,13 @@ impl<'a> Advance<'a> {
                 out.push_str(CLOSING_TAG);
             }),
             Err(NoRandomness) => self.cx.no_randomness(),
+        }
+    }
+
+    /// After a reset the TLS session is void: it must not be resumed (RFC 6120 4.9.3.16).
+    fn revoke_session(&self, error: &StreamError) {
+        if let (StreamCondition::Reset, Some(session)) = (error.condition(), self.cx.tls) {
+            session.revoke_session();
         }
     }
 
@@ -333,7 +365,7 @@ impl<'a> Advance<'a> {
 /// The clock of a connection's end that begins in this stage.
 pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> ShutdownClock {
     let timeout = match stage {
-        Stage::Idle | Stage::Negotiating => {
+        Stage::Idle | Stage::Negotiating | Stage::Federating => {
             limits.closing_timeout().min(UNESTABLISHED_CLOSING_TIMEOUT)
         }
         _ => limits.closing_timeout(),

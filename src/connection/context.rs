@@ -80,9 +80,12 @@ impl Context<'_> {
     /// Queues a stanza that this crate answers with; where stanzas are counted, it is kept like any
     /// other.
     pub(super) fn push_stanza(&mut self, write: impl FnOnce(&mut String)) {
-        let ticket = self.out.push_stanza(write);
-        if let Some(management) = self.management.as_deref_mut().filter(|sm| sm.keeps()) {
-            management.keep(ticket, self.out);
+        match self.management.as_deref_mut().filter(|sm| sm.keeps()) {
+            Some(management) => {
+                let ticket = self.out.push_stanza(write);
+                management.keep(ticket, self.out);
+            }
+            None => self.out.push_control(write),
         }
     }
 

@@ -23,14 +23,14 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::outbound::Outbound;
-use crate::event::{ManagementEnabled, ManagementRefused, Resumed};
+use crate::event::{Event, ManagementEnabled, ManagementRefused, Resumed};
 use crate::hex::hex;
 use crate::jid::Jid;
 use crate::random::{Random, RandomError};
 use crate::sasl::Secret;
 use crate::sm::{AckMode, Ending, Received, SmPolicy, SmState, TooHigh};
 use crate::stream::management::{handled_count_too_high, write_failed};
-use crate::stream::{ManagementElement, ManagementRefusal, ManagementResult};
+use crate::stream::{ManagementElement, ManagementRefusal, ManagementResult, Notice};
 use crate::ticket::Ticket;
 use crate::time::Instant;
 
@@ -414,12 +414,6 @@ impl Management {
         }
     }
 
-    /// Whether this crate's own answers have used up what the queue has beside the application's.
-    pub(super) fn is_overflowing(&self) -> bool {
-        self.session.queue.bytes() > self.policy.queue_bytes as usize + RESERVE_BYTES
-            && self.session.queue.len() > 1
-    }
-
     /// How many stanzas are not acknowledged.
     pub(super) fn unacknowledged(&self) -> usize {
         self.session.queue.len()
@@ -448,12 +442,10 @@ impl Management {
     }
 
     /// Answers the peer's requests: everything that was received has been read.
-    pub(super) fn answer_owed(&mut self, out: &mut Outbound) -> bool {
-        let owes = self.owed == Owed::Answer;
-        if owes {
+    pub(super) fn answer_owed(&mut self, out: &mut Outbound) {
+        if self.owed == Owed::Answer {
             self.answer(out);
         }
-        owes
     }
 
     /// Says before the closing tag what has been handled (XEP-0198 4).
@@ -479,15 +471,20 @@ impl Management {
         self.deadline
     }
 
-    /// Acts on a deadline that has passed.
-    pub(super) fn expire(&mut self, now: Instant, out: &mut Outbound) -> Expiry {
-        match (self.deadline, self.asked) {
-            (Some(at), Asked::No(_)) if at <= now => {
+    /// Does what is due now.
+    pub(super) fn due(&mut self, now: Instant, out: &mut Outbound) -> Option<Due> {
+        // This crate's own answers have used up what the queue has beside the application's stanzas.
+        let bytes = self.session.queue.bytes();
+        if bytes > self.policy.queue_bytes as usize + RESERVE_BYTES && self.unacknowledged() > 1 {
+            return Some(Due::Overflow);
+        }
+        match self.asked {
+            _ if self.deadline? > now => None,
+            Asked::No(_) => {
                 self.ask(out);
-                Expiry::Asked
+                Some(Due::Asked)
             }
-            (Some(at), Asked::Yes) if at <= now => Expiry::PeerLost,
-            _ => Expiry::Nothing,
+            Asked::Yes => Some(Due::PeerLost),
         }
     }
 
@@ -520,18 +517,18 @@ impl Management {
         }
     }
 
-    /// What an enabled session is.
-    pub(super) fn enabled(&self) -> ManagementEnabled<'_> {
-        ManagementEnabled {
-            session: &self.session,
-        }
-    }
-
-    /// What was refused.
-    pub(super) fn refused(&self) -> ManagementRefused<'_> {
-        ManagementRefused {
-            session: self.parked.as_deref(),
-        }
+    /// The event of a notice; `None` only by a defect.
+    pub(super) fn event(&self, notice: Notice) -> Option<Event<'_>> {
+        Some(match notice {
+            Notice::ManagementEnabled => Event::ManagementEnabled(ManagementEnabled {
+                session: &self.session,
+            }),
+            Notice::ManagementRefused => Event::ManagementRefused(ManagementRefused {
+                session: self.parked.as_deref(),
+            }),
+            Notice::Acknowledged => Event::Acknowledged(self.acknowledged?),
+            _ => return None,
+        })
     }
 
     /// How a session was resumed, if one was.
@@ -548,15 +545,15 @@ impl Management {
     }
 }
 
-/// What a deadline comes to.
+/// What stream management has to do by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expiry {
-    /// It has not passed.
-    Nothing,
+pub(super) enum Due {
     /// An acknowledgement was asked for.
     Asked,
     /// The peer owes one for too long.
     PeerLost,
+    /// The peer makes this side answer, and acknowledges nothing.
+    Overflow,
 }
 
 /// Shows states, no names.

@@ -100,9 +100,15 @@ impl Outbox {
         self.text.len() + self.window().len() + units * UNIT_COST
     }
 
-    /// How many units wait to be encoded.
-    pub(super) fn units(&self) -> u64 {
-        self.units.len() as u64
+    /// Whether units wait to be encoded.
+    pub(super) fn has_units(&self) -> bool {
+        !self.units.is_empty()
+    }
+
+    /// How many records the units that wait need at most, if a record takes `fragment` bytes of text:
+    /// each unit fills whole records, and begins one more.
+    pub(super) fn records(&self, fragment: usize) -> u64 {
+        (self.units.len() + self.text.len() / fragment.max(1)) as u64
     }
 
     /// Queues a unit of the application, written by `write`. What a failed write has left is dropped.

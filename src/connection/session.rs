@@ -189,6 +189,16 @@ impl Session<'_> {
         }
     }
 
+    /// Returns the latest time at which the connection resets the stream by itself, after it has
+    /// advised to ([`Event::ResetAdvised`]); `None` if it does not
+    /// ([`ResetTiming`](crate::reset::ResetTiming)).
+    ///
+    /// [`Event::ResetAdvised`]: crate::Event::ResetAdvised
+    #[must_use]
+    pub fn reset_deadline(&self) -> Option<Instant> {
+        self.keys.reset_deadline()
+    }
+
     /// Resets the stream (RFC 6120 4.9.3.16): what was sent before goes out, then `<reset/>` and the
     /// closing tag. The session ends here.
     pub fn reset(self, cause: ResetCause) {

@@ -53,7 +53,10 @@ pub enum Event<'a> {
     StreamOpened(StreamOpened<'a>),
     /// A question stops the stream: no further frame is taken until it is answered.
     Decision(&'a Question),
-    /// The peer's stream features (RFC 6120 4.3.2).
+    /// The peer's stream features (RFC 6120 4.3.2). The next step that they ask for is taken already,
+    /// and nothing can be sent before [`Established`](Self::Established): no other protocol can be put
+    /// before SASL or before binding here, such as registration (XEP-0077), SASL2 (XEP-0388) or
+    /// resumption (XEP-0198 5).
     Features(Features<'a>),
     /// The TLS handshake is complete (RFC 6120 5.4.3.3).
     TlsEstablished(&'a TlsInfo),

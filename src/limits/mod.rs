@@ -105,6 +105,9 @@ impl Limits {
     ///
     /// A stanza grows on its way (addresses, delay stamps), so this is more than what a server
     /// accepts from a client.
+    ///
+    /// A stanza above a limit ends the stream (RFC 6120 4.9.3.14), which others share. Where the
+    /// peer has no such limit for its users (depth, attributes, elements), one of them can do that.
     #[must_use]
     pub const fn server_to_server() -> Self {
         Self::with_default_stanza_bytes(512 * 1024)
@@ -475,7 +478,8 @@ impl Limits {
     }
 
     /// Returns how long to wait for the peer's closing tag and close_notify. The default is 5 s
-    /// (the "reasonable amount of time" of RFC 6120 4.4).
+    /// (the "reasonable amount of time" of RFC 6120 4.4). Before the stream is established, and while
+    /// no domain pair of a stream between servers is verified, it is one second at most.
     #[must_use]
     pub const fn closing_timeout(&self) -> Duration {
         self.closing_timeout

@@ -22,6 +22,7 @@ mod usage;
 pub use cause::ResetCause;
 pub use planner::{
     Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig,
-    PlannerConfigError, Side, Target, TicketEpoch, TlsResumption, stagger,
+    PlannerConfigError, PlannerState, PlannerStateError, Prospect, Side, SrvTarget, Target,
+    TicketEpoch, TlsResumption, stagger,
 };
-pub use usage::{KeyUsage, Usage, UsagePolicy};
+pub use usage::{CertificateScope, KeyUsage, ResetTiming, Usage, UsagePolicy};

@@ -214,9 +214,9 @@ impl StreamParser {
         self.parser.clear(&self.scope);
     }
 
-    /// Returns how many bytes the element that was read has allocated.
+    /// Returns how many bytes the header and the element that were read have allocated.
     pub(crate) fn allocated(&self) -> usize {
-        self.parser.allocated()
+        self.parser.allocated() + self.head.allocated()
     }
 
     /// Releases memory that is not in use, together with the header and the element that were read
