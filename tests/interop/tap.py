@@ -29,6 +29,7 @@ class Tap:
         self.log = []
         self._lock = threading.Lock()
         self._links = []
+        self._broken = []  # kept: a socket that nobody holds is closed, and the server would notice
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self):
@@ -49,6 +50,7 @@ class Tap:
                     end.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+        self._broken += self._links
         self._links = []
 
     def data(self, direction, start=0):
@@ -92,7 +94,12 @@ class Tap:
                 continue
             except OSError:
                 return
-            link = Link(client, socket.create_connection(("127.0.0.1", self.target)))
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            link = Link(client, server)
             self._links.append(link)
             pumps = [
                 threading.Thread(target=self._pump, args=(link, link.client, link.server, TO_SERVER), daemon=True),
@@ -106,9 +113,11 @@ class Tap:
             try:
                 data = source.recv(65536)
             except OSError:
-                return self._end(direction, "RST", sink, socket.SHUT_RDWR)
+                data = None
             if link.is_cut:
                 return
+            if data is None:
+                return self._end(direction, "RST", sink, socket.SHUT_RDWR)
             if not data:
                 return self._end(direction, "FIN", sink, socket.SHUT_WR)
             self._note(direction, data)
