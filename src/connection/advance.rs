@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use super::context::Context;
-use super::inbound::Inbound;
 use super::key_meter::KeyMeter;
 use super::management::Management;
 use super::role::{NoRandomness, Position, Role, Stage};
@@ -15,10 +14,10 @@ use crate::limits::Limits;
 use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
-    CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input,
+    CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input, Kind,
     ManagementResult, Notice, OwnHeader, StreamCondition, StreamError,
 };
-use crate::xml::{XmlError, XmlErrorClass};
+use crate::xml::{Frame, XmlError, XmlErrorClass};
 
 /// The parts of a connection that a step of the table may change.
 pub(super) struct Advance<'a> {
@@ -38,12 +37,7 @@ pub(super) struct Advance<'a> {
 /// refused.
 const UNESTABLISHED_CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl<'a> Advance<'a> {
-    /// What was received, borrowed independently of the rest.
-    pub(super) const fn inbound(&self) -> &'a Inbound {
-        self.cx.inbound
-    }
-
+impl Advance<'_> {
     /// Steps the table and executes its commands, until they raise no more inputs. `element` is the
     /// element just received, if one was. Returns what the application is told.
     pub(super) fn run<R: Role>(
@@ -81,8 +75,39 @@ impl<'a> Advance<'a> {
         notice
     }
 
+    /// Takes the frame that was read.
+    pub(super) fn frame<R: Role>(&mut self, role: &mut R, kind: Kind) -> Notice {
+        match self.cx.inbound.frame() {
+            Some(Frame::Header(header)) => {
+                let class = role.read_header(&header, &mut self.cx);
+                self.run(role, Input::Header(class), None)
+            }
+            Some(Frame::Element(element)) => {
+                let element =
+                    FirstLevelElement::read(*element, kind, role.awaited(), role.recipient());
+                let class = match &mut self.cx.s2s {
+                    None => Some(element.class()),
+                    Some(s2s) => s2s.filter_inbound(&element),
+                };
+                match class {
+                    Some(class) => self.element(role, class, &element),
+                    None => Notice::Nothing,
+                }
+            }
+            Some(Frame::Keepalive) => self.run(role, Input::Keepalive, None),
+            Some(Frame::Footer) => {
+                self.footer();
+                self.run(role, Input::Footer, None)
+            }
+            None => {
+                self.cx.defect("a frame was found and is not there");
+                Notice::Nothing
+            }
+        }
+    }
+
     /// Takes an element of the peer, of this class.
-    pub(super) fn element<R: Role>(
+    fn element<R: Role>(
         &mut self,
         role: &mut R,
         class: ElementClass,

@@ -83,7 +83,7 @@ impl Context<'_> {
         match self.management.as_deref_mut().filter(|sm| sm.keeps()) {
             Some(management) => {
                 let ticket = self.out.push_stanza(write);
-                management.keep(ticket, self.out);
+                management.keep(ticket, self.out, fragment(self.tls));
             }
             None => self.out.push_control(write),
         }
@@ -137,4 +137,9 @@ pub(super) fn tls_limits(limits: &Limits) -> tls::TlsLimits {
         handshake_bytes: limits.handshake_bytes(),
         ..tls::TlsLimits::default()
     }
+}
+
+/// How many bytes of text one record takes.
+pub(super) fn fragment(tls: Option<&tls::TlsSession>) -> usize {
+    tls.map_or(usize::MAX, tls::TlsSession::max_fragment)
 }

@@ -31,12 +31,9 @@ use crate::event::{Established, Event, StreamOpened};
 use crate::limits::Limits;
 use crate::reset::ResetCause;
 use crate::sm::SmState;
-use crate::stream::{
-    Features, FirstLevelElement, Input, Kind, Notice, PeerHeader, StreamCondition, StreamError,
-};
+use crate::stream::{Features, Input, Kind, Notice, PeerHeader, StreamCondition, StreamError};
 use crate::time::Instant;
 use crate::tls::{self, TlsInfo};
-use crate::xml::Frame;
 
 /// One TCP connection's state machine, as `Connection` shows it.
 pub(super) struct Machine<R: Negotiation> {
@@ -233,7 +230,7 @@ impl<R: Negotiation> Machine<R> {
             return Progress::Idle;
         }
         let at = self.role.position();
-        let [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13] = STEPS;
+        let [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14] = STEPS;
         self.try_step(s1, at, budget)
             .or_else(|| self.try_step(s2, at, budget))
             .or_else(|| self.try_step(s3, at, budget))
@@ -247,6 +244,7 @@ impl<R: Negotiation> Machine<R> {
             .or_else(|| self.try_step(s11, at, budget))
             .or_else(|| self.try_step(s12, at, budget))
             .or_else(|| self.try_step(s13, at, budget))
+            .or_else(|| self.try_step(s14, at, budget))
             .unwrap_or(Progress::Idle)
     }
 
@@ -287,6 +285,10 @@ impl<R: Negotiation> Machine<R> {
                 advised.then_some(Progress::Report(Notice::ResetAdvised))
             }
             Step::Management => self.on_management(position),
+            Step::Keepalive => {
+                let at = self.waiting().keepalive()?;
+                (at <= self.timers.now()).then(|| self.keep_alive())
+            }
             Step::Decision => self.on_decision(),
             Step::S2s => self.on_s2s(position),
             Step::Mechanism => (self.is_working(position) && budget.derivations > 0).then(|| {
@@ -346,6 +348,15 @@ impl<R: Negotiation> Machine<R> {
                 }
             },
         )
+    }
+
+    /// Tries whether the peer is still there.
+    fn keep_alive(&mut self) -> Progress {
+        match self.management.as_mut().filter(|sm| sm.is_active()) {
+            Some(management) => management.ask(&mut self.outbound),
+            None => self.outbound.push_control(|out| out.push(' ')),
+        }
+        Progress::Continue
     }
 
     /// Answers the peer's requests for acknowledgement, now that everything received has been read.
@@ -425,33 +436,7 @@ impl<R: Negotiation> Machine<R> {
         self.timers.record_traffic();
         let kind = self.kind;
         let (role, mut advance) = self.split();
-        let notice = match advance.inbound().frame() {
-            Some(Frame::Header(header)) => {
-                let class = role.read_header(&header, &mut advance.cx);
-                advance.run(role, Input::Header(class), None)
-            }
-            Some(Frame::Element(element)) => {
-                let element =
-                    FirstLevelElement::read(*element, kind, role.awaited(), role.recipient());
-                let class = match &mut advance.cx.s2s {
-                    None => Some(element.class()),
-                    Some(s2s) => s2s.filter_inbound(&element),
-                };
-                match class {
-                    Some(class) => advance.element(role, class, &element),
-                    None => Notice::Nothing,
-                }
-            }
-            Some(Frame::Keepalive) => advance.run(role, Input::Keepalive, None),
-            Some(Frame::Footer) => {
-                advance.footer();
-                advance.run(role, Input::Footer, None)
-            }
-            None => {
-                advance.cx.defect("a frame was found and is not there");
-                Notice::Nothing
-            }
-        };
+        let notice = advance.frame(role, kind);
         let change = advance.cx.change;
         self.apply(change, notice)
     }
@@ -689,6 +674,8 @@ impl<R: Negotiation> Machine<R> {
     }
 
     fn waiting(&self) -> Waiting<'_> {
+        // Nobody is asked or given up any more while the stream or the connection is ending.
+        let is_open = self.role.position().stage == Stage::Established && self.shutdown.is_open();
         Waiting {
             inbound: &self.inbound,
             outbound: &self.outbound,
@@ -696,7 +683,8 @@ impl<R: Negotiation> Machine<R> {
             timers: &self.timers,
             keys: &self.keys,
             s2s: self.s2s.as_deref(),
-            management: self.management.as_deref(),
+            management: self.management.as_deref().filter(|_| is_open),
+            keepalive: self.limits.keepalive().filter(|_| is_open),
             shutdown: &self.shutdown,
         }
     }

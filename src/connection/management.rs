@@ -391,15 +391,15 @@ impl Management {
     }
 
     /// Keeps a stanza that was just queued, the last in `out`, and asks for acknowledgement if it is
-    /// time.
-    pub(super) fn keep(&mut self, ticket: Ticket, out: &mut Outbound) {
+    /// time. A record takes `fragment` bytes of text.
+    pub(super) fn keep(&mut self, ticket: Ticket, out: &mut Outbound, fragment: usize) {
         self.session.queue.push(out.last_unit(), ticket);
         if let Asked::No(since) = &mut self.asked {
             *since += 1;
             if *since >= self.policy.ask_after && self.phase == Phase::Active {
                 self.asked = Asked::Yes;
                 self.deadline = None;
-                out.append(REQUEST);
+                out.append(REQUEST, fragment);
             }
         }
     }
@@ -424,7 +424,18 @@ impl Management {
         self.acknowledged
     }
 
-    fn ask(&mut self, out: &mut Outbound) {
+    /// Whether both directions are counted.
+    pub(super) fn is_active(&self) -> bool {
+        self.phase == Phase::Active
+    }
+
+    /// Whether the peer owes an acknowledgement that it was asked for.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked == Asked::Yes
+    }
+
+    /// Asks for an acknowledgement, also where nothing waits for one.
+    pub(super) fn ask(&mut self, out: &mut Outbound) {
         out.push_control(|out| out.push_str(REQUEST));
         self.asked = Asked::Yes;
         self.deadline = None;
@@ -457,7 +468,8 @@ impl Management {
 
     /// Sets the deadline of the next `<r/>`, or of its answer.
     pub(super) fn watch(&mut self, now: Instant) {
-        if self.phase != Phase::Active || self.session.queue.is_empty() {
+        let waits = self.asked == Asked::Yes || !self.session.queue.is_empty();
+        if self.phase != Phase::Active || !waits {
             self.deadline = None;
         } else if self.deadline.is_none() {
             self.deadline = Some(match self.asked {

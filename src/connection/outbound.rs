@@ -206,9 +206,14 @@ impl Outbound {
         self.outbox.last_unit()
     }
 
-    /// Adds an element to what was queued last, so that it goes out in the same record.
-    pub(super) fn append(&mut self, element: &str) {
-        self.outbox.append(element);
+    /// Adds an element to what was queued last, so that it goes out in the same record, or queues it
+    /// if it does not fit there. A record takes `fragment` bytes of text.
+    pub(super) fn append(&mut self, element: &str, fragment: usize) {
+        let used = self.outbox.last_unit().len() % fragment.max(1);
+        match used != 0 && element.len() <= fragment - used {
+            true => self.outbox.append(element),
+            false => self.outbox.push_control(|out| out.push_str(element)),
+        }
     }
 
     /// The last ticket that was given.

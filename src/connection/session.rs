@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
+use super::context::fragment;
 use super::key_meter::KeyMeter;
 use super::management::Management;
 use super::outbound::{Outbound, SendError};
@@ -62,7 +63,7 @@ impl Session<'_> {
         let sent = self.out.send(capacity, carries, write)?;
         if let Some(management) = self.management.as_deref_mut() {
             if sent.is_stanza && management.keeps() {
-                management.keep(sent.ticket, self.out);
+                management.keep(sent.ticket, self.out, fragment(self.tls));
             }
         }
         Ok(sent.ticket)

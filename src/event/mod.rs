@@ -70,8 +70,12 @@ pub enum Event<'a> {
     Element(Stanza<'a>),
     /// One byte of white space between first-level elements (RFC 6120 4.6.1).
     Keepalive,
-    /// The stream wants a reset. With [`SequenceLimit`](ResetCause::SequenceLimit) the machine sends it
-    /// by itself if the application does not; the other causes are advice.
+    /// The stream wants a reset: an early warning. The application can reset it at a moment of its own
+    /// choice. The machine does it by itself with
+    /// [`SequenceLimit`](ResetCause::SequenceLimit) and
+    /// [`CertificateExpired`](ResetCause::CertificateExpired), and with every cause if
+    /// [`ResetTiming::Quiet`](crate::reset::ResetTiming::Quiet) is chosen;
+    /// [`Session::reset_deadline`](crate::Session::reset_deadline) says when at the latest.
     ResetAdvised(ResetCause),
     /// The peer sent a stream error (RFC 6120 4.9). The end follows.
     StreamError(&'a StreamError),

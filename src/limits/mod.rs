@@ -68,6 +68,8 @@ pub struct Limits {
     verify_timeout: Duration,
     /// Time that TCP may take nothing while bytes wait.
     write_stall_timeout: Duration,
+    /// Seconds without traffic before a keepalive; 0 for never.
+    keepalive_seconds: u32,
     /// Time for the peer's closing tag and close_notify.
     closing_timeout: Duration,
     /// Time that the driver reads and discards after a graceful close.
@@ -130,6 +132,7 @@ impl Limits {
             negotiation_timeout: Duration::from_secs(120),
             verify_timeout: Duration::from_secs(20),
             write_stall_timeout: Duration::from_secs(60),
+            keepalive_seconds: 300,
             closing_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(2),
             sasl_attempts: 3,
@@ -474,6 +477,37 @@ impl Limits {
     /// [`LimitsError`] for a value outside that range.
     pub fn with_write_stall_timeout(mut self, timeout: Duration) -> Result<Self, LimitsError> {
         self.write_stall_timeout = time_within("write-stall-timeout", timeout, 1_000, 600_000)?;
+        Ok(self)
+    }
+
+    /// Returns after how much time without a byte in either direction an established stream is tried,
+    /// so that it does not wait for ever for a peer that is gone (RFC 6120 4.6.1, 4.6.4): with
+    /// [stream management](crate::sm) by a request for acknowledgement, whose answer has a
+    /// [deadline](crate::sm::SmPolicy::ack_timeout); otherwise by one space, which TCP has to deliver,
+    /// or fail. The default is 300 s. `None` means never: the application pings (XEP-0199), or accepts
+    /// to wait.
+    #[must_use]
+    pub const fn keepalive(&self) -> Option<Duration> {
+        match self.keepalive_seconds {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds as u64)),
+        }
+    }
+
+    /// Sets [`keepalive`](Self::keepalive): 10 s to 24 h, in whole seconds, or never. RFC 6120 4.6.1
+    /// asks not to try a peer too often.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitsError`] for a value outside that range.
+    pub fn with_keepalive(mut self, interval: Option<Duration>) -> Result<Self, LimitsError> {
+        self.keepalive_seconds = match interval {
+            None => 0,
+            Some(interval) => {
+                let interval = time_within("keepalive", interval, 10_000, 86_400_000)?;
+                u32::try_from(interval.as_secs()).unwrap_or(u32::MAX)
+            }
+        };
         Ok(self)
     }
 

@@ -124,6 +124,13 @@ const ALL: [(&str, Set, Get, u64, u64); 20] = [
         600_000,
     ),
     (
+        "keepalive",
+        |l, n| l.with_keepalive(Some(Duration::from_millis(n))),
+        |l| l.keepalive().map_or(0, millis),
+        10_000,
+        86_400_000,
+    ),
+    (
         "closing-timeout",
         |l, n| l.with_closing_timeout(Duration::from_millis(n)),
         |l| millis(l.closing_timeout()),

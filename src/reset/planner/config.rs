@@ -2,10 +2,7 @@
 
 use core::time::Duration;
 
-#[cfg(doc)]
-use super::{GiveUp, Planner};
-
-/// The parameters of a [`Planner`]. Delays are drawn in whole milliseconds.
+/// The parameters of a [`Planner`](super::Planner). Delays are drawn in whole milliseconds.
 ///
 /// A setter that cannot keep a value refuses it; none changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,14 +79,14 @@ impl PlannerConfig {
     }
 
     /// Sets how many resets in a row are followed by another attempt; the next one gives up
-    /// ([`GiveUp::TooManyResets`]). The default is 10. A stream that was established for
+    /// ([`GiveUp::TooManyResets`](super::GiveUp::TooManyResets)). The default is 10. A stream that was established for
     /// [`with_stable_after`](Self::with_stable_after) starts the count again.
     pub const fn with_max_resets(self, max_resets: u32) -> Self {
         Self { max_resets, ..self }
     }
 
     /// Sets how many redirects in a row are followed; the next one gives up
-    /// ([`GiveUp::TooManyRedirects`]). The default is 5, the most that RFC 6120 4.9.3.19 names. See
+    /// ([`GiveUp::TooManyRedirects`](super::GiveUp::TooManyRedirects)). The default is 5, the most that RFC 6120 4.9.3.19 names. See
     /// also `Limits::redirects`.
     pub const fn with_max_redirects(self, max_redirects: u8) -> Self {
         Self {
@@ -99,10 +96,10 @@ impl PlannerConfig {
     }
 
     /// Sets how many refusals in a row are followed by another attempt; the next one gives up
-    /// ([`GiveUp::Refused`]). The default is 5. A refusal is a permanent failure
+    /// ([`GiveUp::Refused`](super::GiveUp::Refused)). The default is 5. A refusal is a permanent failure
     /// ([`Disconnect::prospect`](super::Disconnect::prospect)) that anyone on the path could have
     /// caused, or that a mistake on the peer's side may explain, so it is not believed at once. Of
-    /// several hosts of the peer ([`Planner::set_targets`]) each is tried before the planner gives up.
+    /// several hosts of the peer ([`Planner::set_targets`](super::Planner::set_targets)) each is tried before the planner gives up.
     pub const fn with_max_refusals(self, max_refusals: u32) -> Self {
         Self {
             max_refusals,
@@ -112,7 +109,7 @@ impl PlannerConfig {
 
     /// Sets how many attempts are planned in total until a stream has been established for
     /// [`with_stable_after`](Self::with_stable_after); then the planner gives up
-    /// ([`GiveUp::TooManyAttempts`]). The default, `None`, sets no bound, as a program that nobody
+    /// ([`GiveUp::TooManyAttempts`](super::GiveUp::TooManyAttempts)). The default, `None`, sets no bound, as a program that nobody
     /// watches needs it.
     pub const fn with_max_attempts(self, max_attempts: Option<u32>) -> Self {
         Self {
@@ -123,7 +120,7 @@ impl PlannerConfig {
 
     /// Sets for how long attempts are planned in total, from the first failure until a stream has been
     /// established for [`with_stable_after`](Self::with_stable_after); an attempt that would be later
-    /// is given up ([`GiveUp::TooLong`]). The default, `None`, sets no bound.
+    /// is given up ([`GiveUp::TooLong`](super::GiveUp::TooLong)). The default, `None`, sets no bound.
     pub const fn with_max_time(self, max_time: Option<Duration>) -> Self {
         Self { max_time, ..self }
     }

@@ -85,37 +85,35 @@ impl PlannerState {
     /// [`PlannerStateError`] if the bytes are anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlannerStateError> {
         let mut input = Input(bytes);
-        if input.array() != Some(MAGIC) {
+        if input.array()? != MAGIC {
             return Err(PlannerStateError::Malformed);
         }
-        match input.array() {
-            Some([VERSION]) => {}
-            Some(_) => return Err(PlannerStateError::Version),
-            None => return Err(PlannerStateError::Malformed),
+        if input.byte()? != VERSION {
+            return Err(PlannerStateError::Version);
         }
-        let state = Self::read(&mut input).ok_or(PlannerStateError::Malformed)?;
+        let state = Self::read(&mut input)?;
         match input.0.is_empty() {
             true => Ok(state),
             false => Err(PlannerStateError::Malformed),
         }
     }
 
-    fn read(input: &mut Input<'_>) -> Option<Self> {
-        Some(Self {
+    fn read(input: &mut Input<'_>) -> Result<Self, PlannerStateError> {
+        Ok(Self {
             stream: input.option(Input::duration)?,
             ceiling: input.option(Input::duration)?,
-            resets: input.array().map(u32::from_be_bytes)?,
-            redirects: input.array().map(u32::from_be_bytes)?,
-            refusals: input.array().map(u32::from_be_bytes)?,
-            attempts: input.array().map(u32::from_be_bytes)?,
+            resets: u32::from_be_bytes(input.array()?),
+            redirects: u32::from_be_bytes(input.array()?),
+            refusals: u32::from_be_bytes(input.array()?),
+            attempts: u32::from_be_bytes(input.array()?),
             failing: input.option(Input::duration)?,
-            epoch: TicketEpoch::from_number(input.array().map(u64::from_be_bytes)?),
-            after_reset: input.option(|input| cause_of(input.byte()?))?,
+            epoch: TicketEpoch::from_number(u64::from_be_bytes(input.array()?)),
+            after_reset: input.option(Input::cause)?,
             hosts: Hosts {
                 targets: input.list(|input| {
-                    let priority = input.array().map(u16::from_be_bytes)?;
-                    let weight = input.array().map(u16::from_be_bytes)?;
-                    Some(SrvTarget::new(priority, weight, input.host()?))
+                    let priority = u16::from_be_bytes(input.array()?);
+                    let weight = u16::from_be_bytes(input.array()?);
+                    Ok(SrvTarget::new(priority, weight, input.host()?))
                 })?,
                 round: input.list(Input::host)?,
                 last_good: input.option(Input::host)?,
@@ -127,7 +125,7 @@ impl PlannerState {
                     (2, Some(host)) => Attempt::Location(host),
                     (3, host) => Attempt::Redirect(host),
                     (4, None) => Attempt::LocationNext,
-                    _ => return None,
+                    _ => return Err(PlannerStateError::Malformed),
                 },
             },
         })
@@ -181,49 +179,69 @@ fn put_host(out: &mut Vec<u8>, host: &OtherHost) {
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], PlannerStateError> {
+        let (array, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(PlannerStateError::Malformed)?;
         self.0 = rest;
-        Some(*array)
+        Ok(*array)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    fn byte(&mut self) -> Result<u8, PlannerStateError> {
         self.array().map(|[byte]| byte)
     }
 
-    fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length)?;
+    fn bytes(&mut self, length: usize) -> Result<&'a [u8], PlannerStateError> {
+        let (bytes, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(PlannerStateError::Malformed)?;
         self.0 = rest;
-        Some(bytes)
+        Ok(bytes)
     }
 
-    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, PlannerStateError>,
+    ) -> Result<Option<T>, PlannerStateError> {
         match self.byte()? {
-            0 => Some(None),
+            0 => Ok(None),
             1 => read(self).map(Some),
-            _ => None,
+            _ => Err(PlannerStateError::Malformed),
         }
     }
 
-    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    fn list<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, PlannerStateError>,
+    ) -> Result<Vec<T>, PlannerStateError> {
         let length = usize::from(self.byte()?);
         if length > MAX_TARGETS {
-            return None;
+            return Err(PlannerStateError::Malformed);
         }
         (0..length).map(|_| read(self)).collect()
     }
 
-    fn duration(&mut self) -> Option<Duration> {
-        let millis = self.array().map(u64::from_be_bytes)?;
-        Some(Duration::from_millis(millis))
+    fn duration(&mut self) -> Result<Duration, PlannerStateError> {
+        let millis = u64::from_be_bytes(self.array()?);
+        Ok(Duration::from_millis(millis))
     }
 
-    fn host(&mut self) -> Option<OtherHost> {
-        let length = self.array().map(u16::from_be_bytes)?;
-        let text = core::str::from_utf8(self.bytes(length.into())?).ok()?;
+    fn cause(&mut self) -> Result<ResetCause, PlannerStateError> {
+        cause_of(self.byte()?).ok_or(PlannerStateError::Malformed)
+    }
+
+    fn host(&mut self) -> Result<OtherHost, PlannerStateError> {
+        let length = u16::from_be_bytes(self.array()?);
+        let bytes = self.bytes(length.into())?;
         // Only what `put_host` writes: every state has one form.
-        let host: OtherHost = text.parse().ok()?;
-        (host.to_string() == text).then_some(host)
+        core::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| Some((text, text.parse::<OtherHost>().ok()?)))
+            .filter(|(text, host)| host.to_string() == *text)
+            .map(|(_, host)| host)
+            .ok_or(PlannerStateError::Malformed)
     }
 }
 

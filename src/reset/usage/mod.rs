@@ -117,7 +117,7 @@ impl Usage {
             let lasts = expires.saturating_duration_since(self.since);
             // Otherwise it was so close to its expiry at the beginning already.
             let left = lasts.checked_sub(lead).filter(|left| !left.is_zero())?;
-            Some(self.since + (left - self.early().min(left / 2)))
+            Some(self.since + left.saturating_sub(self.early().min(left / 2)))
         };
         self.expiring = [own, peer].into_iter().flatten().filter_map(advice).min();
         self.expired = [self.expired, peer].into_iter().flatten().min();
@@ -285,7 +285,7 @@ impl Usage {
 
     fn refresh_at(&self) -> Option<Instant> {
         let age = self.policy.age?;
-        Some(self.since + (age - self.early().min(age / 2)))
+        Some(self.since + age.saturating_sub(self.early().min(age / 2)))
     }
 
     /// Returns by how much this stream's times are brought forward.

@@ -529,11 +529,31 @@ fn a_session_is_resumed_by_its_own_account_and_config_alone() {
     assert!(matches!(error, ResumeError::OtherAccount(_)));
 }
 
+/// RFC 6120 4.6: a peer that is gone is noticed, also where nothing waits for it.
 #[test]
-fn an_idle_client_with_nothing_to_acknowledge_asks_for_nothing() {
+fn an_idle_server_is_asked_and_given_up_if_it_does_not_answer() {
     let mut client = enabled();
-    client.now = client.now + Duration::from_secs(3600);
-    client.exchange();
-    assert_eq!(client.receive(), "");
-    assert_eq!(client.wait.unwrap().deadline, None);
+    client.receive();
+    for answer in [a(0), String::new()] {
+        let (start, mut text) = (client.now, String::new());
+        while text.is_empty() {
+            client.advance();
+            text = client.receive();
+        }
+        assert_eq!(text, R);
+        let seconds = client.now.saturating_duration_since(start).as_secs_f64();
+        assert!((seconds - 300.0).abs() < 0.01, "{seconds}");
+        client.send(answer);
+    }
+    // Its stanzas are no answer.
+    for _ in 0..3 {
+        client.now = client.now + Duration::from_secs(9);
+        client.send("<message/>");
+        assert_eq!(client.code(), "open");
+    }
+    client.run_until_closed();
+    assert_eq!(
+        client.closed().reason(),
+        &CloseReason::Timeout(ClosePhase::Acknowledgement)
+    );
 }

@@ -50,7 +50,7 @@ fn expected(places: &[(&str, u64)]) -> Vec<(String, u64)> {
 const FAILED: Outcome = Outcome::ConnectFailed;
 
 #[test]
-fn rfc6120_3_2_1_hosts_that_cannot_be_connected_to_are_gone_through_before_any_delay() {
+fn hosts_that_cannot_be_connected_to_are_gone_through_before_any_delay() {
     let mut planner = planner(&HIGHEST);
     planner.set_targets(&targets(&[(30, 0, "c"), (10, 0, "a"), (20, 0, "b")]));
     assert_eq!(
@@ -106,7 +106,7 @@ fn the_host_of_a_stream_that_was_established_comes_first_unless_it_cannot_serve(
 }
 
 #[test]
-fn rfc2782_hosts_are_ordered_by_priority_and_at_random_by_weight() {
+fn hosts_are_ordered_by_priority_and_at_random_by_weight() {
     let records = targets(&[
         (5, 0, "zero"),
         (5, 1, "one"),
@@ -156,7 +156,7 @@ fn the_number_of_hosts_is_bounded_and_the_best_are_kept() {
 }
 
 #[test]
-fn xep0198_3_the_location_is_tried_once_after_a_stream_and_then_the_usual_hosts() {
+fn the_location_is_tried_once_after_a_stream_and_then_the_usual_hosts() {
     for ended in [LOST, RESET, SHUTDOWN] {
         for records in [&[][..], &[(1, 0, "a")]] {
             let usual = match records {
