@@ -265,7 +265,7 @@ def theirs_unnoticed(lab, command):
 
 def slixmpp_reset(lab):
     """The session outlives the stream that the server resets for fresh keys."""
-    server = Server(lab.pki, "--sm", "--mechanisms", "SCRAM-SHA-256,PLAIN", "--reset-after", "3", "--trace")
+    server = Server(lab.pki, "--sm", "--mechanisms", "SCRAM-SHA-256,PLAIN", "--reset-after", "5", "--trace")
     theirs = Theirs(lab, SLIXMPP, server.port)
     server.wait_event("sm-enabled", conn=1)
     for n in range(5):  # then it asks for an acknowledgement
@@ -281,7 +281,7 @@ def slixmpp_reset(lab):
 
 def libstrophe_reset(lab, program):
     """It takes the closing tag for the end of the session, and the server gives the address to its new one."""
-    server = Server(lab.pki, "--sm", "--mechanisms", "SCRAM-SHA-256,PLAIN", "--reset-after", "3", "--trace")
+    server = Server(lab.pki, "--sm", "--mechanisms", "SCRAM-SHA-256,PLAIN", "--reset-after", "5", "--trace")
     theirs = Theirs(lab, [program], server.port)
     server.wait_event("sm-enabled", conn=1)
     theirs.say("one")
