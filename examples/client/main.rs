@@ -18,9 +18,9 @@
 //! the stream for fresh keys (5.3.5).
 //!
 //! With `--sm` stream management (XEP-0198) is used where the server has it: a
-//! connection that follows a reset or a loss resumes the session. A `location`
-//! that the server names is not used: the session is resumed where the client
-//! has connected before.
+//! connection that follows a reset or a loss resumes the session, at the
+//! `location` that the server prefers if it has named one. There it has to prove
+//! the same identity.
 #![allow(
     unreachable_pub,
     clippy::std_instead_of_core,
@@ -49,8 +49,9 @@ use tokio::time::sleep;
 use xmpp_stream::CloseTcp;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::reset::{
-    Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, TlsResumption,
+    Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, Target, TlsResumption,
 };
+use xmpp_stream::stream::OtherHost;
 use xmpp_stream::time::StdClock;
 
 const VALUED: [&str; 6] = [
@@ -77,6 +78,8 @@ async fn main() -> ExitCode {
 struct Client {
     config: Arc<InitiatorConfig>,
     address: String,
+    /// In its place for the next connection, if the server has named another.
+    other: Option<String>,
     script: Script,
     planner: Planner,
     /// How many more connections may follow.
@@ -102,6 +105,7 @@ impl Client {
         Ok(Self {
             config: account::config(&options)?,
             address: options.need("connect")?.to_owned(),
+            other: None,
             script: Script::new(options.all("send"), pings, stay, lines)
                 .map_err(bad("send"))?
                 .resetting(options.has("reset-after")),
@@ -121,8 +125,10 @@ impl Client {
                 .map_or(NO_TCP, |close| exit_code(close.reason()));
             let outcome = close.as_ref().map_or(Outcome::ConnectFailed, Outcome::from);
             let plan = self.planner.next(self.clock.now(), outcome);
+            // What fails at another host says nothing about the first one.
+            let again = passes(outcome) || self.other.is_some();
             let plan = match plan {
-                Plan::Connect(plan) if self.reconnects > 0 && passes(outcome) => plan,
+                Plan::Connect(plan) if self.reconnects > 0 && again => plan,
                 other => {
                     self.lines
                         .trace(format_args!("not connecting again; {other:?}"));
@@ -139,15 +145,20 @@ impl Client {
             );
             sleep(plan.delay).await;
             self.config = self.config.for_reconnect(&plan);
+            self.other = match plan.target {
+                Target::Location => self.planner.host().map(|host| self.reach(host)),
+                _ => None,
+            };
         }
     }
 
     /// One connection; `None`: TCP did not come about.
     async fn connection(&mut self) -> Option<CloseTcp> {
-        let tcp = match net::prompt(TcpStream::connect(&self.address).await) {
+        let address = self.other.as_ref().unwrap_or(&self.address);
+        let tcp = match net::prompt(TcpStream::connect(address).await) {
             Ok(tcp) => tcp,
             Err(error) => {
-                eprintln!("{}: {error}", self.address);
+                eprintln!("{address}: {error}");
                 return None;
             }
         };
@@ -160,9 +171,19 @@ impl Client {
         let close = net::drive(&tcp, &mut machine, script, &mut mailbox, clock, lines).await;
         net::end(tcp, &close).await;
         if let Some(since) = script.disconnected(&mut machine, &close) {
+            self.planner.set_location(script.location());
             let _up = self.planner.next(since, Outcome::Established);
         }
         Some(close)
+    }
+
+    /// Where a host is found that was named instead of an address: without a
+    /// port at the usual one.
+    fn reach(&self, host: &OtherHost) -> String {
+        match (host.port(), self.address.rsplit_once(':')) {
+            (None, Some((_, port))) => format!("{host}:{port}"),
+            _ => host.to_string(),
+        }
     }
 }
 

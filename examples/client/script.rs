@@ -11,6 +11,7 @@ use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::reset::ResetCause;
 use xmpp_stream::sm::{Fate, SmState};
+use xmpp_stream::stream::OtherHost;
 use xmpp_stream::time::Instant;
 use xmpp_stream::xml::{Stanza, StanzaBuf, XmlError, write};
 use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError, Ticket};
@@ -231,6 +232,11 @@ impl Script {
         Initiator::new(Arc::clone(config), now)
     }
 
+    /// Where the server would like the session to be resumed.
+    pub fn location(&self) -> Option<OtherHost> {
+        self.session.as_ref()?.location()?.parse().ok()
+    }
+
     /// The connection has ended. Since when it was bound, if it was.
     pub fn disconnected(&mut self, machine: &mut Initiator, close: &CloseTcp) -> Option<Instant> {
         let in_order = !close.truncated()
@@ -289,7 +295,8 @@ impl Script {
 
     /// Notes that the server has everything up to this ticket.
     fn acknowledged(&mut self, last: Ticket) {
-        self.lines.trace(format_args!("acknowledged up to {last:?}"));
+        self.lines
+            .trace(format_args!("acknowledged up to {last:?}"));
         for step in &mut self.steps {
             step.progress = match (step.progress, step.kind) {
                 (Progress::Sent(ticket), Kind::Notice) if ticket <= last => Progress::Handled,

@@ -6,10 +6,12 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 
+import OpenSSL
+
 from check_clients import compile_strophe
 from debian_servers import Ejabberd, Prosody
 from frames import CLIENT, Footer, is_element, show
-from harness import Process, expect, expect_equal, listen
+from harness import Failure, Process, expect, expect_equal, listen
 from peer import Peer
 from programs import PASSWORD, Client, Server
 from tap import TO_CLIENT, TO_SERVER, Tap
@@ -38,6 +40,8 @@ def run(suite, lab):
         suite.check(f"{who}: our reset ends the session, and nothing is sent twice", own_reset, lab, server)
     suite.check("sm-client: what the server says it has not handled is sent again, and nothing else", refused, lab, 1)
     suite.check("sm-client: what the server may have is reported, and not sent again", refused, lab, None)
+    suite.check("sm-client: the session is resumed at the location that the server names", location, lab, "ecdsa")
+    suite.check("sm-client: a location that proves another identity gets nothing", location, lab, "wronghost")
     strophe = lab.directory / "strophe_sm"
     suite.setup("compile the libstrophe client", compile_strophe, "strophe_sm.c", strophe)
     for peer, command in (("slixmpp", SLIXMPP), ("libstrophe", [strophe])):
@@ -179,12 +183,7 @@ def refused(lab, count):
     expect_equal(made, (0, 3) if count is None else (count, 0), "what the client made of it")
     for n in (2, 3) if count else ():
         expect_equal(next_stanza(again).get("id"), f"m{n}", "message")
-    while not isinstance(frame := again.read(), Footer):
-        expect(frame is not None and not is_element(frame, CLIENT, "message"), f"after the rest: {show(frame)}")
-    again.send("</stream:stream>")
-    again.close_tls()
-    again.read_to_end()
-    again.close()
+    finish(again)
     alice.expect_exit(0)
     reported = [line for line in alice.errors if line.startswith("not sent again, because the server may have it")]
     expect_equal(len(reported), 0 if count else 3, "messages that were reported")
@@ -199,7 +198,46 @@ def serve_to_features(listener, context):
     return peer
 
 
-def serve_management(peer):
+def location(lab, certificate):
+    """The next connection goes there; if the certificate is another host's, the one after it to the first server."""
+    (listener, port), (elsewhere, other_port) = listen(), listen()
+    alice = client(lab, port, "--send", "<message to='localhost' id='m1'><body>b</body></message>", "--stay", "1")
+    peer = serve_to_features(listener, server_context(lab.pki))
+    serve_management(peer, f"location='127.0.0.1:{other_port}'")
+    expect_equal(next_stanza(peer).get("id"), "m1", "message")
+    alice.wait_event("sm-enabled")
+    peer.kill()
+    if certificate == "wronghost":
+        stranger = Peer.answer(elsewhere)
+        try:
+            stranger.serve_tls(server_context(lab.pki, certificate))
+            stranger.expect_header()  # over TLS 1.3 the handshake is complete here before the client has judged it
+        except (Failure, OpenSSL.SSL.Error):
+            pass
+        else:
+            raise Failure("the client began a stream with another host")
+        close = alice.wait_event("close-tcp", reason="tls")
+        expect("name-mismatch" in close["detail"], f"the reason is in {close}")
+        elsewhere = listener
+    again = serve_to_features(elsewhere, server_context(lab.pki))
+    asked = again.expect_element(SM, "resume")
+    again.send(f"<resumed xmlns='{SM}' h='1' previd='{asked.get('previd')}'/>")
+    expect_equal(alice.wait_event("sm-resumed")["retransmitted"], 0, "stanzas that the client sent again")
+    finish(again)
+    alice.expect_exit(0)
+
+
+def finish(peer):
+    """The client sends no further message, and closes its stream."""
+    while not isinstance(frame := peer.read(), Footer):
+        expect(frame is not None and not is_element(frame, CLIENT, "message"), f"after the rest: {show(frame)}")
+    peer.send("</stream:stream>")
+    peer.close_tls()
+    peer.read_to_end()
+    peer.close()
+
+
+def serve_management(peer, more=""):
     """Bind a resource, enable stream management."""
     request = peer.expect_element(CLIENT, "iq")
     peer.send(
@@ -207,7 +245,7 @@ def serve_management(peer):
         "<jid>alice@localhost/scripted</jid></bind></iq>"
     )
     peer.expect_element(SM, "enable")
-    peer.send(f"<enabled xmlns='{SM}' id='scripted' resume='true' max='60'/>")
+    peer.send(f"<enabled xmlns='{SM}' id='scripted' resume='true' max='60' {more}/>")
 
 
 # ---- our server, and other clients
