@@ -121,14 +121,16 @@ struct Enough;
 impl Echo {
     async fn connection(&mut self, tcp: TcpStream, config: Arc<InitiatorConfig>) -> CloseTcp {
         let clock = StdClock::new();
-        let machine = Initiator::new(config, clock.now());
+        let mut machine = Initiator::new(config, clock.now());
         let (sender, mut mailbox) = mpsc::channel(1);
         std::thread::spawn(move || {
             let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
             let _ = sender.blocking_send(Enough);
         });
         let lines = self.lines;
-        net::drive(tcp, machine, self, &mut mailbox, clock, lines).await
+        let close = net::drive(&tcp, &mut machine, self, &mut mailbox, clock, lines).await;
+        net::end(tcp, &close).await;
+        close
     }
 }
 

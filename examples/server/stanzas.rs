@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::Kind;
-use xmpp_stream::xml::{RewriteError, Stanza, write};
+use xmpp_stream::xml::{RewriteError, Stanza, StanzaBuf, write};
 
 use crate::config::Server;
 use crate::federation::{self, Letter, Parcel};
-use crate::router::Undelivered;
+use crate::router::{Remains, Undelivered};
 
 /// What follows from a stanza.
 pub enum Outcome {
@@ -82,6 +82,56 @@ pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, J
             eprintln!("cannot answer: {error}");
             None
         }
+    }
+}
+
+/// Sees to the messages of a session that is over. What its client does not
+/// have goes to another stream of the user, if there is one. What the client
+/// may have goes back, because the user might get it twice (XEP-0198 5). Other
+/// stanzas are this server's own answers.
+pub fn give_back(remains: Remains, server: &Arc<Server>) {
+    let account = remains.jid.bare();
+    for stanza in remains.unsent {
+        if is_message(&stanza) && server.router.deliver(&account, stanza.clone()).is_err() {
+            bounce(&stanza, SERVICE_UNAVAILABLE, server);
+        }
+    }
+    for stanza in remains.unknown {
+        bounce(&stanza, MAY_HAVE_ARRIVED, server);
+    }
+}
+
+fn is_message(stanza: &str) -> bool {
+    StanzaBuf::parse(stanza).is_ok_and(|stanza| stanza.as_stanza().name() == "message")
+}
+
+/// Returns a message to its sender as an error, unless it is one itself (RFC
+/// 6120 8.3.1).
+fn bounce(stanza: &str, error: &str, server: &Arc<Server>) {
+    let Ok(stanza) = StanzaBuf::parse(stanza) else {
+        return;
+    };
+    let stanza = stanza.as_stanza();
+    let sender = stanza.attr("from").and_then(|from| Jid::parse(&from).ok());
+    let recipient = stanza.attr("to").and_then(|to| Jid::parse(&to).ok());
+    let (Some(sender), Some(recipient)) = (sender, recipient) else {
+        return;
+    };
+    let returns = stanza.name() == "message" && stanza.attr("type").as_deref() != Some("error");
+    // This server itself knows what became of its echoes.
+    if !returns || sender.domain_only() == sender && sender.domain() == server.domain {
+        return;
+    }
+    let Ok(text) = reply(&stanza, &sender, "error", error) else {
+        return;
+    };
+    if sender.domain() == server.domain {
+        // Gone, too: then nobody waits.
+        let _ = server.router.deliver(&sender, text);
+    } else {
+        let id = stanza.attr("id").map(Cow::into_owned);
+        let parcel = Parcel::new("message", id, recipient, sender.clone(), text);
+        federation::post(server, &sender, Letter::Stanza(parcel));
     }
 }
 
@@ -193,6 +243,10 @@ fn message(
 
 const SERVICE_UNAVAILABLE: &str = "<error type='cancel'><service-unavailable \
     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const MAY_HAVE_ARRIVED: &str = "<error type='cancel'><service-unavailable \
+    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+    <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>not acknowledged: it may have \
+    arrived</text></error>";
 const RESOURCE_CONSTRAINT: &str = "<error type='wait'><resource-constraint \
     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 const BAD_REQUEST: &str = "<error type='modify'><bad-request \
