@@ -30,6 +30,7 @@ use crate::stream::{
 };
 use crate::tls::identity::Trust;
 use crate::tls::{ClientTls, Resumption};
+use crate::xml::Scope;
 
 /// Holds what an [`Initiator`](crate::Initiator) is made from.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ pub struct InitiatorConfig {
     pub(crate) conflict: ConflictPolicy,
     /// `xml:lang` of the stream.
     pub(crate) lang: String,
+    /// The namespaces that the headers declare.
+    pub(crate) scope: Arc<Scope>,
     /// The limits on what is received and kept.
     pub(crate) limits: Limits,
     /// When a reset is advised.
@@ -485,6 +488,7 @@ impl Settings {
             iterations: self.iterations,
             conflict: self.conflict,
             lang: self.lang,
+            scope: Arc::new(self.kind.scope()),
             limits: self.limits,
             management: self.management,
             usage,

@@ -19,6 +19,7 @@ use crate::stream::{
     ConflictPolicy, DialbackPolicy, EarlyElements, Kind, ManagementPolicy, Security, StreamPolicy,
 };
 use crate::tls::ServerTls;
+use crate::xml::Scope;
 
 /// Holds what a [`Responder`](crate::Responder) is made from.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct ResponderConfig {
     pub(crate) host: Option<Arc<HostConfig>>,
     /// `xml:lang` of the stream.
     pub(crate) lang: String,
+    /// The namespaces that the headers declare.
+    pub(crate) scope: Arc<Scope>,
     /// The limits until the host is known.
     pub(crate) limits: Limits,
     /// Whether peers may prove their domain by dialback.
@@ -272,6 +275,7 @@ impl Settings {
             security: self.security,
             host: self.host,
             lang: self.lang,
+            scope: Arc::new(self.kind.scope()),
             limits,
             dialback: self.dialback,
             early_elements: self.early_elements,

@@ -8,7 +8,7 @@ use super::inbound::Inbound;
 use super::management::Management;
 use super::outbound::Outbound;
 use super::s2s::S2s;
-use super::transport::{FirstByte, binding_kind, channel_bindings};
+use super::transport::{FirstByte, TlsTransport, binding_kind, channel_binding};
 use crate::close::{CloseReason, InternalReason};
 use crate::event::Question;
 use crate::limits::Limits;
@@ -50,7 +50,7 @@ pub(super) enum Change {
     /// A new stream header is expected (RFC 6120 4.3.3), under these limits.
     Restart(FrameLimits),
     /// What was queued goes out, then TLS takes the transport.
-    StartTls(Box<tls::TlsSession>, FirstByte),
+    StartTls(Box<TlsTransport>),
     /// What was queued goes out, then the connection ends for this reason.
     LastBytes(CloseReason),
     /// The connection ends at once for this reason.
@@ -63,12 +63,13 @@ impl Context<'_> {
         self.tls.and_then(tls::TlsSession::established)
     }
 
-    /// The channel bindings of the TLS session, the preferred one first.
-    pub(super) fn channel_bindings(&self) -> alloc::vec::Vec<ChannelBindingData> {
-        self.tls.map(channel_bindings).unwrap_or_default()
+    /// The channel binding of this kind that the TLS session has. Deriving it costs a few hash
+    /// computations, so only the one that is used is asked for.
+    pub(super) fn channel_binding(&self, kind: ChannelBindingKind) -> Option<ChannelBindingData> {
+        channel_binding(self.tls?, kind)
     }
 
-    /// The kinds of these bindings. Unlike their data they cost nothing.
+    /// The kinds that the TLS session has. Unlike their data they cost nothing.
     pub(super) fn channel_binding_kinds(&self) -> impl Iterator<Item = ChannelBindingKind> {
         self.tls
             .into_iter()
@@ -102,7 +103,7 @@ impl Context<'_> {
 
     /// Hands the transport to TLS after what is queued.
     pub(super) fn start_tls(&mut self, session: tls::TlsSession, first_byte: FirstByte) {
-        self.change = Change::StartTls(Box::new(session), first_byte);
+        self.change = Change::StartTls(Box::new(TlsTransport::new(session, first_byte)));
     }
 
     /// Ends the connection at once.

@@ -155,7 +155,12 @@ impl Inbound {
         self.framer.frame()
     }
 
-    /// The same, if it is an element.
+    /// Whether the frame that was found last is an element.
+    pub(super) fn has_element(&self) -> bool {
+        self.framer.frame_kind() == Some(FrameKind::Element)
+    }
+
+    /// The frame that was found last, if it is an element.
     pub(super) fn element(&self) -> Option<Stanza<'_>> {
         match self.frame() {
             Some(Frame::Element(element)) => Some(element),
@@ -166,6 +171,13 @@ impl Inbound {
     /// How many bytes are allocated for stream text.
     pub(super) fn allocated(&self) -> usize {
         self.framer.allocated()
+    }
+
+    /// Gives up the frame that was found last. What it holds can then be freed.
+    pub(super) fn release_frame(&mut self) {
+        if self.found.is_none() {
+            self.framer.release_frame();
+        }
     }
 
     /// Frees what is not needed for what was received and not read.
@@ -197,7 +209,7 @@ impl Inbound {
     /// the last frame, which are TLS's (RFC 6120 5.4.2.3).
     pub(super) fn start_tls(&mut self, limits: FrameLimits) -> Vec<u8> {
         let unread = self.framer.take_unread();
-        self.framer = Framer::new(limits);
+        self.framer.reset(limits);
         self.take_frame();
         unread
     }

@@ -3,14 +3,13 @@
 //! (`initiator::login`, `responder::login`).
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
-use crate::sasl::Secret;
+use crate::sasl::{MechanismName, Secret};
 
 /// A SASL exchange with a mechanism of the initiating or of the receiving side.
 pub(super) struct Exchange<M: ?Sized> {
     state: State<M>,
-    name: String,
+    name: Option<MechanismName>,
     /// The data of the next `<response/>`, `<challenge/>` or `<success/>`.
     reply: Option<Secret>,
 }
@@ -28,23 +27,28 @@ impl<M: ?Sized> Exchange<M> {
     pub(super) const fn new() -> Self {
         Self {
             state: State::Idle,
-            name: String::new(),
+            name: None,
             reply: None,
         }
     }
 
     /// Starts with this mechanism.
-    pub(super) fn begin(&mut self, name: String, mechanism: Box<M>) {
+    pub(super) fn begin(&mut self, name: MechanismName, mechanism: Box<M>) {
         *self = Self {
             state: State::Waiting(mechanism),
-            name,
+            name: Some(name),
             reply: None,
         };
     }
 
-    /// The name of the mechanism that runs, or ran last.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// The mechanism that runs, or ran last.
+    pub(super) const fn mechanism(&self) -> Option<MechanismName> {
+        self.name
+    }
+
+    /// The same as it is written; empty if there is none.
+    pub(super) fn name(&self) -> &'static str {
+        self.name.map_or("", MechanismName::as_str)
     }
 
     /// Takes the mechanism for one call, after which [`wait`](Self::wait) or [`work`](Self::work)

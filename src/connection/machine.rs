@@ -87,6 +87,7 @@ impl<R: Negotiation> Machine<R> {
             limits,
             rule,
             management,
+            scope,
         } = setup;
         let mut timers = Timers::new(now);
         timers.set(Timer::Phase, limits.phase_timeout());
@@ -97,7 +98,7 @@ impl<R: Negotiation> Machine<R> {
             kind,
             transport: Transport::Plain,
             inbound: Inbound::new(limits.before_auth()),
-            outbound: Outbound::new(&limits, kind),
+            outbound: Outbound::new(&limits, kind, scope),
             peer: PeerHeader::NONE,
             decision: None,
             s2s: rule.map(|rule| Box::new(S2s::new(rule, max_pairs))),
@@ -174,7 +175,7 @@ impl<R: Negotiation> Machine<R> {
         };
         self.size_buffers(notice);
         self.end_session();
-        if notice.is_some_and(|notice| self.event(notice).is_none()) {
+        if notice.is_some_and(|notice| !self.has_content(notice)) {
             debug_assert!(false, "a notice without its content");
             let _ = self.close(CloseReason::Internal(InternalReason::Table));
         }
@@ -620,13 +621,13 @@ impl<R: Negotiation> Machine<R> {
             Change::SetLimits(limits) => self.inbound.set_limits(limits),
             Change::Restart(limits) => {
                 self.inbound.restart(limits);
-                self.peer = PeerHeader::NONE;
+                self.peer.forget();
             }
-            Change::StartTls(session, first_byte) => {
+            Change::StartTls(tls) => {
                 self.flush();
                 let unread = self.inbound.start_tls(self.limits.before_auth());
-                self.peer = PeerHeader::NONE;
-                self.transport.start_tls(*session, unread, first_byte);
+                self.peer.forget();
+                self.transport.start_tls(tls, unread);
             }
             Change::LastBytes(reason) => {
                 self.end_with(reason);
@@ -761,6 +762,15 @@ impl<R: Negotiation> Machine<R> {
         }
     }
 
+    /// Whether what the notice tells of is there, which only a defect prevents. An event of a stanza
+    /// is not made twice for that.
+    fn has_content(&self, notice: Notice) -> bool {
+        match notice {
+            Notice::Stanza | Notice::Element => self.inbound.has_element(),
+            notice => self.event(notice).is_some(),
+        }
+    }
+
     /// The event of a notice; `None` only by a defect.
     fn event(&self, notice: Notice) -> Option<Event<'_>> {
         Some(match notice {
@@ -797,7 +807,9 @@ impl<R: Negotiation> Machine<R> {
     /// connection waits.
     fn size_buffers(&mut self, notice: Option<Notice>) {
         match notice {
+            // The event lends nothing of the element that established the stream.
             Some(Notice::Established) => {
+                self.inbound.release_frame();
                 self.shrink();
                 self.transport.forget_bindings();
                 if self.s2s.is_none() {

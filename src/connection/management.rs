@@ -496,16 +496,13 @@ impl Management {
         self.deadline = None;
         self.session.flushed = self.session.flushed.max(out.flushed());
         self.session.last_ticket = self.session.last_ticket.max(out.last_ticket());
-        match self.phase {
-            // It was not reached: the session is as it was.
-            Phase::Resuming => {}
-            _ => {
-                self.session.jid = jid.cloned();
-                self.session.ending = match session_survives && self.phase == Phase::Active {
-                    true => Ending::Resumable,
-                    false => Ending::Over,
-                };
-            }
+        // A session that was not reached is as it was.
+        if self.phase != Phase::Resuming {
+            self.session.jid = jid.cloned();
+            self.session.ending = match session_survives && self.phase == Phase::Active {
+                true => Ending::Resumable,
+                false => Ending::Over,
+            };
         }
     }
 

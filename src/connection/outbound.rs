@@ -5,6 +5,7 @@
 //! `transmit`. One `send` is one unit, and one unit is encrypted at once.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -14,7 +15,7 @@ use crate::limits::Limits;
 use crate::stream::{Awaited, ElementClass, Kind, StreamCondition, classify, ns};
 use crate::ticket::Ticket;
 use crate::tls;
-use crate::xml::{self, Checker, Element};
+use crate::xml::{self, Checker, Element, Scope};
 
 /// The outbound direction of a connection.
 #[derive(Debug)]
@@ -69,11 +70,11 @@ pub enum SendError {
 }
 
 impl Outbound {
-    pub(super) fn new(limits: &Limits, kind: Kind) -> Self {
-        let checker = Checker::new(limits.after_auth(), kind.content_ns(), kind.prefixes());
+    /// `scope` is what our headers declare.
+    pub(super) fn new(limits: &Limits, kind: Kind, scope: Arc<Scope>) -> Self {
         Self {
             outbox: Outbox::default(),
-            checker,
+            checker: Checker::with_scope(limits.after_auth(), scope),
             kind,
         }
     }
@@ -218,6 +219,14 @@ impl Outbound {
     /// Queues text of the machine's own.
     pub(super) fn push_control(&mut self, write: impl FnOnce(&mut String)) {
         self.outbox.push_control(write);
+    }
+
+    /// Queues text of the machine's own; nothing if it cannot be written.
+    pub(super) fn try_push_control<E>(
+        &mut self,
+        write: impl FnOnce(&mut String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.outbox.try_push_control(write)
     }
 
     /// Queues a SASL element that carries a secret of so many bytes in base64: it is wiped after it

@@ -6,6 +6,7 @@
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
 use zeroize::Zeroize;
 
@@ -14,6 +15,12 @@ use crate::ticket::Ticket;
 /// What a SASL element has at most beside its data in base64: its tags, its namespace and the name
 /// of a mechanism.
 const SASL_ELEMENT: usize = 256;
+
+/// What most headers take with their features, in bytes.
+const CONTROL_TEXT: usize = 512;
+
+/// What most flights of a TLS handshake take, in bytes.
+const CONTROL_WIRE: usize = 1024;
 
 /// The cost of a unit beside its text, in bytes: its entry in a queue that may have grown to twice
 /// its length, and its record.
@@ -164,12 +171,34 @@ impl Outbox {
 
     /// Queues a unit of the machine's own text.
     pub(super) fn push_control(&mut self, write: impl FnOnce(&mut String)) {
+        let Ok(()) = self.try_push_control(|text| {
+            write(text);
+            Ok::<_, Infallible>(())
+        });
+    }
+
+    /// Queues a unit of the machine's own text. What a failed write has left is dropped.
+    pub(super) fn try_push_control<E>(
+        &mut self,
+        write: impl FnOnce(&mut String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // A negotiation writes little else, so both queues are allocated once for all of it.
+        if self.text.capacity() == 0 {
+            self.text.reserve(CONTROL_TEXT);
+        }
+        if self.wire.capacity() == 0 {
+            self.wire.reserve(CONTROL_WIRE);
+        }
         let start = self.text.len();
-        write(&mut self.text);
+        if let Err(error) = write(&mut self.text) {
+            self.text.truncate(start);
+            return Err(error);
+        }
         self.units.push_back(Unit {
             length: self.text.len() - start,
             ticket: None,
         });
+        Ok(())
     }
 
     /// Queues a SASL element that carries a secret of so many bytes in base64. It is wiped after it

@@ -22,7 +22,7 @@ use crate::stream::{
     Awaited, Closing, FirstLevelElement, HeaderClass, Input, Kind, Output, Security,
 };
 use crate::tls;
-use crate::xml::Header;
+use crate::xml::{Header, Scope};
 
 /// A role of a [`Connection`](crate::Connection): the initiating or the receiving entity.
 ///
@@ -114,6 +114,8 @@ pub struct Setup {
     pub(super) rule: Option<AddressRule>,
     /// Stream management, if it is configured.
     pub(super) management: Option<Management>,
+    /// What our headers declare.
+    pub(super) scope: Arc<Scope>,
 }
 
 /// The random number generator failed.

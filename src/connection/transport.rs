@@ -68,17 +68,9 @@ pub(super) enum Opened {
 impl Transport {
     /// Hands the transport to TLS. `unread` is what was read after the last frame: it is TLS's
     /// (RFC 6120 5.4.2.3).
-    pub(super) fn start_tls(
-        &mut self,
-        session: tls::TlsSession,
-        unread: Vec<u8>,
-        first_byte: FirstByte,
-    ) {
-        *self = Self::Tls(Box::new(TlsTransport {
-            session,
-            pre_tls_bytes: unread,
-            first_byte,
-        }));
+    pub(super) fn start_tls(&mut self, mut tls: Box<TlsTransport>, unread: Vec<u8>) {
+        tls.pre_tls_bytes = unread;
+        *self = Self::Tls(tls);
     }
 
     /// The TLS session, if there is one.
@@ -213,6 +205,14 @@ pub(super) enum PeerNotify {
 }
 
 impl TlsTransport {
+    pub(super) const fn new(session: tls::TlsSession, first_byte: FirstByte) -> Self {
+        Self {
+            session,
+            pre_tls_bytes: Vec::new(),
+            first_byte,
+        }
+    }
+
     /// Stores bytes from TCP; returns how many.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> usize {
         self.first_byte.record(bytes.first());
@@ -240,18 +240,33 @@ pub(super) fn binding_kind(binding: tls::ChannelBinding) -> Option<ChannelBindin
 
 /// The channel bindings of a session, the preferred one first.
 pub(super) fn channel_bindings(session: &tls::TlsSession) -> Vec<ChannelBindingData> {
-    let data = |kind| {
-        let binding = session.channel_binding(kind)?;
-        match kind {
-            tls::ChannelBinding::TlsExporter => binding
-                .as_bytes()
-                .try_into()
-                .ok()
-                .map(ChannelBindingData::tls_exporter),
-            tls::ChannelBinding::TlsServerEndPoint => {
-                ChannelBindingData::tls_server_end_point(binding.as_bytes())
-            }
+    session
+        .available_bindings()
+        .filter_map(|kind| derive(session, kind))
+        .collect()
+}
+
+/// The channel binding of this kind, if the session has it.
+pub(super) fn channel_binding(
+    session: &tls::TlsSession,
+    kind: ChannelBindingKind,
+) -> Option<ChannelBindingData> {
+    let kind = session
+        .available_bindings()
+        .find(|available| binding_kind(*available) == Some(kind))?;
+    derive(session, kind)
+}
+
+fn derive(session: &tls::TlsSession, kind: tls::ChannelBinding) -> Option<ChannelBindingData> {
+    let binding = session.channel_binding(kind)?;
+    match kind {
+        tls::ChannelBinding::TlsExporter => binding
+            .as_bytes()
+            .try_into()
+            .ok()
+            .map(ChannelBindingData::tls_exporter),
+        tls::ChannelBinding::TlsServerEndPoint => {
+            ChannelBindingData::tls_server_end_point(binding.as_bytes())
         }
-    };
-    session.available_bindings().filter_map(data).collect()
+    }
 }

@@ -188,14 +188,21 @@ impl Jid {
     #[must_use]
     pub fn bare(&self) -> Self {
         Self {
-            text: self
-                .text
-                .get(..self.domain_end)
-                .unwrap_or_default()
-                .to_owned(),
+            text: self.bare_str().to_owned(),
             domain_start: self.domain_start,
             domain_end: self.domain_end,
         }
+    }
+
+    /// Returns the written form of the [bare](Self::bare) address, without allocating.
+    pub(crate) fn bare_str(&self) -> &str {
+        self.text.get(..self.domain_end).unwrap_or_default()
+    }
+
+    /// Removes the resourcepart.
+    pub(crate) fn into_bare(mut self) -> Self {
+        self.text.truncate(self.domain_end);
+        self
     }
 
     /// Returns the address of its domain, without localpart and resourcepart.

@@ -4,8 +4,10 @@
 //! for users who do not exist. Servers store keys for years, so a change here must accept those
 //! that were made before it.
 
-use alloc::vec::Vec;
+use alloc::sync::Arc;
 use core::fmt;
+
+use subtle::ConstantTimeEq;
 
 use super::hash::Derivation;
 use super::{Hash, Password, Secret};
@@ -26,10 +28,9 @@ const SALT_LENGTH: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
     hash: Hash,
-    salt: Vec<u8>,
     iterations: u32,
-    stored_key: Secret,
-    server_key: Secret,
+    /// `StoredKey` and `ServerKey`.
+    octets: KeyOctets,
 }
 
 impl ScramKeys {
@@ -56,10 +57,8 @@ impl ScramKeys {
         let (_, stored_key, server_key) = expand(hash, &salted);
         Ok(Self {
             hash,
-            salt: salt.into(),
             iterations,
-            stored_key,
-            server_key,
+            octets: KeyOctets::new(salt, stored_key.as_bytes(), server_key.as_bytes()),
         })
     }
 
@@ -119,10 +118,8 @@ impl ScramKeys {
         check_parts(hash, salt, iterations, [stored_key, server_key])?;
         Ok(Self {
             hash,
-            salt: salt.into(),
             iterations,
-            stored_key: stored_key.into(),
-            server_key: server_key.into(),
+            octets: KeyOctets::new(salt, stored_key, server_key),
         })
     }
 
@@ -135,7 +132,7 @@ impl ScramKeys {
     /// Returns the salt.
     #[must_use]
     pub fn salt(&self) -> &[u8] {
-        &self.salt
+        self.octets.salt(self.hash)
     }
 
     /// Returns the iteration count.
@@ -147,39 +144,40 @@ impl ScramKeys {
     /// Returns `StoredKey`, to be stored.
     #[must_use]
     pub fn stored_key(&self) -> &[u8] {
-        self.stored_key.as_bytes()
+        self.octets.first(self.hash)
     }
 
     /// Returns `ServerKey`, to be stored.
     #[must_use]
     pub fn server_key(&self) -> &[u8] {
-        self.server_key.as_bytes()
+        self.octets.second(self.hash)
     }
 
     /// Starts to salt a password that claims to be the one of these keys.
     pub(super) fn derivation(&self, password: &[u8]) -> Derivation {
-        Derivation::new(self.hash, password, &self.salt, self.iterations)
+        Derivation::new(self.hash, password, self.salt(), self.iterations)
     }
 
     /// Returns whether these are the keys of this salted password, in constant time.
     pub(super) fn fits(&self, salted: &Secret) -> bool {
         let (_, stored_key, _) = expand(self.hash, salted);
-        stored_key == self.stored_key
+        stored_key.as_bytes().ct_eq(self.stored_key()).into()
     }
 
-    /// Returns whether `proof` was made with the client key for `auth_message`, in constant time
-    /// (RFC 5802 3).
-    pub(super) fn verify(&self, auth_message: &[u8], proof: &[u8]) -> bool {
-        let signature = self.hash.hmac(self.stored_key(), &[auth_message]);
-        let client_key = xor(signature.as_bytes(), proof);
-        let fits = self.hash.digest(client_key.as_bytes()) == self.stored_key;
+    /// Returns whether `proof` was made with the client key for `auth_message`, given in parts, in
+    /// constant time (RFC 5802 3).
+    pub(super) fn verify(&self, auth_message: &[&[u8]], proof: &[u8]) -> bool {
+        let signature = self.hash.hmac(self.stored_key(), auth_message);
+        let client_key = signature.xor(proof);
+        let stored_key = self.hash.digest(client_key.as_bytes());
+        let fits = bool::from(stored_key.as_bytes().ct_eq(self.stored_key()));
         // `xor` stops at the shorter text, so a longer proof would pass without this check.
         fits && proof.len() == self.hash.output_len()
     }
 
     /// Returns `ServerSignature`.
-    pub(super) fn server_signature(&self, auth_message: &[u8]) -> Secret {
-        self.hash.hmac(self.server_key(), &[auth_message])
+    pub(super) fn server_signature(&self, auth_message: &[&[u8]]) -> Secret {
+        self.hash.hmac(self.server_key(), auth_message)
     }
 }
 
@@ -200,10 +198,9 @@ impl fmt::Debug for ScramKeys {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientKeys {
     hash: Hash,
-    salt: Vec<u8>,
     iterations: u32,
-    client_key: Secret,
-    server_key: Secret,
+    /// `ClientKey` and `ServerKey`.
+    octets: KeyOctets,
 }
 
 impl ClientKeys {
@@ -223,21 +220,17 @@ impl ClientKeys {
         check_parts(hash, salt, iterations, [client_key, server_key])?;
         Ok(Self {
             hash,
-            salt: salt.into(),
             iterations,
-            client_key: client_key.into(),
-            server_key: server_key.into(),
+            octets: KeyOctets::new(salt, client_key, server_key),
         })
     }
 
-    pub(super) fn from_salted(hash: Hash, salt: Vec<u8>, iterations: u32, salted: &Secret) -> Self {
+    pub(super) fn from_salted(hash: Hash, salt: &[u8], iterations: u32, salted: &Secret) -> Self {
         let (client_key, _, server_key) = expand(hash, salted);
         Self {
             hash,
-            salt,
             iterations,
-            client_key,
-            server_key,
+            octets: KeyOctets::new(salt, client_key.as_bytes(), server_key.as_bytes()),
         }
     }
 
@@ -250,7 +243,7 @@ impl ClientKeys {
     /// Returns the salt.
     #[must_use]
     pub fn salt(&self) -> &[u8] {
-        &self.salt
+        self.octets.salt(self.hash)
     }
 
     /// Returns the iteration count.
@@ -262,30 +255,30 @@ impl ClientKeys {
     /// Returns `ClientKey`, to be stored.
     #[must_use]
     pub fn client_key(&self) -> &[u8] {
-        self.client_key.as_bytes()
+        self.octets.first(self.hash)
     }
 
     /// Returns `ServerKey`, to be stored.
     #[must_use]
     pub fn server_key(&self) -> &[u8] {
-        self.server_key.as_bytes()
+        self.octets.second(self.hash)
     }
 
     /// Returns whether the keys fit what the server asks for.
     pub(super) fn are_for(&self, hash: Hash, salt: &[u8], iterations: u32) -> bool {
-        self.hash == hash && self.salt == salt && self.iterations == iterations
+        self.hash == hash && self.salt() == salt && self.iterations == iterations
     }
 
     /// Returns `ClientProof`.
-    pub(super) fn proof(&self, auth_message: &[u8]) -> Secret {
+    pub(super) fn proof(&self, auth_message: &[&[u8]]) -> Secret {
         let stored_key = self.hash.digest(self.client_key());
-        let signature = self.hash.hmac(stored_key.as_bytes(), &[auth_message]);
-        xor(signature.as_bytes(), self.client_key())
+        let signature = self.hash.hmac(stored_key.as_bytes(), auth_message);
+        signature.xor(self.client_key())
     }
 
     /// Returns `ServerSignature`.
-    pub(super) fn server_signature(&self, auth_message: &[u8]) -> Secret {
-        self.hash.hmac(self.server_key(), &[auth_message])
+    pub(super) fn server_signature(&self, auth_message: &[&[u8]]) -> Secret {
+        self.hash.hmac(self.server_key(), auth_message)
     }
 }
 
@@ -306,7 +299,7 @@ impl fmt::Debug for ClientKeys {
 /// nodes and across restarts.
 #[derive(Clone)]
 pub struct Decoy {
-    secret: Secret,
+    secret: Arc<Secret>,
     iterations: u32,
     salt_length: usize,
     plain_hash: Hash,
@@ -320,7 +313,7 @@ impl Decoy {
     #[must_use]
     pub fn new(secret: &[u8; 32], iterations: u32) -> Self {
         Self {
-            secret: secret.as_slice().into(),
+            secret: Arc::new(secret.as_slice().into()),
             iterations: iterations.max(1),
             salt_length: SALT_LENGTH,
             plain_hash: Hash::Sha256,
@@ -365,14 +358,19 @@ impl Decoy {
                     name.as_bytes(),
                 ],
             );
-            made.as_bytes().iter().copied().take(length).collect()
+            made.truncated(length)
         };
+        let salt = make(b"salt", self.salt_length);
+        let stored_key = make(b"stored key", hash.output_len());
+        let server_key = make(b"server key", hash.output_len());
         ScramKeys {
             hash,
-            salt: make(b"salt", self.salt_length),
             iterations: self.iterations,
-            stored_key: Secret::new(make(b"stored key", hash.output_len())),
-            server_key: Secret::new(make(b"server key", hash.output_len())),
+            octets: KeyOctets::new(
+                salt.as_bytes(),
+                stored_key.as_bytes(),
+                server_key.as_bytes(),
+            ),
         }
     }
 
@@ -415,9 +413,35 @@ fn expand(hash: Hash, salted: &Secret) -> (Secret, Secret, Secret) {
     (client_key, stored_key, server_key)
 }
 
-fn xor(left: &[u8], right: &[u8]) -> Secret {
-    let octets: Vec<u8> = left.iter().zip(right).map(|(l, r)| l ^ r).collect();
-    octets.into()
+/// A salt and two keys, one after the other. Clones share them, and the last one wipes them.
+#[derive(Clone, PartialEq, Eq)]
+struct KeyOctets(Arc<Secret>);
+
+impl KeyOctets {
+    fn new(salt: &[u8], first: &[u8], second: &[u8]) -> Self {
+        // `concat` allocates once.
+        Self(Arc::new(Secret::new([salt, first, second].concat())))
+    }
+
+    fn salt(&self, hash: Hash) -> &[u8] {
+        self.parts(hash).0
+    }
+
+    fn first(&self, hash: Hash) -> &[u8] {
+        self.parts(hash).1
+    }
+
+    fn second(&self, hash: Hash) -> &[u8] {
+        self.parts(hash).2
+    }
+
+    fn parts(&self, hash: Hash) -> (&[u8], &[u8], &[u8]) {
+        let octets = self.0.as_bytes();
+        let n = hash.output_len();
+        let (salt, keys) = octets.split_at(octets.len().saturating_sub(2 * n));
+        let (first, second) = keys.split_at(keys.len().min(n));
+        (salt, first, second)
+    }
 }
 
 fn check_parts(

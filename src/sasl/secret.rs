@@ -36,6 +36,23 @@ impl Secret {
         self.0.len()
     }
 
+    /// Combines the octets with others by exclusive or, as far as both go.
+    #[must_use]
+    pub(super) fn xor(mut self, other: &[u8]) -> Self {
+        for (octet, other) in self.0.iter_mut().zip(other) {
+            *octet ^= other;
+        }
+        self
+    }
+
+    /// Returns the first `length` octets.
+    #[must_use]
+    pub(super) fn truncated(mut self, length: usize) -> Self {
+        // The octets behind stay in the allocation, which is wiped as a whole.
+        self.0.truncate(length);
+        self
+    }
+
     /// Returns whether there are no octets: the `=` of RFC 6120 6.4.2.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -156,27 +156,40 @@ impl MechanismOffer {
     /// Takes the names in `<mechanisms/>`. Unknown names are ignored, except that an unknown
     /// `SCRAM-*-PLUS` still shows that the server supports channel binding.
     pub fn new<'a>(mechanisms: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut offer = Self::default();
-        for name in mechanisms {
-            offer.plus |= name.starts_with("SCRAM-") && name.ends_with("-PLUS");
-            if let Some(mechanism) = MechanismName::from_name(name) {
-                offer.mechanisms = offer.mechanisms.with(mechanism);
-            }
+        mechanisms.into_iter().fold(Self::default(), Self::with)
+    }
+
+    /// Adds one name in `<mechanisms/>`, as [`new`](Self::new) does.
+    pub(crate) fn with(mut self, name: &str) -> Self {
+        self.plus |= name.starts_with("SCRAM-") && name.ends_with("-PLUS");
+        if let Some(mechanism) = MechanismName::from_name(name) {
+            self.mechanisms = self.mechanisms.with(mechanism);
         }
-        offer
+        self
     }
 
     /// Adds the names in `<sasl-channel-binding/>` (XEP-0440). Do not call it if the server sent no
     /// such element. An empty list counts as no announcement.
     #[must_use]
     pub fn announcing<'a>(self, bindings: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut names = bindings.into_iter().peekable();
-        let announced = names.peek().is_some().then(|| {
-            names
-                .filter_map(ChannelBindingKind::from_name)
-                .fold(BindingSet::default(), BindingSet::with)
-        });
-        Self { announced, ..self }
+        let silent = Self {
+            announced: None,
+            ..self
+        };
+        bindings.into_iter().fold(silent, Self::with_announced)
+    }
+
+    /// Adds one name in `<sasl-channel-binding/>`. An unknown one counts as an announcement, too.
+    pub(crate) fn with_announced(self, name: &str) -> Self {
+        let announced = self.announced.unwrap_or_default();
+        let announced = match ChannelBindingKind::from_name(name) {
+            Some(kind) => announced.with(kind),
+            None => announced,
+        };
+        Self {
+            announced: Some(announced),
+            ..self
+        }
     }
 
     /// Removes a mechanism that the server has refused on this stream.

@@ -1,6 +1,5 @@
 //! A session between two streams: [`SmState`].
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -239,58 +238,57 @@ impl SmState {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SmStateError> {
         let bytes = bytes.strip_prefix(MAGIC).ok_or(SmStateError::Version)?;
         let mut input = Reader(bytes);
-        let state = Self::read(&mut input).ok_or(SmStateError::Malformed)?;
+        let state = Self::read(&mut input)?;
         match input.0 {
             [] => Ok(state),
             _ => Err(SmStateError::Malformed),
         }
     }
 
-    fn read(input: &mut Reader<'_>) -> Option<Self> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, SmStateError> {
+        const MALFORMED: SmStateError = SmStateError::Malformed;
         let ending = match input.byte()? {
             0 => Ending::Resumable,
             1 => Ending::Over,
             2 => Ending::Counted,
-            _ => return None,
+            _ => return Err(MALFORMED),
         };
         let id = input.text()?;
         let jid = match input.text()? {
-            Some(jid) => Some(Jid::parse(jid).ok()?),
+            Some(jid) => Some(Jid::parse(jid).map_err(|_| MALFORMED)?),
             None => None,
         };
         let location = input.text()?;
         let max = match input.number()? {
-            Some(max) => Some(u32::try_from(max).ok()?),
+            Some(max) => Some(u32::try_from(max).map_err(|_| MALFORMED)?),
             None => None,
         };
         let flushed = input.number()?.map(Ticket);
         let last_ticket = input.long()?;
-        let [handled, delivered, redeliveries, acknowledged] = [
-            input.count()?,
-            input.count()?,
-            input.count()?,
-            input.count()?,
-        ];
-        let length = input.count()?;
-        let retransmitted = input.count()?;
+        let (handled, delivered) = (input.count()?, input.count()?);
+        let (redeliveries, acknowledged) = (input.count()?, input.count()?);
+        let (length, retransmitted) = (input.count()?, input.count()?);
+        if retransmitted > length {
+            return Err(MALFORMED);
+        }
         let mut queue = SentQueue::after(acknowledged);
         let mut last = 0;
         for index in 0..length {
             let ticket = input.long()?;
             if ticket <= last || ticket > last_ticket {
-                return None;
+                return Err(MALFORMED);
             }
             last = ticket;
-            queue.push(input.text()??, Ticket(ticket));
+            queue.push(input.text()?.ok_or(MALFORMED)?, Ticket(ticket));
             if index + 1 == retransmitted {
                 queue.retransmit();
             }
         }
-        (retransmitted <= length).then(|| Self {
-            id: id.map(|id| Secret::new(id.as_bytes().to_vec())),
+        Ok(Self {
+            id: id.map(|id| Secret::from(id.as_bytes())),
             jid,
             max,
-            location: location.map(|location| location.to_owned().into_boxed_str()),
+            location: location.map(Into::into),
             handled,
             delivered,
             redeliveries,
@@ -358,37 +356,43 @@ impl Writer {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
+    fn byte(&mut self) -> Result<u8, SmStateError> {
+        let (first, rest) = self.0.split_first().ok_or(SmStateError::Malformed)?;
         self.0 = rest;
-        Some(*first)
+        Ok(*first)
     }
 
-    fn long(&mut self) -> Option<u64> {
-        let (number, rest) = self.0.split_first_chunk()?;
+    fn long(&mut self) -> Result<u64, SmStateError> {
+        let (number, rest) = self.0.split_first_chunk().ok_or(SmStateError::Malformed)?;
         self.0 = rest;
-        Some(u64::from_le_bytes(*number))
+        Ok(u64::from_le_bytes(*number))
     }
 
-    fn count(&mut self) -> Option<u32> {
-        self.long()?.try_into().ok()
+    fn count(&mut self) -> Result<u32, SmStateError> {
+        self.long()?.try_into().map_err(|_| SmStateError::Malformed)
     }
 
-    fn number(&mut self) -> Option<Option<u64>> {
+    fn number(&mut self) -> Result<Option<u64>, SmStateError> {
         match self.byte()? {
-            0 => Some(None),
+            0 => Ok(None),
             1 => self.long().map(Some),
-            _ => None,
+            _ => Err(SmStateError::Malformed),
         }
     }
 
-    fn text(&mut self) -> Option<Option<&'a str>> {
+    fn text(&mut self) -> Result<Option<&'a str>, SmStateError> {
         let Some(length) = self.number()? else {
-            return Some(None);
+            return Ok(None);
         };
-        let (text, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        let (text, rest) = usize::try_from(length)
+            .ok()
+            .and_then(|length| self.0.split_at_checked(length))
+            .ok_or(SmStateError::Malformed)?;
         self.0 = rest;
-        core::str::from_utf8(text).ok().map(Some)
+        match core::str::from_utf8(text) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(SmStateError::Malformed),
+        }
     }
 }
 

@@ -98,6 +98,7 @@ impl<'a> ManagementElement<'a> {
     /// # Errors
     /// [`ManagementClass::Malformed`] for an element without the number or the name that it has to
     /// carry (XEP-0198 11).
+    #[must_use]
     pub fn read(element: &Element<'a>) -> Option<Result<Self, ManagementClass>> {
         if element.ns() != ns::MANAGEMENT {
             return None;

@@ -60,6 +60,20 @@ impl<const N: usize> SecretCell<N> {
         taken.truncate(len);
         Some(taken)
     }
+
+    /// Returns whether there is no value.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Acquire) == 0
+    }
+
+    /// Drops the value, leaving zeros.
+    pub(super) fn wipe(&self) {
+        if self.len.swap(0, Ordering::Acquire) > 0 {
+            for byte in &self.bytes {
+                byte.store(0, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 impl<const N: usize> Drop for SecretCell<N> {

@@ -8,12 +8,14 @@
 //! Change here how the value is derived. [`config_hooks`](super::config_hooks) catches the secret.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::sync::Arc;
 
 use once_cell::race::OnceBox;
 use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
 use rustls::{SupportedCipherSuite, Tls13CipherSuite};
 use zeroize::Zeroizing;
+
+use super::config_hooks::KeyLogHook;
 
 /// Bytes of a `tls-exporter` binding (RFC 9266 2).
 const BINDING_LEN: usize = 32;
@@ -24,33 +26,42 @@ type Secret = Zeroizing<[u8; BINDING_LEN]>;
 /// The exporter of one session. Both secrets are wiped when it is dropped.
 pub(super) struct Exporter {
     suite: &'static Tls13CipherSuite,
-    master_secret: Zeroizing<Vec<u8>>,
+    /// Holds the master secret until the binding is derived.
+    master_secret: Arc<KeyLogHook>,
     binding: OnceBox<Secret>,
 }
 
 impl Exporter {
     /// Returns `None` for a suite of TLS 1.2, or without a secret.
-    pub(super) fn new(
-        suite: SupportedCipherSuite,
-        master_secret: Option<Zeroizing<Vec<u8>>>,
-    ) -> Option<Self> {
+    pub(super) fn new(suite: SupportedCipherSuite, key_log: &Arc<KeyLogHook>) -> Option<Self> {
         match suite {
-            SupportedCipherSuite::Tls13(suite) => Some(Self {
+            SupportedCipherSuite::Tls13(suite) if !key_log.secret.is_empty() => Some(Self {
                 suite,
-                master_secret: master_secret?,
+                master_secret: key_log.clone(),
                 binding: OnceBox::new(),
             }),
-            SupportedCipherSuite::Tls12(_) => None,
+            SupportedCipherSuite::Tls13(_) | SupportedCipherSuite::Tls12(_) => {
+                key_log.secret.wipe();
+                None
+            }
         }
     }
 
     /// Derives the binding, once.
     pub(super) fn binding(&self) -> Option<&[u8]> {
         let derived = self.binding.get_or_try_init(|| {
-            let binding = derive(self.suite, &self.master_secret).ok_or(())?;
+            let master_secret = self.master_secret.secret.take().ok_or(())?;
+            let binding = derive(self.suite, &master_secret).ok_or(())?;
             Ok::<_, ()>(Box::new(binding))
         });
         Some(derived.ok()?.as_slice())
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        // The library keeps the hook as long as the connection.
+        self.master_secret.secret.wipe();
     }
 }
 

@@ -86,18 +86,32 @@ impl HelloInspector {
         let Self::Reading { expect, unread } = self else {
             return None;
         };
-        for (header, record) in records(record) {
-            if header.kind == Kind::Handshake {
-                unread.extend_from_slice(record.get(HEADER_LEN..).unwrap_or_default());
+        let (header, record) = records(record).next()?;
+        let fragment = match header.kind {
+            Kind::Handshake => record.get(HEADER_LEN..).unwrap_or_default(),
+            _ => &[],
+        };
+        // Nearly always the record holds the whole message, which then is not copied.
+        let earlier = unread.len();
+        let bytes = match earlier {
+            0 => fragment,
+            _ => {
+                unread.extend_from_slice(fragment);
+                &*unread
             }
-        }
-        let kind = *unread.first()?;
+        };
+        let kind = *bytes.first()?;
         if kind != expect.message_type() {
             *self = Self::Done;
             return None;
         }
-        let body = first_message(unread)?;
-        let len = 4 + body.len();
+        let Some(body) = first_message(bytes) else {
+            if earlier == 0 {
+                unread.extend_from_slice(fragment);
+            }
+            return None;
+        };
+        let rest = bytes.get(4 + body.len()..).unwrap_or_default();
         let (finding, next) = match expect {
             ExpectedHello::ServerHello(acknowledgement) => {
                 server_hello_finding(body, *acknowledgement)
@@ -105,7 +119,10 @@ impl HelloInspector {
             ExpectedHello::ClientHello => (client_hello_finding(body), Next::Hello),
         };
         match next {
-            Next::Hello => drop(unread.drain(..len)),
+            Next::Hello => {
+                let rest = rest.to_vec();
+                *unread = rest;
+            }
             Next::Nothing => *self = Self::Done,
         }
         finding

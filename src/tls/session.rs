@@ -605,7 +605,7 @@ impl TlsSession {
             peer_certificates,
         };
         let bindings = Bindings {
-            exporter: Exporter::new(suite, handshake.key_log.secret.take()),
+            exporter: Exporter::new(suite, &handshake.key_log),
             end_point: match (&handshake.certificate, choice) {
                 (None, _) => EndPoint::of_peer(&info),
                 // No certificate was sent, and the one that would be sent today need not be the

@@ -28,9 +28,15 @@ impl Checker {
     /// these prefixes; see [`Scope::new`].
     #[must_use]
     pub fn new(limits: FrameLimits, content_ns: &str, prefixes: &[(&str, &str)]) -> Self {
+        Self::with_scope(limits, Arc::new(Scope::new(content_ns, prefixes)))
+    }
+
+    /// Creates a checker for a stream whose header, as sent, declares what `scope` holds. Checkers
+    /// of many streams can share it.
+    pub(crate) fn with_scope(limits: FrameLimits, scope: Arc<Scope>) -> Self {
         Self {
             parser: ElementParser::default(),
-            scope: Arc::new(Scope::new(content_ns, prefixes)),
+            scope,
             limits: limits.clamped(),
         }
     }

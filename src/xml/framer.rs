@@ -34,6 +34,8 @@ pub struct Framer {
     input: InputBuffer,
     parser: StreamParser,
     input_state: InputState,
+    /// How many bytes were pushed last: few, and the next ones may be few as well.
+    last_push: usize,
     /// The frame that the last poll found, and its length in bytes.
     current: Option<(FrameKind, usize)>,
     /// Active only as long as the last poll found nothing and all bytes since are inert.
@@ -57,6 +59,7 @@ impl Framer {
             input: InputBuffer::default(),
             parser: StreamParser::new(limits),
             input_state: InputState::Unread,
+            last_push: usize::MAX,
             current: None,
             fast_path: FastPath::default(),
         }
@@ -85,6 +88,7 @@ impl Framer {
             && self.input_state == InputState::Exhausted
             && self.input.push_pending(bytes)
         {
+            self.last_push = bytes.len();
             return bytes.len();
         }
         self.push_slowly(bytes)
@@ -205,6 +209,7 @@ impl Framer {
     fn push_slowly(&mut self, bytes: &[u8]) -> usize {
         // All bytes become text at once, the inert ones too.
         self.fast_path = FastPath::default();
+        self.last_push = bytes.len();
         let length = self.input.length();
         let taken = self.input.push(self.frame_length(), bytes);
         if self.input.length() > length {
@@ -218,9 +223,7 @@ impl Framer {
         if let StreamState::Failed(fault) = self.parser.state() {
             return Err(fault);
         }
-        if let Some((_, length)) = self.current.take() {
-            self.input.consume(length);
-        }
+        self.release_frame();
         self.advance().map_err(|error| {
             let fault = error.from(self.input.position());
             self.parser.fail(fault);
@@ -324,6 +327,26 @@ impl Framer {
         self.parser.restart();
     }
 
+    /// Starts over, as a new framer would, with these limits: for the next layer (TLS). Unread bytes
+    /// are to be [taken](Self::take_unread) before. What was read is wiped; small buffers are used
+    /// again.
+    pub(crate) fn reset(&mut self, limits: FrameLimits) {
+        self.restart();
+        self.parser.reset(limits);
+    }
+
+    /// Returns the kind of the current frame.
+    pub(crate) fn frame_kind(&self) -> Option<FrameKind> {
+        self.current.map(|(kind, _)| kind)
+    }
+
+    /// Gives up the current frame before the next poll does.
+    pub(crate) fn release_frame(&mut self) {
+        if let Some((_, length)) = self.current.take() {
+            self.input.consume(length);
+        }
+    }
+
     /// Returns how many bytes are allocated for what was received.
     pub(crate) fn allocated(&self) -> usize {
         self.input.allocated() + self.parser.allocated()
@@ -362,8 +385,11 @@ impl Framer {
             return Ok(true);
         }
         let Some(error) = self.input.error_after_text() else {
-            // The next bytes need no parser as long as they are inert.
-            if self.input.reserve_fast_path(room) {
+            // The next bytes need no parser as long as they are inert. Room for them is reserved
+            // where bytes come a few at a time, which from a TLS record they do not.
+            if self.last_push > fast_path::BATCH_MAX {
+                self.input.mark_scanned();
+            } else if self.input.reserve_fast_path(room) {
                 self.fast_path = FastPath::new(self.parser.fast_state(length));
             }
             return Ok(false);

@@ -21,6 +21,9 @@ use super::fast_path::{self, FastPath};
 /// inert bytes and the unfinished character that may be left from before.
 const RAW_BYTES: usize = 16_384 + fast_path::PENDING_MAX + 64;
 
+/// The least room for text, in bytes, so that the elements of a negotiation fit without growing it.
+const LEAST_TEXT: usize = 512;
+
 /// The received bytes that were not consumed.
 pub(crate) struct InputBuffer {
     /// Validated text: earlier frames, the current frame and what follows it.
@@ -92,7 +95,10 @@ impl InputBuffer {
             let inside = bytes.iter().take(3).take_while(is_continuation).count();
             let (end, rest) = bytes.split_at(inside);
             self.store(end);
-            self.refill();
+            if !self.refill() {
+                // What the last poll looked at is not unread again.
+                self.unscanned = inside;
+            }
             bytes = rest;
         } else {
             self.discard_consumed();
@@ -240,6 +246,9 @@ impl InputBuffer {
     /// Validates bytes and appends those that are valid, whose number it returns.
     fn append(&mut self, bytes: &[u8]) -> usize {
         let valid = chars::validate(bytes);
+        if self.text.capacity() == 0 && !bytes.is_empty() {
+            self.text.reserve(bytes.len().max(LEAST_TEXT));
+        }
         self.text.push_str(valid.text);
         self.error_after_text = valid.error;
         self.controls = self.controls.max(valid.controls);

@@ -1,7 +1,8 @@
 //! The namespace declarations of a stream header, which hold for every element of the stream.
 //!
 //! A scope is built once per stream and looked up for every prefixed name, so what a look-up needs
-//! is computed when it is built. It must stay immutable afterwards, because stanzas share it.
+//! is computed when it is built. It must stay immutable afterwards, because stanzas share it; only a
+//! scope that nothing shares may take the declarations of the next header.
 //! [`Namespace`] says where a name's namespace was declared, in the header or in the element.
 
 use alloc::string::String;
@@ -15,6 +16,10 @@ use super::span::{Span, append, offset};
 /// Up to this many names are searched one by one; more are searched by an index, so that the cost
 /// stays linear whatever the limits are.
 pub(crate) const LINEAR_SEARCH_MAX: usize = 16;
+
+/// What a usual header declares: the content namespace and that of streams, at times one more.
+const USUAL_ENTRIES: usize = 3;
+const USUAL_BYTES: usize = 80;
 
 /// The namespace declarations of a stream header. They hold for every element of the stream
 /// (RFC 6120 4.8).
@@ -64,6 +69,7 @@ impl Scope {
     #[must_use]
     pub fn new(content_ns: &str, prefixes: &[(&str, &str)]) -> Self {
         let mut scope = Self::default();
+        scope.reserve();
         if !content_ns.is_empty() {
             scope.declare("", content_ns);
         }
@@ -76,7 +82,8 @@ impl Scope {
                 scope.declare(prefix, uri);
             }
         }
-        scope.indexed()
+        scope.index();
+        scope
     }
 
     /// Returns the namespace a prefix is bound to; the empty prefix asks for the default namespace.
@@ -96,14 +103,37 @@ impl Scope {
             .map(|entry| (entry.prefix.of(&self.text), entry.uri.of(&self.text)))
     }
 
-    /// Creates a scope with these pairs of prefix and namespace name, which have to be such that a
-    /// header can declare them.
-    pub(crate) fn of_declarations<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut scope = Self::default();
+    /// Replaces all declarations by these pairs of prefix and namespace name, which have to be such
+    /// that a header can declare them. The memory is used again.
+    pub(crate) fn set_declarations<'a>(&mut self, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
+        self.clear();
+        self.reserve();
         for (prefix, uri) in pairs {
-            scope.declare(prefix, uri);
+            self.declare(prefix, uri);
         }
-        scope.indexed()
+        self.index();
+    }
+
+    /// Forgets all declarations. Memory is kept if it is no more than a usual header needs.
+    pub(crate) fn clear(&mut self) {
+        let (mut text, mut entries) = (
+            core::mem::take(&mut self.text),
+            core::mem::take(&mut self.entries),
+        );
+        if text.capacity() <= 2 * USUAL_BYTES && entries.capacity() <= 2 * USUAL_ENTRIES {
+            text.clear();
+            entries.clear();
+            (self.text, self.entries) = (text, entries);
+        }
+        self.default_namespace = None;
+        self.by_prefix = Vec::new();
+        self.by_uri = Vec::new();
+    }
+
+    /// Makes room for what a usual header declares, so that it is allocated once.
+    fn reserve(&mut self) {
+        self.text.reserve(USUAL_BYTES);
+        self.entries.reserve(USUAL_ENTRIES);
     }
 
     pub(crate) fn uri(&self, index: u32) -> &str {
@@ -181,7 +211,7 @@ impl Scope {
     }
 
     /// Computes what look-ups need; to be called when all entries are there.
-    fn indexed(mut self) -> Self {
+    fn index(&mut self) {
         if self.entries.len() > LINEAR_SEARCH_MAX {
             let mut by_prefix: Vec<u32> = (0..offset(self.entries.len())).collect();
             let mut by_uri = by_prefix.clone();
@@ -196,7 +226,6 @@ impl Scope {
                 entry.number = number;
             }
         }
-        self
     }
 }
 

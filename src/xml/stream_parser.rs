@@ -15,6 +15,7 @@ use super::frame::{Frame, FrameKind};
 use super::header::Header;
 use super::limits::FrameLimits;
 use super::scope::Scope;
+use super::span::Name;
 use super::stanza::Stanza;
 use super::start_tag::StartTag;
 use super::tag::{EndTagScan, ParsedStartTag, TagForm};
@@ -79,11 +80,47 @@ pub(crate) enum StreamState {
     Failed(XmlError),
 }
 
-/// The stream header, kept as long as the stream.
+/// The stream header. All of it is kept until memory is released, the name of its element as long as
+/// the stream.
 #[derive(Default)]
 struct Head {
     text: String,
     tape: Tape,
+    /// The name of the element, which the footer has to match.
+    name: Option<Name>,
+}
+
+/// A header that has allocated more than this gives its memory back when its stream is over.
+const USUAL_HEADER: usize = 1024;
+
+impl Head {
+    fn allocated(&self) -> usize {
+        self.text.capacity() + self.tape.allocated()
+    }
+
+    /// Forgets the header. Memory is kept if it is no more than a usual header needs.
+    fn clear(&mut self) {
+        if self.allocated() > USUAL_HEADER {
+            *self = Self::default();
+        }
+        self.text.clear();
+        self.tape.clear();
+        self.name = None;
+    }
+
+    fn qualified_name(&self) -> &str {
+        self.name.map_or("", |name| name.qualified(&self.text))
+    }
+
+    /// Releases everything but the name.
+    fn shrink(&mut self) {
+        if self.tape.allocated() > 0 {
+            let text = String::from(self.qualified_name());
+            let name = self.name.map(|name| Name { start: 0, ..name });
+            let tape = Tape::default();
+            *self = Self { text, tape, name };
+        }
+    }
 }
 
 impl StreamParser {
@@ -154,12 +191,27 @@ impl StreamParser {
 
     /// Expects a new stream header, unless an error was found.
     pub(crate) fn restart(&mut self) {
-        self.head = Head::default();
-        self.scope = Arc::default();
-        self.parser.clear(&self.scope);
+        self.forget_stream();
         if !matches!(self.state, StreamState::Failed(_)) {
             self.state = StreamState::Restart;
         }
+    }
+
+    /// Expects the start of a stream, whatever was read before.
+    pub(crate) fn reset(&mut self, limits: FrameLimits) {
+        self.forget_stream();
+        self.state = StreamState::Start;
+        self.set_limits(limits);
+        self.limits = self.next_limits;
+    }
+
+    fn forget_stream(&mut self) {
+        self.head.clear();
+        match Arc::get_mut(&mut self.scope) {
+            Some(scope) => scope.clear(),
+            None => self.scope = Arc::default(),
+        }
+        self.parser.clear(&self.scope);
     }
 
     /// Returns how many bytes the element that was read has allocated.
@@ -167,9 +219,12 @@ impl StreamParser {
         self.parser.allocated()
     }
 
-    /// Releases memory that is not in use, together with the element that was read unless it is the
-    /// current frame.
+    /// Releases memory that is not in use, together with the header and the element that were read
+    /// unless they are the current frame.
     pub(crate) fn shrink(&mut self, current: Option<FrameKind>) {
+        if current != Some(FrameKind::Header) {
+            self.head.shrink();
+        }
         if current != Some(FrameKind::Element) && !matches!(self.state, StreamState::Element) {
             self.parser.clear(&self.scope);
         }
@@ -248,9 +303,7 @@ impl StreamParser {
                 Ok(Step::Frame(FrameKind::Footer, 0))
             }
             StreamState::Footer(mut scan) => {
-                let name = self.head.tape.element(0).map(|root| root.name);
-                let name = name.map_or("", |name| name.qualified(&self.head.text));
-                let Some(length) = scan.end(text, 0, name)? else {
+                let Some(length) = scan.end(text, 0, self.head.qualified_name())? else {
                     self.state = StreamState::Footer(scan);
                     return Ok(Step::NeedMore);
                 };
@@ -279,6 +332,7 @@ impl StreamParser {
             }
             Prolog::Header => {
                 self.parser.clear(&self.scope);
+                self.parser.tape.reserve_header();
                 self.state = StreamState::Header;
                 Step::StateChanged
             }
@@ -287,11 +341,22 @@ impl StreamParser {
 
     /// Keeps the header's text and declarations.
     fn header(&mut self, text: &str, tag: ParsedStartTag) -> Step {
-        self.head = Head {
-            text: String::from(text.get(..tag.end).unwrap_or_default()),
-            tape: core::mem::take(&mut self.parser.tape),
-        };
-        self.scope = Arc::new(self.head.tape.header_scope(&self.head.text));
+        self.head.text.clear();
+        let text = text.get(..tag.end).unwrap_or_default();
+        self.head.text.push_str(text);
+        core::mem::swap(&mut self.head.tape, &mut self.parser.tape);
+        self.head.name = Some(tag.name);
+        let declarations = self.head.tape.header_declarations(&self.head.text);
+        // Nothing shares the scope of a stream that has just begun, unless a stanza of the stream
+        // before is kept.
+        match Arc::get_mut(&mut self.scope) {
+            Some(scope) => scope.set_declarations(declarations),
+            None => {
+                let mut scope = Scope::default();
+                scope.set_declarations(declarations);
+                self.scope = Arc::new(scope);
+            }
+        }
         self.state = match tag.form {
             TagForm::Open => StreamState::Between,
             TagForm::Empty => StreamState::EmptyRoot,

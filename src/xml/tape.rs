@@ -131,14 +131,22 @@ impl Tape {
         self.arena.shrink_to_fit();
     }
 
-    /// Returns what a stream header declares.
-    pub(crate) fn header_scope(&self, text: &str) -> Scope {
-        // No prefix comes twice, because no attribute does.
-        Scope::of_declarations(self.bindings.iter().filter_map(|binding| {
+    /// Makes room for the attributes of a usual stream header, so that they are allocated once.
+    pub(crate) fn reserve_header(&mut self) {
+        self.attributes.reserve(8);
+    }
+
+    /// Returns what a stream header declares, as pairs of prefix and namespace name. No prefix comes
+    /// twice, because no attribute does.
+    pub(crate) fn header_declarations<'a>(
+        &'a self,
+        text: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.bindings.iter().filter_map(move |binding| {
             let uri = self.binding_uri(binding, text);
             let prefix = binding.prefix.of(text);
             (!uri.is_empty() && prefix != "xml").then_some((prefix, uri))
-        }))
+        })
     }
 
     /// Returns the name of a namespace; it is empty for none.

@@ -2,9 +2,7 @@
 //! failed.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use crate::close::AuthenticationReason;
 use crate::config::{Credentials, InitiatorConfig};
@@ -12,9 +10,9 @@ use crate::connection::context::Context;
 use crate::connection::login::Exchange;
 use crate::connection::role::NoRandomness;
 use crate::sasl::{
-    self, AnonymousClient, Capabilities, ClientKeys, ExternalClient, Mechanism, MechanismName,
-    MechanismOffer, MechanismSet, MechanismStep, PlainClient, SaslCondition, SaslError,
-    ScramClient, ScramCredentials, Secret,
+    self, AnonymousClient, BindingFlag, Capabilities, ClientKeys, ExternalClient, Mechanism,
+    MechanismName, MechanismOffer, MechanismSet, MechanismStep, PlainClient, SaslCondition,
+    SaslError, ScramClient, ScramCredentials, Secret,
 };
 use crate::stream::{
     Content, Features, FirstLevelElement, Input, SaslElement, SaslFailure, SaslResult, sasl as wire,
@@ -100,7 +98,7 @@ impl ClientLogin {
         };
         match self.build(choice, cx) {
             Ok(Some(mechanism)) => {
-                self.exchange.begin(mechanism.name().to_string(), mechanism);
+                self.exchange.begin(choice.mechanism(), mechanism);
                 // This attempt makes up for the failure before it.
                 self.reason = None;
                 SaslResult::Send
@@ -227,7 +225,7 @@ impl ClientLogin {
     /// refusal of the credentials, because a password that the server did not accept for SCRAM must
     /// not be shown to it by PLAIN.
     fn record_failure(&mut self, condition: SaslCondition) -> bool {
-        if let Some(name) = MechanismName::from_name(self.exchange.name()) {
+        if let Some(name) = self.exchange.mechanism() {
             self.failed = self.failed.with(name);
         }
         self.exchange.end();
@@ -282,7 +280,11 @@ impl ClientLogin {
                 let Some(secret) = scram_credentials(credentials) else {
                     return Ok(None);
                 };
-                let Some(binding) = choice.client_binding(&cx.channel_bindings()) else {
+                let binding = match choice.flag() {
+                    BindingFlag::Bound(kind) => cx.channel_binding(kind),
+                    BindingFlag::Unsupported | BindingFlag::NotOffered => None,
+                };
+                let Some(binding) = choice.client_binding(binding.as_slice()) else {
                     return Ok(None);
                 };
                 let mut nonce = [0; 18];
@@ -319,15 +321,14 @@ impl ClientLogin {
 }
 
 fn offer(features: &Features<'_>) -> MechanismOffer {
-    let names: Vec<_> = features.mechanisms().collect();
-    let offer = MechanismOffer::new(names.iter().map(AsRef::as_ref));
-    match features.channel_bindings() {
-        Some(bindings) => {
-            let bindings: Vec<_> = bindings.collect();
-            offer.announcing(bindings.iter().map(AsRef::as_ref))
-        }
-        None => offer,
-    }
+    let offer = features
+        .mechanisms()
+        .fold(MechanismOffer::default(), |offer, name| offer.with(&name));
+    features
+        .channel_bindings()
+        .into_iter()
+        .flatten()
+        .fold(offer, |offer, kind| offer.with_announced(&kind))
 }
 
 fn scram_credentials(credentials: &Credentials) -> Option<ScramCredentials> {

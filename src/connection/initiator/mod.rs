@@ -74,6 +74,7 @@ impl Role for InitiatorRole {
             limits: config.limits,
             rule,
             management: config.management.clone().map(Management::client),
+            scope: config.scope.clone(),
         };
         let role = Self {
             table: Initiating::new(config.policy()),
@@ -119,11 +120,12 @@ impl Role for InitiatorRole {
 
     fn read_header(&mut self, header: &Header<'_>, cx: &mut Context<'_>) -> HeaderClass {
         let parsed = ParsedHeader::read(header, self.config.kind, crate::stream::Role::Initiating);
-        cx.peer.record(&parsed);
-        match self.config.kind {
+        let class = match self.config.kind {
             Kind::ServerToServer => self.peer_proof.read_header(&parsed, header),
             Kind::ClientToServer | Kind::Component => parsed.class,
-        }
+        };
+        cx.peer.record(parsed);
+        class
     }
 
     fn awaited(&self) -> Awaited<'_> {
@@ -184,7 +186,7 @@ impl Role for InitiatorRole {
 
     fn header(&mut self, cx: &Context<'_>) -> Result<String, NoRandomness> {
         let mut out = String::new();
-        self.write_header(cx, &mut out);
+        self.write_header(cx.tls_info(), &mut out);
         Ok(out)
     }
 
@@ -288,27 +290,25 @@ impl InitiatorRole {
             StreamLevel::Secured => self.peer_proof.verify_certificate(cx.tls),
             StreamLevel::Authenticated => cx.restart(self.config.limits.after_auth()),
         }
-        let mut text = String::with_capacity(HEADER_BYTES);
-        self.write_header(cx, &mut text);
-        cx.out.push_control(|out| out.push_str(&text));
+        let tls = cx.tls.and_then(tls::TlsSession::established);
+        cx.out.push_control(|out| self.write_header(tls, out));
     }
 
     /// RFC 6120 4.7.1: a client's `from` only once the stream is protected, and not if the server is
     /// to assign the identity (XEP-0175); a server's always, because it is no secret and the peer may
     /// need it before; a component's never (XEP-0114).
-    fn write_header(&self, cx: &Context<'_>, out: &mut String) {
+    fn write_header(&self, tls: Option<&tls::TlsInfo>, out: &mut String) {
         let account = &self.config.account;
-        let from = account.bare();
         let writes_from = match self.config.kind {
             Kind::ClientToServer => {
                 let anonymous = matches!(self.config.credentials(), Some(Credentials::Anonymous));
-                cx.tls_info().is_some() && account.local().is_some() && !anonymous
+                tls.is_some() && account.local().is_some() && !anonymous
             }
             Kind::ServerToServer => true,
             Kind::Component => false,
         };
         HeaderOut {
-            from: writes_from.then_some(from.as_str()),
+            from: writes_from.then_some(account.bare_str()),
             ..HeaderOut::initial(self.config.kind, &self.config.peer, &self.config.lang)
         }
         .write(out);
@@ -340,19 +340,16 @@ impl InitiatorRole {
         cx: &mut Context<'_>,
     ) -> Option<Input> {
         let management = cx.management.as_deref_mut();
-        match (management, element.map(FirstLevelElement::content)) {
-            (Some(management), Some(Content::Management(element))) => {
-                let result = management.check_resumed(element);
-                if result == ManagementResult::Resumed {
-                    self.bound = management.jid().cloned();
-                }
-                Some(Input::Managed(result))
-            }
-            _ => {
-                cx.defect("a resumption without its element");
-                None
-            }
+        let content = element.map(FirstLevelElement::content);
+        let (Some(management), Some(Content::Management(element))) = (management, content) else {
+            cx.defect("a resumption without its element");
+            return None;
+        };
+        let result = management.check_resumed(element);
+        if result == ManagementResult::Resumed {
+            self.bound = management.jid().cloned();
         }
+        Some(Input::Managed(result))
     }
 
     fn request_bind(&mut self, resource: ResourceChoice, cx: &mut Context<'_>) {
@@ -376,6 +373,3 @@ fn bind_id(resource: ResourceChoice) -> &'static str {
 }
 
 const SESSION_ID: &str = "session";
-
-/// What most headers take, in bytes, so that writing one allocates once.
-const HEADER_BYTES: usize = 256;

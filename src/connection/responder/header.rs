@@ -1,7 +1,6 @@
 //! Our stream header and features (RFC 6120 4.7, 4.3.2).
 
-use alloc::borrow::ToOwned;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -12,28 +11,25 @@ use crate::jid::Jid;
 use crate::sasl::{Advertisement, MechanismName};
 use crate::stream::{
     DialbackPolicy, FeatureOffer, FeatureXml, FeaturesOut, HeaderOut, Kind, ParsedHeader,
-    StreamLevel, Version, features, lang,
+    PeerHeader, StreamLevel, Version, features, lang,
 };
 
 /// What our header says.
 #[derive(Debug)]
 pub(super) struct ResponseHeader {
     config: Arc<ResponderConfig>,
-    /// What follows from the peer's header; `None` until this stream has one. Nothing of it survives
-    /// a restart (RFC 6120 4.3.3, 5.4.3.3).
+    /// What answers the peer's header; `None` until this stream has one. Nothing of it survives a
+    /// restart (RFC 6120 4.3.3, 5.4.3.3).
     answer: Option<Answer>,
     /// The id of our stream (RFC 6120 4.7.3), on which dialback keys and a component's handshake
     /// depend.
     stream_id: String,
 }
 
-/// The part of our header that follows from the peer's.
+/// What our header answers to the peer's, beside the address and the language that stand there.
 #[derive(Debug)]
 struct Answer {
-    to: Option<Jid>,
     version: Option<Version>,
-    /// The language that the peer asked for (RFC 6120 4.7.4).
-    lang: Option<String>,
 }
 
 impl ResponseHeader {
@@ -47,9 +43,8 @@ impl ResponseHeader {
 
     /// Records what the peer's header asks for.
     pub(super) fn record(&mut self, peer: &ParsedHeader<'_>) {
-        let (to, version) = peer.answer();
-        let lang = peer.lang.as_deref().map(ToOwned::to_owned);
-        self.answer = Some(Answer { to, version, lang });
+        let version = peer.answer_version();
+        self.answer = Some(Answer { version });
     }
 
     /// Forgets the peer's header at a restart.
@@ -61,26 +56,25 @@ impl ResponseHeader {
         &self.stream_id
     }
 
-    /// Appends our header, with a new stream id.
+    /// Appends our header, with a new stream id. To a peer whose header has been read it says the
+    /// bare address that the peer gave for itself (RFC 6120 4.7.2), and the language that it asked
+    /// for (RFC 6120 4.7.4).
     pub(super) fn write(
         &mut self,
         host: Option<&HostConfig>,
+        peer: &PeerHeader,
         out: &mut String,
     ) -> Result<(), NoRandomness> {
         self.stream_id = random_hex(&self.config)?;
         // RFC 6120 4.9.1.3: without a host `from` is empty.
         let from = host.or(self.config.host.as_deref()).map(HostConfig::domain);
         let (to, version, asked) = match &self.answer {
-            Some(answer) => (
-                answer.to.as_ref().map(ToString::to_string),
-                answer.version,
-                answer.lang.as_deref(),
-            ),
+            Some(answer) => (peer.from().map(Jid::bare_str), answer.version, peer.lang()),
             None => (None, Some(Version::XMPP_1_0), None),
         };
         let lang = lang::choose_language(asked, &[&self.config.lang]);
         HeaderOut {
-            to: to.as_deref(),
+            to,
             version,
             ..HeaderOut::response(
                 self.config.kind,
@@ -111,11 +105,11 @@ pub(super) fn write_features(
 ) {
     let starttls =
         level == StreamLevel::Plain && matches!(config.security, ResponderSecurity::StartTls);
-    let names: Vec<_> = advertised
-        .mechanisms()
-        .iter()
-        .map(MechanismName::as_str)
-        .collect();
+    let mut names = [""; MechanismName::BY_PREFERENCE.len()];
+    let offered = names.iter_mut().zip(advertised.mechanisms().iter());
+    let offered = offered.map(|(name, mechanism)| *name = mechanism.as_str());
+    let count = offered.count();
+    let names = names.get(..count).unwrap_or_default();
     let kinds: Vec<_> = advertised.bindings().collect();
     // XEP-0220 2.4
     let dialback = config.dialback == DialbackPolicy::Allowed;
@@ -130,7 +124,7 @@ pub(super) fn write_features(
             ..FeaturesOut::default()
         },
         StreamLevel::Plain | StreamLevel::Secured => FeaturesOut {
-            mechanisms: &names,
+            mechanisms: names,
             channel_bindings: &kinds,
             dialback,
             extra: extra(|host| &host.login_features),

@@ -12,7 +12,7 @@ use crate::connection::transport::channel_bindings;
 use crate::jid::Jid;
 use crate::sasl::{
     Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
-    MechanismSet, SaslCondition, Secret,
+    MechanismName, MechanismSet, SaslCondition, Secret,
 };
 use crate::stream::{
     FirstLevelElement, HeaderClass, Kind, ParsedHeader, SaslElement, SaslResult, StreamCondition,
@@ -126,7 +126,7 @@ impl ServerLogin {
             return Step::Result(SaslResult::Failed);
         };
         let (name, data) = match SaslElement::read(&element.element()) {
-            Ok(SaslElement::Auth { mechanism, data }) => (mechanism.into_owned(), data),
+            Ok(SaslElement::Auth { mechanism, data }) => (mechanism, data),
             Ok(_) => return self.failed(SaslCondition::MalformedRequest),
             Err(condition) => return self.failed(condition),
         };
@@ -137,6 +137,9 @@ impl ServerLogin {
         match advertised.accept(&name, &host.decoy, nonce) {
             Ok(mut acceptor) => {
                 let step = acceptor.response(data.as_ref().map(Secret::as_bytes));
+                let Some(name) = MechanismName::from_name(&name) else {
+                    return self.failed(SaslCondition::InvalidMechanism);
+                };
                 self.exchange.begin(name, acceptor);
                 let Some(acceptor) = self.exchange.take() else {
                     return self.failed(SaslCondition::TemporaryAuthFailure);
@@ -196,14 +199,12 @@ impl ServerLogin {
         from: Option<&Jid>,
         host: Option<&HostConfig>,
     ) -> SaslResult {
-        if self.is_other(&identity, from, host) {
+        let account = host.and_then(|host| account(&identity, host));
+        if self.is_other(&identity, account.as_ref(), from, host) {
             return SaslResult::Mismatch;
         }
         self.exchange.set_reply(data);
-        self.account = host.and_then(|host| {
-            let name = identity.authzid.as_deref().unwrap_or(&identity.authcid);
-            address(name, host.domain())
-        });
+        self.account = account;
         self.identity = Some(identity);
         SaslResult::Done
     }
@@ -225,7 +226,8 @@ impl ServerLogin {
     ) -> HeaderClass {
         match (parsed.class, &self.identity, &parsed.from) {
             (HeaderClass::Valid(_), Some(identity), Ok(from))
-                if protected && self.is_other(identity, from.as_ref(), host) =>
+                if protected
+                    && self.is_other(identity, self.account.as_ref(), from.as_ref(), host) =>
             {
                 HeaderClass::Bad(StreamCondition::InvalidFrom)
             }
@@ -258,16 +260,32 @@ impl ServerLogin {
         Step::Result(SaslResult::Failed)
     }
 
-    /// Whether a client's `from` is neither the authenticated identity nor the one it acts for. A
-    /// missing `from` is accepted.
-    fn is_other(&self, identity: &Identity, from: Option<&Jid>, host: Option<&HostConfig>) -> bool {
+    /// Whether a client's `from` is neither the authenticated identity nor the one it acts for, whose
+    /// address is `account`. A missing `from` is accepted.
+    fn is_other(
+        &self,
+        identity: &Identity,
+        account: Option<&Jid>,
+        from: Option<&Jid>,
+        host: Option<&HostConfig>,
+    ) -> bool {
         let (Some(host), Some(from), Kind::ClientToServer) = (host, from, self.config.kind) else {
             return false;
         };
-        let from = from.bare();
-        let is = |name| address(name, host.domain()).as_ref() == Some(&from);
-        host.compares_from && !is(&identity.authcid) && !identity.authzid.as_deref().is_some_and(is)
+        let is = |address: &Jid| address.as_str() == from.bare_str();
+        // Without an identity to act for, the account is that of the authenticated one.
+        let is_authenticated = || {
+            identity.authzid.is_some()
+                && address(&identity.authcid, host.domain()).is_some_and(|address| is(&address))
+        };
+        host.compares_from && !account.is_some_and(is) && !is_authenticated()
     }
+}
+
+/// The bare address of who a peer acts as, if its name is one.
+fn account(identity: &Identity, host: &HostConfig) -> Option<Jid> {
+    let name = identity.authzid.as_deref().unwrap_or(&identity.authcid);
+    address(name, host.domain())
 }
 
 /// A name of SASL as a bare address: an authorization identity is one (RFC 6120 6.3.8), an
@@ -278,5 +296,5 @@ fn address(name: &str, domain: &str) -> Option<Jid> {
         false => Jid::from_parts(Some(name), domain, None),
     }
     .ok()
-    .map(|jid| jid.bare())
+    .map(Jid::into_bare)
 }

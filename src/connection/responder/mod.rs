@@ -98,6 +98,7 @@ impl Role for ResponderRole {
                 .management
                 .clone()
                 .map(|policy| Management::server(policy, config.random.clone())),
+            scope: config.scope.clone(),
         };
         let role = Self {
             table: Receiving::new(config.policy()),
@@ -152,9 +153,8 @@ impl Role for ResponderRole {
     fn read_header(&mut self, header: &Header<'_>, cx: &mut Context<'_>) -> HeaderClass {
         let parsed = ParsedHeader::read(header, self.config.kind, crate::stream::Role::Receiving);
         self.header.record(&parsed);
-        cx.peer.record(&parsed);
         let protected = cx.tls_info().is_some();
-        match self.config.kind {
+        let class = match self.config.kind {
             Kind::ClientToServer => {
                 self.login
                     .read_header(&parsed, protected, self.host.as_deref())
@@ -163,7 +163,9 @@ impl Role for ResponderRole {
                 .peer_proof
                 .read_header(&parsed, self.login.identity().is_some()),
             Kind::Component => parsed.class,
-        }
+        };
+        cx.peer.record(parsed);
+        class
     }
 
     fn awaited(&self) -> Awaited<'_> {
@@ -245,7 +247,7 @@ impl Role for ResponderRole {
             },
             C::RefuseStanza(refusal) => match element {
                 Some(element) => {
-                    cx.push_stanza(|out| write_refusal(out, &element.element(), refusal))
+                    cx.push_stanza(|out| write_refusal(out, &element.element(), refusal));
                 }
                 None => cx.defect("a stanza that is not there is refused"),
             },
@@ -285,9 +287,9 @@ impl Role for ResponderRole {
         None
     }
 
-    fn header(&mut self, _: &Context<'_>) -> Result<String, NoRandomness> {
+    fn header(&mut self, cx: &Context<'_>) -> Result<String, NoRandomness> {
         let mut out = String::new();
-        self.header.write(self.host.as_deref(), &mut out)?;
+        self.header.write(self.host.as_deref(), cx.peer, &mut out)?;
         Ok(out)
     }
 
@@ -411,8 +413,8 @@ impl ResponderRole {
     /// Adopts the host. Another server may still be refused.
     fn serve(&mut self, host: Arc<HostConfig>, cx: &mut Context<'_>) -> Input {
         *cx.limits = host.limits;
-        let component = host.component.as_ref().and(Jid::parse(host.domain()).ok());
         if let Some(s2s) = cx.s2s.as_deref_mut() {
+            let component = host.component.as_ref().and(Jid::parse(host.domain()).ok());
             s2s.set_host(usize::from(host.limits.requests()), component);
         }
         let host = self.host.insert(host);
@@ -426,18 +428,27 @@ impl ResponderRole {
     }
 
     fn open_stream(&mut self, level: StreamLevel, cx: &mut Context<'_>) {
-        let mut text = String::with_capacity(HEADER_BYTES);
         let host = self.host.as_deref();
-        if self.header.write(host, &mut text).is_err() {
-            return cx.no_randomness();
+        let certified = self.peer_proof.is_certified();
+        let (config, login, header, peer, session) = (
+            &self.config,
+            &self.login,
+            &mut self.header,
+            &*cx.peer,
+            cx.tls,
+        );
+        let written = cx.out.try_push_control(|out| {
+            header.write(host, peer, out)?;
+            // A component is offered nothing (XEP-0114).
+            if config.kind != Kind::Component {
+                let advertised = login.advertisement(host, certified, session);
+                header::write_features(config, host, level, &advertised, out);
+            }
+            Ok(())
+        });
+        if let Err(NoRandomness) = written {
+            cx.no_randomness();
         }
-        // A component is offered nothing (XEP-0114).
-        if self.config.kind != Kind::Component {
-            let certified = self.peer_proof.is_certified();
-            let advertised = self.login.advertisement(host, certified, cx.tls);
-            header::write_features(&self.config, host, level, &advertised, &mut text);
-        }
-        cx.out.push_control(|out| out.push_str(&text));
     }
 
     /// RFC 6120 5.4.2.3, 5.4.3.1: nothing may stand between `<starttls/>` and the handshake.
@@ -586,9 +597,6 @@ impl ResponderRole {
         }
     }
 }
-
-/// What most headers with their features take, in bytes, so that writing both allocates once.
-const HEADER_BYTES: usize = 640;
 
 /// Writes STARTTLS `<failure/>` and the closing tag (RFC 6120 5.4.2.2).
 fn write_tls_failure(cx: &mut Context<'_>) {

@@ -3,14 +3,15 @@
 //! [`ScramClient`] is a state machine over `Phase`. Whatever arrives at the wrong time, or is
 //! wrong, ends in `Phase::Over`.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::message::{ServerFirst, encode, escape, parse_server_final};
+use super::message::{
+    ServerFirst, encode, encoded_len, parse_server_final, push_encoded, push_escaped,
+};
 use crate::sasl::hash::Derivation;
 use crate::sasl::keys::MIN_ITERATIONS;
 use crate::sasl::{
@@ -131,8 +132,7 @@ enum Phase {
     Start(ScramCredentials),
     FirstSent {
         credentials: ScramCredentials,
-        header: String,
-        bare: String,
+        first: ClientFirst,
     },
     Deriving {
         derivation: Derivation,
@@ -149,10 +149,51 @@ enum Phase {
     Over,
 }
 
-/// The text that both signatures cover.
+/// `client-first-message`, of which the first `header` octets are `gs2-header`.
+struct ClientFirst {
+    message: String,
+    header: usize,
+}
+
+impl ClientFirst {
+    fn header(&self) -> &str {
+        self.message.get(..self.header).unwrap_or_default()
+    }
+
+    /// `client-first-message-bare`.
+    fn bare(&self) -> &str {
+        self.message.get(self.header..).unwrap_or_default()
+    }
+}
+
+/// The text that both signatures cover. It ends with `client-final-message-without-proof`, which
+/// begins at this place.
 struct Transcript {
     auth_message: String,
-    without_proof: String,
+    without_proof: usize,
+}
+
+impl Transcript {
+    /// Makes it from both first messages and `cbind-input`, with one allocation.
+    fn new(first: &ClientFirst, server_first: &ServerFirst<'_>, binding: &[u8]) -> Self {
+        let (bare, nonce) = (first.bare(), server_first.nonce);
+        let without_proof = bare.len() + 1 + server_first.message.len() + 1;
+        let length = without_proof + "c=,r=".len() + encoded_len(binding.len()) + nonce.len();
+        let mut auth_message = String::with_capacity(length);
+        auth_message.extend([bare, ",", server_first.message, ",c="]);
+        push_encoded(&mut auth_message, binding);
+        auth_message.extend([",r=", nonce]);
+        Self {
+            auth_message,
+            without_proof,
+        }
+    }
+
+    fn without_proof(&self) -> &str {
+        self.auth_message
+            .get(self.without_proof..)
+            .unwrap_or_default()
+    }
 }
 
 impl ScramClient {
@@ -201,23 +242,35 @@ impl ScramClient {
         }
     }
 
-    fn header(&self) -> String {
-        let authzid = self.authzid.as_ref().map_or_else(String::new, |authzid| {
-            format!("a={}", escape(authzid.as_str()))
-        });
+    fn client_first(&self) -> ClientFirst {
+        // What is usual: escapes are rare.
+        let authzid = self.authzid.as_ref().map_or("", Authzid::as_str);
+        let username = self.username.as_str();
+        let length = 40 + authzid.len() + username.len() + self.nonce.len();
+        let mut message = String::with_capacity(length);
         match &self.binding {
-            ClientBinding::Unsupported => format!("n,{authzid},"),
-            ClientBinding::NotOffered => format!("y,{authzid},"),
-            ClientBinding::Bound(binding) => format!("p={},{authzid},", binding.kind()),
+            ClientBinding::Unsupported => message.push('n'),
+            ClientBinding::NotOffered => message.push('y'),
+            ClientBinding::Bound(binding) => message.extend(["p=", binding.kind().as_str()]),
         }
+        message.push(',');
+        if self.authzid.is_some() {
+            message.push_str("a=");
+            push_escaped(&mut message, authzid);
+        }
+        message.push(',');
+        let header = message.len();
+        message.push_str("n=");
+        push_escaped(&mut message, username);
+        message.extend([",r=", &self.nonce]);
+        ClientFirst { message, header }
     }
 
     fn server_first(
         &mut self,
         data: &[u8],
         credentials: ScramCredentials,
-        header: String,
-        bare: &str,
+        client_first: &ClientFirst,
     ) -> Result<MechanismStep, SaslError> {
         let first = ServerFirst::parse(data)?;
         match first.nonce.strip_prefix(&self.nonce) {
@@ -229,14 +282,14 @@ impl ScramClient {
                 count: first.iterations,
             });
         }
-        let mut binding = header.into_bytes();
-        if let ClientBinding::Bound(data) = &self.binding {
-            binding.extend_from_slice(data.data());
-        }
-        let without_proof = format!("c={},r={}", encode(&binding), first.nonce);
-        let transcript = Transcript {
-            auth_message: format!("{bare},{},{without_proof}", first.message),
-            without_proof,
+        let header = client_first.header().as_bytes();
+        let transcript = match &self.binding {
+            ClientBinding::Bound(data) => {
+                Transcript::new(client_first, &first, &[header, data.data()].concat())
+            }
+            ClientBinding::Unsupported | ClientBinding::NotOffered => {
+                Transcript::new(client_first, &first, header)
+            }
         };
         let fitting = credentials
             .keys
@@ -262,10 +315,10 @@ impl ScramClient {
     }
 
     fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> MechanismStep {
-        let auth_message = transcript.auth_message.as_bytes();
+        let auth_message = &[transcript.auth_message.as_bytes()];
         let proof = Zeroizing::new(encode(keys.proof(auth_message).as_bytes()));
         // Built in one piece, because a string that grows would leave the proof behind.
-        let message = [transcript.without_proof.as_str(), ",p=", &proof].concat();
+        let message = [transcript.without_proof(), ",p=", &proof].concat();
         self.phase = Phase::FinalSent {
             server_signature: keys.server_signature(auth_message),
             keys,
@@ -293,27 +346,18 @@ impl Mechanism for ScramClient {
         let Phase::Start(credentials) = self.take_phase() else {
             return Err(SaslError::OutOfSequence);
         };
-        let header = self.header();
-        let bare = format!("n={},r={}", escape(self.username.as_str()), self.nonce);
-        let message = format!("{header}{bare}");
-        if message.len() > MAX_MESSAGE {
+        let first = self.client_first();
+        if first.message.len() > MAX_MESSAGE {
             return Err(SaslError::TooLong);
         }
-        self.phase = Phase::FirstSent {
-            credentials,
-            header,
-            bare,
-        };
-        Ok(Some(message.into_bytes().into()))
+        let message = first.message.as_bytes().into();
+        self.phase = Phase::FirstSent { credentials, first };
+        Ok(Some(message))
     }
 
     fn challenge(&mut self, data: &[u8]) -> Result<MechanismStep, SaslError> {
         match self.take_phase() {
-            Phase::FirstSent {
-                credentials,
-                header,
-                bare,
-            } => self.server_first(data, credentials, header, &bare),
+            Phase::FirstSent { credentials, first } => self.server_first(data, credentials, &first),
             Phase::FinalSent {
                 server_signature,
                 keys,
@@ -346,7 +390,7 @@ impl Mechanism for ScramClient {
             };
             return Ok(MechanismStep::Working);
         };
-        let keys = ClientKeys::from_salted(self.hash, salt, iterations, &salted);
+        let keys = ClientKeys::from_salted(self.hash, &salt, iterations, &salted);
         Ok(self.client_final(keys, &transcript))
     }
 

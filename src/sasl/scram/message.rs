@@ -143,9 +143,25 @@ pub(super) fn parse_server_final(data: &[u8]) -> Result<Result<Vec<u8>, ScramErr
     Ok(verdict)
 }
 
-/// Escapes `=` and `,` (`saslname`).
-pub(super) fn escape(name: &str) -> String {
-    name.replace('=', "=3D").replace(',', "=2C")
+/// Appends a name with `=` and `,` escaped (`saslname`).
+pub(super) fn push_escaped(out: &mut String, name: &str) {
+    for piece in name.split_inclusive(['=', ',']) {
+        match (piece.strip_suffix('='), piece.strip_suffix(',')) {
+            (Some(plain), _) => out.extend([plain, "=3D"]),
+            (_, Some(plain)) => out.extend([plain, "=2C"]),
+            (None, None) => out.push_str(piece),
+        }
+    }
+}
+
+/// Appends the encoding in base64 of what is no secret.
+pub(super) fn push_encoded(out: &mut String, octets: &[u8]) {
+    STANDARD.encode_string(octets, out);
+}
+
+/// Returns the length of the encoding in base64.
+pub(super) const fn encoded_len(octets: usize) -> usize {
+    octets.div_ceil(3) * 4
 }
 
 /// Encodes in base64.

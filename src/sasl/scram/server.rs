@@ -3,14 +3,13 @@
 //! [`ScramAcceptor`] is a state machine over `Phase`. An unknown user takes the same course as a
 //! known one; keep that when a check is added.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use subtle::ConstantTimeEq;
 
-use super::message::{ClientFinal, ClientFirst, Flag, encode};
+use super::message::{ClientFinal, ClientFirst, Flag, encode, encoded_len, push_encoded};
 use crate::sasl::acceptor::Account;
 use crate::sasl::{
     Acceptor, AcceptorStep, ChannelBindingData, CredentialAnswer, CredentialQuery, Decoy, Hash,
@@ -46,8 +45,6 @@ enum Phase {
     Challenged {
         first: First,
         account: Account,
-        /// The parts of the nonce of both sides.
-        nonce: String,
         server_first: String,
     },
     Over,
@@ -56,6 +53,7 @@ enum Phase {
 /// What is kept of the client's first message.
 struct First {
     bare: String,
+    /// The parts of the nonce of both sides.
     nonce: String,
     authzid: Option<String>,
     /// The `cbind-input` that the client has to send.
@@ -96,7 +94,7 @@ impl ScramAcceptor {
         };
         self.phase = Phase::Asked(First {
             bare: message.bare.into(),
-            nonce: message.nonce.into(),
+            nonce: [message.nonce, &self.nonce].concat(),
             authzid: message.authzid,
             binding,
         });
@@ -132,17 +130,18 @@ impl ScramAcceptor {
         if account.keys.hash() != self.hash {
             return Err(SaslCondition::TemporaryAuthFailure);
         }
-        let nonce = format!("{}{}", first.nonce, self.nonce);
-        let server_first = format!(
-            "r={nonce},s={},i={}",
-            encode(account.keys.salt()),
-            account.keys.iterations()
-        );
+        let (nonce, salt) = (&first.nonce, account.keys.salt());
+        let length = "r=,s=,i=4294967295".len() + nonce.len() + encoded_len(salt.len());
+        let mut server_first = String::with_capacity(length);
+        server_first.extend(["r=", nonce, ",s="]);
+        push_encoded(&mut server_first, salt);
+        server_first.push_str(",i=");
+        // Writing to a `String` cannot fail.
+        let _ = write!(server_first, "{}", account.keys.iterations());
         let challenge = server_first.as_bytes().into();
         self.phase = Phase::Challenged {
             first,
             account,
-            nonce,
             server_first,
         };
         Ok(AcceptorStep::Challenge(challenge))
@@ -170,11 +169,10 @@ impl Acceptor for ScramAcceptor {
                 Phase::Challenged {
                     first,
                     account,
-                    nonce,
                     server_first,
                 },
                 Some(data),
-            ) => client_final(data, first, account, &nonce, &server_first),
+            ) => client_final(data, first, account, &server_first),
             (Phase::Prompted | Phase::Challenged { .. }, None)
             | (Phase::Asked(_) | Phase::Over, _) => Err(SaslCondition::MalformedRequest),
         };
@@ -202,18 +200,23 @@ fn client_final(
     data: &[u8],
     first: First,
     account: Account,
-    nonce: &str,
     server_first: &str,
 ) -> Result<AcceptorStep, SaslCondition> {
     let message = ClientFinal::parse(data).map_err(|_| SaslCondition::MalformedRequest)?;
-    let auth_message = format!("{},{server_first},{}", first.bare, message.without_proof);
-    let proven = message.nonce == nonce
+    let auth_message = [
+        first.bare.as_bytes(),
+        b",",
+        server_first.as_bytes(),
+        b",",
+        message.without_proof.as_bytes(),
+    ];
+    let proven = message.nonce == first.nonce
         && bool::from(message.binding.ct_eq(&first.binding))
-        && account
-            .keys
-            .verify(auth_message.as_bytes(), message.proof.as_bytes());
-    let signature = account.keys.server_signature(auth_message.as_bytes());
-    let verifier = format!("v={}", encode(signature.as_bytes()));
+        && account.keys.verify(&auth_message, message.proof.as_bytes());
+    let signature = account.keys.server_signature(&auth_message);
+    let mut verifier = String::with_capacity("v=".len() + encoded_len(signature.len()));
+    verifier.push_str("v=");
+    push_encoded(&mut verifier, signature.as_bytes());
     let data = Secret::from(verifier.into_bytes());
     Ok(account.conclude(proven, first.authzid, Some(data)))
 }

@@ -30,6 +30,10 @@ pub enum FeatureOffer {
 /// Sums up features for a state table. It is finite and holds no text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one feature is offered; no two of them are one state"
+)]
 pub struct FeaturesClass {
     /// STARTTLS. It is required if it says so, and also if it is the only feature (RFC 6120 5.3.1).
     pub starttls: FeatureOffer,
@@ -186,6 +190,10 @@ impl<'a> Features<'a> {
 /// Holds the features that a receiving entity offers. Which of them may be offered together, and
 /// when, is decided by the state table.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one feature is offered; no two of them are one state"
+)]
 pub struct FeaturesOut<'a> {
     /// STARTTLS. While it is required, nothing else should be offered (RFC 6120 5.3.1).
     pub starttls: FeatureOffer,

@@ -28,7 +28,7 @@ use core::fmt;
 
 use super::{StreamCondition, lang, ns, put};
 use crate::jid::{Jid, JidError};
-use crate::xml::Header;
+use crate::xml::{Header, Scope};
 
 /// Says what the stream connects, and thereby its content namespace (RFC 6120 4.8.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +72,11 @@ impl Kind {
             Self::ClientToServer | Self::Component => &[("stream", ns::STREAM)],
             Self::ServerToServer => &[("stream", ns::STREAM), ("db", ns::DIALBACK)],
         }
+    }
+
+    /// Returns everything that our headers declare.
+    pub(crate) fn scope(self) -> Scope {
+        Scope::new(self.content_ns(), self.prefixes())
     }
 }
 
@@ -370,6 +375,11 @@ impl<'a> ParsedHeader<'a> {
             _ => None,
         };
         (to, self.answer)
+    }
+
+    /// Returns the `version` of the answer, as [`answer`](Self::answer) does.
+    pub(crate) const fn answer_version(&self) -> Option<Version> {
+        self.answer
     }
 
     /// Returns why an initiating entity cannot accept this response header, or `None` if the header

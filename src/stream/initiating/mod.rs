@@ -32,7 +32,7 @@ pub use phase::{InitiatingPhase, LegacySession, SaslExchange};
 use phase::{close, common, established, fail};
 
 use super::closing::{
-    Closing, close_locally, concerns_management, is_peer_authentication, managed,
+    Closing, close_locally, concerns_management, deliver, is_peer_authentication, managed,
 };
 use super::policy::{ConflictPolicy, DialbackPolicy, ManagementPolicy, Security, StreamPolicy};
 use super::table::{
@@ -87,6 +87,11 @@ impl Initiating {
         use InitiatingPhase as P;
         let policy = self.policy;
         match (self.phase, policy.known(input)) {
+            // The first row, because nearly all steps of a stream are this one.
+            (P::Established, Input::Element(class @ ElementClass::Stanza(_))) => {
+                (P::Established, deliver(class))
+            }
+
             (P::Closing(closing), input) => {
                 let (closing, output) = closing.step(input);
                 (P::Closing(closing), output)

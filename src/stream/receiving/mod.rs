@@ -98,6 +98,11 @@ impl Receiving {
         use ReceivingPhase as P;
         let policy = self.policy;
         match (self.phase, policy.known(input)) {
+            // The first row, because nearly all steps of a stream are this one.
+            (P::Established, Input::Element(class @ E::Stanza(_))) => {
+                (P::Established, deliver(class))
+            }
+
             (P::Closing(closing), input) => {
                 let (closing, output) = closing.step(input);
                 (P::Closing(closing), output)

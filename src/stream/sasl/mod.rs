@@ -119,24 +119,22 @@ impl SaslFailure {
 /// Like the other writers, it encodes the data directly into `out`, and the owner of `out` wipes
 /// it.
 pub fn write_auth(out: &mut String, mechanism: &str, data: Option<&[u8]>) {
-    let mut attribute = String::new();
-    put::attribute(&mut attribute, "mechanism", mechanism);
-    write_element(out, "auth", &attribute, optional(data));
+    write_element(out, "auth", Some(("mechanism", mechanism)), optional(data));
 }
 
 /// Appends `<challenge/>`.
 pub fn write_challenge(out: &mut String, data: &[u8]) {
-    write_element(out, "challenge", "", Data::Octets(data));
+    write_element(out, "challenge", None, Data::Octets(data));
 }
 
 /// Appends `<response/>`.
 pub fn write_response(out: &mut String, data: &[u8]) {
-    write_element(out, "response", "", Data::Octets(data));
+    write_element(out, "response", None, Data::Octets(data));
 }
 
 /// Appends `<success/>`.
 pub fn write_success(out: &mut String, data: Option<&[u8]>) {
-    write_element(out, "success", "", optional(data));
+    write_element(out, "success", None, optional(data));
 }
 
 /// Appends `<failure/>`. The text, if there is one, is marked as English and cut to
@@ -182,18 +180,21 @@ fn optional(data: Option<&[u8]>) -> Data<'_> {
     }
 }
 
-fn write_element(out: &mut String, name: &str, attribute: &str, data: Data<'_>) {
+fn write_element(out: &mut String, name: &str, attribute: Option<(&str, &str)>, data: Data<'_>) {
     // Room is reserved for all of it at once, so that no piece of a secret is left in a buffer that
     // became too small half-way.
     let octets = match data {
         Data::Octets(octets) => octets.len(),
         Data::Absent | Data::Equals => 0,
     };
-    out.reserve(octets.div_ceil(3) * 4 + attribute.len() + 128);
+    let attribute_bytes = attribute.map_or(0, |(name, value)| name.len() + value.len());
+    out.reserve(octets.div_ceil(3) * 4 + attribute_bytes + 128);
     out.push('<');
     out.push_str(name);
     put::attribute(out, "xmlns", ns::SASL);
-    out.push_str(attribute);
+    if let Some((name, value)) = attribute {
+        put::attribute(out, name, value);
+    }
     out.push('>');
     match data {
         Data::Absent => {}
