@@ -17,7 +17,7 @@ type Set = fn(Limits, u64) -> Result<Limits, LimitsError>;
 type Get = fn(&Limits) -> u64;
 
 /// Every limit with its range, as its docs state it.
-const ALL: [(&str, Set, Get, u64, u64); 20] = [
+const ALL: [(&str, Set, Get, u64, u64); 21] = [
     (
         "frame-bytes-before-auth",
         |l, n| l.with_frame_bytes_before_auth(size(n)),
