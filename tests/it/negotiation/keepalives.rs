@@ -12,21 +12,21 @@ use crate::harness::pki::TLS13;
 use crate::harness::{Carrier, Harness, Scripted};
 
 /// A silent peer gets one space after so many seconds, and after as many more.
-fn is_tried<N: Negotiation>(mut harness: Harness<N, Scripted>, interval: u64) {
+fn is_tried<N: Negotiation>(mut harness: Harness<N, Scripted>, interval: u32) {
     harness.exchange();
     // Buffers are made smaller first, where there are any to speak of.
     let mut seconds = 0.0;
     while harness.receive().is_empty() {
         seconds += harness.advance();
     }
-    assert!((seconds - interval as f64).abs() < 0.01, "{seconds}");
+    assert!((seconds - f64::from(interval)).abs() < 0.01, "{seconds}");
     // Whatever arrives puts it off.
     let start = harness.now;
-    harness.now = start + Duration::from_secs(interval - 1);
+    harness.now = start + Duration::from_secs(u64::from(interval - 1));
     harness.send(" ");
-    harness.now = start + Duration::from_secs(2 * interval - 2);
+    harness.now = start + Duration::from_secs(u64::from(2 * interval - 2));
     assert_eq!(harness.receive(), "");
-    harness.now = start + Duration::from_secs(2 * interval - 1);
+    harness.now = start + Duration::from_secs(u64::from(2 * interval - 1));
     assert_eq!(harness.receive(), " ");
     assert_eq!(harness.code(), "open");
 }
