@@ -20,6 +20,16 @@ pub enum Planted {
     ResumesFromStaleState,
 }
 
+/// What was delivered on a connection and is not handled.
+#[derive(Clone, Copy)]
+struct Unhandled {
+    connection: usize,
+    received: Received,
+    /// How many stanzas are handled once this is.
+    count: u64,
+    due: Instant,
+}
+
 /// One side of the correspondence.
 pub struct Correspondent {
     pub rng: Rng,
@@ -30,7 +40,7 @@ pub struct Correspondent {
     /// The connection of the session, and when the next stanza is sent.
     talk: Option<(usize, Instant)>,
     /// What was delivered and not handled, and when it will be.
-    unhandled: Option<(usize, Received, Instant)>,
+    unhandled: Option<Unhandled>,
     /// How many stanzas are handled, where the application says so.
     handled: u64,
 }
@@ -76,8 +86,12 @@ impl Correspondent {
                 let again = stanza.attr("again").is_some() || redelivery;
                 self.incoming.arrived(Numbered { number, again })?;
                 if let Some(received) = session.and_then(|session| session.received()) {
-                    let due = self.later(at.now);
-                    self.unhandled = Some((at.connection, received, due));
+                    self.unhandled = Some(Unhandled {
+                        connection: at.connection,
+                        received,
+                        count: number + 1,
+                        due: self.later(at.now),
+                    });
                 }
             }
             // What `<resumed/>` acknowledges has no event of its own.
@@ -97,12 +111,12 @@ impl Correspondent {
             self.end(at.connection);
             return;
         };
-        if let Some((connection, received, due)) = self.unhandled {
-            if connection == at.connection && due <= at.now {
-                session.handled(received);
-                self.handled = self.incoming.count();
-                self.unhandled = None;
-            }
+        let here = |unhandled: &mut Unhandled| {
+            unhandled.connection == at.connection && unhandled.due <= at.now
+        };
+        if let Some(unhandled) = self.unhandled.take_if(here) {
+            session.handled(unhandled.received);
+            self.handled = self.handled.max(unhandled.count);
         }
         let Some((connection, due)) = self.talk else {
             return;
@@ -162,13 +176,19 @@ impl Correspondent {
     /// Nothing more can be done on this connection.
     fn end(&mut self, connection: usize) {
         self.talk.take_if(|(at, _)| *at == connection);
-        self.unhandled.take_if(|(at, ..)| *at == connection);
+        self.unhandled
+            .take_if(|unhandled| unhandled.connection == connection);
     }
 
     pub fn wake(&self, connection: usize) -> Option<Instant> {
         let talk = self.talk.filter(|(at, _)| *at == connection);
-        let handle = self.unhandled.filter(|(at, ..)| *at == connection);
-        let times = [talk.map(|(_, due)| due), handle.map(|(.., due)| due)];
+        let handle = self
+            .unhandled
+            .filter(|unhandled| unhandled.connection == connection);
+        let times = [
+            talk.map(|(_, due)| due),
+            handle.map(|unhandled| unhandled.due),
+        ];
         times.into_iter().flatten().min()
     }
 
