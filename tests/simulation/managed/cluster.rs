@@ -233,7 +233,12 @@ impl Application<ResponderRole> for Cluster {
         Ok(())
     }
 
-    fn closed(&mut self, at: At, machine: &mut Responder, _: &CloseTcp) -> Result<(), Violation> {
+    fn closed(
+        &mut self,
+        at: At,
+        machine: &mut Responder,
+        close: &CloseTcp,
+    ) -> Result<(), Violation> {
         self.now = at.now;
         self.waiting.remove(&at.connection);
         self.ousted.remove(&at.connection);
@@ -241,7 +246,7 @@ impl Application<ResponderRole> for Cluster {
         if had_session {
             self.live = None;
         }
-        match self.correspondent.closed(at, machine)? {
+        match self.correspondent.closed(at, machine, close)? {
             Some(session) => self.keep(at, &session)?,
             None if had_session && self.correspondent.outgoing.is_outstanding() => {
                 return Err(Violation("the server's session has vanished".into()));

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use xmpp_stream::sm::{AckMode, Received, SmState};
-use xmpp_stream::testkit::{At, Incoming, Numbered, Outgoing, Rng, Violation};
+use xmpp_stream::testkit::{At, Incoming, Journal, Numbered, Outgoing, Rng, Violation};
 use xmpp_stream::time::Instant;
-use xmpp_stream::{Connection, EventBuf, Negotiation, SendError};
+use xmpp_stream::{CloseTcp, Connection, EventBuf, Negotiation, SendError};
 
 /// What an application does wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Correspondent {
     pub rng: Rng,
     pub outgoing: Outgoing,
     pub incoming: Incoming,
+    /// Of how the connections have ended.
+    pub journal: Journal,
     planted: Planted,
     ack_mode: AckMode,
     /// The connection of the session, and when the next stanza is sent.
@@ -52,6 +54,7 @@ impl Correspondent {
             rng,
             outgoing: Outgoing::new(total),
             incoming: Incoming::new(),
+            journal: Journal::new(),
             planted,
             ack_mode,
             talk: None,
@@ -96,6 +99,7 @@ impl Correspondent {
             }
             // What `<resumed/>` acknowledges has no event of its own.
             EventBuf::Established(_) => {
+                self.journal.established(at.connection);
                 if let Some(ticket) = machine.session().and_then(|session| session.acknowledged()) {
                     self.outgoing.acknowledged(ticket);
                 }
@@ -151,7 +155,9 @@ impl Correspondent {
         &mut self,
         at: At,
         machine: &mut Connection<N>,
+        close: &CloseTcp,
     ) -> Result<Option<SmState>, Violation> {
+        self.journal.closed(at.connection, close);
         self.end(at.connection);
         let mut resumable = None;
         while let Some(session) = machine.take_sm_state() {

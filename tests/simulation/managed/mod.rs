@@ -109,6 +109,8 @@ impl Counts {
 fn check(simulation: &Managed) -> Result<Counts, Failure> {
     let client = &simulation.initiating().correspondent;
     let cluster = &simulation.receiving().correspondent;
+    client.journal.check_reasons()?;
+    cluster.journal.check_reasons()?;
     let sent = [
         client.outgoing.clone(),
         simulation.receiving().after_expiry()?,
