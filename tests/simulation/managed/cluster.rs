@@ -40,7 +40,7 @@ impl Store {
     /// Looks a session up, and deletes it in the same step.
     fn take(&mut self, name: &str, planted: Planted) -> Option<Stored> {
         match planted {
-            Planted::ResumesTwice | Planted::ResumesFromStaleState => {
+            Planted::ResumesTwice => {
                 let stored = self.sessions.get_mut(name)?;
                 let found = stored.clone();
                 stored.is_stale = true;
@@ -51,15 +51,8 @@ impl Store {
     }
 
     /// Stores a session.
-    fn put(&mut self, name: String, stored: Stored, planted: Planted) {
-        match planted {
-            Planted::ResumesFromStaleState => {
-                self.sessions.entry(name).or_insert(stored);
-            }
-            _ => {
-                self.sessions.insert(name, stored);
-            }
-        }
+    fn put(&mut self, name: String, stored: Stored) {
+        self.sessions.insert(name, stored);
     }
 
     /// The sessions that were not handed out.
@@ -189,7 +182,7 @@ impl Cluster {
                     node,
                     is_stale: false,
                 };
-                self.store.put(name, stored, self.planted);
+                self.store.put(name, stored);
             }
         }
         Ok(())

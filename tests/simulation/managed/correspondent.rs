@@ -16,8 +16,6 @@ pub enum Planted {
     ResendsWithoutFlag,
     /// Two nodes may resume one session: the store does not delete what it hands out.
     ResumesTwice,
-    /// A node resumes from what it stored before it went on with the session.
-    ResumesFromStaleState,
 }
 
 /// What was delivered on a connection and is not handled.
