@@ -143,6 +143,9 @@ pub mod reset;
 pub mod sasl;
 pub mod sm;
 pub mod stream;
+#[cfg(feature = "testkit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
+pub mod testkit;
 mod ticket;
 pub mod time;
 pub mod tls;

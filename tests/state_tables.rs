@@ -11,117 +11,122 @@ mod state_tables {
     pub(super) mod search;
 }
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use state_tables::search::{
-    Count, I, Phase, R, Step, Table, alphabet, explore, headers_due, is_possible, policies, rank,
-    reach,
+    Count, I, Phase, R, Resumption, RoleCommand, Step, Table, alphabet, explore, explore_phases,
+    has_management, headers_due, is_possible, policies, rank, reach,
 };
 use state_tables::{describe, diagram};
 use xmpp_stream::stream::{
     AfterTls, Answer, AppRequest, CloseCause, Closing, Command, DialbackPolicy, EarlyElements,
-    ElementClass, InFlight, Initiating, InitiatingCommand as Initiate, InitiatingPhase, Input,
-    Kind, Notice, Receiving, ReceivingCommand as Receive, ReceivingPhase, ResourceChoice, Security,
-    StreamLevel, StreamPolicy,
+    ElementClass, ErrorSource, InFlight, Initiating, InitiatingCommand as Initiate,
+    InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Notice, Output, OwnHeader,
+    Receiving, ReceivingCommand as Receive, ReceivingPhase, ResourceChoice, Security, StreamLevel,
+    StreamPolicy,
 };
 
 /// Phases, and the inputs that end them with [`CloseCause::Internal`].
-const BLAMED: [(&str, &str); 24] = [
+const BLAMED: [(&str, &str); 25] = [
     (
         "Authenticating(Aborting)",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(AwaitReply)",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(Choosing)",
-        "Answer Begin KeyChecked Pair Resume Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Secured",
     ),
     (
         "Authenticating(Computing)",
-        "Answer Begin KeyChecked Pair Resume Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Secured",
     ),
     (
         "Authenticating(Plain, Own)",
-        "Answer Begin KeyChecked Pair Resume Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Secured",
     ),
     (
         "Authenticating(Plain, Peer)",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(Secured, Own)",
-        "Answer Begin KeyChecked Pair Resume Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Secured",
     ),
     (
         "Authenticating(Secured, Peer)",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Authenticating(Verifying)",
-        "Answer Begin KeyChecked Pair Resume Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Secured",
     ),
     (
         "AwaitBind",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "AwaitFeatures",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "AwaitHandshake",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "AwaitHeader",
-        "Answer Begin Element Footer KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin Element Footer KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "AwaitHost",
-        "Begin Element Footer KeyChecked Pair Resume Sasl Secured",
+        "Begin Element Footer KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "AwaitProceed",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Binding",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "CheckingHandshake",
-        "Begin KeyChecked Pair Resume Sasl Secured",
+        "Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "CheckingServer",
-        "Begin Element Footer KeyChecked Pair Resume Sasl Secured",
+        "Begin Element Footer KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Established",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Federating",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Idle",
-        "Answer Element Expired Fault Footer Header Keepalive KeyChecked Pair Resume Sasl Secured",
+        "Answer Element Expired Fault Footer Header Keepalive KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "Negotiating",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
+    ),
+    (
+        "Resuming",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "StartingSession",
-        "Answer Begin KeyChecked Pair Resume Sasl Secured",
+        "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
         "TlsHandshake",
-        "Answer Begin Element Fault Footer Header Keepalive KeyChecked Pair Resume Sasl",
+        "Answer Begin Element Fault Footer Header Keepalive KeyChecked Managed Pair Resume Sasl",
     ),
 ];
 
@@ -129,7 +134,7 @@ const BLAMED: [(&str, &str); 24] = [
 type Promise = fn(&StreamPolicy, &Step) -> bool;
 
 /// What is promised of every step, by name.
-const PROMISES: [(&str, Promise); 24] = [
+const PROMISES: [(&str, Promise); 30] = [
     // 6120-4.3.2-4, 6120-5.3.1-1, 6120-13.3-1
     (
         "established only behind the TLS handshake",
@@ -157,9 +162,11 @@ const PROMISES: [(&str, Promise); 24] = [
     ),
     // 6120-7.3.1-1
     (
-        "a client's stream established only with a resource",
+        "a client's stream established only with a resource, or the session that has one",
         |policy, step| {
-            !tells_established(step) || policy.kind != Kind::ClientToServer || step.after.bound
+            !tells_established(step)
+                || policy.kind != Kind::ClientToServer
+                || (step.after.bound != (step.after.resumption == Resumption::Accepted))
         },
     ),
     (
@@ -209,16 +216,21 @@ const PROMISES: [(&str, Promise); 24] = [
         |policy, step| {
             let delivered = matches!(
                 step.output.notice,
-                Notice::Stanza | Notice::Element | Notice::Keepalive | Notice::PeerClosing
+                Notice::Stanza
+                    | Notice::Element
+                    | Notice::Keepalive
+                    | Notice::PeerClosing
+                    | Notice::ManagementEnabled
             );
             // Under TLS where the policy has it, and never a stanza to somebody else.
             let early = policy.early_elements == EarlyElements::Delivered
                 && matches!(step.phase_before, Phase::R(_))
                 && step.before.secured == has_tls(*policy)
-                && matches!(
-                    step.input,
-                    Input::Element(ElementClass::Other | ElementClass::ServerRequest)
-                );
+                && match step.input {
+                    Input::Element(ElementClass::Other | ElementClass::ServerRequest) => true,
+                    Input::Element(ElementClass::Management(_)) => !has_management(*policy),
+                    _ => false,
+                };
             !delivered || early || step.before.established
         },
     ),
@@ -299,7 +311,78 @@ const PROMISES: [(&str, Promise); 24] = [
                 Command::EndTransport(_) | Command::CloseStream(_) | Command::Fail(..)
             )
     }),
-    // 6120-6.4.5-2, 6120-7.7.3-1
+    // XEP-0198-first
+    ("no bind on the way to a resumption", |policy, step| {
+        let binds = matches!(
+            step.output.command,
+            Command::Role(I(Initiate::RequestBind(_)))
+        );
+        let offered = match step.input {
+            Input::Element(ElementClass::Features(features)) => features.management,
+            _ => step.before.resumption != Resumption::None,
+        };
+        !binds
+            || !offered
+            || policy.management != ManagementPolicy::Resume
+            || step.after.resumption == Resumption::Refused
+    }),
+    // XEP-0198-first
+    (
+        "a session that was refused is not asked for again",
+        |_, step| {
+            step.output.command != Command::Role(I(Initiate::RequestResumption))
+                || step.before.resumption == Resumption::None
+        },
+    ),
+    (
+        "nothing is sent again without a resumption that was accepted",
+        |_, step| match step.output.command {
+            Command::Retransmit => {
+                step.before.resumption == Resumption::Asked
+                    && matches!(step.phase_before, Phase::I(InitiatingPhase::Resuming(_)))
+                    && step.input == Input::Managed(ManagementResult::Resumed)
+            }
+            Command::Role(R(Receive::SendResumed)) => {
+                step.before.resumption == Resumption::Asked
+                    && matches!(step.phase_before, Phase::R(ReceivingPhase::Resuming(_)))
+                    && step.input == Input::Answer(Answer::Accept)
+            }
+            _ => true,
+        },
+    ),
+    // XEP-0198-auth
+    ("a session is resumed only after SASL", |policy, step| {
+        !step.orders_resumption()
+            || (step.before.authenticated
+                && step.before.secured == has_tls(*policy)
+                && !step.before.established)
+    }),
+    // XEP-0198-high
+    (
+        "too high a count ends the stream with that error",
+        |policy, step| {
+            let is_too_high = step.input == Input::Managed(ManagementResult::TooHigh)
+                && rank(step.phase_before) == 2
+                && is_possible(*policy, step.phase_before, step.input);
+            let error = Command::Fail(OwnHeader::Sent, ErrorSource::HandledCount);
+            let fails = step.output.command == error
+                && rank(step.phase_after) == 1
+                && step.output.notice == Notice::Nothing;
+            is_too_high == fails && (fails || step.output.command != error)
+        },
+    ),
+    // XEP-0198-off
+    (
+        "stream management is silent where it is off",
+        |policy, step| {
+            // The end knows no policy. Nobody gives this input there.
+            let acknowledged = Input::Managed(ManagementResult::Acknowledged);
+            has_management(*policy)
+                || !step.orders_management()
+                || (rank(step.phase_before) == 1 && step.input == acknowledged)
+        },
+    ),
+    // 6120-6.4.5-2, 6120-7.7.3-1, XEP-0198-tries
     ("attempts are bounded", |policy, step| {
         step.after.sasl_attempts <= policy.sasl_attempts && step.after.bind_attempts <= 5
     }),
@@ -314,8 +397,8 @@ const PROMISES: [(&str, Promise); 24] = [
 fn every_promise_holds_on_every_step_of_both_roles_under_every_policy() {
     let inputs = alphabet().len();
     // What an alphabet with a hole in it would lack.
-    assert_eq!(inputs, 169);
-    assert_eq!(policies().count(), 136);
+    assert_eq!(inputs, 255);
+    assert_eq!(policies().count(), 160);
 
     let mut broken: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut total = Count::default();
@@ -367,6 +450,8 @@ fn everything_that_is_bounded_can_be_reached() {
         assert_eq!(seen.sasl_attempts, expected, "initiating {policy:?}");
         let dialback = policy.dialback == DialbackPolicy::Allowed;
         assert_eq!(seen.proved, dialback, "initiating {policy:?}");
+        let resumes = policy.management == ManagementPolicy::Resume;
+        assert_eq!(seen.resumed, resumes, "initiating {policy:?}");
 
         let mut seen = Seen::default();
         explore::<Receiving>(policy, &mut |step| seen.note(step));
@@ -377,6 +462,7 @@ fn everything_that_is_bounded_can_be_reached() {
         if policy.kind == Kind::ClientToServer {
             assert_eq!(seen.bind_attempts, 5, "receiving {policy:?}");
         }
+        assert_eq!(seen.resumed, has_management(policy), "receiving {policy:?}");
     }
 }
 
@@ -412,9 +498,9 @@ fn the_inputs_that_blame_the_driver_are_these() {
             inputs.insert(describe::kind(step.input));
         }
     };
-    for policy in policies().filter(|policy| policy.sasl_attempts == 2) {
-        explore::<Initiating>(policy, &mut note);
-        explore::<Receiving>(policy, &mut note);
+    for policy in policies().filter(|policy| policy.sasl_attempts == 3) {
+        explore_phases::<Initiating>(policy, &mut note);
+        explore_phases::<Receiving>(policy, &mut note);
     }
     let lines: Vec<_> = blamed
         .iter()
@@ -454,20 +540,73 @@ fn rfc6120_4_9_3_23_1_binding_is_taken_up_beside_an_unknown_mandatory_feature() 
     let phase = format!("AwaitFeatures({:?})", StreamLevel::Authenticated);
     for policy in policies().filter(|policy| policy.kind == Kind::ClientToServer) {
         let mut taken_up = 0;
-        explore::<Initiating>(policy, &mut |step| {
+        explore_phases::<Initiating>(policy, &mut |step| {
             let Input::Element(ElementClass::Features(features)) = step.input else {
                 return;
             };
             if describe::phase(step.phase_before) == phase && features.bind {
                 taken_up += 1;
-                assert_eq!(
-                    step.output.command,
-                    Command::Role(I(Initiate::RequestBind(ResourceChoice::Wanted)))
-                );
+                let resumes = policy.management == ManagementPolicy::Resume && features.management;
+                let command = match resumes {
+                    true => Initiate::RequestResumption,
+                    false => Initiate::RequestBind(ResourceChoice::Wanted),
+                };
+                assert_eq!(step.output.command, Command::Role(I(command)));
             }
         });
-        assert!(taken_up >= 36);
+        assert!(taken_up >= 72);
     }
+}
+
+/// Where stream management is off, its elements are like those of any protocol
+/// that is not known; a server's or a component's stream never has it.
+#[test]
+fn xep0198_off_elements_of_stream_management_are_like_any_other() {
+    for mut policy in policies().filter(|policy| policy.sasl_attempts == 3) {
+        if policy.kind != Kind::ClientToServer {
+            policy.management = ManagementPolicy::Resume;
+        }
+        if !has_management(policy) {
+            management_is_other(policy, &transitions::<Initiating>(policy));
+            management_is_other(policy, &transitions::<Receiving>(policy));
+        }
+    }
+}
+
+fn management_is_other(policy: StreamPolicy, transitions: &Transitions) {
+    let mut compared = 0;
+    for ((phase, input), outcome) in transitions {
+        if let Input::Element(ElementClass::Management(_)) = input {
+            let other = (*phase, Input::Element(ElementClass::Other));
+            assert_eq!(*outcome, transitions[&other], "{policy:?} {phase:?}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 5 * 8, "{compared}");
+}
+
+/// Whether there is a session to resume is the client's to know.
+#[test]
+fn a_server_is_not_told_whether_there_is_a_session_to_resume() {
+    for mut policy in policies() {
+        if policy.management == ManagementPolicy::Enable && policy.sasl_attempts == 3 {
+            let enabling = transitions::<Receiving>(policy);
+            policy.management = ManagementPolicy::Resume;
+            assert_eq!(enabling, transitions::<Receiving>(policy), "{policy:?}");
+        }
+    }
+}
+
+/// What a table does in each phase with each input.
+type Transitions = HashMap<(Phase, Input), (Output<RoleCommand>, Phase)>;
+
+fn transitions<T: Table>(policy: StreamPolicy) -> Transitions {
+    let mut transitions = HashMap::new();
+    explore_phases::<T>(policy, &mut |step| {
+        let outcome = (step.output, step.phase_after);
+        transitions.insert((step.phase_before, step.input), outcome);
+    });
+    transitions
 }
 
 /// The documented tables are the real ones. To write them anew:
@@ -490,6 +629,7 @@ fn the_documented_tables_are_up_to_date() {
 struct Seen {
     established: bool,
     proved: bool,
+    resumed: bool,
     sasl_attempts: u8,
     bind_attempts: u8,
 }
@@ -498,6 +638,7 @@ impl Seen {
     fn note(&mut self, step: &Step) {
         self.established |= tells_established(step);
         self.proved |= step.after.proved;
+        self.resumed |= tells_established(step) && step.after.resumption == Resumption::Accepted;
         self.sasl_attempts = self.sasl_attempts.max(step.after.sasl_attempts);
         self.bind_attempts = self.bind_attempts.max(step.after.bind_attempts);
     }

@@ -768,6 +768,30 @@ fn expected(node: &Tree, text: &mut String, out: &mut String) {
     }
 }
 
+#[test]
+fn a_stanza_that_is_kept_keeps_its_namespaces_when_its_stream_restarts() {
+    let header = |p: &str, uri: &str| format!("<s xmlns='{uri}' xmlns:{p}='urn:{p}'>");
+    let mut framer = Framer::new(FrameLimits::default());
+    let mut kept = Vec::new();
+    for (p, uri) in [("p", "urn:1"), ("q", "urn:2"), ("r", "urn:3")] {
+        framer.push(header(p, uri).as_bytes());
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+        framer.push(format!("<{p}:a><b/></{p}:a>").as_bytes());
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Element)));
+        if let Some(Frame::Element(stanza)) = framer.frame() {
+            kept.push((stanza.to_owned(), format!("urn:{p}"), uri));
+        }
+        framer.restart();
+        assert_eq!(framer.scope().iter().count(), 0);
+    }
+    assert_eq!(kept.len(), 3);
+    for (stanza, name, content) in &kept {
+        let stanza = stanza.as_stanza();
+        assert_eq!(stanza.ns(), name);
+        assert!(stanza.child("b", content).is_some(), "{content}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(body in trees(), chunk in 1..40_usize) {

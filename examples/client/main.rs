@@ -5,7 +5,7 @@
 //! client --jid alice@localhost --password secret --connect 127.0.0.1:5222 --ca ca.pem
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanism NAME] [--resource NAME]
 //!        [--send XML]... [--ping N] [--stay SECONDS] [--reconnect N] [--max-delay MS]
-//!        [--cert FILE --key FILE] [--anonymous] [--trace]
+//!        [--reset-after SECONDS] [--cert FILE --key FILE] [--anonymous] [--sm] [--trace]
 //! ```
 //!
 //! One JSON object per line on stdout. The exit code says how the last
@@ -14,7 +14,13 @@
 //!
 //! With `--reconnect` a reset or an ordinary loss is followed by up to N more
 //! connections, when and how [`Planner`] says. After a reset nothing of the
-//! old TLS session is used again (RFC 6120 4.9.3.16).
+//! old TLS session is used again (RFC 6120 4.9.3.16). `--reset-after` resets
+//! the stream for fresh keys (5.3.5).
+//!
+//! With `--sm` stream management (XEP-0198) is used where the server has it: a
+//! connection that follows a reset or a loss resumes the session, at the
+//! `location` that the server prefers if it has named one. There it has to prove
+//! the same identity.
 #![allow(
     unreachable_pub,
     clippy::std_instead_of_core,
@@ -40,14 +46,23 @@ use shared::{account, tls};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use xmpp_stream::CloseTcp;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::reset::{
-    Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, TlsResumption,
+    Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, Target, TlsResumption,
 };
+use xmpp_stream::stream::OtherHost;
 use xmpp_stream::time::StdClock;
-use xmpp_stream::{CloseTcp, Initiator};
 
-const VALUED: [&str; 5] = ["send", "ping", "stay", "reconnect", "max-delay"];
+const VALUED: [&str; 6] = [
+    "send",
+    "ping",
+    "stay",
+    "reconnect",
+    "max-delay",
+    "reset-after",
+];
+const FLAGS: [&str; 2] = ["sm", "trace"];
 
 /// The exit code where not even TCP came about.
 const NO_TCP: u8 = 6;
@@ -63,6 +78,8 @@ async fn main() -> ExitCode {
 struct Client {
     config: Arc<InitiatorConfig>,
     address: String,
+    /// In its place for the next connection, if the server has named another.
+    other: Option<String>,
     script: Script,
     planner: Planner,
     /// How many more connections may follow.
@@ -74,7 +91,7 @@ struct Client {
 impl Client {
     fn from_options() -> Result<Self, Usage> {
         let valued = [&account::VALUED[..], &VALUED].concat();
-        let options = Options::read(&valued, &[&account::FLAGS[..], &["trace"]].concat())?;
+        let options = Options::read(&valued, &[&account::FLAGS[..], &FLAGS].concat())?;
         let max_delay = Duration::from_millis(options.parsed("max-delay")?.unwrap_or(60_000));
         let delays = PlannerConfig::new()
             .with_max_delay(max_delay)
@@ -88,7 +105,10 @@ impl Client {
         Ok(Self {
             config: account::config(&options)?,
             address: options.need("connect")?.to_owned(),
-            script: Script::new(options.all("send"), pings, stay, lines).map_err(bad("send"))?,
+            other: None,
+            script: Script::new(options.all("send"), pings, stay, lines)
+                .map_err(bad("send"))?
+                .resetting(options.has("reset-after")),
             planner: Planner::new(delays, tls::random()),
             reconnects: options.parsed("reconnect")?.unwrap_or(0),
             clock: StdClock::new(),
@@ -105,8 +125,10 @@ impl Client {
                 .map_or(NO_TCP, |close| exit_code(close.reason()));
             let outcome = close.as_ref().map_or(Outcome::ConnectFailed, Outcome::from);
             let plan = self.planner.next(self.clock.now(), outcome);
+            // What fails at another host says nothing about the first one.
+            let again = passes(outcome) || self.other.is_some();
             let plan = match plan {
-                Plan::Connect(plan) if self.reconnects > 0 && passes(outcome) => plan,
+                Plan::Connect(plan) if self.reconnects > 0 && again => plan,
                 other => {
                     self.lines
                         .trace(format_args!("not connecting again; {other:?}"));
@@ -123,28 +145,45 @@ impl Client {
             );
             sleep(plan.delay).await;
             self.config = self.config.for_reconnect(&plan);
+            self.other = match plan.target {
+                Target::Location => self.planner.host().map(|host| self.reach(host)),
+                _ => None,
+            };
         }
     }
 
     /// One connection; `None`: TCP did not come about.
     async fn connection(&mut self) -> Option<CloseTcp> {
-        let tcp = match net::prompt(TcpStream::connect(&self.address).await) {
+        let address = self.other.as_ref().unwrap_or(&self.address);
+        let tcp = match net::prompt(TcpStream::connect(address).await) {
             Ok(tcp) => tcp,
             Err(error) => {
-                eprintln!("{}: {error}", self.address);
+                eprintln!("{address}: {error}");
                 return None;
             }
         };
         self.lines.say("tcp-connected", &json!({}));
-        let machine = Initiator::new(Arc::clone(&self.config), self.clock.now());
+        let (clock, lines) = (self.clock, self.lines);
+        let script = &mut self.script;
+        let mut machine = script.begin(&self.config, clock.now());
         // Nobody writes to a client but its server.
         let (_, mut mailbox) = mpsc::channel(1);
-        let script = &mut self.script;
-        let close = net::drive(tcp, machine, script, &mut mailbox, self.clock, self.lines).await;
-        if let Some(since) = script.disconnected(&close) {
+        let close = net::drive(&tcp, &mut machine, script, &mut mailbox, clock, lines).await;
+        net::end(tcp, &close).await;
+        if let Some(since) = script.disconnected(&mut machine, &close) {
+            self.planner.set_location(script.location());
             let _up = self.planner.next(since, Outcome::Established);
         }
         Some(close)
+    }
+
+    /// Where a host is found that was named instead of an address: without a
+    /// port at the usual one.
+    fn reach(&self, host: &OtherHost) -> String {
+        match (host.port(), self.address.rsplit_once(':')) {
+            (None, Some((_, port))) => format!("{host}:{port}"),
+            _ => host.to_string(),
+        }
     }
 }
 

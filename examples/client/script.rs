@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::connection::InitiatorRole;
+use xmpp_stream::reset::ResetCause;
+use xmpp_stream::sm::{Fate, SmState};
+use xmpp_stream::stream::OtherHost;
 use xmpp_stream::time::Instant;
 use xmpp_stream::xml::{Stanza, StanzaBuf, XmlError, write};
-use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError};
+use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError, Ticket};
 
 use crate::net::App;
 use crate::shared::lines::Lines;
@@ -23,6 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// stanzas in their order (RFC 6120 10.1). When a connection ends in order,
 /// with both closing tags, whatever asked for no answer has arrived too (4.4).
 /// What was not handled is done again on the next connection.
+///
+/// With stream management the server acknowledges each stanza, and a session
+/// that is resumed sends by itself what is missing. After a session that is not,
+/// what the server does not have is done again; what it may have is reported,
+/// and not done again. Pings are: they ask about the stream they are on.
 pub struct Script {
     steps: Vec<Step>,
     stay: Duration,
@@ -31,7 +41,22 @@ pub struct Script {
     state: State,
     /// Answers to the server's own requests.
     replies: Vec<String>,
+    /// The session that the next connection resumes.
+    session: Option<SmState>,
+    /// While this connection is to resume a session: how many of its stanzas
+    /// are not acknowledged.
+    resuming: Option<usize>,
+    resets: Resets,
     lines: Lines,
+}
+
+/// Whether the stream is reset when its keys are old.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Resets {
+    Never,
+    WhenAdvised,
+    /// It is due.
+    Now(ResetCause),
 }
 
 struct Step {
@@ -54,8 +79,10 @@ enum Kind {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Todo,
-    /// Sent on this connection.
-    Sent,
+    /// Sent on this connection, or on an earlier one of the same session.
+    Sent(Ticket),
+    /// The server has it, and its answer is still to come.
+    Acknowledged,
     Handled,
 }
 
@@ -85,18 +112,36 @@ impl App<InitiatorRole> for Script {
                 self.answered(stanza);
                 self.replies.extend(reply(stanza));
             }
-            Event::Established(_) => {
+            Event::Established(established) => {
                 self.lines.event(event);
+                if established.resumed().is_some() {
+                    self.resuming = None;
+                }
                 self.state = State::Bound {
                     since: now,
-                    ping: None,
+                    ping: self.pings_under_way().then_some(now),
                 };
+            }
+            Event::Acknowledged(ticket) => self.acknowledged(*ticket),
+            // There was nothing to resume, and it goes on without.
+            Event::ManagementRefused(refused) if refused.session().is_none() => {
+                self.lines.management_failed(0, 0);
+            }
+            Event::ResetAdvised(cause) if self.resets == Resets::WhenAdvised => {
+                self.resets = Resets::Now(*cause);
             }
             _ => self.lines.event(event),
         }
     }
 
     fn act(&mut self, machine: &mut Initiator, now: Instant) -> Option<Instant> {
+        if self.resuming.is_some() {
+            match machine.take_sm_state() {
+                Some(session) if session.is_resumable() => self.session = Some(session),
+                Some(session) => self.not_resumed(&session),
+                None => {}
+            }
+        }
         let State::Bound { since, ping } = self.state else {
             return None;
         };
@@ -120,6 +165,16 @@ impl App<InitiatorRole> for Script {
             }
         }
         Some(leave)
+    }
+
+    fn take_reset(&mut self) -> Option<ResetCause> {
+        match self.resets {
+            Resets::Now(cause) => {
+                self.resets = Resets::WhenAdvised;
+                Some(cause)
+            }
+            Resets::Never | Resets::WhenAdvised => None,
+        }
     }
 
     fn wants_mail(&self) -> bool {
@@ -146,29 +201,116 @@ impl Script {
             leave: None,
             state: State::Negotiating,
             replies: Vec::new(),
+            session: None,
+            resuming: None,
+            resets: Resets::Never,
             lines,
         })
     }
 
+    /// The same, with resets when the machine advises them.
+    pub fn resetting(mut self, resetting: bool) -> Self {
+        if resetting {
+            self.resets = Resets::WhenAdvised;
+        }
+        self
+    }
+
+    /// The machine of the next connection: it resumes the session, if there is
+    /// one.
+    pub fn begin(&mut self, config: &Arc<InitiatorConfig>, now: Instant) -> Initiator {
+        if let Some(session) = self.session.take() {
+            self.resuming = Some(session.unacknowledged().count());
+            match Initiator::resume(Arc::clone(config), session, now) {
+                Ok(machine) => return machine,
+                Err(error) => {
+                    eprintln!("not resumed: {error}");
+                    self.not_resumed(&error.into_state());
+                }
+            }
+        }
+        Initiator::new(Arc::clone(config), now)
+    }
+
+    /// Where the server would like the session to be resumed.
+    pub fn location(&self) -> Option<OtherHost> {
+        self.session.as_ref()?.location()?.parse().ok()
+    }
+
     /// The connection has ended. Since when it was bound, if it was.
-    pub fn disconnected(&mut self, close: &CloseTcp) -> Option<Instant> {
+    pub fn disconnected(&mut self, machine: &mut Initiator, close: &CloseTcp) -> Option<Instant> {
         let in_order = !close.truncated()
             && matches!(
                 close.reason(),
                 CloseReason::Closed { .. } | CloseReason::Reset { .. }
             );
-        for step in &mut self.steps {
-            step.progress = match (step.progress, step.kind) {
-                (Progress::Sent, Kind::Notice) if in_order => Progress::Handled,
-                (Progress::Handled, _) => Progress::Handled,
-                (Progress::Sent | Progress::Todo, _) => Progress::Todo,
-            };
+        match machine.take_sm_state().or(self.session.take()) {
+            Some(session) if session.is_resumable() => self.session = Some(session),
+            Some(session) if self.resuming.is_some() => self.not_resumed(&session),
+            Some(session) => self.settle(Some(&session), in_order),
+            None => self.settle(None, in_order),
         }
-        self.replies.clear();
         match std::mem::replace(&mut self.state, State::Negotiating) {
             State::Negotiating => None,
             State::Bound { since, .. } | State::Leaving { since } => Some(since),
         }
+    }
+
+    /// The server has not resumed this session.
+    fn not_resumed(&mut self, session: &SmState) {
+        let fates = || session.unacknowledged().map(|stanza| stanza.fate);
+        let unknown = fates().filter(|fate| *fate == Fate::Unknown).count();
+        let before = self.resuming.take().unwrap_or_default();
+        let handled = before.saturating_sub(fates().count());
+        self.lines.management_failed(handled, unknown);
+        self.settle(Some(session), false);
+    }
+
+    /// Nothing more comes of what was sent: decides what is done again. With
+    /// stream management `session` is the one that is over.
+    fn settle(&mut self, session: Option<&SmState>, in_order: bool) {
+        self.replies.clear();
+        let fate = |ticket| {
+            let mut unacknowledged = session?.unacknowledged();
+            let stanza = unacknowledged.find(|stanza| stanza.ticket == ticket)?;
+            Some(stanza.fate)
+        };
+        for step in &mut self.steps {
+            step.progress = match (step.progress, step.kind) {
+                (Progress::Handled, _) => Progress::Handled,
+                (Progress::Todo, _)
+                | (Progress::Sent(_) | Progress::Acknowledged, Kind::Ping(_)) => Progress::Todo,
+                (Progress::Sent(_), Kind::Notice) if in_order => Progress::Handled,
+                (Progress::Sent(_), _) if session.is_none() => Progress::Todo,
+                (Progress::Sent(ticket), kind) => match (fate(ticket), kind) {
+                    (Some(Fate::Unsent | Fate::Unhandled), _) => Progress::Todo,
+                    (None, Kind::Notice) => Progress::Handled,
+                    (None, _) => step.give_up("its answer is lost"),
+                    (Some(_), _) => step.give_up("the server may have it"),
+                },
+                (Progress::Acknowledged, _) => step.give_up("its answer is lost"),
+            };
+        }
+    }
+
+    /// Notes that the server has everything up to this ticket.
+    fn acknowledged(&mut self, last: Ticket) {
+        self.lines
+            .trace(format_args!("acknowledged up to {last:?}"));
+        for step in &mut self.steps {
+            step.progress = match (step.progress, step.kind) {
+                (Progress::Sent(ticket), Kind::Notice) if ticket <= last => Progress::Handled,
+                (Progress::Sent(ticket), _) if ticket <= last => Progress::Acknowledged,
+                (other, _) => other,
+            };
+        }
+    }
+
+    /// Whether a ping of an earlier connection is still to be answered.
+    fn pings_under_way(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.kind, Kind::Ping(_)) && step.progress.awaits_answer())
     }
 
     /// Sends what fits, up to a ping. Whether nothing is left to do.
@@ -181,9 +323,9 @@ impl Script {
                 continue;
             }
             match session.send(&step.text) {
-                Ok(_) => {
+                Ok(ticket) => {
                     self.lines.trace(format_args!("sent {}", step.text));
-                    step.progress = Progress::Sent;
+                    step.progress = Progress::Sent(ticket);
                 }
                 Err(SendError::Full { .. }) => return false,
                 Err(error) => {
@@ -239,7 +381,13 @@ impl Script {
         let id = stanza.attr("id").filter(|_| !asks)?;
         self.steps
             .iter()
-            .position(|step| step.progress == Progress::Sent && step.id.as_deref() == Some(&*id))
+            .position(|step| step.progress.awaits_answer() && step.id.as_deref() == Some(&*id))
+    }
+}
+
+impl Progress {
+    fn awaits_answer(self) -> bool {
+        matches!(self, Self::Sent(_) | Self::Acknowledged)
     }
 }
 
@@ -257,6 +405,12 @@ impl Step {
         })
     }
 
+    /// It is not done again, and nobody knows what became of it.
+    fn give_up(&self, why: &str) -> Progress {
+        eprintln!("not sent again, because {why}: {}", self.text);
+        Progress::Handled
+    }
+
     fn ping(n: u32) -> Self {
         let id = format!("ping-{n}");
         Self {
@@ -268,18 +422,23 @@ impl Step {
     }
 }
 
-/// The answer to a request of the server's (RFC 6120 8.2.3): pings are
-/// answered, all else is refused.
+/// The answer to an iq (RFC 6120 8.2.3): pings are answered, other requests and an iq of none of
+/// the four types are refused.
 fn reply(stanza: &Stanza<'_>) -> Option<String> {
-    let kind = stanza.attr("type");
-    if stanza.name() != "iq" || !matches!(kind.as_deref(), Some("get" | "set")) {
+    if stanza.name() != "iq" {
         return None;
     }
-    let (kind, content) = match stanza.child("ping", "urn:xmpp:ping") {
-        Some(_) => ("result", ""),
-        None => (
+    let (kind, content) = match stanza.attr("type").as_deref() {
+        Some("result" | "error") => return None,
+        Some("get" | "set") if stanza.child("ping", "urn:xmpp:ping").is_some() => ("result", ""),
+        Some("get" | "set") => (
             "error",
             "<error type='cancel'><service-unavailable \
+             xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+        ),
+        _ => (
+            "error",
+            "<error type='modify'><bad-request \
              xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
         ),
     };
@@ -292,4 +451,29 @@ fn reply(stanza: &Stanza<'_>) -> Option<String> {
     }
     write!(out, ">{content}</iq>").ok()?;
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_iq_of_none_of_the_four_types_is_a_bad_request() {
+        let answered = |kind: &str| {
+            let xml = format!("<iq xmlns='jabber:client' from='a@b' id='1' {kind}/>");
+            reply(&StanzaBuf::parse(&xml).unwrap().as_stanza())
+        };
+        for kind in ["type='nonsense'", "type='GET'", "type=''", ""] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.starts_with("<iq type='error' to='a@b' id='1'><error"));
+            assert!(answer.contains("<bad-request "), "{answer}");
+        }
+        for kind in ["type='get'", "type='set'"] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.contains("<service-unavailable "), "{answer}");
+        }
+        for kind in ["type='result'", "type='error'"] {
+            assert_eq!(answered(kind), None, "{kind}");
+        }
+    }
 }

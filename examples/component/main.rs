@@ -121,14 +121,16 @@ struct Enough;
 impl Echo {
     async fn connection(&mut self, tcp: TcpStream, config: Arc<InitiatorConfig>) -> CloseTcp {
         let clock = StdClock::new();
-        let machine = Initiator::new(config, clock.now());
+        let mut machine = Initiator::new(config, clock.now());
         let (sender, mut mailbox) = mpsc::channel(1);
         std::thread::spawn(move || {
             let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
             let _ = sender.blocking_send(Enough);
         });
         let lines = self.lines;
-        net::drive(tcp, machine, self, &mut mailbox, clock, lines).await
+        let close = net::drive(&tcp, &mut machine, self, &mut mailbox, clock, lines).await;
+        net::end(tcp, &close).await;
+        close
     }
 }
 
@@ -227,4 +229,36 @@ fn error(stanza: &Stanza<'_>, from: &str, to: &str, content: &str) -> Option<Str
     }
     write!(out, ">{content}</{name}>").ok()?;
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use xmpp_stream::xml::StanzaBuf;
+
+    use super::*;
+
+    #[test]
+    fn an_iq_of_none_of_the_four_types_is_a_bad_request() {
+        let domain = Jid::parse("echo.localhost").unwrap();
+        let answered = |kind: &str| {
+            let xml = format!(
+                "<iq xmlns='jabber:component:accept' from='a@localhost' to='x@echo.localhost' \
+                 id='1' {kind}/>"
+            );
+            answer(&StanzaBuf::parse(&xml).unwrap().as_stanza(), &domain)
+        };
+        let start = "<iq type='error' from='x@echo.localhost' to='a@localhost' id='1'><error";
+        for kind in ["type='nonsense'", "type='GET'", "type=''", ""] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.starts_with(start), "{answer}");
+            assert!(answer.contains("<bad-request "), "{answer}");
+        }
+        for kind in ["type='get'", "type='set'"] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.contains("<service-unavailable "), "{answer}");
+        }
+        for kind in ["type='result'", "type='error'"] {
+            assert_eq!(answered(kind), None, "{kind}");
+        }
+    }
 }

@@ -3,22 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use xmpp_stream::connection::{BindDecision, ResponderRole};
+use xmpp_stream::connection::{BindDecision, ResponderRole, ResumeDecision};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::ResetCause;
 use xmpp_stream::sasl::{self, CredentialAnswer, Hash};
+use xmpp_stream::sm::SmState;
 use xmpp_stream::stream::{BindCondition, StreamCondition, StreamError};
 use xmpp_stream::time::Instant;
 use xmpp_stream::{Connection, Decision, Event, Question, Responder, SendError};
 
 use crate::config::Server;
 use crate::net::App;
-use crate::router::Mail;
+use crate::router::{BACKLOG, Left, Mail, Resumption};
 use crate::shared::lines::Lines;
 use crate::stanzas::{self, Outcome};
 
-/// How many stanzas may wait for a client that does not read.
-const BACKLOG: usize = 256;
+/// How many stanzas may wait for a client that asks and does not read: as many
+/// as may have been kept for it while it was away, and as many again.
+const MOST_OUTGOING: usize = 2 * BACKLOG;
 
 pub struct Client {
     server: Arc<Server>,
@@ -28,6 +30,10 @@ pub struct Client {
     certified: Vec<Jid>,
     /// The bound address.
     jid: Option<Jid>,
+    /// The name of the session, if it can be resumed.
+    session: Option<String>,
+    /// A session that could not be resumed here.
+    refused: Option<SmState>,
     outgoing: VecDeque<String>,
     /// A stream error to end with.
     ending: Option<StreamCondition>,
@@ -43,9 +49,18 @@ impl App<ResponderRole> for Client {
         match event {
             Event::TlsEstablished(info) => self.certified = info.peer_jids(),
             Event::Established(established) => {
-                if let Some(jid) = established.jid() {
-                    self.server.router.bind(self.conn, jid);
+                // With a resumed session the address came already.
+                if let (None, Some(jid)) = (established.resumed(), established.jid()) {
+                    if let Some(remains) = self.server.router.bind(self.conn, jid) {
+                        stanzas::give_back(remains, &self.server);
+                    }
                     self.jid = Some(jid.clone());
+                }
+            }
+            Event::ManagementEnabled(enabled) => {
+                if let (Some(name), Some(jid)) = (enabled.id(), &self.jid) {
+                    self.server.router.name(self.conn, name, jid);
+                    self.session = Some(name.to_owned());
                 }
             }
             Event::Stanza(stanza) => {
@@ -54,6 +69,9 @@ impl App<ResponderRole> for Client {
                     Outcome::Nothing => {}
                     Outcome::Reply(reply) => self.outgoing.push_back(reply),
                     Outcome::InvalidFrom => self.ending = Some(StreamCondition::InvalidFrom),
+                }
+                if self.outgoing.len() > MOST_OUTGOING {
+                    self.ending = Some(StreamCondition::ResourceConstraint);
                 }
             }
             // RFC 6120 4.9.3.24: nothing but stanzas is understood here.
@@ -86,6 +104,8 @@ impl App<ResponderRole> for Client {
         match mail {
             Mail::Stanza(stanza) => self.outgoing.push_back(stanza),
             Mail::Replaced => self.ending = Some(StreamCondition::Conflict),
+            // The question is still open, and is answered next.
+            Mail::Released => {}
             Mail::Stop => self.ending = Some(StreamCondition::SystemShutdown),
         }
     }
@@ -99,25 +119,32 @@ impl Client {
             lines,
             certified: Vec::new(),
             jid: None,
+            session: None,
+            refused: None,
             outgoing: VecDeque::new(),
             ending: None,
             reset: None,
         }
     }
 
-    /// Sends what fits. A client that asks and does not read is cut off.
+    /// What is left when the connection has ended.
+    pub fn left(self, state: Option<SmState>) -> Left {
+        Left {
+            jid: self.jid,
+            session: self.session,
+            state: state.or(self.refused),
+            unsent: self.outgoing,
+        }
+    }
+
+    /// Sends what fits.
     fn send(&mut self, machine: &mut Connection<ResponderRole>) {
         let Some(mut session) = machine.session() else {
-            self.outgoing.clear();
             return;
         };
         while let Some(stanza) = self.outgoing.front() {
             match session.send(stanza) {
                 Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
-                Err(SendError::Full { .. }) if self.outgoing.len() > BACKLOG => {
-                    self.ending = Some(StreamCondition::ResourceConstraint);
-                    return;
-                }
                 Err(SendError::Full { .. }) => return,
                 Err(error) => eprintln!("not sent: {error}: {stanza}"),
             }
@@ -126,7 +153,7 @@ impl Client {
     }
 
     /// Answers a gate of the negotiation.
-    fn decide(&self, decision: Decision<'_>) {
+    fn decide(&mut self, decision: Decision<'_>) {
         let authzid = authzid(decision.question()).map(Jid::parse);
         // Nobody may act as somebody else.
         let fits = |name: &str| match &authzid {
@@ -164,6 +191,7 @@ impl Client {
                 None => anonymous.reject(sasl::SaslCondition::TemporaryAuthFailure),
             },
             Decision::Bind(bind) => self.bind(bind),
+            Decision::Resume(resume) => self.resume(resume),
             // There is one host, so nobody asks; and nothing else is known.
             other => eprintln!("unanswered: {other:?}"),
         }
@@ -185,6 +213,25 @@ impl Client {
         jid.local()
             .map(str::to_owned)
             .ok_or(sasl::SaslCondition::NotAuthorized)
+    }
+
+    /// The session asked for, if it is there and nobody else's. Its stream, if
+    /// it is still open, is ended first, and the question waits for that.
+    fn resume(&mut self, resume: ResumeDecision<'_>) {
+        let (name, account) = (resume.previd(), resume.identity().authcid.as_str());
+        match self.server.router.resume(self.conn, name, account) {
+            Resumption::Granted(state, held) => {
+                self.session = Some(name.to_owned());
+                self.jid = state.jid().cloned();
+                self.outgoing = held;
+                if let Err(error) = resume.resume(*state) {
+                    eprintln!("not resumed: {error}");
+                    self.refused = Some(error.into_state());
+                }
+            }
+            Resumption::Pending => {}
+            Resumption::Refused(handled) => resume.refuse(handled),
+        }
     }
 
     /// The resource asked for, or one of ours.

@@ -10,6 +10,7 @@ use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::UsagePolicy;
 use xmpp_stream::sasl::{Decoy, Hash, MechanismName, MechanismSet, Password, ScramKeys, Username};
+use xmpp_stream::sm::SmPolicy;
 
 use crate::federation::Federation;
 use crate::router::Router;
@@ -34,7 +35,7 @@ const VALUED: [&str; 16] = [
     "dialback-secret",
     "s2s-route",
 ];
-const FLAGS: [&str; 3] = ["direct-tls", "no-external", "trace"];
+const FLAGS: [&str; 4] = ["direct-tls", "no-external", "sm", "trace"];
 
 /// SCRAM's iteration count. Few, so that starting is quick; keys that are
 /// kept want more.
@@ -70,6 +71,10 @@ impl Server {
         }
         let host = builder.build().map_err(bad("domain or mechanisms"))?;
         let builder = ResponderConfig::server(random).single_host(host);
+        let builder = match options.has("sm") {
+            true => builder.stream_management(SmPolicy::new()),
+            false => builder,
+        };
         let config = if options.has("direct-tls") {
             builder.direct_tls(tls)
         } else {

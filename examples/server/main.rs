@@ -7,7 +7,7 @@
 //!        --user alice:secret [--user bob:secret]...
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanisms A,B] [--max-stanza BYTES]
 //!        [--negotiation-timeout SECONDS] [--reset-after-records N] [--reset-after SECONDS]
-//!        [--client-ca ca.pem] [--trace]
+//!        [--client-ca ca.pem] [--sm] [--trace]
 //!        [--s2s-listen ADDR:PORT --s2s-ca ca.pem --dialback-secret S
 //!         [--s2s-route DOMAIN=HOST:PORT]... [--no-external]]
 //! ```
@@ -17,6 +17,12 @@
 //! and `service-unavailable` to any other request; messages go to the bound
 //! resource of the addressed user, those to the domain come back. Runs until
 //! stdin closes, or SIGTERM.
+//!
+//! With `--sm` clients get stream management (XEP-0198). A session whose stream
+//! is lost or reset is kept in memory, for as long as the client was told, and
+//! messages for its user are kept for it. When it is over, a message that its
+//! client does not have goes to another stream of the user if there is one, and
+//! what it may have goes back to the sender as an error.
 //!
 //! With `--s2s-listen` messages go to and come from users of other domains:
 //! over streams that certificates prove, or dialback where those are missing
@@ -45,7 +51,7 @@ use std::time::Duration;
 
 use app::Client;
 use config::Server;
-use router::MAILBOX;
+use router::{MAILBOX, Wait};
 use serde_json::json;
 use shared::lines::Lines;
 use shared::options::Usage;
@@ -54,8 +60,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use xmpp_stream::Responder;
-use xmpp_stream::time::StdClock;
+use xmpp_stream::time::{Instant, StdClock};
+use xmpp_stream::{Action, CloseTcp, Responder};
 
 /// How long connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -150,12 +156,45 @@ async fn connection(server: Arc<Server>, tcp: TcpStream) {
     };
     lines.say("tcp-accepted", &json!({}));
     let (sender, mut mailbox) = mpsc::channel(MAILBOX);
-    server.router.enter(number, sender);
+    let evicted = server.router.enter(number, sender);
     let clock = StdClock::new();
-    let machine = Responder::new(Arc::clone(&server.config), clock.now());
+    let mut machine = Responder::new(Arc::clone(&server.config), clock.now());
     let mut client = Client::new(Arc::clone(&server), number, lines);
-    let _ended = net::drive(tcp, machine, &mut client, &mut mailbox, clock, lines).await;
-    server.router.leave(number);
+    let close = tokio::select! {
+        close = net::drive(&tcp, &mut machine, &mut client, &mut mailbox, clock, lines) => close,
+        // Another connection resumes the session.
+        () = evicted.notified() => abort(&mut machine, clock.now(), lines),
+    };
+    let left = client.left(machine.take_sm_state());
+    let (wait, over) = server.router.leave(number, left, &mut mailbox);
+    for remains in over {
+        stanzas::give_back(remains, &server);
+    }
+    if let Some(wait) = wait {
+        tokio::spawn(expire(Arc::clone(&server), wait));
+    }
+    net::end(tcp, &close).await;
+}
+
+/// Ends the machine at once.
+fn abort(machine: &mut Responder, now: Instant, lines: Lines) -> CloseTcp {
+    machine.abort();
+    loop {
+        // It has ended: nothing is waited for.
+        if let Action::CloseTcp(close) = machine.poll(now) {
+            let close = close.clone();
+            lines.closed(&close);
+            return close;
+        }
+    }
+}
+
+/// Ends a session that nobody has resumed in time.
+async fn expire(server: Arc<Server>, wait: Wait) {
+    sleep(wait.time).await;
+    if let Some(remains) = server.router.expire(&wait.session, wait.since) {
+        stanzas::give_back(remains, &server);
+    }
 }
 
 /// Until SIGTERM, or the end of stdin.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::Kind;
-use xmpp_stream::xml::{RewriteError, Stanza, write};
+use xmpp_stream::xml::{RewriteError, Stanza, StanzaBuf, write};
 
 use crate::config::Server;
 use crate::federation::{self, Letter, Parcel};
-use crate::router::Undelivered;
+use crate::router::{Remains, Undelivered};
 
 /// What follows from a stanza.
 pub enum Outcome {
@@ -31,10 +31,7 @@ pub fn handle(stanza: &Stanza<'_>, own: &Jid, server: &Arc<Server>) -> Outcome {
         }
     }
     let reply = match (stanza.name(), stanza.attr("type").as_deref()) {
-        ("iq", Some("get" | "set")) => answer(stanza, own),
-        ("iq", Some("result" | "error")) => Ok(None),
-        // RFC 6120 8.2.3
-        ("iq", _) => reply(stanza, own, "error", BAD_REQUEST).map(Some),
+        ("iq", _) => iq(stanza, own),
         // Errors are not answered (8.3.1).
         ("message", kind) => {
             message(stanza, own, server).map(|refused| refused.filter(|_| kind != Some("error")))
@@ -68,9 +65,7 @@ pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, J
     };
     let kind = stanza.attr("type");
     let (answered, name) = match (stanza.name(), kind.as_deref()) {
-        ("iq", Some("get" | "set")) => (answer(stanza, &from), "iq"),
-        ("iq", Some("result" | "error")) => return None,
-        ("iq", _) => (reply(stanza, &from, "error", BAD_REQUEST).map(Some), "iq"),
+        ("iq", _) => (iq(stanza, &from), "iq"),
         ("message", Some("error")) => {
             (arrived(stanza, &to, &from, server).map(|_| None), "message")
         }
@@ -87,6 +82,56 @@ pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, J
             eprintln!("cannot answer: {error}");
             None
         }
+    }
+}
+
+/// Sees to the messages of a session that is over. What its client does not
+/// have goes to another stream of the user, if there is one. What the client
+/// may have goes back, because the user might get it twice (XEP-0198 5). Other
+/// stanzas are this server's own answers.
+pub fn give_back(remains: Remains, server: &Arc<Server>) {
+    let account = remains.jid.bare();
+    for stanza in remains.unsent {
+        if is_message(&stanza) && server.router.deliver(&account, stanza.clone()).is_err() {
+            bounce(&stanza, SERVICE_UNAVAILABLE, server);
+        }
+    }
+    for stanza in remains.unknown {
+        bounce(&stanza, MAY_HAVE_ARRIVED, server);
+    }
+}
+
+fn is_message(stanza: &str) -> bool {
+    StanzaBuf::parse(stanza).is_ok_and(|stanza| stanza.as_stanza().name() == "message")
+}
+
+/// Returns a message to its sender as an error, unless it is one itself (RFC
+/// 6120 8.3.1).
+fn bounce(stanza: &str, error: &str, server: &Arc<Server>) {
+    let Ok(stanza) = StanzaBuf::parse(stanza) else {
+        return;
+    };
+    let stanza = stanza.as_stanza();
+    let sender = stanza.attr("from").and_then(|from| Jid::parse(&from).ok());
+    let recipient = stanza.attr("to").and_then(|to| Jid::parse(&to).ok());
+    let (Some(sender), Some(recipient)) = (sender, recipient) else {
+        return;
+    };
+    let returns = stanza.name() == "message" && stanza.attr("type").as_deref() != Some("error");
+    // This server itself knows what became of its echoes.
+    if !returns || sender.domain_only() == sender && sender.domain() == server.domain {
+        return;
+    }
+    let Ok(text) = reply(&stanza, &sender, "error", error) else {
+        return;
+    };
+    if sender.domain() == server.domain {
+        // Gone, too: then nobody waits.
+        let _ = server.router.deliver(&sender, text);
+    } else {
+        let id = stanza.attr("id").map(Cow::into_owned);
+        let parcel = Parcel::new("message", id, recipient, sender.clone(), text);
+        federation::post(server, &sender, Letter::Stanza(parcel));
     }
 }
 
@@ -120,6 +165,16 @@ fn arrived(
         Ok(()) => Ok(None),
         Err(Undelivered::Nobody) => reply(message, from, "error", SERVICE_UNAVAILABLE).map(Some),
         Err(Undelivered::Busy) => reply(message, from, "error", RESOURCE_CONSTRAINT).map(Some),
+    }
+}
+
+/// The answer to an iq of a client or of another server: requests have one, and so has an iq of
+/// none of the four types (RFC 6120 8.2.3).
+fn iq(iq: &Stanza<'_>, sender: &Jid) -> Result<Option<String>, RewriteError> {
+    match iq.attr("type").as_deref() {
+        Some("get" | "set") => answer(iq, sender),
+        Some("result" | "error") => Ok(None),
+        _ => reply(iq, sender, "error", BAD_REQUEST).map(Some),
     }
 }
 
@@ -188,6 +243,10 @@ fn message(
 
 const SERVICE_UNAVAILABLE: &str = "<error type='cancel'><service-unavailable \
     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const MAY_HAVE_ARRIVED: &str = "<error type='cancel'><service-unavailable \
+    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+    <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>not acknowledged: it may have \
+    arrived</text></error>";
 const RESOURCE_CONSTRAINT: &str = "<error type='wait'><resource-constraint \
     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 const BAD_REQUEST: &str = "<error type='modify'><bad-request \
@@ -216,4 +275,34 @@ fn reply(
     }
     write!(out, ">{content}</{}>", stanza.name())?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use xmpp_stream::xml::StanzaBuf;
+
+    use super::*;
+
+    #[test]
+    fn an_iq_of_none_of_the_four_types_is_a_bad_request() {
+        let sender = Jid::parse("juliet@capulet.example/balcony").unwrap();
+        let answered = |kind: &str| {
+            let xml = format!("<iq xmlns='jabber:client' id='1' {kind}/>");
+            let stanza = StanzaBuf::parse(&xml).unwrap();
+            iq(&stanza.as_stanza(), &sender).unwrap()
+        };
+        let start = "<iq type='error' to='juliet@capulet.example/balcony' id='1'><error";
+        for kind in ["type='nonsense'", "type='GET'", "type=''", ""] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.starts_with(start), "{answer}");
+            assert!(answer.contains("<bad-request "), "{answer}");
+        }
+        for kind in ["type='get'", "type='set'"] {
+            let answer = answered(kind).expect(kind);
+            assert!(answer.contains("<service-unavailable "), "{answer}");
+        }
+        for kind in ["type='result'", "type='error'"] {
+            assert_eq!(answered(kind), None, "{kind}");
+        }
+    }
 }

@@ -1,13 +1,16 @@
 //! A client's config from its options.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
+use xmpp_stream::reset::UsagePolicy;
 use xmpp_stream::sasl::{
     BindingUse, MechanismName, MechanismPolicy, MechanismSet, Password, Username,
 };
+use xmpp_stream::sm::SmPolicy;
 
 use super::options::{Options, Usage, bad};
 use super::tls;
@@ -41,12 +44,19 @@ pub fn config(options: &Options) -> Result<Arc<InitiatorConfig>, Usage> {
     } else {
         builder.starttls(tls)
     };
-    builder
+    let mut builder = builder
         .credentials(credentials(options, &jid)?)
         .sasl(policy(options)?)
-        .limits(limits()?)
-        .build()
-        .map_err(bad("jid"))
+        .limits(limits()?);
+    if options.has("sm") {
+        builder = builder.stream_management(SmPolicy::new());
+    }
+    if let Some(seconds) = options.parsed("reset-after")? {
+        let mut usage = UsagePolicy::default();
+        usage.age = Some(Duration::from_secs(seconds));
+        builder = builder.usage(usage);
+    }
+    builder.build().map_err(bad("jid"))
 }
 
 /// ANONYMOUS if it is asked for; the certificate if it is all there is, or the

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use serde_json::{Value, json};
+use xmpp_stream::event::Resumed;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::{FeatureOffer, Features};
 use xmpp_stream::tls::TlsInfo;
@@ -55,11 +56,22 @@ impl Lines {
             Event::Authenticated(done) => {
                 self.say("authenticated", &json!({"mechanism": done.mechanism()}));
             }
-            Event::Established(established) => {
-                // Servers and components bind nothing.
-                if let Some(jid) = established.jid() {
-                    self.say("bound", &json!({"jid": jid.as_str()}));
+            Event::Established(established) => match (established.resumed(), established.jid()) {
+                (Some(resumed), _) => {
+                    let Resumed {
+                        h, retransmitted, ..
+                    } = resumed;
+                    self.say(
+                        "sm-resumed",
+                        &json!({"h": h, "retransmitted": retransmitted}),
+                    );
                 }
+                (None, Some(jid)) => self.say("bound", &json!({"jid": jid.as_str()})),
+                // Servers and components bind nothing.
+                (None, None) => {}
+            },
+            Event::ManagementEnabled(enabled) => {
+                self.say("sm-enabled", &json!({"resumable": enabled.is_resumable()}));
             }
             Event::Stanza(stanza) => self.say("stanza", &json!({"xml": stanza.standalone()})),
             Event::PairVerified(pair) => {
@@ -69,6 +81,15 @@ impl Lines {
             }
             other => self.trace(format_args!("event {other:?}")),
         }
+    }
+
+    /// Stream management was not enabled, or a session not resumed: how many of
+    /// its stanzas the peer says it handled, and how many it may have or not.
+    pub fn management_failed(&self, handled: usize, unknown: usize) {
+        self.say(
+            "sm-failed",
+            &json!({"handled": handled, "unknown": unknown}),
+        );
     }
 
     /// The last line of a connection.

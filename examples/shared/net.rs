@@ -39,17 +39,20 @@ pub trait App<N: Negotiation> {
     fn mail(&mut self, mail: Self::Mail);
 }
 
-/// Drives one connection to its end.
+/// Drives one connection to the machine's end; [`end`] is next.
+///
+/// It may be cancelled: no byte and no event is lost, and the machine can be
+/// aborted then.
 pub async fn drive<N: Negotiation, A: App<N>>(
-    mut tcp: TcpStream,
-    mut machine: Connection<N>,
+    tcp: &TcpStream,
+    machine: &mut Connection<N>,
     app: &mut A,
     mail: &mut mpsc::Receiver<A::Mail>,
     clock: StdClock,
     lines: Lines,
 ) -> CloseTcp {
     loop {
-        let until = app.act(&mut machine, clock.now());
+        let until = app.act(machine, clock.now());
         let now = clock.now();
         match machine.poll(now) {
             Action::Event(event) => app.event(&event, now),
@@ -61,14 +64,13 @@ pub async fn drive<N: Negotiation, A: App<N>>(
                 wait.deadline = [wait.deadline, until].into_iter().flatten().min();
                 let mail_wanted = app.wants_mail();
                 tokio::select! {
-                    () = sleep_on(&tcp, &mut machine, wait, now, lines) => {}
+                    () = sleep_on(tcp, machine, wait, now, lines) => {}
                     Some(letter) = mail.recv(), if mail_wanted => app.mail(letter),
                 }
             }
             Action::CloseTcp(close) => {
                 let close = close.clone();
                 lines.closed(&close);
-                end(&mut tcp, &close).await;
                 return close;
             }
         }
@@ -120,7 +122,7 @@ fn failed<N: Negotiation>(machine: &mut Connection<N>, error: &io::Error) {
 }
 
 /// Ends TCP as the machine says.
-async fn end(tcp: &mut TcpStream, close: &CloseTcp) {
+pub async fn end(mut tcp: TcpStream, close: &CloseTcp) {
     match close.manner() {
         // Dropping the socket is all.
         Manner::Abort => {}

@@ -73,7 +73,9 @@ fn complaint(condition: StreamCondition) -> PeerError {
         | StreamCondition::InternalServerError
         | StreamCondition::RemoteConnectionFailed
         | StreamCondition::ResourceConstraint
-        | StreamCondition::SystemShutdown => PeerError::Unavailable,
+        | StreamCondition::SystemShutdown
+        // It says nothing (RFC 6120 4.9.3.21), so nothing lasting either.
+        | StreamCondition::UndefinedCondition => PeerError::Unavailable,
         // Whatever else the peer says, it is about us.
         _ => PeerError::Refused,
     }
@@ -193,11 +195,12 @@ mod tests {
                 "internal-server-error",
                 "remote-connection-failed",
                 "resource-constraint",
-                "system-shutdown"
+                "system-shutdown",
+                "undefined-condition"
             ]
         );
         // All others but `reset` and `see-other-host`.
-        assert_eq!(sorted(PeerError::Refused).len(), 25 - 6 - 2);
+        assert_eq!(sorted(PeerError::Refused).len(), 25 - 7 - 2);
     }
 
     #[test]

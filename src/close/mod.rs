@@ -251,7 +251,7 @@ impl fmt::Display for CloseReason {
 }
 
 /// Where a connection stood when something happened to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Phase {
     /// Waiting for the peer's stream header.

@@ -203,8 +203,14 @@ impl<State> ResponderBuilder<State, Client> {
     /// and [`Event::Stanza`](crate::Event::Stanza) before
     /// [`Event::Established`](crate::Event::Established), once TLS is complete, and
     /// [`Connection::negotiating`](crate::Connection::negotiating) answers them. The client is not
-    /// authenticated, or not bound, so the deadlines of negotiation and the limit on elements
-    /// before authentication hold. Stanzas to anybody else still end the stream (RFC 6120 7.1).
+    /// authenticated, or not bound, so the deadlines of negotiation hold, and until SASL the limit
+    /// on elements before authentication. Stanzas to anybody else still end the stream (RFC 6120
+    /// 7.1).
+    ///
+    /// How many elements may come is not limited: reading one costs no more than its bytes, and
+    /// [`Limits::negotiation_timeout`] ends the stream. An application for which one costs more, an
+    /// entry in a database for example, counts them itself, and ends the stream by
+    /// [`Connection::fail`](crate::Connection::fail).
     pub fn early_elements(mut self, elements: EarlyElements) -> Self {
         self.settings.early_elements = elements;
         self

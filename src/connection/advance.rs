@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use super::context::Context;
-use super::inbound::Inbound;
 use super::key_meter::KeyMeter;
 use super::management::Management;
 use super::role::{NoRandomness, Position, Role, Stage};
@@ -15,10 +14,10 @@ use crate::limits::Limits;
 use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
-    CloseCause, Command, Content, ErrorSource, FirstLevelElement, Input, ManagementResult, Notice,
-    OwnHeader, StreamCondition, StreamError,
+    CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input, Kind,
+    ManagementResult, Notice, OwnHeader, StreamCondition, StreamError,
 };
-use crate::xml::{XmlError, XmlErrorClass};
+use crate::xml::{Frame, XmlError, XmlErrorClass};
 
 /// The parts of a connection that a step of the table may change.
 pub(super) struct Advance<'a> {
@@ -33,16 +32,12 @@ pub(super) struct Advance<'a> {
     pub(super) reset_cause: Option<ResetCause>,
 }
 
-/// How long closing tags and close_notify may take while the stream is not established: such a peer
-/// is owed no more than the chance to read why it is refused.
+/// How long closing tags and close_notify may take while the stream is not established, which
+/// includes the wait for dialback: such a peer is owed no more than the chance to read why it is
+/// refused.
 const UNESTABLISHED_CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl<'a> Advance<'a> {
-    /// What was received, borrowed independently of the rest.
-    pub(super) const fn inbound(&self) -> &'a Inbound {
-        self.cx.inbound
-    }
-
+impl Advance<'_> {
     /// Steps the table and executes its commands, until they raise no more inputs. `element` is the
     /// element just received, if one was. Returns what the application is told.
     pub(super) fn run<R: Role>(
@@ -80,9 +75,54 @@ impl<'a> Advance<'a> {
         notice
     }
 
+    /// Takes the frame that was read.
+    pub(super) fn frame<R: Role>(&mut self, role: &mut R, kind: Kind) -> Notice {
+        match self.cx.inbound.frame() {
+            Some(Frame::Header(header)) => {
+                let class = role.read_header(&header, &mut self.cx);
+                self.run(role, Input::Header(class), None)
+            }
+            Some(Frame::Element(element)) => {
+                let element =
+                    FirstLevelElement::read(*element, kind, role.awaited(), role.recipient());
+                let class = match &mut self.cx.s2s {
+                    None => Some(element.class()),
+                    Some(s2s) => s2s.filter_inbound(&element),
+                };
+                match class {
+                    Some(class) => self.element(role, class, &element),
+                    None => Notice::Nothing,
+                }
+            }
+            Some(Frame::Keepalive) => self.run(role, Input::Keepalive, None),
+            Some(Frame::Footer) => {
+                self.footer();
+                self.run(role, Input::Footer, None)
+            }
+            None => {
+                self.cx.defect("a frame was found and is not there");
+                Notice::Nothing
+            }
+        }
+    }
+
+    /// Takes an element of the peer, of this class.
+    fn element<R: Role>(
+        &mut self,
+        role: &mut R,
+        class: ElementClass,
+        element: &FirstLevelElement<'_>,
+    ) -> Notice {
+        let notice = self.run(role, Input::Element(class), Some(element));
+        if class.is_stanza() {
+            self.count_inbound(role, notice);
+        }
+        notice
+    }
+
     /// Counts a stanza of the peer that the application is handed, or that was answered here; not one
     /// that is dropped, or that ended the stream (XEP-0198 4).
-    pub(super) fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
+    fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
         if let Some(management) = self.cx.management.as_deref_mut() {
             let is_delivered = notice == Notice::Stanza;
             if is_delivered || role.position().stage == Stage::Established {
@@ -145,13 +185,14 @@ impl<'a> Advance<'a> {
     ) {
         match (notice, element.map(FirstLevelElement::content)) {
             (Notice::StreamError, Some(Content::StreamError(error))) => {
+                self.revoke_session(error);
                 self.end_with(Reason::new(reason_for_error(Side::Peer, (**error).clone())));
                 *self.peer_error = Some((**error).clone());
             }
             (Notice::StreamError, _) => self.cx.defect("a stream error without its element"),
-            (Notice::Features, Some(Content::Features(features))) if features.management() => {
+            (Notice::Features, Some(Content::Features(features))) => {
                 if let Some(management) = self.cx.management.as_deref_mut() {
-                    management.offer();
+                    management.offer(features.management());
                 }
             }
             (Notice::ManagementRefused, Some(Content::Management(element))) => {
@@ -161,8 +202,16 @@ impl<'a> Advance<'a> {
             }
             (Notice::Established, _) => {
                 role.established(element, &mut self.cx);
-                if self.cx.tls.is_some() {
-                    self.keys.start(role.usage(), self.timers.now());
+                if let Some(session) = self.cx.tls {
+                    let certificates = role.certificates(session);
+                    self.keys.start(
+                        role.usage(),
+                        self.cx.limits.outbox_bytes(),
+                        session,
+                        &certificates,
+                        role.random(),
+                        self.timers.now(),
+                    );
                 }
             }
             _ => {}
@@ -288,6 +337,7 @@ impl<'a> Advance<'a> {
                 (error, reason)
             }
         };
+        self.revoke_session(&error);
         self.end_with(reason);
         let head = match header {
             OwnHeader::Missing => role.header(&self.cx),
@@ -300,6 +350,13 @@ impl<'a> Advance<'a> {
                 out.push_str(CLOSING_TAG);
             }),
             Err(NoRandomness) => self.cx.no_randomness(),
+        }
+    }
+
+    /// After a reset the TLS session is void: it must not be resumed (RFC 6120 4.9.3.16).
+    fn revoke_session(&self, error: &StreamError) {
+        if let (StreamCondition::Reset, Some(session)) = (error.condition(), self.cx.tls) {
+            session.revoke_session();
         }
     }
 
@@ -333,7 +390,7 @@ impl<'a> Advance<'a> {
 /// The clock of a connection's end that begins in this stage.
 pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> ShutdownClock {
     let timeout = match stage {
-        Stage::Idle | Stage::Negotiating => {
+        Stage::Idle | Stage::Negotiating | Stage::Federating => {
             limits.closing_timeout().min(UNESTABLISHED_CLOSING_TIMEOUT)
         }
         _ => limits.closing_timeout(),

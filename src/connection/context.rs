@@ -80,9 +80,12 @@ impl Context<'_> {
     /// Queues a stanza that this crate answers with; where stanzas are counted, it is kept like any
     /// other.
     pub(super) fn push_stanza(&mut self, write: impl FnOnce(&mut String)) {
-        let ticket = self.out.push_stanza(write);
-        if let Some(management) = self.management.as_deref_mut().filter(|sm| sm.keeps()) {
-            management.keep(ticket, self.out);
+        match self.management.as_deref_mut().filter(|sm| sm.keeps()) {
+            Some(management) => {
+                let ticket = self.out.push_stanza(write);
+                management.keep(ticket, self.out, fragment(self.tls));
+            }
+            None => self.out.push_control(write),
         }
     }
 
@@ -134,4 +137,9 @@ pub(super) fn tls_limits(limits: &Limits) -> tls::TlsLimits {
         handshake_bytes: limits.handshake_bytes(),
         ..tls::TlsLimits::default()
     }
+}
+
+/// How many bytes of text one record takes.
+pub(super) fn fragment(tls: Option<&tls::TlsSession>) -> usize {
+    tls.map_or(usize::MAX, tls::TlsSession::max_fragment)
 }

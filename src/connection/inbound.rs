@@ -121,6 +121,11 @@ impl Inbound {
         self.framer.has_unread()
     }
 
+    /// Whether text has been received that is not, or not yet, a frame.
+    pub(super) fn is_partial(&self) -> bool {
+        self.framer.is_partial()
+    }
+
     /// Looks for the next frame, without taking it. Returns whether there is one.
     ///
     /// # Errors

@@ -1,49 +1,39 @@
 //! The machine inside a [`Connection`](super::Connection): its parts, the loop of a poll, and what each
 //! step does. The public face, with the contract, is the module above. A further step is added to
 //! `steps` and to `try_step`.
-//!
-//! Buffers keep the size that traffic gave them, so that a steady flow allocates nothing. They are
-//! given back once when the stream is established, because negotiation needs larger ones, and from
-//! then on at a deadline, `Timer::Shrink`, ten seconds after the last traffic, at which a driver that sleeps as told polls anyway. The
-//! deadline moves with the traffic and is not set again before more of it, so an idle connection wakes
-//! its driver once.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::fmt;
 
 use super::advance::{Advance, shutdown_clock};
+use super::buffers::Buffers;
 use super::context::{Change, Context};
 use super::decision::{Decision, PendingDecision, ReadMode};
 use super::inbound::{Inbound, TcpInput};
 use super::initiator::InitiatorRole;
 use super::key_meter::KeyMeter;
-use super::management::{Expiry, Management};
+use super::management::{Due, Management};
 use super::outbound::Outbound;
 use super::request::{EndRequest, PendingRequest};
 use super::responder::ResponderRole;
 use super::role::{Negotiation, Position, Setup, Stage};
 use super::s2s::S2s;
 use super::session::{Negotiating, Session};
-use super::shutdown::{Reason, Shutdown, ShutdownInput};
+use super::shutdown::{Observed, Reason, Shutdown, ShutdownInput};
 use super::steps::{Budget, Progress, STEPS, Step};
-use super::timers::{Timer, Timers, earlier};
+use super::timers::{Timer, Timers};
 use super::transport::{Opened, Transport};
-use crate::action::{Action, Wait};
+use super::waiting::Waiting;
+use crate::action::Action;
 use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
 use crate::event::{Established, Event, StreamOpened};
 use crate::limits::Limits;
 use crate::reset::ResetCause;
 use crate::sm::SmState;
-use crate::stream::{
-    AppRequest, Features, FirstLevelElement, InFlight, Input, Kind, Notice, PeerHeader,
-    StreamCondition, StreamError,
-};
+use crate::stream::{Features, Input, Kind, Notice, PeerHeader, StreamCondition, StreamError};
 use crate::time::Instant;
 use crate::tls::{self, TlsInfo};
-use crate::xml::Frame;
-
-/// What the buffers of an established stream may keep for good, in bytes.
-const IDLE_BYTES: usize = 1024;
 
 /// One TCP connection's state machine, as `Connection` shows it.
 pub(super) struct Machine<R: Negotiation> {
@@ -160,21 +150,22 @@ impl<R: Negotiation> Machine<R> {
         self.flush();
         let notice = loop {
             let progress = self.turn(&mut budget);
+            if progress == Progress::Idle {
+                self.answer_owed();
+            }
             self.flush();
             self.watch_writing();
             match progress {
                 // What was read before the end is reported all the same.
                 Progress::Report(notice) => break Some(notice),
                 Progress::Continue if !self.shutdown.is_closed() => {}
-                Progress::Continue => break None,
-                Progress::Idle => {
-                    self.answer_owed();
-                    break None;
-                }
+                Progress::Continue | Progress::Idle => break None,
             }
         };
         self.size_buffers(notice);
-        self.end_session();
+        if let Some(management) = &mut self.management {
+            management.watch(self.timers.now());
+        }
         if notice.is_some_and(|notice| !self.has_content(notice)) {
             debug_assert!(false, "a notice without its content");
             let _ = self.close(CloseReason::Internal(InternalReason::Table));
@@ -183,7 +174,7 @@ impl<R: Negotiation> Machine<R> {
             Some(event) => Action::Event(event),
             None => match self.shutdown.close() {
                 Some(close) => Action::CloseTcp(close),
-                None => Action::Wait(self.wait(&budget)),
+                None => Action::Wait(self.waiting().wait(self.is_busy(&budget))),
             },
         }
     }
@@ -221,18 +212,13 @@ impl<R: Negotiation> Machine<R> {
     }
 
     pub(super) fn decision(&mut self) -> Option<Decision<'_>> {
-        match self.shutdown.is_closed() {
-            true => None,
-            false => self.decision.as_deref_mut().and_then(Decision::of),
-        }
+        let is_closed = self.shutdown.is_closed();
+        let decision = self.decision.as_deref_mut().filter(|_| !is_closed);
+        decision.and_then(Decision::of)
     }
 
-    pub(super) fn fail(&mut self, error: StreamError) {
-        self.request.store(EndRequest::Fail(error));
-    }
-
-    pub(super) fn abort(&mut self) {
-        self.request.store(EndRequest::Abort);
+    pub(super) fn request(&mut self, request: EndRequest) {
+        self.request.store(request);
     }
 
     pub(super) fn take_close(&mut self) -> Option<CloseTcp> {
@@ -252,7 +238,7 @@ impl<R: Negotiation> Machine<R> {
             return Progress::Idle;
         }
         let at = self.role.position();
-        let [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13] = STEPS;
+        let [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14] = STEPS;
         self.try_step(s1, at, budget)
             .or_else(|| self.try_step(s2, at, budget))
             .or_else(|| self.try_step(s3, at, budget))
@@ -266,6 +252,7 @@ impl<R: Negotiation> Machine<R> {
             .or_else(|| self.try_step(s11, at, budget))
             .or_else(|| self.try_step(s12, at, budget))
             .or_else(|| self.try_step(s13, at, budget))
+            .or_else(|| self.try_step(s14, at, budget))
             .unwrap_or(Progress::Idle)
     }
 
@@ -293,10 +280,12 @@ impl<R: Negotiation> Machine<R> {
                 (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
             }
             Step::Deadline => self.on_deadline(position),
-            Step::DueReset => self
-                .keys
-                .take_due()
-                .map(|cause| self.on_request(EndRequest::Reset(cause))),
+            Step::DueReset => {
+                let (now, quiet_since) = (self.timers.now(), self.waiting().quiet_since());
+                let tls = self.transport.tls();
+                let cause = self.keys.take_due(now, quiet_since, tls, &self.outbound)?;
+                Some(self.on_request(EndRequest::Reset(cause)))
+            }
             Step::KeyUsage => {
                 let now = self.timers.now();
                 let advised = position.stage == Stage::Established
@@ -304,6 +293,10 @@ impl<R: Negotiation> Machine<R> {
                 advised.then_some(Progress::Report(Notice::ResetAdvised))
             }
             Step::Management => self.on_management(position),
+            Step::Keepalive => {
+                let at = self.waiting().keepalive()?;
+                (at <= self.timers.now()).then(|| self.keep_alive())
+            }
             Step::Decision => self.on_decision(),
             Step::S2s => self.on_s2s(position),
             Step::Mechanism => (self.is_working(position) && budget.derivations > 0).then(|| {
@@ -315,22 +308,15 @@ impl<R: Negotiation> Machine<R> {
     }
 
     fn on_request(&mut self, request: EndRequest) -> Progress {
-        let request = match request {
-            EndRequest::Close => AppRequest::Close,
-            EndRequest::Abort => return self.close(CloseReason::LocalAbort),
-            EndRequest::Reset(cause) => {
-                self.reset_cause.get_or_insert(cause);
-                AppRequest::Reset(match cause.discards_in_flight() {
-                    true => InFlight::Discard,
-                    false => InFlight::Deliver,
-                })
-            }
-            EndRequest::Fail(error) => {
-                self.error.get_or_insert(error);
-                AppRequest::Fail
-            }
+        let Some(app_request) = request.app_request() else {
+            return self.close(CloseReason::LocalAbort);
         };
-        self.advance(Input::AppRequest(request))
+        match request {
+            EndRequest::Reset(cause) => self.reset_cause = self.reset_cause.or(Some(cause)),
+            EndRequest::Fail(error) => self.error = self.error.take().or(Some(error)),
+            EndRequest::Close | EndRequest::Abort => {}
+        }
+        self.advance(Input::AppRequest(app_request))
     }
 
     fn on_deadline(&mut self, position: Position) -> Option<Progress> {
@@ -360,36 +346,32 @@ impl<R: Negotiation> Machine<R> {
         if position.stage != Stage::Established {
             return None;
         }
-        let now = self.timers.now();
-        match management.expire(now, &mut self.outbound) {
-            Expiry::PeerLost => {
-                return Some(self.close(CloseReason::Timeout(Phase::Acknowledgement)));
-            }
-            Expiry::Asked => return Some(Progress::Continue),
-            Expiry::Nothing => {}
+        Some(
+            match management.due(self.timers.now(), &mut self.outbound)? {
+                Due::Asked => Progress::Continue,
+                Due::PeerLost => self.close(CloseReason::Timeout(Phase::Acknowledgement)),
+                Due::Overflow => {
+                    let error = StreamError::new(StreamCondition::ResourceConstraint);
+                    self.on_request(EndRequest::Fail(error))
+                }
+            },
+        )
+    }
+
+    /// Tries whether the peer is still there.
+    fn keep_alive(&mut self) -> Progress {
+        match self.management.as_mut().filter(|sm| sm.is_active()) {
+            Some(management) => management.ask(&mut self.outbound),
+            None => self.outbound.push_control(|out| out.push(' ')),
         }
-        management.is_overflowing().then(|| {
-            let error = StreamError::new(StreamCondition::ResourceConstraint);
-            self.on_request(EndRequest::Fail(error))
-        })
+        Progress::Continue
     }
 
     /// Answers the peer's requests for acknowledgement, now that everything received has been read.
     fn answer_owed(&mut self) {
         let is_established = self.role.position().stage == Stage::Established;
         if let Some(management) = self.management.as_mut().filter(|_| is_established) {
-            if management.answer_owed(&mut self.outbound) {
-                self.flush();
-                self.watch_writing();
-            }
-        }
-    }
-
-    /// Completes what outlives the connection when it ends.
-    fn end_session(&mut self) {
-        if let (Some(management), Some(close)) = (&mut self.management, self.shutdown.close()) {
-            let survives = close.reason().session_survives();
-            management.end(survives, self.role.bound(), &self.outbound);
+            management.answer_owed(&mut self.outbound);
         }
     }
 
@@ -462,39 +444,7 @@ impl<R: Negotiation> Machine<R> {
         self.timers.record_traffic();
         let kind = self.kind;
         let (role, mut advance) = self.split();
-        let notice = match advance.inbound().frame() {
-            Some(Frame::Header(header)) => {
-                let class = role.read_header(&header, &mut advance.cx);
-                advance.run(role, Input::Header(class), None)
-            }
-            Some(Frame::Element(element)) => {
-                let element =
-                    FirstLevelElement::read(*element, kind, role.awaited(), role.recipient());
-                let class = match &mut advance.cx.s2s {
-                    None => Some(element.class()),
-                    Some(s2s) => s2s.filter_inbound(&element),
-                };
-                match class {
-                    Some(class) => {
-                        let notice = advance.run(role, Input::Element(class), Some(&element));
-                        if class.is_stanza() {
-                            advance.count_inbound(role, notice);
-                        }
-                        notice
-                    }
-                    None => Notice::Nothing,
-                }
-            }
-            Some(Frame::Keepalive) => advance.run(role, Input::Keepalive, None),
-            Some(Frame::Footer) => {
-                advance.footer();
-                advance.run(role, Input::Footer, None)
-            }
-            None => {
-                advance.cx.defect("a frame was found and is not there");
-                Notice::Nothing
-            }
-        };
+        let notice = advance.frame(role, kind);
         let change = advance.cx.change;
         self.apply(change, notice)
     }
@@ -661,38 +611,20 @@ impl<R: Negotiation> Machine<R> {
 
     /// One turn after the streams are over: what still arrives is not the application's.
     fn drive_shutdown(&mut self) -> Progress {
-        let now = self.timers.now();
         let tcp = self.inbound.tcp();
-        let input = if tcp == TcpInput::Failed {
-            ShutdownInput::Rst
-        } else if self.shutdown.deadline().is_some_and(|at| at <= now) {
-            ShutdownInput::Expired
-        } else if self.shutdown.reads() {
-            // Our direction is closed: nothing that TLS may want to send goes out.
-            let mut unsent = alloc::vec::Vec::new();
-            match self.transport.open_record(&mut unsent, &mut |_| {}) {
-                Opened::Step(
-                    tls::TlsStep::Continue | tls::TlsStep::Plaintext | tls::TlsStep::Established,
-                ) => return Progress::Continue,
-                Opened::Step(tls::TlsStep::NeedMore) => match tcp {
-                    TcpInput::Open => return Progress::Idle,
-                    TcpInput::Ended | TcpInput::Failed => ShutdownInput::Fin,
-                },
-                Opened::Step(tls::TlsStep::PeerClosed) => ShutdownInput::CloseNotify,
-                Opened::Step(tls::TlsStep::Renegotiation(attempt)) => {
-                    ShutdownInput::Abort(CloseReason::TlsRenegotiation(attempt))
-                }
-                Opened::Step(tls::TlsStep::Failed(_)) | Opened::NoTls | Opened::Plaintext => {
-                    ShutdownInput::LastBytes
-                }
+        let is_drained = self.outbound.transmit().is_empty();
+        let now = self.timers.now();
+        match self
+            .shutdown
+            .observe(now, tcp, &mut self.transport, is_drained)
+        {
+            Observed::Input(input) => {
+                self.shut(input);
+                Progress::Continue
             }
-        } else if self.outbound.transmit().is_empty() {
-            ShutdownInput::Drained
-        } else {
-            return Progress::Idle;
-        };
-        self.shut(input);
-        Progress::Continue
+            Observed::Record => Progress::Continue,
+            Observed::Nothing => Progress::Idle,
+        }
     }
 
     /// Gives the end a reason, unless it has a heavier one.
@@ -710,7 +642,12 @@ impl<R: Negotiation> Machine<R> {
     fn shut(&mut self, input: ShutdownInput) {
         let clock = shutdown_clock(&self.timers, &self.limits, self.role.position().stage);
         self.shutdown.step(input, clock);
-        if self.shutdown.is_closed() {
+        if let Some(close) = self.shutdown.close() {
+            // What outlives the connection is complete.
+            if let Some(management) = &mut self.management {
+                let survives = close.reason().session_survives();
+                management.end(survives, self.role.bound(), &self.outbound);
+            }
             // Under `Abort` what TCP has not taken is dropped; under `Graceful` nothing is left, or
             // the deadline has passed.
             self.outbound.clear();
@@ -721,8 +658,9 @@ impl<R: Negotiation> Machine<R> {
 
     /// Encodes what was sent.
     fn flush(&mut self) {
-        if let Some(management) = &mut self.management {
-            management.watch(self.timers.now());
+        // Most turns have sent nothing.
+        if !self.outbound.has_units() {
+            return;
         }
         if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {
             let _ = self.close(CloseReason::Internal(InternalReason::KeysExhausted));
@@ -731,34 +669,31 @@ impl<R: Negotiation> Machine<R> {
 
     /// Watches whether TCP takes bytes. The end has a deadline of its own for that.
     fn watch_writing(&mut self) {
-        if self.outbound.transmit().is_empty() || !self.shutdown.is_open() {
-            self.timers.stop(Timer::WriteStall);
-        } else {
-            let timeout = self.limits.write_stall_timeout();
-            self.timers.record_traffic();
-            self.timers.watch_writing(self.outbound.progress(), timeout);
-        }
+        let waits = self.shutdown.is_open() && !self.outbound.transmit().is_empty();
+        let progress = waits.then(|| self.outbound.progress());
+        let timeout = self.limits.write_stall_timeout();
+        self.timers.watch_writing(progress, timeout);
     }
 
-    /// How to sleep.
-    fn wait(&self, budget: &Budget) -> Wait {
-        let is_busy = self.is_working(self.role.position())
-            || (self.transport.is_handshaking() && budget.handshake_records == 0);
-        let deadline = if is_busy {
-            Some(self.timers.now())
-        } else {
-            let s2s = self.s2s.as_ref().and_then(|s2s| s2s.deadline());
-            let management = self.management.as_ref().and_then(|sm| sm.deadline());
-            let timers = earlier(self.timers.next(), self.shutdown.deadline());
-            earlier(
-                timers,
-                earlier(self.keys.deadline(), earlier(s2s, management)),
-            )
-        };
-        Wait {
-            read: self.shutdown.reads() && self.inbound.capacity(&self.transport) > 0,
-            write: !self.outbound.transmit().is_empty(),
-            deadline,
+    /// Whether there is work left that the budget of a poll has put off.
+    fn is_busy(&self, budget: &Budget) -> bool {
+        self.is_working(self.role.position())
+            || (self.transport.is_handshaking() && budget.handshake_records == 0)
+    }
+
+    fn waiting(&self) -> Waiting<'_> {
+        // Nobody is asked or given up any more while the stream or the connection is ending.
+        let is_open = self.role.position().stage == Stage::Established && self.shutdown.is_open();
+        Waiting {
+            inbound: &self.inbound,
+            outbound: &self.outbound,
+            transport: &self.transport,
+            timers: &self.timers,
+            keys: &self.keys,
+            s2s: self.s2s.as_deref(),
+            management: self.management.as_deref().filter(|_| is_open),
+            keepalive: self.limits.keepalive().filter(|_| is_open),
+            shutdown: &self.shutdown,
         }
     }
 
@@ -787,13 +722,9 @@ impl<R: Negotiation> Machine<R> {
             Notice::Element => Event::Element(self.inbound.element()?),
             Notice::Keepalive => Event::Keepalive,
             Notice::StreamError => Event::StreamError(self.peer_error.as_ref()?),
-            Notice::ManagementEnabled => {
-                Event::ManagementEnabled(self.management.as_ref()?.enabled())
+            Notice::ManagementEnabled | Notice::ManagementRefused | Notice::Acknowledged => {
+                self.management.as_ref()?.event(notice)?
             }
-            Notice::ManagementRefused => {
-                Event::ManagementRefused(self.management.as_ref()?.refused())
-            }
-            Notice::Acknowledged => Event::Acknowledged(self.management.as_ref()?.acknowledged()?),
             Notice::PeerClosing => Event::PeerClosing,
             Notice::Decision => Event::Decision(self.decision.as_ref()?.question()),
             Notice::ResetAdvised => Event::ResetAdvised(self.keys.advised()?),
@@ -806,50 +737,27 @@ impl<R: Negotiation> Machine<R> {
     /// Gives back what only the negotiation needed when it ends, and watches the buffers whenever the
     /// connection waits.
     fn size_buffers(&mut self, notice: Option<Notice>) {
+        let mut buffers = Buffers {
+            inbound: &mut self.inbound,
+            outbound: &mut self.outbound,
+            transport: &mut self.transport,
+            management: self.management.as_deref_mut(),
+        };
         match notice {
             // The event lends nothing of the element that established the stream.
             Some(Notice::Established) => {
-                self.inbound.release_frame();
-                self.shrink();
+                buffers.inbound.release_frame();
+                buffers.shrink();
                 self.transport.forget_bindings();
                 if self.s2s.is_none() {
                     self.peer = PeerHeader::NONE;
                 }
             }
             Some(_) => {}
-            None => self.watch_buffers(),
-        }
-    }
-
-    /// Has buffers that traffic has made large given back, once nothing has used them for a while.
-    fn watch_buffers(&mut self) {
-        // While bytes wait for TCP, the outbox is in use, and has a deadline of its own.
-        let may_shrink = self.role.position().stage == Stage::Established
-            && self.outbound.transmit().is_empty()
-            && self.allocated() > IDLE_BYTES;
-        if !may_shrink {
-            self.timers.stop(Timer::Shrink);
-        } else if self.timers.watch_buffers() {
-            self.shrink();
-        }
-    }
-
-    /// How many bytes the buffers have allocated.
-    fn allocated(&self) -> usize {
-        let management = self.management.as_ref().map_or(0, |sm| sm.allocated());
-        self.inbound.allocated()
-            + self.outbound.allocated()
-            + self.transport.allocated()
-            + management
-    }
-
-    /// Gives back memory that is not in use.
-    fn shrink(&mut self) {
-        self.inbound.shrink();
-        self.outbound.shrink();
-        self.transport.shrink();
-        if let Some(management) = &mut self.management {
-            management.shrink();
+            None => {
+                let is_established = self.role.position().stage == Stage::Established;
+                buffers.watch(&mut self.timers, is_established);
+            }
         }
     }
 }
@@ -876,13 +784,11 @@ impl Machine<ResponderRole> {
 }
 
 /// Shows states, no texts.
-impl<R: Negotiation> core::fmt::Debug for Machine<R> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl<R: Negotiation> fmt::Debug for Machine<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Machine")
             .field("role", &self.role)
-            .field("kind", &self.kind)
             .field("outbound", &self.outbound)
-            .field("timers", &self.timers)
             .field("shutdown", &self.shutdown)
             .finish_non_exhaustive()
     }

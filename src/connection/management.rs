@@ -23,14 +23,14 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::outbound::Outbound;
-use crate::event::{ManagementEnabled, ManagementRefused, Resumed};
+use crate::event::{Event, ManagementEnabled, ManagementRefused, Resumed};
 use crate::hex::hex;
 use crate::jid::Jid;
 use crate::random::{Random, RandomError};
 use crate::sasl::Secret;
 use crate::sm::{AckMode, Ending, Received, SmPolicy, SmState, TooHigh};
 use crate::stream::management::{handled_count_too_high, write_failed};
-use crate::stream::{ManagementElement, ManagementRefusal, ManagementResult};
+use crate::stream::{ManagementElement, ManagementRefusal, ManagementResult, Notice};
 use crate::ticket::Ticket;
 use crate::time::Instant;
 
@@ -44,6 +44,7 @@ pub(super) struct Management {
     parked: Option<Box<SmState>>,
     asked: Asked,
     owed: Owed,
+    room: Room,
     deadline: Option<Instant>,
     acknowledged: Option<Ticket>,
     /// Whether the stanza delivered last had been delivered on an earlier stream.
@@ -83,6 +84,14 @@ enum Asked {
     Yes,
 }
 
+/// Whether this crate's own answers still have room in the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Left,
+    /// The peer makes this side answer, and acknowledges nothing.
+    UsedUp,
+}
+
 /// What the peer's `<r/>` is owed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owed {
@@ -117,6 +126,7 @@ impl Management {
             parked: None,
             asked: Asked::No(0),
             owed: Owed::Nothing,
+            room: Room::Left,
             deadline: None,
             acknowledged: None,
             is_redelivery: false,
@@ -131,10 +141,14 @@ impl Management {
         self.phase = Phase::Resuming;
     }
 
-    /// Records that the server offers stream management.
-    pub(super) fn offer(&mut self) {
-        if self.phase == Phase::Off {
-            self.phase = Phase::Offered;
+    /// Records whether the server offers stream management: the last features count, because nothing
+    /// that came before TLS does (RFC 6120 5.4.3.3).
+    pub(super) fn offer(&mut self, is_offered: bool) {
+        if let Phase::Off | Phase::Offered = self.phase {
+            self.phase = match is_offered {
+                true => Phase::Offered,
+                false => Phase::Off,
+            };
         }
     }
 
@@ -391,16 +405,25 @@ impl Management {
     }
 
     /// Keeps a stanza that was just queued, the last in `out`, and asks for acknowledgement if it is
-    /// time.
-    pub(super) fn keep(&mut self, ticket: Ticket, out: &mut Outbound) {
-        self.session.queue.push(out.last_unit(), ticket);
+    /// time. A record takes `fragment` bytes of text.
+    pub(super) fn keep(&mut self, ticket: Ticket, out: &mut Outbound, fragment: usize) {
+        let queue = &mut self.session.queue;
+        queue.push(out.last_unit(), ticket);
+        let (bytes, most) = (queue.bytes(), self.policy.queue_bytes as usize);
         if let Asked::No(since) = &mut self.asked {
             *since += 1;
-            if *since >= self.policy.ask_after && self.phase == Phase::Active {
+            // A queue that fills up must not wait for the delay.
+            let is_filling =
+                bytes > most / 2 || queue.len() > self.policy.queue_stanzas as usize / 2;
+            if (*since >= self.policy.ask_after || is_filling) && self.phase == Phase::Active {
                 self.asked = Asked::Yes;
                 self.deadline = None;
-                out.append(REQUEST);
+                out.append(REQUEST, fragment);
             }
+        }
+        // The application's stanzas have been held back before.
+        if bytes > most + RESERVE_BYTES && queue.len() > 1 {
+            self.room = Room::UsedUp;
         }
     }
 
@@ -414,12 +437,6 @@ impl Management {
         }
     }
 
-    /// Whether this crate's own answers have used up what the queue has beside the application's.
-    pub(super) fn is_overflowing(&self) -> bool {
-        self.session.queue.bytes() > self.policy.queue_bytes as usize + RESERVE_BYTES
-            && self.session.queue.len() > 1
-    }
-
     /// How many stanzas are not acknowledged.
     pub(super) fn unacknowledged(&self) -> usize {
         self.session.queue.len()
@@ -430,7 +447,18 @@ impl Management {
         self.acknowledged
     }
 
-    fn ask(&mut self, out: &mut Outbound) {
+    /// Whether both directions are counted.
+    pub(super) fn is_active(&self) -> bool {
+        self.phase == Phase::Active
+    }
+
+    /// Whether the peer owes an acknowledgement that it was asked for.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked == Asked::Yes
+    }
+
+    /// Asks for an acknowledgement, also where nothing waits for one.
+    pub(super) fn ask(&mut self, out: &mut Outbound) {
         out.push_control(|out| out.push_str(REQUEST));
         self.asked = Asked::Yes;
         self.deadline = None;
@@ -448,12 +476,10 @@ impl Management {
     }
 
     /// Answers the peer's requests: everything that was received has been read.
-    pub(super) fn answer_owed(&mut self, out: &mut Outbound) -> bool {
-        let owes = self.owed == Owed::Answer;
-        if owes {
+    pub(super) fn answer_owed(&mut self, out: &mut Outbound) {
+        if self.owed == Owed::Answer {
             self.answer(out);
         }
-        owes
     }
 
     /// Says before the closing tag what has been handled (XEP-0198 4).
@@ -463,31 +489,33 @@ impl Management {
         }
     }
 
-    /// Sets the deadline of the next `<r/>`, or of its answer.
+    /// Sets the deadline of the next `<r/>`, or of its answer. An answer removes it.
     pub(super) fn watch(&mut self, now: Instant) {
-        if self.phase != Phase::Active || self.session.queue.is_empty() {
-            self.deadline = None;
-        } else if self.deadline.is_none() {
-            self.deadline = Some(match self.asked {
-                Asked::No(_) => now + self.policy.ask_delay,
-                Asked::Yes => now + self.policy.ack_timeout,
-            });
+        if self.deadline.is_some() || self.phase != Phase::Active {
+            return;
         }
+        self.deadline = match self.asked {
+            Asked::Yes => Some(now + self.policy.ack_timeout),
+            Asked::No(_) if self.session.queue.is_empty() => None,
+            Asked::No(_) => Some(now + self.policy.ask_delay),
+        };
     }
 
     pub(super) const fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// Acts on a deadline that has passed.
-    pub(super) fn expire(&mut self, now: Instant, out: &mut Outbound) -> Expiry {
-        match (self.deadline, self.asked) {
-            (Some(at), Asked::No(_)) if at <= now => {
+    /// Does what is due now.
+    pub(super) fn due(&mut self, now: Instant, out: &mut Outbound) -> Option<Due> {
+        let is_late = self.deadline.is_some_and(|at| at <= now);
+        match self.asked {
+            _ if self.room == Room::UsedUp => Some(Due::Overflow),
+            _ if !is_late => None,
+            Asked::No(_) => {
                 self.ask(out);
-                Expiry::Asked
+                Some(Due::Asked)
             }
-            (Some(at), Asked::Yes) if at <= now => Expiry::PeerLost,
-            _ => Expiry::Nothing,
+            Asked::Yes => Some(Due::PeerLost),
         }
     }
 
@@ -533,18 +561,18 @@ impl Management {
         }
     }
 
-    /// What an enabled session is.
-    pub(super) fn enabled(&self) -> ManagementEnabled<'_> {
-        ManagementEnabled {
-            session: &self.session,
-        }
-    }
-
-    /// What was refused.
-    pub(super) fn refused(&self) -> ManagementRefused<'_> {
-        ManagementRefused {
-            session: self.parked.as_deref(),
-        }
+    /// The event of a notice; `None` only by a defect.
+    pub(super) fn event(&self, notice: Notice) -> Option<Event<'_>> {
+        Some(match notice {
+            Notice::ManagementEnabled => Event::ManagementEnabled(ManagementEnabled {
+                session: &self.session,
+            }),
+            Notice::ManagementRefused => Event::ManagementRefused(ManagementRefused {
+                session: self.parked.as_deref(),
+            }),
+            Notice::Acknowledged => Event::Acknowledged(self.acknowledged?),
+            _ => return None,
+        })
     }
 
     /// How a session was resumed, if one was.
@@ -561,15 +589,15 @@ impl Management {
     }
 }
 
-/// What a deadline comes to.
+/// What stream management has to do by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expiry {
-    /// It has not passed.
-    Nothing,
+pub(super) enum Due {
     /// An acknowledgement was asked for.
     Asked,
     /// The peer owes one for too long.
     PeerLost,
+    /// The peer makes this side answer, and acknowledges nothing.
+    Overflow,
 }
 
 /// Shows states, no names.

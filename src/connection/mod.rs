@@ -48,6 +48,7 @@
 //! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
 
 mod advance;
+mod buffers;
 mod context;
 mod decision;
 mod inbound;
@@ -67,6 +68,7 @@ mod shutdown;
 mod steps;
 mod timers;
 mod transport;
+mod waiting;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -78,6 +80,7 @@ pub use decision::{
 pub use initiator::InitiatorRole;
 use machine::Machine;
 pub use outbound::SendError;
+use request::EndRequest;
 pub use responder::ResponderRole;
 pub use role::Negotiation;
 pub use s2s::AnswerError;
@@ -87,6 +90,7 @@ use crate::action::Action;
 use crate::close::CloseTcp;
 use crate::config::InitiatorConfig;
 use crate::jid::Jid;
+use crate::reset::ResetCause;
 use crate::sasl::ClientKeys;
 use crate::sm::SmState;
 use crate::stream::StreamError;
@@ -125,7 +129,8 @@ impl<R: Negotiation> Connection<R> {
     }
 
     /// Returns a window into which TCP can be read without a second buffer; say how much it was with
-    /// [`received`](Self::received). The window is empty while there is no room.
+    /// [`received`](Self::received). The window is empty while there is no room. Bytes that are
+    /// written to it and not announced do not count as received, and are not wiped with those.
     pub fn receive_window(&mut self) -> &mut [u8] {
         self.machine.receive_window()
     }
@@ -181,12 +186,24 @@ impl<R: Negotiation> Connection<R> {
     /// During a TLS handshake the error waits for the end of the handshake, because no XML may be
     /// sent before (RFC 6120 5.4.3.1). The first call counts.
     pub fn fail(&mut self, error: StreamError) {
-        self.machine.fail(error);
+        self.machine.request(EndRequest::Fail(error));
+    }
+
+    /// Says that a certificate of the peer has been revoked, as the application found out (RFC 6120
+    /// 13.7.2.3 item 2): resets the stream, in whatever phase. Stanzas that arrive from now on are not
+    /// delivered ([`ResetCause::CertificateRevoked`]).
+    ///
+    /// It is the notice to give from whatever looks after revocations (OCSP, a list), which does not
+    /// know how far the stream has come. If the application has ended the stream already, that end
+    /// counts.
+    pub fn certificate_revoked(&mut self) {
+        self.machine
+            .request(EndRequest::Reset(ResetCause::CertificateRevoked));
     }
 
     /// Ends the connection at once, without another byte.
     pub fn abort(&mut self) {
-        self.machine.abort();
+        self.machine.request(EndRequest::Abort);
     }
 
     /// Returns the [`CloseTcp`] by value: `Some` once, as soon as the machine has closed. Where the

@@ -89,6 +89,11 @@ impl Outbound {
         self.outbox.taken(n);
     }
 
+    /// Whether nothing waits, neither for TCP nor to be encoded.
+    pub(super) fn is_empty(&self) -> bool {
+        self.outbox.waiting() == 0
+    }
+
     /// How many bytes TCP has ever taken.
     pub(super) const fn progress(&self) -> u64 {
         self.outbox.progress()
@@ -99,24 +104,24 @@ impl Outbound {
         self.outbox.flushed()
     }
 
-    /// How many units wait to be encoded.
-    pub(super) fn units(&self) -> u64 {
-        self.outbox.units()
+    /// Whether units wait to be encoded.
+    pub(super) fn has_units(&self) -> bool {
+        self.outbox.has_units()
     }
 
-    /// How many bytes of text the application may send now; `records` is how many TLS records it
-    /// may still use, `None` if there is no limit.
-    pub(super) fn capacity(&self, limits: &Limits, records: Option<u64>) -> usize {
+    /// How many records the units that wait to be encoded need at most, if a record takes `fragment`
+    /// bytes of text.
+    pub(super) fn records(&self, fragment: usize) -> u64 {
+        self.outbox.records(fragment)
+    }
+
+    /// How many bytes of text the application may send now; `text` is how many its TLS keys may still
+    /// protect in one unit, `None` if there is no limit.
+    pub(super) fn capacity(&self, limits: &Limits, text: Option<usize>) -> usize {
         let free = limits
             .outbox_bytes()
             .saturating_sub(self.outbox.waiting() + UNIT_COST);
-        match records {
-            Some(records) => {
-                let bytes = records.saturating_mul(RECORD_TEXT);
-                free.min(usize::try_from(bytes).unwrap_or(usize::MAX))
-            }
-            None => free,
-        }
+        text.map_or(free, |text| free.min(text))
     }
 
     /// Whether so much waits for TCP that no further frame is taken: the machine's own replies have
@@ -201,9 +206,14 @@ impl Outbound {
         self.outbox.last_unit()
     }
 
-    /// Adds an element to what was queued last, so that it goes out in the same record.
-    pub(super) fn append(&mut self, element: &str) {
-        self.outbox.append(element);
+    /// Adds an element to what was queued last, so that it goes out in the same record, or queues it
+    /// if it does not fit there. A record takes `fragment` bytes of text.
+    pub(super) fn append(&mut self, element: &str, fragment: usize) {
+        let used = self.outbox.last_unit().len() % fragment.max(1);
+        match used != 0 && element.len() <= fragment - used {
+            true => self.outbox.append(element),
+            false => self.outbox.push_control(|out| out.push_str(element)),
+        }
     }
 
     /// The last ticket that was given.
@@ -270,10 +280,6 @@ impl Outbound {
         self.outbox.clear();
     }
 }
-
-/// The text of one TLS record, in bytes (RFC 8446 5.1). A smaller `max_fragment_size` is met by the
-/// reserve of records.
-const RECORD_TEXT: u64 = 1 << 14;
 
 /// A writer that accepts as much as fits.
 struct Bounded<'a> {

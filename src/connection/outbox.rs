@@ -57,6 +57,8 @@ enum Secrecy {
 
 struct Unit {
     length: usize,
+    /// How much of it was appended to what the ticket names.
+    appended: usize,
     ticket: Option<Ticket>,
 }
 
@@ -100,9 +102,15 @@ impl Outbox {
         self.text.len() + self.window().len() + units * UNIT_COST
     }
 
-    /// How many units wait to be encoded.
-    pub(super) fn units(&self) -> u64 {
-        self.units.len() as u64
+    /// Whether units wait to be encoded.
+    pub(super) fn has_units(&self) -> bool {
+        !self.units.is_empty()
+    }
+
+    /// How many records the units that wait need at most, if a record takes `fragment` bytes of text:
+    /// each unit fills whole records, and begins one more.
+    pub(super) fn records(&self, fragment: usize) -> u64 {
+        (self.units.len() + self.text.len() / fragment.max(1)) as u64
     }
 
     /// Queues a unit of the application, written by `write`. What a failed write has left is dropped.
@@ -119,6 +127,7 @@ impl Outbox {
         let ticket = Ticket(self.last_ticket);
         self.units.push_back(Unit {
             length: self.text.len() - start,
+            appended: 0,
             ticket: Some(ticket),
         });
         Ok(ticket)
@@ -140,6 +149,7 @@ impl Outbox {
         self.text.push_str(stanza);
         self.units.push_back(Unit {
             length: stanza.len(),
+            appended: 0,
             ticket: Some(ticket),
         });
     }
@@ -151,11 +161,13 @@ impl Outbox {
         self.text.get(start..).unwrap_or_default()
     }
 
-    /// Adds text to the unit queued last, so that it goes out in the same record.
+    /// Adds text to the unit queued last, so that it goes out in the same record. It must fit there:
+    /// the peer can read a stanza whose last record it has.
     pub(super) fn append(&mut self, text: &str) {
         if let Some(unit) = self.units.back_mut() {
             self.text.push_str(text);
             unit.length += text.len();
+            unit.appended += text.len();
         }
     }
 
@@ -196,6 +208,7 @@ impl Outbox {
         }
         self.units.push_back(Unit {
             length: self.text.len() - start,
+            appended: 0,
             ticket: None,
         });
         Ok(())
@@ -226,6 +239,7 @@ impl Outbox {
         while let Some(unit) = self.units.pop_front() {
             let end = start + unit.length;
             let text = self.text.as_bytes().get(start..end).unwrap_or_default();
+            let before = self.wire.len();
             outcome = encode(text, &mut self.wire);
             if outcome.is_err() {
                 break;
@@ -233,7 +247,13 @@ impl Outbox {
             start = end;
             if let Some(ticket) = unit.ticket {
                 let put_ever = self.taken_ever + self.window().len() as u64;
-                self.marks.push_back((put_ever, ticket));
+                // In plaintext the peer can read a stanza without what was appended to it; a record
+                // only as a whole.
+                let beyond = match self.wire.len() - before == unit.length {
+                    true => unit.appended as u64,
+                    false => 0,
+                };
+                self.marks.push_back((put_ever - beyond, ticket));
             }
         }
         self.units.clear();
@@ -302,5 +322,42 @@ impl core::fmt::Debug for Outbox {
             .field("wire", &self.window().len())
             .field("flushed", &self.flushed)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Queues a stanza with a request appended, and encodes both with this many bytes of overhead.
+    fn encoded(overhead: usize) -> (Outbox, Ticket) {
+        let mut outbox = Outbox::default();
+        let sent = outbox.send(|text| {
+            text.push_str("<message/>");
+            Ok::<_, ()>(())
+        });
+        outbox.append("<r/>");
+        let encode = |text: &[u8], wire: &mut Vec<u8>| {
+            wire.extend_from_slice(text);
+            wire.resize(wire.len() + overhead, 0);
+            Ok::<_, ()>(())
+        };
+        outbox.encode(encode).unwrap();
+        (outbox, sent.unwrap())
+    }
+
+    #[test]
+    fn a_stanza_is_flushed_when_the_peer_can_read_it() {
+        let (mut plain, ticket) = encoded(0);
+        plain.taken("<message/".len());
+        assert_eq!(plain.flushed(), None);
+        plain.taken(1);
+        assert_eq!(plain.flushed(), Some(ticket));
+
+        let (mut record, ticket) = encoded(30);
+        record.taken("<message/><r/>".len() + 29);
+        assert_eq!(record.flushed(), None);
+        record.taken(1);
+        assert_eq!(record.flushed(), Some(ticket));
     }
 }

@@ -1,7 +1,7 @@
 //! What the application has asked for and the next poll acts on.
 
 use crate::reset::ResetCause;
-use crate::stream::StreamError;
+use crate::stream::{AppRequest, InFlight, StreamError};
 
 /// A request of the application to end the stream or the connection.
 #[derive(Debug)]
@@ -14,6 +14,21 @@ pub(super) enum EndRequest {
     Fail(StreamError),
     /// At once, without another byte.
     Abort,
+}
+
+impl EndRequest {
+    /// The request as the table knows it; `None` for an abort.
+    pub(super) fn app_request(&self) -> Option<AppRequest> {
+        match self {
+            Self::Close => Some(AppRequest::Close),
+            Self::Reset(cause) => Some(AppRequest::Reset(match cause.discards_in_flight() {
+                true => InFlight::Discard,
+                false => InFlight::Deliver,
+            })),
+            Self::Fail(_) => Some(AppRequest::Fail),
+            Self::Abort => None,
+        }
+    }
 }
 
 /// The request that waits for the next poll.

@@ -10,12 +10,14 @@ use core::fmt;
 
 use super::context::Context;
 use super::decision::DecisionAnswer;
+use super::key_meter::Certificates;
 use super::management::Management;
 use super::s2s::AddressRule;
 use crate::close::{AuthenticationReason, Phase};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::limits::Limits;
+use crate::random::Random;
 use crate::reset::UsagePolicy;
 use crate::stream::bind::Recipient;
 use crate::stream::{
@@ -103,6 +105,12 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
     /// When a stream wants a reset.
     #[doc(hidden)]
     fn usage(&self) -> UsagePolicy;
+    /// What is known of the certificates of the TLS session.
+    #[doc(hidden)]
+    fn certificates(&self, session: &tls::TlsSession) -> Certificates;
+    /// The randomness of the config.
+    #[doc(hidden)]
+    fn random(&self) -> &dyn Random;
 }
 
 /// What a connection needs to know of its role at the beginning.

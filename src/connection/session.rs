@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
+use super::context::fragment;
 use super::key_meter::KeyMeter;
 use super::management::Management;
 use super::outbound::{Outbound, SendError};
@@ -62,7 +63,7 @@ impl Session<'_> {
         let sent = self.out.send(capacity, carries, write)?;
         if let Some(management) = self.management.as_deref_mut() {
             if sent.is_stanza && management.keeps() {
-                management.keep(sent.ticket, self.out);
+                management.keep(sent.ticket, self.out, fragment(self.tls));
             }
         }
         Ok(sent.ticket)
@@ -187,6 +188,16 @@ impl Session<'_> {
         if let Some(management) = self.management.as_deref_mut() {
             management.handle(received, self.out);
         }
+    }
+
+    /// Returns the latest time at which the connection resets the stream by itself, after it has
+    /// advised to ([`Event::ResetAdvised`]); `None` if it does not
+    /// ([`ResetTiming`](crate::reset::ResetTiming)).
+    ///
+    /// [`Event::ResetAdvised`]: crate::Event::ResetAdvised
+    #[must_use]
+    pub fn reset_deadline(&self) -> Option<Instant> {
+        self.keys.reset_deadline()
     }
 
     /// Resets the stream (RFC 6120 4.9.3.16): what was sent before goes out, then `<reset/>` and the

@@ -24,6 +24,8 @@ pub(super) enum Step {
     KeyUsage,
     /// Acknowledgements that are due (XEP-0198).
     Management,
+    /// A keepalive that is due.
+    Keepalive,
     /// The pending decision: its announcement, then its answer.
     Decision,
     /// Domain pairs and requests between servers.
@@ -40,7 +42,7 @@ pub(super) enum Step {
 /// application has requested comes before deadlines, because its request was made before this poll.
 /// Everything that is due by itself comes before reading, so that a peer that sends without a pause
 /// cannot hold it up.
-pub(super) const STEPS: [Step; 13] = [
+pub(super) const STEPS: [Step; 14] = [
     Step::Abort,
     Step::Begin,
     Step::Shutdown,
@@ -50,6 +52,7 @@ pub(super) const STEPS: [Step; 13] = [
     Step::DueReset,
     Step::KeyUsage,
     Step::Management,
+    Step::Keepalive,
     Step::Decision,
     Step::S2s,
     Step::Mechanism,

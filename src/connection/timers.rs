@@ -98,6 +98,11 @@ impl Timers {
         self.traffic = self.now;
     }
 
+    /// When something was received or sent last.
+    pub(super) const fn last_traffic(&self) -> Instant {
+        self.traffic
+    }
+
     /// Watches buffers that may be made smaller. Returns whether that is due: then there is no
     /// deadline, because they become as small as they can be.
     pub(super) fn watch_buffers(&mut self) -> bool {
@@ -107,9 +112,13 @@ impl Timers {
         shrink.is_none()
     }
 
-    /// Watches a transport that has bytes to take, and has taken `progress` bytes so far: the
-    /// deadline starts anew whenever it has taken some.
-    pub(super) fn watch_writing(&mut self, progress: u64, timeout: Duration) {
+    /// Watches a transport that has bytes to take, and has taken `progress` bytes so far (`None` if it
+    /// has none to take): the deadline starts anew whenever it has taken some.
+    pub(super) fn watch_writing(&mut self, progress: Option<u64>, timeout: Duration) {
+        let Some(progress) = progress else {
+            return self.stop(Timer::WriteStall);
+        };
+        self.record_traffic();
         let [stall, ..] = &self.deadlines;
         if stall.is_none() || self.progress != progress {
             self.progress = progress;

@@ -113,6 +113,11 @@ impl Transport {
         matches!(self, Self::Tls(tls) if tls.pre_tls_bytes.is_empty() && tls.session.is_at_rest())
     }
 
+    /// Returns whether no record has been received in part or waits to be opened.
+    pub(super) fn has_read_all(&self) -> bool {
+        matches!(self, Self::Plain) || self.is_at_rest()
+    }
+
     /// Opens one record: its text goes to `sink`, what TLS itself sends to `wire`.
     pub(super) fn open_record(
         &mut self,

@@ -16,6 +16,13 @@ impl<'a> ManagementEnabled<'a> {
         self.session.id().is_some()
     }
 
+    /// Returns the name of the session, by which a server finds its stream if a client resumes the
+    /// session while that is still open. It is as private as [`SmState::id`].
+    #[must_use]
+    pub fn id(&self) -> Option<&'a str> {
+        self.session.id()
+    }
+
     /// Returns for how many seconds after the end of its stream, if the server said so.
     #[must_use]
     pub fn max(&self) -> Option<u32> {

@@ -53,7 +53,10 @@ pub enum Event<'a> {
     StreamOpened(StreamOpened<'a>),
     /// A question stops the stream: no further frame is taken until it is answered.
     Decision(&'a Question),
-    /// The peer's stream features (RFC 6120 4.3.2).
+    /// The peer's stream features (RFC 6120 4.3.2). The next step that they ask for is taken already,
+    /// and nothing can be sent before [`Established`](Self::Established): no other protocol can be put
+    /// before SASL or before binding here, such as registration (XEP-0077), SASL2 (XEP-0388) or
+    /// resumption (XEP-0198 5).
     Features(Features<'a>),
     /// The TLS handshake is complete (RFC 6120 5.4.3.3).
     TlsEstablished(&'a TlsInfo),
@@ -67,8 +70,12 @@ pub enum Event<'a> {
     Element(Stanza<'a>),
     /// One byte of white space between first-level elements (RFC 6120 4.6.1).
     Keepalive,
-    /// The stream wants a reset. With [`SequenceLimit`](ResetCause::SequenceLimit) the machine sends it
-    /// by itself if the application does not; the other causes are advice.
+    /// The stream wants a reset: an early warning. The application can reset it at a moment of its own
+    /// choice. The machine does it by itself with
+    /// [`SequenceLimit`](ResetCause::SequenceLimit) and
+    /// [`CertificateExpired`](ResetCause::CertificateExpired), and with every cause if
+    /// [`ResetTiming::Quiet`](crate::reset::ResetTiming::Quiet) is chosen;
+    /// [`Session::reset_deadline`](crate::Session::reset_deadline) says when at the latest.
     ResetAdvised(ResetCause),
     /// The peer sent a stream error (RFC 6120 4.9). The end follows.
     StreamError(&'a StreamError),

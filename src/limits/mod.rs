@@ -68,6 +68,8 @@ pub struct Limits {
     verify_timeout: Duration,
     /// Time that TCP may take nothing while bytes wait.
     write_stall_timeout: Duration,
+    /// Seconds without traffic before a keepalive; 0 for never.
+    keepalive_seconds: u32,
     /// Time for the peer's closing tag and close_notify.
     closing_timeout: Duration,
     /// Time that the driver reads and discards after a graceful close.
@@ -105,6 +107,9 @@ impl Limits {
     ///
     /// A stanza grows on its way (addresses, delay stamps), so this is more than what a server
     /// accepts from a client.
+    ///
+    /// A stanza above a limit ends the stream (RFC 6120 4.9.3.14), which others share. Where the
+    /// peer has no such limit for its users (depth, attributes, elements), one of them can do that.
     #[must_use]
     pub const fn server_to_server() -> Self {
         Self::with_default_stanza_bytes(512 * 1024)
@@ -127,6 +132,7 @@ impl Limits {
             negotiation_timeout: Duration::from_secs(120),
             verify_timeout: Duration::from_secs(20),
             write_stall_timeout: Duration::from_secs(60),
+            keepalive_seconds: 300,
             closing_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(2),
             sasl_attempts: 3,
@@ -474,8 +480,40 @@ impl Limits {
         Ok(self)
     }
 
+    /// Returns after how much time without a byte in either direction an established stream is tried,
+    /// so that it does not wait for ever for a peer that is gone (RFC 6120 4.6.1, 4.6.4): with
+    /// [stream management](crate::sm) by a request for acknowledgement, whose answer has a
+    /// [deadline](crate::sm::SmPolicy::ack_timeout); otherwise by one space, which TCP has to deliver,
+    /// or fail. The default is 300 s. `None` means never: the application pings (XEP-0199), or accepts
+    /// to wait.
+    #[must_use]
+    pub const fn keepalive(&self) -> Option<Duration> {
+        match self.keepalive_seconds {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds as u64)),
+        }
+    }
+
+    /// Sets [`keepalive`](Self::keepalive): 10 s to 24 h, in whole seconds, or never. RFC 6120 4.6.1
+    /// asks not to try a peer too often.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitsError`] for a value outside that range.
+    pub fn with_keepalive(mut self, interval: Option<Duration>) -> Result<Self, LimitsError> {
+        self.keepalive_seconds = match interval {
+            None => 0,
+            Some(interval) => {
+                let interval = time_within("keepalive", interval, 10_000, 86_400_000)?;
+                u32::try_from(interval.as_secs()).unwrap_or(u32::MAX)
+            }
+        };
+        Ok(self)
+    }
+
     /// Returns how long to wait for the peer's closing tag and close_notify. The default is 5 s
-    /// (the "reasonable amount of time" of RFC 6120 4.4).
+    /// (the "reasonable amount of time" of RFC 6120 4.4). Before the stream is established, and while
+    /// no domain pair of a stream between servers is verified, it is one second at most.
     #[must_use]
     pub const fn closing_timeout(&self) -> Duration {
         self.closing_timeout

@@ -124,6 +124,13 @@ const ALL: [(&str, Set, Get, u64, u64); 20] = [
         600_000,
     ),
     (
+        "keepalive",
+        |l, n| l.with_keepalive(Some(Duration::from_millis(n))),
+        |l| l.keepalive().map_or(0, millis),
+        10_000,
+        86_400_000,
+    ),
+    (
         "closing-timeout",
         |l, n| l.with_closing_timeout(Duration::from_millis(n)),
         |l| millis(l.closing_timeout()),
@@ -307,6 +314,9 @@ fn the_memory_bound_covers_every_limit_and_cannot_overflow() {
     let bound = largest.memory_bound();
     assert!(u32::try_from(bound).is_ok(), "{bound}");
     assert!(largest.memory_bound_before_auth() < bound);
+    // README.md says 9.8 MB.
+    let server = Limits::server().memory_bound();
+    assert!((9_700_000..=9_800_000).contains(&server), "{server}");
 }
 
 /// Says how a framer under `limits` takes `header` and one `element`: the frames it found, or the

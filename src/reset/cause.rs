@@ -21,6 +21,9 @@ pub enum ResetCause {
     /// The keys may not protect many more records: the sequence number or the cipher's
     /// confidentiality limit is about to be reached (RFC 6120 5.3.5).
     SequenceLimit,
+    /// A certificate of this side or of the peer is about to expire. The peer's identity still holds,
+    /// and the next stream is negotiated with the renewed certificate.
+    CertificateExpiring,
     /// A certificate of the peer's chain has expired while the stream was open (RFC 6120 13.7.2.3,
     /// item 1).
     CertificateExpired,
@@ -42,7 +45,11 @@ impl ResetCause {
     pub const fn discards_in_flight(self) -> bool {
         match self {
             Self::CertificateExpired | Self::CertificateRevoked => true,
-            Self::NewFeatures | Self::KeyRefresh | Self::SequenceLimit | Self::Other => false,
+            Self::NewFeatures
+            | Self::KeyRefresh
+            | Self::SequenceLimit
+            | Self::CertificateExpiring
+            | Self::Other => false,
         }
     }
 
@@ -53,6 +60,7 @@ impl ResetCause {
             Self::NewFeatures => "new-features",
             Self::KeyRefresh => "key-refresh",
             Self::SequenceLimit => "sequence-limit",
+            Self::CertificateExpiring => "certificate-expiring",
             Self::CertificateExpired => "certificate-expired",
             Self::CertificateRevoked => "certificate-revoked",
             Self::Other => "other",
@@ -78,6 +86,7 @@ mod tests {
             ResetCause::NewFeatures,
             ResetCause::KeyRefresh,
             ResetCause::SequenceLimit,
+            ResetCause::CertificateExpiring,
             ResetCause::CertificateExpired,
             ResetCause::CertificateRevoked,
             ResetCause::Other,
@@ -89,6 +98,7 @@ mod tests {
                 ("new-features", false),
                 ("key-refresh", false),
                 ("sequence-limit", false),
+                ("certificate-expiring", false),
                 ("certificate-expired", true),
                 ("certificate-revoked", true),
                 ("other", false),

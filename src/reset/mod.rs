@@ -6,9 +6,10 @@
 //! 13.7.2.3 for certificates that expired or were revoked, and 4.3.5 for new features.
 //!
 //! * [`ResetCause`] says why.
-//! * [`Usage`] meters the keys of a live connection and says when.
+//! * [`Usage`] meters the keys and certificates of a live connection and says when.
 //! * [`Planner`] says when to connect again after any end of a connection (RFC 6120 3.3), and that
-//!   nothing of the old TLS context may be used after a reset.
+//!   nothing of the old TLS context may be used after a reset. That a server resumes nothing of it
+//!   either is ensured by [`tls::ResumableSessions`](crate::tls::ResumableSessions).
 //! * [`stagger`] spreads many resets over time (RFC 6120 4.3.5).
 //!
 //! Sending and answering the error is part of closing a stream, and is not done here. Nothing here
@@ -22,6 +23,7 @@ mod usage;
 pub use cause::ResetCause;
 pub use planner::{
     Connect, Disconnect, GiveUp, Outcome, PeerError, Plan, Planner, PlannerConfig,
-    PlannerConfigError, Side, Target, TicketEpoch, TlsResumption, stagger,
+    PlannerConfigError, PlannerState, PlannerStateError, Prospect, Side, SrvTarget, Target,
+    TicketEpoch, TlsResumption, stagger,
 };
-pub use usage::{KeyUsage, Usage, UsagePolicy};
+pub use usage::{CertificateScope, KeyUsage, ResetTiming, Usage, UsagePolicy};

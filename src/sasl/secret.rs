@@ -105,4 +105,15 @@ mod tests {
         let Secret(octets) = &Secret::from(&b"pencil"[..]);
         wiped_on_drop(octets);
     }
+
+    #[test]
+    fn octets_are_changed_in_place() {
+        let secret = Secret::from(&b"pencil"[..]);
+        let place = secret.as_bytes().as_ptr();
+        let secret = secret.xor(&[1, 2]).truncated(3);
+        // All of the allocation is wiped when it is dropped, what was cut off included.
+        assert_eq!(secret.as_bytes(), b"qgn");
+        assert_eq!(secret.as_bytes().as_ptr(), place);
+        assert_eq!(secret.xor(b"qgnabc").as_bytes(), [0; 3]);
+    }
 }

@@ -18,7 +18,7 @@ pub enum AckMode {
 
 /// How stream management is used (XEP-0198).
 ///
-/// The default asks for an acknowledgement after 16 stanzas, or 2 seconds after the first that is not
+/// The default asks for an acknowledgement after 128 stanzas, when half of the queue is used, or 2 seconds after the first that is not
 /// acknowledged, gives up a peer that owes one for 60 seconds, and keeps at most 1,024 stanzas or 1
 /// MiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Default for SmPolicy {
             resumption: Some(300),
             location: None,
             ack_mode: AckMode::Delivered,
-            ask_after: 16,
+            ask_after: 128,
             ask_delay: Duration::from_secs(2),
             ack_timeout: Duration::from_secs(60),
             queue_stanzas: 1024,
@@ -76,7 +76,8 @@ impl SmPolicy {
     }
 
     /// Sets after how many stanzas an acknowledgement is asked for, at least 1, and how long after
-    /// the first stanza that is not acknowledged at the latest.
+    /// the first stanza that is not acknowledged at the latest. It is asked for as well when half of
+    /// the [queue](Self::queue) is used.
     pub fn ask(mut self, stanzas: u32, delay: Duration) -> Self {
         self.ask_after = stanzas.max(1);
         self.ask_delay = delay;

@@ -161,7 +161,12 @@ pub(super) fn managed<C>(input: Input) -> (Option<Closing>, Output<C>) {
         Input::Managed(R::Refused) => Notice::ManagementRefused,
         Input::Managed(R::Acknowledged) => Notice::Acknowledged,
         // What nobody asked for means nothing here, and is the application's to see.
-        Input::Managed(R::Unexpected | R::Resumed) => Notice::Element,
+        Input::Managed(R::Unexpected) => Notice::Element,
+        // Only a defect of the driver resumes a session that is established.
+        Input::Managed(R::Resumed) => {
+            let internal = Command::EndTransport(CloseCause::Internal);
+            return (Some(Closing::Done), command(internal));
+        }
         _ => return (None, command(Command::Manage)),
     };
     (None, notify(notice, Command::Wait))

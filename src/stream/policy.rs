@@ -41,13 +41,17 @@ impl StreamPolicy {
     /// The input as a table with this policy sees it: the elements of stream management are unknown
     /// where it is not used.
     pub(super) fn known(self, input: Input) -> Input {
-        let is_used = self.kind == Kind::ClientToServer && self.management != ManagementPolicy::Off;
         match input {
-            Input::Element(ElementClass::Management(_)) if !is_used => {
+            Input::Element(ElementClass::Management(_)) if !self.has_management() => {
                 Input::Element(ElementClass::Other)
             }
             input => input,
         }
+    }
+
+    /// Whether stream management is in use on an established stream.
+    pub(super) fn has_management(self) -> bool {
+        self.kind == Kind::ClientToServer && self.management != ManagementPolicy::Off
     }
 
     /// Whether a domain pair may be proved by dialback on this level: where SASL stands.

@@ -6,8 +6,8 @@
 //!
 //! * switches early data off, in both roles, and half-RTT data on a server, because what arrives
 //!   before the handshake is complete can be replayed;
-//! * issues no tickets as a server unless asked to, because a session that cannot be resumed cannot
-//!   be resumed by mistake after a reset (RFC 6120 4.9.3.16);
+//! * issues no tickets as a server unless asked to, and marks those that it issues, so that a stream
+//!   reset takes them back (RFC 6120 4.9.3.16, [`ResumableSessions`]);
 //! * notes the exporter secret, the certificate sent and SNI;
 //! * allows secret extraction, because records that come after our close_notify are opened without
 //!   rustls. The secrets stay in the [`TlsSession`](super::TlsSession).
@@ -23,10 +23,12 @@ use core::fmt;
 
 use rustls::pki_types::UnixTime;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, WantsVerifier};
 
 use super::config_hooks::{CertResolverHook, KeyLogHook, NoTickets};
 use super::identity::AnyChain;
+use super::resumable::{ResumableSessions, SessionMark, StorageHook, TicketerHook};
 use super::server_end_point::EndPointCache;
 use crate::random::Random;
 
@@ -206,6 +208,22 @@ impl ClientTls {
         self.config.time_provider.current_time()
     }
 
+    /// Returns the certificate that the config's resolver has for a server that names no authorities.
+    ///
+    /// rustls does not tell which certificate it sent. The resolver cannot be wrapped either, because
+    /// rustls resumes a session only if the resolver is the same object.
+    pub(super) fn certificate(&self) -> Option<Arc<CertifiedKey>> {
+        let resolver = &self.config.client_auth_cert_resolver;
+        let algorithms = self
+            .config
+            .crypto_provider()
+            .signature_verification_algorithms;
+        match resolver.has_certs() {
+            true => resolver.resolve(&[], &algorithms.supported_schemes()),
+            false => None,
+        }
+    }
+
     pub(super) fn must_acknowledge(&self) -> bool {
         self.require_renegotiation_info
     }
@@ -252,6 +270,8 @@ pub struct ServerTls {
     config: Arc<ServerConfig>,
     verifier: Verifier,
     end_points: Arc<EndPointCache>,
+    /// The sessions that can be resumed; `None` if none can.
+    sessions: Option<ResumableSessions>,
 }
 
 impl ServerTls {
@@ -259,10 +279,11 @@ impl ServerTls {
     #[must_use]
     pub fn new(config: Arc<ServerConfig>) -> Self {
         Self {
-            config: derive(&config, false),
+            config: derive(&config, None),
             given: config,
             verifier: Verifier::Given(Verification::Config),
             end_points: Arc::default(),
+            sessions: None,
         }
     }
 
@@ -319,12 +340,31 @@ impl ServerTls {
     /// Sets whether clients may resume sessions, by the config's tickets and session storage;
     /// default false: none are issued and none accepted.
     ///
-    /// A resumed session has its client certificate without a new check, so configs of different
-    /// verifiers must not share ticketer or storage. [`deferred`](Self::deferred) shares them with
-    /// no other config.
+    /// No session of a stream that was reset is resumed, whoever sent the `<reset/>` (RFC 6120
+    /// 4.9.3.16). Sessions that were begun under another `ServerTls`, or in another process, are not
+    /// resumed either, also if they share ticketer or storage: [`resumable`](Self::resumable) has them
+    /// shared. If the crypto provider has no randomness now, no tickets are issued.
     #[must_use]
-    pub fn tickets(mut self, tickets: bool) -> Self {
-        self.config = derive(&self.given, tickets);
+    pub fn tickets(self, tickets: bool) -> Self {
+        let random = self.config.crypto_provider().secure_random;
+        let newest = ResumableSessions::DEFAULT_NEWEST;
+        let sessions = tickets.then(|| ResumableSessions::new(random, newest).ok());
+        self.with_sessions(sessions.flatten())
+    }
+
+    /// Lets clients resume sessions, as [`tickets`](Self::tickets) does, and shares with every other
+    /// config that has the same `sessions` which ones.
+    ///
+    /// A resumed session has its client certificate without a new check, so configs of different
+    /// verifiers must not share sessions together with a ticketer or storage.
+    #[must_use]
+    pub fn resumable(self, sessions: &ResumableSessions) -> Self {
+        self.with_sessions(Some(sessions.clone()))
+    }
+
+    fn with_sessions(mut self, sessions: Option<ResumableSessions>) -> Self {
+        self.config = derive(&self.given, sessions.as_ref());
+        self.sessions = sessions;
         self
     }
 
@@ -341,8 +381,19 @@ impl ServerTls {
     pub(super) fn for_connection(
         &self,
         alpn: &[&[u8]],
-    ) -> Result<(ServerConfig, Arc<KeyLogHook>, Arc<CertResolverHook>), SetupError> {
+    ) -> Result<(ServerConfig, ServerHooks), SetupError> {
         let mut config = ServerConfig::clone(&self.config);
+        let session = self.sessions.as_ref().map(ResumableSessions::session);
+        if let Some(session) = &session {
+            config.ticketer = Arc::new(TicketerHook {
+                inner: config.ticketer,
+                session: session.clone(),
+            });
+            config.session_storage = Arc::new(StorageHook {
+                inner: config.session_storage,
+                session: session.clone(),
+            });
+        }
         let exporter = KeyLogHook::new(config.key_log);
         config.key_log = exporter.clone();
         let resolver = CertResolverHook::new(config.cert_resolver);
@@ -350,8 +401,21 @@ impl ServerTls {
         if !alpn.is_empty() {
             config.alpn_protocols = protocols(alpn)?;
         }
-        Ok((config, exporter, resolver))
+        let hooks = ServerHooks {
+            exporter,
+            resolver,
+            session,
+        };
+        Ok((config, hooks))
     }
+}
+
+/// The hooks in the config of one connection of a server.
+pub(super) struct ServerHooks {
+    pub(super) exporter: Arc<KeyLogHook>,
+    pub(super) resolver: Arc<CertResolverHook>,
+    /// The session, if it can be resumed.
+    pub(super) session: Option<Arc<SessionMark>>,
 }
 
 impl fmt::Debug for ServerTls {
@@ -362,12 +426,12 @@ impl fmt::Debug for ServerTls {
     }
 }
 
-fn derive(given: &ServerConfig, tickets: bool) -> Arc<ServerConfig> {
+fn derive(given: &ServerConfig, sessions: Option<&ResumableSessions>) -> Arc<ServerConfig> {
     let mut config = ServerConfig::clone(given);
     config.max_early_data_size = 0;
     config.send_half_rtt_data = false;
     config.enable_secret_extraction = true;
-    if !tickets {
+    if sessions.is_none() {
         config.send_tls13_tickets = 0;
         config.max_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});

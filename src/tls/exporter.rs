@@ -109,3 +109,35 @@ fn expand_label(
     ];
     hkdf.expand_slice(&info, out).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::crypto::ring::cipher_suite::{
+        TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS13_AES_128_GCM_SHA256,
+    };
+    use rustls::{KeyLog, NoKeyLog};
+
+    use super::*;
+
+    fn hook() -> Arc<KeyLogHook> {
+        let hook = KeyLogHook::new(Arc::new(NoKeyLog {}));
+        hook.log("EXPORTER_SECRET", &[1; 32], &[2; 32]);
+        hook
+    }
+
+    #[test]
+    fn the_library_holds_no_secret_once_the_binding_is_derived_or_given_up() {
+        let (derived, given_up, refused) = (hook(), hook(), hook());
+        let exporter = Exporter::new(TLS13_AES_128_GCM_SHA256, &derived).expect("a secret");
+        assert!(!derived.secret.is_empty());
+        let binding = exporter.binding().expect("a binding").to_vec();
+        assert!(derived.secret.is_empty());
+        assert_eq!(exporter.binding(), Some(&binding[..]), "it is kept");
+        drop(Exporter::new(TLS13_AES_128_GCM_SHA256, &given_up));
+        assert!(given_up.secret.is_empty());
+        // RFC 9266 is not offered in TLS 1.2.
+        assert!(Exporter::new(TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, &refused).is_none());
+        assert!(refused.secret.is_empty());
+        assert!(Exporter::new(TLS13_AES_128_GCM_SHA256, &refused).is_none());
+    }
+}

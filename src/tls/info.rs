@@ -183,6 +183,7 @@ pub struct Counters {
     /// How many records the suite allows under one key (`confidentiality_limit`). `u64::MAX` means
     /// no limit, and is the value before the handshake is complete.
     pub limit: u64,
-    /// Whether the library updates the sending keys by itself when the limit is near (TLS 1.3).
+    /// Whether the library updates the sending keys by itself when the limit is near (TLS 1.3). It does
+    /// not while a handshake message of the peer has arrived in part.
     pub rekeys_itself: bool,
 }

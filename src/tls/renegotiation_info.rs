@@ -93,12 +93,11 @@ impl HelloInspector {
         };
         // Nearly always the record holds the whole message, which then is not copied.
         let earlier = unread.len();
-        let bytes = match earlier {
-            0 => fragment,
-            _ => {
-                unread.extend_from_slice(fragment);
-                &*unread
-            }
+        let bytes = if earlier == 0 {
+            fragment
+        } else {
+            unread.extend_from_slice(fragment);
+            &*unread
         };
         let kind = *bytes.first()?;
         if kind != expect.message_type() {

@@ -31,7 +31,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{Error, SupportedCipherSuite};
 
 use super::channel_binding::{Binding, Bindings, ChannelBinding};
@@ -49,6 +50,7 @@ use super::receive_buffer::ReceiveBuffer;
 use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
 use super::renegotiation::{RecordContext, TlsRole, detect};
 use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
+use super::resumable::SessionMark;
 use super::server_end_point::{EndPoint, EndPointCache};
 use super::step::{SealError, TlsStep};
 use crate::jid::Jid;
@@ -85,6 +87,8 @@ pub struct TlsSession {
     reading: Reading,
     writing: Writing,
     progress: Progress,
+    /// On a server that lets sessions be resumed.
+    resumable: Option<Arc<SessionMark>>,
 }
 
 /// The receiving direction.
@@ -116,11 +120,15 @@ struct Handshake {
     key_log: Arc<KeyLogHook>,
     /// On a server.
     certificate: Option<(Arc<CertResolverHook>, Arc<EndPointCache>)>,
+    /// On a client that has a certificate.
+    client_certificate: Option<Arc<CertifiedKey>>,
 }
 
 struct Established {
     info: TlsInfo,
     bindings: Bindings,
+    /// The certificates that were sent. They are dropped with the bindings.
+    own: Option<Arc<CertifiedKey>>,
 }
 
 impl TlsSession {
@@ -149,6 +157,7 @@ impl TlsSession {
             hellos: HelloInspector::new(ExpectedHello::ServerHello(acknowledgement)),
             key_log,
             certificate: None,
+            client_certificate: tls.certificate(),
         };
         Ok(Self {
             verification: tls.verified_by(),
@@ -162,16 +171,18 @@ impl TlsSession {
     /// # Errors
     /// [`SetupError`] if the config is unusable.
     pub fn server(tls: &ServerTls, alpn: &[&[u8]], limits: TlsLimits) -> Result<Self, SetupError> {
-        let (config, key_log, resolver) = tls.for_connection(alpn)?;
+        let (config, hooks) = tls.for_connection(alpn)?;
         let max_fragment = max_fragment(config.max_fragment_size);
         let engine = Engine::server(config).map_err(|e| SetupError::from_rustls(&e))?;
         let handshake = Handshake {
             hellos: HelloInspector::new(ExpectedHello::ClientHello),
-            key_log,
-            certificate: Some((resolver, tls.end_points())),
+            key_log: hooks.exporter,
+            certificate: Some((hooks.resolver, tls.end_points())),
+            client_certificate: None,
         };
         Ok(Self {
             verification: tls.verified_by(),
+            resumable: hooks.session,
             ..Self::new(engine, handshake, max_fragment, limits)
         })
     }
@@ -188,6 +199,7 @@ impl TlsSession {
             reading: Reading::Records,
             writing: Writing::Open,
             progress: Progress::Handshaking(handshake),
+            resumable: None,
         }
     }
 
@@ -416,13 +428,38 @@ impl TlsSession {
         })
     }
 
-    /// Drops the channel bindings and the secret from which they are derived.
+    /// Returns the most text that one record takes.
+    pub(crate) fn max_fragment(&self) -> usize {
+        self.max_fragment
+    }
+
+    /// Returns the chain that this side has presented, its own certificate first; on a client the
+    /// chain that it presents where it is asked. It is empty if there is none, on a resumed session,
+    /// and after [`forget_bindings`](Self::forget_bindings).
+    pub(crate) fn own_certificates(&self) -> &[CertificateDer<'static>] {
+        let own = self.completed().and_then(|session| session.own.as_ref());
+        own.map(|key| key.cert.as_slice()).unwrap_or_default()
+    }
+
+    /// Drops the channel bindings and the secret from which they are derived, and the chain that was
+    /// presented.
     pub(crate) fn forget_bindings(&mut self) {
         if let Progress::Established(established) = &mut self.progress {
             established.bindings = Bindings {
                 exporter: None,
                 end_point: None,
             };
+            established.own = None;
+        }
+    }
+
+    /// Has a server resume this session no more, by whatever ticket, issued before or after: the stream
+    /// was reset (RFC 6120 4.9.3.16). [`ResumableSessions`](super::ResumableSessions) says what a
+    /// session is. A client forgets its sessions by another store
+    /// ([`ClientTls::session_store`]).
+    pub fn revoke_session(&self) {
+        if let Some(session) = &self.resumable {
+            session.revoke();
         }
     }
 
@@ -430,7 +467,12 @@ impl TlsSession {
     /// not counted.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.key_usage.counters()
+        let counters = self.key_usage.counters();
+        Counters {
+            // While a handshake message has arrived in part, the library cannot update its keys.
+            rekeys_itself: counters.rekeys_itself && self.buffer.exposed() == 0,
+            ..counters
+        }
     }
 
     fn completed(&self) -> Option<&Established> {
@@ -604,6 +646,13 @@ impl TlsSession {
                 && !peer_certificates.is_empty(),
             peer_certificates,
         };
+        // On resumption nothing was sent, and what would be sent today need not be the session's.
+        let own = match kind {
+            HandshakeKind::Resumed => None,
+            HandshakeKind::Full => choice
+                .map(|choice| choice.key.clone())
+                .or_else(|| handshake.client_certificate.clone()),
+        };
         let bindings = Bindings {
             exporter: Exporter::new(suite, &handshake.key_log),
             end_point: match (&handshake.certificate, choice) {
@@ -619,7 +668,11 @@ impl TlsSession {
         };
         self.key_usage
             .established(self.role, version, record_limit(suite), written);
-        self.progress = Progress::Established(Established { info, bindings });
+        self.progress = Progress::Established(Established {
+            info,
+            bindings,
+            own,
+        });
         TlsStep::Established
     }
 

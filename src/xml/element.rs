@@ -77,6 +77,11 @@ impl<'a> Element<'a> {
             .filter(|prefix| !prefix.is_empty())
     }
 
+    /// Returns whether the name is written with a prefix.
+    pub(crate) fn is_prefixed(&self) -> bool {
+        self.node().is_some_and(|node| node.name.prefix > 0)
+    }
+
     /// Returns whether the element has this local name in this namespace.
     #[must_use]
     pub fn is(&self, name: &str, ns: &str) -> bool {

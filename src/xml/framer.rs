@@ -95,7 +95,7 @@ impl Framer {
     }
 
     /// Returns room for [`capacity`](Self::capacity) bytes, to be written to and then announced
-    /// with [`pushed`](Self::pushed).
+    /// with [`pushed`](Self::pushed). Bytes that are not announced are not wiped with the others.
     pub fn window(&mut self) -> &mut [u8] {
         self.fast_path.suspend();
         self.input.window(self.frame_length())
@@ -420,5 +420,107 @@ impl fmt::Debug for Framer {
             .field("current", &self.current)
             .field("held", &self.input.held())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::XmlErrorKind as K;
+
+    const HEADER: &str = "<s:stream xmlns='a' xmlns:s='http://etherx.jabber.org/streams'>";
+
+    fn after(texts: &[&str]) -> Framer {
+        let mut framer = Framer::new(FrameLimits::default());
+        for text in texts {
+            let mut bytes = text.as_bytes();
+            while framer.feed(&mut bytes).expect("well-formed").is_some() {}
+        }
+        framer
+    }
+
+    #[test]
+    fn a_closing_tag_has_to_match_the_header_also_when_its_memory_was_released() {
+        for (footer, expected) in [
+            ("</s:stream>", Ok(Some(FrameKind::Footer))),
+            ("</stream>", Err(K::MismatchedTag)),
+            ("</t:stream>", Err(K::MismatchedTag)),
+            ("</>", Err(K::Syntax)),
+        ] {
+            for releases in 0..3 {
+                let mut framer = after(&[HEADER, "<e/>"]);
+                for _ in 0..releases {
+                    framer.release_frame();
+                    framer.shrink();
+                }
+                let found = framer.feed(&mut footer.as_bytes());
+                let found = found.map_err(|error| error.kind);
+                assert_eq!(found, expected, "{footer}, released {releases} times");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_the_current_frame_stays_when_memory_is_released() {
+        let mut framer = Framer::new(FrameLimits::default());
+        framer.push(HEADER.as_bytes());
+        assert_eq!(framer.poll(), Ok(Some(FrameKind::Header)));
+        framer.shrink();
+        let Some(Frame::Header(header)) = framer.frame() else {
+            panic!("{framer:?}");
+        };
+        assert_eq!(header.as_str(), HEADER);
+        assert_eq!(header.content_ns(), Some("a"));
+    }
+
+    #[test]
+    fn a_framer_that_was_reset_reads_as_a_new_one() {
+        let used = || {
+            let mut framer = after(&[HEADER, "<e xmlns:p='urn:p'><p:f/>"]);
+            framer.reset(FrameLimits::default());
+            framer
+        };
+        assert!(used().scope().iter().next().is_none() && !used().is_partial());
+        // After a mere restart the white space would belong to the stream before.
+        let declaration = "<?xml version='1.0'?>";
+        for text in [
+            [" ", declaration, HEADER],
+            [declaration, HEADER, "<p:e/>"],
+            [HEADER, "<e/>", "</s:stream>"],
+            [HEADER, "<s:e/>", "<f"],
+            ["<a>", "<s:e/>", ""],
+        ] {
+            let (mut used, mut new) = (used(), Framer::new(FrameLimits::default()));
+            let text = text.concat();
+            let (mut to_used, mut to_new) = (text.as_bytes(), text.as_bytes());
+            loop {
+                let found = used.feed(&mut to_used);
+                assert_eq!(found, new.feed(&mut to_new), "{text}");
+                assert_eq!(
+                    alloc::format!("{:?}", used.frame()),
+                    alloc::format!("{:?}", new.frame())
+                );
+                if !matches!(found, Ok(Some(_))) {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_after_a_restart_allocates_no_buffer_anew_unless_its_header_was_large() {
+        let place = |framer: &Framer| core::ptr::from_ref(framer.scope());
+        let mut framer = after(&[HEADER, "<e/>"]);
+        let before = place(&framer);
+        framer.restart();
+        assert_eq!(framer.scope().iter().count(), 0);
+        let mut header = HEADER.as_bytes();
+        assert_eq!(framer.feed(&mut header), Ok(Some(FrameKind::Header)));
+        assert_eq!(place(&framer), before);
+        let wide = alloc::format!("<s a='{}'>", "x".repeat(4000));
+        let mut framer = after(&[&wide, "<e/>"]);
+        assert!(framer.parser.allocated() > 4000);
+        framer.restart();
+        assert!(framer.parser.allocated() < 1000);
     }
 }

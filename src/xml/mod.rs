@@ -53,6 +53,8 @@
 
 mod chars;
 mod checker;
+#[cfg(all(test, feature = "std"))]
+mod doubling;
 mod element;
 mod element_parser;
 mod error;

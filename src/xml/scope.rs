@@ -160,8 +160,9 @@ impl Scope {
         let index = if prefix.is_empty() {
             self.default_namespace
         } else if self.by_prefix.is_empty() {
-            self.iter()
-                .position(|(declared, _)| declared == prefix)
+            self.entries
+                .iter()
+                .position(|entry| entry.prefix.of(&self.text) == prefix)
                 .map(offset)
         } else {
             self.find_in_index(prefix)
@@ -180,8 +181,9 @@ impl Scope {
     pub(crate) fn number_of(&self, uri: &str) -> Option<u32> {
         if self.by_uri.is_empty() {
             return self
+                .entries
                 .iter()
-                .position(|(_, declared)| declared == uri)
+                .position(|entry| entry.uri.of(&self.text) == uri)
                 .map(offset);
         }
         let before = |index: &u32| self.uri(*index).cmp(uri) == Ordering::Less;

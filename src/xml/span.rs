@@ -57,6 +57,7 @@ impl Name {
 
     #[inline]
     pub(crate) fn prefix(self, text: &str) -> &str {
+        work::count(usize::from(self.prefix));
         let start = self.start as usize;
         text.get(start..start + usize::from(self.prefix))
             .unwrap_or_default()
@@ -73,6 +74,7 @@ impl Name {
 
     #[inline]
     pub(crate) fn local(self, text: &str) -> &str {
+        work::count(usize::from(self.length));
         let start = self.start as usize;
         let colon = usize::from(self.prefix != 0);
         text.get(start + usize::from(self.prefix) + colon..start + usize::from(self.length))

@@ -214,9 +214,9 @@ impl StreamParser {
         self.parser.clear(&self.scope);
     }
 
-    /// Returns how many bytes the element that was read has allocated.
+    /// Returns how many bytes the header and the element that were read have allocated.
     pub(crate) fn allocated(&self) -> usize {
-        self.parser.allocated()
+        self.parser.allocated() + self.head.allocated()
     }
 
     /// Releases memory that is not in use, together with the header and the element that were read
@@ -349,13 +349,12 @@ impl StreamParser {
         let declarations = self.head.tape.header_declarations(&self.head.text);
         // Nothing shares the scope of a stream that has just begun, unless a stanza of the stream
         // before is kept.
-        match Arc::get_mut(&mut self.scope) {
-            Some(scope) => scope.set_declarations(declarations),
-            None => {
-                let mut scope = Scope::default();
-                scope.set_declarations(declarations);
-                self.scope = Arc::new(scope);
-            }
+        if let Some(scope) = Arc::get_mut(&mut self.scope) {
+            scope.set_declarations(declarations);
+        } else {
+            let mut scope = Scope::default();
+            scope.set_declarations(declarations);
+            self.scope = Arc::new(scope);
         }
         self.state = match tag.form {
             TagForm::Open => StreamState::Between,

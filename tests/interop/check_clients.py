@@ -17,7 +17,7 @@ SERVER_EVENTS = ["listening", "tcp-accepted", "tls", "authenticated", "bound", "
 def run(suite, lab):
     """All checks of this module."""
     strophe = lab.directory / "strophe_login"
-    built = suite.setup("compile the libstrophe client", compile_strophe, strophe)
+    built = suite.setup("compile the libstrophe client", compile_strophe, "strophe_login.c", strophe)
     for version in VERSIONS:
         for direct in (False, True):
             way = "direct TLS" if direct else "STARTTLS"
@@ -81,13 +81,13 @@ def wrong_password(lab):
     server.expect_alive()
 
 
-def compile_strophe(program):
-    """Compile the C program beside this file."""
+def compile_strophe(source, program):
+    """Compile a C program beside this file."""
     flags = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "libstrophe"], capture_output=True, text=True, check=True
     ).stdout.split()
     compiled = subprocess.run(
-        ["cc", "-Wall", "-Werror", "-O1", "-o", program, HERE / "strophe_login.c", *flags],
+        ["cc", "-Wall", "-Werror", "-O1", "-o", program, HERE / source, *flags],
         capture_output=True, text=True, timeout=60,
     )
     if compiled.returncode:

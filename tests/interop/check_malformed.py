@@ -49,11 +49,14 @@ def one(lab, server, phase, _what, data, answers):
         if answers.startswith("stanza:"):
             answer = f"stanza:{refusal_condition(frame, '1')}"
         expect(answer in answers.split("|"), f"answer {show(frame)}")
-        # The stream is not affected: the next attempt succeeds.
-        if phase == "plain":
-            peer.client_tls(client_context(lab.pki.ca))
-        peer.plain()
-        peer.bind()
+        # The stream is not affected: what comes next succeeds.
+        if phase == "bound":
+            expect_equal(peer.ping().get("type"), "result", "type of the pong")
+        else:
+            if phase == "plain":
+                peer.client_tls(client_context(lab.pki.ca))
+            peer.plain()
+            peer.bind()
         peer.close()
     else:
         expect(error_condition(frame) in answers.split("|"), f"answer {show(frame)}")

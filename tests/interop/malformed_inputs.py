@@ -100,5 +100,7 @@ INPUTS = [
     ("bound", "a second header without restart", header() + b"</stream:stream>", "bad-format"),
     ("bound", "a declaration in the middle", header("<?xml version='1.0'?>"), "not-well-formed"),
     ("bound", "a stanza of the other namespace", b"<message xmlns='jabber:server'/>", "invalid-namespace"),
+    ("bound", "an iq of none of the four types (8.2.3)", b"<iq id='1' type='nonsense'/>", "stanza:bad-request"),
+    ("bound", "an iq without a type (8.2.3)", b"<iq id='1'><x xmlns='urn:x'/></iq>", "stanza:bad-request"),
     ("bound", "somebody else's address (4.9.3.9)", b"<message from='bob@localhost/x'/>", "invalid-from"),
 ]

@@ -1,4 +1,4 @@
-"""A recording relay: stands between two peers and keeps every byte, its direction and the order."""
+"""A relay between two peers: keeps every byte, its direction and the order, and breaks connections."""
 
 import socket
 import threading
@@ -10,6 +10,16 @@ from tls import HANDSHAKE, records
 TO_SERVER, TO_CLIENT = "to-server", "to-client"
 
 
+class Link:
+    """One relayed connection."""
+
+    def __init__(self, client, server):
+        self.client = client
+        self.server = server
+        self.discarded = set()
+        self.is_cut = False
+
+
 class Tap:
     """Relays one connection at a time from `port` to the target; `log` has (direction, bytes or end)."""
 
@@ -18,11 +28,30 @@ class Tap:
         self.target = target
         self.log = []
         self._lock = threading.Lock()
+        self._links = []
+        self._broken = []  # kept: a socket that nobody holds is closed, and the server would notice
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self):
         """No more connections."""
         self.listener.close()
+
+    def discard(self, *directions):
+        """What goes these ways on the present connections no longer arrives; its sender does not see that."""
+        for link in self._links:
+            link.discarded.update(directions)
+
+    def cut(self, server_too=True):
+        """Break the present connections; if not `server_too`, the server does not see it."""
+        for link in self._links:
+            link.is_cut = True
+            for end in [link.client, link.server] if server_too else [link.client]:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self._broken += self._links
+        self._links = []
 
     def data(self, direction, start=0):
         """The bytes that went that way, from log entry `start` on."""
@@ -65,23 +94,35 @@ class Tap:
                 continue
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            link = Link(client, server)
+            self._links.append(link)
             pumps = [
-                threading.Thread(target=self._pump, args=(client, server, TO_SERVER), daemon=True),
-                threading.Thread(target=self._pump, args=(server, client, TO_CLIENT), daemon=True),
+                threading.Thread(target=self._pump, args=(link, link.client, link.server, TO_SERVER), daemon=True),
+                threading.Thread(target=self._pump, args=(link, link.server, link.client, TO_CLIENT), daemon=True),
             ]
             for pump in pumps:
                 pump.start()
 
-    def _pump(self, source, sink, direction):
+    def _pump(self, link, source, sink, direction):
         while True:
             try:
                 data = source.recv(65536)
             except OSError:
+                data = None
+            if link.is_cut:
+                return
+            if data is None:
                 return self._end(direction, "RST", sink, socket.SHUT_RDWR)
             if not data:
                 return self._end(direction, "FIN", sink, socket.SHUT_WR)
             self._note(direction, data)
+            if direction in link.discarded:
+                continue
             try:
                 sink.sendall(data)
             except OSError:

@@ -350,7 +350,7 @@ fn established_server() -> Harness<ResponderRole, Scripted> {
     harness
 }
 
-/// Defect A4: a component's stream is that of all users of its server.
+/// A component's stream is that of all users of its server.
 #[test]
 fn what_one_user_writes_does_not_end_a_components_stream() {
     let next = "<message from='b@shakespeare.lit' to='plays.shakespeare.lit' id='next'/>";
@@ -439,7 +439,7 @@ fn the_application_learns_which_addresses_are_none() {
     }
 }
 
-/// Defect A3: invariant 7, for components.
+/// Invariant 7, for components.
 #[test]
 fn a_component_gives_its_proof_only_to_a_verified_server() {
     let header = "<stream:stream xmlns='jabber:component:accept' id='1' \

@@ -7,7 +7,7 @@ use xmpp_stream::tls::{ClientTls, Resumption, ServerTls, TlsLimits, TlsSession};
 
 use crate::attacks::Role;
 use crate::common::hostile_tls::HostileTls;
-use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki};
+use crate::common::pki::{Crypto, DOMAIN, Leaf, Setup, Version, name, pki, sessions};
 use crate::common::tls_driver::{Driver, Feed};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,10 @@ impl Lab {
             }
             Role::Server => {
                 let tls = ServerTls::new(Arc::new(self.server.clone()));
-                let tls = tls.tickets(self.kind == Kind::Resumed);
+                let tls = match self.kind {
+                    Kind::Full => tls,
+                    Kind::Resumed => tls.resumable(sessions()),
+                };
                 let session = TlsSession::server(&tls, &[], limits);
                 (session, HostileTls::client(client.clone(), name(DOMAIN)))
             }

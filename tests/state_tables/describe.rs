@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xmpp_stream::stream::{
     BindCondition, Command, ElementClass, ErrorSource, FeatureOffer, FeaturesClass, HeaderClass,
-    Input, Notice, Output, VersionClass,
+    Input, ManagementClass, Notice, Output, VersionClass,
 };
 
 use super::search::{Phase, RoleCommand};
@@ -50,6 +50,7 @@ pub(crate) fn kind(input: Input) -> &'static str {
         Input::Answer(_) => "Answer",
         Input::Pair(_) => "Pair",
         Input::KeyChecked => "KeyChecked",
+        Input::Managed(_) => "Managed",
         Input::Resume => "Resume",
         Input::Expired => "Expired",
         Input::AppRequest(_) => "AppRequest",
@@ -77,6 +78,7 @@ pub(crate) fn output(input: Input, output: Output<RoleCommand>) -> String {
         Command::Fail(_, ErrorSource::Application) => "fail with the application's error".into(),
         Command::Fail(_, ErrorSource::Refusal) => "fail with the refusal's error".into(),
         Command::Fail(_, ErrorSource::Reset) => "fail with `reset`".into(),
+        Command::Fail(_, ErrorSource::HandledCount) => "fail with `handled-count-too-high`".into(),
         Command::Fail(_, ErrorSource::Timeout) => "fail with `connection-timeout`".into(),
         Command::Role(command) => format!("`{command:?}`"),
         command => format!("`{command:?}`"),
@@ -159,6 +161,7 @@ fn family(input: Input) -> (u8, &'static str) {
             E::DialbackResult(_) => (35, "`<db:result/>` with an answer"),
             E::DialbackVerified => (36, "`<db:verify/>` with an answer"),
             E::Handshake => (37, "`<handshake/>`"),
+            E::Management(_) => (43, "stream management"),
             E::SecondHeader => (22, "a second header"),
             E::Bad(_) => (23, "element to be refused"),
             E::StreamError(_) => (24, "stream error"),
@@ -171,6 +174,7 @@ fn family(input: Input) -> (u8, &'static str) {
         Input::Answer(_) => (29, "answer"),
         Input::Pair(_) => (38, "domain pair"),
         Input::KeyChecked => (39, "the key was checked"),
+        Input::Managed(_) => (44, "what stream management comes to"),
         Input::Resume => (30, "the application has seen it"),
         Input::Expired => (31, "deadline"),
         Input::AppRequest(_) => (32, "application ends the stream"),
@@ -190,9 +194,25 @@ fn member(input: Input) -> String {
         Input::Element(ElementClass::DialbackResult(answer)) => {
             format!("`<db:result/>`: {answer:?}")
         }
+        Input::Element(ElementClass::Management(class)) => management(class).into(),
+        Input::Managed(result) => format!("stream management: {result:?}"),
         Input::AppRequest(local) => format!("application: {local:?}"),
         Input::Element(ElementClass::BindError(BindCondition::Conflict)) => "`conflict`".into(),
         other => format!("`{other:?}`"),
+    }
+}
+
+fn management(class: ManagementClass) -> &'static str {
+    match class {
+        ManagementClass::Enable => "`<enable/>`",
+        ManagementClass::Enabled => "`<enabled/>`",
+        ManagementClass::Resume => "`<resume/>`",
+        ManagementClass::Resumed => "`<resumed/>`",
+        ManagementClass::Failed => "stream management `<failed/>`",
+        ManagementClass::Request => "`<r/>`",
+        ManagementClass::Answer => "`<a/>`",
+        ManagementClass::Malformed => "a malformed element of stream management",
+        other => panic!("{other:?}"),
     }
 }
 
@@ -217,6 +237,7 @@ fn features(members: &[Input]) -> String {
     };
     flag("SASL", |features| features.sasl);
     flag("bind", |features| features.bind);
+    flag("stream management", |features| features.management);
     flag("another mandatory one", |features| {
         features.unknown_required
     });

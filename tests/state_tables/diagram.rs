@@ -1,15 +1,17 @@
 //! The tables as Markdown, made from what they do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use xmpp_stream::stream::{
-    ConflictPolicy, DialbackPolicy, EarlyElements, Initiating, Input, Kind, Receiving, Security,
-    StreamPolicy,
+    ConflictPolicy, DialbackPolicy, EarlyElements, Initiating, Input, Kind, ManagementPolicy,
+    Receiving, Security, StreamPolicy,
 };
 
 use super::describe;
-use super::search::{KINDS, Phase, Step, Table, alphabet, explore, is_possible, policies, rank};
+use super::search::{
+    KINDS, Phase, Step, Table, alphabet, explore_phases, is_possible, policies, rank,
+};
 
 /// Both tables, for each kind of stream.
 pub(crate) fn render() -> String {
@@ -47,7 +49,7 @@ type Outcome = (String, String);
 type Context = (StreamPolicy, u8);
 
 /// For each phase and input, what happens in which contexts.
-type Rows = BTreeMap<(String, usize), BTreeMap<Outcome, Vec<Context>>>;
+type Rows = BTreeMap<(String, usize), BTreeMap<Outcome, HashSet<Context>>>;
 
 struct Found {
     rows: Rows,
@@ -56,7 +58,7 @@ struct Found {
     /// Those in which XML flows.
     open: BTreeSet<String>,
     /// The contexts of each phase.
-    contexts: BTreeMap<String, Vec<Context>>,
+    contexts: BTreeMap<String, HashSet<Context>>,
 }
 
 fn role<T: Table>(out: &mut String, names: [String; 3]) {
@@ -127,8 +129,10 @@ fn find<T: Table>(inputs: &[Input], kind: Kind) -> Found {
         open: BTreeSet::new(),
         contexts: BTreeMap::new(),
     };
-    for policy in policies().filter(|policy| policy.kind == kind) {
-        explore::<T>(policy, &mut |step| found.note(policy, step, inputs));
+    let inputs = inputs.iter().copied().zip(0..).collect();
+    // With further attempts the rows say the same.
+    for policy in policies().filter(|policy| policy.kind == kind && policy.sasl_attempts <= 3) {
+        explore_phases::<T>(policy, &mut |step| found.note(policy, step, &inputs));
     }
     found
         .phases
@@ -137,7 +141,7 @@ fn find<T: Table>(inputs: &[Input], kind: Kind) -> Found {
 }
 
 impl Found {
-    fn note(&mut self, policy: StreamPolicy, step: &Step, inputs: &[Input]) {
+    fn note(&mut self, policy: StreamPolicy, step: &Step, inputs: &HashMap<Input, usize>) {
         let (phase, used) = describe::counted(step.phase_before);
         if !self.phases.contains(&phase) {
             self.phases.push(phase.clone());
@@ -152,23 +156,14 @@ impl Found {
             self.open.insert(phase.clone());
         }
         let contexts = self.contexts.entry(phase.clone()).or_default();
-        push(contexts, (policy, used));
+        contexts.insert((policy, used));
         let outcome = (
             describe::output(step.input, step.output),
             describe::phase(step.phase_after),
         );
-        let input = inputs
-            .iter()
-            .position(|input| *input == step.input)
-            .unwrap();
+        let input = inputs[&step.input];
         let outcomes = self.rows.entry((phase, input)).or_default();
-        push(outcomes.entry(outcome).or_default(), (policy, used));
-    }
-}
-
-fn push(contexts: &mut Vec<Context>, context: Context) {
-    if !contexts.contains(&context) {
-        contexts.push(context);
+        outcomes.entry(outcome).or_default().insert((policy, used));
     }
 }
 
@@ -181,7 +176,10 @@ fn is_open(phase: Phase) -> bool {
 fn common(found: &Found, inputs: &[Input]) -> BTreeMap<usize, Outcome> {
     let mut common = BTreeMap::new();
     for (input, meaning) in inputs.iter().enumerate() {
-        if matches!(meaning, Input::Sasl(_) | Input::Answer(_)) {
+        if matches!(
+            meaning,
+            Input::Sasl(_) | Input::Answer(_) | Input::Managed(_)
+        ) {
             continue;
         }
         let mut votes: BTreeMap<Outcome, usize> = BTreeMap::new();
@@ -232,7 +230,7 @@ fn table(
 }
 
 /// What the contexts of an outcome have in common, and no other has.
-fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
+fn condition(phase: &str, contexts: &HashSet<Context>, all: &HashSet<Context>) -> String {
     if contexts.len() == all.len() {
         return String::new();
     }
@@ -265,7 +263,19 @@ fn condition(phase: &str, contexts: &[Context], all: &[Context]) -> String {
 type Predicate = fn(&Context) -> bool;
 
 /// What contexts can have in common.
-const NAMED: [(&str, Predicate); 23] = [
+const NAMED: [(&str, Predicate); 29] = [
+    ("with stream management", |(p, _)| {
+        p.management != ManagementPolicy::Off
+    }),
+    ("without stream management", |(p, _)| {
+        p.management == ManagementPolicy::Off
+    }),
+    ("a session to resume", |(p, _)| {
+        p.management == ManagementPolicy::Resume
+    }),
+    ("no session to resume", |(p, _)| {
+        p.management != ManagementPolicy::Resume
+    }),
     ("early elements delivered", |(p, _)| {
         p.early_elements == EarlyElements::Delivered
     }),
@@ -309,6 +319,18 @@ const NAMED: [(&str, Predicate); 23] = [
     ("attempts left", |(p, used)| *used < p.sasl_attempts),
     ("after a failed attempt", |(_, used)| *used > 0),
     ("before any attempt", |(_, used)| *used == 0),
+    (
+        "early elements delivered and no stream management",
+        |(p, _)| {
+            p.early_elements == EarlyElements::Delivered && p.management == ManagementPolicy::Off
+        },
+    ),
+    (
+        "early elements refused or stream management known",
+        |(p, _)| {
+            p.early_elements == EarlyElements::Refused || p.management != ManagementPolicy::Off
+        },
+    ),
 ];
 
 /// The ways forward, as a picture.

@@ -5,10 +5,10 @@ use std::hash::Hash;
 
 use xmpp_stream::stream::{
     Answer, AppRequest, Closing, Command, ConflictPolicy, DialbackPolicy, EarlyElements,
-    ElementClass, HeaderClass, InFlight, Initiating, InitiatingCommand as Initiate,
-    InitiatingPhase, Input, Kind, Notice, Output, OwnHeader, PairAnswer, PairResult, Receiving,
-    ReceivingCommand as Receive, ReceivingPhase, SaslResult, SaslTurn, Security, StreamCondition,
-    StreamPolicy,
+    ElementClass, ErrorSource, HeaderClass, InFlight, Initiating, InitiatingCommand as Initiate,
+    InitiatingPhase, Input, Kind, ManagementClass, ManagementPolicy, ManagementResult, Notice,
+    Output, OwnHeader, PairAnswer, PairResult, Receiving, ReceivingCommand as Receive,
+    ReceivingPhase, SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy,
 };
 
 /// What only one role does.
@@ -40,6 +40,8 @@ fn of_role<C>(output: Output<C>, role: fn(C) -> RoleCommand) -> Output<RoleComma
             Command::CloseStream(cause) => Command::CloseStream(cause),
             Command::Fail(header, error) => Command::Fail(header, error),
             Command::EndTransport(cause) => Command::EndTransport(cause),
+            Command::Manage => Command::Manage,
+            Command::Retransmit => Command::Retransmit,
             Command::Role(command) => Command::Role(role(command)),
             _ => panic!("a command that the search does not know"),
         },
@@ -48,8 +50,10 @@ fn of_role<C>(output: Output<C>, role: fn(C) -> RoleCommand) -> Output<RoleComma
 
 pub(crate) const KINDS: [Kind; 3] = [Kind::ClientToServer, Kind::ServerToServer, Kind::Component];
 
-/// Every policy there is; what only servers have is left alone elsewhere, and a
-/// component has no STARTTLS.
+/// Every policy there is; what only servers or only clients have is left alone
+/// elsewhere, and a component has no STARTTLS. Stream management stands behind
+/// SASL, whose attempts do not change it: it is combined with one number of
+/// them.
 pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
     let securities = [Security::StartTls, Security::DirectTls, Security::Plaintext];
     let conflicts = [ConflictPolicy::Generate, ConflictPolicy::GiveUp];
@@ -73,17 +77,31 @@ pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
                         policy.sasl_attempts = sasl_attempts;
                         policy.conflict = conflict;
                         policy.dialback = dialback;
-                        let mut delivering = policy;
-                        delivering.early_elements = EarlyElements::Delivered;
                         let is_client = kind == Kind::ClientToServer;
-                        [Some(policy), is_client.then_some(delivering)]
-                            .into_iter()
-                            .flatten()
+                        managements(is_client, sasl_attempts).flat_map(move |management| {
+                            policy.management = management;
+                            let mut delivering = policy;
+                            delivering.early_elements = EarlyElements::Delivered;
+                            [Some(policy), is_client.then_some(delivering)]
+                                .into_iter()
+                                .flatten()
+                        })
                     })
                 })
             })
         })
     })
+}
+
+fn managements(is_client: bool, sasl_attempts: u8) -> impl Iterator<Item = ManagementPolicy> {
+    let all = [
+        ManagementPolicy::Off,
+        ManagementPolicy::Enable,
+        ManagementPolicy::Resume,
+    ];
+    let used = is_client && sasl_attempts == 3;
+    all.into_iter()
+        .filter(move |management| used || *management == ManagementPolicy::Off)
 }
 
 /// Every input there is.
@@ -115,6 +133,7 @@ pub(crate) fn alphabet() -> Vec<Input> {
     inputs.extend(HeaderClass::ALL.map(Input::Header));
     inputs.extend(ElementClass::all().map(Input::Element));
     inputs.extend(StreamCondition::ALL.map(Input::Fault));
+    inputs.extend(ManagementResult::ALL.map(Input::Managed));
     inputs
 }
 
@@ -207,6 +226,8 @@ pub(crate) struct History {
     pub(crate) shook_hands: bool,
     /// A resource was granted.
     pub(crate) bound: bool,
+    /// What came of a request to resume a session.
+    pub(crate) resumption: Resumption,
     /// Established was told.
     pub(crate) established: bool,
     /// Acceptable headers of the peer.
@@ -217,8 +238,46 @@ pub(crate) struct History {
     pub(crate) closing_tag: bool,
     /// Mechanisms begun, not counting what was refused before TLS.
     pub(crate) sasl_attempts: u8,
-    /// Bind requests that were let through to the application.
+    /// Bind requests and requests to resume that were let through to the
+    /// application, and requests for stream management before either.
     pub(crate) bind_attempts: u8,
+}
+
+/// What came of a request to resume a session: the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Resumption {
+    /// There was none.
+    #[default]
+    None,
+    /// It is outstanding.
+    Asked,
+    /// The server, or its application, has refused it.
+    Refused,
+    /// The session goes on.
+    Accepted,
+}
+
+impl Resumption {
+    fn then(self, step: &Step) -> Self {
+        let refused = Input::Element(ElementClass::Management(ManagementClass::Failed));
+        let accepted = Input::Managed(ManagementResult::Resumed);
+        match (step.output.command, step.phase_before, step.input) {
+            (Command::Role(I(Initiate::RequestResumption) | R(Receive::AskResumption)), ..) => {
+                Self::Asked
+            }
+            (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == refused => Self::Refused,
+            (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == accepted => {
+                Self::Accepted
+            }
+            (_, Phase::R(ReceivingPhase::Resuming(_)), Input::Answer(Answer::Refuse)) => {
+                Self::Refused
+            }
+            (_, Phase::R(ReceivingPhase::Resuming(_)), Input::Answer(Answer::Accept)) => {
+                Self::Accepted
+            }
+            _ => self,
+        }
+    }
 }
 
 impl History {
@@ -263,6 +322,7 @@ impl History {
                     && step.input == Input::Answer(Answer::Accept)
             }
         };
+        self.resumption = self.resumption.then(step);
         self.established |= tell == Notice::Established;
         let header = tell == Notice::StreamOpened;
         self.opened = (self.opened + u8::from(header)).min(9);
@@ -286,8 +346,13 @@ impl History {
             Command::Role(I(Initiate::ChooseMechanism) | R(Receive::BeginMechanism))
         ));
         self.sasl_attempts = self.sasl_attempts.min(6);
-        self.bind_attempts =
-            (self.bind_attempts + u8::from(act == Command::Role(R(Receive::AskBind)))).min(6);
+        let attempts = matches!(
+            act,
+            Command::Role(R(Receive::AskBind
+                | Receive::AskResumption
+                | Receive::RefuseManagement))
+        );
+        self.bind_attempts = (self.bind_attempts + u8::from(attempts)).min(6);
         self
     }
 }
@@ -351,6 +416,34 @@ impl Step {
         )
     }
 
+    /// Whether stream management is spoken.
+    pub(crate) fn orders_management(&self) -> bool {
+        matches!(
+            self.output.command,
+            Command::Manage
+                | Command::Fail(_, ErrorSource::HandledCount)
+                | Command::Role(R(Receive::RefuseManagement))
+        ) || self.orders_resumption()
+            || matches!(
+                self.output.notice,
+                Notice::ManagementEnabled | Notice::ManagementRefused | Notice::Acknowledged
+            )
+    }
+
+    /// Whether a session is asked for, judged or gone on with.
+    pub(crate) fn orders_resumption(&self) -> bool {
+        matches!(
+            self.output.command,
+            Command::Retransmit
+                | Command::Role(
+                    I(Initiate::RequestResumption | Initiate::CheckResumption)
+                        | R(Receive::AskResumption
+                            | Receive::SendResumed
+                            | Receive::RefuseResumption)
+                )
+        )
+    }
+
     /// Whether the own header is written.
     pub(crate) fn writes_header(&self) -> bool {
         matches!(
@@ -368,6 +461,11 @@ impl Step {
     /// Whether XML is written that needs a header before it.
     pub(crate) fn writes_bare(&self) -> bool {
         match self.output.command {
+            // What is asked or said is answered; an acknowledgement is only counted.
+            Command::Manage => {
+                let answer = ElementClass::Management(ManagementClass::Answer);
+                self.input != Input::Element(answer)
+            }
             Command::Wait
             | Command::StartTls
             | Command::EndTransport(_)
@@ -377,6 +475,7 @@ impl Step {
                     | Initiate::CheckServer
                     | Initiate::RunChallenge
                     | Initiate::VerifySuccess
+                    | Initiate::CheckResumption
                     | Initiate::OpenStream(_),
                 )
                 | R(
@@ -384,6 +483,7 @@ impl Step {
                     | Receive::BeginMechanism
                     | Receive::RunResponse
                     | Receive::AskBind
+                    | Receive::AskResumption
                     | Receive::AskPair
                     | Receive::CheckKey
                     | Receive::CheckHandshake
@@ -393,6 +493,7 @@ impl Step {
             | Command::Fail(OwnHeader::Missing, _) => false,
             Command::CloseStream(_)
             | Command::Fail(OwnHeader::Sent, _)
+            | Command::Retransmit
             | Command::Role(
                 I(
                     Initiate::RequestTls
@@ -400,6 +501,7 @@ impl Step {
                     | Initiate::SendResponse
                     | Initiate::SendAbort
                     | Initiate::RequestBind(_)
+                    | Initiate::RequestResumption
                     | Initiate::RequestSession
                     | Initiate::RequestPair
                     | Initiate::SendHandshake,
@@ -415,6 +517,9 @@ impl Step {
                     | Receive::SendAborted
                     | Receive::SendBindResult
                     | Receive::SendBindError(_)
+                    | Receive::SendResumed
+                    | Receive::RefuseResumption
+                    | Receive::RefuseManagement
                     | Receive::SendSessionResult
                     | Receive::AcceptPair
                     | Receive::RefusePair
@@ -437,8 +542,24 @@ pub(crate) struct Count {
     pub(crate) steps: usize,
 }
 
-/// Visits every reachable (state, input) pair.
+/// Visits every reachable (state, input) pair, where a state has its history.
 pub(crate) fn explore<T: Table>(policy: StreamPolicy, visit: &mut dyn FnMut(&Step)) -> Count {
+    search::<T>(policy, History::then, visit)
+}
+
+/// Visits every reachable (phase, input) pair; no step knows a history.
+pub(crate) fn explore_phases<T: Table>(
+    policy: StreamPolicy,
+    visit: &mut dyn FnMut(&Step),
+) -> Count {
+    search::<T>(policy, |before, _| before, visit)
+}
+
+fn search<T: Table>(
+    policy: StreamPolicy,
+    then: fn(History, &Step) -> History,
+    visit: &mut dyn FnMut(&Step),
+) -> Count {
     let inputs = alphabet();
     let start = (T::start(policy), History::default());
     let mut seen = HashSet::from([start.clone()]);
@@ -456,7 +577,7 @@ pub(crate) fn explore<T: Table>(policy: StreamPolicy, visit: &mut dyn FnMut(&Ste
                 phase_after: next.now(),
                 after: before,
             };
-            step.after = before.then(&step);
+            step.after = then(before, &step);
             count.steps += 1;
             visit(&step);
             if next == table && step.after == before {
@@ -498,7 +619,9 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
         Phase::I(I::TlsHandshake(_)) | Phase::R(R::TlsHandshake(_)) => Waits::Tls,
         Phase::I(I::AwaitHeader(_)) | Phase::R(R::AwaitHeader(_)) => Waits::Header,
         Phase::I(I::CheckingServer)
-        | Phase::R(R::AwaitHost(_) | R::Binding(_) | R::CheckingHandshake) => Waits::Verdict,
+        | Phase::R(R::AwaitHost(_) | R::Binding(_) | R::Resuming(_) | R::CheckingHandshake) => {
+            Waits::Verdict
+        }
         Phase::R(R::Authenticating(_, SaslTurn::Own, _)) => Waits::Mechanism,
         Phase::I(I::Authenticating(exchange, _)) => {
             use xmpp_stream::stream::SaslExchange as X;
@@ -525,6 +648,7 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
         Input::Pair(_) | Input::KeyChecked => {
             matches!(phase, Phase::R(R::Federating | R::Established))
         }
+        Input::Managed(result) => is_managed(phase, result),
         Input::Resume => waits_for == Waits::Application,
         Input::AppRequest(_) => waits_for != Waits::Nothing,
         Input::Expired => !matches!(waits_for, Waits::Nothing | Waits::Begin),
@@ -537,6 +661,32 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
     }
 }
 
+/// Whether an element of stream management can come to this in the phase.
+fn is_managed(phase: Phase, result: ManagementResult) -> bool {
+    use InitiatingPhase as I;
+    use ManagementResult as M;
+    use ReceivingPhase as R;
+    match phase {
+        Phase::I(I::Resuming(_)) => matches!(result, M::Resumed | M::TooHigh | M::Unexpected),
+        // The answer of the application names a session whose count does not fit.
+        Phase::R(R::Resuming(_)) => result == M::TooHigh,
+        Phase::I(I::Established | I::StartingSession) => result != M::Resumed,
+        // A client asks, and has nothing to refuse.
+        Phase::R(R::Established) => !matches!(result, M::Resumed | M::Refused),
+        // An acknowledgement that crossed the closing tag.
+        Phase::I(I::Closing(Closing::AwaitFooter(_)))
+        | Phase::R(R::Closing(Closing::AwaitFooter(_))) => {
+            matches!(result, M::Acknowledged | M::TooHigh | M::Unexpected)
+        }
+        _ => false,
+    }
+}
+
+/// Whether stream management is in use.
+pub(crate) fn has_management(policy: StreamPolicy) -> bool {
+    policy.kind == Kind::ClientToServer && policy.management != ManagementPolicy::Off
+}
+
 /// Whether streams of that kind know the input.
 fn is_of(policy: StreamPolicy, input: Input) -> bool {
     use ElementClass as E;
@@ -545,6 +695,7 @@ fn is_of(policy: StreamPolicy, input: Input) -> bool {
         Input::Pair(_) | Input::KeyChecked | Input::Sasl(SaslResult::Dialback) => {
             policy.dialback == DialbackPolicy::Allowed
         }
+        Input::Managed(_) => has_management(policy),
         Input::Element(class) => match class {
             E::DialbackRequest | E::DialbackVerify | E::DialbackResult(_) | E::DialbackVerified => {
                 kind == Kind::ServerToServer

@@ -12,6 +12,7 @@ use xmpp_stream::sasl::{
     ClientKeys, Decoy, Hash, MechanismName, MechanismPolicy, MechanismSet, Password, ScramKeys,
     Username,
 };
+use xmpp_stream::sm::SmPolicy;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::xml::{FrameLimits, Framer};
@@ -47,6 +48,26 @@ impl Configs {
         client: &Arc<ClientConfig>,
         server: &Arc<ServerConfig>,
     ) -> Self {
+        Self::with(login, carrier, client, server, None)
+    }
+
+    /// The same, with stream management as its default is.
+    pub fn managed(
+        login: Login,
+        carrier: Carrier,
+        client: &Arc<ClientConfig>,
+        server: &Arc<ServerConfig>,
+    ) -> Self {
+        Self::with(login, carrier, client, server, Some(SmPolicy::new()))
+    }
+
+    fn with(
+        login: Login,
+        carrier: Carrier,
+        client: &Arc<ClientConfig>,
+        server: &Arc<ServerConfig>,
+        management: Option<SmPolicy>,
+    ) -> Self {
         let mechanisms = MechanismSet::EMPTY.with(match login {
             Login::Plain => MechanismName::Plain,
             Login::External => MechanismName::External,
@@ -77,9 +98,12 @@ impl Configs {
                 },
             })
             .sasl(MechanismPolicy::new().allow(mechanisms))
-            .random(RANDOM)
-            .build()
-            .expect("a config");
+            .random(RANDOM);
+        let client = match management.clone() {
+            Some(policy) => client.stream_management(policy),
+            None => client,
+        };
+        let client = client.build().expect("a config");
 
         let tls = ServerTls::new(server.clone());
         let host =
@@ -92,6 +116,10 @@ impl Configs {
         let server = match carrier {
             Carrier::StartTls => server.starttls(),
             Carrier::DirectTls => server.direct_tls(tls),
+        };
+        let server = match management {
+            Some(policy) => server.stream_management(policy),
+            None => server,
         };
         let server = server.build().expect("a config");
         Self { client, server }

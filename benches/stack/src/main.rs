@@ -12,6 +12,7 @@ mod heap;
 mod idle;
 mod login;
 mod machine;
+mod managed;
 mod meter;
 mod pair;
 mod pairs;
@@ -46,9 +47,14 @@ fn main() {
                 login::time(&Prepared::new(&pki, way), if quick { 100 } else { 200 });
             }
         }
+        Some("managed") => {
+            for size in [100, 300, 1024] {
+                managed::measure(&pki, size);
+            }
+        }
         Some("pairs") => pairs::measure(&pki, pairs),
         _ => {
-            eprintln!("usage: stack instructions|native|pairs [--quick] [--pairs N]");
+            eprintln!("usage: stack instructions|managed|native|pairs [--quick] [--pairs N]");
             std::process::exit(64);
         }
     }

@@ -74,6 +74,12 @@ impl Pair {
         assert_eq!(told.stanzas, 1, "{self:?}");
     }
 
+    /// `from` sends a stanza, which arrives, as does everything that the two say to it.
+    pub fn converse(&mut self, from: Role, stanza: &str, transit: &mut Vec<u8>) {
+        self.send(from, stanza, transit);
+        while !self.flights(transit, &mut Vec::new(), &mut [true; 2]) {}
+    }
+
     /// Polls each machine at every deadline it asks for, for so many milliseconds.
     pub fn idle(&mut self, milliseconds: u64) {
         let end = self.now + milliseconds;

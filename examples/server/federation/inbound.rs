@@ -34,7 +34,7 @@ pub async fn accepted(server: Arc<Server>, tcp: TcpStream) {
     let (sender, mut mailbox) = mpsc::channel(MAILBOX);
     federation.links().inbound.insert(number, sender.clone());
     let clock = StdClock::new();
-    let machine = Responder::new(Arc::clone(&federation.accepting), clock.now());
+    let mut machine = Responder::new(Arc::clone(&federation.accepting), clock.now());
     let mut peer = Peer {
         server: Arc::clone(&server),
         sender,
@@ -43,7 +43,8 @@ pub async fn accepted(server: Arc<Server>, tcp: TcpStream) {
         reset: None,
         lines,
     };
-    let _ended = net::drive(tcp, machine, &mut peer, &mut mailbox, clock, lines).await;
+    let close = net::drive(&tcp, &mut machine, &mut peer, &mut mailbox, clock, lines).await;
+    net::end(tcp, &close).await;
     federation.links().inbound.remove(&number);
 }
 

@@ -136,9 +136,11 @@ impl Link {
         };
         let peer = self.peer.as_str();
         self.lines.say("tcp-connected", &json!({"domain": peer}));
-        let machine = Initiator::new(Arc::clone(config), clock.now());
+        let mut machine = Initiator::new(Arc::clone(config), clock.now());
         let lines = self.lines;
-        Some(net::drive(tcp, machine, self, mailbox, clock, lines).await)
+        let close = net::drive(&tcp, &mut machine, self, mailbox, clock, lines).await;
+        net::end(tcp, &close).await;
+        Some(close)
     }
 
     /// Nobody answers any more what was asked here.

@@ -13,6 +13,7 @@ use s2s::PeerProof;
 
 use super::context::{Change, Context, tls_limits};
 use super::decision::DecisionAnswer;
+use super::key_meter::{Certificates, PeerCertificate};
 use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
 use super::s2s::AddressRule;
@@ -21,6 +22,7 @@ use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::limits::Limits;
+use crate::random::Random;
 use crate::reset::UsagePolicy;
 use crate::sasl::ClientKeys;
 use crate::stream::bind::Recipient;
@@ -268,6 +270,25 @@ impl Role for InitiatorRole {
 
     fn usage(&self) -> UsagePolicy {
         self.config.usage
+    }
+
+    fn certificates(&self, session: &tls::TlsSession) -> Certificates {
+        Certificates {
+            clock: match &self.config.security {
+                InitiatorSecurity::StartTls(tls) | InitiatorSecurity::DirectTls(tls) => {
+                    tls.unix_time()
+                }
+                InitiatorSecurity::DangerousPlaintext => None,
+            },
+            peer: match self.peer_proof.verified(Some(session)) {
+                Some(_) => PeerCertificate::Proof,
+                None => PeerCertificate::Unused,
+            },
+        }
+    }
+
+    fn random(&self) -> &dyn Random {
+        &self.config.random
     }
 }
 

@@ -16,6 +16,7 @@ use s2s::PeerProof;
 
 use super::context::{Change, Context, tls_limits};
 use super::decision::DecisionAnswer;
+use super::key_meter::{Certificates, PeerCertificate};
 use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage, plain_phase};
 use super::s2s::AddressRule;
@@ -25,6 +26,7 @@ use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
 use crate::event::{Authenticated, Question};
 use crate::jid::Jid;
 use crate::limits::Limits;
+use crate::random::Random;
 use crate::reset::UsagePolicy;
 use crate::sasl::{SaslCondition, Secret};
 use crate::sm::SmState;
@@ -294,14 +296,10 @@ impl Role for ResponderRole {
     }
 
     fn tls_session(&self, limits: &Limits) -> Result<tls::TlsSession, tls::SetupError> {
-        let config = &self.config;
-        let (tls, alpn) = match &config.security {
-            ResponderSecurity::DirectTls(tls) => (tls, config.kind.alpn()),
-            ResponderSecurity::StartTls => {
-                let tls = self.host.as_ref().and_then(|host| host.tls.as_ref());
-                (tls.ok_or(tls::SetupError::NotConfigured)?, None)
-            }
-            ResponderSecurity::DangerousPlaintext => return Err(tls::SetupError::NotConfigured),
+        let tls = self.tls_config().ok_or(tls::SetupError::NotConfigured)?;
+        let alpn = match &self.config.security {
+            ResponderSecurity::DirectTls(_) => self.config.kind.alpn(),
+            ResponderSecurity::StartTls | ResponderSecurity::DangerousPlaintext => None,
         };
         tls::TlsSession::server(tls, alpn.as_slice(), tls_limits(limits))
     }
@@ -378,12 +376,36 @@ impl Role for ResponderRole {
             .map(|host| host.usage())
             .unwrap_or_default()
     }
+
+    fn certificates(&self, session: &tls::TlsSession) -> Certificates {
+        let is_proof = session.verified().is_some() || self.peer_proof.is_certified();
+        Certificates {
+            clock: self.tls_config().and_then(tls::ServerTls::unix_time),
+            peer: match is_proof {
+                true => PeerCertificate::Proof,
+                false => PeerCertificate::Unused,
+            },
+        }
+    }
+
+    fn random(&self) -> &dyn Random {
+        &self.config.random
+    }
 }
 
 impl ResponderRole {
     /// Whether elements are delivered that belong to no step of the negotiation.
     pub(super) fn delivers_early(&self) -> bool {
         self.table.delivers_early()
+    }
+
+    /// The TLS config of the stream: that of the responder, or of the host once it is known.
+    fn tls_config(&self) -> Option<&tls::ServerTls> {
+        match &self.config.security {
+            ResponderSecurity::DirectTls(tls) => Some(tls),
+            ResponderSecurity::StartTls => self.host.as_ref()?.tls.as_ref(),
+            ResponderSecurity::DangerousPlaintext => None,
+        }
     }
 
     /// The first header's `to` names the host, and the restarted streams keep it (RFC 6120 4.3.3):

@@ -16,12 +16,15 @@
 //! says more than our complaint about the header it came with (RFC 6120 4.9.1.3), and a close is
 //! clean only if nothing goes wrong after it. Among equals the first counts. `Abort` overrides all.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::transport::PeerNotify;
+use super::inbound::TcpInput;
+use super::transport::{Opened, PeerNotify, Transport};
 use crate::close::{CloseReason, CloseTcp, InternalReason, Manner};
 use crate::reset::Side;
 use crate::time::Instant;
+use crate::tls::TlsStep;
 
 /// How a connection ends.
 #[derive(Clone, Debug)]
@@ -120,6 +123,17 @@ pub(super) enum ShutdownInput {
     Abort(CloseReason),
 }
 
+/// What was seen on the way to the end.
+#[derive(Clone, Debug)]
+pub(super) enum Observed {
+    /// A step of the end.
+    Input(ShutdownInput),
+    /// A record that means nothing any more; another may follow.
+    Record,
+    /// Nothing yet.
+    Nothing,
+}
+
 /// The time, and how long the end may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShutdownClock {
@@ -186,6 +200,46 @@ impl Shutdown {
         // Replaced below in every case.
         let state = core::mem::replace(self, Self::OPEN);
         *self = state.next(input, clock);
+    }
+
+    /// What has happened since, after the streams are over: what still arrives is read for its end
+    /// alone.
+    pub(super) fn observe(
+        &self,
+        now: Instant,
+        tcp: TcpInput,
+        transport: &mut Transport,
+        is_drained: bool,
+    ) -> Observed {
+        let input = if tcp == TcpInput::Failed {
+            ShutdownInput::Rst
+        } else if self.deadline().is_some_and(|at| at <= now) {
+            ShutdownInput::Expired
+        } else if self.reads() {
+            // Our direction is closed: nothing that TLS may want to send goes out.
+            let mut unsent = Vec::new();
+            match transport.open_record(&mut unsent, &mut |_| {}) {
+                Opened::Step(TlsStep::Continue | TlsStep::Plaintext | TlsStep::Established) => {
+                    return Observed::Record;
+                }
+                Opened::Step(TlsStep::NeedMore) => match tcp {
+                    TcpInput::Open => return Observed::Nothing,
+                    TcpInput::Ended | TcpInput::Failed => ShutdownInput::Fin,
+                },
+                Opened::Step(TlsStep::PeerClosed) => ShutdownInput::CloseNotify,
+                Opened::Step(TlsStep::Renegotiation(attempt)) => {
+                    ShutdownInput::Abort(CloseReason::TlsRenegotiation(attempt))
+                }
+                Opened::Step(TlsStep::Failed(_)) | Opened::NoTls | Opened::Plaintext => {
+                    ShutdownInput::LastBytes
+                }
+            }
+        } else if is_drained {
+            ShutdownInput::Drained
+        } else {
+            return Observed::Nothing;
+        };
+        Observed::Input(input)
     }
 
     fn next(self, input: ShutdownInput, clock: ShutdownClock) -> Self {

@@ -20,14 +20,19 @@ pub(super) fn between(
     floor: Duration,
     ceiling: Duration,
 ) -> Option<Duration> {
+    // A span beyond 64 bits of milliseconds (half a billion years) is cut.
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let offset = number(random, millis(ceiling.saturating_sub(floor)))?;
+    Some(floor.saturating_add(Duration::from_millis(offset)))
+}
+
+/// Returns a number from 0 to `most`, both included, evenly distributed; `None` if there is no
+/// randomness.
+pub(super) fn number(random: &(impl Random + ?Sized), most: u64) -> Option<u64> {
     let mut bytes = [0; 8];
     random.fill(&mut bytes).ok()?;
     let draw = u128::from(u64::from_le_bytes(bytes));
-    // A span beyond 64 bits of milliseconds (half a billion years) is cut.
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let span = millis(ceiling.saturating_sub(floor));
-    // The high half of a 64 by 64 bit product is at most `span`.
-    let offset = (draw * (u128::from(span) + 1)) >> 64;
-    let offset = u64::try_from(offset).unwrap_or(span);
-    Some(floor.saturating_add(Duration::from_millis(offset)))
+    // The high half of a 64 by 64 bit product is at most `most`.
+    let number = (draw * (u128::from(most) + 1)) >> 64;
+    Some(u64::try_from(number).unwrap_or(most))
 }

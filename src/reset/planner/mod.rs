@@ -2,8 +2,9 @@
 //!
 //! It implements RFC 6120 3.3 (an unpredictable first delay, then truncated exponential back-off),
 //! the reconnecting half of 4.9.3.16 and 13.7.2.3 (nothing of the old TLS context after a reset),
-//! and the bound on successive redirects of 4.9.3.19. It does not resolve names, connect, or store
-//! tickets; it says what the driver does next.
+//! the bound on successive redirects of 4.9.3.19, the order of SRV records (3.2.1, RFC 2782), and the
+//! preferred host of stream management (XEP-0198 3). It does not resolve names, connect, or store
+//! tickets; it says what the driver does next. What it knows can be stored ([`PlannerState`]).
 //!
 //! # Delays
 //!
@@ -15,6 +16,25 @@
 //! [`PlannerConfig::with_max_delay`], and the delay is drawn from its upper half. So delays never
 //! shrink while nothing works, and a peer that always resets is contacted exponentially less often.
 //!
+//! # Where
+//!
+//! | after | next host |
+//! |---|---|
+//! | `<see-other-host/>` | the host it names ([`Target::Redirect`]) |
+//! | an established stream with a `location` | that host ([`Target::Location`]) |
+//! | an established stream, unless the peer said that it cannot serve | the same host again, then the others |
+//! | an attempt that made no TCP connection | the next of the SRV records ([`Target::Srv`]), at once |
+//! | any other failure, or the last of the records | the next one, or the first of a new order, after a delay |
+//!
+//! Without SRV records the driver resolves the domain itself ([`Target::Original`]).
+//!
+//! # When not
+//!
+//! Rejected credentials, a conflict on an established stream, and the application's own end are final.
+//! Other permanent failures ([`Prospect`]) are tried again a few times, because before TLS anyone can
+//! write them. Temporary ones are tried again within the total number of attempts and the total time
+//! that the config allows.
+//!
 //! # After a reset
 //!
 //! RFC 6120 3.3 recommends TLS session resumption for reconnecting, and 4.9.3.16 rules it out after
@@ -22,21 +42,29 @@
 //! been established anew. Tickets of the old context can still exist then, or arrive later. For
 //! this reason each reset starts a new [`TicketEpoch`], and a ticket store serves one epoch only.
 
+mod config;
 mod draw;
+mod hosts;
 mod outcome;
 mod plan;
+mod state;
 #[cfg(test)]
 mod tests;
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
+pub use config::{PlannerConfig, PlannerConfigError};
 pub use draw::stagger;
-pub use outcome::{Disconnect, Outcome, PeerError, Side};
+use hosts::Hosts;
+pub use hosts::SrvTarget;
+pub use outcome::{Disconnect, Outcome, PeerError, Prospect, Side};
 pub use plan::{Connect, GiveUp, Plan, Target, TicketEpoch, TlsResumption};
+pub use state::{PlannerState, PlannerStateError};
 
 use super::ResetCause;
 use crate::random::Random;
+use crate::stream::OtherHost;
 use crate::time::Instant;
 
 /// Plans the next connection to one peer.
@@ -59,16 +87,23 @@ pub struct Planner {
     resets: u32,
     /// Redirects in a row.
     redirects: u32,
+    /// Refusals in a row.
+    refusals: u32,
+    /// The attempts planned since a stream was established long enough, or since giving up.
+    attempts: u32,
+    /// The time since the first of the failures that these attempts follow.
+    failing: Option<Span>,
     /// The epoch of the next connection.
     epoch: TicketEpoch,
     /// The reset after which nothing was established yet.
     after_reset: Option<ResetCause>,
+    hosts: Hosts,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StreamState {
     Down,
-    Up { since: Instant },
+    Up(Span),
 }
 
 impl Planner {
@@ -85,9 +120,54 @@ impl Planner {
             ceiling: None,
             resets: 0,
             redirects: 0,
+            refusals: 0,
+            attempts: 0,
+            failing: None,
             epoch: TicketEpoch::FIRST,
             after_reset: None,
+            hosts: Hosts::default(),
         }
+    }
+
+    /// Takes the hosts that serve the peer: the SRV records of its domain (RFC 6120 3.2.1), as the
+    /// driver has resolved them. Call it whenever they were resolved anew; an empty list, as at the
+    /// beginning, leaves addresses to the driver ([`Target::Original`]).
+    ///
+    /// They are tried in the order of RFC 2782 (by priority, and at random by weight among equals). If
+    /// no TCP connection to one is made, the next is tried at once, and back-off begins after the last.
+    /// After any other failure the next is tried after a delay. The host of an established stream comes
+    /// first after it, unless the peer said that it cannot serve. At most 32 are kept, those with the
+    /// lowest priority values.
+    pub fn set_targets(&mut self, targets: &[SrvTarget]) {
+        self.hosts.set_targets(targets);
+    }
+
+    /// Takes the host that the peer prefers for resuming the session (`location` of XEP-0198 3), or
+    /// `None` if it named none.
+    ///
+    /// Call it with every `<enabled/>`. Once a stream has been established, the location is where the
+    /// next connection goes ([`Target::Location`]). If that attempt ends before a stream is
+    /// established, the location is forgotten, and the usual hosts follow.
+    pub fn set_location(&mut self, location: Option<OtherHost>) {
+        self.hosts.location = location;
+    }
+
+    /// Takes the host that `<see-other-host/>` names, before the outcome is reported, so that
+    /// [`host`](Self::host) has it.
+    pub fn set_redirect(&mut self, host: OtherHost) {
+        self.hosts.redirect = Some(host);
+    }
+
+    /// Returns the host of the last plan: where to connect. A host with a port is connected to as it
+    /// is; one without is resolved (RFC 6120 3.2). It is `None` for [`Target::Original`], and for
+    /// [`Target::Redirect`] if nobody has called [`set_redirect`](Self::set_redirect).
+    ///
+    /// Whichever it is, the stream header has the same `to`, and the certificate is checked against
+    /// the same reference identity, which is the peer's domain (RFC 6120 13.7.2.1, 4.9.3.19). It is
+    /// in the `InitiatorConfig`, which no plan changes.
+    #[must_use]
+    pub fn host(&self) -> Option<&OtherHost> {
+        self.hosts.current()
     }
 
     /// Takes what became of the last connection and returns what comes next.
@@ -99,15 +179,69 @@ impl Planner {
     pub fn next(&mut self, now: Instant, outcome: Outcome) -> Plan {
         match outcome {
             Outcome::Established => {
-                self.stream = StreamState::Up { since: now };
+                self.stream = StreamState::Up(Span::from(now));
                 self.after_reset = None;
+                self.hosts.established();
                 Plan::Keep
             }
             Outcome::ConnectFailed => {
                 self.stream = StreamState::Down;
-                self.connect(now, self.config.first_delay, Target::Original)
+                match self.hosts.after_no_connection() {
+                    Some(target) => self.attempt(now, Duration::ZERO, target),
+                    None => self.connect(now, self.config.first_delay),
+                }
             }
             Outcome::Closed(ended) => self.closed(now, ended),
+        }
+    }
+
+    /// Returns what has to be kept to go on planning in another process, or after a restart; see
+    /// [`restore`](Self::restore).
+    #[must_use]
+    pub fn state(&self, now: Instant) -> PlannerState {
+        PlannerState {
+            stream: match self.stream {
+                StreamState::Down => None,
+                StreamState::Up(span) => Some(span.length(now)),
+            },
+            ceiling: self.ceiling,
+            resets: self.resets,
+            redirects: self.redirects,
+            refusals: self.refusals,
+            attempts: self.attempts,
+            failing: self.failing.map(|span| span.length(now)),
+            epoch: self.epoch,
+            after_reset: self.after_reset,
+            hosts: self.hosts.clone(),
+        }
+    }
+
+    /// Makes a planner that goes on where another one was when [`state`](Self::state) was called, at
+    /// `now` on this process's clock. The time in between is not counted.
+    #[must_use]
+    pub fn restore(
+        config: PlannerConfig,
+        random: impl Random + 'static,
+        state: &PlannerState,
+        now: Instant,
+    ) -> Self {
+        let span = |before| Span { since: now, before };
+        Self {
+            config,
+            random: Arc::new(random),
+            stream: match state.stream {
+                None => StreamState::Down,
+                Some(before) => StreamState::Up(span(before)),
+            },
+            ceiling: state.ceiling,
+            resets: state.resets,
+            redirects: state.redirects,
+            refusals: state.refusals,
+            attempts: state.attempts,
+            failing: state.failing.map(span),
+            epoch: state.epoch,
+            after_reset: state.after_reset,
+            hosts: state.hosts.clone(),
         }
     }
 
@@ -121,26 +255,33 @@ impl Planner {
         let stream = core::mem::replace(&mut self.stream, StreamState::Down);
         let stable = match stream {
             StreamState::Down => false,
-            StreamState::Up { since } => {
-                now.saturating_duration_since(since) >= self.config.stable_after
-            }
+            StreamState::Up(span) => span.length(now) >= self.config.stable_after,
         };
         // A peer that renegotiates does so however long the stream was established.
         if stable && ended != Disconnect::TlsRenegotiation {
             self.ceiling = None;
             self.resets = 0;
             self.redirects = 0;
+            self.refusals = 0;
+            self.forget_attempts();
+        }
+        match stream {
+            StreamState::Down => self.hosts.never_established(),
+            StreamState::Up(_) => self.hosts.lost(ended),
         }
         match (ended, stream) {
             (Disconnect::Closed { by: Side::Us } | Disconnect::LocalAbort, _) => {
-                Plan::GiveUp(GiveUp::Requested)
+                self.give_up(GiveUp::Requested)
             }
-            (Disconnect::AuthenticationFailed, _) => Plan::GiveUp(GiveUp::AuthenticationFailed),
-            (Disconnect::StreamError(PeerError::Conflict), StreamState::Up { .. }) => {
-                Plan::GiveUp(GiveUp::Conflict)
+            (Disconnect::AuthenticationFailed, _) => self.give_up(GiveUp::AuthenticationFailed),
+            (Disconnect::StreamError(PeerError::Conflict), StreamState::Up(_)) => {
+                self.give_up(GiveUp::Conflict)
             }
             (Disconnect::Reset { cause, .. }, _) => self.reset(now, cause),
             (Disconnect::StreamError(PeerError::SeeOtherHost), _) => self.redirect(now),
+            (Disconnect::NegotiationFailed | Disconnect::StreamError(PeerError::Refused), _) => {
+                self.refused(now)
+            }
             // A conflict on a stream that was never established can have been written by anyone on
             // the path, so it delays and does not give up.
             (Disconnect::StreamError(PeerError::Conflict), StreamState::Down)
@@ -148,14 +289,13 @@ impl Planner {
                 Disconnect::Closed { by: Side::Peer }
                 | Disconnect::Lost
                 | Disconnect::AuthenticationUnavailable
-                | Disconnect::NegotiationFailed
                 | Disconnect::ProtocolViolation
                 | Disconnect::TlsFailed
                 | Disconnect::TlsRenegotiation
                 | Disconnect::Internal
-                | Disconnect::StreamError(PeerError::Refused | PeerError::Unavailable),
+                | Disconnect::StreamError(PeerError::Unavailable),
                 _,
-            ) => self.connect(now, self.config.first_delay, Target::Original),
+            ) => self.connect(now, self.config.first_delay),
         }
     }
 
@@ -165,20 +305,39 @@ impl Planner {
         self.after_reset = Some(cause);
         self.resets = self.resets.saturating_add(1);
         if self.resets > self.config.max_resets {
-            return Plan::GiveUp(GiveUp::TooManyResets);
+            return self.give_up(GiveUp::TooManyResets);
         }
-        self.connect(now, self.config.reset_delay, Target::Original)
+        self.connect(now, self.config.reset_delay)
     }
 
     fn redirect(&mut self, now: Instant) -> Plan {
         self.redirects = self.redirects.saturating_add(1);
         if self.redirects > u32::from(self.config.max_redirects) {
-            return Plan::GiveUp(GiveUp::TooManyRedirects);
+            return self.give_up(GiveUp::TooManyRedirects);
         }
-        self.connect(now, self.config.reset_delay, Target::Redirect)
+        let target = self.hosts.redirected();
+        let delay = self.back_off(self.config.reset_delay);
+        self.attempt(now, delay, target)
     }
 
-    fn connect(&mut self, now: Instant, first: Duration, target: Target) -> Plan {
+    fn refused(&mut self, now: Instant) -> Plan {
+        self.refusals = self.refusals.saturating_add(1);
+        let hosts = u32::try_from(self.hosts.count()).unwrap_or(u32::MAX);
+        if self.refusals > self.config.max_refusals.max(hosts.saturating_sub(1)) {
+            self.refusals = 0;
+            return self.give_up(GiveUp::Refused);
+        }
+        self.connect(now, self.config.first_delay)
+    }
+
+    /// Plans an attempt after a delay below `first`, or below what back-off has made of it.
+    fn connect(&mut self, now: Instant, first: Duration) -> Plan {
+        let target = self.hosts.choose(&self.random);
+        let delay = self.back_off(first);
+        self.attempt(now, delay, target)
+    }
+
+    fn back_off(&mut self, first: Duration) -> Duration {
         let max = self.config.max_delay;
         let (floor, ceiling) = match self.ceiling {
             None => (Duration::ZERO, first.min(max)),
@@ -188,8 +347,24 @@ impl Planner {
             }
         };
         self.ceiling = Some(ceiling);
-        let delay = draw::between(&self.random, floor, ceiling)
-            .unwrap_or_else(|| ceiling.max(MIN_CEILING).min(max));
+        draw::between(&self.random, floor, ceiling)
+            .unwrap_or_else(|| ceiling.max(MIN_CEILING).min(max))
+    }
+
+    fn attempt(&mut self, now: Instant, delay: Duration, target: Target) -> Plan {
+        let failing = *self.failing.get_or_insert(Span::from(now));
+        self.attempts = self.attempts.saturating_add(1);
+        if self
+            .config
+            .max_attempts
+            .is_some_and(|max| self.attempts > max)
+        {
+            return self.give_up(GiveUp::TooManyAttempts);
+        }
+        let time = failing.length(now).saturating_add(delay);
+        if self.config.max_time.is_some_and(|max| time > max) {
+            return self.give_up(GiveUp::TooLong);
+        }
         Plan::Connect(Connect {
             at: now + delay,
             delay,
@@ -202,114 +377,41 @@ impl Planner {
             target,
         })
     }
+
+    /// Whoever tries again after this has all attempts and all the time again.
+    fn give_up(&mut self, reason: GiveUp) -> Plan {
+        self.forget_attempts();
+        Plan::GiveUp(reason)
+    }
+
+    fn forget_attempts(&mut self) {
+        self.attempts = 0;
+        self.failing = None;
+    }
+}
+
+/// A time that goes on, and may have begun in another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    since: Instant,
+    /// What had passed by then.
+    before: Duration,
+}
+
+impl Span {
+    fn length(self, now: Instant) -> Duration {
+        let since = now.saturating_duration_since(self.since);
+        self.before.saturating_add(since)
+    }
+}
+
+impl From<Instant> for Span {
+    fn from(since: Instant) -> Self {
+        let before = Duration::ZERO;
+        Self { since, before }
+    }
 }
 
 /// The ceiling from which doubling starts if the first one was shorter, and the delay if there is
 /// no randomness.
 const MIN_CEILING: Duration = Duration::from_secs(1);
-
-/// The parameters of a [`Planner`]. Delays are drawn in whole milliseconds.
-///
-/// A setter that cannot keep a value refuses it; none changes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct PlannerConfig {
-    first_delay: Duration,
-    reset_delay: Duration,
-    /// At least [`MIN_MAX_DELAY`].
-    max_delay: Duration,
-    stable_after: Duration,
-    max_resets: u32,
-    max_redirects: u8,
-}
-
-impl PlannerConfig {
-    /// Returns the defaults that the setters name.
-    pub const fn new() -> Self {
-        Self {
-            first_delay: Duration::from_secs(60),
-            reset_delay: Duration::from_secs(5),
-            max_delay: Duration::from_secs(600),
-            stable_after: Duration::from_secs(60),
-            max_resets: 10,
-            max_redirects: 5,
-        }
-    }
-
-    /// Sets the ceiling of the first delay after an unexpected loss. The default is 60 s, the span
-    /// that RFC 6120 3.3 recommends. A shorter one suits a single user; a large number of clients
-    /// of one server needs the default.
-    pub const fn with_first_delay(self, first_delay: Duration) -> Self {
-        Self {
-            first_delay,
-            ..self
-        }
-    }
-
-    /// Sets the ceiling of the first delay after a reset or a redirect. The default is 5 s; zero is
-    /// allowed.
-    pub const fn with_reset_delay(self, reset_delay: Duration) -> Self {
-        Self {
-            reset_delay,
-            ..self
-        }
-    }
-
-    /// Sets the ceiling that applies to every delay, in addition to the one that fits its occasion.
-    /// The default is 600 s.
-    ///
-    /// # Errors
-    ///
-    /// [`PlannerConfigError`] for less than a millisecond. Because delays are whole milliseconds,
-    /// that would switch back-off off (RFC 6120 3.3).
-    pub fn with_max_delay(self, max_delay: Duration) -> Result<Self, PlannerConfigError> {
-        if max_delay < MIN_MAX_DELAY {
-            return Err(PlannerConfigError { given: max_delay });
-        }
-        Ok(Self { max_delay, ..self })
-    }
-
-    /// Sets how long a stream must stay established before the planner forgets earlier failures:
-    /// back-off, resets and redirects then count from zero. The default is 60 s.
-    pub const fn with_stable_after(self, stable_after: Duration) -> Self {
-        Self {
-            stable_after,
-            ..self
-        }
-    }
-
-    /// Sets how many resets in a row are followed by another attempt; the next one gives up
-    /// ([`GiveUp::TooManyResets`]). The default is 10. A stream that was established for
-    /// [`with_stable_after`](Self::with_stable_after) starts the count again.
-    pub const fn with_max_resets(self, max_resets: u32) -> Self {
-        Self { max_resets, ..self }
-    }
-
-    /// Sets how many redirects in a row are followed; the next one gives up
-    /// ([`GiveUp::TooManyRedirects`]). The default is 5, the most that RFC 6120 4.9.3.19 names. See
-    /// also `Limits::redirects`.
-    pub const fn with_max_redirects(self, max_redirects: u8) -> Self {
-        Self {
-            max_redirects,
-            ..self
-        }
-    }
-}
-
-/// The least value of [`PlannerConfig::with_max_delay`]: the unit in which delays are drawn.
-const MIN_MAX_DELAY: Duration = Duration::from_millis(1);
-
-/// The error of [`PlannerConfig::with_max_delay`]. Nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("max-delay is {given:?}, must be at least 1 ms")]
-#[non_exhaustive]
-pub struct PlannerConfigError {
-    /// The value that was refused.
-    pub given: Duration,
-}
-
-impl Default for PlannerConfig {
-    fn default() -> Self {
-        Self::new()
-    }
-}

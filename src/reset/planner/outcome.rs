@@ -60,6 +60,38 @@ pub enum Disconnect {
     Internal,
 }
 
+impl Disconnect {
+    /// Returns whether the same attempt can succeed later.
+    #[must_use]
+    pub const fn prospect(self) -> Prospect {
+        match self {
+            Self::Closed { by: Side::Us }
+            | Self::AuthenticationFailed
+            | Self::NegotiationFailed
+            | Self::LocalAbort
+            | Self::StreamError(PeerError::Conflict | PeerError::Refused) => Prospect::Permanent,
+            Self::Closed { by: Side::Peer }
+            | Self::Reset { .. }
+            | Self::StreamError(PeerError::SeeOtherHost | PeerError::Unavailable)
+            | Self::Lost
+            | Self::AuthenticationUnavailable
+            | Self::ProtocolViolation
+            | Self::TlsFailed
+            | Self::TlsRenegotiation
+            | Self::Internal => Prospect::Temporary,
+        }
+    }
+}
+
+/// What may become of the same attempt later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Prospect {
+    /// It may succeed.
+    Temporary,
+    /// It fails again, unless somebody changes something: credentials, configuration, an account.
+    Permanent,
+}
+
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -86,6 +118,7 @@ pub enum PeerError {
     /// and similar.
     Refused,
     /// The peer cannot serve now: `<connection-timeout/>`, `<internal-server-error/>`,
-    /// `<remote-connection-failed/>`, `<resource-constraint/>`, `<system-shutdown/>`.
+    /// `<remote-connection-failed/>`, `<resource-constraint/>`, `<system-shutdown/>`; or it says
+    /// nothing: `<undefined-condition/>`.
     Unavailable,
 }

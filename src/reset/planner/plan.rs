@@ -61,6 +61,13 @@ pub enum TlsResumption {
 pub enum Target {
     /// The address that the peer's domain resolves to (RFC 6120 3.2).
     Original,
+    /// One of the hosts given by [`Planner::set_targets`](super::Planner::set_targets);
+    /// [`Planner::host`](super::Planner::host) says which.
+    Srv,
+    /// The host that the server prefers for resuming the session (XEP-0198 3), given by
+    /// [`Planner::set_location`](super::Planner::set_location), with the same `to`, policies and
+    /// reference identity as for the original.
+    Location,
     /// The host that the peer's `<see-other-host/>` named, with the same `to`, the same policies
     /// and the same reference identity as for the original. If that attempt fails, the next plan is
     /// the original again (RFC 6120 4.9.3.19).
@@ -82,6 +89,12 @@ pub enum GiveUp {
     TooManyResets,
     /// The peer redirects without end (RFC 6120 4.9.3.19).
     TooManyRedirects,
+    /// The peer refuses this side, or offers nothing acceptable, again and again.
+    Refused,
+    /// All attempts are used up ([`PlannerConfig::with_max_attempts`](super::PlannerConfig::with_max_attempts)).
+    TooManyAttempts,
+    /// The next attempt would be too late ([`PlannerConfig::with_max_time`](super::PlannerConfig::with_max_time)).
+    TooLong,
 }
 
 impl GiveUp {
@@ -94,6 +107,9 @@ impl GiveUp {
             Self::Conflict => "conflict",
             Self::TooManyResets => "too-many-resets",
             Self::TooManyRedirects => "too-many-redirects",
+            Self::Refused => "refused",
+            Self::TooManyAttempts => "too-many-attempts",
+            Self::TooLong => "too-long",
         }
     }
 }
@@ -118,6 +134,11 @@ impl TicketEpoch {
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
+    }
+
+    /// Returns the epoch after so many resets.
+    pub(super) const fn from_number(number: u64) -> Self {
+        Self(number)
     }
 
     /// Returns the epoch after a reset. It saturates, which is out of reach: one reset per

@@ -1,9 +1,11 @@
 //! Meters the keys of one connection and says when a reset is due.
 //!
 //! It implements the "when" of RFC 6120 5.3.5 (fresh keys, sequence numbers about to be used up)
-//! and of 13.7.2.3 item 1 (certificate expiry). It only advises; the application, or the connection
-//! by policy, resets. Revocation (13.7.2.3 item 2) needs a network query, so the application has to
-//! find it out. Everything here is arithmetic on [`KeyUsage`]; who counts records is the TLS layer.
+//! and of 13.7.2.3 item 1 (certificate expiry). It advises, as an early warning, and says when the
+//! connection acts on the advice by itself ([`ResetTiming`]). Revocation (13.7.2.3 item 2) needs a
+//! network query, so the application has to find it out
+//! ([`Connection::certificate_revoked`](crate::Connection::certificate_revoked)). Everything here is
+//! arithmetic on [`KeyUsage`]; who counts records is the TLS layer.
 //!
 //! # How many records a key allows
 //!
@@ -20,48 +22,121 @@
 //! The limit counts records. Whether the *64-bit* sequence number wraps needs no meter of its own:
 //! every limit is far lower, and a suite without a limit could not wrap within centuries.
 
+mod policy;
 #[cfg(test)]
 mod tests;
 
 use core::time::Duration;
 
-use super::ResetCause;
+pub use policy::{CertificateScope, ResetTiming, UsagePolicy};
+
+use super::{ResetCause, stagger};
+use crate::random::Random;
 use crate::time::Instant;
 
 /// Says when the stream on one connection should be reset.
 ///
 /// It is made when the handshake is complete, and asked ([`check`](Self::check)) after records were
-/// encrypted or decrypted, and when [`deadline`](Self::deadline) has come.
+/// encrypted or decrypted, and when [`deadline`](Self::deadline) has come. What it advises is an
+/// early warning; whether the connection itself resets then, and when, is
+/// [`UsagePolicy::timing`], and asked by [`take_due`](Self::take_due).
 #[derive(Clone, Debug)]
 pub struct Usage {
     policy: UsagePolicy,
     since: Instant,
+    /// How much of the policy's jitter this stream takes, in [`SHARES`]ths.
+    share: u32,
+    /// How many records one send may need.
+    largest_send: u64,
+    /// When a certificate is about to expire.
+    expiring: Option<Instant>,
+    /// When the peer's identity has expired.
+    expired: Option<Instant>,
     advised: Option<ResetCause>,
+    scheduled: Scheduled,
+}
+
+/// A reset that the connection carries out by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheduled {
+    Nothing,
+    AtOnce(ResetCause),
+    /// At the next moment that was quiet for `idle`.
+    Quiet {
+        cause: ResetCause,
+        idle: Duration,
+        latest: Instant,
+    },
 }
 
 impl Usage {
-    /// Starts metering keys that were made at `now`.
+    /// Starts metering keys that were made at `now`, without jitter.
     #[must_use]
     pub const fn new(policy: UsagePolicy, now: Instant) -> Self {
         Self {
+            expired: policy.certificate_expires,
             policy,
             since: now,
+            share: 0,
+            largest_send: 1,
+            expiring: None,
             advised: None,
+            scheduled: Scheduled::Nothing,
         }
     }
 
-    /// Returns the cause if a reset is due at `now`, with the keys used as `keys` says.
+    /// Draws this stream's part of [`UsagePolicy::jitter`]. Call it before
+    /// [`with_certificates`](Self::with_certificates). If `random` fails, the stream takes all of it.
+    #[must_use]
+    pub fn with_jitter(mut self, random: &(impl Random + ?Sized)) -> Self {
+        let drawn = stagger(random, Duration::from_millis(SHARES.into()));
+        self.share = u32::try_from(drawn.as_millis()).unwrap_or(SHARES);
+        self
+    }
+
+    /// Takes how many records one send of the application may need. A reset is due as soon as fewer are
+    /// left, because the application could not send any more what it may send.
+    #[must_use]
+    pub const fn with_largest_send(self, records: u64) -> Self {
+        Self {
+            largest_send: if records == 0 { 1 } else { records },
+            ..self
+        }
+    }
+
+    /// Takes when certificates expire, on the clock that `now` comes from: the first of this side's
+    /// and the first of the peer's that count ([`UsagePolicy::own_certificates`],
+    /// [`UsagePolicy::peer_certificates`]).
+    ///
+    /// A clock that stands still while the machine sleeps makes both too late. Start a new [`Usage`]
+    /// after waking up then.
+    #[must_use]
+    pub fn with_certificates(mut self, own: Option<Instant>, peer: Option<Instant>) -> Self {
+        let lead = self.policy.certificate_lead;
+        let advice = |expires: Instant| {
+            let lasts = expires.saturating_duration_since(self.since);
+            // Otherwise it was so close to its expiry at the beginning already.
+            let left = lasts.checked_sub(lead).filter(|left| !left.is_zero())?;
+            Some(self.since + left.saturating_sub(self.early().min(left / 2)))
+        };
+        self.expiring = [own, peer].into_iter().flatten().filter_map(advice).min();
+        self.expired = [self.expired, peer].into_iter().flatten().min();
+        self
+    }
+
+    /// Returns the cause if a reset is advised at `now`, with the keys used as `keys` says.
     ///
     /// Advice is given once. Only a more severe cause is reported again (certificate expiry over
     /// the sequence limit over a key refresh), because it changes what a reset does
     /// ([`ResetCause::discards_in_flight`]).
     pub fn check(&mut self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
-        let due = self.due(now, keys)?;
-        if severity(Some(due)) <= severity(self.advised) {
+        let cause = self.wanted(now, keys)?;
+        if severity(Some(cause)) <= severity(self.advised) {
             return None;
         }
-        self.advised = Some(due);
-        Some(due)
+        self.advised = Some(cause);
+        self.schedule(cause, now);
+        Some(cause)
     }
 
     /// Returns when [`check`](Self::check) would next return a cause without any further record,
@@ -69,16 +144,57 @@ impl Usage {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         [
-            (
-                ResetCause::CertificateExpired,
-                self.policy.certificate_expires,
-            ),
+            (ResetCause::CertificateExpired, self.expired),
+            (ResetCause::CertificateExpiring, self.expiring),
             (ResetCause::KeyRefresh, self.refresh_at()),
         ]
         .into_iter()
         .filter(|(cause, _)| severity(Some(*cause)) > severity(self.advised))
         .filter_map(|(_, at)| at)
         .min()
+    }
+
+    /// Returns the cause of the reset that the connection has to carry out now, once.
+    ///
+    /// `quiet_since` is when something was sent or received last, or `None` if something waits to be
+    /// sent or was received in part.
+    pub fn take_due(
+        &mut self,
+        now: Instant,
+        quiet_since: Option<Instant>,
+        keys: &KeyUsage,
+    ) -> Option<ResetCause> {
+        let (cause, due) = match self.scheduled {
+            Scheduled::Nothing => return None,
+            Scheduled::AtOnce(cause) => (cause, true),
+            Scheduled::Quiet { cause, .. } => {
+                let at = self.reset_deadline(quiet_since);
+                (
+                    cause,
+                    at.is_some_and(|at| at <= now) || self.is_used_up(keys),
+                )
+            }
+        };
+        if !due {
+            return None;
+        }
+        self.scheduled = Scheduled::Nothing;
+        Some(cause)
+    }
+
+    /// Returns when [`take_due`](Self::take_due) would return a cause if nothing is sent or received
+    /// until then; with `None` for `quiet_since` that is the latest time. Returns `None` if no reset
+    /// is scheduled.
+    #[must_use]
+    pub fn reset_deadline(&self, quiet_since: Option<Instant>) -> Option<Instant> {
+        match self.scheduled {
+            Scheduled::Nothing => None,
+            Scheduled::AtOnce(_) => Some(self.since),
+            Scheduled::Quiet { idle, latest, .. } => Some(match quiet_since {
+                Some(since) => latest.min(since + idle),
+                None => latest,
+            }),
+        }
     }
 
     /// Returns how many more records may be encrypted before only the reserve is left.
@@ -88,7 +204,7 @@ impl Usage {
     /// limit or rekey themselves.
     #[must_use]
     pub const fn room(&self, keys: &KeyUsage) -> u64 {
-        if keys.rekeys_itself || keys.limit == u64::MAX {
+        if keys.is_unlimited() {
             return u64::MAX;
         }
         usable(keys.limit)
@@ -97,17 +213,46 @@ impl Usage {
             .saturating_sub(self.policy.reserve_records)
     }
 
-    fn due(&self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
+    /// Has the reset carried out for `cause`, which is advised at `now`, if the policy says so.
+    fn schedule(&mut self, cause: ResetCause, now: Instant) {
+        self.scheduled = match (self.policy.timing, cause, self.scheduled) {
+            (_, ResetCause::CertificateExpired, _)
+            | (ResetTiming::Advised, ResetCause::SequenceLimit, _) => Scheduled::AtOnce(cause),
+            (ResetTiming::Advised, _, scheduled) => scheduled,
+            (ResetTiming::Quiet { idle, within }, _, scheduled) => Scheduled::Quiet {
+                cause,
+                idle,
+                latest: match scheduled {
+                    Scheduled::Quiet { latest, .. } => latest.min(now + within),
+                    Scheduled::Nothing | Scheduled::AtOnce(_) => now + within,
+                },
+            },
+        };
+    }
+
+    fn wanted(&self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
         let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if reached(self.policy.certificate_expires) {
+        if reached(self.expired) {
             Some(ResetCause::CertificateExpired)
         } else if self.records_run_out(keys) {
             Some(ResetCause::SequenceLimit)
+        } else if reached(self.expiring) {
+            Some(ResetCause::CertificateExpiring)
         } else if reached(self.refresh_at()) || self.wants_fresh_keys(keys) {
             Some(ResetCause::KeyRefresh)
         } else {
             None
         }
+    }
+
+    /// Returns whether, beside the reserve, less than one send is left, or nothing of what the peer may
+    /// send.
+    fn is_used_up(&self, keys: &KeyUsage) -> bool {
+        let received = keys
+            .records_received
+            .saturating_add(self.policy.reserve_records);
+        self.room(keys) < self.largest_send
+            || (!keys.is_unlimited() && received >= usable(keys.limit))
     }
 
     fn records_run_out(&self, keys: &KeyUsage) -> bool {
@@ -119,16 +264,19 @@ impl Usage {
             // limit has it failed to.
             return keys.records_received > keys.limit;
         }
-        let margin = self
-            .policy
-            .records_before
+        let before = self.policy.records_before;
+        let margin = before
+            .saturating_add(part(before, self.share))
+            .max(self.largest_send - 1)
             .saturating_add(self.policy.reserve_records);
         let sent = keys.records_sent.saturating_add(keys.records_queued);
         sent.max(keys.records_received).saturating_add(margin) >= usable(keys.limit)
     }
 
     fn wants_fresh_keys(&self, keys: &KeyUsage) -> bool {
-        let reached = |used: u64, bound: Option<u64>| bound.is_some_and(|bound| used >= bound);
+        let reached = |used: u64, bound: Option<u64>| {
+            bound.is_some_and(|bound| used >= bound - part(bound / 8, self.share))
+        };
         reached(
             keys.records_sent.max(keys.records_received),
             self.policy.records,
@@ -136,7 +284,14 @@ impl Usage {
     }
 
     fn refresh_at(&self) -> Option<Instant> {
-        self.policy.age.map(|age| self.since + age)
+        let age = self.policy.age?;
+        Some(self.since + age.saturating_sub(self.early().min(age / 2)))
+    }
+
+    /// Returns by how much this stream's times are brought forward.
+    fn early(&self) -> Duration {
+        let millis = u64::try_from(self.policy.jitter.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(part(millis, self.share))
     }
 }
 
@@ -149,8 +304,8 @@ impl Usage {
 pub struct KeyUsage {
     /// Records encrypted after the handshake, alerts included.
     pub records_sent: u64,
-    /// Records that the queued text will need: one per queued unit and 16,384 bytes. Zero if text
-    /// is encrypted as soon as it is sent.
+    /// Records that the queued text will need at most: one per queued unit, and one per record's worth
+    /// of text. Zero if text is encrypted as soon as it is sent.
     pub records_queued: u64,
     /// Records decrypted after the handshake.
     pub records_received: u64,
@@ -180,70 +335,21 @@ impl KeyUsage {
             rekeys_itself,
         }
     }
-}
 
-/// When [`Usage`] advises a reset. By default that is close to the limit of the suite, and at no
-/// age, byte count or date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UsagePolicy {
-    /// How many records before the limit (and the reserve) the advice comes: what the application
-    /// may still send between advice and reset. The default is 65,536, a 256th of what AES-GCM
-    /// allows.
-    pub records_before: u64,
-    /// Records kept for what must still be sent at the very end: the stream error with the closing
-    /// tag, close_notify, and the replies of the connection itself. The default is 16.
-    ///
-    /// [`KeyUsage::records_queued`] counts text that waits in a queue. A caller that does not count
-    /// it reserves records for it: [`reserve_for`](Self::reserve_for).
-    pub reserve_records: u64,
-    /// Advise a reset after this many records in either direction; `None` (default): only the limit
-    /// of the suite counts.
-    pub records: Option<u64>,
-    /// Advise a reset after this many bytes of plaintext in either direction; `None` (default):
-    /// never.
-    pub bytes: Option<u64>,
-    /// Advise a reset when the connection has this age; `None` (default): never.
-    ///
-    /// The age counts from the handshake, also under TLS 1.3, because a KeyUpdate derives new keys
-    /// from old ones, while a reset agrees on new ones.
-    pub age: Option<Duration>,
-    /// When the first certificate of the peer's chain expires, on the clock that `now` comes from;
-    /// `None` (default): not known (RFC 6120 13.7.2.3).
-    ///
-    /// A clock that stands still while the machine sleeps makes this too late. Start a new
-    /// [`Usage`] after waking up then.
-    pub certificate_expires: Option<Instant>,
-}
-
-impl UsagePolicy {
-    /// Returns the records to reserve if up to `outbox_bytes` of text may wait unencrypted without
-    /// being counted in [`KeyUsage::records_queued`]: the default reserve, and one record for every
-    /// four bytes, the size of `<a/>`, the smallest element that can be sent.
-    ///
-    /// One per 16,384 bytes would be too few: each unit sent is encrypted as records of its own, so
-    /// a queue of small stanzas needs as many records as it has stanzas.
-    #[must_use]
-    pub const fn reserve_for(outbox_bytes: usize) -> u64 {
-        RESERVE_RECORDS.saturating_add(outbox_bytes.div_ceil(SMALLEST_ELEMENT) as u64)
+    /// Returns whether no count of sent records ends the use of the keys.
+    const fn is_unlimited(&self) -> bool {
+        self.rekeys_itself || self.limit == u64::MAX
     }
 }
 
-impl Default for UsagePolicy {
-    fn default() -> Self {
-        Self {
-            records_before: 65_536,
-            reserve_records: RESERVE_RECORDS,
-            records: None,
-            bytes: None,
-            age: None,
-            certificate_expires: None,
-        }
-    }
-}
+/// Into how many parts the jitter of a stream is divided.
+const SHARES: u32 = 1 << 16;
 
-const RESERVE_RECORDS: u64 = 16;
-const SMALLEST_ELEMENT: usize = "<a/>".len();
+/// Returns `share` parts of `whole`.
+fn part(whole: u64, share: u32) -> u64 {
+    let part = u128::from(whole) * u128::from(share) / u128::from(SHARES);
+    u64::try_from(part).unwrap_or(whole)
+}
 
 /// Returns what a limit leaves for records after the handshake: Finished took one.
 const fn usable(limit: u64) -> u64 {
@@ -254,7 +360,12 @@ const fn usable(limit: u64) -> u64 {
 const fn severity(cause: Option<ResetCause>) -> u8 {
     match cause {
         None => 0,
-        Some(ResetCause::NewFeatures | ResetCause::KeyRefresh | ResetCause::Other) => 1,
+        Some(
+            ResetCause::NewFeatures
+            | ResetCause::KeyRefresh
+            | ResetCause::CertificateExpiring
+            | ResetCause::Other,
+        ) => 1,
         Some(ResetCause::SequenceLimit) => 2,
         Some(ResetCause::CertificateExpired | ResetCause::CertificateRevoked) => 3,
     }

@@ -308,7 +308,26 @@ mod tests {
                     "more than the attribute"
                 );
             }
+            std::println!("attributes of a SCRAM message, n = {n}: {read} bytes in {calls} steps");
             assert_eq!((calls, read), (n + 1, message.len()));
+        }
+    }
+
+    #[test]
+    fn rfc5802_7_a_name_is_escaped_and_read_back() {
+        for (name, escaped) in [
+            ("alice", "alice"),
+            ("", ""),
+            ("=", "=3D"),
+            (",a=,b==", "=2Ca=3D=2Cb=3D=3D"),
+            ("=2C", "=3D2C"),
+        ] {
+            let mut written = String::from("n=");
+            push_escaped(&mut written, name);
+            assert_eq!(written, String::from("n=") + escaped);
+            if !name.is_empty() {
+                assert_eq!(unescape(escaped, 100).unwrap(), name);
+            }
         }
     }
 }

@@ -29,7 +29,9 @@ fn lists_of_mechanisms_and_bindings_are_read_once() {
         let (read, announced) = (Cell::new(0), Cell::new(0));
         let offer = MechanismOffer::new(counted(names.iter().map(String::as_str), &read))
             .announcing(counted(bindings.iter().map(String::as_str), &announced));
-        assert_eq!((read.get(), announced.get()), (n + 1, n + 1));
+        let steps = (read.get(), announced.get());
+        std::println!("mechanisms and bindings offered, n = {n}: {steps:?} steps");
+        assert_eq!(steps, (n + 1, n + 1));
         let capabilities = Capabilities::new()
             .verified()
             .password()

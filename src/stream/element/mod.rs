@@ -451,7 +451,7 @@ fn read_content<'a>(
     recipient: Recipient<'_>,
 ) -> (ElementClass, Content<'a>) {
     let class = match element.name() {
-        _ if element.prefix().is_some() => ElementClass::Bad(StreamCondition::BadNamespacePrefix),
+        _ if element.is_prefixed() => ElementClass::Bad(StreamCondition::BadNamespacePrefix),
         "iq" if kind == Kind::ClientToServer => return read_iq(element, awaited, recipient),
         "message" => stanza(element, kind, StanzaKind::Message),
         "presence" => stanza(element, kind, StanzaKind::Presence),

@@ -180,7 +180,9 @@ impl Initiating {
                 P::Closing(Closing::AwaitFooter(InFlight::Discard)),
                 command(Command::Fail(OwnHeader::Sent, ErrorSource::HandledCount)),
             ),
-            (P::Resuming(_), Input::Managed(_)) => fail(StreamCondition::BadFormat),
+            (P::Resuming(_), Input::Managed(ManagementResult::Unexpected)) => {
+                fail(StreamCondition::BadFormat)
+            }
             (P::Resuming(session), Input::Element(ElementClass::Management(M::Failed))) => (
                 P::Binding(ResourceChoice::Wanted, session),
                 notify(
@@ -188,7 +190,9 @@ impl Initiating {
                     Command::Role(C::RequestBind(ResourceChoice::Wanted)),
                 ),
             ),
-            (P::Established | P::StartingSession, input) if concerns_management(input) => {
+            (P::Established | P::StartingSession, input)
+                if policy.has_management() && concerns_management(input) =>
+            {
                 match managed(input) {
                     (None, output) => (self.phase, output),
                     (Some(closing), output) => (P::Closing(closing), output),

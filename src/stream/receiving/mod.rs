@@ -236,10 +236,12 @@ impl Receiving {
             (P::Resuming(_), Input::Managed(ManagementResult::TooHigh)) => {
                 failure(OwnHeader::Sent, ErrorSource::HandledCount)
             }
-            (P::Established, input) if concerns_management(input) => match managed(input) {
-                (None, output) => (P::Established, output),
-                (Some(closing), output) => (P::Closing(closing), output),
-            },
+            (P::Established, input) if policy.has_management() && concerns_management(input) => {
+                match managed(input) {
+                    (None, output) => (P::Established, output),
+                    (Some(closing), output) => (P::Closing(closing), output),
+                }
+            }
 
             (P::Negotiating(..) | P::AwaitBind(_), Input::Element(class))
                 if is_delivered_early(policy, self.phase, class) =>

@@ -36,7 +36,8 @@ pub fn render(rows: &[Row<'_>]) -> String {
         "# Conformance\n\n\
          Made from `tests/it/conformance/table.tsv` by\n\
          `UPDATE_CONFORMANCE=1 cargo test --test it conformance`; not to be edited.\n\n\
-         * *kept*: the tests named show it, and fail if it is broken.\n\
+         * *kept*: the tests named show it, and fail if it is broken: `.ci/mutations/run` breaks each\n\
+         \x20 on purpose, and runs one of them.\n\
          * *not-applicable*: nothing in this crate can keep or break it; the note says whose it is.\n\
          * *deliberate*: decided otherwise, for the reason given.\n\
          * *open*: for a part that is not built yet.\n\n",

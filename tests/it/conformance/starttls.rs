@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use rustls::ClientConnection;
 use xmpp_stream::config::{HostConfig, ResponderConfig};
-use xmpp_stream::reset::{Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Target};
+use xmpp_stream::reset::{
+    Connect, Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, SrvTarget, Target,
+};
 use xmpp_stream::sasl::Decoy;
+use xmpp_stream::stream::OtherHost;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, Initiator, Responder};
 
@@ -204,24 +207,47 @@ fn rfc6120_4_9_3_19_5_a_redirected_client_still_asks_for_the_original_domain() {
     for (leaf, established) in [(Leaf::Valid, true), (Leaf::WrongHost, false)] {
         let setup = Setup::new(Crypto::Ring, TLS13);
         let first = client(Some(ClientTls::new(Arc::new(pki().client(&setup)))));
-        let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
-        let redirected = Disconnect::StreamError(PeerError::SeeOtherHost);
-        let Plan::Connect(plan) = planner.next(START, Outcome::Closed(redirected)) else {
-            panic!("no connection");
-        };
-        assert_eq!(plan.target, Target::Redirect);
-        let initiator = Initiator::new(first.for_reconnect(&plan), START);
-        let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
-        let mut pair = Pair::connect(initiator, Responder::new(server(Some(tls)), START));
-        pair.exchange();
-        let (clear, _) = split(&pair.sent, STARTTLS);
-        assert!(clear.contains(" to='localhost' "), "{clear}");
-        assert_eq!(pair.machine.session().is_some(), established);
-        if !established {
-            pair.finish();
-            assert_eq!(pair.code(), "tls");
+        for target in [Target::Redirect, Target::Location, Target::Srv] {
+            let plan = plan_for(target);
+            let initiator = Initiator::new(first.for_reconnect(&plan), START);
+            let tls = ServerTls::new(Arc::new(pki().server(&setup, leaf)));
+            let mut pair = Pair::connect(initiator, Responder::new(server(Some(tls)), START));
+            pair.exchange();
+            let (clear, _) = split(&pair.sent, STARTTLS);
+            assert!(clear.contains(" to='localhost' "), "{clear}");
+            assert_eq!(pair.machine.session().is_some(), established);
+            if !established {
+                pair.finish();
+                assert_eq!(pair.code(), "tls");
+            }
         }
     }
+}
+
+/// The plan of a connection to a host of another name.
+fn plan_for(target: Target) -> Connect {
+    let mut planner = Planner::new(PlannerConfig::new(), &FIXED);
+    let host: OtherHost = "wrong.example:5222".parse().unwrap();
+    let outcome = match target {
+        Target::Location => {
+            let _ = planner.next(START, Outcome::Established);
+            planner.set_location(Some(host.clone()));
+            Outcome::Closed(Disconnect::Lost)
+        }
+        Target::Srv => {
+            planner.set_targets(&[SrvTarget::new(0, 0, host.clone())]);
+            Outcome::ConnectFailed
+        }
+        _ => {
+            planner.set_redirect(host.clone());
+            Outcome::Closed(Disconnect::StreamError(PeerError::SeeOtherHost))
+        }
+    };
+    let Plan::Connect(plan) = planner.next(START, outcome) else {
+        panic!("no connection");
+    };
+    assert_eq!((plan.target, planner.host()), (target, Some(&host)));
+    plan
 }
 
 /// RFC 9325 3.1.1: nothing below TLS 1.2.

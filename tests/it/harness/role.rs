@@ -15,7 +15,7 @@ use super::hostile_tls::HostileTls;
 use super::phases::{
     AUTH_ANONYMOUS, OFFER_ANONYMOUS, OFFER_BIND, OFFER_STARTTLS, PROCEED, STARTTLS, SUCCESS,
 };
-use super::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki};
+use super::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, name, pki, sessions};
 use super::scenarios::{WireItem, texts};
 
 /// What carries the stream.
@@ -149,7 +149,7 @@ impl Role for ResponderRole {
     const NAME: &'static str = "responder";
 
     fn machine(carrier: Carrier, tls: &TlsPair, limits: Option<Limits>) -> Connection<Self> {
-        let tls = || ServerTls::new(Arc::new(tls.server.clone())).tickets(true);
+        let tls = || ServerTls::new(Arc::new(tls.server.clone())).resumable(sessions());
         let builder = ResponderConfig::server(&FIXED).limits(limits.unwrap_or(Limits::server()));
         let config = match carrier {
             Carrier::Plain => builder.dangerous_plaintext(),

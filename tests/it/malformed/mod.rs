@@ -58,7 +58,7 @@ fn malformed_content_is_refused_before_tls() {
     }
 }
 
-/// Defect B11: a peer that restarts the stream by mistake does not wait for ever.
+/// A peer that restarts the stream by mistake does not wait for ever.
 #[test]
 fn what_cannot_become_legal_is_refused_at_its_start_tag() {
     for at in Phase::PLAIN

@@ -1,6 +1,9 @@
 //! What a client may send before its stream is established, and white space where a stream is
 //! restarted (RFC 6120 4.3.3, 7.1, 11.7).
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
@@ -10,7 +13,8 @@ use xmpp_stream::{EventBuf, Responder};
 use crate::harness::configs::{FIXED, decide};
 use crate::harness::phases::{
     AUTH_ANONYMOUS, BIND, BOUND, CLIENT_HEADER, OFFER_ANONYMOUS, OFFER_BIND, Phase, SERVER_HEADER,
-    SUCCESS, bring_responder, initiator_at, responder_at, server_tls,
+    STARTTLS, SUCCESS, bring_initiator, bring_responder, initiator, initiator_at, responder_at,
+    server_tls,
 };
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::{Carrier, Harness, START, Scripted};
@@ -21,7 +25,7 @@ const ALL: [Carrier; 3] = [
     Carrier::DirectTls(TLS13),
 ];
 
-/// Defect B9: the server answers for itself, and the login goes on.
+/// The server answers for itself, and the login goes on.
 #[test]
 fn rfc6120_7_1_a_request_to_the_server_before_binding_is_answered_with_a_stanza_error() {
     for carrier in ALL {
@@ -102,7 +106,7 @@ fn requests_before_binding_do_not_move_the_deadline() {
     assert!(harness.receive().contains("<connection-timeout "));
 }
 
-/// Defect B8: a request of binding to somebody else is not the server's to answer.
+/// A request of binding to somebody else is not the server's to answer.
 #[test]
 fn a_bind_or_session_request_to_somebody_else_is_delivered_on_an_established_stream() {
     let mut harness = responder_at(Carrier::Plain, Phase::Established);
@@ -228,6 +232,35 @@ fn what_is_taken_early_neither_goes_to_others_nor_buys_time() {
     }
 }
 
+/// A client's application has no turn between the features and the step they ask for.
+#[test]
+fn a_client_has_taken_its_next_step_when_the_features_are_reported() {
+    for carrier in ALL {
+        let steps = Rc::new(RefCell::new(Vec::new()));
+        let log = steps.clone();
+        let mut harness = initiator(carrier);
+        harness.app = Box::new(move |machine, event| {
+            if matches!(event, EventBuf::Features(_)) {
+                assert!(machine.session().is_none());
+                log.borrow_mut().push(machine.transmit().to_vec());
+            }
+        });
+        bring_initiator(&mut harness, carrier, Phase::Established);
+        assert!(harness.machine.session().is_some());
+        let mut steps = steps.borrow().clone();
+        if let Carrier::StartTls(_) = carrier {
+            assert!(steps.remove(0).ends_with(STARTTLS.as_bytes()));
+        }
+        assert_eq!(steps.len(), 2);
+        for (sent, expected) in steps.iter().zip(["<auth ", "<bind "]) {
+            // Under TLS the test sees records only.
+            let text = String::from_utf8_lossy(sent);
+            assert!(carrier != Carrier::Plain || text.contains(expected));
+            assert!(!sent.is_empty());
+        }
+    }
+}
+
 /// Once the stream is established the same request is the application's.
 #[test]
 fn a_request_to_the_server_is_delivered_on_an_established_stream() {
@@ -258,7 +291,7 @@ fn log_in_from(harness: &mut Harness<ResponderRole, Scripted>, space: &str) {
     harness.send(BIND);
 }
 
-/// Defect B10.
+/// A server may write a line break between `<success/>` and its header.
 #[test]
 fn white_space_before_a_restarted_streams_declaration_is_accepted() {
     for space in SPACES {
@@ -298,7 +331,7 @@ fn white_space_before_a_restarted_streams_declaration_is_accepted() {
 /// Where TLS follows, white space is plaintext in its place (RFC 6120 5.4.3.3).
 #[test]
 fn white_space_after_proceed_is_no_tls() {
-    use crate::harness::phases::{PROCEED, STARTTLS};
+    use crate::harness::phases::PROCEED;
     let mut harness = initiator_at(Carrier::StartTls(TLS13), Phase::BeforeTls);
     harness.send([PROCEED, "\n    \n"].concat());
     harness.run_until_closed();

@@ -32,7 +32,7 @@ const TRICKLE: [&str; 6] = [
 /// The default closing timeout.
 const CLOSING: u64 = 5;
 
-/// Defect E: the closing deadline is set once.
+/// The closing deadline is set once.
 #[test]
 fn rfc6120_4_4_5_nothing_that_arrives_after_our_closing_tag_buys_time() {
     fn check<N: Negotiation>(mut harness: Harness<N, Scripted>, text: &str) {
@@ -49,7 +49,7 @@ fn rfc6120_4_4_5_nothing_that_arrives_after_our_closing_tag_buys_time() {
     }
 }
 
-/// Defect B19: the closing timeout is one deadline for closing tags and close_notify, it can be set,
+/// The closing timeout is one deadline for closing tags and close_notify, it can be set,
 /// and a peer that has not logged in gets a second of it at most.
 #[test]
 fn the_closing_timeout_covers_tags_and_close_notify_together() {
@@ -108,7 +108,7 @@ fn rfc6120_15_stream_error_generate_after_an_error_there_is_a_deadline() {
     }
 }
 
-/// Defect E: whoever is not authenticated is read under the earlier limit.
+/// Whoever is not authenticated is read under the earlier limit.
 #[test]
 fn rfc6120_13_12_3_elements_before_authentication_have_a_lower_limit() {
     fn check<N: Negotiation>(

@@ -140,7 +140,7 @@ const ATTACKS: [Attack; 13] = [
     Attack::UnknownPlus,
 ];
 
-/// Defect A1: neither end is established through him.
+/// Neither end is established through him.
 #[test]
 fn a_man_in_the_middle_is_not_authenticated_through_where_the_server_has_channel_binding() {
     for (version, leaf) in [

@@ -9,6 +9,7 @@ mod ends;
 mod errors;
 mod fixed_deadlines;
 mod headers;
+mod keepalives;
 mod man_in_the_middle;
 mod peer_reason;
 mod sasl;

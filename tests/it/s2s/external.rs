@@ -251,7 +251,7 @@ fn rfc6120_6_3_8_4_the_authzid_is_the_domain_or_nothing() {
     }
 }
 
-/// Defect B12: a server that cannot end EXTERNAL with its first message turns to dialback.
+/// A server that cannot end EXTERNAL with its first message turns to dialback.
 #[test]
 fn dialback_follows_an_external_login_that_we_have_aborted() {
     const SASL: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
@@ -291,7 +291,7 @@ fn dialback_follows_an_external_login_that_we_have_aborted() {
     }
 }
 
-/// Defect B6: the certificate says who answers, and a header that does not is accepted under TLS.
+/// The certificate says who answers, and a header that does not is accepted under TLS.
 #[test]
 fn an_answer_between_servers_needs_no_addresses() {
     for version in VERSIONS {

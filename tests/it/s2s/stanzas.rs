@@ -123,6 +123,59 @@ fn rfc6120_4_9_3_12_1_stanzas_before_a_proof_are_not_authorized() {
     }
 }
 
+/// A stream between servers is that of all their users: what one of them writes is delivered, and
+/// so is the next stanza.
+#[test]
+fn what_one_user_writes_does_not_end_a_stream_between_servers() {
+    let next = "<message from='b@capulet.example' to='montague.example' id='next'/>";
+    let addresses = [
+        "from='juliet@capulet.example' to='romeo@montague.example'",
+        "from='juliet@capulet.example/ desk' to='romeo@montague.example'",
+        "from='juliet@capulet.example/desk ' to='romeo@montague.example/ x'",
+        "from='juliet@capulet.example/a\u{a0}b\u{3000}' to='montague.example/\u{a0}'",
+        "from='juliet@CAPULET.example/&lt;&amp;@/' to='ROMEO@montague.EXAMPLE./\u{200d}'",
+    ];
+    let contents = [
+        "",
+        "text",
+        "<stream:stream/>",
+        "<stream:error/>",
+        "<stream:features/>",
+        "<body xmlns=''/>",
+        "<message xmlns='jabber:client' from='' to='@'/>",
+        "<db:result>k</db:result>",
+        "<db:verify from='a' to='b' id='c' type='valid'/>",
+        "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>",
+        "<error/><error/>",
+        "<x xmlns:stream='urn:x' xmlns='jabber:server' stream:a=''/>",
+    ];
+    let mut harness = federated();
+    for name in ["message", "presence", "iq"] {
+        for kind in [
+            "",
+            "type=''",
+            "type='get'",
+            "type='nonsense'",
+            "type='error'",
+            "id=''",
+        ] {
+            for address in addresses {
+                for content in contents {
+                    let stanza = format!("<{name} {kind} {address}>{content}</{name}>");
+                    harness.events.clear();
+                    assert_eq!(harness.answer_to(&stanza), "", "{stanza}");
+                    harness.answer_to(next);
+                    let expected = [format!("stanza {stanza}"), format!("stanza {next}")];
+                    assert_eq!(reported(&harness), expected);
+                }
+            }
+        }
+    }
+    assert!(harness.machine.session().is_some());
+}
+
 /// After our closing tag what the peer still sends is delivered under the same
 /// rules.
 #[test]

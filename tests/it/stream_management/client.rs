@@ -222,7 +222,7 @@ fn xep0198_4_a_count_that_is_too_high_ends_the_stream_and_says_why() {
 #[test]
 fn a_full_queue_refuses_stanzas_until_they_are_acknowledged() {
     let mut client = enabled();
-    for number in 1..=5 {
+    for number in 1..=7 {
         send(&mut client.machine, number);
         client.exchange();
     }
@@ -237,7 +237,7 @@ fn a_full_queue_refuses_stanzas_until_they_are_acknowledged() {
     let mut session = client.machine.session().unwrap();
     assert!(session.send("<message/>").is_ok());
     // The bytes of the stanzas are bounded, too.
-    let mut client = enabled_with(policy().queue(5, 100));
+    let mut client = enabled_with(policy().queue(7, 100));
     let long = format!("<message id='{}'/>", "x".repeat(90));
     let mut session = client.machine.session().unwrap();
     assert!(session.send(&long).is_ok(), "one stanza always fits");
@@ -529,11 +529,41 @@ fn a_session_is_resumed_by_its_own_account_and_config_alone() {
     assert!(matches!(error, ResumeError::OtherAccount(_)));
 }
 
+/// RFC 6120 4.6: a peer that is gone is noticed, also where nothing waits for it.
 #[test]
-fn an_idle_client_with_nothing_to_acknowledge_asks_for_nothing() {
+fn an_idle_server_is_asked_and_given_up_if_it_does_not_answer() {
     let mut client = enabled();
-    client.now = client.now + Duration::from_secs(3600);
-    client.exchange();
-    assert_eq!(client.receive(), "");
-    assert_eq!(client.wait.unwrap().deadline, None);
+    client.receive();
+    for answer in [a(0), String::new()] {
+        let (start, mut text) = (client.now, String::new());
+        while text.is_empty() {
+            client.advance();
+            text = client.receive();
+        }
+        assert_eq!(text, R);
+        let seconds = client.now.saturating_duration_since(start).as_secs_f64();
+        assert!((seconds - 300.0).abs() < 0.01, "{seconds}");
+        client.send(answer);
+    }
+    // Its stanzas are no answer.
+    for _ in 0..3 {
+        client.now = client.now + Duration::from_secs(9);
+        client.send("<message/>");
+        assert_eq!(client.code(), "open");
+    }
+    client.run_until_closed();
+    assert_eq!(
+        client.closed().reason(),
+        &CloseReason::Timeout(ClosePhase::Acknowledgement)
+    );
+}
+
+#[test]
+fn a_queue_that_fills_up_is_asked_about_before_it_is_full() {
+    let mut client = enabled_with(policy().ask(100, Duration::from_secs(2)).queue(100, 200));
+    let long = format!("<message id='{}'/>", "x".repeat(60));
+    let mut session = client.machine.session().unwrap();
+    session.send(&long).unwrap();
+    session.send(&long).unwrap();
+    assert_eq!(client.receive(), format!("{long}{long}{R}"));
 }

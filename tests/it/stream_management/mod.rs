@@ -10,12 +10,12 @@ use std::time::Duration;
 use xmpp_stream::sm::SmPolicy;
 use xmpp_stream::{Connection, Negotiation, Ticket};
 
-/// Asks after three stanzas or two seconds, and keeps five.
+/// Asks after three stanzas or two seconds, and keeps seven.
 fn policy() -> SmPolicy {
     SmPolicy::new()
         .ask(3, Duration::from_secs(2))
         .ack_timeout(Duration::from_secs(30))
-        .queue(5, 10_000)
+        .queue(7, 10_000)
 }
 
 /// Sends a numbered message.

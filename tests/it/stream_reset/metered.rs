@@ -19,7 +19,12 @@ use crate::harness::pki::{Crypto, Setup, TLS12, TLS13};
 use crate::harness::{Harness, Role, START, Scripted, TlsPair};
 
 /// AES-GCM of TLS 1.2, good for 100 records: Finished is the first of them.
-fn limited() -> TlsPair {
+pub fn limited() -> TlsPair {
+    limited_to(100)
+}
+
+/// The same, good for so many records.
+pub fn limited_to(limit: u64) -> TlsPair {
     let mut setup = Setup::new(Crypto::Ring, TLS12).suites("AES_128_GCM");
     for suite in &mut setup.provider.cipher_suites {
         let SupportedCipherSuite::Tls12(of) = *suite else {
@@ -29,7 +34,7 @@ fn limited() -> TlsPair {
             common: CipherSuiteCommon {
                 suite: of.common.suite,
                 hash_provider: of.common.hash_provider,
-                confidentiality_limit: 100,
+                confidentiality_limit: limit,
             },
             prf_provider: of.prf_provider,
             kx: of.kx,
@@ -41,7 +46,7 @@ fn limited() -> TlsPair {
     TlsPair::of(&setup).without_tickets()
 }
 
-fn policy() -> UsagePolicy {
+pub fn policy() -> UsagePolicy {
     let mut policy = UsagePolicy::default();
     policy.records_before = 10;
     policy.reserve_records = 16;
@@ -49,7 +54,7 @@ fn policy() -> UsagePolicy {
 }
 
 /// A machine that meters, in either role.
-trait Metered: Role {
+pub trait Metered: Role {
     fn metered(tls: &TlsPair, policy: UsagePolicy) -> Connection<Self>;
 }
 
@@ -88,7 +93,7 @@ enum Sending {
     AfterAdvice,
 }
 
-fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
+pub fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
     loop {
         let Some(mut session) = machine.session() else {
             return;
@@ -105,7 +110,7 @@ fn flood<N: Negotiation>(machine: &mut Connection<N>, sent: &mut usize) {
     }
 }
 
-fn expect_reset<N: Metered>(stream: &mut Harness<N, Scripted>, sent: usize) {
+pub fn expect_reset<N: Metered>(stream: &mut Harness<N, Scripted>, sent: usize) {
     // Everything that was sent, in order, then the error and the closing tag.
     let mut expected: Vec<_> = (0..sent).map(|n| format!("<message id='{n}'/>")).collect();
     expected.push(RESET.into());

@@ -2,6 +2,10 @@
 //! wire, what is delivered, what the next connection begins with, and the
 //! resets that come by themselves before the keys are used up (5.3.5).
 
+mod certificates;
 mod metered;
+mod patterns;
 mod reconnect;
+mod revoked;
+mod timing;
 mod wire;

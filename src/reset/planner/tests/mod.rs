@@ -1,6 +1,9 @@
 //! Tests of the planner, with sources of randomness that can be foretold.
 
+mod attempts;
+mod hosts;
 mod sequences;
+mod state;
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -77,6 +80,8 @@ const RESET: Outcome = Outcome::Closed(Disconnect::Reset {
     cause: ResetCause::Other,
 });
 const CONFLICT: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::Conflict));
+const REFUSED: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::Refused));
+const SHUTDOWN: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::Unavailable));
 const REDIRECT: Outcome = Outcome::Closed(Disconnect::StreamError(PeerError::SeeOtherHost));
 
 #[track_caller]

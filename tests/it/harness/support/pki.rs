@@ -12,6 +12,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use xmpp_stream::tls::ResumableSessions;
 
 /// The name valid server certificates are for, beside `localhost`.
 pub const DOMAIN: &str = "example.com";
@@ -116,6 +117,15 @@ pub struct Pki {
 pub fn pki() -> &'static Pki {
     static PKI: OnceLock<Pki> = OnceLock::new();
     PKI.get_or_init(Pki::new)
+}
+
+/// Sessions that all servers of this process resume, as far as they share tickets.
+pub fn sessions() -> &'static ResumableSessions {
+    static SESSIONS: OnceLock<ResumableSessions> = OnceLock::new();
+    SESSIONS.get_or_init(|| {
+        let random = Crypto::Ring.provider().secure_random;
+        ResumableSessions::new(random, ResumableSessions::DEFAULT_NEWEST).unwrap()
+    })
 }
 
 pub fn name(name: &'static str) -> ServerName<'static> {

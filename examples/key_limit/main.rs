@@ -5,7 +5,7 @@
 //! crate resets the stream before (RFC 6120 5.3.5), and its session of stream management (XEP-0198) goes
 //! on under new keys.
 //!
-//! `cargo run --release --example soak` takes some minutes. `-- N` sends N stanzas instead of 2^24 and
+//! `cargo run --release --example key_limit` takes some minutes. `-- N` sends N stanzas instead of 2^24 and
 //! 2^20 more. Real TLS, in memory. The exit code is 0 only if all of it happened so.
 #![allow(
     unreachable_pub,

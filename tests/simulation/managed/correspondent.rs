@@ -1,0 +1,183 @@
+//! What both applications do on a session: send what is to be sent, and take note
+//! of what arrives.
+
+use std::time::Duration;
+
+use xmpp_stream::sm::{AckMode, Received, SmState};
+use xmpp_stream::testkit::{At, Incoming, Numbered, Outgoing, Rng, Violation};
+use xmpp_stream::time::Instant;
+use xmpp_stream::{Connection, EventBuf, Negotiation, SendError};
+
+/// What an application does wrong on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    Nothing,
+    /// It sends stanzas of unknown fate again without saying so.
+    ResendsWithoutFlag,
+    /// Two nodes may resume one session: the store does not delete what it hands out.
+    ResumesTwice,
+    /// A node resumes from what it stored before it went on with the session.
+    ResumesFromStaleState,
+}
+
+/// One side of the correspondence.
+pub struct Correspondent {
+    pub rng: Rng,
+    pub outgoing: Outgoing,
+    pub incoming: Incoming,
+    planted: Planted,
+    ack_mode: AckMode,
+    /// The connection of the session, and when the next stanza is sent.
+    talk: Option<(usize, Instant)>,
+    /// What was delivered and not handled, and when it will be.
+    unhandled: Option<(usize, Received, Instant)>,
+    /// How many stanzas are handled, where the application says so.
+    handled: u64,
+}
+
+impl Correspondent {
+    pub fn new(mut rng: Rng, planted: Planted, ack_mode: AckMode) -> Self {
+        let total = rng.below(40);
+        Self {
+            rng,
+            outgoing: Outgoing::new(total),
+            incoming: Incoming::new(),
+            planted,
+            ack_mode,
+            talk: None,
+            unhandled: None,
+            handled: 0,
+        }
+    }
+
+    /// The session is on this connection now.
+    pub fn begin(&mut self, at: At) {
+        self.talk = Some((at.connection, self.later(at.now)));
+    }
+
+    pub fn event<N: Negotiation>(
+        &mut self,
+        at: At,
+        machine: &mut Connection<N>,
+        event: &EventBuf,
+    ) -> Result<(), Violation> {
+        match event {
+            EventBuf::Stanza(stanza) => {
+                let stanza = stanza.as_stanza();
+                let id = stanza.attr("id").and_then(|id| id.parse().ok());
+                let number = id.ok_or_else(|| Violation("a stanza of nobody".into()))?;
+                // Once the stream is closing there is no session to ask.
+                let session = machine.session();
+                let redelivery = session
+                    .as_ref()
+                    .map_or(self.ack_mode == AckMode::Handled, |session| {
+                        session.is_redelivery()
+                    });
+                let again = stanza.attr("again").is_some() || redelivery;
+                self.incoming.arrived(Numbered { number, again })?;
+                if let Some(received) = session.and_then(|session| session.received()) {
+                    let due = self.later(at.now);
+                    self.unhandled = Some((at.connection, received, due));
+                }
+            }
+            // What `<resumed/>` acknowledges has no event of its own.
+            EventBuf::Established(_) => {
+                if let Some(ticket) = machine.session().and_then(|session| session.acknowledged()) {
+                    self.outgoing.acknowledged(ticket);
+                }
+            }
+            EventBuf::Acknowledged(ticket) => self.outgoing.acknowledged(*ticket),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn turn<N: Negotiation>(&mut self, at: At, machine: &mut Connection<N>) {
+        let Some(mut session) = machine.session() else {
+            self.end(at.connection);
+            return;
+        };
+        if let Some((connection, received, due)) = self.unhandled {
+            if connection == at.connection && due <= at.now {
+                session.handled(received);
+                self.handled = self.incoming.count();
+                self.unhandled = None;
+            }
+        }
+        let Some((connection, due)) = self.talk else {
+            return;
+        };
+        if connection != at.connection || due > at.now {
+            return;
+        }
+        let Some(Numbered { number, again }) = self.outgoing.next() else {
+            self.talk = Some((connection, at.now + Duration::from_secs(5)));
+            return;
+        };
+        let padding = "caf\u{e9} ".repeat(self.rng.length(30));
+        let flag = match again && self.planted != Planted::ResendsWithoutFlag {
+            true => " again='1'",
+            false => "",
+        };
+        let text = format!("<message id='{number}'{flag}><body>{padding}</body></message>");
+        let next = match session.send(&text) {
+            Ok(ticket) => {
+                self.outgoing.sent(ticket);
+                self.later(at.now)
+            }
+            // Until something is acknowledged.
+            Err(SendError::Full { .. }) => at.now + Duration::from_millis(300),
+            Err(error) => panic!("{error}"),
+        };
+        self.talk = Some((connection, next));
+    }
+
+    /// The connection has closed. Returns the session if it can be resumed.
+    pub fn closed<N: Negotiation>(
+        &mut self,
+        at: At,
+        machine: &mut Connection<N>,
+    ) -> Result<Option<SmState>, Violation> {
+        self.end(at.connection);
+        let mut resumable = None;
+        while let Some(session) = machine.take_sm_state() {
+            match (session.is_resumable(), &resumable) {
+                (true, None) => resumable = Some(session),
+                (true, Some(_)) => {
+                    return Err(Violation("two sessions can be resumed".into()));
+                }
+                (false, _) => self.outgoing.over(&session)?,
+            }
+        }
+        Ok(resumable)
+    }
+
+    /// The session is dropped, and the peer is told what was handled.
+    pub fn drop_unhandled(&mut self) {
+        if self.ack_mode == AckMode::Handled {
+            self.incoming.roll_back(self.handled);
+        }
+    }
+
+    /// Nothing more can be done on this connection.
+    fn end(&mut self, connection: usize) {
+        self.talk.take_if(|(at, _)| *at == connection);
+        self.unhandled.take_if(|(at, ..)| *at == connection);
+    }
+
+    pub fn wake(&self, connection: usize) -> Option<Instant> {
+        let talk = self.talk.filter(|(at, _)| *at == connection);
+        let handle = self.unhandled.filter(|(at, ..)| *at == connection);
+        let times = [talk.map(|(_, due)| due), handle.map(|(.., due)| due)];
+        times.into_iter().flatten().min()
+    }
+
+    /// Often several stanzas at once.
+    pub fn later(&mut self, now: Instant) -> Instant {
+        match self.rng.below(3) {
+            0 => now,
+            1 => now + Duration::from_millis(self.rng.below(50)),
+            _ => now + Duration::from_millis(self.rng.below(2_000)),
+        }
+    }
+}
