@@ -747,13 +747,9 @@ impl<R: Negotiation> Machine<R> {
         };
         match notice {
             // The event lends nothing of the element that caused it.
-            Some(Notice::ManagementEnabled) => {
-                buffers.inbound.release_frame();
-                buffers.shrink();
-            }
+            Some(Notice::ManagementEnabled) => buffers.release(),
             Some(Notice::Established) => {
-                buffers.inbound.release_frame();
-                buffers.shrink();
+                buffers.release();
                 self.transport.forget_bindings();
                 if self.s2s.is_none() {
                     self.peer = PeerHeader::NONE;
