@@ -84,30 +84,15 @@ impl InputBuffer {
     /// before them was scanned.
     pub(crate) fn push(&mut self, frame: FrameLength, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(self.capacity(frame));
-        let mut bytes = bytes.get(..taken).unwrap_or_default();
-        if self.has_unread(frame) {
+        let bytes = bytes.get(..taken).unwrap_or_default();
+        // Behind the start of a character bytes wait for the next refill, which validates both.
+        if self.has_unread(frame) || self.filled > 0 {
             self.store(bytes);
             return taken;
         }
-        if self.filled > 0 {
-            // These bytes end a character that a chunk cut.
-            let is_continuation = |b: &&u8| matches!(b, 0x80..=0xBF);
-            let inside = bytes.iter().take(3).take_while(is_continuation).count();
-            let (end, rest) = bytes.split_at(inside);
-            self.store(end);
-            if !self.refill() {
-                // What the last poll looked at is not unread again.
-                self.unscanned = inside;
-            }
-            bytes = rest;
-        } else {
-            self.discard_consumed();
-        }
+        self.discard_consumed();
         self.scanned = self.length();
-        let taken_in = match self.filled {
-            0 => self.append(bytes),
-            _ => 0,
-        };
+        let taken_in = self.append(bytes);
         self.store(bytes.get(taken_in..).unwrap_or_default());
         taken
     }

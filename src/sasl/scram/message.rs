@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc5802_7_a_name_is_escaped_and_read_back() {
+    fn a_name_is_escaped_and_read_back() {
         for (name, escaped) in [
             ("alice", "alice"),
             ("", ""),
