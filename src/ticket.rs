@@ -1,6 +1,20 @@
 //! What names one element that was sent: [`Ticket`].
 
+use core::num::NonZeroU64;
+
 /// Names one [`send`](crate::Session::send). Later ones compare greater, also on a stream that
 /// resumes the session of an earlier one (XEP-0198 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub(crate) u64);
+pub struct Ticket(NonZeroU64);
+
+impl Ticket {
+    /// The ticket of this number, counted from 1.
+    pub(crate) fn nth(number: u64) -> Self {
+        Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The number of the ticket.
+    pub(crate) const fn number(self) -> u64 {
+        self.0.get()
+    }
+}

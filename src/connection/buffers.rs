@@ -45,8 +45,14 @@ impl Buffers<'_> {
             + management
     }
 
+    /// Gives back memory that is not in use, with the element that was read last.
+    pub(super) fn release(&mut self) {
+        self.inbound.release_frame();
+        self.shrink();
+    }
+
     /// Gives back memory that is not in use.
-    pub(super) fn shrink(&mut self) {
+    fn shrink(&mut self) {
         self.inbound.shrink();
         self.outbound.shrink();
         self.transport.shrink();

@@ -746,10 +746,10 @@ impl<R: Negotiation> Machine<R> {
             management: self.management.as_deref_mut(),
         };
         match notice {
-            // The event lends nothing of the element that established the stream.
+            // The event lends nothing of the element that caused it.
+            Some(Notice::ManagementEnabled) => buffers.release(),
             Some(Notice::Established) => {
-                buffers.inbound.release_frame();
-                buffers.shrink();
+                buffers.release();
                 self.transport.forget_bindings();
                 if self.s2s.is_none() {
                     self.peer = PeerHeader::NONE;

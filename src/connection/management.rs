@@ -192,7 +192,7 @@ impl Management {
                 self.phase = Phase::Active;
                 self.resumed = Some(Resumed {
                     h,
-                    retransmitted: self.session.queue.len(),
+                    retransmitted: u32::try_from(self.session.queue.len()).unwrap_or(u32::MAX),
                 });
                 ManagementResult::Resumed
             }
@@ -204,8 +204,8 @@ impl Management {
     }
 
     /// The JID of the session.
-    pub(super) const fn jid(&self) -> Option<&Jid> {
-        self.session.jid.as_ref()
+    pub(super) fn jid(&self) -> Option<&Jid> {
+        self.session.jid()
     }
 
     /// Writes `<resumed/>`.
@@ -526,7 +526,7 @@ impl Management {
         self.session.last_ticket = self.session.last_ticket.max(out.last_ticket());
         // A session that was not reached is as it was.
         if self.phase != Phase::Resuming {
-            self.session.jid = jid.cloned();
+            self.session.jid = jid.cloned().map(Box::new);
             self.session.ending = match session_survives && self.phase == Phase::Active {
                 true => Ending::Resumable,
                 false => Ending::Over,
@@ -538,11 +538,11 @@ impl Management {
     pub(super) fn snapshot(&self, jid: Option<&Jid>, out: &Outbound) -> Option<SmState> {
         (self.phase == Phase::Active).then(|| {
             let mut session = self.session.clone();
-            session.jid = jid.cloned();
+            session.jid = jid.cloned().map(Box::new);
             session.ending = Ending::Resumable;
             session.last_ticket = out.last_ticket();
             // The copy is stored before TCP takes anything: what the peer has by then is not known.
-            session.flushed = Some(Ticket(session.last_ticket));
+            session.flushed = Some(Ticket::nth(session.last_ticket));
             session
         })
     }

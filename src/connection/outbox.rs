@@ -124,7 +124,7 @@ impl Outbox {
             return Err(error);
         }
         self.last_ticket += 1;
-        let ticket = Ticket(self.last_ticket);
+        let ticket = Ticket::nth(self.last_ticket);
         self.units.push_back(Unit {
             length: self.text.len() - start,
             appended: 0,
@@ -137,7 +137,7 @@ impl Outbox {
     pub(super) fn push_stanza(&mut self, write: impl FnOnce(&mut String)) -> Ticket {
         self.push_control(write);
         self.last_ticket += 1;
-        let ticket = Ticket(self.last_ticket);
+        let ticket = Ticket::nth(self.last_ticket);
         if let Some(unit) = self.units.back_mut() {
             unit.ticket = Some(ticket);
         }

@@ -19,7 +19,7 @@ use crate::ticket::Ticket;
 #[must_use = "it holds stanzas that were not acknowledged"]
 pub struct SmState {
     pub(crate) id: Option<Secret>,
-    pub(crate) jid: Option<Jid>,
+    pub(crate) jid: Option<Box<Jid>>,
     pub(crate) max: Option<u32>,
     pub(crate) location: Option<Box<str>>,
     /// How many of the peer's stanzas were handled, modulo 2^32.
@@ -132,7 +132,7 @@ impl SmState {
     /// Returns the full JID that the session is bound to.
     #[must_use]
     pub fn jid(&self) -> Option<&Jid> {
-        self.jid.as_ref()
+        self.jid.as_deref()
     }
 
     /// Returns for how many seconds after the end of its stream the session can be resumed, as the
@@ -208,10 +208,10 @@ impl SmState {
             Ending::Counted => 2,
         });
         out.text(self.id());
-        out.text(self.jid.as_ref().map(Jid::as_str));
+        out.text(self.jid().map(Jid::as_str));
         out.text(self.location.as_deref());
         out.number(self.max.map(u64::from));
-        out.number(self.flushed.map(|ticket| ticket.0));
+        out.number(self.flushed.map(Ticket::number));
         out.long(self.last_ticket);
         for count in [
             self.handled,
@@ -225,7 +225,7 @@ impl SmState {
         let resent = self.queue.iter().filter(|sent| sent.retransmitted).count();
         out.long(resent as u64);
         for sent in self.queue.iter() {
-            out.long(sent.ticket.0);
+            out.long(sent.ticket.number());
             out.text(Some(sent.stanza));
         }
         out.0
@@ -255,7 +255,7 @@ impl SmState {
         };
         let id = input.text()?;
         let jid = match input.text()? {
-            Some(jid) => Some(Jid::parse(jid).map_err(|_| MALFORMED)?),
+            Some(jid) => Some(Box::new(Jid::parse(jid).map_err(|_| MALFORMED)?)),
             None => None,
         };
         let location = input.text()?;
@@ -263,7 +263,10 @@ impl SmState {
             Some(max) => Some(u32::try_from(max).map_err(|_| MALFORMED)?),
             None => None,
         };
-        let flushed = input.number()?.map(Ticket);
+        let flushed = match input.number()? {
+            Some(0) => return Err(MALFORMED),
+            flushed => flushed.map(Ticket::nth),
+        };
         let last_ticket = input.long()?;
         let (handled, delivered) = (input.count()?, input.count()?);
         let (redeliveries, acknowledged) = (input.count()?, input.count()?);
@@ -279,7 +282,7 @@ impl SmState {
                 return Err(MALFORMED);
             }
             last = ticket;
-            queue.push(input.text()?.ok_or(MALFORMED)?, Ticket(ticket));
+            queue.push(input.text()?.ok_or(MALFORMED)?, Ticket::nth(ticket));
             if index + 1 == retransmitted {
                 queue.retransmit();
             }
@@ -303,7 +306,7 @@ impl SmState {
     fn size_hint(&self) -> usize {
         let texts = [
             self.id(),
-            self.jid.as_ref().map(Jid::as_str),
+            self.jid().map(Jid::as_str),
             self.location.as_deref(),
         ];
         let texts: usize = texts.into_iter().flatten().map(str::len).sum();
@@ -445,6 +448,7 @@ mod serialization {
 
 #[cfg(test)]
 mod tests {
+    use alloc::boxed::Box;
     use alloc::format;
     use alloc::string::ToString;
     use alloc::vec::Vec;
@@ -457,16 +461,16 @@ mod tests {
     fn state() -> SmState {
         let mut state = SmState::new(3);
         state.id = Some(Secret::new(b"name-of-session".to_vec()));
-        state.jid = Jid::parse("a@h/r").ok();
+        state.jid = Jid::parse("a@h/r").ok().map(Box::new);
         state.max = Some(300);
         state.location = Some("h:1".into());
         state.handled = 7;
         state.delivered = 9;
-        state.queue.push("<message/>", Ticket(5));
+        state.queue.push("<message/>", Ticket::nth(5));
         state.queue.retransmit();
-        state.queue.push("<iq/>", Ticket(8));
+        state.queue.push("<iq/>", Ticket::nth(8));
         state.last_ticket = 9;
-        state.flushed = Some(Ticket(6));
+        state.flushed = Some(Ticket::nth(6));
         state.ending = Ending::Resumable;
         state
     }
@@ -490,8 +494,8 @@ mod tests {
         assert_eq!(
             unacknowledged,
             [
-                (Ticket(5), "<message/>", Fate::Unknown, true),
-                (Ticket(8), "<iq/>", Fate::Unsent, false),
+                (Ticket::nth(5), "<message/>", Fate::Unknown, true),
+                (Ticket::nth(8), "<iq/>", Fate::Unsent, false),
             ]
         );
     }
@@ -537,8 +541,8 @@ mod tests {
     #[test]
     fn the_peers_last_word_says_what_it_did_not_handle() {
         let mut ended = state();
-        ended.flushed = Some(Ticket(9));
-        assert_eq!(ended.end(Some(1)), Ok(Some(Ticket(5))));
+        ended.flushed = Some(Ticket::nth(9));
+        assert_eq!(ended.end(Some(1)), Ok(Some(Ticket::nth(5))));
         let fates: Vec<_> = ended.unacknowledged().map(|one| one.fate).collect();
         assert_eq!(fates, [Fate::Unhandled]);
         assert!(!ended.is_resumable());

@@ -199,9 +199,9 @@ mod tests {
     fn session(tickets: &[u64], flushed: u64) -> SmState {
         let mut session = SmState::new(0);
         for ticket in tickets {
-            session.queue.push("<message/>", Ticket(*ticket));
+            session.queue.push("<message/>", Ticket::nth(*ticket));
         }
-        session.flushed = Some(Ticket(flushed));
+        session.flushed = Some(Ticket::nth(flushed));
         session
     }
 
@@ -209,7 +209,7 @@ mod tests {
     fn sending() -> Outgoing {
         let mut outgoing = Outgoing::new(5);
         for ticket in 1..=4 {
-            outgoing.sent(Ticket(ticket));
+            outgoing.sent(Ticket::nth(ticket));
         }
         outgoing
     }
@@ -218,7 +218,7 @@ mod tests {
         let mut all = Vec::new();
         while let Some(Numbered { number, again }) = outgoing.next() {
             all.push((number, again));
-            outgoing.sent(Ticket(100 + number));
+            outgoing.sent(Ticket::nth(100 + number));
         }
         all
     }
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn what_the_peer_may_not_have_is_sent_again_before_anything_new() {
         let mut outgoing = sending();
-        outgoing.acknowledged(Ticket(1));
+        outgoing.acknowledged(Ticket::nth(1));
         // Stanza 1 is not listed, so it was handled; 3 was not taken by TCP.
         outgoing.over(&session(&[3, 4], 3)).unwrap();
         assert_eq!(outgoing.delivered().collect::<Vec<_>>(), [0, 1]);
@@ -242,7 +242,7 @@ mod tests {
             to_be_sent(&mut outgoing),
             [(2, true), (3, false), (4, false)]
         );
-        outgoing.acknowledged(Ticket(104));
+        outgoing.acknowledged(Ticket::nth(104));
         assert!(outgoing.is_done() && !outgoing.is_outstanding());
     }
 
@@ -250,7 +250,7 @@ mod tests {
     fn a_session_lists_nothing_but_what_is_outstanding() {
         sending().over(&session(&[4, 5], 4)).unwrap_err();
         let mut outgoing = sending();
-        outgoing.acknowledged(Ticket(2));
+        outgoing.acknowledged(Ticket::nth(2));
         outgoing.over(&session(&[2], 4)).unwrap_err();
     }
 }
