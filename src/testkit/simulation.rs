@@ -24,7 +24,8 @@ const MOST_STEPS: usize = 1_000_000;
 pub enum Weather {
     /// Everything arrives at once, and nothing fails.
     Fair,
-    /// How bytes move is drawn for each connection, and nothing fails.
+    /// How bytes move is drawn for each connection, sometimes so slowly that deadlines pass. Nothing
+    /// fails.
     Uneven,
     /// How bytes move is drawn for each connection. The first so many connections have faults in
     /// these phases.

@@ -76,3 +76,21 @@ fn what_arrives_under_tls_is_the_beginning_of_what_was_sent() {
     let (coverage, _) = run_all(usual(40, 400), secured, &phases);
     assert_covered(&coverage, &[Phase::TlsHandshake]);
 }
+
+/// Also under TLS, whose messages have the same lengths each time.
+#[test]
+fn a_seed_can_be_had_again() {
+    let phases = [PLAIN[0], Phase::TlsHandshake, Phase::Established];
+    for seed in 0..12 {
+        for security in [Security::Plain, secured(seed)] {
+            let run = || {
+                let mut simulation = simulation(seed, &security, &phases).logging();
+                simulation.run().unwrap();
+                (simulation.log().to_vec(), simulation.coverage().clone())
+            };
+            let (first, again) = (run(), run());
+            assert!(!first.0.is_empty());
+            assert_eq!(first, again, "seed {seed}");
+        }
+    }
+}
