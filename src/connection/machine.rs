@@ -203,6 +203,14 @@ impl<R: Negotiation> Machine<R> {
         self.management.as_mut()?.take(self.shutdown.is_closed())
     }
 
+    pub(super) fn sm_snapshot(&self) -> Option<SmState> {
+        let management = self.management.as_ref()?;
+        let is_open = !self.shutdown.is_closed();
+        is_open
+            .then(|| management.snapshot(self.role.bound(), &self.outbound))
+            .flatten()
+    }
+
     pub(super) fn decision(&mut self) -> Option<Decision<'_>> {
         let is_closed = self.shutdown.is_closed();
         let decision = self.decision.as_deref_mut().filter(|_| !is_closed);

@@ -534,6 +534,19 @@ impl Management {
         }
     }
 
+    /// Copies the session for whoever goes on with it if this process ends without a word.
+    pub(super) fn snapshot(&self, jid: Option<&Jid>, out: &Outbound) -> Option<SmState> {
+        (self.phase == Phase::Active).then(|| {
+            let mut session = self.session.clone();
+            session.jid = jid.cloned();
+            session.ending = Ending::Resumable;
+            session.last_ticket = out.last_ticket();
+            // The copy is stored before TCP takes anything: what the peer has by then is not known.
+            session.flushed = Some(Ticket(session.last_ticket));
+            session
+        })
+    }
+
     /// Takes the session that is not resumed here or, after the end, the connection's own.
     pub(super) fn take(&mut self, is_closed: bool) -> Option<SmState> {
         if let Some(parked) = self.parked.take() {

@@ -219,6 +219,14 @@ impl<R: Negotiation> Connection<R> {
         self.machine.take_sm_state()
     }
 
+    /// Returns a copy of the session of [stream management](crate::sm) as it stands, while it is enabled:
+    /// what a node stores, so that another one can resume the session if this one is killed.
+    /// [Sessions that outlive a process](crate::sm#sessions-that-outlive-a-process) says when.
+    #[must_use = "a copy does nothing before it is stored"]
+    pub fn sm_snapshot(&self) -> Option<SmState> {
+        self.machine.sm_snapshot()
+    }
+
     /// Returns what TLS negotiated, once the handshake is complete.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsInfo> {

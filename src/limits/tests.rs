@@ -17,7 +17,7 @@ type Set = fn(Limits, u64) -> Result<Limits, LimitsError>;
 type Get = fn(&Limits) -> u64;
 
 /// Every limit with its range, as its docs state it.
-const ALL: [(&str, Set, Get, u64, u64); 20] = [
+const ALL: [(&str, Set, Get, u64, u64); 21] = [
     (
         "frame-bytes-before-auth",
         |l, n| l.with_frame_bytes_before_auth(size(n)),
@@ -239,7 +239,7 @@ fn presets_are_the_documented_defaults() {
         let values = ALL.map(|row| row.2(&preset));
         let mut expected = [
             10_000, 0, 4_096, 64, 64, 4_096, 256, 32, 32_768, 65_536, 16_384, 30_000, 120_000,
-            20_000, 60_000, 5_000, 2_000, 3, 5, 64,
+            20_000, 60_000, 300_000, 5_000, 2_000, 3, 5, 64,
         ];
         expected[1] = preset.stanza_bytes() as u64;
         expected[5] = u64::from(preset.elements());

@@ -32,6 +32,24 @@
 //! A stream that ends with closing tags ends the session too (XEP-0198 6). A reset does not, nor does
 //! a lost connection: [`SmState::is_resumable`].
 //!
+//! # Sessions that outlive a process
+//!
+//! A process that is killed hands nothing over. A node whose sessions are to survive that stores
+//! [`Connection::sm_snapshot`](crate::Connection::sm_snapshot) while the stream lives, under two rules:
+//!
+//! * **Before TCP takes bytes** ([`transmit`](crate::Connection::transmit)) the snapshot of after the
+//!   poll that made them is stored. Every count that the peer can know of is then in the store: an
+//!   older snapshot would have been sent fewer stanzas than the peer acknowledges.
+//! * **The stanzas that it counts as handled are stored in the same transaction**, and those that are
+//!   to be sent leave the application's own queue in it. Otherwise a crash in between loses or doubles
+//!   them.
+//!
+//! A snapshot may lag behind what the peer has acknowledged. The node that resumes it must **replace the
+//! owner in the step in which it reads the session**, and each write of a snapshot must fail if the
+//! owner is another one by then: the node aborts its connection, and none of its bytes leave.
+//! A session that was deleted when it was taken out would be lost with the node that took it.
+//! `examples/cluster` in this crate's repository does all of it, over SQLite and over Redis.
+//!
 //! Streams between servers and of components have no stream management here.
 
 mod policy;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::reset::ResetCause;
-use xmpp_stream::sm::SmState;
+use xmpp_stream::sm::{Fate, SmState};
 use xmpp_stream::{Decision, EventBuf, Initiator, Responder};
 
 use super::{message, policy, send};
@@ -137,4 +137,88 @@ fn a_cut_after_any_byte_loses_doubles_and_reorders_nothing() {
         let expected: Vec<String> = (0..4).map(message).collect();
         assert_eq!(received, (expected.clone(), expected), "cut after {cut}");
     }
+}
+
+/// A node is killed: all that is left of it is what it stored before it handed TCP anything.
+#[test]
+fn a_node_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
+    for kill in 0..90 {
+        let store = Rc::default();
+        let mut pair = connect(None, &store);
+        let mut stored = stored_by(&pair);
+        for number in 0..4 {
+            send(&mut pair.machine, number);
+            send(&mut pair.peer.machine, number);
+        }
+        for moment in 0..kill {
+            match moment % 3 {
+                0 => {
+                    pair.run();
+                    let out = pair.transmit(23);
+                    pair.peer.deliver(&out);
+                }
+                1 => {
+                    pair.peer.run();
+                    stored = stored_by(&pair);
+                }
+                _ => {
+                    let back = pair.peer.transmit(29);
+                    pair.deliver(&back);
+                }
+            }
+        }
+        pair.machine.transport_failed();
+        pair.run();
+        let mut received = (stanzas(&pair.events), stored.1);
+        let client = pair.machine.take_sm_state().expect("a session");
+        *store.borrow_mut() = SmState::from_bytes(&stored.0).ok();
+        let again = connect(Some(client), &store);
+        received.0.extend(stanzas(&again.events));
+        received.1.extend(stanzas(&again.peer.events));
+        let expected: Vec<String> = (0..4).map(message).collect();
+        // What the server had not stored as sent is still its application's.
+        if kill < 2 {
+            assert_eq!(received, (Vec::new(), expected), "killed at {kill}");
+        } else {
+            assert_eq!(received, (expected.clone(), expected), "killed at {kill}");
+        }
+    }
+}
+
+/// What a node stores: its session, and the stanzas that the session counts.
+fn stored_by(pair: &Pair) -> (Vec<u8>, Vec<String>) {
+    let snapshot = pair.peer.machine.sm_snapshot().expect("enabled");
+    (snapshot.to_bytes(), stanzas(&pair.peer.events))
+}
+
+#[test]
+fn a_snapshot_says_of_no_stanza_that_the_peer_cannot_have_it() {
+    let store = Rc::default();
+    let mut pair = connect(None, &store);
+    send(&mut pair.peer.machine, 0);
+    let snapshot = pair.peer.machine.sm_snapshot().expect("enabled");
+    assert!(snapshot.is_resumable());
+    let fates: Vec<Fate> = snapshot.unacknowledged().map(|one| one.fate).collect();
+    assert_eq!(fates, [Fate::Unknown]);
+}
+
+#[test]
+fn there_is_a_snapshot_while_stream_management_is_enabled() {
+    let server = Responder::new(server_config(), START);
+    assert!(server.sm_snapshot().is_none());
+    let mut pair = connect(None, &Rc::default());
+    let ids = [
+        &pair.machine.sm_snapshot(),
+        &pair.peer.machine.sm_snapshot(),
+    ]
+    .map(|snapshot| {
+        snapshot
+            .as_ref()
+            .and_then(|one| one.id().map(str::to_string))
+    });
+    assert_eq!(ids[0], ids[1]);
+    assert!(ids[0].is_some());
+    pair.peer.machine.transport_failed();
+    pair.peer.run();
+    assert!(pair.peer.machine.sm_snapshot().is_none());
 }
