@@ -677,20 +677,22 @@ impl<R: Negotiation> Machine<R> {
 
     /// Whether there is work left that the budget of a poll has put off.
     fn is_busy(&self, budget: &Budget) -> bool {
-        self.is_working(self.role.position())
-            || (self.transport.is_handshaking() && budget.handshake_records == 0)
+        let is_working = self.shutdown.is_open() && self.is_working(self.role.position());
+        is_working || (self.transport.is_handshaking() && budget.handshake_records == 0)
     }
 
     fn waiting(&self) -> Waiting<'_> {
-        // Nobody is asked or given up any more while the stream or the connection is ending.
-        let is_open = self.role.position().stage == Stage::Established && self.shutdown.is_open();
+        // While the stream or the connection is ending, nobody is asked, advised or given up any more.
+        let stage = self.role.position().stage;
+        let is_open = self.shutdown.is_open() && stage == Stage::Established;
+        let is_federating = self.shutdown.is_open() && stage == Stage::Federating;
         Waiting {
             inbound: &self.inbound,
             outbound: &self.outbound,
             transport: &self.transport,
             timers: &self.timers,
-            keys: &self.keys,
-            s2s: self.s2s.as_deref(),
+            keys: Some(&self.keys).filter(|_| is_open),
+            s2s: self.s2s.as_deref().filter(|_| is_open || is_federating),
             management: self.management.as_deref().filter(|_| is_open),
             keepalive: self.limits.keepalive().filter(|_| is_open),
             shutdown: &self.shutdown,

@@ -19,7 +19,8 @@ pub(super) struct Waiting<'a> {
     pub(super) outbound: &'a Outbound,
     pub(super) transport: &'a Transport,
     pub(super) timers: &'a Timers,
-    pub(super) keys: &'a KeyMeter,
+    // What follows waits only in a phase in which its deadline is acted on.
+    pub(super) keys: Option<&'a KeyMeter>,
     pub(super) s2s: Option<&'a S2s>,
     pub(super) management: Option<&'a Management>,
     /// After how much time without traffic the peer is tried.
@@ -31,7 +32,7 @@ impl Waiting<'_> {
     /// When something was sent or received last, if a reset waits for a quiet moment; `None` while
     /// something is under way in either direction.
     pub(super) fn quiet_since(&self) -> Option<Instant> {
-        let is_quiet = self.keys.awaits_reset()
+        let is_quiet = self.keys.is_some_and(KeyMeter::awaits_reset)
             && self.outbound.is_empty()
             && !self.inbound.is_partial()
             && self.transport.has_read_all();
@@ -47,14 +48,15 @@ impl Waiting<'_> {
         is_idle.then(|| self.timers.last_traffic() + interval)
     }
 
-    /// How to sleep; not at all while there is work.
+    /// How to sleep; not at all while there is work. The end of the connection has a deadline of its
+    /// own, and no other is acted on then.
     pub(super) fn wait(&self, is_busy: bool) -> Wait {
         let deadlines = [
             is_busy.then(|| self.timers.now()),
-            self.timers.next(),
+            self.timers.next().filter(|_| self.shutdown.is_open()),
             self.shutdown.deadline(),
             self.keepalive(),
-            self.keys.deadline(self.quiet_since()),
+            self.keys.and_then(|keys| keys.deadline(self.quiet_since())),
             self.s2s.and_then(S2s::deadline),
             self.management.and_then(Management::deadline),
         ];

@@ -82,8 +82,8 @@ pub struct Limits {
     requests: u16,
 }
 
-/// Presets. They differ only in [`stanza_bytes`](Limits::stanza_bytes) and
-/// [`elements`](Limits::elements).
+/// Presets. They differ only in [`stanza_bytes`](Limits::stanza_bytes),
+/// [`elements`](Limits::elements) and [`keepalive`](Limits::keepalive).
 impl Limits {
     /// Returns the preset for a client: stanzas of up to 2 MiB and 65,536 elements.
     ///
@@ -100,7 +100,10 @@ impl Limits {
     /// Returns the preset for a server that accepts clients: stanzas of up to 256 KiB.
     #[must_use]
     pub const fn server() -> Self {
-        Self::with_default_stanza_bytes(256 * 1024)
+        Self {
+            keepalive_seconds: 600,
+            ..Self::with_default_stanza_bytes(256 * 1024)
+        }
     }
 
     /// Returns the preset for streams between servers, in either role: stanzas of up to 512 KiB.
@@ -484,7 +487,8 @@ impl Limits {
     /// so that it does not wait for ever for a peer that is gone (RFC 6120 4.6.1, 4.6.4): with
     /// [stream management](crate::sm) by a request for acknowledgement, whose answer has a
     /// [deadline](crate::sm::SmPolicy::ack_timeout); otherwise by one space, which TCP has to deliver,
-    /// or fail. The default is 300 s. `None` means never: the application pings (XEP-0199), or accepts
+    /// or fail. The default is 300 s, for a server that accepts clients 600 s, so that the client, which
+    /// has fewer streams, goes first (RFC 6120 4.6.4). `None` means never: the application pings (XEP-0199), or accepts
     /// to wait.
     #[must_use]
     pub const fn keepalive(&self) -> Option<Duration> {

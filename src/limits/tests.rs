@@ -235,6 +235,10 @@ fn presets_are_the_documented_defaults() {
         PRESETS.map(|preset| preset.elements()),
         [65_536, 4_096, 4_096]
     );
+    assert_eq!(
+        PRESETS.map(|preset| preset.keepalive().map_or(0, millis)),
+        [300_000, 600_000, 300_000]
+    );
     for preset in PRESETS {
         let values = ALL.map(|row| row.2(&preset));
         let mut expected = [
@@ -243,6 +247,7 @@ fn presets_are_the_documented_defaults() {
         ];
         expected[1] = preset.stanza_bytes() as u64;
         expected[5] = u64::from(preset.elements());
+        expected[15] = preset.keepalive().map_or(0, millis);
         assert_eq!(values, expected);
     }
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::application::Violation;
 use crate::close::{CloseReason, CloseTcp};
 use crate::reset::Side;
+use crate::stream::StreamCondition;
 
 /// What happened on one connection, as one application saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,17 @@ impl Journal {
         self.0.entry(connection).or_default().close = Some(close.clone());
     }
 
+    /// Looks at how the connections have ended, for applications that count their stanzas elsewhere.
+    ///
+    /// # Errors
+    /// A [`Violation`] if one has ended for a reason that only a defect or an attacker can cause.
+    pub fn check_reasons(&self) -> Result<(), Violation> {
+        for (connection, page) in &self.0 {
+            page.check_reason(*connection)?;
+        }
+        Ok(())
+    }
+
     /// Compares the journals of the two applications at the end of a simulation. On each connection
     /// and in each direction, what arrived is the beginning of what was sent; it is all of it if the
     /// peer's closing tag or stream error arrived. No connection ends for a reason that only a
@@ -97,22 +109,39 @@ impl Page {
         let Some(close) = &self.close else {
             return violation("the connection has not ended");
         };
-        if self.is_a_defect(close.reason()) {
-            return violation("a reason that nothing in the simulation causes");
-        }
+        self.check_reason(connection)?;
         if hears_the_end(close.reason()) && self.arrived != peer.sent {
             return violation("an orderly end, and something did not arrive");
         }
         Ok(())
     }
 
+    fn check_reason(&self, connection: usize) -> Result<(), Violation> {
+        match &self.close {
+            Some(close) if self.is_a_defect(close.reason()) => Err(Violation(format!(
+                "connection {connection}: nothing in the simulation causes this end: {close:?}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether neither the network nor the applications of a simulation can cause the reason.
-    const fn is_a_defect(&self, reason: &CloseReason) -> bool {
+    fn is_a_defect(&self, reason: &CloseReason) -> bool {
         match reason {
             // The error with which an initiating entity gives up may cross `<success/>` or
             // `<proceed/>`, and is then read where the header of the next stream (RFC 6120 4.3.3) or
             // the TLS handshake (RFC 6120 5.4.2.3) should be.
             CloseReason::NotWellFormed(_) | CloseReason::PlaintextAfterStarttls => self.established,
+            // Those that the faults of a plan send, and those of a peer that is given up.
+            CloseReason::StreamError { error, .. } => {
+                let expected = matches!(
+                    error.condition(),
+                    StreamCondition::Reset
+                        | StreamCondition::SystemShutdown
+                        | StreamCondition::ConnectionTimeout
+                );
+                self.established && !expected
+            }
             CloseReason::Limit(_)
             | CloseReason::Tls(_)
             | CloseReason::TlsRenegotiation(_)

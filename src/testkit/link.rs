@@ -375,15 +375,12 @@ mod tests {
             link.hold_at(Receiving, Some(4));
             assert_eq!(read_all(&mut link, Receiving, NOW).0, b"abcd");
             link.hold_at(Receiving, None);
-            let expected = match fin {
-                true => {
-                    link.cut_with_fin(Receiving, NOW);
-                    Received::Fin
-                }
-                false => {
-                    link.cut_with_rst(Receiving, NOW);
-                    Received::Failed
-                }
+            let expected = if fin {
+                link.cut_with_fin(Receiving, NOW);
+                Received::Fin
+            } else {
+                link.cut_with_rst(Receiving, NOW);
+                Received::Failed
             };
             // What is written until the writer hears of it vanishes.
             assert_eq!(link.write(Initiating, b"gh", NOW), Written::Taken(2));

@@ -1,12 +1,14 @@
 //! Clients and servers of one account that anybody may use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use xmpp_stream::config::{
     Credentials, HasSecurity, HostConfig, InitiatorBuilder, InitiatorConfig, ResponderBuilder,
     ResponderConfig,
 };
 use xmpp_stream::jid::Jid;
+use xmpp_stream::reset::{ResetTiming, UsagePolicy};
 use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
 use xmpp_stream::testkit::{Protection, Rng, SeededRandom};
 use xmpp_stream::tls::{ClientTls, ServerTls};
@@ -29,6 +31,24 @@ impl Security {
     }
 }
 
+/// Often one that resets the stream after a few seconds or records by itself; it is
+/// for TLS keys, so without TLS it means nothing.
+fn draw_usage(rng: &mut Rng) -> UsagePolicy {
+    let mut policy = UsagePolicy::default();
+    policy.age = rng
+        .once_in(2)
+        .then(|| Duration::from_millis(1_000 + rng.below(8_000)));
+    policy.records = rng.once_in(2).then(|| 10 + rng.below(40));
+    policy.timing = match rng.below(3) {
+        0 => ResetTiming::Advised,
+        _ => ResetTiming::Quiet {
+            idle: Duration::from_millis(rng.below(500)),
+            within: Duration::from_millis(rng.below(5_000)),
+        },
+    };
+    policy
+}
+
 /// The client's config.
 pub fn client(rng: &mut Rng, security: &Security) -> InitiatorBuilder<HasSecurity> {
     let builder = InitiatorConfig::client(&Jid::parse("guest@localhost/desk").unwrap());
@@ -40,13 +60,15 @@ pub fn client(rng: &mut Rng, security: &Security) -> InitiatorBuilder<HasSecurit
     };
     builder
         .credentials(Credentials::Anonymous)
+        .usage(draw_usage(rng))
         .random(SeededRandom::new(rng.draw()))
 }
 
 /// The server's config.
 pub fn server(rng: &mut Rng, security: &Security) -> ResponderBuilder<HasSecurity> {
     let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
-        .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous));
+        .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous))
+        .usage(draw_usage(rng));
     let builder = ResponderConfig::server(SeededRandom::new(rng.draw()));
     let tls = |server: &rustls::ServerConfig| ServerTls::new(Arc::new(server.clone()));
     match security {

@@ -41,7 +41,10 @@ pub fn measure(pki: &Pki, size: usize) {
             }
             meter::watch(None);
             if let Some(role) = watched {
-                meter::dump(&format!("managed/{size}/{}/{name}", role.name()), 2 * STANZAS);
+                meter::dump(
+                    &format!("managed/{size}/{}/{name}", role.name()),
+                    2 * STANZAS,
+                );
             }
         }
     }

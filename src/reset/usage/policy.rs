@@ -63,7 +63,7 @@ pub struct UsagePolicy {
 
 impl UsagePolicy {
     /// Returns the records to reserve if up to `outbox_bytes` of text may wait unencrypted without
-    /// being counted in [`KeyUsage::records_queued`]: the default reserve, and one record for every
+    /// being counted in [`KeyUsage::records_queued`](super::KeyUsage::records_queued): the default reserve, and one record for every
     /// four bytes, the size of `<a/>`, the smallest element that can be sent.
     ///
     /// One per 16,384 bytes would be too few: each unit sent is encrypted as records of its own, so

@@ -127,11 +127,12 @@ pub fn anonymous_host(tls: Option<ServerTls>, limits: Option<Limits>) -> Arc<Hos
     host.build().unwrap()
 }
 
-/// The same host, with a policy of resets.
+/// The same host, with a policy of resets, and without keepalives.
 pub fn anonymous_host_using(policy: UsagePolicy) -> Arc<HostConfig> {
     HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
         .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous))
         .usage(policy)
+        .limits(Limits::server().with_keepalive(None).unwrap())
         .build()
         .unwrap()
 }

@@ -14,7 +14,7 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Action, Connection, Initiator, Negotiation, Responder, Wait};
 
-use crate::harness::configs::{FIXED, alice, anonymous_host_using};
+use crate::harness::configs::{FIXED, alice, anonymous_host_using, decide_anonymous};
 use crate::harness::pki::{TLS12, TLS13};
 use crate::harness::{Carrier, Harness, HostileTls, Role, START, TlsPair};
 
@@ -134,6 +134,26 @@ fn a_reset_that_would_be_due_does_not_disturb_the_end() {
         check::<InitiatorRole>(initiator(&tls), &tls);
         check::<ResponderRole>(responder(&tls), &tls);
     }
+}
+
+/// Nor do the deadlines of a negotiation that TCP has ended, while it does not
+/// take the last bytes.
+#[test]
+fn a_deadline_of_the_negotiation_does_not_disturb_the_end() {
+    fn check<N: Role>() {
+        let machine = N::machine(Carrier::Plain, &TlsPair::new(TLS13), None);
+        let app = |machine: &mut Connection<N>, _: &_| decide_anonymous(machine);
+        let mut harness = Harness::new(machine, Box::new(app));
+        harness.deliver(&N::login()[0].plain());
+        assert!(!harness.machine.transmit().is_empty());
+        harness.machine.receive_eof();
+        let now = START + Duration::from_millis(29_500);
+        let (times, code) = sleep(&mut harness.machine, now, Tcp::Stalls);
+        assert_eq!(code, "transport");
+        assert_eq!(times, [30_500], "{}", N::NAME);
+    }
+    check::<InitiatorRole>();
+    check::<ResponderRole>();
 }
 
 #[test]

@@ -125,11 +125,12 @@ fn a_tls_handshake_that_takes_too_long_ends_without_xml() {
 }
 
 #[test]
-fn an_established_stream_has_no_deadline() {
+fn an_established_stream_has_no_deadline_but_that_of_its_keepalive() {
+    let after = |seconds| Some(START + Duration::from_secs(seconds));
     let harness = responder_at(Carrier::Plain, Phase::Established);
-    assert_eq!(harness.wait.unwrap().deadline, None);
+    assert_eq!(harness.wait.unwrap().deadline, after(600));
     let harness = initiator_at(Carrier::Plain, Phase::Established);
-    assert_eq!(harness.wait.unwrap().deadline, None);
+    assert_eq!(harness.wait.unwrap().deadline, after(300));
 }
 
 /// Bytes that make no progress buy no time.

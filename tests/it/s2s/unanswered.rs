@@ -54,8 +54,14 @@ fn drive(harness: &mut Harness<InitiatorRole, Scripted>, now: Instant) {
     harness.run_at(now);
 }
 
+/// The deadline, unless it is that of the keepalive.
 fn deadline(harness: &Harness<InitiatorRole, Scripted>) -> Option<Instant> {
-    harness.wait.unwrap().deadline
+    let deadline = harness.wait.unwrap().deadline;
+    deadline.filter(|at| *at < at_keepalive())
+}
+
+fn at_keepalive() -> Instant {
+    START + Duration::from_secs(300)
 }
 
 /// So many milliseconds after the start.

@@ -16,6 +16,7 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use xmpp_stream::config::{Credentials, InitiatorConfig};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::{CertificateScope, ResetCause, Side, UsagePolicy};
 use xmpp_stream::tls::{ClientTls, HandshakeKind, Verification};
 use xmpp_stream::{CloseReason, Connection, EventBuf};
@@ -261,6 +262,7 @@ fn a_certificate_that_proves_nothing_is_not_watched() {
     let config = InitiatorConfig::client(&alice())
         .direct_tls(client)
         .credentials(Credentials::Anonymous)
+        .limits(Limits::client().with_keepalive(None).unwrap())
         .usage(policy(Nothing, Chain))
         .random(&FIXED)
         .build()

@@ -7,6 +7,7 @@ use rustls::crypto::CipherSuiteCommon;
 use rustls::{SupportedCipherSuite, Tls12CipherSuite};
 use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::{ResetCause, Side, UsagePolicy};
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{
@@ -63,6 +64,7 @@ impl Metered for InitiatorRole {
         let config = InitiatorConfig::client(&alice())
             .direct_tls(ClientTls::new(Arc::new(tls.client.clone())))
             .credentials(Credentials::Anonymous)
+            .limits(Limits::client().with_keepalive(None).unwrap())
             .usage(policy)
             .random(&FIXED)
             .build()

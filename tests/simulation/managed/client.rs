@@ -92,8 +92,13 @@ impl Application<InitiatorRole> for Client {
         Ok(())
     }
 
-    fn closed(&mut self, at: At, machine: &mut Initiator, _: &CloseTcp) -> Result<(), Violation> {
-        self.session = self.correspondent.closed(at, machine)?;
+    fn closed(
+        &mut self,
+        at: At,
+        machine: &mut Initiator,
+        close: &CloseTcp,
+    ) -> Result<(), Violation> {
+        self.session = self.correspondent.closed(at, machine, close)?;
         if self.session.is_none() && self.correspondent.outgoing.is_outstanding() {
             return Err(Violation("the client's session has vanished".into()));
         }

@@ -40,7 +40,7 @@ impl Store {
     /// Looks a session up, and deletes it in the same step.
     fn take(&mut self, name: &str, planted: Planted) -> Option<Stored> {
         match planted {
-            Planted::ResumesTwice | Planted::ResumesFromStaleState => {
+            Planted::ResumesTwice => {
                 let stored = self.sessions.get_mut(name)?;
                 let found = stored.clone();
                 stored.is_stale = true;
@@ -51,15 +51,8 @@ impl Store {
     }
 
     /// Stores a session.
-    fn put(&mut self, name: String, stored: Stored, planted: Planted) {
-        match planted {
-            Planted::ResumesFromStaleState => {
-                self.sessions.entry(name).or_insert(stored);
-            }
-            _ => {
-                self.sessions.insert(name, stored);
-            }
-        }
+    fn put(&mut self, name: String, stored: Stored) {
+        self.sessions.insert(name, stored);
     }
 
     /// The sessions that were not handed out.
@@ -189,7 +182,7 @@ impl Cluster {
                     node,
                     is_stale: false,
                 };
-                self.store.put(name, stored, self.planted);
+                self.store.put(name, stored);
             }
         }
         Ok(())
@@ -233,7 +226,12 @@ impl Application<ResponderRole> for Cluster {
         Ok(())
     }
 
-    fn closed(&mut self, at: At, machine: &mut Responder, _: &CloseTcp) -> Result<(), Violation> {
+    fn closed(
+        &mut self,
+        at: At,
+        machine: &mut Responder,
+        close: &CloseTcp,
+    ) -> Result<(), Violation> {
         self.now = at.now;
         self.waiting.remove(&at.connection);
         self.ousted.remove(&at.connection);
@@ -241,7 +239,7 @@ impl Application<ResponderRole> for Cluster {
         if had_session {
             self.live = None;
         }
-        match self.correspondent.closed(at, machine)? {
+        match self.correspondent.closed(at, machine, close)? {
             Some(session) => self.keep(at, &session)?,
             None if had_session && self.correspondent.outgoing.is_outstanding() => {
                 return Err(Violation("the server's session has vanished".into()));

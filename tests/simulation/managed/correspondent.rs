@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use xmpp_stream::sm::{AckMode, Received, SmState};
-use xmpp_stream::testkit::{At, Incoming, Numbered, Outgoing, Rng, Violation};
+use xmpp_stream::testkit::{At, Incoming, Journal, Numbered, Outgoing, Rng, Violation};
 use xmpp_stream::time::Instant;
-use xmpp_stream::{Connection, EventBuf, Negotiation, SendError};
+use xmpp_stream::{CloseTcp, Connection, EventBuf, Negotiation, SendError};
 
 /// What an application does wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +16,16 @@ pub enum Planted {
     ResendsWithoutFlag,
     /// Two nodes may resume one session: the store does not delete what it hands out.
     ResumesTwice,
-    /// A node resumes from what it stored before it went on with the session.
-    ResumesFromStaleState,
+}
+
+/// What was delivered on a connection and is not handled.
+#[derive(Clone, Copy)]
+struct Unhandled {
+    connection: usize,
+    received: Received,
+    /// How many stanzas are handled once this is.
+    count: u64,
+    due: Instant,
 }
 
 /// One side of the correspondence.
@@ -25,12 +33,14 @@ pub struct Correspondent {
     pub rng: Rng,
     pub outgoing: Outgoing,
     pub incoming: Incoming,
+    /// Of how the connections have ended.
+    pub journal: Journal,
     planted: Planted,
     ack_mode: AckMode,
     /// The connection of the session, and when the next stanza is sent.
     talk: Option<(usize, Instant)>,
     /// What was delivered and not handled, and when it will be.
-    unhandled: Option<(usize, Received, Instant)>,
+    unhandled: Option<Unhandled>,
     /// How many stanzas are handled, where the application says so.
     handled: u64,
 }
@@ -42,6 +52,7 @@ impl Correspondent {
             rng,
             outgoing: Outgoing::new(total),
             incoming: Incoming::new(),
+            journal: Journal::new(),
             planted,
             ack_mode,
             talk: None,
@@ -76,12 +87,17 @@ impl Correspondent {
                 let again = stanza.attr("again").is_some() || redelivery;
                 self.incoming.arrived(Numbered { number, again })?;
                 if let Some(received) = session.and_then(|session| session.received()) {
-                    let due = self.later(at.now);
-                    self.unhandled = Some((at.connection, received, due));
+                    self.unhandled = Some(Unhandled {
+                        connection: at.connection,
+                        received,
+                        count: number + 1,
+                        due: self.later(at.now),
+                    });
                 }
             }
             // What `<resumed/>` acknowledges has no event of its own.
             EventBuf::Established(_) => {
+                self.journal.established(at.connection);
                 if let Some(ticket) = machine.session().and_then(|session| session.acknowledged()) {
                     self.outgoing.acknowledged(ticket);
                 }
@@ -97,12 +113,12 @@ impl Correspondent {
             self.end(at.connection);
             return;
         };
-        if let Some((connection, received, due)) = self.unhandled {
-            if connection == at.connection && due <= at.now {
-                session.handled(received);
-                self.handled = self.incoming.count();
-                self.unhandled = None;
-            }
+        let here = |unhandled: &mut Unhandled| {
+            unhandled.connection == at.connection && unhandled.due <= at.now
+        };
+        if let Some(unhandled) = self.unhandled.take_if(here) {
+            session.handled(unhandled.received);
+            self.handled = self.handled.max(unhandled.count);
         }
         let Some((connection, due)) = self.talk else {
             return;
@@ -137,7 +153,9 @@ impl Correspondent {
         &mut self,
         at: At,
         machine: &mut Connection<N>,
+        close: &CloseTcp,
     ) -> Result<Option<SmState>, Violation> {
+        self.journal.closed(at.connection, close);
         self.end(at.connection);
         let mut resumable = None;
         while let Some(session) = machine.take_sm_state() {
@@ -162,13 +180,19 @@ impl Correspondent {
     /// Nothing more can be done on this connection.
     fn end(&mut self, connection: usize) {
         self.talk.take_if(|(at, _)| *at == connection);
-        self.unhandled.take_if(|(at, ..)| *at == connection);
+        self.unhandled
+            .take_if(|unhandled| unhandled.connection == connection);
     }
 
     pub fn wake(&self, connection: usize) -> Option<Instant> {
         let talk = self.talk.filter(|(at, _)| *at == connection);
-        let handle = self.unhandled.filter(|(at, ..)| *at == connection);
-        let times = [talk.map(|(_, due)| due), handle.map(|(.., due)| due)];
+        let handle = self
+            .unhandled
+            .filter(|unhandled| unhandled.connection == connection);
+        let times = [
+            talk.map(|(_, due)| due),
+            handle.map(|unhandled| unhandled.due),
+        ];
         times.into_iter().flatten().min()
     }
 

@@ -109,6 +109,8 @@ impl Counts {
 fn check(simulation: &Managed) -> Result<Counts, Failure> {
     let client = &simulation.initiating().correspondent;
     let cluster = &simulation.receiving().correspondent;
+    client.journal.check_reasons()?;
+    cluster.journal.check_reasons()?;
     let sent = [
         client.outgoing.clone(),
         simulation.receiving().after_expiry()?,
@@ -179,11 +181,7 @@ fn first_seed_with(planted: Planted) -> Option<(u64, Failure)> {
 
 #[test]
 fn mistakes_of_applications_and_stores_are_found_within_1000_seeds() {
-    for planted in [
-        Planted::ResendsWithoutFlag,
-        Planted::ResumesTwice,
-        Planted::ResumesFromStaleState,
-    ] {
+    for planted in [Planted::ResendsWithoutFlag, Planted::ResumesTwice] {
         let (seed, failure) = first_seed_with(planted).expect("it is found");
         println!("{planted:?}: seed {seed}: {failure}");
     }
