@@ -746,7 +746,11 @@ impl<R: Negotiation> Machine<R> {
             management: self.management.as_deref_mut(),
         };
         match notice {
-            // The event lends nothing of the element that established the stream.
+            // The event lends nothing of the element that caused it.
+            Some(Notice::ManagementEnabled) => {
+                buffers.inbound.release_frame();
+                buffers.shrink();
+            }
             Some(Notice::Established) => {
                 buffers.inbound.release_frame();
                 buffers.shrink();

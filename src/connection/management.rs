@@ -192,7 +192,7 @@ impl Management {
                 self.phase = Phase::Active;
                 self.resumed = Some(Resumed {
                     h,
-                    retransmitted: self.session.queue.len(),
+                    retransmitted: u32::try_from(self.session.queue.len()).unwrap_or(u32::MAX),
                 });
                 ManagementResult::Resumed
             }

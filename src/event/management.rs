@@ -59,7 +59,7 @@ pub struct Resumed {
     /// How many stanzas the peer had handled, modulo 2^32.
     pub h: u32,
     /// How many were sent again.
-    pub retransmitted: usize,
+    pub retransmitted: u32,
 }
 
 #[cfg(test)]

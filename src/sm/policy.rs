@@ -18,7 +18,7 @@ pub enum AckMode {
 
 /// How stream management is used (XEP-0198).
 ///
-/// The default asks for an acknowledgement after 128 stanzas, when half of the queue is used, or 2 seconds after the first that is not
+/// The default asks for an acknowledgement after 256 stanzas, when half of the queue is used, or 2 seconds after the first that is not
 /// acknowledged, gives up a peer that owes one for 60 seconds, and keeps at most 1,024 stanzas or 1
 /// MiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Default for SmPolicy {
             resumption: Some(300),
             location: None,
             ack_mode: AckMode::Delivered,
-            ask_after: 128,
+            ask_after: 256,
             ask_delay: Duration::from_secs(2),
             ack_timeout: Duration::from_secs(60),
             queue_stanzas: 1024,

@@ -54,10 +54,6 @@ impl SentQueue {
 
     /// Keeps a stanza.
     pub(crate) fn push(&mut self, stanza: &str, ticket: Ticket) {
-        if self.entries.is_empty() {
-            self.text.clear();
-            self.start = 0;
-        }
         self.text.push_str(stanza);
         self.entries.push_back(Entry {
             // Longer stanzas are refused by every limit.

@@ -8,11 +8,12 @@
 //! taken. At random moments a node is killed (SIGKILL) and started again; its clients resume their sessions
 //! wherever they get in first, mostly on the other node. It ends after `--kills` of nodes with an
 //! established stream; others hit a client that is getting in. Then another client gives one session to two
-//! connections, which resume it on both nodes at once and each send a message.
+//! connections, which resume it on both nodes at once and each send a message. Last, a client binds anew
+//! instead of resuming its session.
 //!
-//! The exit code is 0 only if every message arrived once and in order, no session was refused, and of each
-//! race one message arrived. The clients come back at once, so that most kills hit a stream under load; other
-//! clients follow the plan of `xmpp_stream::reset::Planner`.
+//! The exit code is 0 only if every message arrived once and in order, no session was refused, of each race
+//! one message arrived, and the client that bound anew lost nothing. The clients come back at once, so that
+//! most kills hit a stream under load; other clients follow the plan of `xmpp_stream::reset::Planner`.
 #![allow(
     unreachable_pub,
     clippy::std_instead_of_core,
@@ -20,6 +21,7 @@
     reason = "a program: it has an operating system below it and no API"
 )]
 
+mod anew;
 mod client;
 mod cluster;
 #[path = "../../../shared/options.rs"]
@@ -119,17 +121,19 @@ fn run(options: &Options) -> Result<bool, Failure> {
         client.join().map_err(|_| "a client panicked")??;
     }
     let raced = race::run(&cluster, races)?;
+    let comes_again = anew::run(&cluster)?;
     let faults = shared.report(store, seed, all, hits);
     println!(
         "races for one session on two nodes: {races}, both connections were once resumed, one after \
          the other: {}, messages that arrived: {} of {races}, twice: {}",
         raced.both, raced.arrived, raced.twice
     );
+    println!("a client that binds anew gets what it had not acknowledged, marked: {comes_again}");
     println!(
         "{:.1} s",
         clock.now().saturating_duration_since(begin).as_secs_f32()
     );
-    Ok(faults == 0 && raced.arrived == races && raced.twice == 0)
+    Ok(faults == 0 && raced.arrived == races && raced.twice == 0 && comes_again)
 }
 
 /// SplitMix64: the same moments for the same seed, as far as the machine keeps them.

@@ -16,7 +16,7 @@ use crate::client::Account;
 use crate::cluster::Cluster;
 use crate::{Failure, tcp};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a second message is waited for, after the first.
 const MOMENT: Duration = Duration::from_millis(30);
 
@@ -175,7 +175,7 @@ fn resume(
 }
 
 /// Drives a connection to its end. `act` says whether it has called into the machine.
-fn drive(
+pub fn drive(
     account: &Account,
     node: &str,
     state: Option<SmState>,

@@ -256,10 +256,9 @@ impl<'a> Client<'a> {
 }
 
 /// Ends the sessions that nobody has resumed in time.
-pub fn end_expired(node: &Node) -> Result<(), Failure> {
-    let mut store = node.store.open()?;
+pub fn end_expired(node: &Node, store: &mut dyn Store) -> Result<(), Failure> {
     for name in store.expired(unix_time()?)? {
-        take_and_end(store.as_mut(), &name, &node.owner())?;
+        take_and_end(store, &name, &node.owner())?;
     }
     Ok(())
 }

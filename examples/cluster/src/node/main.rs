@@ -38,7 +38,7 @@ use std::thread;
 use std::time::Duration;
 
 use options::{Options, Usage, bad};
-use store::{Failure, Place};
+use store::{Failure, Place, Store};
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::sasl::{Decoy, Hash, MechanismSet, Password, ScramKeys};
 use xmpp_stream::sm::SmPolicy;
@@ -118,8 +118,13 @@ fn main() -> ExitCode {
         Ok((node, listener)) => (Arc::new(node), listener),
         Err(usage) => return usage.exit(),
     };
+    // Open for as long as the node lives, and a reason not to start where there is no store.
+    let store = match node.store.open() {
+        Ok(store) => store,
+        Err(error) => return Usage(format!("--store: {error}")).exit(),
+    };
     let sweeper = Arc::clone(&node);
-    thread::spawn(move || sweep(&sweeper));
+    thread::spawn(move || sweep(&sweeper, store));
     println!("ready");
     for tcp in listener.incoming().filter_map(Result::ok) {
         let node = Arc::clone(&node);
@@ -133,10 +138,10 @@ fn main() -> ExitCode {
 }
 
 /// Ends the sessions that nobody has resumed.
-fn sweep(node: &Node) {
+fn sweep(node: &Node, mut store: Box<dyn Store>) {
     loop {
         thread::sleep(Duration::from_secs(u64::from(RESUMPTION) / 6));
-        if let Err(error) = connection::end_expired(node) {
+        if let Err(error) = connection::end_expired(node, store.as_mut()) {
             eprintln!("{error}");
         }
     }

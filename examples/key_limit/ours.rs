@@ -31,7 +31,7 @@ pub struct Ours {
 }
 
 pub fn run(pki: &Pki, stanzas: u64) -> Result<Ours, Failure> {
-    let client = InitiatorConfig::client(&Jid::parse("guest@localhost/soak")?)
+    let client = InitiatorConfig::client(&Jid::parse("guest@localhost/desk")?)
         .direct_tls(ClientTls::new(pki.client()?))
         .credentials(Credentials::Anonymous)
         .stream_management(SmPolicy::new())
@@ -153,7 +153,7 @@ impl Pair<'_> {
             }
             match self.server.decision() {
                 Some(Decision::Anonymous(anonymous)) => anonymous.accept("guest".into()),
-                Some(Decision::Bind(bind)) => bind.accept(Jid::parse("guest@localhost/soak")?)?,
+                Some(Decision::Bind(bind)) => bind.accept(Jid::parse("guest@localhost/desk")?)?,
                 Some(Decision::Resume(resume)) => match store.take() {
                     Some(state) => resume.resume(state)?,
                     None => resume.refuse(None),
