@@ -108,8 +108,8 @@
 //! # What is not here
 //!
 //! Stanza semantics (RFC 6121), DNS (RFC 6120 3.2), SASL security layers, compression (XEP-0138, on
-//! purpose: RFC 6120 13.11), stream management (XEP-0198), SASL2 (XEP-0388), WebSocket (RFC 7395). Of
-//! streams between servers: bidirectional ones (XEP-0288), several domain pairs asked for by one
+//! purpose: RFC 6120 13.11), SASL2 (XEP-0388), WebSocket (RFC 7395). Of streams between servers:
+//! stream management (XEP-0198), bidirectional ones (XEP-0288), several domain pairs asked for by one
 //! initiating server, POSH and DANE (RFC 7712).
 #![no_std]
 #![forbid(unsafe_code)]

@@ -87,12 +87,13 @@ pub fn from_afar(stanza: &Stanza<'_>, server: &Arc<Server>) -> Option<(Parcel, J
 
 /// Sees to the messages of a session that is over. What its client does not
 /// have goes to another stream of the user, if there is one. What the client
-/// may have goes back, because the user might get it twice (XEP-0198 5). Other
-/// stanzas are this server's own answers.
+/// may have goes back, because the user might get it twice (XEP-0198 5). Errors
+/// are dropped (RFC 6121 8.5.3.2.1), and so are other stanzas: they are this
+/// server's own answers.
 pub fn give_back(remains: Remains, server: &Arc<Server>) {
     let account = remains.jid.bare();
     for stanza in remains.unsent {
-        if is_message(&stanza) && server.router.deliver(&account, stanza.clone()).is_err() {
+        if is_deliverable(&stanza) && server.router.deliver(&account, stanza.clone()).is_err() {
             bounce(&stanza, SERVICE_UNAVAILABLE, server);
         }
     }
@@ -101,12 +102,16 @@ pub fn give_back(remains: Remains, server: &Arc<Server>) {
     }
 }
 
-fn is_message(stanza: &str) -> bool {
-    StanzaBuf::parse(stanza).is_ok_and(|stanza| stanza.as_stanza().name() == "message")
+fn is_deliverable(stanza: &str) -> bool {
+    StanzaBuf::parse(stanza).is_ok_and(|stanza| is_returnable(&stanza.as_stanza()))
 }
 
-/// Returns a message to its sender as an error, unless it is one itself (RFC
-/// 6120 8.3.1).
+/// A message that is no error itself (RFC 6120 8.3.1).
+fn is_returnable(stanza: &Stanza<'_>) -> bool {
+    stanza.name() == "message" && stanza.attr("type").as_deref() != Some("error")
+}
+
+/// Returns a message to its sender as an error.
 fn bounce(stanza: &str, error: &str, server: &Arc<Server>) {
     let Ok(stanza) = StanzaBuf::parse(stanza) else {
         return;
@@ -117,9 +122,9 @@ fn bounce(stanza: &str, error: &str, server: &Arc<Server>) {
     let (Some(sender), Some(recipient)) = (sender, recipient) else {
         return;
     };
-    let returns = stanza.name() == "message" && stanza.attr("type").as_deref() != Some("error");
-    // This server itself knows what became of its echoes.
-    if !returns || sender.domain_only() == sender && sender.domain() == server.domain {
+    // Nobody waits for what became of this server's own echoes.
+    let is_ours = sender.is_domain() && sender.domain() == server.domain;
+    if is_ours || !is_returnable(&stanza) {
         return;
     }
     let Ok(text) = reply(&stanza, &sender, "error", error) else {

@@ -475,7 +475,8 @@ impl BindDecision<'_> {
 /// Asks which session of an earlier stream a client resumes (XEP-0198 5).
 ///
 /// The application looks the name up in its store, and deletes it there in the same step, so that no
-/// other node resumes the session too. If the session's stream is still open here, end it
+/// other node resumes the session too. If the session's stream is still open here
+/// ([`ManagementEnabled::id`](crate::event::ManagementEnabled::id)), end it
 /// ([`Connection::abort`](crate::Connection::abort)) and take its state first.
 pub struct ResumeDecision<'a> {
     identity: &'a Identity,

@@ -61,3 +61,20 @@ pub struct Resumed {
     /// How many were sent again.
     pub retransmitted: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ManagementEnabled;
+    use crate::sasl::Secret;
+    use crate::sm::SmState;
+
+    #[test]
+    fn a_server_learns_the_name_of_a_session_that_can_be_resumed() {
+        let mut session = SmState::new(0);
+        assert_eq!(ManagementEnabled { session: &session }.id(), None);
+        session.id = Some(Secret::new(b"name".to_vec()));
+        let enabled = ManagementEnabled { session: &session };
+        assert!(enabled.is_resumable());
+        assert_eq!(enabled.id(), Some("name"));
+    }
+}

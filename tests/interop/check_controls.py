@@ -142,7 +142,7 @@ def connect(client, server):
 def helpers(lab, ejabberd):
     """The helper programs of the client checks."""
     program = lab.directory / "strophe_login"
-    compile_strophe(program)
+    compile_strophe("strophe_login.c", program)
     for command in ([sys.executable, "-B", HERE / "slixmpp_login.py"], [program]):
         for way, port in (("starttls", ejabberd.starttls), ("direct", ejabberd.direct)):
             peer = Process([*command, port, lab.pki.ca, PASSWORD, way])

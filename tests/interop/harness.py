@@ -236,8 +236,12 @@ class Process:
                 self._news.notify_all()
 
     def _read_errors(self):
+        # A line may be written in pieces.
+        pending, decoder = "", codecs.getincrementaldecoder("utf-8")("replace")
         while data := self._read_some(self.child.stderr):
-            self.errors += data.decode("utf-8", "replace").splitlines()
+            *whole, pending = (pending + decoder.decode(data)).split("\n")
+            self.errors += whole
+        self.errors += [pending] if pending else []
 
     @staticmethod
     def _read_some(stream):

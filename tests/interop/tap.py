@@ -43,15 +43,16 @@ class Tap:
 
     def cut(self, server_too=True):
         """Break the present connections; if not `server_too`, the server does not see it."""
-        for link in self._links:
+        # First, because a client may be back at once: that connection is another.
+        links, self._links = self._links, []
+        self._broken += links
+        for link in links:
             link.is_cut = True
             for end in [link.client, link.server] if server_too else [link.client]:
                 try:
                     end.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
-        self._broken += self._links
-        self._links = []
 
     def data(self, direction, start=0):
         """The bytes that went that way, from log entry `start` on."""
