@@ -120,7 +120,7 @@ impl Pair<'_> {
             match self.client.poll(now) {
                 Action::Event(Event::Established(established)) => {
                     if let Some(resumed) = established.resumed() {
-                        self.ours.sent_again += resumed.retransmitted as u64;
+                        self.ours.sent_again += u64::from(resumed.retransmitted);
                         self.is_managed = true;
                     } else if self.ours.connections > 1 {
                         return Err("the session was not resumed".into());
