@@ -172,7 +172,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Whether a session of stream management outlives a connection that ended so (XEP-0198 5, 6):
+    /// Whether a session of stream management outlives a connection that ended so (XEP-0198 5, 7):
     /// not if the stream was closed, and after a stream error only if it says that the peer, or this
     /// side, goes away for a while.
     pub(crate) fn session_survives(&self) -> bool {

@@ -29,7 +29,7 @@
 //!   says of each stanza whether the peer may have it ([`Fate`]). Nothing is ever sent again without
 //!   the application, except on a resumed session, where the peer's count says what is missing.
 //!
-//! A stream that ends with closing tags ends the session too (XEP-0198 6). A reset does not, nor does
+//! A stream that ends with closing tags ends the session too (XEP-0198 7). A reset does not, nor does
 //! a lost connection: [`SmState::is_resumable`].
 //!
 //! # Sessions that outlive a process

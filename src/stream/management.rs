@@ -97,7 +97,7 @@ impl<'a> ManagementElement<'a> {
     ///
     /// # Errors
     /// [`ManagementClass::Malformed`] for an element without the number or the name that it has to
-    /// carry (XEP-0198 11).
+    /// carry (XEP-0198 12).
     #[must_use]
     pub fn read(element: &Element<'a>) -> Option<Result<Self, ManagementClass>> {
         if element.ns() != ns::MANAGEMENT {
@@ -209,7 +209,7 @@ pub fn write_failed(out: &mut String, refusal: ManagementRefusal, h: Option<u32>
 }
 
 /// The application condition of the stream error for a peer that acknowledges what was never sent
-/// (XEP-0198 4).
+/// (XEP-0198 6).
 #[must_use]
 pub fn handled_count_too_high(h: u32, send_count: u32) -> String {
     let mut out = String::new();

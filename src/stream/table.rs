@@ -96,7 +96,7 @@ pub enum ManagementResult {
     Acknowledged,
     /// The session of an earlier stream goes on here.
     Resumed,
-    /// The peer acknowledges more stanzas than it was sent (XEP-0198 4).
+    /// The peer acknowledges more stanzas than it was sent (XEP-0198 6).
     TooHigh,
     /// The element says what nobody asked for.
     Unexpected,
@@ -390,7 +390,7 @@ pub enum ErrorSource {
     Refusal,
     /// `<reset/>` ([`AppRequest::Reset`]).
     Reset,
-    /// `<undefined-condition/>` with `<handled-count-too-high/>` (XEP-0198 4).
+    /// `<undefined-condition/>` with `<handled-count-too-high/>` (XEP-0198 6).
     HandledCount,
     /// `<connection-timeout/>` for a phase that took too long (RFC 6120 4.9.3.4).
     Timeout,

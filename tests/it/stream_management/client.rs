@@ -198,7 +198,7 @@ fn xep0198_4_tickets_are_acknowledged_in_order() {
 }
 
 #[test]
-fn xep0198_4_a_count_that_is_too_high_ends_the_stream_and_says_why() {
+fn xep0198_6_a_count_that_is_too_high_ends_the_stream_and_says_why() {
     for h in [2, u32::MAX] {
         let mut client = enabled();
         send(&mut client.machine, 1);
@@ -442,7 +442,7 @@ fn xep0198_4_the_last_acknowledgement_goes_before_the_closing_tag() {
     client.finish();
     assert_eq!(client.code(), "closed");
     let state = client.machine.take_sm_state().unwrap();
-    assert!(!state.is_resumable(), "XEP-0198 6: the session is over");
+    assert!(!state.is_resumable(), "XEP-0198 7: the session is over");
     // The peer's acknowledgement may cross our closing tag.
     let mut client = enabled();
     let ticket = send(&mut client.machine, 1);
@@ -566,4 +566,22 @@ fn a_queue_that_fills_up_is_asked_about_before_it_is_full() {
     session.send(&long).unwrap();
     session.send(&long).unwrap();
     assert_eq!(client.receive(), format!("{long}{long}{R}"));
+}
+
+/// What stood in features before the stream was authenticated is forgotten (RFC 6120 6.3.7).
+#[test]
+fn only_the_last_features_offer_stream_management() {
+    let machine = Initiator::new(config(Some(policy())), START);
+    let mut client = Harness::scripted(machine, Box::new(|_, _| {}));
+    client.send(SERVER_HEADER);
+    client.send(OFFER_ANONYMOUS.replace(
+        "</stream:features>",
+        "<sm xmlns='urn:xmpp:sm:3'/></stream:features>",
+    ));
+    client.send(SUCCESS);
+    client.send(SERVER_HEADER);
+    client.receive();
+    client.send(OFFER_BIND);
+    assert_eq!(client.receive(), BIND);
+    assert_eq!(client.answer_to(BOUND), "");
 }

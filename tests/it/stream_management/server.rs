@@ -261,7 +261,7 @@ fn a_session_of_another_name_or_account_is_not_resumed() {
 }
 
 #[test]
-fn xep0198_6_a_stream_that_is_closed_ends_the_session() {
+fn xep0198_7_a_stream_that_is_closed_ends_the_session() {
     let store = Store::default();
     let mut server = enabled(&store);
     server.send(FOOTER);
