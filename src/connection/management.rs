@@ -609,3 +609,23 @@ impl fmt::Debug for Management {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::{Management, Phase};
+    use crate::sm::SmPolicy;
+
+    #[test]
+    fn xep0198_4_what_is_received_is_counted_modulo_two_to_the_32() {
+        let mut management = Management::client(Arc::new(SmPolicy::new()));
+        management.phase = Phase::Active;
+        management.session.delivered = u32::MAX - 1;
+        management.session.handled = u32::MAX - 1;
+        for handled in [u32::MAX, 0, 1] {
+            management.count_inbound(true);
+            assert_eq!(management.session.handled, handled);
+        }
+    }
+}

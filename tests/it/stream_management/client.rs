@@ -134,6 +134,23 @@ fn xep0198_4_stanzas_are_counted_from_enabled_on_and_everything_else_is_not() {
 }
 
 #[test]
+fn xep0198_4_a_client_counts_what_it_sends_after_enable_and_receives_after_enabled() {
+    let mut client = offered(Initiator::new(config(Some(policy())), START), OFFER);
+    client.receive();
+    assert_eq!(client.answer_to(BOUND), ENABLE);
+    // On their way while the server reads `<enable/>`.
+    client.send("<message/>");
+    send(&mut client.machine, 1);
+    assert_eq!(client.receive(), message(1));
+    client.send(ENABLED);
+    assert_eq!(client.answer_to(R), a(0));
+    assert_eq!(client.machine.session().unwrap().unacknowledged(), 1);
+    client.send(a(1));
+    assert_eq!(client.machine.session().unwrap().unacknowledged(), 0);
+    assert_eq!(client.code(), "open");
+}
+
+#[test]
 fn xep0198_4_an_acknowledgement_is_asked_for_by_number_and_by_time() {
     let mut client = enabled();
     send(&mut client.machine, 1);

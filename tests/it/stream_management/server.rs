@@ -35,6 +35,10 @@ fn config(policy: Option<SmPolicy>) -> Arc<ResponderConfig> {
     .unwrap()
 }
 
+fn enabled_answer() -> String {
+    format!("<enabled xmlns='urn:xmpp:sm:3' id='{NAME}' resume='true' max='60'/>")
+}
+
 /// A server after SASL, whose sessions are in `store`.
 fn authenticated(policy: Option<SmPolicy>, store: &Store) -> Server {
     let store = store.clone();
@@ -66,10 +70,7 @@ fn enabled(store: &Store) -> Server {
     let mut server = authenticated(Some(policy()), store);
     server.send(BIND);
     server.receive();
-    assert_eq!(
-        server.answer_to(ENABLE),
-        format!("<enabled xmlns='urn:xmpp:sm:3' id='{NAME}' resume='true' max='60'/>")
-    );
+    assert_eq!(server.answer_to(ENABLE), enabled_answer());
     server
 }
 
@@ -107,7 +108,7 @@ fn xep0198_3_it_is_enabled_after_binding_and_once() {
     assert_eq!(server.answer_to(ENABLE), UNEXPECTED);
     server.send(BIND);
     server.receive();
-    assert!(server.answer_to(ENABLE).starts_with("<enabled "));
+    assert_eq!(server.answer_to(ENABLE), enabled_answer());
     assert_eq!(server.answer_to(ENABLE), UNEXPECTED);
     assert_eq!(server.answer_to(&resume(0)), UNEXPECTED);
     assert_eq!(server.code(), "open");
@@ -283,6 +284,22 @@ fn a_peer_that_makes_the_server_answer_and_acknowledges_nothing_is_given_up() {
         }
     }
     panic!("the queue grows without bound");
+}
+
+#[test]
+fn xep0198_5_a_server_says_for_how_long_and_where_its_sessions_are_resumed() {
+    let policy = policy().resumption(Some(30)).location("other.example:5222");
+    let store = Store::default();
+    let mut server = authenticated(Some(policy), &store);
+    server.send(BIND);
+    server.receive();
+    assert_eq!(
+        server.answer_to(ENABLE),
+        format!(
+            "<enabled xmlns='urn:xmpp:sm:3' id='{NAME}' resume='true' max='30' \
+             location='other.example:5222'/>"
+        )
+    );
 }
 
 #[test]
