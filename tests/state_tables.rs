@@ -134,7 +134,7 @@ const BLAMED: [(&str, &str); 25] = [
 type Promise = fn(&StreamPolicy, &Step) -> bool;
 
 /// What is promised of every step, by name.
-const PROMISES: [(&str, Promise); 30] = [
+const PROMISES: [(&str, Promise); 31] = [
     // 6120-4.3.2-4, 6120-5.3.1-1, 6120-13.3-1
     (
         "established only behind the TLS handshake",
@@ -326,6 +326,31 @@ const PROMISES: [(&str, Promise); 30] = [
             || policy.management != ManagementPolicy::Resume
             || step.after.resumption == Resumption::Refused
     }),
+    // XEP-0198-count: `Advance::count_inbound` counts what was reported, and what left the stream
+    // established.
+    (
+        "no stanza is counted that was not handed over or answered",
+        |_, step| {
+            let Input::Element(class) = step.input else {
+                return true;
+            };
+            let is_counted = class.is_stanza()
+                && step.phase_before.is_established()
+                && (step.output.notice == Notice::Stanza || step.phase_after.is_established());
+            let is_answered = matches!(
+                step.output.command,
+                Command::Role(R(Receive::SendSessionResult
+                    | Receive::SendBindError(_)
+                    | Receive::RefuseStanza(_)))
+            );
+            // The answer to our own request; and what only streams without counts refuse.
+            let is_ours = matches!(
+                class,
+                ElementClass::SessionResult | ElementClass::RefusedStanza(_)
+            );
+            !is_counted || step.output.notice == Notice::Stanza || is_answered || is_ours
+        },
+    ),
     // XEP-0198-first
     (
         "a session that was refused is not asked for again",
