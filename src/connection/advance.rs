@@ -76,6 +76,7 @@ impl Advance<'_> {
     }
 
     /// Takes the frame that was read.
+    #[inline]
     pub(super) fn frame<R: Role>(&mut self, role: &mut R, kind: Kind) -> Notice {
         match self.cx.inbound.frame() {
             Some(Frame::Header(header)) => {
@@ -107,6 +108,7 @@ impl Advance<'_> {
     }
 
     /// Takes an element of the peer, of this class.
+    #[inline]
     fn element<R: Role>(
         &mut self,
         role: &mut R,
@@ -122,6 +124,7 @@ impl Advance<'_> {
 
     /// Counts a stanza of the peer that the application is handed, or that was answered here; not one
     /// that is dropped, or that ended the stream (XEP-0198 4).
+    #[inline]
     fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
         if let Some(management) = self.cx.management.as_deref_mut() {
             let is_delivered = notice == Notice::Stanza;

@@ -25,6 +25,7 @@ pub(super) struct Buffers<'a> {
 
 impl Buffers<'_> {
     /// Has buffers that traffic has made large given back, once nothing has used them for a while.
+    #[inline]
     pub(super) fn watch(&mut self, timers: &mut Timers, is_established: bool) {
         // While bytes wait for TCP, the outbox is in use, and has a deadline of its own.
         let may_shrink =
@@ -37,6 +38,7 @@ impl Buffers<'_> {
     }
 
     /// How many bytes are allocated.
+    #[inline]
     fn allocated(&self) -> usize {
         let management = self.management.as_ref().map_or(0, |sm| sm.allocated());
         self.inbound.allocated()

@@ -25,6 +25,8 @@ pub(super) struct KeyMeter {
     usage: Option<Usage>,
     /// What was advised last.
     advised: Option<ResetCause>,
+    /// How many records were sent and received at the last check.
+    checked: u64,
 }
 
 /// What a role knows of its certificates.
@@ -63,6 +65,7 @@ impl KeyMeter {
             .with_jitter(random)
             .with_certificates(own, peer);
         self.usage = Some(usage);
+        self.checked = u64::MAX;
     }
 
     /// Stops: a stream that is being closed needs no reset.
@@ -80,6 +83,16 @@ impl KeyMeter {
         let (Some(usage), Some(session)) = (&mut self.usage, session) else {
             return false;
         };
+        // Most turns have used no key, and nothing waits to use one.
+        let counters = session.counters();
+        let records = counters
+            .records_sent
+            .wrapping_add(counters.records_received);
+        let is_late = usage.deadline().is_some_and(|at| at <= now);
+        if records == self.checked && !is_late && !out.has_units() {
+            return false;
+        }
+        self.checked = records;
         let Some(cause) = usage.check(now, &key_usage(session, out)) else {
             return false;
         };
@@ -94,7 +107,7 @@ impl KeyMeter {
 
     /// Whether the machine is to reset the stream by itself, now or later.
     pub(super) fn awaits_reset(&self) -> bool {
-        self.reset_deadline().is_some()
+        self.usage.as_ref().is_some_and(Usage::is_scheduled)
     }
 
     /// The reset that is due, once. `quiet_since` is when something was sent or received last, `None`
@@ -125,6 +138,10 @@ impl KeyMeter {
     /// records is left; `None` if there is no limit.
     pub(super) fn room(&self, session: Option<&tls::TlsSession>, out: &Outbound) -> Option<usize> {
         let session = session?;
+        let counters = session.counters();
+        if counters.rekeys_itself || counters.limit == u64::MAX {
+            return None;
+        }
         match self.usage.as_ref()?.room(&key_usage(session, out)) {
             u64::MAX => None,
             records => {

@@ -280,6 +280,7 @@ impl<R: Negotiation> Machine<R> {
                 (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
             }
             Step::Deadline => self.on_deadline(position),
+            Step::DueReset if !self.keys.awaits_reset() => None,
             Step::DueReset => {
                 let (now, quiet_since) = (self.timers.now(), self.waiting().quiet_since());
                 let tls = self.transport.tls();
@@ -293,6 +294,7 @@ impl<R: Negotiation> Machine<R> {
                 advised.then_some(Progress::Report(Notice::ResetAdvised))
             }
             Step::Management => self.on_management(position),
+            Step::Keepalive if !self.timers.is_silent_for(self.limits.keepalive()?) => None,
             Step::Keepalive => {
                 let at = self.waiting().keepalive()?;
                 (at <= self.timers.now()).then(|| self.keep_alive())

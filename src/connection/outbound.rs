@@ -91,7 +91,7 @@ impl Outbound {
 
     /// Whether nothing waits, neither for TCP nor to be encoded.
     pub(super) fn is_empty(&self) -> bool {
-        self.outbox.waiting() == 0
+        self.outbox.is_empty()
     }
 
     /// How many bytes TCP has ever taken.

@@ -102,6 +102,11 @@ impl Outbox {
         self.text.len() + self.window().len() + units * UNIT_COST
     }
 
+    /// Whether nothing waits, neither text nor bytes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.taken == self.wire.len()
+    }
+
     /// Whether units wait to be encoded.
     pub(super) fn has_units(&self) -> bool {
         !self.units.is_empty()

@@ -81,7 +81,7 @@ impl Timers {
 
     /// The next deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.deadlines.into_iter().fold(None, earlier)
+        earliest(self.deadlines)
     }
 
     /// The first of the deadlines that has passed.
@@ -96,6 +96,11 @@ impl Timers {
     /// Records that something was received or sent.
     pub(super) fn record_traffic(&mut self) {
         self.traffic = self.now;
+    }
+
+    /// Whether nothing was received or sent for so long.
+    pub(super) fn is_silent_for(&self, interval: Duration) -> bool {
+        self.traffic + interval <= self.now
     }
 
     /// When something was received or sent last.
@@ -133,4 +138,13 @@ pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
+}
+
+/// The earliest of the deadlines. The end of time is none.
+pub(super) fn earliest<const N: usize>(deadlines: [Option<Instant>; N]) -> Option<Instant> {
+    let mut first = u64::MAX;
+    for deadline in deadlines {
+        first = first.min(deadline.map_or(u64::MAX, Instant::as_millis));
+    }
+    (first != u64::MAX).then(|| Instant::from_millis(first))
 }

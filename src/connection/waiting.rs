@@ -8,7 +8,7 @@ use super::management::Management;
 use super::outbound::Outbound;
 use super::s2s::S2s;
 use super::shutdown::Shutdown;
-use super::timers::{Timers, earlier};
+use super::timers::{Timers, earliest};
 use super::transport::Transport;
 use crate::action::Wait;
 use crate::time::Instant;
@@ -31,6 +31,7 @@ pub(super) struct Waiting<'a> {
 impl Waiting<'_> {
     /// When something was sent or received last, if a reset waits for a quiet moment; `None` while
     /// something is under way in either direction.
+    #[inline]
     pub(super) fn quiet_since(&self) -> Option<Instant> {
         let is_quiet = self.keys.is_some_and(KeyMeter::awaits_reset)
             && self.outbound.is_empty()
@@ -40,6 +41,7 @@ impl Waiting<'_> {
     }
 
     /// When the peer is tried, unless there is traffic before (RFC 6120 4.6).
+    #[inline]
     pub(super) fn keepalive(&self) -> Option<Instant> {
         let interval = self.keepalive?;
         // What TCP has not taken, and what the peer was asked, have deadlines of their own.
@@ -50,6 +52,11 @@ impl Waiting<'_> {
 
     /// How to sleep; not at all while there is work. The end of the connection has a deadline of its
     /// own, and no other is acted on then.
+    #[expect(
+        clippy::inline_always,
+        reason = "its one caller has all of these parts at hand"
+    )]
+    #[inline(always)]
     pub(super) fn wait(&self, is_busy: bool) -> Wait {
         let deadlines = [
             is_busy.then(|| self.timers.now()),
@@ -63,7 +70,7 @@ impl Waiting<'_> {
         Wait {
             read: self.shutdown.reads() && self.inbound.capacity(self.transport) > 0,
             write: !self.outbound.transmit().is_empty(),
-            deadline: deadlines.into_iter().fold(None, earlier),
+            deadline: earliest(deadlines),
         }
     }
 }

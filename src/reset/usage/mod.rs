@@ -54,6 +54,11 @@ pub struct Usage {
     expired: Option<Instant>,
     advised: Option<ResetCause>,
     scheduled: Scheduled,
+    /// When time alone gives the next cause. What a stanza costs must not depend on how many causes
+    /// there are, so this and the bounds are kept.
+    next: Option<Instant>,
+    /// How many records, and how many bytes, make fresh keys wanted.
+    fresh_after: (Option<u64>, Option<u64>),
 }
 
 /// A reset that the connection carries out by itself.
@@ -72,8 +77,8 @@ enum Scheduled {
 impl Usage {
     /// Starts metering keys that were made at `now`, without jitter.
     #[must_use]
-    pub const fn new(policy: UsagePolicy, now: Instant) -> Self {
-        Self {
+    pub fn new(policy: UsagePolicy, now: Instant) -> Self {
+        let usage = Self {
             expired: policy.certificate_expires,
             policy,
             since: now,
@@ -82,7 +87,10 @@ impl Usage {
             expiring: None,
             advised: None,
             scheduled: Scheduled::Nothing,
-        }
+            next: None,
+            fresh_after: (None, None),
+        };
+        usage.planned()
     }
 
     /// Draws this stream's part of [`UsagePolicy::jitter`]. Call it before
@@ -91,7 +99,7 @@ impl Usage {
     pub fn with_jitter(mut self, random: &(impl Random + ?Sized)) -> Self {
         let drawn = stagger(random, Duration::from_millis(SHARES.into()));
         self.share = u32::try_from(drawn.as_millis()).unwrap_or(SHARES);
-        self
+        self.planned()
     }
 
     /// Takes how many records one send of the application may need. A reset is due as soon as fewer are
@@ -121,7 +129,7 @@ impl Usage {
         };
         self.expiring = [own, peer].into_iter().flatten().filter_map(advice).min();
         self.expired = [self.expired, peer].into_iter().flatten().min();
-        self
+        self.planned()
     }
 
     /// Returns the cause if a reset is advised at `now`, with the keys used as `keys` says.
@@ -130,11 +138,16 @@ impl Usage {
     /// the sequence limit over a key refresh), because it changes what a reset does
     /// ([`ResetCause::discards_in_flight`]).
     pub fn check(&mut self, now: Instant, keys: &KeyUsage) -> Option<ResetCause> {
+        let is_late = self.next.is_some_and(|at| at <= now);
+        if !is_late && !self.records_run_out(keys) && !self.wants_fresh_keys(keys) {
+            return None;
+        }
         let cause = self.wanted(now, keys)?;
         if severity(Some(cause)) <= severity(self.advised) {
             return None;
         }
         self.advised = Some(cause);
+        self.next = self.next_by_time();
         self.schedule(cause, now);
         Some(cause)
     }
@@ -142,16 +155,8 @@ impl Usage {
     /// Returns when [`check`](Self::check) would next return a cause without any further record,
     /// and `None` if time alone changes nothing.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        [
-            (ResetCause::CertificateExpired, self.expired),
-            (ResetCause::CertificateExpiring, self.expiring),
-            (ResetCause::KeyRefresh, self.refresh_at()),
-        ]
-        .into_iter()
-        .filter(|(cause, _)| severity(Some(*cause)) > severity(self.advised))
-        .filter_map(|(_, at)| at)
-        .min()
+    pub const fn deadline(&self) -> Option<Instant> {
+        self.next
     }
 
     /// Returns the cause of the reset that the connection has to carry out now, once.
@@ -195,6 +200,11 @@ impl Usage {
                 None => latest,
             }),
         }
+    }
+
+    /// Whether the connection is to reset the stream by itself, now or later.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.scheduled != Scheduled::Nothing
     }
 
     /// Returns how many more records may be encrypted before only the reserve is left.
@@ -274,13 +284,33 @@ impl Usage {
     }
 
     fn wants_fresh_keys(&self, keys: &KeyUsage) -> bool {
-        let reached = |used: u64, bound: Option<u64>| {
-            bound.is_some_and(|bound| used >= bound - part(bound / 8, self.share))
-        };
-        reached(
-            keys.records_sent.max(keys.records_received),
-            self.policy.records,
-        ) || reached(keys.bytes_sent.max(keys.bytes_received), self.policy.bytes)
+        let (records, bytes) = self.fresh_after;
+        records.is_some_and(|most| keys.records_sent.max(keys.records_received) >= most)
+            || bytes.is_some_and(|most| keys.bytes_sent.max(keys.bytes_received) >= most)
+    }
+
+    /// Computes what is kept because [`check`](Self::check) compares with it.
+    fn planned(mut self) -> Self {
+        let earlier = |bound: u64| bound - part(bound / 8, self.share);
+        self.fresh_after = (
+            self.policy.records.map(earlier),
+            self.policy.bytes.map(earlier),
+        );
+        self.next = self.next_by_time();
+        self
+    }
+
+    /// When time alone gives a cause that is more severe than the one advised.
+    fn next_by_time(&self) -> Option<Instant> {
+        [
+            (ResetCause::CertificateExpired, self.expired),
+            (ResetCause::CertificateExpiring, self.expiring),
+            (ResetCause::KeyRefresh, self.refresh_at()),
+        ]
+        .into_iter()
+        .filter(|(cause, _)| severity(Some(*cause)) > severity(self.advised))
+        .filter_map(|(_, at)| at)
+        .min()
     }
 
     fn refresh_at(&self) -> Option<Instant> {
