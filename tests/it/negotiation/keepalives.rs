@@ -19,7 +19,10 @@ fn is_tried<N: Negotiation>(mut harness: Harness<N, Scripted>, interval: u64) {
     while harness.receive().is_empty() {
         seconds += harness.advance();
     }
-    assert!((seconds - interval as f64).abs() < 0.01, "{seconds}");
+    assert!(
+        (seconds - Duration::from_secs(interval).as_secs_f64()).abs() < 0.01,
+        "{seconds}"
+    );
     // Whatever arrives puts it off.
     let start = harness.now;
     harness.now = start + Duration::from_secs(interval - 1);
