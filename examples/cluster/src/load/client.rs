@@ -279,7 +279,7 @@ impl Client {
                         false => peer.resumed_elsewhere.fetch_add(1, SeqCst),
                     };
                     peer.sent_again
-                        .fetch_add(resumed.retransmitted as u64, SeqCst);
+                        .fetch_add(u64::from(resumed.retransmitted), SeqCst);
                     self.session_on = Some(node);
                     self.is_managed = true;
                 } else if self.session_on.is_some() {
