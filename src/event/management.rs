@@ -52,7 +52,8 @@ impl<'a> ManagementRefused<'a> {
     }
 }
 
-/// How a session was resumed.
+/// How a session was resumed. What the peer had handled by then is in
+/// [`Session::acknowledged`](crate::Session::acknowledged); no event tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Resumed {

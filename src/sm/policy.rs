@@ -18,9 +18,9 @@ pub enum AckMode {
 
 /// How stream management is used (XEP-0198).
 ///
-/// The default asks for an acknowledgement after 256 stanzas, when half of the queue is used, or 2 seconds after the first that is not
-/// acknowledged, gives up a peer that owes one for 60 seconds, and keeps at most 1,024 stanzas or 1
-/// MiB.
+/// The default asks for an acknowledgement after 256 stanzas, when half of the queue is used, or 2
+/// seconds after the first stanza that is not acknowledged; it gives up a peer that owes one for 60
+/// seconds, and keeps at most 1,024 stanzas or 1 MiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a policy does nothing before a config takes it"]
 pub struct SmPolicy {
@@ -33,6 +33,9 @@ pub struct SmPolicy {
     pub(crate) queue_stanzas: u32,
     pub(crate) queue_bytes: u32,
 }
+
+/// A peer that handles nothing and answers at once is not asked without a pause.
+const MIN_ASK_DELAY: Duration = Duration::from_millis(100);
 
 impl Default for SmPolicy {
     fn default() -> Self {
@@ -76,11 +79,11 @@ impl SmPolicy {
     }
 
     /// Sets after how many stanzas an acknowledgement is asked for, at least 1, and how long after
-    /// the first stanza that is not acknowledged at the latest. It is asked for as well when half of
-    /// the [queue](Self::queue) is used.
+    /// the first stanza that is not acknowledged at the latest, at least 100 ms. It is asked for as
+    /// well when half of the [queue](Self::queue) is used.
     pub fn ask(mut self, stanzas: u32, delay: Duration) -> Self {
         self.ask_after = stanzas.max(1);
-        self.ask_delay = delay;
+        self.ask_delay = delay.max(MIN_ASK_DELAY);
         self
     }
 
@@ -93,7 +96,9 @@ impl SmPolicy {
     }
 
     /// Sets how many stanzas, and how many bytes of them, are kept until they are acknowledged. At
-    /// least one stanza is.
+    /// least one stanza is. That memory, with 16 bytes for each stanza and 16 KiB for what this crate
+    /// answers by itself, in buffers that may have grown to twice that, comes beside
+    /// [`Limits::memory_bound`](crate::limits::Limits::memory_bound).
     pub fn queue(mut self, stanzas: u32, bytes: u32) -> Self {
         self.queue_stanzas = stanzas.max(1);
         self.queue_bytes = bytes;
