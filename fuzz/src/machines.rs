@@ -12,6 +12,7 @@
 mod subjects;
 
 use core::ops::ControlFlow;
+use core::time::Duration;
 use std::borrow::Cow;
 
 pub use subjects::{Subject, exchange};
@@ -158,6 +159,9 @@ fn play<N: Negotiation>(machine: Connection<N>, plan: &Plan<'_>, pace: Pace) -> 
     }
 }
 
+/// How long a silent peer is waited for.
+const SILENCE: Duration = Duration::from_secs(3600);
+
 struct Player<'a, N: Negotiation> {
     machine: Connection<N>,
     plan: &'a Plan<'a>,
@@ -195,8 +199,9 @@ impl<N: Negotiation> Player<'_, N> {
                 continue;
             }
             match wait.deadline {
-                Some(deadline) => self.now = deadline,
-                None => self.machine.receive_eof(),
+                // A silent stream is tried for ever (RFC 6120 4.6).
+                Some(deadline) if deadline < START + SILENCE => self.now = deadline,
+                _ => self.machine.receive_eof(),
             }
         }
     }
