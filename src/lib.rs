@@ -102,7 +102,7 @@
 //! reset and to connect again). Imports point one way: the connection uses them all, none of them
 //! knows it, and only `stream` looks into `xml`. `docs/ARCHITECTURE.md` has the map.
 //!
-//! The module `testkit`, behind the feature of that name, simulates pairs of machines and a faulty
+//! The module `testkit`, of the feature of that name, simulates pairs of machines and a faulty
 //! network between them, for tests of what is built on this crate.
 //!
 //! # What is not here

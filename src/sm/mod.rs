@@ -44,7 +44,7 @@
 //!   to be sent leave the application's own queue in it. Otherwise a crash in between loses or doubles
 //!   them.
 //!
-//! A snapshot may lag behind what the peer has acknowledged. The node that resumes it must **replace the
+//! A snapshot may be older than what the peer has acknowledged. The node that resumes it must **replace the
 //! owner in the step in which it reads the session**, and each write of a snapshot must fail if the
 //! owner is another one by then: the node aborts its connection, and none of its bytes leave.
 //! A session that was deleted when it was taken out would be lost with the node that took it.
