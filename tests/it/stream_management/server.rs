@@ -234,31 +234,66 @@ fn xep0198_5_a_client_that_counts_too_high_is_not_resumed() {
     assert_eq!(state.unacknowledged().count(), 1);
 }
 
+/// The session in `store`, with its address changed.
+fn of_another(store: &Store, address: &str) -> SmState {
+    let own = "guest@localhost/made-up";
+    assert_eq!(own.len(), address.len());
+    let mut bytes = store.borrow().as_ref().unwrap().to_bytes();
+    let at = bytes
+        .windows(own.len())
+        .position(|window| window == own.as_bytes())
+        .expect("its address");
+    bytes[at..at + own.len()].copy_from_slice(address.as_bytes());
+    SmState::from_bytes(&bytes).unwrap()
+}
+
 #[test]
 fn a_session_of_another_name_or_account_is_not_resumed() {
     let store = Store::default();
     lose(enabled(&store), &store);
-    let stored = store.borrow_mut().take().unwrap();
-    let errors: Rc<RefCell<Vec<&str>>> = Rc::default();
-    let seen = errors.clone();
+    let own = of_another(&store, "guest@localhost/made-up");
+    let other = of_another(&store, "other@localhost/made-up");
+    let named = "<resume xmlns='urn:xmpp:sm:3' h='0' previd='another'/>";
+    for (stored, request, expected) in [
+        (own, named.to_string(), "not resumable"),
+        (other, resume(0), "other account"),
+    ] {
+        let errors: Rc<RefCell<Vec<&str>>> = Rc::default();
+        let seen = errors.clone();
+        let mut server = authenticated(Some(policy()), &store);
+        server.app = Box::new(move |machine, _| {
+            if let Some(Decision::Resume(decision)) = machine.decision() {
+                let error = decision.resume(stored.clone()).unwrap_err();
+                seen.borrow_mut().push(match error {
+                    ResumeError::NotResumable(_) => "not resumable",
+                    ResumeError::OtherAccount(_) => "other account",
+                    _ => "?",
+                });
+            }
+            if let Some(Decision::Resume(decision)) = machine.decision() {
+                decision.refuse(None);
+            }
+        });
+        server.receive();
+        assert!(server.answer_to(&request).starts_with("<failed "));
+        assert_eq!(*errors.borrow(), [expected]);
+    }
+}
+
+/// The same user name, on another host.
+#[test]
+fn a_session_of_another_host_is_refused_and_handed_back() {
+    let store = Store::default();
+    lose(enabled(&store), &store);
+    let other = of_another(&store, "guest@otherhost/made-up");
+    *store.borrow_mut() = Some(other);
     let mut server = authenticated(Some(policy()), &store);
-    server.app = Box::new(move |machine, _| {
-        if let Some(Decision::Resume(decision)) = machine.decision() {
-            let error = decision.resume(stored.clone()).unwrap_err();
-            seen.borrow_mut().push(match error {
-                ResumeError::NotResumable(_) => "not resumable",
-                ResumeError::OtherAccount(_) => "other account",
-                _ => "?",
-            });
-        }
-        if let Some(Decision::Resume(decision)) = machine.decision() {
-            decision.refuse(None);
-        }
-    });
     server.receive();
-    let other = "<resume xmlns='urn:xmpp:sm:3' h='0' previd='another'/>";
-    assert!(server.answer_to(other).starts_with("<failed "));
-    assert_eq!(*errors.borrow(), ["not resumable"]);
+    assert!(server.answer_to(&resume(0)).starts_with("<failed "));
+    let state = server.machine.take_sm_state().expect("handed back");
+    assert!(state.is_resumable());
+    let bound = server.answer_to(BIND);
+    assert!(bound.contains("guest@localhost/made-up"), "{bound}");
 }
 
 #[test]
