@@ -13,8 +13,8 @@ use rustls::pki_types::ServerName;
 
 use super::proof::ServerProof;
 use super::{
-    Client, Component, ConfigError, Credentials, HasSecurity, KeySource, Proof, Server,
-    UnverifiedServer, WantsSecurity,
+    Client, Component, ConfigError, Credentials, HasSecurity, KeySource, Proof, Sasl2Options,
+    Server, UnverifiedServer, WantsSecurity,
 };
 use crate::component::ComponentSecret;
 use crate::dialback::DialbackSecret;
@@ -26,7 +26,7 @@ use crate::sasl::{self, Authzid, MechanismName, MechanismSet, Password, Username
 use crate::sm::SmPolicy;
 use crate::stream::lang::is_language_tag;
 use crate::stream::{
-    ConflictPolicy, EarlyElements, Kind, ManagementPolicy, Security, StreamPolicy,
+    ConflictPolicy, EarlyElements, Kind, ManagementPolicy, Sasl2Policy, Security, StreamPolicy,
 };
 use crate::tls::identity::Trust;
 use crate::tls::{ClientTls, Resumption};
@@ -71,6 +71,8 @@ pub struct InitiatorConfig {
     pub(crate) usage: UsagePolicy,
     /// How stream management is used, if it is.
     pub(crate) management: Option<Arc<SmPolicy>>,
+    /// How SASL2 is used, if it may be.
+    pub(crate) sasl2: Option<Arc<Sasl2Options>>,
     /// The randomness for nonces.
     pub(crate) random: Arc<dyn Random>,
 }
@@ -118,6 +120,7 @@ struct Settings {
     limits: Limits,
     usage: Option<UsagePolicy>,
     management: Option<Arc<SmPolicy>>,
+    sasl2: Option<Arc<Sasl2Options>>,
     /// `None` takes the randomness of the TLS config.
     random: Option<Arc<dyn Random>>,
 }
@@ -196,6 +199,10 @@ impl InitiatorConfig {
                 Some(_) => ManagementPolicy::Enable,
                 None => ManagementPolicy::Off,
             },
+            sasl2: match self.sasl2 {
+                Some(_) => Sasl2Policy::On,
+                None => Sasl2Policy::Off,
+            },
         }
     }
 
@@ -227,6 +234,10 @@ impl<For> InitiatorBuilder<WantsSecurity, For> {
                 },
                 usage: None,
                 management: None,
+                sasl2: match kind {
+                    Kind::ClientToServer => Some(Arc::new(Sasl2Options::new())),
+                    Kind::ServerToServer | Kind::Component => None,
+                },
                 random: None,
             },
             typestate: PhantomData,
@@ -279,6 +290,19 @@ impl<State> InitiatorBuilder<State, Client> {
     /// [`Connection::resume`](crate::Connection::resume) resumes an earlier session.
     pub fn stream_management(mut self, policy: SmPolicy) -> Self {
         self.settings.management = Some(Arc::new(policy));
+        self
+    }
+
+    /// Sets how SASL2 is used (XEP-0388). It is preferred where the server offers it, unless
+    /// [`without_sasl2`](Self::without_sasl2) is called.
+    pub fn sasl2(mut self, options: Sasl2Options) -> Self {
+        self.settings.sasl2 = Some(Arc::new(options));
+        self
+    }
+
+    /// Logs in by the profile of RFC 6120 6 alone.
+    pub fn without_sasl2(mut self) -> Self {
+        self.settings.sasl2 = None;
         self
     }
 }
@@ -491,6 +515,7 @@ impl Settings {
             scope: Arc::new(self.kind.scope()),
             limits: self.limits,
             management: self.management,
+            sasl2: self.sasl2,
             usage,
             random,
         })

@@ -61,6 +61,7 @@ mod host;
 mod initiator;
 mod proof;
 mod responder;
+mod sasl2;
 #[cfg(test)]
 mod tests;
 
@@ -69,6 +70,7 @@ pub use host::{HostBuilder, HostConfig};
 pub use initiator::{InitiatorBuilder, InitiatorConfig, InitiatorSecurity};
 pub(crate) use proof::{KeySource, Proof, UnverifiedServer};
 pub use responder::{ResponderBuilder, ResponderConfig, ResponderSecurity};
+pub use sasl2::{InlineFeature, Sasl2Options};
 
 /// Marks a builder for streams between a client and its server.
 #[derive(Clone, Copy, Debug)]

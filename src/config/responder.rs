@@ -16,7 +16,8 @@ use crate::random::Random;
 use crate::sm::SmPolicy;
 use crate::stream::lang::is_language_tag;
 use crate::stream::{
-    ConflictPolicy, DialbackPolicy, EarlyElements, Kind, ManagementPolicy, Security, StreamPolicy,
+    ConflictPolicy, DialbackPolicy, EarlyElements, Kind, ManagementPolicy, Sasl2Policy, Security,
+    StreamPolicy,
 };
 use crate::tls::ServerTls;
 use crate::xml::Scope;
@@ -131,6 +132,8 @@ impl ResponderConfig {
                 Some(_) => ManagementPolicy::Enable,
                 None => ManagementPolicy::Off,
             },
+            // Each host says whether it offers it.
+            sasl2: Sasl2Policy::On,
         }
     }
 }

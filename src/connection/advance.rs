@@ -149,7 +149,7 @@ impl Advance<'_> {
     /// Sets the deadlines of a new position, and drops what no longer applies there.
     fn enter(&mut self, before: Position, after: Position) {
         match after.stage {
-            Stage::Idle | Stage::Negotiating | Stage::Federating => {
+            Stage::Idle | Stage::Negotiating | Stage::Federating | Stage::Reporting => {
                 self.timers
                     .set(Timer::Phase, self.cx.limits.phase_timeout());
             }
@@ -167,7 +167,7 @@ impl Advance<'_> {
         }
         if !matches!(
             after.stage,
-            Stage::Idle | Stage::Negotiating | Stage::Federating
+            Stage::Idle | Stage::Negotiating | Stage::Federating | Stage::Reporting
         ) {
             self.timers.stop(Timer::Negotiation);
             *self.cx.decision = None;
@@ -393,7 +393,7 @@ impl Advance<'_> {
 /// The clock of a connection's end that begins in this stage.
 pub(super) fn shutdown_clock(timers: &Timers, limits: &Limits, stage: Stage) -> ShutdownClock {
     let timeout = match stage {
-        Stage::Idle | Stage::Negotiating | Stage::Federating => {
+        Stage::Idle | Stage::Negotiating | Stage::Federating | Stage::Reporting => {
             limits.closing_timeout().min(UNESTABLISHED_CLOSING_TIMEOUT)
         }
         _ => limits.closing_timeout(),

@@ -276,9 +276,10 @@ impl<R: Negotiation> Machine<R> {
             Step::Begin => (position.stage == Stage::Idle).then(|| self.advance(Input::Begin)),
             Step::Shutdown => (!self.shutdown.is_open()).then(|| self.drive_shutdown()),
             Step::Request => self.request.take().map(|request| self.on_request(request)),
-            Step::PeerClosing => {
-                (position.stage == Stage::PeerClosing).then(|| self.advance(Input::Resume))
-            }
+            Step::Resume => position
+                .stage
+                .is_reporting()
+                .then(|| self.advance(Input::Resume)),
             Step::Deadline => self.on_deadline(position),
             Step::DueReset if !self.keys.awaits_reset() => None,
             Step::DueReset => {
@@ -337,7 +338,7 @@ impl<R: Negotiation> Machine<R> {
                 .filter(|at| *at <= now)
                 .map(|_| position.phase)?,
         };
-        if matches!(position.stage, Stage::Negotiating | Stage::Federating) {
+        if position.stage.is_negotiating() {
             self.end_with(CloseReason::Timeout(phase));
         }
         Some(self.advance(Input::Expired))

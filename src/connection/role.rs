@@ -150,12 +150,26 @@ pub enum Stage {
     Federating,
     /// Stanzas flow.
     Established,
+    /// An event of the negotiation is being reported, after which the table goes on.
+    Reporting,
     /// The peer's closing tag is being reported.
     PeerClosing,
     /// The peer's closing tag is awaited.
     Closing,
     /// The exchange of closing tags is over.
     Done,
+}
+
+impl Stage {
+    /// Whether the stream is not established yet.
+    pub(super) const fn is_negotiating(self) -> bool {
+        matches!(self, Self::Negotiating | Self::Federating | Self::Reporting)
+    }
+
+    /// Whether the table goes on as soon as the application has seen the event.
+    pub(super) const fn is_reporting(self) -> bool {
+        matches!(self, Self::Reporting | Self::PeerClosing)
+    }
 }
 
 impl From<Closing> for Stage {

@@ -14,8 +14,9 @@ pub(super) enum Step {
     Shutdown,
     /// The application's request to end the stream.
     Request,
-    /// The answer to the peer's closing tag, after the application has seen the event.
-    PeerClosing,
+    /// What follows an event that the application has seen: above all, the answer to the peer's
+    /// closing tag.
+    Resume,
     /// A deadline that has passed.
     Deadline,
     /// The reset that the key meter wants.
@@ -47,7 +48,7 @@ pub(super) const STEPS: [Step; 14] = [
     Step::Begin,
     Step::Shutdown,
     Step::Request,
-    Step::PeerClosing,
+    Step::Resume,
     Step::Deadline,
     Step::DueReset,
     Step::KeyUsage,
@@ -104,7 +105,7 @@ mod tests {
             ),
             (
                 Step::Request,
-                Step::PeerClosing,
+                Step::Resume,
                 "the application may still fail a closed stream",
             ),
             (

@@ -49,27 +49,28 @@ pub use closing::Closing;
 pub use condition::StreamCondition;
 pub use dialback::{DialbackCondition, DialbackContent, DialbackElement, DialbackVerdict};
 pub use element::{
-    Awaited, Content, ElementClass, ErrorClass, FirstLevelElement, PairAnswer, StanzaKind,
-    StanzaRefusal, classify, classify_start_tag,
+    Awaited, Content, ElementClass, ErrorClass, FirstLevelElement, PairAnswer, Sasl2Class,
+    StanzaKind, StanzaRefusal, classify, classify_start_tag,
 };
 pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
 pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
 pub use header::{
     HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass,
 };
-pub use initiating::{Initiating, InitiatingPhase, LegacySession, SaslExchange};
+pub use initiating::{Initiating, InitiatingPhase, LegacySession, PipelinedStage, SaslExchange};
 pub use management::{ManagementClass, ManagementElement, ManagementRefusal};
 pub(crate) use peer_header::PeerHeader;
 pub use policy::{
-    ConflictPolicy, DialbackPolicy, EarlyElements, ManagementPolicy, Security, StreamPolicy,
+    ConflictPolicy, DialbackPolicy, EarlyElements, ManagementPolicy, Sasl2Policy, Security,
+    StreamPolicy,
 };
-pub use receiving::{Receiving, ReceivingPhase, SaslTurn};
+pub use receiving::{InlineStep, Receiving, ReceivingPhase, SaslTurn, TaskTurn};
 pub use sasl::{SaslElement, SaslFailure};
 pub(crate) use stanza_error::write_refusal;
 pub use starttls::StartTls;
 pub use table::{
     Answer, AppRequest, BindRefusal, CloseCause, Command, ErrorSource, InFlight, InitiatingCommand,
-    Input, ManagementResult, NegotiationReason, Notice, Output, OwnHeader, PairResult,
-    ReceivingCommand, ResourceChoice, SaslResult, StreamLevel,
+    InlineRequests, Input, LoginOutcome, ManagementResult, NegotiationReason, Notice, Output,
+    OwnHeader, PairResult, ReceivingCommand, ResourceChoice, SaslResult, StreamLevel,
 };
 pub use tls_negotiation::AfterTls;

@@ -20,6 +20,8 @@ pub struct StreamPolicy {
     pub early_elements: EarlyElements,
     /// What stream management is for; only on streams of clients.
     pub management: ManagementPolicy,
+    /// Whether SASL2 is spoken; only on streams of clients, and only under TLS.
+    pub sasl2: Sasl2Policy,
 }
 
 impl StreamPolicy {
@@ -35,14 +37,18 @@ impl StreamPolicy {
             dialback: DialbackPolicy::Refused,
             early_elements: EarlyElements::Refused,
             management: ManagementPolicy::Off,
+            sasl2: Sasl2Policy::Off,
         }
     }
 
-    /// The input as a table with this policy sees it: the elements of stream management are unknown
-    /// where it is not used.
+    /// The input as a table with this policy sees it: the elements of stream management and of SASL2
+    /// are unknown where these are not used.
     pub(super) fn known(self, input: Input) -> Input {
         match input {
             Input::Element(ElementClass::Management(_)) if !self.has_management() => {
+                Input::Element(ElementClass::Other)
+            }
+            Input::Element(ElementClass::Sasl2(_)) if !self.has_sasl2() => {
                 Input::Element(ElementClass::Other)
             }
             input => input,
@@ -52,6 +58,13 @@ impl StreamPolicy {
     /// Whether stream management is in use on an established stream.
     pub(super) fn has_management(self) -> bool {
         self.kind == Kind::ClientToServer && self.management != ManagementPolicy::Off
+    }
+
+    /// Whether SASL2 may be spoken. XEP-0388 allows it after TLS only.
+    pub(super) fn has_sasl2(self) -> bool {
+        self.kind == Kind::ClientToServer
+            && self.sasl2 == Sasl2Policy::On
+            && self.security != Security::Plaintext
     }
 
     /// Whether a domain pair may be proved by dialback on this level: where SASL stands.
@@ -118,6 +131,17 @@ pub enum ManagementPolicy {
     /// An initiating entity resumes an earlier session before it binds a resource, where that is
     /// offered. For a receiving entity it is the same as [`Enable`](Self::Enable).
     Resume,
+}
+
+/// Whether SASL2 is spoken (XEP-0388).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Sasl2Policy {
+    /// It is not. Its elements are like those of any protocol that is not known here.
+    #[default]
+    Off,
+    /// An initiating entity prefers it where it is offered; a receiving entity offers it beside the
+    /// profile of RFC 6120.
+    On,
 }
 
 /// What Server Dialback is for (XEP-0220); only between servers.

@@ -13,6 +13,7 @@
 //! variants, and must not be a breaking release for those who search the tables themselves.
 
 use super::{DialbackCondition, ElementClass, HeaderClass, StanzaRefusal, StreamCondition};
+use crate::sasl::SaslProfile;
 
 /// What a negotiator is told, one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +45,8 @@ pub enum Input {
     /// What an element of stream management comes to: the answer to [`Command::Manage`] and
     /// [`InitiatingCommand::CheckResumption`], in the same step.
     Managed(ManagementResult),
-    /// The application has seen the event of the step before. Only after [`Notice::PeerClosing`].
+    /// The application has seen the event of the step before. Only after [`Notice::PeerClosing`],
+    /// and after [`Notice::Authenticated`] where a session is resumed by the same element.
     Resume,
     /// The deadline of the phase has passed.
     Expired,
@@ -56,10 +58,19 @@ pub enum Input {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SaslResult {
-    /// There is data to send: `<auth/>`, `<response/>` or `<challenge/>`.
+    /// There is data to send: `<auth/>`, `<response/>` or `<challenge/>`; in SASL2 also `<next/>` or
+    /// `<task-data/>`.
     Send,
     /// The peer is authenticated. An initiating entity has verified the server too.
     Done,
+    /// The same in SASL2, as an initiating entity sees it: the server is verified, and its
+    /// `<success/>` brings this.
+    Completed(LoginOutcome),
+    /// The same in SASL2, as a receiving entity sees it: this is left to be done for `<success/>`.
+    Inline(InlineRequests),
+    /// The mechanism, or the task before, is satisfied, and a task is left (XEP-0388 2.6.3).
+    /// Receiving entity only.
+    Task,
     /// This attempt failed.
     Failed,
     /// The peer is authenticated as somebody else than its header says (RFC 6120 6.4.6). Receiving
@@ -70,6 +81,55 @@ pub enum SaslResult {
     /// No (further) mechanism is acceptable, and the peer offers Server Dialback. Initiating server
     /// only.
     Dialback,
+}
+
+/// How far `<success/>` of SASL2 brings a client (XEP-0388 2.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoginOutcome {
+    /// It is authenticated. A resource is bound next.
+    Authenticated,
+    /// A resource is bound too (XEP-0386).
+    Bound,
+    /// The session of an earlier stream goes on (XEP-0198 9.2).
+    Resumed,
+}
+
+impl LoginOutcome {
+    /// Every outcome, for exhaustive checks of state tables.
+    pub const ALL: [Self; 3] = [Self::Authenticated, Self::Bound, Self::Resumed];
+}
+
+/// What `<authenticate/>` asks for beside the login, as far as it is not done yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one thing is asked for; no two of them are one state"
+)]
+pub struct InlineRequests {
+    /// A token for later logins, or what becomes of the one that was used (XEP-0484).
+    pub token: bool,
+    /// To resume a session (XEP-0198 9.2).
+    pub resume: bool,
+    /// To bind a resource (XEP-0386).
+    pub bind: bool,
+}
+
+impl InlineRequests {
+    /// Requests for a token, a resumption and a resource, as far as they are made.
+    #[must_use]
+    pub const fn new(token: bool, resume: bool, bind: bool) -> Self {
+        Self {
+            token,
+            resume,
+            bind,
+        }
+    }
+
+    /// Every combination, for exhaustive checks of state tables.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..8u8).map(|bits| Self::new(bits & 1 != 0, bits & 2 != 0, bits & 4 != 0))
+    }
 }
 
 /// The result for a domain pair that the peer asked for (XEP-0220 2.2.1).
@@ -259,17 +319,29 @@ pub enum InitiatingCommand {
     /// Writes `<starttls/>`.
     RequestTls,
     /// Chooses a mechanism, or the next one after a failure. Answered by [`Input::Sasl`].
-    ChooseMechanism,
-    /// Writes `<auth/>` with the mechanism's initial response.
-    SendAuth,
+    ChooseMechanism(SaslProfile),
+    /// Writes `<auth/>` or `<authenticate/>` with the mechanism's initial response.
+    SendAuth(SaslProfile),
+    /// Checks the features against those that a pipelined `<authenticate/>` assumed. Answered by
+    /// [`Input::Sasl`].
+    ConfirmOffer,
     /// Runs the mechanism on `<challenge/>`. Answered by [`Input::Sasl`].
-    RunChallenge,
+    RunChallenge(SaslProfile),
     /// Writes `<response/>`.
-    SendResponse,
-    /// Lets the mechanism verify `<success/>`. Answered by [`Input::Sasl`].
-    VerifySuccess,
+    SendResponse(SaslProfile),
+    /// Lets the mechanism verify `<success/>`. Answered by [`Input::Sasl`], or by [`Input::Managed`]
+    /// with [`TooHigh`](ManagementResult::TooHigh).
+    VerifySuccess(SaslProfile),
+    /// Lets the mechanism verify `<continue/>`, and chooses a task. Answered by [`Input::Sasl`].
+    RunContinue,
+    /// Writes `<next/>`.
+    SendNext,
+    /// Works on the task's `<task-data/>`. Answered by [`Input::Sasl`].
+    RunTask,
+    /// Writes `<task-data/>`.
+    SendTaskData,
     /// Writes `<abort/>`.
-    SendAbort,
+    SendAbort(SaslProfile),
     /// Writes the bind request, with the wanted resource or without.
     RequestBind(ResourceChoice),
     /// Writes `<resume/>` (XEP-0198 5).
@@ -300,22 +372,35 @@ pub enum ReceivingCommand {
     Proceed,
     /// Writes STARTTLS `<failure/>` and the closing tag (RFC 6120 5.4.2.2).
     RefuseTls,
-    /// Starts the mechanism that `<auth/>` names. Answered by [`Input::Sasl`].
-    BeginMechanism,
+    /// Starts the mechanism that `<auth/>` or `<authenticate/>` names. Answered by [`Input::Sasl`].
+    BeginMechanism(SaslProfile),
     /// Refuses SASL before TLS with `<encryption-required/>` (RFC 6120 6.5.4).
-    RequireEncryption,
+    RequireEncryption(SaslProfile),
     /// Runs the mechanism on `<response/>`. Answered by [`Input::Sasl`].
-    RunResponse,
+    RunResponse(SaslProfile),
     /// Writes `<challenge/>`.
-    SendChallenge,
+    SendChallenge(SaslProfile),
     /// Writes `<success/>` and expects a new header.
     SendSuccess,
+    /// Writes the `<success/>` of SASL2 with what came of the inline requests, then our features,
+    /// unless a session is resumed (XEP-0198 9.2).
+    SendOutcome(LoginOutcome),
     /// Writes SASL `<failure/>`, with the mechanism's condition.
-    SendFailure,
+    SendFailure(SaslProfile),
     /// Answers `<abort/>` with `<failure><aborted/></failure>` (RFC 6120 6.4.4).
-    SendAborted,
+    SendAborted(SaslProfile),
+    /// Writes `<continue/>` with the next task (XEP-0388 2.6.3).
+    SendContinue,
+    /// Works on `<next/>` or `<task-data/>`. Answered by [`Input::Sasl`].
+    RunTask,
+    /// Writes `<task-data/>`.
+    SendTaskData,
+    /// Asks the application what becomes of tokens (XEP-0484). Answered by [`Input::Answer`].
+    AskToken,
     /// Asks the application for the resource. Answered by [`Input::Answer`].
     AskBind,
+    /// The same for a resource that `<authenticate/>` asks for.
+    AskInlineBind,
     /// Writes the bind result.
     SendBindResult,
     /// Writes a bind error.
@@ -323,6 +408,8 @@ pub enum ReceivingCommand {
     /// Asks the application for the session that `<resume/>` names. Answered by [`Input::Answer`],
     /// or by [`Input::Managed`] with [`TooHigh`](ManagementResult::TooHigh).
     AskResumption,
+    /// The same for the session that `<authenticate/>` names.
+    AskInlineResumption,
     /// Writes `<resumed/>`, and what the peer has not handled.
     SendResumed,
     /// Refuses to resume with `<failed/>`.

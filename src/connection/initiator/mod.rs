@@ -104,14 +104,18 @@ impl Role for InitiatorRole {
             P::AwaitHeader(_) => Position::negotiating(Phase::Header),
             P::AwaitFeatures(_) => Position::negotiating(Phase::Features),
             P::AwaitProceed => Position::negotiating(Phase::StartTls),
-            P::Authenticating(..) | P::CheckingServer | P::AwaitHandshake => {
+            P::Authenticating(..) | P::Pipelined(_) | P::CheckingServer | P::AwaitHandshake => {
                 Position::negotiating(Phase::Authentication)
             }
             P::Federating => Position {
                 phase: Phase::Dialback,
                 stage: Stage::Federating,
             },
-            P::Binding(..) | P::Resuming(_) => Position::negotiating(Phase::Binding),
+            P::Binding(..) | P::Resuming(_) | P::Bound => Position::negotiating(Phase::Binding),
+            P::Resumed => Position {
+                phase: Phase::Binding,
+                stage: Stage::Reporting,
+            },
             P::StartingSession | P::Established => Position {
                 phase: Phase::Established,
                 stage: Stage::Established,
@@ -154,20 +158,23 @@ impl Role for InitiatorRole {
             C::RequestTls => cx
                 .out
                 .push_control(|out| out.push_str(StartTls::Request.as_xml())),
-            C::ChooseMechanism => {
+            C::ChooseMechanism(_) => {
                 let result = self.choose_mechanism(element, cx);
                 return Some(Input::Sasl(result));
             }
-            C::SendAuth => self.login.send_auth(cx),
-            C::RunChallenge => return self.login.run_challenge(element, cx),
-            C::SendResponse => {
+            C::SendAuth(_) => self.login.send_auth(cx),
+            C::RunChallenge(_) => return self.login.run_challenge(element, cx),
+            C::SendResponse(_) => {
                 let reply = self.login.take_reply();
                 cx.out.push_secret(reply.as_bytes().len(), |out| {
                     sasl::write_response(out, reply.as_bytes());
                 });
             }
-            C::VerifySuccess => return Some(Input::Sasl(self.login.verify(element, cx))),
-            C::SendAbort => cx.out.push_control(|out| out.push_str(sasl::ABORT)),
+            C::VerifySuccess(_) => return Some(Input::Sasl(self.login.verify(element, cx))),
+            C::SendAbort(_) => cx.out.push_control(|out| out.push_str(sasl::ABORT)),
+            C::ConfirmOffer | C::RunContinue | C::SendNext | C::RunTask | C::SendTaskData => {
+                cx.defect("SASL2 is not configured");
+            }
             C::RequestPair => self.peer_proof.request_pair(cx),
             C::CheckServer => return Some(Input::Answer(self.peer_proof.check_server(cx))),
             C::SendHandshake => self.peer_proof.send_handshake(cx),

@@ -135,13 +135,14 @@ impl Role for ResponderRole {
             }
             P::Negotiating(..)
             | P::Authenticating(..)
+            | P::Task(..)
             | P::AwaitHandshake
             | P::CheckingHandshake => Position::negotiating(Phase::Authentication),
             P::Federating => Position {
                 phase: Phase::Dialback,
                 stage: Stage::Federating,
             },
-            P::AwaitBind(_) | P::Binding(_) | P::Resuming(_) => {
+            P::AwaitBind(_) | P::Binding(_) | P::Resuming(_) | P::Completing(..) => {
                 Position::negotiating(Phase::Binding)
             }
             P::Established => Position {
@@ -199,7 +200,7 @@ impl Role for ResponderRole {
                 cx.reason = Some(CloseReason::StarttlsRefused);
                 write_tls_failure(cx);
             }
-            C::BeginMechanism => {
+            C::BeginMechanism(_) => {
                 let advertised = self.login.advertisement(
                     self.host.as_deref(),
                     self.peer_proof.is_certified(),
@@ -210,12 +211,12 @@ impl Role for ResponderRole {
                     .begin(element, &advertised, self.host.as_deref(), cx);
                 return self.stepped(step, cx);
             }
-            C::RequireEncryption => self.login.refuse(SaslCondition::EncryptionRequired, cx),
-            C::RunResponse => {
+            C::RequireEncryption(_) => self.login.refuse(SaslCondition::EncryptionRequired, cx),
+            C::RunResponse(_) => {
                 let step = self.login.respond(element, cx);
                 return self.stepped(step, cx);
             }
-            C::SendChallenge => {
+            C::SendChallenge(_) => {
                 let reply = self.login.take_reply().unwrap_or_default();
                 cx.out
                     .push_control(|out| sasl::write_challenge(out, reply.as_bytes()));
@@ -228,8 +229,8 @@ impl Role for ResponderRole {
                 self.header.forget_peer();
                 cx.restart(cx.limits.after_auth());
             }
-            C::SendFailure => self.login.refuse(self.login.condition(), cx),
-            C::SendAborted => self.login.refuse(SaslCondition::Aborted, cx),
+            C::SendFailure(_) => self.login.refuse(self.login.condition(), cx),
+            C::SendAborted(_) => self.login.refuse(SaslCondition::Aborted, cx),
             C::AskBind => return self.ask_bind(element, cx),
             C::SendBindResult => match (&self.bound, &self.bind) {
                 (Some(jid), BindState::Asked { id }) => {
@@ -270,6 +271,13 @@ impl Role for ResponderRole {
             C::RefuseManagement => cx.out.push_control(|out| {
                 write_failed(out, ManagementRefusal::UnexpectedRequest, None);
             }),
+            C::SendOutcome(_)
+            | C::SendContinue
+            | C::RunTask
+            | C::SendTaskData
+            | C::AskToken
+            | C::AskInlineBind
+            | C::AskInlineResumption => cx.defect("SASL2 is not configured"),
             C::AskPair => {
                 return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);
             }

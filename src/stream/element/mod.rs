@@ -93,6 +93,9 @@ pub enum ElementClass {
     /// An element of stream management: [`ManagementElement`]. Where stream management is not in
     /// use it is like any [`Other`](Self::Other).
     Management(ManagementClass),
+    /// An element of SASL2 (XEP-0388). Where SASL2 is not in use it is like any
+    /// [`Other`](Self::Other).
+    Sasl2(Sasl2Class),
     /// A second stream header inside the stream; never a restart.
     SecondHeader,
     /// To be refused with this stream error, whatever the state.
@@ -122,6 +125,45 @@ pub enum StanzaKind {
     Presence,
     /// `<iq/>`
     Iq,
+}
+
+/// The elements of SASL2 (XEP-0388).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Sasl2Class {
+    /// `<authenticate/>`: the client begins.
+    Authenticate,
+    /// `<challenge/>`.
+    Challenge,
+    /// `<response/>`.
+    Response,
+    /// `<abort/>`.
+    Abort,
+    /// `<success/>`.
+    Success,
+    /// `<failure/>`.
+    Failure,
+    /// `<continue/>`: the mechanism is satisfied, and a task is left.
+    Continue,
+    /// `<next/>`: the client begins a task.
+    Next,
+    /// `<task-data/>`.
+    TaskData,
+}
+
+impl Sasl2Class {
+    /// Every class, for exhaustive checks of state tables.
+    pub const ALL: [Self; 9] = [
+        Self::Authenticate,
+        Self::Challenge,
+        Self::Response,
+        Self::Abort,
+        Self::Success,
+        Self::Failure,
+        Self::Continue,
+        Self::Next,
+        Self::TaskData,
+    ];
 }
 
 /// The answers to `<db:result/>` whose effects differ.
@@ -236,6 +278,7 @@ impl ElementClass {
             .chain(BindCondition::ALL.into_iter().map(Self::BindError))
             .chain(Self::REFUSALS.into_iter().map(Self::Bad))
             .chain(ManagementClass::ALL.into_iter().map(Self::Management))
+            .chain(Sasl2Class::ALL.into_iter().map(Self::Sasl2))
             .chain(FeaturesClass::all().map(Self::Features))
     }
 }
@@ -383,6 +426,18 @@ fn read<'a>(
             "challenge" => ElementClass::Challenge,
             "success" => ElementClass::Success,
             "failure" => ElementClass::SaslFailure,
+            _ => ElementClass::Other,
+        },
+        ns::SASL2 => match element.name() {
+            "authenticate" => ElementClass::Sasl2(Sasl2Class::Authenticate),
+            "challenge" => ElementClass::Sasl2(Sasl2Class::Challenge),
+            "response" => ElementClass::Sasl2(Sasl2Class::Response),
+            "abort" => ElementClass::Sasl2(Sasl2Class::Abort),
+            "success" => ElementClass::Sasl2(Sasl2Class::Success),
+            "failure" => ElementClass::Sasl2(Sasl2Class::Failure),
+            "continue" => ElementClass::Sasl2(Sasl2Class::Continue),
+            "next" => ElementClass::Sasl2(Sasl2Class::Next),
+            "task-data" => ElementClass::Sasl2(Sasl2Class::TaskData),
             _ => ElementClass::Other,
         },
         "" | ns::CLIENT | ns::SERVER | ns::COMPONENT => {

@@ -40,6 +40,8 @@ pub struct FeaturesClass {
     /// Whether there is a list of SASL mechanisms, even an empty one. SASL is always mandatory
     /// (RFC 6120 6.3.1).
     pub sasl: bool,
+    /// Whether there is a mechanism to be used by SASL2 (XEP-0388).
+    pub sasl2: bool,
     /// Whether resource binding is offered. It is always mandatory (RFC 6120 7.3.1).
     pub bind: bool,
     /// The session of RFC 3921. It is required unless it is marked `<optional/>`.
@@ -58,7 +60,7 @@ impl FeaturesClass {
             FeatureOffer::Offered,
             FeatureOffer::Required,
         ];
-        (0..16u8).flat_map(|bits| {
+        (0..32u8).flat_map(|bits| {
             OFFERS.into_iter().flat_map(move |starttls| {
                 OFFERS.into_iter().map(move |session| Self {
                     starttls,
@@ -67,6 +69,7 @@ impl FeaturesClass {
                     session,
                     unknown_required: bits & 4 != 0,
                     management: bits & 8 != 0,
+                    sasl2: bits & 16 != 0,
                 })
             })
         })
@@ -96,6 +99,7 @@ impl<'a> Features<'a> {
         FeaturesClass {
             starttls: self.starttls(),
             sasl: self.mechanisms_element().is_some(),
+            sasl2: false,
             bind: self.bind(),
             session: self.session(),
             management: self.management(),

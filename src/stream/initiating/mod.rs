@@ -6,6 +6,11 @@
 //!   ... -> Binding -> [StartingSession] -> Established -> Closing
 //! ```
 //!
+//! With SASL2 (XEP-0388), Authenticating is followed by AwaitFeatures without a new header; by Bound
+//! where the login has bound a resource (XEP-0386); or by Resumed and Established where it has
+//! resumed a session (XEP-0198 9.2). Pipelined takes the place of AwaitHeader to Authenticating where
+//! the features were known before.
+//!
 //! Between servers, Established follows the features after SASL, or Federating, where Server
 //! Dialback takes SASL's place. A component's stream goes from AwaitHeader to CheckingServer to
 //! AwaitHandshake to Established.
@@ -23,12 +28,13 @@
 //! * After an EXTERNAL exchange that had to be aborted, a server may still turn to dialback.
 //!
 //! Rows are added here; what both roles share before and after negotiation is in `tls_negotiation`
-//! and `closing`, the dialback rows in `s2s`.
+//! and `closing`, the SASL rows in `sasl`, the dialback rows in `s2s`.
 
 mod phase;
 mod s2s;
+mod sasl;
 
-pub use phase::{InitiatingPhase, LegacySession, SaslExchange};
+pub use phase::{InitiatingPhase, LegacySession, PipelinedStage, SaslExchange};
 use phase::{close, common, established, fail};
 
 use super::closing::{
@@ -45,6 +51,7 @@ use super::{
     BindCondition, ElementClass, FeatureOffer, FeaturesClass, HeaderClass, Kind,
     ManagementClass as M, StreamCondition, VersionClass,
 };
+use crate::sasl::SaslProfile;
 
 /// The negotiator of an initiating entity: a client, or a server that opens a
 /// server-to-server stream.
@@ -141,9 +148,24 @@ impl Initiating {
                 close(CloseCause::StarttlsRefused)
             }
 
-            (P::Authenticating(exchange, used), input) => {
-                authenticating(policy, exchange, used, input)
+            // The features were known before, and `<authenticate/>` is written already.
+            (P::AwaitHeader(level), Input::Sasl(SaslResult::Send))
+                if policy.has_sasl2() && level == policy.security.sasl_level() =>
+            {
+                (
+                    P::Pipelined(PipelinedStage::AwaitHeader),
+                    order(C::SendAuth(SaslProfile::Sasl2)),
+                )
             }
+            (P::Pipelined(stage), input) => sasl::pipelined(stage, input),
+            (P::Authenticating(profile, exchange, used), input) => {
+                sasl::authenticating(policy, profile, exchange, used, input)
+            }
+            (P::Bound, Input::Element(ElementClass::Features(_))) => established(),
+            (P::Resumed, Input::Resume) => (
+                P::Established,
+                notify(Notice::Established, Command::Retransmit),
+            ),
             (P::AwaitHandshake, Input::Element(ElementClass::Handshake)) => established(),
             (P::Federating | P::Established, Input::Element(class))
                 if policy.kind == Kind::ServerToServer && is_peer_authentication(class) =>
@@ -235,6 +257,12 @@ fn after_features(
         ErrorSource::Condition(StreamCondition::UnsupportedFeature),
     );
     let missing = |step| Command::CloseStream(CloseCause::Negotiation(step));
+    let choosing = |profile| {
+        (
+            P::Authenticating(profile, SaslExchange::Choosing, 0),
+            Command::Role(C::ChooseMechanism(profile)),
+        )
+    };
     match level {
         StreamLevel::Plain if policy.security == Security::StartTls => {
             (P::AwaitProceed, Command::Role(C::RequestTls))
@@ -245,12 +273,12 @@ fn after_features(
             (P::Federating, Command::Wait)
         }
         StreamLevel::Plain | StreamLevel::Secured => {
-            // Whether the peer has dialback is asked together with SASL.
-            if features.sasl || policy.has_dialback(level) {
-                (
-                    P::Authenticating(SaslExchange::Choosing, 0),
-                    Command::Role(C::ChooseMechanism),
-                )
+            // A client prefers SASL2 where it is offered. Whether the peer has dialback is asked
+            // together with SASL.
+            if features.sasl2 && policy.has_sasl2() && level == policy.security.sasl_level() {
+                choosing(SaslProfile::Sasl2)
+            } else if features.sasl || policy.has_dialback(level) {
+                choosing(SaslProfile::Sasl)
             } else if features.unknown_required {
                 closing(unsupported)
             } else {
@@ -278,63 +306,6 @@ fn after_features(
             (Kind::ClientToServer, false) => closing(missing(NegotiationReason::NoBind)),
             (Kind::ServerToServer | Kind::Component, _) => (P::Established, Command::Wait),
         },
-    }
-}
-
-/// SASL (RFC 6120 6.4). `used` counts the attempts before this one (RFC 6120 6.4.5).
-fn authenticating(
-    policy: StreamPolicy,
-    exchange: SaslExchange,
-    used: u8,
-    input: Input,
-) -> (InitiatingPhase, Output<C>) {
-    use ElementClass as E;
-    use SaslExchange::{Aborting, AwaitReply, Choosing, Computing, Verifying};
-    let at = |exchange| InitiatingPhase::Authenticating(exchange, used);
-    match (exchange, input) {
-        (Choosing, Input::Sasl(SaslResult::Send)) => (at(AwaitReply), order(C::SendAuth)),
-        (Choosing, Input::Sasl(SaslResult::Dialback))
-            if policy.has_dialback(policy.security.sasl_level()) =>
-        {
-            (InitiatingPhase::Federating, order(C::RequestPair))
-        }
-        (Choosing, Input::Sasl(_)) => close(CloseCause::Authentication),
-
-        (AwaitReply, Input::Element(E::Challenge)) => (at(Computing), order(C::RunChallenge)),
-        (Computing, Input::Sasl(SaslResult::Send)) => (at(AwaitReply), order(C::SendResponse)),
-        (Computing, Input::Sasl(_)) => (at(Aborting), order(C::SendAbort)),
-
-        (AwaitReply, Input::Element(E::Success)) => (at(Verifying), order(C::VerifySuccess)),
-        (Verifying, Input::Sasl(SaslResult::Done)) => (
-            InitiatingPhase::AwaitHeader(StreamLevel::Authenticated),
-            notify(
-                Notice::Authenticated,
-                Command::Role(C::OpenStream(StreamLevel::Authenticated)),
-            ),
-        ),
-        (Verifying, Input::Sasl(_)) => close(CloseCause::Authentication),
-
-        (AwaitReply, Input::Element(E::SaslFailure)) if used + 1 < policy.sasl_attempts => (
-            InitiatingPhase::Authenticating(Choosing, used + 1),
-            order(C::ChooseMechanism),
-        ),
-        // A server that cannot log in by EXTERNAL turns to dialback.
-        (Aborting, Input::Element(E::SaslFailure))
-            if used + 1 < policy.sasl_attempts
-                && policy.has_dialback(policy.security.sasl_level()) =>
-        {
-            (
-                InitiatingPhase::Authenticating(Choosing, used + 1),
-                order(C::ChooseMechanism),
-            )
-        }
-        (AwaitReply | Aborting, Input::Element(E::SaslFailure)) => {
-            close(CloseCause::Authentication)
-        }
-        // These may have crossed the abort.
-        (Aborting, Input::Element(E::Challenge | E::Success)) => close(CloseCause::Authentication),
-
-        (_, input) => common(at(exchange), input),
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::table::{
     OwnHeader, ResourceChoice, StreamLevel, command, notify,
 };
 use super::super::tls_negotiation::AfterTls;
+use crate::sasl::SaslProfile;
 
 /// Where an initiating entity stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +26,15 @@ pub enum InitiatingPhase {
     /// `<starttls/>` is written.
     AwaitProceed,
     /// SASL is under way; the number counts the attempts that were used up before.
-    Authenticating(SaslExchange, u8),
+    Authenticating(SaslProfile, SaslExchange, u8),
+    /// `<authenticate/>` was written right after our header, by features that were known before.
+    Pipelined(PipelinedStage),
+    /// A resource is bound by `<success/>`. The features that follow it are outstanding (XEP-0388
+    /// 2.6.1).
+    Bound,
+    /// A session is resumed by `<success/>`. The application is being told of the login, which comes
+    /// before the session.
+    Resumed,
     /// `<resume/>` is written. What follows a refusal is kept.
     Resuming(LegacySession),
     /// The bind request is written.
@@ -59,6 +68,25 @@ pub enum SaslExchange {
     Verifying,
     /// `<abort/>` is written.
     Aborting,
+    /// A pipelined `<authenticate/>` is compared with the features.
+    Confirming,
+    /// The mechanism verifies the server by `<continue/>`, and a task is being chosen.
+    Continuing,
+    /// `<next/>` is written.
+    AwaitTaskData,
+    /// The task's answer is being computed.
+    ComputingTask,
+    /// The task's answer is written.
+    AwaitOutcome,
+}
+
+/// What is outstanding after a pipelined `<authenticate/>`, before the answer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PipelinedStage {
+    /// The peer's header.
+    AwaitHeader,
+    /// The peer's features.
+    AwaitFeatures,
 }
 
 /// Whether the legacy session is requested after binding.

@@ -6,6 +6,10 @@
 //!   ... -> AwaitHost -> AwaitBind <-> Binding -> Established -> Closing
 //! ```
 //!
+//! With SASL2 (XEP-0388), Authenticating is followed by Task where the client is to do something, then
+//! by Completing, where its inline requests are done: a token, a resumption, a resource. AwaitBind or
+//! Established follow without a new header.
+//!
 //! Between servers, Established follows AwaitHost after SASL, or Federating, where Server Dialback
 //! takes SASL's place. A component's stream goes from AwaitHost to AwaitHandshake to Established.
 //!
@@ -28,26 +32,27 @@
 //!   such a peer can use neither TLS nor SASL.
 //!
 //! Rows are added here; what both roles share before and after negotiation is in `tls_negotiation`
-//! and `closing`, the dialback rows in `s2s`.
+//! and `closing`, the SASL rows in `sasl`, the dialback rows in `s2s`.
 
 mod phase;
 mod s2s;
+mod sasl;
 
-pub use phase::{ReceivingPhase, SaslTurn};
+pub use phase::{InlineStep, ReceivingPhase, SaslTurn, TaskTurn};
 use phase::{common, fail};
 
 use super::closing::{Closing, close_locally, concerns_management, deliver, managed};
 use super::policy::{EarlyElements, Security, StreamPolicy};
 use super::table::{
     Answer, BindRefusal, CloseCause, Command, ErrorSource, InFlight, Input, ManagementResult,
-    Notice, Output, OwnHeader, ReceivingCommand as C, SaslResult, StreamLevel, command, notify,
-    order,
+    Notice, Output, OwnHeader, ReceivingCommand as C, StreamLevel, command, notify, order,
 };
 use super::tls_negotiation::{self, AfterTls, Next, tls_notice};
 use super::{
-    ElementClass, HeaderClass, Kind, ManagementClass as M, StanzaRefusal, StreamCondition,
-    VersionClass,
+    ElementClass, HeaderClass, Kind, ManagementClass as M, Sasl2Class, StanzaRefusal,
+    StreamCondition, VersionClass,
 };
+use crate::sasl::SaslProfile;
 
 /// The negotiator of a receiving entity: a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -154,28 +159,23 @@ impl Receiving {
                 order(C::RefuseTls),
             ),
 
-            // RFC 6120 6.4, 6.4.5
-            (P::Negotiating(_, used), Input::Element(E::Auth)) if used >= policy.sasl_attempts => {
-                fail(StreamCondition::PolicyViolation)
-            }
+            // RFC 6120 6.4, 6.4.5; XEP-0388 2.3
             (P::Negotiating(level, used), Input::Element(E::Auth)) => {
-                if level == policy.security.sasl_level() {
-                    (
-                        P::Authenticating(level, SaslTurn::Own, used),
-                        order(C::BeginMechanism),
-                    )
-                } else {
-                    refused(level, used, C::RequireEncryption)
-                }
+                sasl::begin(policy, SaslProfile::Sasl, level, used)
+            }
+            (P::Negotiating(level, used), Input::Element(E::Sasl2(Sasl2Class::Authenticate))) => {
+                sasl::begin(policy, SaslProfile::Sasl2, level, used)
             }
             // A peer that leaves after a refusal could not authenticate.
             (P::Negotiating(_, 1..), Input::Footer) => (
                 P::Closing(Closing::Done),
                 command(Command::CloseStream(CloseCause::Authentication)),
             ),
-            (P::Authenticating(level, turn, used), input) => {
-                authenticating(policy, level, turn, used, input)
+            (P::Authenticating(profile, level, turn, used), input) => {
+                sasl::authenticating(policy, profile, level, turn, used, input)
             }
+            (P::Task(turn, used), input) => sasl::task(policy, turn, used, input),
+            (P::Completing(step, left), input) => sasl::completing(step, left, input),
             (P::Negotiating(..) | P::Federating | P::Established, input)
                 if policy.kind == Kind::ServerToServer && s2s::concerns(input) =>
             {
@@ -320,51 +320,6 @@ fn after_host(policy: StreamPolicy, level: StreamLevel) -> ReceivingPhase {
         (_, Kind::Component) => ReceivingPhase::AwaitHandshake,
         (StreamLevel::Plain | StreamLevel::Secured, _) => ReceivingPhase::Negotiating(level, 0),
     }
-}
-
-/// SASL (RFC 6120 6.4). `used` counts the attempts before this one (RFC 6120 6.4.5).
-fn authenticating(
-    policy: StreamPolicy,
-    level: StreamLevel,
-    turn: SaslTurn,
-    used: u8,
-    input: Input,
-) -> (ReceivingPhase, Output<C>) {
-    use ElementClass as E;
-    use ReceivingPhase as P;
-    match (turn, input) {
-        (SaslTurn::Own, Input::Sasl(SaslResult::Send)) => (
-            P::Authenticating(level, SaslTurn::Peer, used),
-            order(C::SendChallenge),
-        ),
-        (SaslTurn::Own, Input::Sasl(SaslResult::Done)) => (
-            P::AwaitHeader(StreamLevel::Authenticated),
-            notify(Notice::Authenticated, Command::Role(C::SendSuccess)),
-        ),
-        // RFC 6120 6.4.6
-        (SaslTurn::Own, Input::Sasl(SaslResult::Mismatch)) => fail(StreamCondition::InvalidFrom),
-        (
-            SaslTurn::Own,
-            Input::Sasl(SaslResult::Failed | SaslResult::Exhausted | SaslResult::Dialback),
-        ) => refused(level, used, C::SendFailure),
-        (SaslTurn::Peer, Input::Element(E::Response)) => (
-            P::Authenticating(level, SaslTurn::Own, used),
-            order(C::RunResponse),
-        ),
-        (SaslTurn::Peer, Input::Element(E::Abort)) => refused(level, used, C::SendAborted),
-        // RFC 6120 6.4.2: a new `<auth/>` gives up the exchange before it.
-        (SaslTurn::Peer, Input::Element(E::Auth)) if used + 1 < policy.sasl_attempts => (
-            P::Authenticating(level, SaslTurn::Own, used + 1),
-            order(C::BeginMechanism),
-        ),
-        (SaslTurn::Peer, Input::Element(E::Auth)) => fail(StreamCondition::PolicyViolation),
-        (turn, input) => common(P::Authenticating(level, turn, used), input),
-    }
-}
-
-/// A SASL attempt that came to nothing (RFC 6120 6.4.5).
-fn refused(level: StreamLevel, used: u8, answer: C) -> (ReceivingPhase, Output<C>) {
-    (ReceivingPhase::Negotiating(level, used + 1), order(answer))
 }
 
 fn failure(header: OwnHeader, failure: ErrorSource) -> (ReceivingPhase, Output<C>) {

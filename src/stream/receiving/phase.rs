@@ -5,9 +5,11 @@ use super::super::closing::{
     Closing, default_transition, deliver, ends_the_stream, failed, is_peer_authentication,
 };
 use super::super::table::{
-    ErrorSource, InFlight, Input, Output, OwnHeader, ReceivingCommand as C, StreamLevel,
+    ErrorSource, InFlight, InlineRequests, Input, Output, OwnHeader, ReceivingCommand as C,
+    StreamLevel,
 };
 use super::super::tls_negotiation::AfterTls;
+use crate::sasl::SaslProfile;
 
 /// Where a receiving entity stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +26,12 @@ pub enum ReceivingPhase {
     /// Features are written; SASL attempts used up so far.
     Negotiating(StreamLevel, u8),
     /// SASL is under way.
-    Authenticating(StreamLevel, SaslTurn, u8),
+    Authenticating(SaslProfile, StreamLevel, SaslTurn, u8),
+    /// The mechanism of SASL2 is satisfied, and a task is under way; attempts used up before.
+    Task(TaskTurn, u8),
+    /// The client is authenticated by SASL2, and the application is asked about one of its inline
+    /// requests. What is left after it is kept.
+    Completing(InlineStep, InlineRequests),
     /// The bind request is outstanding; attempts used up so far.
     AwaitBind(u8),
     /// The application is asked for the resource.
@@ -53,6 +60,30 @@ pub enum SaslTurn {
     Peer,
 }
 
+/// Whose turn it is in a task (XEP-0388 2.6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TaskTurn {
+    /// The peer's: `<continue/>` is written.
+    AwaitNext,
+    /// The peer's: `<task-data/>` is written.
+    AwaitData,
+    /// Ours: the task is being worked on, or the application is asked.
+    Own,
+}
+
+/// The inline request of `<authenticate/>` that the application is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InlineStep {
+    /// What becomes of tokens (XEP-0484).
+    Token,
+    /// The session to resume (XEP-0198 9.2).
+    Resumption,
+    /// The resource (XEP-0386).
+    Binding,
+}
+
 /// What means the same in every phase in which XML flows.
 pub(super) fn common(phase: ReceivingPhase, input: Input) -> (ReceivingPhase, Output<C>) {
     use ReceivingPhase as P;
@@ -77,7 +108,9 @@ pub(super) fn overdue(phase: ReceivingPhase) -> ErrorSource {
     use ReceivingPhase as P;
     match phase {
         P::AwaitHost(_)
-        | P::Authenticating(_, SaslTurn::Own, _)
+        | P::Authenticating(_, _, SaslTurn::Own, _)
+        | P::Task(TaskTurn::Own, _)
+        | P::Completing(..)
         | P::Binding(_)
         | P::Resuming(_) => ErrorSource::Condition(StreamCondition::InternalServerError),
         _ => ErrorSource::Timeout,
