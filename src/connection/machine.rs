@@ -276,10 +276,8 @@ impl<R: Negotiation> Machine<R> {
             Step::Begin => (position.stage == Stage::Idle).then(|| self.advance(Input::Begin)),
             Step::Shutdown => (!self.shutdown.is_open()).then(|| self.drive_shutdown()),
             Step::Request => self.request.take().map(|request| self.on_request(request)),
-            Step::Resume => position
-                .stage
-                .is_reporting()
-                .then(|| self.advance(Input::Resume)),
+            Step::Resume if !position.stage.is_reporting() => None,
+            Step::Resume => Some(self.advance(Input::Resume)),
             Step::Deadline => self.on_deadline(position),
             Step::DueReset if !self.keys.awaits_reset() => None,
             Step::DueReset => {
@@ -352,6 +350,7 @@ impl<R: Negotiation> Machine<R> {
         Some(
             match management.due(self.timers.now(), &mut self.outbound)? {
                 Due::Asked => Progress::Continue,
+                Due::Announce(notice) => Progress::Report(notice),
                 Due::PeerLost => self.close(CloseReason::Timeout(Phase::Acknowledgement)),
                 Due::Overflow => {
                     let error = StreamError::new(StreamCondition::ResourceConstraint);

@@ -51,6 +51,9 @@ pub(super) struct Management {
     is_redelivery: bool,
     resumed: Option<Resumed>,
     too_high: Option<TooHigh>,
+    /// What steps that travelled with the login came to, first to last; told once the stream is
+    /// established.
+    announcements: [Notice; 2],
 }
 
 /// The side of the session.
@@ -132,6 +135,7 @@ impl Management {
             is_redelivery: false,
             resumed: None,
             too_high: None,
+            announcements: [Notice::Nothing; 2],
         }
     }
 
@@ -239,6 +243,55 @@ impl Management {
         self.park(Phase::Offered);
     }
 
+    /// The `<resume/>` that travels with the login (XEP-0198 9.2), if there is a session to resume.
+    pub(super) fn inline_resume(&self) -> Option<ManagementElement<'_>> {
+        let previd = self
+            .session
+            .id()
+            .filter(|_| self.phase == Phase::Resuming)?;
+        Some(ManagementElement::Resume {
+            h: self.session.handled,
+            previd: previd.into(),
+        })
+    }
+
+    /// The `<enable/>` that travels with the login (XEP-0198 9.1).
+    pub(super) fn inline_enable(&self) -> ManagementElement<'static> {
+        ManagementElement::Enable {
+            resume: self.policy.resumption.is_some(),
+            max: self.policy.resumption,
+        }
+    }
+
+    /// Records that a `<resume/>` that travelled with the login came to nothing, and what the server
+    /// says of it.
+    pub(super) fn inline_refused(&mut self, element: Option<&ManagementElement<'_>>) {
+        if self.phase == Phase::Resuming {
+            self.resumption_refused(element.unwrap_or(&ManagementElement::Failed { h: None }));
+            self.announce(Notice::ManagementRefused);
+        }
+    }
+
+    /// Takes the server's answer to an `<enable/>` that travelled with the login.
+    pub(super) fn inline_enabled(&mut self, element: &ManagementElement<'_>) {
+        let notice = match element {
+            ManagementElement::Enabled { id, max, location } => {
+                self.enabled(id.as_deref(), *max, location.as_deref());
+                Notice::ManagementEnabled
+            }
+            _ => Notice::ManagementRefused,
+        };
+        self.announce(notice);
+    }
+
+    /// Tells the application of this as soon as the stream is established.
+    fn announce(&mut self, notice: Notice) {
+        match self.announcements[0] {
+            Notice::Nothing => self.announcements[0] = notice,
+            _ => self.announcements[1] = notice,
+        }
+    }
+
     /// Hands a session back that is not resumed here.
     pub(super) fn hand_back(&mut self, session: SmState) {
         self.parked = Some(Box::new(session));
@@ -307,13 +360,7 @@ impl Management {
                 None
             }
             (Side::Client, Phase::Requested, E::Enabled { id, max, location }) => {
-                // A server may enable it without the resumption that was asked for.
-                if self.policy.resumption.is_some() {
-                    self.session.id = id.as_ref().map(|id| Secret::from(id.as_bytes()));
-                }
-                self.session.max = *max;
-                self.session.location = location.as_deref().map(Into::into);
-                self.phase = Phase::Active;
+                self.enabled(id.as_deref(), *max, location.as_deref());
                 Some(R::Enabled)
             }
             (Side::Client, Phase::Requested, E::Failed { .. }) => {
@@ -328,6 +375,17 @@ impl Management {
             (_, Phase::Active, E::Answer { h }) => self.on_answer(*h),
             _ => Some(R::Unexpected),
         })
+    }
+
+    /// Begins to count, as the server agrees.
+    fn enabled(&mut self, id: Option<&str>, max: Option<u32>, location: Option<&str>) {
+        // A server may enable it without the resumption that was asked for.
+        if self.policy.resumption.is_some() {
+            self.session.id = id.map(|id| Secret::from(id.as_bytes()));
+        }
+        self.session.max = max;
+        self.session.location = location.map(Into::into);
+        self.phase = Phase::Active;
     }
 
     fn on_answer(&mut self, h: u32) -> Option<ManagementResult> {
@@ -507,6 +565,11 @@ impl Management {
 
     /// Does what is due now.
     pub(super) fn due(&mut self, now: Instant, out: &mut Outbound) -> Option<Due> {
+        if self.announcements[0] != Notice::Nothing {
+            let [first, second] = self.announcements;
+            self.announcements = [second, Notice::Nothing];
+            return Some(Due::Announce(first));
+        }
         let is_late = self.deadline.is_some_and(|at| at <= now);
         match self.asked {
             _ if self.room == Room::UsedUp => Some(Due::Overflow),
@@ -592,6 +655,8 @@ impl Management {
 /// What stream management has to do by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
+    /// The application is told what came of a step that travelled with the login.
+    Announce(Notice),
     /// An acknowledgement was asked for.
     Asked,
     /// The peer owes one for too long.
