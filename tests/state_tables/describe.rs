@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xmpp_stream::stream::{
     BindCondition, Command, ElementClass, ErrorSource, FeatureOffer, FeaturesClass, HeaderClass,
-    Input, ManagementClass, Notice, Output, VersionClass,
+    Input, ManagementClass, Notice, Output, Sasl2Class, VersionClass,
 };
 
 use super::search::{Phase, RoleCommand};
@@ -162,6 +162,7 @@ fn family(input: Input) -> (u8, &'static str) {
             E::DialbackVerified => (36, "`<db:verify/>` with an answer"),
             E::Handshake => (37, "`<handshake/>`"),
             E::Management(_) => (43, "stream management"),
+            E::Sasl2(_) => (45, "SASL2"),
             E::SecondHeader => (22, "a second header"),
             E::Bad(_) => (23, "element to be refused"),
             E::StreamError(_) => (24, "stream error"),
@@ -195,6 +196,7 @@ fn member(input: Input) -> String {
             format!("`<db:result/>`: {answer:?}")
         }
         Input::Element(ElementClass::Management(class)) => management(class).into(),
+        Input::Element(ElementClass::Sasl2(class)) => sasl2(class).into(),
         Input::Managed(result) => format!("stream management: {result:?}"),
         Input::AppRequest(local) => format!("application: {local:?}"),
         Input::Element(ElementClass::BindError(BindCondition::Conflict)) => "`conflict`".into(),
@@ -212,6 +214,21 @@ fn management(class: ManagementClass) -> &'static str {
         ManagementClass::Request => "`<r/>`",
         ManagementClass::Answer => "`<a/>`",
         ManagementClass::Malformed => "a malformed element of stream management",
+        other => panic!("{other:?}"),
+    }
+}
+
+fn sasl2(class: Sasl2Class) -> &'static str {
+    match class {
+        Sasl2Class::Authenticate => "`<authenticate/>`",
+        Sasl2Class::Challenge => "SASL2 `<challenge/>`",
+        Sasl2Class::Response => "SASL2 `<response/>`",
+        Sasl2Class::Abort => "SASL2 `<abort/>`",
+        Sasl2Class::Success => "SASL2 `<success/>`",
+        Sasl2Class::Failure => "SASL2 `<failure/>`",
+        Sasl2Class::Continue => "`<continue/>`",
+        Sasl2Class::Next => "`<next/>`",
+        Sasl2Class::TaskData => "`<task-data/>`",
         other => panic!("{other:?}"),
     }
 }
@@ -236,6 +253,7 @@ fn features(members: &[Input]) -> String {
         }
     };
     flag("SASL", |features| features.sasl);
+    flag("SASL2", |features| features.sasl2);
     flag("bind", |features| features.bind);
     flag("stream management", |features| features.management);
     flag("another mandatory one", |features| {

@@ -10,7 +10,7 @@ use xmpp_stream::stream::{
 
 use super::describe;
 use super::search::{
-    KINDS, Phase, Step, Table, alphabet, explore_phases, is_possible, policies, rank,
+    KINDS, Phase, Step, Table, alphabet, explore_phases, has_sasl2, is_possible, policies, rank,
 };
 
 /// Both tables, for each kind of stream.
@@ -263,7 +263,12 @@ fn condition(phase: &str, contexts: &HashSet<Context>, all: &HashSet<Context>) -
 type Predicate = fn(&Context) -> bool;
 
 /// What contexts can have in common.
-const NAMED: [(&str, Predicate); 29] = [
+const NAMED: [(&str, Predicate); 32] = [
+    ("early elements refused or TLS to come", |(p, _)| {
+        p.early_elements == EarlyElements::Refused || p.security == Security::StartTls
+    }),
+    ("with SASL2", |(p, _)| has_sasl2(*p)),
+    ("without SASL2", |(p, _)| !has_sasl2(*p)),
     ("with stream management", |(p, _)| {
         p.management != ManagementPolicy::Off
     }),

@@ -3,12 +3,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
+use xmpp_stream::sasl::SaslProfile;
 use xmpp_stream::stream::{
     Answer, AppRequest, Closing, Command, ConflictPolicy, DialbackPolicy, EarlyElements,
     ElementClass, ErrorSource, HeaderClass, InFlight, Initiating, InitiatingCommand as Initiate,
-    InitiatingPhase, Input, Kind, ManagementClass, ManagementPolicy, ManagementResult, Notice,
-    Output, OwnHeader, PairAnswer, PairResult, Receiving, ReceivingCommand as Receive,
-    ReceivingPhase, SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy,
+    InitiatingPhase, InlineRequests, InlineStep, Input, Kind, LoginOutcome, ManagementClass,
+    ManagementPolicy, ManagementResult, Notice, Output, OwnHeader, PairAnswer, PairResult,
+    PipelinedStage, Receiving, ReceivingCommand as Receive, ReceivingPhase, Sasl2Policy,
+    SaslExchange, SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy, TaskTurn,
 };
 
 /// What only one role does.
@@ -82,9 +84,17 @@ pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
                             policy.management = management;
                             let mut delivering = policy;
                             delivering.early_elements = EarlyElements::Delivered;
-                            [Some(policy), is_client.then_some(delivering)]
-                                .into_iter()
-                                .flatten()
+                            // Beside stream management, and with the fewest attempts and the most.
+                            let has_sasl2 = is_client && security != Security::Plaintext;
+                            let mut sasl2 = policy;
+                            sasl2.sasl2 = Sasl2Policy::On;
+                            [
+                                Some(policy),
+                                is_client.then_some(delivering),
+                                has_sasl2.then_some(sasl2),
+                            ]
+                            .into_iter()
+                            .flatten()
                         })
                     })
                 })
@@ -119,6 +129,7 @@ pub(crate) fn alphabet() -> Vec<Input> {
         Input::Sasl(SaslResult::Mismatch),
         Input::Sasl(SaslResult::Exhausted),
         Input::Sasl(SaslResult::Dialback),
+        Input::Sasl(SaslResult::Task),
         Input::Pair(PairResult::Accept),
         Input::Pair(PairResult::Refuse),
         Input::Pair(PairResult::Fail),
@@ -134,6 +145,8 @@ pub(crate) fn alphabet() -> Vec<Input> {
     inputs.extend(ElementClass::all().map(Input::Element));
     inputs.extend(StreamCondition::ALL.map(Input::Fault));
     inputs.extend(ManagementResult::ALL.map(Input::Managed));
+    inputs.extend(LoginOutcome::ALL.map(|outcome| Input::Sasl(SaslResult::Completed(outcome))));
+    inputs.extend(InlineRequests::all().map(|requests| Input::Sasl(SaslResult::Inline(requests))));
     inputs
 }
 
@@ -220,6 +233,12 @@ pub(crate) struct History {
     pub(crate) secured: bool,
     /// A mechanism ended well.
     pub(crate) authenticated: bool,
+    /// It did in SASL2, after which the stream is not restarted.
+    pub(crate) sasl2: bool,
+    /// The server was verified: by `<success/>`, or by `<continue/>`.
+    pub(crate) verified: bool,
+    /// A pipelined `<authenticate/>` is written, and not compared with the features.
+    pub(crate) unconfirmed: bool,
     /// A domain pair was proved by dialback.
     pub(crate) proved: bool,
     /// A component's handshake was accepted.
@@ -262,19 +281,35 @@ impl Resumption {
         let refused = Input::Element(ElementClass::Management(ManagementClass::Failed));
         let accepted = Input::Managed(ManagementResult::Resumed);
         match (step.output.command, step.phase_before, step.input) {
-            (Command::Role(I(Initiate::RequestResumption) | R(Receive::AskResumption)), ..) => {
-                Self::Asked
+            (
+                Command::Role(
+                    I(Initiate::RequestResumption)
+                    | R(Receive::AskResumption | Receive::AskInlineResumption),
+                ),
+                ..,
+            ) => Self::Asked,
+            // A client's `<resume/>` travels with its login.
+            (_, Phase::I(_), input)
+                if input == Input::Sasl(SaslResult::Completed(LoginOutcome::Resumed))
+                    && step.output.notice == Notice::Authenticated =>
+            {
+                Self::Accepted
             }
             (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == refused => Self::Refused,
             (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == accepted => {
                 Self::Accepted
             }
-            (_, Phase::R(ReceivingPhase::Resuming(_)), Input::Answer(Answer::Refuse)) => {
-                Self::Refused
-            }
-            (_, Phase::R(ReceivingPhase::Resuming(_)), Input::Answer(Answer::Accept)) => {
-                Self::Accepted
-            }
+            (
+                _,
+                Phase::R(
+                    ReceivingPhase::Resuming(_)
+                    | ReceivingPhase::Completing(InlineStep::Resumption, _),
+                ),
+                Input::Answer(answer),
+            ) => match answer {
+                Answer::Accept => Self::Accepted,
+                _ => Self::Refused,
+            },
             _ => self,
         }
     }
@@ -291,8 +326,12 @@ impl History {
             command: act,
         } = step.output;
         self.secured |= step.input == Input::Secured && self.tls_started;
-        self.authenticated |=
-            tell == Notice::Authenticated && step.input == Input::Sasl(SaslResult::Done);
+        self.authenticated |= tell == Notice::Authenticated
+            && matches!(
+                step.input,
+                Input::Sasl(SaslResult::Done | SaslResult::Completed(_) | SaslResult::Inline(_))
+            );
+        self.sasl2 |= tell == Notice::Authenticated && step.input != Input::Sasl(SaslResult::Done);
         self.proved |= match step.phase_before {
             Phase::I(phase) => {
                 let valid = ElementClass::DialbackResult(PairAnswer::Valid);
@@ -316,12 +355,33 @@ impl History {
             }
         };
         self.bound |= match step.phase_before {
-            Phase::I(_) => step.input == Input::Element(ElementClass::BindResult),
+            Phase::I(_) => {
+                step.input == Input::Element(ElementClass::BindResult)
+                    || (tell == Notice::Authenticated
+                        && step.input == Input::Sasl(SaslResult::Completed(LoginOutcome::Bound)))
+            }
             Phase::R(_) => {
-                act == Command::Role(R(Receive::SendBindResult))
+                (act == Command::Role(R(Receive::SendBindResult))
+                    || act == Command::Role(R(Receive::SendOutcome(LoginOutcome::Bound))))
                     && step.input == Input::Answer(Answer::Accept)
             }
         };
+        self.verified |= matches!(
+            (step.phase_before, step.input),
+            (
+                Phase::I(InitiatingPhase::Authenticating(
+                    _,
+                    SaslExchange::Verifying | SaslExchange::Continuing,
+                    _
+                )),
+                Input::Sasl(SaslResult::Done | SaslResult::Completed(_) | SaslResult::Send)
+            )
+        );
+        self.unconfirmed |= matches!(
+            step.phase_after,
+            Phase::I(InitiatingPhase::Pipelined(PipelinedStage::AwaitHeader))
+        );
+        self.unconfirmed &= act != Command::Role(I(Initiate::ConfirmOffer));
         self.resumption = self.resumption.then(step);
         self.established |= tell == Notice::Established;
         let header = tell == Notice::StreamOpened;
@@ -331,7 +391,7 @@ impl History {
         if step.starts_tls() {
             self.own_header = false;
         }
-        if tell == Notice::Authenticated {
+        if tell == Notice::Authenticated && !self.sasl2 {
             self.own_header = step.writes_header();
         }
         self.tls_started |= step.starts_tls();
@@ -343,7 +403,10 @@ impl History {
         );
         self.sasl_attempts += u8::from(matches!(
             act,
-            Command::Role(I(Initiate::ChooseMechanism) | R(Receive::BeginMechanism))
+            Command::Role(
+                I(Initiate::ChooseMechanism(_) | Initiate::ConfirmOffer)
+                    | R(Receive::BeginMechanism(_))
+            )
         ));
         self.sasl_attempts = self.sasl_attempts.min(6);
         let attempts = matches!(
@@ -360,7 +423,8 @@ impl History {
 /// One header for each (re)start of the stream (4.3.3): behind TLS, and behind
 /// SASL.
 pub(crate) fn headers_due(security: Security, history: History) -> u8 {
-    1 + u8::from(security == Security::StartTls) + u8::from(history.authenticated)
+    let restarts = history.authenticated && !history.sasl2;
+    1 + u8::from(security == Security::StartTls) + u8::from(restarts)
 }
 
 /// One step of a table.
@@ -388,17 +452,57 @@ impl Step {
         matches!(
             self.output.command,
             Command::Role(
-                I(Initiate::ChooseMechanism
-                    | Initiate::SendAuth
-                    | Initiate::RunChallenge
-                    | Initiate::SendResponse
-                    | Initiate::VerifySuccess)
-                    | R(Receive::BeginMechanism
-                        | Receive::RunResponse
-                        | Receive::SendChallenge
+                I(Initiate::ChooseMechanism(_)
+                    | Initiate::SendAuth(_)
+                    | Initiate::ConfirmOffer
+                    | Initiate::RunChallenge(_)
+                    | Initiate::SendResponse(_)
+                    | Initiate::VerifySuccess(_)
+                    | Initiate::RunContinue
+                    | Initiate::SendNext
+                    | Initiate::RunTask
+                    | Initiate::SendTaskData)
+                    | R(Receive::BeginMechanism(_)
+                        | Receive::RunResponse(_)
+                        | Receive::SendChallenge(_)
+                        | Receive::SendContinue
+                        | Receive::RunTask
+                        | Receive::SendTaskData
                         | Receive::SendSuccess)
             )
         )
+    }
+
+    /// The profile whose element is written, if one is.
+    pub(crate) fn profile(&self) -> Option<SaslProfile> {
+        let Command::Role(command) = self.output.command else {
+            return None;
+        };
+        match command {
+            I(
+                Initiate::SendAuth(profile)
+                | Initiate::SendResponse(profile)
+                | Initiate::SendAbort(profile),
+            )
+            | R(
+                Receive::SendChallenge(profile)
+                | Receive::SendFailure(profile)
+                | Receive::SendAborted(profile)
+                | Receive::RequireEncryption(profile),
+            ) => Some(profile),
+            I(Initiate::SendNext | Initiate::SendTaskData)
+            | R(Receive::SendContinue | Receive::SendTaskData | Receive::SendOutcome(_)) => {
+                Some(SaslProfile::Sasl2)
+            }
+            R(Receive::SendSuccess) => Some(SaslProfile::Sasl),
+            _ => None,
+        }
+    }
+
+    /// Whether SASL2 is spoken, beyond the refusal of an attempt before TLS.
+    pub(crate) fn speaks_sasl2(&self) -> bool {
+        let refusal = Command::Role(R(Receive::RequireEncryption(SaslProfile::Sasl2)));
+        self.profile() == Some(SaslProfile::Sasl2) && self.output.command != refusal
     }
 
     /// Whether something is proved, or believed, by dialback.
@@ -438,6 +542,8 @@ impl Step {
                 | Command::Role(
                     I(Initiate::RequestResumption | Initiate::CheckResumption)
                         | R(Receive::AskResumption
+                            | Receive::AskInlineResumption
+                            | Receive::SendOutcome(LoginOutcome::Resumed)
                             | Receive::SendResumed
                             | Receive::RefuseResumption)
                 )
@@ -471,17 +577,24 @@ impl Step {
             | Command::EndTransport(_)
             | Command::Role(
                 I(
-                    Initiate::ChooseMechanism
+                    Initiate::ChooseMechanism(_)
+                    | Initiate::ConfirmOffer
                     | Initiate::CheckServer
-                    | Initiate::RunChallenge
-                    | Initiate::VerifySuccess
+                    | Initiate::RunChallenge(_)
+                    | Initiate::RunContinue
+                    | Initiate::RunTask
+                    | Initiate::VerifySuccess(_)
                     | Initiate::CheckResumption
                     | Initiate::OpenStream(_),
                 )
                 | R(
                     Receive::AskHost(_)
-                    | Receive::BeginMechanism
-                    | Receive::RunResponse
+                    | Receive::BeginMechanism(_)
+                    | Receive::RunResponse(_)
+                    | Receive::RunTask
+                    | Receive::AskToken
+                    | Receive::AskInlineBind
+                    | Receive::AskInlineResumption
                     | Receive::AskBind
                     | Receive::AskResumption
                     | Receive::AskPair
@@ -497,9 +610,11 @@ impl Step {
             | Command::Role(
                 I(
                     Initiate::RequestTls
-                    | Initiate::SendAuth
-                    | Initiate::SendResponse
-                    | Initiate::SendAbort
+                    | Initiate::SendAuth(_)
+                    | Initiate::SendResponse(_)
+                    | Initiate::SendNext
+                    | Initiate::SendTaskData
+                    | Initiate::SendAbort(_)
                     | Initiate::RequestBind(_)
                     | Initiate::RequestResumption
                     | Initiate::RequestSession
@@ -510,11 +625,14 @@ impl Step {
                     Receive::Proceed
                     | Receive::RefuseTls
                     | Receive::RefuseStanza(_)
-                    | Receive::RequireEncryption
-                    | Receive::SendChallenge
+                    | Receive::RequireEncryption(_)
+                    | Receive::SendChallenge(_)
                     | Receive::SendSuccess
-                    | Receive::SendFailure
-                    | Receive::SendAborted
+                    | Receive::SendOutcome(_)
+                    | Receive::SendContinue
+                    | Receive::SendTaskData
+                    | Receive::SendFailure(_)
+                    | Receive::SendAborted(_)
                     | Receive::SendBindResult
                     | Receive::SendBindError(_)
                     | Receive::SendResumed
@@ -619,15 +737,28 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
         Phase::I(I::TlsHandshake(_)) | Phase::R(R::TlsHandshake(_)) => Waits::Tls,
         Phase::I(I::AwaitHeader(_)) | Phase::R(R::AwaitHeader(_)) => Waits::Header,
         Phase::I(I::CheckingServer)
-        | Phase::R(R::AwaitHost(_) | R::Binding(_) | R::Resuming(_) | R::CheckingHandshake) => {
-            Waits::Verdict
+        | Phase::R(
+            R::AwaitHost(_)
+            | R::Binding(_)
+            | R::Resuming(_)
+            | R::Completing(..)
+            | R::CheckingHandshake,
+        ) => Waits::Verdict,
+        Phase::R(R::Authenticating(_, _, SaslTurn::Own, _) | R::Task(TaskTurn::Own, _)) => {
+            Waits::Mechanism
         }
-        Phase::R(R::Authenticating(_, SaslTurn::Own, _)) => Waits::Mechanism,
-        Phase::I(I::Authenticating(exchange, _)) => {
-            use xmpp_stream::stream::SaslExchange as X;
+        Phase::I(I::Pipelined(PipelinedStage::AwaitHeader)) => Waits::Header,
+        Phase::I(I::Resumed) => Waits::Application,
+        Phase::I(I::Authenticating(_, exchange, _)) => {
+            use SaslExchange as X;
             match exchange {
-                X::Choosing | X::Computing | X::Verifying => Waits::Mechanism,
-                X::AwaitReply | X::Aborting => Waits::Frame,
+                X::Choosing
+                | X::Computing
+                | X::Verifying
+                | X::Confirming
+                | X::Continuing
+                | X::ComputingTask => Waits::Mechanism,
+                X::AwaitReply | X::AwaitTaskData | X::AwaitOutcome | X::Aborting => Waits::Frame,
                 other => panic!("{other:?}"),
             }
         }
@@ -642,6 +773,10 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
     match input {
         Input::Begin => waits_for == Waits::Begin,
         Input::Secured => waits_for == Waits::Tls,
+        // Right after the header is ordered, where the features were known before.
+        Input::Sasl(SaslResult::Send) if matches!(phase, Phase::I(I::AwaitHeader(_))) => {
+            has_sasl2(policy)
+        }
         Input::Sasl(_) => waits_for == Waits::Mechanism,
         Input::Answer(_) => waits_for == Waits::Verdict,
         // Asked by the peer here, or before.
@@ -669,7 +804,11 @@ fn is_managed(phase: Phase, result: ManagementResult) -> bool {
     match phase {
         Phase::I(I::Resuming(_)) => matches!(result, M::Resumed | M::TooHigh | M::Unexpected),
         // The answer of the application names a session whose count does not fit.
-        Phase::R(R::Resuming(_)) => result == M::TooHigh,
+        Phase::R(R::Resuming(_) | R::Completing(InlineStep::Resumption, _)) => result == M::TooHigh,
+        // `<success/>` brings the answer to the client's `<resume/>`.
+        Phase::I(I::Authenticating(SaslProfile::Sasl2, SaslExchange::Verifying, _)) => {
+            result == M::TooHigh
+        }
         Phase::I(I::Established | I::StartingSession) => result != M::Resumed,
         // A client asks, and has nothing to refuse.
         Phase::R(R::Established) => !matches!(result, M::Resumed | M::Refused),
@@ -685,6 +824,13 @@ fn is_managed(phase: Phase, result: ManagementResult) -> bool {
 /// Whether stream management is in use.
 pub(crate) fn has_management(policy: StreamPolicy) -> bool {
     policy.kind == Kind::ClientToServer && policy.management != ManagementPolicy::Off
+}
+
+/// Whether SASL2 is in use.
+pub(crate) fn has_sasl2(policy: StreamPolicy) -> bool {
+    policy.kind == Kind::ClientToServer
+        && policy.sasl2 == Sasl2Policy::On
+        && policy.security != Security::Plaintext
 }
 
 /// Whether streams of that kind know the input.

@@ -8,7 +8,7 @@
 //! they arrive, before it reads any answer. Nothing but `<authenticate/>` is written early: its
 //! answer is what the rest of the login depends on.
 
-use super::super::policy::StreamPolicy;
+use super::super::policy::{ManagementPolicy, StreamPolicy};
 use super::super::table::{
     CloseCause, Command, ErrorSource, InFlight, InitiatingCommand as C, Input, LoginOutcome,
     ManagementResult, Notice, Output, OwnHeader, SaslResult, StreamLevel, command, notify, order,
@@ -63,7 +63,7 @@ pub(super) fn authenticating(
         (AwaitReply | AwaitOutcome, Input::Element(E::Success)) => {
             (at(Verifying), order(C::VerifySuccess(profile)))
         }
-        (Verifying, result) => verified(profile, result, at(Verifying)),
+        (Verifying, result) => verified(policy, profile, result, at(Verifying)),
 
         // XEP-0388 2.6.3
         (AwaitReply | AwaitOutcome, Input::Element(E::Sasl2(Sasl2Class::Continue))) => {
@@ -106,6 +106,7 @@ pub(super) fn authenticating(
 
 /// What the verified `<success/>` leads to.
 fn verified(
+    policy: StreamPolicy,
     profile: SaslProfile,
     result: Input,
     phase: InitiatingPhase,
@@ -125,7 +126,11 @@ fn verified(
                 (P::AwaitFeatures(StreamLevel::Authenticated), authenticated)
             }
             LoginOutcome::Bound => (P::Bound, authenticated),
-            LoginOutcome::Resumed => (P::Resumed, authenticated),
+            LoginOutcome::Resumed if policy.management == ManagementPolicy::Resume => {
+                (P::Resumed, authenticated)
+            }
+            // Nothing was asked to be resumed.
+            LoginOutcome::Resumed => close(CloseCause::Authentication),
         },
         (SaslProfile::Sasl2, Input::Managed(ManagementResult::TooHigh)) => (
             P::Closing(Closing::AwaitFooter(InFlight::Discard)),

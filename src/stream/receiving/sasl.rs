@@ -63,7 +63,7 @@ pub(super) fn authenticating(
         (SaslTurn::Own, Input::Sasl(SaslResult::Inline(requests)))
             if profile == SaslProfile::Sasl2 =>
         {
-            authenticated(requests)
+            authenticated(policy, requests)
         }
         (SaslTurn::Own, Input::Sasl(SaslResult::Task)) if profile == SaslProfile::Sasl2 => {
             (P::Task(TaskTurn::AwaitNext, used), order(C::SendContinue))
@@ -109,7 +109,9 @@ pub(super) fn task(
         (TaskTurn::Own, Input::Sasl(SaslResult::Task)) => {
             (P::Task(TaskTurn::AwaitNext, used), order(C::SendContinue))
         }
-        (TaskTurn::Own, Input::Sasl(SaslResult::Inline(requests))) => authenticated(requests),
+        (TaskTurn::Own, Input::Sasl(SaslResult::Inline(requests))) => {
+            authenticated(policy, requests)
+        }
         (TaskTurn::Own, Input::Sasl(_)) => refused(level, used, C::SendFailure(SaslProfile::Sasl2)),
         (
             TaskTurn::AwaitNext | TaskTurn::AwaitData,
@@ -121,7 +123,11 @@ pub(super) fn task(
 }
 
 /// The client is authenticated, tasks included: what it asked for is done next.
-fn authenticated(requests: InlineRequests) -> (ReceivingPhase, Output<C>) {
+fn authenticated(policy: StreamPolicy, requests: InlineRequests) -> (ReceivingPhase, Output<C>) {
+    let requests = InlineRequests {
+        resume: requests.resume && policy.has_management(),
+        ..requests
+    };
     let (phase, command) = next_request(requests, 0);
     (phase, notify(Notice::Authenticated, Command::Role(command)))
 }
