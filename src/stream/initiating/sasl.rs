@@ -132,10 +132,14 @@ fn verified(
             // Nothing was asked to be resumed.
             LoginOutcome::Resumed => close(CloseCause::Authentication),
         },
-        (SaslProfile::Sasl2, Input::Managed(ManagementResult::TooHigh)) => (
-            P::Closing(Closing::AwaitFooter(InFlight::Discard)),
-            command(Command::Fail(OwnHeader::Sent, ErrorSource::HandledCount)),
-        ),
+        (SaslProfile::Sasl2, Input::Managed(ManagementResult::TooHigh))
+            if policy.has_management() =>
+        {
+            (
+                P::Closing(Closing::AwaitFooter(InFlight::Discard)),
+                command(Command::Fail(OwnHeader::Sent, ErrorSource::HandledCount)),
+            )
+        }
         (_, Input::Sasl(_)) => close(CloseCause::Authentication),
         (_, input) => common(phase, input),
     }
