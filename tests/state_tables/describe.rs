@@ -236,6 +236,7 @@ fn features(members: &[Input]) -> String {
         }
     };
     flag("SASL", |features| features.sasl);
+    flag("SASL2", |features| features.sasl2);
     flag("bind", |features| features.bind);
     flag("stream management", |features| features.management);
     flag("another mandatory one", |features| {
