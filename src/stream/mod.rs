@@ -2,7 +2,7 @@
 //! travel when.
 //!
 //! The wire forms know their own elements and nothing of states: [`header`], [`error`],
-//! [`features`], [`starttls`], [`sasl`], [`bind`], [`dialback`], [`handshake`]; and [`element`], the
+//! [`features`], [`starttls`], [`sasl`], [`sasl2`], [`bind`], [`dialback`], [`handshake`]; and [`element`], the
 //! one function that turns any first-level element into a finite class for the tables.
 //!
 //! The tables are [`Initiating`] and [`Receiving`]. They share the alphabet ([`Input`], [`Command`],
@@ -31,6 +31,7 @@ mod policy;
 mod put;
 mod receiving;
 pub mod sasl;
+pub mod sasl2;
 mod stanza_error;
 pub mod starttls;
 mod table;
@@ -53,7 +54,10 @@ pub use element::{
     StanzaKind, StanzaRefusal, classify, classify_start_tag,
 };
 pub use error::{ApplicationConditionError, OtherHost, OtherHostError, StreamError};
-pub use features::{FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut};
+pub use features::{
+    Authentication, AuthenticationOut, FeatureError, FeatureOffer, FeatureXml, Features,
+    FeaturesClass, FeaturesOut, InlineBindFeature,
+};
 pub use header::{
     HeaderClass, HeaderFlaw, HeaderOut, Kind, ParsedHeader, Role, Version, VersionClass,
 };
@@ -66,6 +70,7 @@ pub use policy::{
 };
 pub use receiving::{InlineStep, Receiving, ReceivingPhase, SaslTurn, TaskTurn};
 pub use sasl::{SaslElement, SaslFailure};
+pub use sasl2::{InlineXml, InlineXmlError, Sasl2Element, UserAgent, UserAgentError};
 pub(crate) use stanza_error::write_refusal;
 pub use starttls::StartTls;
 pub use table::{

@@ -23,6 +23,14 @@ pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
 /// SASL2 (XEP-0388).
 pub const SASL2: &str = "urn:xmpp:sasl:2";
+/// Bind 2 (XEP-0386).
+pub const BIND2: &str = "urn:xmpp:bind:0";
+/// Tokens for authentication, FAST (XEP-0484).
+pub const FAST: &str = "urn:xmpp:fast:0";
+/// Upgrade tasks (XEP-0480 2).
+pub const UPGRADE: &str = "urn:xmpp:sasl:upgrade:0";
+/// What the upgrade tasks of SCRAM say (XEP-0480 3).
+pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 /// The channel bindings that a server supports (XEP-0440).
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 /// Resource binding (RFC 6120 7.1).
@@ -44,8 +52,9 @@ mod tests {
     use crate::jid::Jid;
     use crate::sasl;
     use crate::stream::{
-        BindCondition, DialbackCondition, DialbackVerdict, FeatureOffer, FeaturesOut, HeaderOut,
-        Kind, StartTls, StreamCondition, StreamError, bind, dialback, features,
+        AuthenticationOut, BindCondition, DialbackCondition, DialbackVerdict, FeatureOffer,
+        FeaturesOut, HeaderOut, Kind, StartTls, StreamCondition, StreamError, bind, dialback,
+        features,
     };
 
     fn written(write: impl FnOnce(&mut String)) -> String {
@@ -59,7 +68,7 @@ mod tests {
     }
 
     /// Everything that is written, with its namespaces copied from RFC 6120, RFC 3921, XEP-0114,
-    /// XEP-0220 and XEP-0440. No constant of this module is used.
+    /// XEP-0220, XEP-0388 and XEP-0440. No constant of this module is used.
     #[test]
     fn namespaces_on_the_wire_are_those_of_the_documents() {
         assert_eq!(
@@ -82,6 +91,13 @@ mod tests {
             starttls: FeatureOffer::Required,
             mechanisms: &["PLAIN"],
             channel_bindings: &["tls-exporter"],
+            authentication: Some(AuthenticationOut {
+                mechanisms: &["PLAIN"],
+                management: true,
+                bind: Some(&["urn:xmpp:carbons:2"]),
+                fast: &["HT-SHA-256-EXPR"],
+                upgrades: &["UPGR-SCRAM-SHA-256"],
+            }),
             dialback: true,
             bind: true,
             session: true,
@@ -96,6 +112,13 @@ mod tests {
              <channel-binding type='tls-exporter'/></sasl-channel-binding>\
              <mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
              <mechanism>PLAIN</mechanism></mechanisms>\
+             <authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism>\
+             <inline><sm xmlns='urn:xmpp:sm:3'/>\
+             <bind xmlns='urn:xmpp:bind:0'><inline>\
+             <feature var='urn:xmpp:carbons:2'/></inline></bind>\
+             <fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-EXPR</mechanism></fast></inline>\
+             <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-256</upgrade>\
+             </authentication>\
              <dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>\
              <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>\
              <session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>\

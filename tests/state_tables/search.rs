@@ -10,7 +10,8 @@ use xmpp_stream::stream::{
     InitiatingPhase, InlineRequests, InlineStep, Input, Kind, LoginOutcome, ManagementClass,
     ManagementPolicy, ManagementResult, Notice, Output, OwnHeader, PairAnswer, PairResult,
     PipelinedStage, Receiving, ReceivingCommand as Receive, ReceivingPhase, Sasl2Policy,
-    SaslExchange, SaslResult, SaslTurn, Security, StreamCondition, StreamPolicy, TaskTurn,
+    SaslExchange, SaslResult, SaslTurn, Security, StreamCondition, StreamLevel, StreamPolicy,
+    TaskTurn,
 };
 
 /// What only one role does.
@@ -84,8 +85,9 @@ pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
                             policy.management = management;
                             let mut delivering = policy;
                             delivering.early_elements = EarlyElements::Delivered;
-                            // Beside stream management, and with the fewest attempts and the most.
-                            let has_sasl2 = is_client && security != Security::Plaintext;
+                            // With further attempts the same happens.
+                            let has_sasl2 =
+                                is_client && security != Security::Plaintext && sasl_attempts <= 3;
                             let mut sasl2 = policy;
                             sasl2.sasl2 = Sasl2Policy::On;
                             [
@@ -774,7 +776,9 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
         Input::Begin => waits_for == Waits::Begin,
         Input::Secured => waits_for == Waits::Tls,
         // Right after the header is ordered, where the features were known before.
-        Input::Sasl(SaslResult::Send) if matches!(phase, Phase::I(I::AwaitHeader(_))) => {
+        Input::Sasl(SaslResult::Send)
+            if phase == Phase::I(I::AwaitHeader(StreamLevel::Secured)) =>
+        {
             has_sasl2(policy)
         }
         Input::Sasl(_) => waits_for == Waits::Mechanism,

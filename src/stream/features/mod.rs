@@ -1,5 +1,5 @@
 //! Stream features: `<stream:features/>` read and written (RFC 6120 4.3.2, 5.4.1, 6.4.1, 7.4;
-//! XEP-0440; `<session/>` of RFC 3921).
+//! XEP-0388; XEP-0440; `<session/>` of RFC 3921).
 //!
 //! A feature is *known* if this crate negotiates it. Any other feature is voluntary, unless it has
 //! a `<required/>` child in the namespace of the feature (RFC 6120 4.3.2). The order of features
@@ -9,8 +9,12 @@
 //! A new feature gets a line in `is_known`, a reading method, and a field of [`FeaturesOut`]; if
 //! the state tables need it, also a field of [`FeaturesClass`].
 
+mod authentication;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
+
+pub use authentication::{Authentication, AuthenticationOut, InlineBindFeature};
 
 use super::{Kind, ns, put, sasl};
 use crate::xml::{Element, StanzaBuf};
@@ -40,7 +44,7 @@ pub struct FeaturesClass {
     /// Whether there is a list of SASL mechanisms, even an empty one. SASL is always mandatory
     /// (RFC 6120 6.3.1).
     pub sasl: bool,
-    /// Whether there is a mechanism to be used by SASL2 (XEP-0388).
+    /// Whether SASL2 is offered with at least one mechanism (XEP-0388 2.1).
     pub sasl2: bool,
     /// Whether resource binding is offered. It is always mandatory (RFC 6120 7.3.1).
     pub bind: bool,
@@ -99,7 +103,9 @@ impl<'a> Features<'a> {
         FeaturesClass {
             starttls: self.starttls(),
             sasl: self.mechanisms_element().is_some(),
-            sasl2: false,
+            sasl2: self
+                .authentication()
+                .is_some_and(|offer| offer.mechanisms().next().is_some()),
             bind: self.bind(),
             session: self.session(),
             management: self.management(),
@@ -129,6 +135,14 @@ impl<'a> Features<'a> {
             .filter(|child| child.is("mechanism", ns::SASL))
             .map(|mechanism| mechanism.text())
             .filter(|name| sasl::is_mechanism_name(name))
+    }
+
+    /// Returns the offer of SASL2 (XEP-0388 2.1).
+    #[must_use]
+    pub fn authentication(&self) -> Option<Authentication<'a>> {
+        self.0
+            .child("authentication", ns::SASL2)
+            .map(Authentication::new)
     }
 
     /// Returns the channel bindings that the peer supports (XEP-0440), or `None` if it does not
@@ -205,6 +219,8 @@ pub struct FeaturesOut<'a> {
     pub mechanisms: &'a [&'a str],
     /// The channel bindings supported (XEP-0440). An empty slice leaves the list out.
     pub channel_bindings: &'a [&'a str],
+    /// SASL2 (XEP-0388).
+    pub authentication: Option<AuthenticationOut<'a>>,
     /// Server Dialback, with dialback errors (XEP-0220 2.3).
     pub dialback: bool,
     /// Resource binding.
@@ -253,6 +269,9 @@ pub fn write_features(out: &mut String, features: &FeaturesOut<'_>) {
             out.push_str("</mechanism>");
         }
         out.push_str("</mechanisms>");
+    }
+    if let Some(authentication) = features.authentication {
+        authentication.write(out);
     }
     if features.dialback {
         empty_element(out, "dialback", ns::DIALBACK_FEATURE, "errors");
@@ -343,6 +362,7 @@ fn is_known(feature: &Element<'_>) -> bool {
         (feature.name(), feature.ns()),
         ("starttls", ns::TLS)
             | ("mechanisms", ns::SASL)
+            | ("authentication", ns::SASL2)
             | ("sasl-channel-binding", ns::CHANNEL_BINDING)
             | ("dialback", ns::DIALBACK_FEATURE)
             | ("bind", ns::BIND)

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 
 use super::{
-    FeatureError, FeatureOffer, FeatureXml, Features, FeaturesClass, FeaturesOut, write_features,
+    Authentication, AuthenticationOut, FeatureError, FeatureOffer, FeatureXml, Features,
+    FeaturesClass, FeaturesOut, write_features,
 };
 use crate::stream::testing::element;
 
@@ -15,6 +16,9 @@ const MECHANISMS: &str = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
      <mechanism>EXTERNAL</mechanism><mechanism>SCRAM-SHA-1-PLUS</mechanism>\
      <mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism></mechanisms>";
 const BIND: &str = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+
+const AUTHENTICATION: &str = "<authentication xmlns='urn:xmpp:sasl:2'>\
+     <mechanism>SCRAM-SHA-1</mechanism></authentication>";
 
 fn with<T>(children: &str, read: impl FnOnce(Features<'_>) -> T) -> T {
     let xml = format!("<stream:features>{children}</stream:features>");
@@ -194,7 +198,7 @@ fn only_features_of_the_stream_namespace_are_features() {
 fn every_class_is_enumerated_once() {
     let all: Vec<_> = FeaturesClass::all().collect();
     let distinct: BTreeSet<_> = all.iter().map(|class| format!("{class:?}")).collect();
-    assert_eq!((all.len(), distinct.len()), (144, 144));
+    assert_eq!((all.len(), distinct.len()), (288, 288));
     assert!(all.contains(&FeaturesClass::default()));
     assert!(all.contains(&class(&format!("{STARTTLS}{MECHANISMS}{BIND}"))));
 }
@@ -217,6 +221,17 @@ fn rfc6120_4_3_2_written_features_read_back() {
             } else {
                 &[]
             },
+            authentication: class.sasl2.then_some(AuthenticationOut {
+                mechanisms: &["SCRAM-SHA-1"],
+                management: class.management,
+                bind: class.bind.then_some(&["urn:xmpp:sm:3"]),
+                fast: if class.sasl {
+                    &["HT-SHA-256-NONE"]
+                } else {
+                    &[]
+                },
+                upgrades: &["UPGR-SCRAM-SHA-256"],
+            }),
             channel_bindings: if class.sasl { &["tls-exporter"] } else { &[] },
             bind: class.bind,
             session: class.session == FeatureOffer::Offered,
@@ -227,7 +242,7 @@ fn rfc6120_4_3_2_written_features_read_back() {
         write_features(&mut xml, &offered);
         let alone = class.starttls == FeatureOffer::Offered
             && !(class.sasl || class.bind || offered.session || class.unknown_required)
-            && !(dialback || class.management);
+            && !(dialback || class.management || class.sasl2);
         let expected = FeaturesClass {
             starttls: if alone {
                 FeatureOffer::Required
@@ -243,10 +258,26 @@ fn rfc6120_4_3_2_written_features_read_back() {
             assert!(features.mechanisms().eq(offered.mechanisms.iter().copied()));
             let bindings = features.channel_bindings().into_iter().flatten();
             assert!(bindings.eq(offered.channel_bindings.iter().copied()));
+            let authentication = features.authentication();
+            assert_eq!(authentication.is_some(), class.sasl2);
+            if let (Some(read), Some(written)) = (authentication, offered.authentication) {
+                reads_back(read, written);
+            }
         });
         count += 1;
     }
-    assert_eq!(count, 96);
+    assert_eq!(count, 192);
+}
+
+fn reads_back(read: Authentication<'_>, written: AuthenticationOut<'_>) {
+    assert!(read.mechanisms().eq(written.mechanisms.iter().copied()));
+    assert_eq!(read.inline_management(), written.management);
+    assert_eq!(read.inline_bind().is_some(), written.bind.is_some());
+    let features = read.inline_bind().into_iter().flat_map(|b| b.features());
+    assert!(features.eq(written.bind.into_iter().flatten().copied()));
+    let fast = read.fast_mechanisms().into_iter().flatten();
+    assert!(fast.eq(written.fast.iter().copied()), "{written:?}");
+    assert!(read.upgrades().eq(written.upgrades.iter().copied()));
 }
 
 #[test]
@@ -290,6 +321,7 @@ fn rfc6120_4_3_2_2_further_features_need_a_namespace_of_their_own() {
         (STARTTLS, FeatureError::Known),
         (MECHANISMS, FeatureError::Known),
         (BIND, FeatureError::Known),
+        (AUTHENTICATION, FeatureError::Known),
     ] {
         assert_eq!(FeatureXml::new(xml), Err(reason), "{xml}");
     }
@@ -306,11 +338,21 @@ fn every_feature_is_found_in_every_place() {
     let other = "<ver xmlns='urn:y'/>";
     let management = "<sm xmlns='urn:xmpp:sm:3'/>";
     let parts = [
-        STARTTLS, MECHANISMS, BIND, session, dialback, bindings, required, management, other,
+        STARTTLS,
+        MECHANISMS,
+        AUTHENTICATION,
+        BIND,
+        session,
+        dialback,
+        bindings,
+        required,
+        management,
+        other,
     ];
     let expected = FeaturesClass {
         starttls: FeatureOffer::Offered,
         sasl: true,
+        sasl2: true,
         bind: true,
         session: FeatureOffer::Required,
         management: true,
