@@ -70,7 +70,7 @@ pub use host::{HostBuilder, HostConfig};
 pub use initiator::{InitiatorBuilder, InitiatorConfig, InitiatorSecurity};
 pub(crate) use proof::{KeySource, Proof, UnverifiedServer};
 pub use responder::{ResponderBuilder, ResponderConfig, ResponderSecurity};
-pub use sasl2::{InlineFeature, Sasl2Options};
+pub use sasl2::{KnownFeatures, KnownFeaturesError, Pipelining, Sasl2Options, Sasl2OptionsError};
 
 /// Marks a builder for streams between a client and its server.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,12 @@
-//! What a client asks for with its login by SASL2 (XEP-0388).
+//! What a client asks for with its login by SASL2 (XEP-0388), and what it remembers of a server.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+use crate::stream::Features;
+use crate::stream::sasl2::{InlineXml, MAX_BIND_FEATURES, MAX_TAG_BYTES, UserAgent};
+use crate::xml::StanzaBuf;
 
 /// How a client uses SASL2 where the server offers it.
 ///
@@ -10,24 +15,154 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Sasl2Options {
+    /// What the client says of itself.
+    pub(crate) user_agent: Option<UserAgent>,
     /// What the server's resource begins with; `None` takes the wanted resource.
     pub(crate) tag: Option<String>,
     /// What is enabled together with the resource.
     pub(crate) features: Vec<InlineFeature>,
+    pub(crate) pipelining: Pipelining,
 }
 
 /// A feature that is enabled together with the resource (XEP-0386 3.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InlineFeature {
+pub(crate) struct InlineFeature {
     /// The name that the server offers it by.
     pub(crate) var: String,
     /// The element that asks for it.
-    pub(crate) xml: String,
+    pub(crate) xml: InlineXml,
 }
+
+/// Whether a client writes `<authenticate/>` before it has read the server's features.
+///
+/// It spares one round trip. XEP-0388 2.1 allows to remember the features for that, which do not
+/// change between streams from and to the same addresses under the same protection. The client
+/// compares them with those that arrive, before it reads any answer; where a mechanism is gone, the
+/// server refuses the attempt and the client makes another one. What is remembered of a server must
+/// not be used for another one, or for another account.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Pipelining {
+    /// It waits for the features, and remembers nothing.
+    #[default]
+    Off,
+    /// It waits for the features, and remembers them
+    /// ([`Initiator::known_features`](crate::Initiator::known_features)).
+    Learn,
+    /// It goes by what was remembered of the last login with this server, and remembers what it reads
+    /// now.
+    Known(KnownFeatures),
+}
+
+/// The features of a server at an earlier login: what [`Pipelining::Known`] needs.
+///
+/// It holds no secret. The application stores it as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownFeatures(Arc<str>);
+
+/// Why a text is not the features of an earlier login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the features of a server that offers SASL2")]
+pub struct KnownFeaturesError;
+
+/// Why an option of SASL2 cannot be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Sasl2OptionsError {
+    /// The tag is empty, or longer than [`MAX_TAG_BYTES`].
+    #[error("the tag is empty or too long")]
+    Tag,
+    /// There are [`MAX_BIND_FEATURES`] features already.
+    #[error("too many features")]
+    Features,
+}
+
+/// The longest features that are remembered, in bytes.
+const MAX_KNOWN_BYTES: usize = 8192;
 
 impl Sasl2Options {
     /// Returns the defaults.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets what the client says of itself (XEP-0388 2.3). Tokens are issued only to a client with an
+    /// id of its own (XEP-0484 4.1).
+    pub fn user_agent(mut self, agent: UserAgent) -> Self {
+        self.user_agent = Some(agent);
+        self
+    }
+
+    /// Sets what the resource begins with that the server chooses (XEP-0386 3.2): as a rule the name
+    /// of the software. Others can see it.
+    ///
+    /// # Errors
+    /// [`Sasl2OptionsError::Tag`] if it is empty or too long.
+    pub fn tag(mut self, tag: &str) -> Result<Self, Sasl2OptionsError> {
+        if tag.is_empty() || tag.len() > MAX_TAG_BYTES {
+            return Err(Sasl2OptionsError::Tag);
+        }
+        self.tag = Some(tag.into());
+        Ok(self)
+    }
+
+    /// Enables a feature together with the resource, where the server offers it by the name `var`
+    /// (XEP-0386 3.1): for carbons, `urn:xmpp:carbons:2` and `<enable xmlns='urn:xmpp:carbons:2'/>`.
+    /// Stream management is enabled without being named here. What the server answers is in
+    /// [`Authenticated::success`](crate::event::Authenticated::success).
+    ///
+    /// # Errors
+    /// [`Sasl2OptionsError::Features`] if there are too many.
+    pub fn feature(mut self, var: &str, request: InlineXml) -> Result<Self, Sasl2OptionsError> {
+        // Stream management takes one of them.
+        if self.features.len() + 1 >= MAX_BIND_FEATURES {
+            return Err(Sasl2OptionsError::Features);
+        }
+        self.features.push(InlineFeature {
+            var: var.into(),
+            xml: request,
+        });
+        Ok(self)
+    }
+
+    /// Sets whether `<authenticate/>` is written before the features are read. The default is
+    /// [`Pipelining::Off`].
+    pub fn pipelining(mut self, pipelining: Pipelining) -> Self {
+        self.pipelining = pipelining;
+        self
+    }
+}
+
+impl KnownFeatures {
+    /// Reads what [`as_str`](Self::as_str) returned.
+    ///
+    /// # Errors
+    /// [`KnownFeaturesError`] if the text is no `<stream:features/>` that offers SASL2, or longer than
+    /// 8 KiB.
+    pub fn parse(text: &str) -> Result<Self, KnownFeaturesError> {
+        let parsed = Self(text.into()).to_stanza().ok_or(KnownFeaturesError)?;
+        match Features::read(parsed.as_stanza().as_element()) {
+            Some(features) if features.class().sasl2 => Ok(Self(text.into())),
+            _ => Err(KnownFeaturesError),
+        }
+    }
+
+    /// Returns the features as text: one element, standing alone.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Remembers features just received, unless they are too long.
+    pub(crate) fn learn(features: &Features<'_>) -> Option<Self> {
+        let text = features.element().standalone();
+        (text.len() <= MAX_KNOWN_BYTES).then(|| Self((*text).into()))
+    }
+
+    /// The features as an element.
+    pub(crate) fn to_stanza(&self) -> Option<StanzaBuf> {
+        (self.0.len() <= MAX_KNOWN_BYTES)
+            .then(|| StanzaBuf::parse(&self.0).ok())
+            .flatten()
     }
 }

@@ -66,6 +66,10 @@ pub(super) struct Machine<R: Negotiation> {
 }
 
 impl<R: Negotiation> Machine<R> {
+    pub(super) fn role(&self) -> &R {
+        &self.role
+    }
+
     pub(super) fn role_mut(&mut self) -> &mut R {
         &mut self.role
     }

@@ -30,6 +30,7 @@ use crate::random::{Random, RandomError};
 use crate::sasl::Secret;
 use crate::sm::{AckMode, Ending, Received, SmPolicy, SmState, TooHigh};
 use crate::stream::management::{handled_count_too_high, write_failed};
+use crate::stream::sasl2::InlineEnable;
 use crate::stream::{ManagementElement, ManagementRefusal, ManagementResult, Notice};
 use crate::ticket::Ticket;
 use crate::time::Instant;
@@ -244,20 +245,17 @@ impl Management {
     }
 
     /// The `<resume/>` that travels with the login (XEP-0198 9.2), if there is a session to resume.
-    pub(super) fn inline_resume(&self) -> Option<ManagementElement<'_>> {
+    pub(super) fn inline_resume(&self) -> Option<(u32, &str)> {
         let previd = self
             .session
             .id()
             .filter(|_| self.phase == Phase::Resuming)?;
-        Some(ManagementElement::Resume {
-            h: self.session.handled,
-            previd: previd.into(),
-        })
+        Some((self.session.handled, previd))
     }
 
     /// The `<enable/>` that travels with the login (XEP-0198 9.1).
-    pub(super) fn inline_enable(&self) -> ManagementElement<'static> {
-        ManagementElement::Enable {
+    pub(super) fn inline_enable(&self) -> InlineEnable {
+        InlineEnable {
             resume: self.policy.resumption.is_some(),
             max: self.policy.resumption,
         }
@@ -265,9 +263,9 @@ impl Management {
 
     /// Records that a `<resume/>` that travelled with the login came to nothing, and what the server
     /// says of it.
-    pub(super) fn inline_refused(&mut self, element: Option<&ManagementElement<'_>>) {
+    pub(super) fn inline_refused(&mut self, h: Option<u32>) {
         if self.phase == Phase::Resuming {
-            self.resumption_refused(element.unwrap_or(&ManagementElement::Failed { h: None }));
+            self.resumption_refused(&ManagementElement::Failed { h });
             self.announce(Notice::ManagementRefused);
         }
     }

@@ -88,7 +88,7 @@ pub use session::{Negotiating, Session};
 
 use crate::action::Action;
 use crate::close::CloseTcp;
-use crate::config::InitiatorConfig;
+use crate::config::{InitiatorConfig, KnownFeatures};
 use crate::jid::Jid;
 use crate::reset::ResetCause;
 use crate::sasl::ClientKeys;
@@ -259,6 +259,14 @@ impl Connection<InitiatorRole> {
         let mut connection = Self::new(config, now);
         connection.machine.resume(state);
         Ok(connection)
+    }
+
+    /// Returns what a later login with the same server may go by, once SASL2 is chosen and if the
+    /// config says to [remember](crate::config::Pipelining) it. Store it after
+    /// [`Event::Authenticated`](crate::Event::Authenticated): nothing of it is authentic before.
+    #[must_use]
+    pub fn known_features(&self) -> Option<&KnownFeatures> {
+        self.machine.role().known_features()
     }
 
     /// Returns the SCRAM keys of the login that just worked, once: kept and given to

@@ -4,18 +4,21 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use super::inline::{InlineRequests, Unexpected};
 use crate::close::AuthenticationReason;
-use crate::config::{Credentials, InitiatorConfig};
+use crate::config::{Credentials, InitiatorConfig, KnownFeatures, Pipelining};
 use crate::connection::context::Context;
 use crate::connection::login::Exchange;
 use crate::connection::role::NoRandomness;
+use crate::jid::Jid;
 use crate::sasl::{
     self, AnonymousClient, BindingFlag, Capabilities, ClientKeys, ExternalClient, Mechanism,
     MechanismName, MechanismOffer, MechanismSet, MechanismStep, PlainClient, SaslCondition,
-    SaslError, ScramClient, ScramCredentials, Secret,
+    SaslError, SaslProfile, ScramClient, ScramCredentials, Secret,
 };
+use crate::stream::sasl2::Sasl2Element;
 use crate::stream::{
-    Content, Features, FirstLevelElement, Input, SaslElement, SaslFailure, SaslResult, sasl as wire,
+    Content, Features, FirstLevelElement, Input, SaslElement, SaslResult, sasl as wire,
 };
 use crate::tls;
 
@@ -32,23 +35,39 @@ pub(super) struct ClientLogin {
     reason: Option<AuthenticationReason>,
     /// The SCRAM keys of the login that just worked.
     keys: Option<ClientKeys>,
+    /// What travels with a login by SASL2.
+    inline: InlineRequests,
+    /// The features that a later login may go by.
+    learned: Option<KnownFeatures>,
 }
 
 impl ClientLogin {
-    pub(super) const fn new(config: Arc<InitiatorConfig>) -> Self {
+    pub(super) fn new(config: Arc<InitiatorConfig>) -> Self {
         Self {
+            inline: InlineRequests::new(config.clone()),
             config,
             exchange: Exchange::new(),
             offer: None,
             failed: MechanismSet::EMPTY,
             reason: None,
             keys: None,
+            learned: None,
         }
     }
 
     /// The name of the mechanism that runs, or ran last.
     pub(super) fn mechanism_name(&self) -> &str {
         self.exchange.name()
+    }
+
+    /// The address that a login by SASL2 has bound, once.
+    pub(super) fn take_bound(&mut self) -> Option<Jid> {
+        self.inline.take_bound()
+    }
+
+    /// What a later login may go by, once this one has worked.
+    pub(super) const fn learned(&self) -> Option<&KnownFeatures> {
+        self.learned.as_ref()
     }
 
     pub(super) fn take_keys(&mut self) -> Option<ClientKeys> {
@@ -68,6 +87,7 @@ impl ClientLogin {
     /// leaves others open (RFC 6120 6.4.5). `verified` proves who the server is.
     pub(super) fn choose(
         &mut self,
+        profile: SaslProfile,
         element: Option<&FirstLevelElement<'_>>,
         verified: Option<tls::Verified>,
         cx: &mut Context<'_>,
@@ -77,10 +97,66 @@ impl ClientLogin {
             return SaslResult::Exhausted;
         };
         if let Content::Features(features) = element.content() {
-            self.offer = Some(offer(features));
+            self.read_offer(profile, features);
         } else if !self.record_failure(refusal(element)) {
             return SaslResult::Exhausted;
         }
+        self.select(verified, cx)
+    }
+
+    /// Chooses by what was remembered of the server, before its features are read. `None` if there is
+    /// nothing to go by.
+    pub(super) fn pipeline(
+        &mut self,
+        verified: Option<tls::Verified>,
+        cx: &mut Context<'_>,
+    ) -> Option<SaslResult> {
+        let config = self.config.clone();
+        let Pipelining::Known(known) = &config.sasl2.as_ref()?.pipelining else {
+            return None;
+        };
+        let stanza = known.to_stanza()?;
+        let features = Features::read(stanza.as_stanza().as_element())?;
+        self.read_offer(SaslProfile::Sasl2, &features);
+        match self.select(verified, cx) {
+            SaslResult::Send => Some(SaslResult::Send),
+            // The features themselves may say more.
+            _ => {
+                self.reason = None;
+                None
+            }
+        }
+    }
+
+    /// Compares a pipelined `<authenticate/>` with the features that it did not wait for.
+    pub(super) fn confirm(&mut self, element: Option<&FirstLevelElement<'_>>) -> SaslResult {
+        let Some(Content::Features(features)) = element.map(FirstLevelElement::content) else {
+            return SaslResult::Failed;
+        };
+        // The server refuses a mechanism that it does not offer any more; the next attempt goes by
+        // these features.
+        self.read_offer(SaslProfile::Sasl2, features);
+        SaslResult::Send
+    }
+
+    /// Reads what the server offers in this profile.
+    fn read_offer(&mut self, profile: SaslProfile, features: &Features<'_>) {
+        self.offer = Some(offer(profile, features));
+        if profile == SaslProfile::Sasl2 {
+            self.inline.read_offer(features);
+            self.learned = match self
+                .config
+                .sasl2
+                .as_ref()
+                .map(|options| &options.pipelining)
+            {
+                None | Some(Pipelining::Off) => None,
+                Some(_) => KnownFeatures::learn(features),
+            };
+        }
+    }
+
+    fn select(&mut self, verified: Option<tls::Verified>, cx: &mut Context<'_>) -> SaslResult {
         // What was refused leaves the offer and not the policy, so that a refused -PLUS mechanism is
         // never followed by its unbound form.
         let offer = self
@@ -111,18 +187,23 @@ impl ClientLogin {
         }
     }
 
-    /// Writes `<auth/>`.
-    pub(super) fn send_auth(&mut self, cx: &mut Context<'_>) {
+    /// Writes `<auth/>` or `<authenticate/>`.
+    pub(super) fn send_auth(&mut self, profile: SaslProfile, cx: &mut Context<'_>) {
         let Some(mut mechanism) = self.exchange.take() else {
             return cx.defect("no mechanism was chosen");
         };
         match mechanism.initial() {
             Ok(data) => {
                 let name = self.exchange.name();
-                let length = data.as_ref().map_or(0, |data| data.as_bytes().len());
-                cx.out.push_secret(length, |out| {
-                    wire::write_auth(out, name, data.as_ref().map(Secret::as_bytes));
-                });
+                match profile {
+                    SaslProfile::Sasl => {
+                        let length = data.as_ref().map_or(0, |data| data.as_bytes().len());
+                        cx.out.push_secret(length, |out| {
+                            wire::write_auth(out, name, data.as_ref().map(Secret::as_bytes));
+                        });
+                    }
+                    SaslProfile::Sasl2 => self.inline.write(name, data.as_ref(), cx),
+                }
                 self.exchange.wait(mechanism);
             }
             Err(_) => cx.defect("the mechanism has no initial response"),
@@ -132,6 +213,7 @@ impl ClientLogin {
     /// Runs the mechanism on `<challenge/>`.
     pub(super) fn run_challenge(
         &mut self,
+        profile: SaslProfile,
         element: Option<&FirstLevelElement<'_>>,
         cx: &mut Context<'_>,
     ) -> Option<Input> {
@@ -139,12 +221,12 @@ impl ClientLogin {
             cx.defect("a challenge without its element or mechanism");
             return None;
         };
-        match SaslElement::read(&element.element()) {
-            Ok(SaslElement::Challenge(data)) => {
+        match challenge(profile, element) {
+            Some(data) => {
                 let step = mechanism.challenge(data.as_bytes());
                 self.stepped(mechanism, step)
             }
-            _ => Some(self.failed(SaslError::Malformed)),
+            None => Some(self.failed(SaslError::Malformed)),
         }
     }
 
@@ -183,6 +265,29 @@ impl ClientLogin {
                 self.reason = Some(AuthenticationReason::Mechanism(error));
                 SaslResult::Failed
             }
+        }
+    }
+
+    /// Lets the mechanism verify the `<success/>` of SASL2, and takes what came with it.
+    pub(super) fn verify_inline(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Input {
+        let (Some(element), Some(mut mechanism)) = (element, self.exchange.take()) else {
+            cx.defect("a success without its element or mechanism");
+            return Input::Sasl(SaslResult::Failed);
+        };
+        let Ok(Sasl2Element::Success(success)) = Sasl2Element::read(&element.element()) else {
+            return self.failed(SaslError::Malformed);
+        };
+        match mechanism.success(success.additional_data.as_ref().map(Secret::as_bytes)) {
+            Ok(result) => self.keys = result.into_client_keys(),
+            Err(error) => return self.failed(error),
+        }
+        match self.inline.read_success(&success, cx) {
+            Ok(input) => input,
+            Err(Unexpected) => self.failed(SaslError::Malformed),
         }
     }
 
@@ -320,10 +425,19 @@ impl ClientLogin {
     }
 }
 
-fn offer(features: &Features<'_>) -> MechanismOffer {
-    let offer = features
-        .mechanisms()
-        .fold(MechanismOffer::default(), |offer, name| offer.with(&name));
+/// The mechanisms that are offered in this profile, and the channel bindings.
+fn offer(profile: SaslProfile, features: &Features<'_>) -> MechanismOffer {
+    let none = MechanismOffer::default();
+    let offer = match profile {
+        SaslProfile::Sasl => features
+            .mechanisms()
+            .fold(none, |offer, name| offer.with(&name)),
+        SaslProfile::Sasl2 => features
+            .authentication()
+            .into_iter()
+            .flat_map(|authentication| authentication.mechanisms())
+            .fold(none, |offer, name| offer.with(&name)),
+    };
     features
         .channel_bindings()
         .into_iter()
@@ -345,10 +459,28 @@ fn scram_credentials(credentials: &Credentials) -> Option<ScramCredentials> {
     }
 }
 
-/// What a `<failure/>` says.
+/// What a `<failure/>` of either profile says.
 fn refusal(element: &FirstLevelElement<'_>) -> SaslCondition {
-    match SaslElement::read(&element.element()) {
-        Ok(SaslElement::Failure(SaslFailure { condition, .. })) => condition,
+    let element = element.element();
+    match (SaslElement::read(&element), Sasl2Element::read(&element)) {
+        (Ok(SaslElement::Failure(failure)), _) | (_, Ok(Sasl2Element::Failure(failure))) => {
+            failure.condition
+        }
         _ => SaslCondition::NotAuthorized,
+    }
+}
+
+/// The data of a `<challenge/>`.
+fn challenge(profile: SaslProfile, element: &FirstLevelElement<'_>) -> Option<Secret> {
+    let element = element.element();
+    match profile {
+        SaslProfile::Sasl => match SaslElement::read(&element) {
+            Ok(SaslElement::Challenge(data)) => Some(data),
+            _ => None,
+        },
+        SaslProfile::Sasl2 => match Sasl2Element::read(&element) {
+            Ok(Sasl2Element::Challenge(data)) => Some(data),
+            _ => None,
+        },
     }
 }

@@ -2,6 +2,7 @@
 //! table commands something. Login is in `login`, the proof between servers and of components in
 //! `s2s`.
 
+mod inline;
 mod login;
 mod s2s;
 
@@ -18,18 +19,18 @@ use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
 use super::s2s::AddressRule;
 use crate::close::{AuthenticationReason, Phase};
-use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity};
+use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity, KnownFeatures};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::reset::UsagePolicy;
-use crate::sasl::ClientKeys;
+use crate::sasl::{ClientKeys, SaslProfile};
 use crate::stream::bind::Recipient;
 use crate::stream::{
     Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
     InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output, ParsedHeader,
-    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, sasl,
+    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, sasl, sasl2,
 };
 use crate::tls;
 use crate::xml::Header;
@@ -154,25 +155,36 @@ impl Role for InitiatorRole {
     ) -> Option<Input> {
         use InitiatingCommand as C;
         match command {
-            C::OpenStream(level) => self.open_stream(level, cx),
+            C::OpenStream(level) => {
+                self.open_stream(level, cx);
+                return self.pipeline(level, cx);
+            }
             C::RequestTls => cx
                 .out
                 .push_control(|out| out.push_str(StartTls::Request.as_xml())),
-            C::ChooseMechanism(_) => {
-                let result = self.choose_mechanism(element, cx);
+            C::ChooseMechanism(profile) => {
+                let result = self.choose_mechanism(profile, element, cx);
                 return Some(Input::Sasl(result));
             }
-            C::SendAuth(_) => self.login.send_auth(cx),
-            C::RunChallenge(_) => return self.login.run_challenge(element, cx),
-            C::SendResponse(_) => {
+            C::SendAuth(profile) => self.login.send_auth(profile, cx),
+            C::ConfirmOffer => return Some(Input::Sasl(self.login.confirm(element))),
+            C::RunChallenge(profile) => return self.login.run_challenge(profile, element, cx),
+            C::SendResponse(profile) => {
                 let reply = self.login.take_reply();
-                cx.out.push_secret(reply.as_bytes().len(), |out| {
-                    sasl::write_response(out, reply.as_bytes());
-                });
+                cx.out
+                    .push_secret(reply.as_bytes().len(), |out| match profile {
+                        SaslProfile::Sasl => sasl::write_response(out, reply.as_bytes()),
+                        SaslProfile::Sasl2 => sasl2::write_response(out, reply.as_bytes()),
+                    });
             }
-            C::VerifySuccess(_) => return Some(Input::Sasl(self.login.verify(element, cx))),
-            C::SendAbort(_) => cx.out.push_control(|out| out.push_str(sasl::ABORT)),
-            C::ConfirmOffer | C::RunContinue | C::SendNext | C::RunTask | C::SendTaskData => {
+            C::VerifySuccess(profile) => return Some(self.verify_success(profile, element, cx)),
+            C::SendAbort(profile) => cx.out.push_control(|out| {
+                out.push_str(match profile {
+                    SaslProfile::Sasl => sasl::ABORT,
+                    SaslProfile::Sasl2 => sasl2::ABORT,
+                });
+            }),
+            C::RunContinue | C::SendNext | C::RunTask | C::SendTaskData => {
                 cx.defect("SASL2 is not configured");
             }
             C::RequestPair => self.peer_proof.request_pair(cx),
@@ -307,6 +319,11 @@ impl InitiatorRole {
         self.table = Initiating::new(policy);
     }
 
+    /// What a later login may go by, once this one has worked.
+    pub(super) const fn known_features(&self) -> Option<&KnownFeatures> {
+        self.login.learned()
+    }
+
     /// The SCRAM keys of the login that just worked, for the next one (RFC 5802 5.1).
     pub(super) fn take_scram_keys(&mut self) -> Option<ClientKeys> {
         self.login.take_keys()
@@ -346,6 +363,7 @@ impl InitiatorRole {
     /// mechanism is left, dialback may be.
     fn choose_mechanism(
         &mut self,
+        profile: SaslProfile,
         element: Option<&FirstLevelElement<'_>>,
         cx: &mut Context<'_>,
     ) -> SaslResult {
@@ -354,10 +372,36 @@ impl InitiatorRole {
         }
         match self
             .login
-            .choose(element, self.peer_proof.verified(cx.tls), cx)
+            .choose(profile, element, self.peer_proof.verified(cx.tls), cx)
         {
             SaslResult::Exhausted => self.peer_proof.without_mechanism(cx),
             result => result,
+        }
+    }
+
+    /// Writes `<authenticate/>` right after the header, by the features that are known already.
+    fn pipeline(&mut self, level: StreamLevel, cx: &mut Context<'_>) -> Option<Input> {
+        if level != StreamLevel::Secured || cx.is_aborted() {
+            return None;
+        }
+        let verified = self.peer_proof.verified(cx.tls);
+        self.login.pipeline(verified, cx).map(Input::Sasl)
+    }
+
+    /// Lets the mechanism verify the server, and takes what came with the login.
+    fn verify_success(
+        &mut self,
+        profile: SaslProfile,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Input {
+        match profile {
+            SaslProfile::Sasl => Input::Sasl(self.login.verify(element, cx)),
+            SaslProfile::Sasl2 => {
+                let input = self.login.verify_inline(element, cx);
+                self.bound = self.login.take_bound();
+                input
+            }
         }
     }
 

@@ -39,7 +39,7 @@ mod s2s;
 mod sasl;
 
 pub use phase::{InlineStep, ReceivingPhase, SaslTurn, TaskTurn};
-use phase::{common, fail};
+use phase::{common, fail, failure};
 
 use super::closing::{Closing, close_locally, concerns_management, deliver, managed};
 use super::policy::{EarlyElements, Security, StreamPolicy};
@@ -320,13 +320,6 @@ fn after_host(policy: StreamPolicy, level: StreamLevel) -> ReceivingPhase {
         (_, Kind::Component) => ReceivingPhase::AwaitHandshake,
         (StreamLevel::Plain | StreamLevel::Secured, _) => ReceivingPhase::Negotiating(level, 0),
     }
-}
-
-fn failure(header: OwnHeader, failure: ErrorSource) -> (ReceivingPhase, Output<C>) {
-    (
-        ReceivingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
-        command(Command::Fail(header, failure)),
-    )
 }
 
 fn end(command: Command<C>) -> (ReceivingPhase, Output<C>) {

@@ -5,8 +5,8 @@ use super::super::closing::{
     Closing, default_transition, deliver, ends_the_stream, failed, is_peer_authentication,
 };
 use super::super::table::{
-    ErrorSource, InFlight, InlineRequests, Input, Output, OwnHeader, ReceivingCommand as C,
-    StreamLevel,
+    Command, ErrorSource, InFlight, InlineRequests, Input, Output, OwnHeader,
+    ReceivingCommand as C, StreamLevel, command,
 };
 use super::super::tls_negotiation::AfterTls;
 use crate::sasl::SaslProfile;
@@ -121,5 +121,12 @@ pub(super) fn fail(condition: StreamCondition) -> (ReceivingPhase, Output<C>) {
     (
         ReceivingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
         failed(ErrorSource::Condition(condition)),
+    )
+}
+
+pub(super) fn failure(header: OwnHeader, failure: ErrorSource) -> (ReceivingPhase, Output<C>) {
+    (
+        ReceivingPhase::Closing(Closing::AwaitFooter(InFlight::Discard)),
+        command(Command::Fail(header, failure)),
     )
 }

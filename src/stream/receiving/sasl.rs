@@ -18,8 +18,7 @@ use super::super::table::{
     Output, OwnHeader, ReceivingCommand as C, SaslResult, StreamLevel, notify, order,
 };
 use super::super::{ElementClass as E, Sasl2Class, StreamCondition};
-use super::failure;
-use super::phase::{InlineStep, ReceivingPhase, SaslTurn, TaskTurn, common, fail};
+use super::phase::{InlineStep, ReceivingPhase, SaslTurn, TaskTurn, common, fail, failure};
 use crate::sasl::SaslProfile;
 
 /// `<auth/>` or `<authenticate/>` after our features of this level (RFC 6120 6.4.2, 6.4.5).

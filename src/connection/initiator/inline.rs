@@ -1,0 +1,192 @@
+//! What travels with a client's login by SASL2: the resource (XEP-0386) and stream management
+//! (XEP-0198 9).
+//!
+//! Only what the server offers is asked for, and only what was asked for is taken from `<success/>`.
+
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::config::{InitiatorConfig, Sasl2Options};
+use crate::connection::context::Context;
+use crate::jid::Jid;
+use crate::sasl::Secret;
+use crate::stream::sasl2::{
+    AuthenticateOut, InlineBindOut, InlineResumption, InlineXml, Success, write_authenticate,
+};
+use crate::stream::{
+    Features, Input, LoginOutcome, ManagementElement, ManagementResult, SaslResult, ns,
+};
+
+/// The inline requests of a login.
+#[derive(Debug)]
+pub(super) struct InlineRequests {
+    config: Arc<InitiatorConfig>,
+    offer: InlineOffer,
+    asked: Asked,
+    /// The resource that the last login bound.
+    bound: Option<Jid>,
+}
+
+/// What the server offers to do with the login.
+#[derive(Debug, Default)]
+struct InlineOffer {
+    /// To resume a session.
+    resume: bool,
+    /// To bind a resource, and to enable these features with it.
+    bind: Option<BindOffer>,
+}
+
+#[derive(Debug, Default)]
+struct BindOffer {
+    /// Stream management.
+    management: bool,
+    /// Of the configured features, those that are offered.
+    features: Vec<InlineXml>,
+}
+
+/// What the last `<authenticate/>` has asked for.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one thing was asked for; no two of them are one state"
+)]
+struct Asked {
+    resume: bool,
+    bind: bool,
+    enable: bool,
+}
+
+/// The server's `<success/>` brings what was not asked for, or not what was.
+pub(super) struct Unexpected;
+
+impl InlineRequests {
+    pub(super) fn new(config: Arc<InitiatorConfig>) -> Self {
+        Self {
+            config,
+            offer: InlineOffer::default(),
+            asked: Asked::default(),
+            bound: None,
+        }
+    }
+
+    /// Reads what the server offers to do with the login.
+    pub(super) fn read_offer(&mut self, features: &Features<'_>) {
+        let Some(authentication) = features.authentication() else {
+            self.offer = InlineOffer::default();
+            return;
+        };
+        let configured = self.options().map_or(&[][..], |options| &options.features);
+        let bind = authentication.inline_bind().map(|bind| BindOffer {
+            management: bind.features().any(|var| var == ns::MANAGEMENT),
+            features: configured
+                .iter()
+                .filter(|feature| bind.features().any(|var| var == feature.var))
+                .map(|feature| feature.xml.clone())
+                .collect(),
+        });
+        self.offer = InlineOffer {
+            resume: authentication.inline_management(),
+            bind,
+        };
+    }
+
+    /// Writes `<authenticate/>`.
+    pub(super) fn write(&mut self, mechanism: &str, data: Option<&Secret>, cx: &mut Context<'_>) {
+        let management = cx.management.as_deref();
+        let resume = management
+            .filter(|_| self.offer.resume)
+            .and_then(|sm| sm.inline_resume());
+        let enable = management
+            .filter(|_| self.offer.bind.as_ref().is_some_and(|bind| bind.management))
+            .map(|sm| sm.inline_enable());
+        self.asked = Asked {
+            resume: resume.is_some(),
+            bind: self.offer.bind.is_some(),
+            enable: enable.is_some(),
+        };
+        let options = self.options();
+        let wanted = self.config.account.resource();
+        let request = AuthenticateOut {
+            mechanism,
+            initial_response: data,
+            user_agent: options.and_then(|options| options.user_agent.as_ref()),
+            bind: self.offer.bind.as_ref().map(|bind| InlineBindOut {
+                tag: options
+                    .and_then(|options| options.tag.as_deref())
+                    .or(wanted),
+                enable,
+                features: &bind.features,
+            }),
+            resume,
+            ..AuthenticateOut::default()
+        };
+        let length = data.map_or(0, |data| data.as_bytes().len());
+        cx.out
+            .push_secret(length, |out| write_authenticate(out, &request));
+    }
+
+    /// Takes what came with the verified `<success/>`.
+    ///
+    /// # Errors
+    /// [`Unexpected`].
+    pub(super) fn read_success(
+        &mut self,
+        success: &Success<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Input, Unexpected> {
+        let asked = core::mem::take(&mut self.asked);
+        let management = cx.management.as_deref_mut();
+        match (&success.resumption, management) {
+            (InlineResumption::Resumed { h, previd }, Some(management)) if asked.resume => {
+                let resumed = ManagementElement::Resumed {
+                    h: *h,
+                    previd: Cow::Borrowed(previd),
+                };
+                return match management.check_resumed(&resumed) {
+                    ManagementResult::Resumed => {
+                        self.bound = management.jid().cloned();
+                        Ok(completed(LoginOutcome::Resumed))
+                    }
+                    ManagementResult::TooHigh => Ok(Input::Managed(ManagementResult::TooHigh)),
+                    _ => Err(Unexpected),
+                };
+            }
+            (InlineResumption::Resumed { .. }, _) => return Err(Unexpected),
+            (InlineResumption::Failed { h }, Some(management)) if asked.resume => {
+                management.inline_refused(*h);
+            }
+            // XEP-0198 9.2 wants a word of it; there is none, and no session either.
+            (_, Some(management)) if asked.resume => management.inline_refused(None),
+            _ => {}
+        }
+        let Some(bound) = &success.bound else {
+            return Ok(completed(LoginOutcome::Authenticated));
+        };
+        if !asked.bind {
+            return Err(Unexpected);
+        }
+        if let (Some(element), Some(management), true) = (
+            &bound.management,
+            cx.management.as_deref_mut(),
+            asked.enable,
+        ) {
+            management.inline_enabled(element);
+        }
+        self.bound = Some(success.authorization_identifier.clone());
+        Ok(completed(LoginOutcome::Bound))
+    }
+
+    /// The address that the login has bound, once.
+    pub(super) fn take_bound(&mut self) -> Option<Jid> {
+        self.bound.take()
+    }
+
+    fn options(&self) -> Option<&Sasl2Options> {
+        self.config.sasl2.as_deref()
+    }
+}
+
+const fn completed(outcome: LoginOutcome) -> Input {
+    Input::Sasl(SaslResult::Completed(outcome))
+}
