@@ -300,7 +300,10 @@ impl<R: Negotiation> Machine<R> {
             Step::Keepalive if !self.timers.is_silent_for(self.limits.keepalive()?) => None,
             Step::Keepalive => {
                 let at = self.waiting().keepalive()?;
-                (at <= self.timers.now()).then(|| self.keep_alive())
+                (at <= self.timers.now()).then(|| {
+                    Management::keep_alive(self.management.as_deref_mut(), &mut self.outbound);
+                    Progress::Continue
+                })
             }
             Step::Decision => self.on_decision(),
             Step::S2s => self.on_s2s(position),
@@ -362,15 +365,6 @@ impl<R: Negotiation> Machine<R> {
                 }
             },
         )
-    }
-
-    /// Tries whether the peer is still there.
-    fn keep_alive(&mut self) -> Progress {
-        match self.management.as_mut().filter(|sm| sm.is_active()) {
-            Some(management) => management.ask(&mut self.outbound),
-            None => self.outbound.push_control(|out| out.push(' ')),
-        }
-        Progress::Continue
     }
 
     /// Answers the peer's requests for acknowledgement, now that everything received has been read.
@@ -721,7 +715,9 @@ impl<R: Negotiation> Machine<R> {
             Notice::TlsEstablished => Event::TlsEstablished(self.transport.tls_info()?),
             Notice::StreamOpened => Event::StreamOpened(StreamOpened(&self.peer)),
             Notice::Features => Event::Features(Features::read(*self.inbound.element()?)?),
-            Notice::Authenticated => Event::Authenticated(self.role.authenticated()),
+            Notice::Authenticated => {
+                Event::Authenticated(self.role.authenticated(self.inbound.element()))
+            }
             Notice::Established => Event::Established(Established {
                 jid: self.role.bound(),
                 resumed: self.management.as_ref().and_then(|sm| sm.resumed()),

@@ -514,10 +514,19 @@ impl Management {
     }
 
     /// Asks for an acknowledgement, also where nothing waits for one.
-    pub(super) fn ask(&mut self, out: &mut Outbound) {
+    fn ask(&mut self, out: &mut Outbound) {
         out.push_control(|out| out.push_str(REQUEST));
         self.asked = Asked::Yes;
         self.deadline = None;
+    }
+
+    /// Tries whether the peer is still there: by a question where stanzas are counted, else by white
+    /// space.
+    pub(super) fn keep_alive(management: Option<&mut Self>, out: &mut Outbound) {
+        match management.filter(|management| management.phase == Phase::Active) {
+            Some(management) => management.ask(out),
+            None => out.push_control(|out| out.push(' ')),
+        }
     }
 
     fn answer(&mut self, out: &mut Outbound) {

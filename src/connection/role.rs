@@ -24,7 +24,7 @@ use crate::stream::{
     Awaited, Closing, FirstLevelElement, HeaderClass, Input, Kind, Output, Security,
 };
 use crate::tls;
-use crate::xml::{Header, Scope};
+use crate::xml::{Header, Scope, Stanza};
 
 /// A role of a [`Connection`](crate::Connection): the initiating or the receiving entity.
 ///
@@ -90,9 +90,9 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
     /// Records that the stream is established, by `element` if one did it.
     #[doc(hidden)]
     fn established(&mut self, element: Option<&FirstLevelElement<'_>>, cx: &mut Context<'_>);
-    /// Who authenticated.
+    /// Who authenticated. `element` is the element just received, if one was.
     #[doc(hidden)]
-    fn authenticated(&self) -> Authenticated<'_>;
+    fn authenticated<'a>(&'a self, element: Option<Stanza<'a>>) -> Authenticated<'a>;
     /// The bound address.
     #[doc(hidden)]
     fn bound(&self) -> Option<&Jid>;

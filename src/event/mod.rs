@@ -40,6 +40,7 @@ pub use s2s::{
 
 use crate::jid::Jid;
 use crate::reset::ResetCause;
+use crate::sasl::SaslProfile;
 use crate::stream::{Features, PeerHeader, StanzaAddresses, StreamError, Version};
 use crate::ticket::Ticket;
 use crate::tls::TlsInfo;
@@ -134,11 +135,27 @@ impl<'a> StreamOpened<'a> {
 /// Who authenticated, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Authenticated<'a> {
+    pub(crate) profile: SaslProfile,
     pub(crate) mechanism: &'a str,
     pub(crate) identity: &'a str,
+    pub(crate) success: Option<Stanza<'a>>,
 }
 
 impl<'a> Authenticated<'a> {
+    /// Returns the profile of SASL that was spoken.
+    #[must_use]
+    pub fn profile(&self) -> SaslProfile {
+        self.profile
+    }
+
+    /// Returns the `<success/>` of SASL2 that an initiating entity received (XEP-0388 2.6.1). What the
+    /// server answers to inline requests of the application is in it, for those of
+    /// [`Sasl2Options::feature`](crate::config::Sasl2Options::feature) in `<bound/>`.
+    #[must_use]
+    pub fn success(&self) -> Option<Stanza<'a>> {
+        self.success
+    }
+
     /// Returns the SASL mechanism's registered name.
     #[must_use]
     pub fn mechanism(&self) -> &'a str {

@@ -27,6 +27,7 @@ use crate::tls;
 pub(super) struct ClientLogin {
     config: Arc<InitiatorConfig>,
     exchange: Exchange<dyn Mechanism>,
+    profile: SaslProfile,
     /// What the server offered on this stream.
     offer: Option<MechanismOffer>,
     /// Mechanisms that failed in a way that leaves the others open.
@@ -47,12 +48,18 @@ impl ClientLogin {
             inline: InlineRequests::new(config.clone()),
             config,
             exchange: Exchange::new(),
+            profile: SaslProfile::Sasl,
             offer: None,
             failed: MechanismSet::EMPTY,
             reason: None,
             keys: None,
             learned: None,
         }
+    }
+
+    /// The profile that is spoken.
+    pub(super) const fn profile(&self) -> SaslProfile {
+        self.profile
     }
 
     /// The name of the mechanism that runs, or ran last.
@@ -141,6 +148,7 @@ impl ClientLogin {
 
     /// Reads what the server offers in this profile.
     fn read_offer(&mut self, profile: SaslProfile, features: &Features<'_>) {
+        self.profile = profile;
         self.offer = Some(offer(profile, features));
         if profile == SaslProfile::Sasl2 {
             self.inline.read_offer(features);

@@ -30,10 +30,10 @@ use crate::stream::bind::Recipient;
 use crate::stream::{
     Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
     InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output, ParsedHeader,
-    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, sasl, sasl2,
+    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, ns, sasl, sasl2,
 };
 use crate::tls;
-use crate::xml::Header;
+use crate::xml::{Header, Stanza};
 
 /// The role of an initiating entity.
 pub struct InitiatorRole {
@@ -253,7 +253,7 @@ impl Role for InitiatorRole {
         self.peer_proof.established(cx);
     }
 
-    fn authenticated(&self) -> Authenticated<'_> {
+    fn authenticated<'a>(&'a self, element: Option<Stanza<'a>>) -> Authenticated<'a> {
         let account = &self.config.account;
         let identity = match self.config.credentials() {
             Some(Credentials::Password { username, .. } | Credentials::Keys { username, .. }) => {
@@ -266,8 +266,10 @@ impl Role for InitiatorRole {
             Some(Credentials::Anonymous) | None => "",
         };
         Authenticated {
+            profile: self.login.profile(),
             mechanism: self.login.mechanism_name(),
             identity,
+            success: element.filter(|element| element.is("success", ns::SASL2)),
         }
     }
 

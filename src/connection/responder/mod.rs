@@ -28,7 +28,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::reset::UsagePolicy;
-use crate::sasl::{SaslCondition, Secret};
+use crate::sasl::{SaslCondition, SaslProfile, Secret};
 use crate::sm::SmState;
 use crate::stream::bind::{MalformedRequest, Recipient};
 use crate::stream::header::CLOSING_TAG;
@@ -40,7 +40,7 @@ use crate::stream::{
     handshake, sasl, write_refusal,
 };
 use crate::tls;
-use crate::xml::Header;
+use crate::xml::{Header, Stanza};
 
 /// The role of a receiving entity.
 pub struct ResponderRole {
@@ -359,7 +359,7 @@ impl Role for ResponderRole {
         }
     }
 
-    fn authenticated(&self) -> Authenticated<'_> {
+    fn authenticated<'a>(&'a self, _: Option<Stanza<'a>>) -> Authenticated<'a> {
         let identity = self
             .login
             .identity()
@@ -367,6 +367,8 @@ impl Role for ResponderRole {
         Authenticated {
             mechanism: self.login.mechanism_name(),
             identity: identity.unwrap_or_default(),
+            profile: SaslProfile::Sasl,
+            success: None,
         }
     }
 
