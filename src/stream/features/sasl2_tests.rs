@@ -90,10 +90,7 @@ fn xep0386_3_1_features_of_bind_are_found_in_both_places() {
     assert_eq!(bind_features(&inline), expected());
     assert_eq!(bind_features(""), Some(Vec::new()));
     assert_eq!(bind_features("<feature/><x var='a'/>"), Some(Vec::new()));
-    assert_eq!(
-        authentication("", |offer| offer.inline_bind().is_none()),
-        true
-    );
+    assert!(authentication("", |offer| offer.inline_bind().is_none()));
 }
 
 #[test]
