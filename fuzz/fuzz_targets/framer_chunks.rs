@@ -6,7 +6,13 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use xmpp_stream::xml::{Checker, Frame, FrameLimits, Framer, RewriteError, StanzaBuf, XmlError};
+use xmpp_stream::stream::Features;
+use xmpp_stream::stream::sasl2::{
+    self, Authenticate, AuthenticateOut, InlineBindOut, Sasl2Element,
+};
+use xmpp_stream::xml::{
+    Checker, Element, Frame, FrameLimits, Framer, RewriteError, StanzaBuf, XmlError,
+};
 use xmpp_stream_fuzz::{HEADER, feed, run, tree};
 
 #[derive(Arbitrary, Debug)]
@@ -124,6 +130,7 @@ fn take_out(stream: &[u8], limits: FrameLimits) {
             let alone = StanzaBuf::parse(&stanza.standalone()).expect("stands alone");
             let (here, there) = (stanza.as_element(), alone.as_stanza().as_element());
             assert_eq!(tree(here), tree(there));
+            read_sasl2(here);
             for child in stanza.children() {
                 let alone = StanzaBuf::parse(&child.standalone()).expect("stands alone");
                 assert_eq!(tree(child), tree(alone.as_stanza().as_element()));
@@ -160,4 +167,84 @@ fn take_out(stream: &[u8], limits: FrameLimits) {
             return;
         }
     }
+}
+
+/// Reads an element as what SASL2 has, and holds what is read against its bounds.
+fn read_sasl2(element: Element<'_>) {
+    if let Some(offer) = Features::read(element).and_then(|features| features.authentication()) {
+        let bind = offer.inline_bind();
+        bind.into_iter().flat_map(|bind| bind.features()).count();
+        offer.fast_mechanisms().into_iter().flatten().count();
+        assert!(offer.upgrades().all(|task| sasl2::is_task_name(&task)));
+    }
+    if let Ok((salt, iterations)) = sasl2::read_salt(&element) {
+        assert!((1..=sasl2::MAX_SALT_BYTES).contains(&salt.len()) && iterations > 0);
+        let mut out = String::new();
+        sasl2::write_salt(&mut out, &salt, iterations);
+        let again = StanzaBuf::parse(&out).expect("well-formed");
+        assert_eq!(
+            sasl2::read_salt(&again.as_stanza().as_element()),
+            Ok((salt, iterations))
+        );
+    }
+    match Sasl2Element::read(&element) {
+        Ok(Sasl2Element::Authenticate(read)) => {
+            assert!(read.upgrades.len() <= sasl2::MAX_UPGRADES);
+            let bind = read.bind.as_ref();
+            let features = bind.map_or(0, |bind| bind.features().count());
+            assert!(features <= sasl2::MAX_BIND_FEATURES);
+            authenticate_again(&read);
+        }
+        Ok(Sasl2Element::Success(read)) => {
+            let identifier = &read.authorization_identifier;
+            assert!(read.bound.is_none() || identifier.is_full());
+        }
+        Ok(Sasl2Element::Continue(read)) => {
+            assert!((1..=sasl2::MAX_TASKS).contains(&read.tasks.len()));
+        }
+        _ => {}
+    }
+}
+
+/// What was read of a request and written is read as the same.
+fn authenticate_again(read: &Authenticate<'_>) {
+    let upgrades: Vec<_> = read.upgrades.iter().map(|task| &**task).collect();
+    let request = AuthenticateOut {
+        mechanism: &read.mechanism,
+        initial_response: read.initial_response.as_ref(),
+        user_agent: read.user_agent.as_ref(),
+        bind: read.bind.as_ref().map(|bind| InlineBindOut {
+            tag: bind.tag.as_deref(),
+            enable: bind.enable,
+            features: &[],
+        }),
+        resume: read
+            .resume
+            .as_ref()
+            .map(|resume| (resume.h, &*resume.previd)),
+        fast: read.fast,
+        request_token: read.request_token.as_deref(),
+        upgrades: &upgrades,
+    };
+    let mut out = String::new();
+    sasl2::write_authenticate(&mut out, &request);
+    let again = StanzaBuf::parse(&out).expect("well-formed");
+    let Ok(Sasl2Element::Authenticate(again)) = Sasl2Element::read(&again.as_stanza().as_element())
+    else {
+        panic!("{out}");
+    };
+    assert_eq!(again.mechanism, read.mechanism);
+    assert_eq!(again.initial_response, read.initial_response);
+    assert_eq!(again.user_agent, read.user_agent);
+    let bind = |read: &Authenticate<'_>| {
+        let bind = read.bind.as_ref();
+        bind.map(|bind| (bind.tag.clone().map(String::from), bind.enable))
+    };
+    assert_eq!(bind(&again), bind(read));
+    assert_eq!(again.resume, read.resume);
+    assert_eq!(
+        (again.fast, &again.request_token),
+        (read.fast, &read.request_token)
+    );
+    assert_eq!(again.upgrades, read.upgrades);
 }

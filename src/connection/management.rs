@@ -503,11 +503,6 @@ impl Management {
         self.acknowledged
     }
 
-    /// Whether both directions are counted.
-    pub(super) fn is_active(&self) -> bool {
-        self.phase == Phase::Active
-    }
-
     /// Whether the peer owes an acknowledgement that it was asked for.
     pub(super) fn has_asked(&self) -> bool {
         self.asked == Asked::Yes

@@ -12,7 +12,7 @@ use super::bind::{self, Recipient};
 use super::testing::{element_of, header};
 use super::{
     Awaited, BindCondition, BindRequest, DialbackElement, Features, Kind, ParsedHeader, Role,
-    SaslElement, StartTls, StreamError, classify, handshake,
+    Sasl2Element, SaslElement, StartTls, StreamError, classify, handshake, sasl2,
 };
 use crate::xml::work::measure;
 use crate::xml::{Element, Header};
@@ -45,6 +45,12 @@ fn read_features(element: Element<'_>) {
     let bindings = features.channel_bindings();
     let announced = bindings.map(|list| list.map(|binding| binding.len()).sum::<usize>());
     let unknown = features.unknown().count();
+    if let Some(offer) = features.authentication() {
+        let bind = offer.inline_bind().map(|bind| bind.features().count());
+        let fast = offer.fast_mechanisms().map(Iterator::count);
+        let lists = (offer.mechanisms().count(), offer.upgrades().count());
+        core::hint::black_box((lists, bind, fast, offer.inline_management()));
+    }
     let rest = (features.dialback(), features.bind(), features.session());
     core::hint::black_box((class, listed, announced, unknown, rest));
 }
@@ -57,6 +63,7 @@ fn read_any_element(element: Element<'_>) {
     ));
     core::hint::black_box(DialbackElement::read(&element)).map(|read| read.is_ok());
     core::hint::black_box(SaslElement::read(&element).is_ok());
+    read_sasl2(element);
     core::hint::black_box(StartTls::read(&element));
     core::hint::black_box(handshake::read(&element));
     core::hint::black_box(BindRequest::read(&element, Recipient::Anyone).is_some());
@@ -64,6 +71,22 @@ fn read_any_element(element: Element<'_>) {
     for kind in [Kind::ClientToServer, Kind::ServerToServer, Kind::Component] {
         core::hint::black_box(classify(&element, kind, Awaited::Bind("a")));
     }
+}
+
+fn read_sasl2(element: Element<'_>) {
+    let salt = sasl2::read_salt(&element).is_ok();
+    core::hint::black_box((salt, sasl2::read_hash(&element).is_ok()));
+    core::hint::black_box(match Sasl2Element::read(&element) {
+        Ok(Sasl2Element::Authenticate(read)) => {
+            let bind = read.bind.as_ref().map(|bind| bind.features().count());
+            read.extensions().count() + bind.unwrap_or_default()
+        }
+        Ok(Sasl2Element::Success(read)) => {
+            let bound = read.bound.as_ref().map(|bound| bound.features().count());
+            read.extensions().count() + bound.unwrap_or_default()
+        }
+        _ => 0,
+    });
 }
 
 fn read_header(read: Header<'_>) {
@@ -79,7 +102,7 @@ fn read_header(read: Header<'_>) {
 
 #[test]
 fn features_cost_no_more_than_their_length() {
-    let inputs: [(&str, Input); 7] = [
+    let inputs: [(&str, Input); 10] = [
         ("unknown features", |n| {
             features(&repeated(|i| format!("<c{i:05} xmlns='urn:x:{i:05}'/>"), n))
         }),
@@ -106,6 +129,27 @@ fn features_cost_no_more_than_their_length() {
             let types = repeated(|i| format!("<channel-binding type='x-{i:05}'/>"), n);
             features(&format!(
                 "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>{types}</sasl-channel-binding>"
+            ))
+        }),
+        ("mechanisms of SASL2", |n| {
+            let names = repeated(|i| format!("<mechanism>X-{i:05}</mechanism>"), n);
+            features(&format!(
+                "<authentication xmlns='urn:xmpp:sasl:2'>{names}</authentication>"
+            ))
+        }),
+        ("features of Bind 2", |n| {
+            let list = "<inline><feature var='a'/></inline><feature var='a'/>".repeat(n);
+            features(&format!(
+                "<authentication xmlns='urn:xmpp:sasl:2'><inline>\
+                 <bind xmlns='urn:xmpp:bind:0'>{list}</bind></inline></authentication>"
+            ))
+        }),
+        ("upgrade tasks", |n| {
+            let upgrade =
+                |i| format!("<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-{i:05}</upgrade>");
+            let list = repeated(upgrade, n);
+            features(&format!(
+                "<authentication xmlns='urn:xmpp:sasl:2'>{list}</authentication>"
             ))
         }),
         ("the same feature", |n| {
@@ -150,6 +194,59 @@ fn headers_cost_no_more_than_their_length() {
                 input(n)
             );
             header(&xml, |read| measure(|| read_header(read)).0)
+        });
+    }
+}
+
+#[test]
+fn elements_of_sasl2_cost_no_more_than_their_length() {
+    const SUCCESS: &str = "<success xmlns='urn:xmpp:sasl:2'>\
+         <authorization-identifier>a@h/r</authorization-identifier>";
+    let inputs: [(&str, usize, Input); 9] = [
+        ("base64 of SASL2", 1000, |n| {
+            let text = "AAAA".repeat(n);
+            format!("<response xmlns='urn:xmpp:sasl:2'>{text}</response>")
+        }),
+        ("children of a SASL2 failure", 100, |n| {
+            let children = repeated(|i| format!("<c{i:05} xmlns='u:x'/>"), n);
+            format!("<failure xmlns='urn:xmpp:sasl:2'>{children}</failure>")
+        }),
+        ("upgrade of one name", 100, |n| {
+            let upgrades = "<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>A</upgrade>".repeat(n);
+            format!("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='X'>{upgrades}</authenticate>")
+        }),
+        ("extensions of an authentication", 100, |n| {
+            let children = repeated(|i| format!("<c{i:05} xmlns='u:x'/>"), n);
+            format!("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='X'>{children}</authenticate>")
+        }),
+        ("children of a user agent", 100, |n| {
+            let children = "<device/>".repeat(n);
+            format!(
+                "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='X'>\
+                 <user-agent>{children}</user-agent></authenticate>"
+            )
+        }),
+        ("answers of Bind 2", 100, |n| {
+            let children = repeated(|i| format!("<c{i:05} xmlns='u:x'/>"), n);
+            format!("{SUCCESS}<bound xmlns='urn:xmpp:bind:0'>{children}</bound></success>")
+        }),
+        ("extensions of a success", 100, |n| {
+            let children = repeated(|i| format!("<c{i:05} xmlns='u:x'/>"), n);
+            format!("{SUCCESS}{children}</success>")
+        }),
+        ("what is no name of a task", 100, |n| {
+            let tasks = "<task>a</task>".repeat(n);
+            format!("<continue xmlns='urn:xmpp:sasl:2'><tasks>{tasks}</tasks></continue>")
+        }),
+        ("children of a task", 100, |n| {
+            let children = repeated(|i| format!("<c{i:05} xmlns='u:x'/>"), n);
+            format!("<task-data xmlns='urn:xmpp:sasl:2'>{children}</task-data>")
+        }),
+    ];
+    for (name, n, input) in inputs {
+        assert_linear(name, n, |n| {
+            let read = |element: Element<'_>| measure(|| read_sasl2(element)).0;
+            element_of(Kind::ClientToServer, &input(n), read)
         });
     }
 }

@@ -380,4 +380,6 @@ fn is_feature_namespace(namespace: &str) -> bool {
 }
 
 #[cfg(test)]
+mod sasl2_tests;
+#[cfg(test)]
 mod tests;

@@ -96,14 +96,11 @@ pub(super) fn text_element(out: &mut String, name: &str, text: &str) {
     close(out, name);
 }
 
-/// Fills `slot`, once.
+/// Fills `slot`, which is malformed the second time.
 pub(super) fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), SaslCondition> {
-    match slot {
+    match slot.replace(value) {
         Some(_) => Err(SaslCondition::MalformedRequest),
-        None => {
-            *slot = Some(value);
-            Ok(())
-        }
+        None => Ok(()),
     }
 }
 

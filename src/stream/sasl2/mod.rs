@@ -168,3 +168,6 @@ fn write_octets(out: &mut String, name: &str, data: &[u8]) {
     encoding::encode(out, data);
     encoding::close(out, name);
 }
+
+#[cfg(test)]
+mod tests;
