@@ -245,6 +245,11 @@ impl Outbound {
         self.outbox.push_secret(secret_bytes, write);
     }
 
+    /// Does the same for an element of at most so many bytes.
+    pub(super) fn push_secret_element(&mut self, bytes: usize, write: impl FnOnce(&mut String)) {
+        self.outbox.push_secret_element(bytes, write);
+    }
+
     /// Encodes every unit that waits.
     ///
     /// # Errors

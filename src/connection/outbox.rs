@@ -222,9 +222,13 @@ impl Outbox {
     /// Queues a SASL element that carries a secret of so many bytes in base64. It is wiped after it
     /// is encoded, and room is made first so that growing leaves no copy.
     pub(super) fn push_secret(&mut self, secret_bytes: usize, write: impl FnOnce(&mut String)) {
+        self.push_secret_element(secret_bytes.div_ceil(3) * 4 + SASL_ELEMENT, write);
+    }
+
+    /// Does the same for an element of at most so many bytes.
+    pub(super) fn push_secret_element(&mut self, bytes: usize, write: impl FnOnce(&mut String)) {
         self.secrecy = Secrecy::Secret;
-        self.text
-            .reserve(secret_bytes.div_ceil(3) * 4 + SASL_ELEMENT);
+        self.text.reserve(bytes);
         let room = self.text.capacity();
         self.push_control(write);
         debug_assert_eq!(self.text.capacity(), room, "a secret has been copied");

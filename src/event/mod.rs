@@ -216,10 +216,14 @@ pub enum EventBuf {
     TlsEstablished(TlsInfo),
     /// See [`Event::Authenticated`].
     Authenticated {
+        /// The profile of SASL.
+        profile: SaslProfile,
         /// The mechanism.
         mechanism: String,
         /// The identity.
         identity: String,
+        /// The `<success/>` of SASL2, of an initiating entity.
+        success: Option<StanzaBuf>,
     },
     /// See [`Event::Established`].
     Established(Option<Jid>),
@@ -286,8 +290,10 @@ impl<'a> Event<'a> {
             }
             Self::TlsEstablished(info) => EventBuf::TlsEstablished((*info).clone()),
             Self::Authenticated(authenticated) => EventBuf::Authenticated {
+                profile: authenticated.profile,
                 mechanism: authenticated.mechanism.to_owned(),
                 identity: authenticated.identity.to_owned(),
+                success: authenticated.success.map(|success| success.to_owned()),
             },
             Self::Established(established) => EventBuf::Established(established.jid().cloned()),
             Self::Stanza(stanza) => EventBuf::Stanza(stanza.to_owned()),

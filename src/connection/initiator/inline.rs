@@ -121,9 +121,8 @@ impl InlineRequests {
             resume,
             ..AuthenticateOut::default()
         };
-        let length = data.map_or(0, |data| data.as_bytes().len());
         cx.out
-            .push_secret(length, |out| write_authenticate(out, &request));
+            .push_secret_element(request.max_len(), |out| write_authenticate(out, &request));
     }
 
     /// Takes what came with the verified `<success/>`.

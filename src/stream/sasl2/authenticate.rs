@@ -231,6 +231,34 @@ pub struct AuthenticateOut<'a> {
     pub upgrades: &'a [&'a str],
 }
 
+impl AuthenticateOut<'_> {
+    /// Returns the most bytes that it is written with. A buffer with that room is not grown by the
+    /// writer, so that no copy of a secret is left behind.
+    #[must_use]
+    pub fn max_len(&self) -> usize {
+        let request = self;
+        // What is around the texts of one element, with its namespace.
+        const AROUND: usize = 128;
+        let response = request.initial_response.map_or(0, Secret::len);
+        let bind = request.bind.map_or(0, |bind| {
+            let features = bind.features.iter().map(|feature| feature.as_str().len());
+            features.sum::<usize>() + bind.tag.map_or(0, escaped_len) + 2 * AROUND
+        });
+        let upgrades = request
+            .upgrades
+            .iter()
+            .map(|task| escaped_len(task) + AROUND);
+        encoded_len(response)
+            + escaped_len(request.mechanism)
+            + request.user_agent.map_or(0, UserAgent::max_len)
+            + request.resume.map_or(0, |(_, previd)| escaped_len(previd))
+            + bind
+            + request.request_token.map_or(0, escaped_len)
+            + upgrades.sum::<usize>()
+            + 5 * AROUND
+    }
+}
+
 /// Says what a request to bind holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InlineBindOut<'a> {
@@ -249,7 +277,7 @@ pub struct InlineBindOut<'a> {
 pub fn write_authenticate(out: &mut String, request: &AuthenticateOut<'_>) {
     // Room is reserved for all of it at once, so that no piece of a secret is left in a buffer that
     // became too small half-way.
-    out.reserve(max_len(request));
+    out.reserve(request.max_len());
     open(out, "authenticate", ns::SASL2);
     put::attribute(out, "mechanism", request.mechanism);
     out.push('>');
@@ -305,27 +333,4 @@ fn write_bind(out: &mut String, bind: &InlineBindOut<'_>) {
         out.push_str(feature.as_str());
     }
     close(out, "bind");
-}
-
-/// The most bytes that the request is written with.
-fn max_len(request: &AuthenticateOut<'_>) -> usize {
-    // What is around the texts of one element, with its namespace.
-    const AROUND: usize = 128;
-    let response = request.initial_response.map_or(0, Secret::len);
-    let bind = request.bind.map_or(0, |bind| {
-        let features = bind.features.iter().map(|feature| feature.as_str().len());
-        features.sum::<usize>() + bind.tag.map_or(0, escaped_len) + 2 * AROUND
-    });
-    let upgrades = request
-        .upgrades
-        .iter()
-        .map(|task| escaped_len(task) + AROUND);
-    encoded_len(response)
-        + escaped_len(request.mechanism)
-        + request.user_agent.map_or(0, UserAgent::max_len)
-        + request.resume.map_or(0, |(_, previd)| escaped_len(previd))
-        + bind
-        + request.request_token.map_or(0, escaped_len)
-        + upgrades.sum::<usize>()
-        + 5 * AROUND
 }

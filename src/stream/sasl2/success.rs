@@ -220,6 +220,37 @@ impl<'a> SuccessOut<'a> {
             extensions: &[],
         }
     }
+
+    /// Returns the most bytes that it is written with. A buffer with that room is not grown by the
+    /// writer, so that no copy of a secret is left behind.
+    #[must_use]
+    pub fn max_len(&self) -> usize {
+        let success = self;
+        // What is around the texts of one element, with its namespace.
+        const AROUND: usize = 256;
+        let inline = |list: &[InlineXml]| list.iter().map(|xml| xml.as_str().len()).sum::<usize>();
+        let resumption = match success.resumption {
+            ResumptionOut::Resumed { previd, .. } => escaped_len(previd),
+            ResumptionOut::Absent | ResumptionOut::Failed { .. } => 0,
+        };
+        let bound = success.bound.map_or(0, |bound| {
+            let management = match bound.management {
+                EnableOut::Enabled { id, location, .. } => {
+                    id.map_or(0, escaped_len) + location.map_or(0, escaped_len)
+                }
+                EnableOut::Absent | EnableOut::Failed(_) => 0,
+            };
+            management + inline(bound.features)
+        });
+        let token = |token: TokenOut<'_>| escaped_len(token.token) + escaped_len(token.expiry);
+        encoded_len(success.additional_data.map_or(0, Secret::len))
+            + escaped_len(success.authorization_identifier.as_str())
+            + resumption
+            + bound
+            + success.token.map_or(0, token)
+            + inline(success.extensions)
+            + 5 * AROUND
+    }
 }
 
 /// Says how a request to resume a session is answered.
@@ -299,7 +330,7 @@ impl fmt::Debug for TokenOut<'_> {
 pub fn write_success(out: &mut String, success: &SuccessOut<'_>) {
     // Room is reserved for all of it at once, so that no piece of a secret is left in a buffer that
     // became too small half-way.
-    out.reserve(max_len(success));
+    out.reserve(success.max_len());
     open(out, "success", ns::SASL2);
     out.push('>');
     if let Some(data) = success.additional_data {
@@ -347,32 +378,4 @@ fn write_bound(out: &mut String, bound: &BoundOut<'_>) {
         out.push_str(feature.as_str());
     }
     close(out, "bound");
-}
-
-/// The most bytes that the element is written with.
-fn max_len(success: &SuccessOut<'_>) -> usize {
-    // What is around the texts of one element, with its namespace.
-    const AROUND: usize = 256;
-    let inline = |list: &[InlineXml]| list.iter().map(|xml| xml.as_str().len()).sum::<usize>();
-    let resumption = match success.resumption {
-        ResumptionOut::Resumed { previd, .. } => escaped_len(previd),
-        ResumptionOut::Absent | ResumptionOut::Failed { .. } => 0,
-    };
-    let bound = success.bound.map_or(0, |bound| {
-        let management = match bound.management {
-            EnableOut::Enabled { id, location, .. } => {
-                id.map_or(0, escaped_len) + location.map_or(0, escaped_len)
-            }
-            EnableOut::Absent | EnableOut::Failed(_) => 0,
-        };
-        management + inline(bound.features)
-    });
-    let token = |token: TokenOut<'_>| escaped_len(token.token) + escaped_len(token.expiry);
-    encoded_len(success.additional_data.map_or(0, Secret::len))
-        + escaped_len(success.authorization_identifier.as_str())
-        + resumption
-        + bound
-        + success.token.map_or(0, token)
-        + inline(success.extensions)
-        + 5 * AROUND
 }

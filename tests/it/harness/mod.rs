@@ -263,6 +263,7 @@ pub fn line(event: &EventBuf) -> String {
         EventBuf::Authenticated {
             mechanism,
             identity,
+            ..
         } => format!("authenticated {mechanism} {identity}"),
         EventBuf::Established(jid) => match jid {
             Some(jid) => format!("established {jid}"),

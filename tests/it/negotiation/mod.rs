@@ -13,4 +13,5 @@ mod keepalives;
 mod man_in_the_middle;
 mod peer_reason;
 mod sasl;
+mod sasl2;
 mod starttls;
