@@ -18,7 +18,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
 use crate::sasl::{Decoy, MechanismName, MechanismSet};
-use crate::stream::{FeatureXml, Kind};
+use crate::stream::{FeatureXml, Kind, Sasl2Policy};
 use crate::tls::ServerTls;
 use crate::tls::identity::Trust;
 
@@ -51,6 +51,10 @@ pub struct HostConfig {
     pub(crate) component: Option<ComponentSecret>,
     /// Whether the `from` of a client's header has to be the address that SASL authenticated.
     pub(crate) compares_from: bool,
+    /// Whether SASL2 is offered.
+    pub(crate) sasl2: Sasl2Policy,
+    /// The features that are enabled together with a resource (XEP-0386).
+    pub(crate) inline_features: Vec<String>,
 }
 
 /// Builds a [`HostConfig`]. `For` says who connects: [`Client`]s, [`Server`]s or a [`Component`].
@@ -71,6 +75,7 @@ impl HostConfig {
             mechanisms: MechanismSet::scram(),
             limits: Limits::server(),
             compares_from: true,
+            sasl2: Sasl2Policy::On,
             ..Self::offering_nothing(Kind::ClientToServer, domain, decoy)
         })
     }
@@ -99,6 +104,12 @@ impl HostConfig {
         &self.domain
     }
 
+    /// Whether elements of this namespace may ask for something together with a resource. A feature is
+    /// offered by its namespace or, as service discovery names it, by one that begins so.
+    pub(crate) fn offers_inline(&self, namespace: &str) -> bool {
+        self.inline_features.iter().any(|var| var == namespace)
+    }
+
     pub(crate) fn usage(&self) -> UsagePolicy {
         self.usage.unwrap_or_else(|| UsagePolicy {
             reserve_records: UsagePolicy::reserve_for(self.limits.outbox_bytes()),
@@ -121,6 +132,8 @@ impl HostConfig {
             dialback: None,
             component: None,
             compares_from: false,
+            sasl2: Sasl2Policy::Off,
+            inline_features: Vec::new(),
         }
     }
 }
@@ -138,8 +151,7 @@ impl HostBuilder<Client> {
     /// [`Event::Stanza`](crate::Event::Stanza) once a resource is bound, and before that only if
     /// [`ResponderBuilder::early_elements`](super::ResponderBuilder::early_elements) says so. Two
     /// kinds of protocol cannot be layered on: those that take the place of SASL or of binding,
-    /// because only the steps of RFC 6120 lead to an established stream (SASL2, XEP-0388;
-    /// resumption of stream management, XEP-0198 5), and those that change how bytes are read
+    /// because only the steps that this crate knows lead to an established stream, and those that change how bytes are read
     /// (compression, XEP-0138). A client of this crate takes its own steps at once, so it cannot
     /// put one of another protocol before them.
     pub fn feature(mut self, feature: FeatureXml) -> Self {
@@ -150,6 +162,23 @@ impl HostBuilder<Client> {
     /// Adds a feature that is offered beside SASL, after TLS, to clients that are not authenticated.
     pub fn login_feature(mut self, feature: FeatureXml) -> Self {
         self.host.login_features.push(feature);
+        self
+    }
+
+    /// Offers the profile of RFC 6120 6 alone. Without this setting SASL2 (XEP-0388) is offered beside
+    /// it, under TLS, with a resource (XEP-0386) and, where it is configured, stream management in the
+    /// same exchange.
+    pub fn without_sasl2(mut self) -> Self {
+        self.host.sasl2 = Sasl2Policy::Off;
+        self
+    }
+
+    /// Offers a feature that can be enabled together with a resource (XEP-0386 3.1), by the namespace
+    /// of the elements that ask for it: `urn:xmpp:carbons:2`. What a client asks for is in
+    /// [`Question::Bind`](crate::event::Question::Bind). Stream management is offered without being
+    /// named here.
+    pub fn inline_feature(mut self, namespace: &str) -> Self {
+        self.host.inline_features.push(namespace.to_string());
         self
     }
 

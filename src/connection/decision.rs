@@ -14,15 +14,17 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
 
 use crate::config::HostConfig;
-use crate::event::Question;
+use crate::event::{InlineBindRequest, Question};
 use crate::jid::Jid;
 use crate::sasl::{CredentialAnswer, CredentialQuery, Hash, Identity, SaslCondition, ScramKeys};
 use crate::sm::SmState;
+use crate::stream::sasl2::InlineXml;
 use crate::stream::{BindCondition, StreamError};
 
 /// A question, and the answer once there is one.
@@ -45,7 +47,7 @@ pub enum DecisionAnswer {
     Serve(Arc<HostConfig>),
     RefuseHost(StreamError),
     Sasl(CredentialAnswer),
-    Bind(Jid),
+    Bind(Jid, Vec<InlineXml>),
     RefuseBind(BindCondition),
     Resume(Box<SmState>, u32),
     RefuseResumption(Option<u32>),
@@ -191,12 +193,14 @@ impl<'a> Decision<'a> {
                 identity,
                 resource,
                 generated,
+                inline,
             } => {
                 let resource = resource.as_deref();
                 Self::Bind(BindDecision {
                     identity,
                     resource,
                     generated,
+                    inline: inline.as_deref(),
                     slot,
                 })
             }
@@ -430,6 +434,7 @@ pub struct BindDecision<'a> {
     identity: &'a Identity,
     resource: Option<&'a str>,
     generated: &'a str,
+    inline: Option<&'a InlineBindRequest>,
     slot: Slot<'a>,
 }
 
@@ -448,10 +453,19 @@ impl BindDecision<'_> {
     }
 
     /// Returns a random resource, new for each question: 128 bits in hex. It is meant for a peer
-    /// that asks for none (RFC 6120 7.6), or for one that is taken (RFC 6120 7.7.2.2).
+    /// that asks for none (RFC 6120 7.6), or for one that is taken (RFC 6120 7.7.2.2). If the client
+    /// gave a tag with its login, it is the tag, a slash and such a resource (XEP-0386 3.2.1).
     #[must_use]
     pub const fn generated(&self) -> &str {
         self.generated
+    }
+
+    /// Returns what came with the request, if it travelled with a login by SASL2 (XEP-0386 3.2). The
+    /// server chooses the resource then. It should end earlier sessions of the same client, which the
+    /// id of the user agent names.
+    #[must_use]
+    pub const fn inline(&self) -> Option<&InlineBindRequest> {
+        self.inline
     }
 
     /// Binds this full JID. It may have another resource than the one asked for (RFC 6120 7.7.2).
@@ -459,10 +473,20 @@ impl BindDecision<'_> {
     /// # Errors
     /// [`NotFullJidError`] if the JID lacks a localpart or a resource. The decision stays pending.
     pub fn accept(self, jid: Jid) -> Result<(), NotFullJidError> {
+        self.accept_with(jid, Vec::new())
+    }
+
+    /// Does the same, and answers the features that were asked for together with the resource
+    /// (XEP-0386 3.2.1). Only a request that [travelled with a login](Self::inline) has room for
+    /// results: for any other they are dropped.
+    ///
+    /// # Errors
+    /// [`NotFullJidError`] if the JID lacks a localpart or a resource. The decision stays pending.
+    pub fn accept_with(self, jid: Jid, results: Vec<InlineXml>) -> Result<(), NotFullJidError> {
         if jid.local().is_none() || !jid.is_full() {
             return Err(NotFullJidError(jid));
         }
-        self.slot.answer(DecisionAnswer::Bind(jid));
+        self.slot.answer(DecisionAnswer::Bind(jid, results));
         Ok(())
     }
 

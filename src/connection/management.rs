@@ -261,6 +261,34 @@ impl Management {
         }
     }
 
+    /// Enables stream management for a client that asks for it with its login (XEP-0198 9.1). The
+    /// application is told as soon as the stream is established.
+    ///
+    /// # Errors
+    /// There is no randomness for the name of the session.
+    pub(super) fn enable_inline(
+        &mut self,
+        resume: bool,
+        max: Option<u32>,
+    ) -> Result<(), RandomError> {
+        if self.phase == Phase::Off {
+            self.grant(resume, max)?;
+            self.announce(Notice::ManagementEnabled);
+        }
+        Ok(())
+    }
+
+    /// What `<enabled/>` says of the session: its name, how long it can be resumed, and where.
+    pub(super) fn enabled_inline(&self) -> Option<(Option<&str>, Option<u32>, Option<&str>)> {
+        (self.phase == Phase::Active)
+            .then(|| (self.session.id(), self.session.max, self.session.location()))
+    }
+
+    /// What `<resumed/>` says of the session: the count, and the name.
+    pub(super) fn resumed_inline(&self) -> (u32, &str) {
+        (self.session.handled, self.session.id().unwrap_or_default())
+    }
+
     /// Records that a `<resume/>` that travelled with the login came to nothing, and what the server
     /// says of it.
     pub(super) fn inline_refused(&mut self, h: Option<u32>) {
@@ -334,21 +362,14 @@ impl Management {
         use ManagementElement as E;
         use ManagementResult as R;
         Ok(match (&self.side, self.phase, element) {
-            (Side::Server(random), Phase::Off, E::Enable { resume, max }) => {
-                if let (true, Some(granted)) = (*resume, self.policy.resumption) {
-                    let mut name = [0; 16];
-                    random.fill(&mut name)?;
-                    self.session.id = Some(Secret::new(hex(&name).into_bytes()));
-                    self.session.max = Some(max.map_or(granted, |max| max.min(granted)));
-                    self.session.location = self.policy.location.clone().map(Into::into);
-                }
+            (Side::Server(_), Phase::Off, E::Enable { resume, max }) => {
+                self.grant(*resume, *max)?;
                 let enabled = E::Enabled {
                     id: self.session.id().map(Into::into),
                     max: self.session.max,
                     location: self.session.location().map(Into::into),
                 };
                 out.push_control(|out| enabled.write(out));
-                self.phase = Phase::Active;
                 Some(R::Enabled)
             }
             // XEP-0198 3, 5: once, and a resumption only in the place of binding.
@@ -373,6 +394,21 @@ impl Management {
             (_, Phase::Active, E::Answer { h }) => self.on_answer(*h),
             _ => Some(R::Unexpected),
         })
+    }
+
+    /// Begins to count, as a server that grants what it can of this.
+    fn grant(&mut self, resume: bool, max: Option<u32>) -> Result<(), RandomError> {
+        if let (Side::Server(random), true, Some(granted)) =
+            (&self.side, resume, self.policy.resumption)
+        {
+            let mut name = [0; 16];
+            random.fill(&mut name)?;
+            self.session.id = Some(Secret::new(hex(&name).into_bytes()));
+            self.session.max = Some(max.map_or(granted, |max| max.min(granted)));
+            self.session.location = self.policy.location.clone().map(Into::into);
+        }
+        self.phase = Phase::Active;
+        Ok(())
     }
 
     /// Begins to count, as the server agrees.

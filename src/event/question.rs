@@ -1,9 +1,12 @@
 //! What a gate asks of the application.
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::jid::Jid;
 use crate::sasl::{self, Identity};
+use crate::stream::sasl2::{InlineXml, UserAgent};
 
 /// A question that stops the stream until it is answered through
 /// [`Connection::decision`](crate::Connection::decision).
@@ -27,8 +30,11 @@ pub enum Question {
         identity: Identity,
         /// The resource that the peer asks for.
         resource: Option<String>,
-        /// A resource that nobody can predict.
+        /// A resource that nobody can predict. If the client gave a tag, it begins with that (XEP-0386
+        /// 3.2.1).
         generated: String,
+        /// What came with the request, if it travelled with a login by SASL2 (XEP-0386 3.2).
+        inline: Option<Box<InlineBindRequest>>,
     },
     /// Which session of an earlier stream does a client resume (XEP-0198 5)?
     Resume {
@@ -39,4 +45,17 @@ pub enum Question {
         /// How many stanzas the client has handled, modulo 2^32.
         h: u32,
     },
+}
+
+/// A request to bind a resource that travelled with a login (XEP-0386 3.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InlineBindRequest {
+    /// What the client would like its resource to begin with: as a rule the name of the software.
+    pub tag: Option<String>,
+    /// What the client says of itself (XEP-0388 2.3). Others must not be told.
+    pub user_agent: Option<UserAgent>,
+    /// The features to enable together with the resource, of those that the host
+    /// [offers](crate::config::HostBuilder::inline_feature).
+    pub features: Vec<InlineXml>,
 }

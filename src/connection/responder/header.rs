@@ -9,9 +9,10 @@ use crate::connection::role::NoRandomness;
 use crate::hex::hex;
 use crate::jid::Jid;
 use crate::sasl::{Advertisement, MechanismName};
+use crate::stream::features::AuthenticationOut;
 use crate::stream::{
     DialbackPolicy, FeatureOffer, FeatureXml, FeaturesOut, HeaderOut, Kind, ParsedHeader,
-    PeerHeader, StreamLevel, Version, features, lang,
+    PeerHeader, Sasl2Policy, StreamLevel, Version, features, lang, ns,
 };
 
 /// What our header says.
@@ -117,6 +118,10 @@ pub(super) fn write_features(
         host.map(|host| features(host).as_slice())
             .unwrap_or_default()
     };
+    let inline = host
+        .filter(|host| host.sasl2 == Sasl2Policy::On && level == StreamLevel::Secured)
+        .filter(|_| !names.is_empty())
+        .map(|host| inline_features(config, host));
     let offered = match level {
         // RFC 6120 5.3.1: where TLS is mandatory, nothing else is offered.
         StreamLevel::Plain if starttls => FeaturesOut {
@@ -124,6 +129,13 @@ pub(super) fn write_features(
             ..FeaturesOut::default()
         },
         StreamLevel::Plain | StreamLevel::Secured => FeaturesOut {
+            authentication: inline.as_deref().map(|bind| AuthenticationOut {
+                mechanisms: names,
+                management: can_resume(config),
+                bind: Some(bind),
+                fast: &[],
+                upgrades: &[],
+            }),
             mechanisms: names,
             channel_bindings: &kinds,
             dialback,
@@ -140,4 +152,34 @@ pub(super) fn write_features(
         },
     };
     features::write_features(out, &offered);
+}
+
+/// Appends what is offered to a client that has bound its resource with its login (XEP-0388 2.6.1):
+/// no further resource, and stream management unless that is on already.
+pub(super) fn write_features_after_bind(
+    config: &ResponderConfig,
+    host: Option<&HostConfig>,
+    is_managed: bool,
+    out: &mut String,
+) {
+    let offered = FeaturesOut {
+        management: config.management.is_some() && !is_managed,
+        extra: host
+            .map(|host| host.features.as_slice())
+            .unwrap_or_default(),
+        ..FeaturesOut::default()
+    };
+    features::write_features(out, &offered);
+}
+
+/// The names of what can be enabled together with a resource (XEP-0386 3.1).
+fn inline_features<'a>(config: &ResponderConfig, host: &'a HostConfig) -> Vec<&'a str> {
+    let management = config.management.as_ref().map(|_| ns::MANAGEMENT);
+    let further = host.inline_features.iter().map(String::as_str);
+    management.into_iter().chain(further).collect()
+}
+
+fn can_resume(config: &ResponderConfig) -> bool {
+    let management = config.management.as_deref();
+    management.is_some_and(|policy| policy.resumption.is_some())
 }

@@ -1,10 +1,12 @@
 //! The server's side of SASL (RFC 6120 6.4): what is offered, how the mechanism runs, and who the
 //! peer is.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::inline::InlineLogin;
 use crate::config::{HostConfig, ResponderConfig};
 use crate::connection::context::Context;
 use crate::connection::login::Exchange;
@@ -12,19 +14,24 @@ use crate::connection::transport::channel_bindings;
 use crate::jid::Jid;
 use crate::sasl::{
     Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
-    MechanismName, MechanismSet, SaslCondition, Secret,
+    MechanismName, MechanismSet, SaslCondition, SaslProfile, Secret,
 };
+use crate::stream::sasl2::Sasl2Element;
 use crate::stream::{
-    FirstLevelElement, HeaderClass, Kind, ParsedHeader, SaslElement, SaslResult, StreamCondition,
-    sasl as wire,
+    FirstLevelElement, HeaderClass, Kind, ParsedHeader, Sasl2Policy, SaslElement, SaslResult,
+    StreamCondition, sasl as wire, sasl2,
 };
 use crate::tls;
+use crate::xml::Element;
 
 /// The login that a receiving entity accepts.
 #[derive(Debug)]
 pub(super) struct ServerLogin {
     config: Arc<ResponderConfig>,
     exchange: Exchange<dyn Acceptor>,
+    profile: SaslProfile,
+    /// What travels with a login by SASL2.
+    inline: InlineLogin,
     /// The condition of the next `<failure/>`, and of the last one.
     condition: SaslCondition,
     identity: Option<Identity>,
@@ -45,10 +52,12 @@ pub(super) enum Step {
 }
 
 impl ServerLogin {
-    pub(super) const fn new(config: Arc<ResponderConfig>) -> Self {
+    pub(super) fn new(config: Arc<ResponderConfig>) -> Self {
         Self {
             config,
             exchange: Exchange::new(),
+            profile: SaslProfile::Sasl,
+            inline: InlineLogin::default(),
             condition: SaslCondition::NotAuthorized,
             identity: None,
             account: None,
@@ -63,6 +72,16 @@ impl ServerLogin {
     /// The bare address of the authenticated client, if its name is one.
     pub(super) const fn account(&self) -> Option<&Jid> {
         self.account.as_ref()
+    }
+
+    /// The profile that is spoken.
+    pub(super) const fn profile(&self) -> SaslProfile {
+        self.profile
+    }
+
+    /// What travels with the login.
+    pub(super) fn inline(&mut self) -> &mut InlineLogin {
+        &mut self.inline
     }
 
     /// The name of the mechanism that runs, or ran last.
@@ -112,10 +131,11 @@ impl ServerLogin {
         Advertisement::new(mechanisms, channel, bindings)
     }
 
-    /// Starts the mechanism that `<auth/>` names. Only what was offered, now and here, is accepted
+    /// Starts the mechanism that `<auth/>` or `<authenticate/>` names. Only what was offered, now and here, is accepted
     /// (CVE-2017-10807).
     pub(super) fn begin(
         &mut self,
+        profile: SaslProfile,
         element: Option<&FirstLevelElement<'_>>,
         advertised: &Advertisement,
         host: Option<&HostConfig>,
@@ -125,9 +145,9 @@ impl ServerLogin {
             cx.defect("a mechanism without its element or host");
             return Step::Result(SaslResult::Failed);
         };
-        let (name, data) = match SaslElement::read(&element.element()) {
-            Ok(SaslElement::Auth { mechanism, data }) => (mechanism, data),
-            Ok(_) => return self.failed(SaslCondition::MalformedRequest),
+        self.profile = profile;
+        let (name, data) = match self.read_first(&element.element(), host) {
+            Ok(first) => first,
             Err(condition) => return self.failed(condition),
         };
         let mut nonce = [0; 18];
@@ -160,13 +180,42 @@ impl ServerLogin {
             cx.defect("a response without its element or mechanism");
             return Step::Result(SaslResult::Failed);
         };
-        match SaslElement::read(&element.element()) {
-            Ok(SaslElement::Response(data)) => {
+        match read_response(self.profile, &element.element()) {
+            Ok(data) => {
                 let step = acceptor.response(Some(data.as_bytes()));
                 self.stepped(acceptor, step)
             }
-            Ok(_) => self.failed(SaslCondition::MalformedRequest),
             Err(condition) => self.failed(condition),
+        }
+    }
+
+    /// Reads the element that begins an exchange: the mechanism and its initial response, and what is
+    /// asked for with the login.
+    fn read_first<'a>(
+        &mut self,
+        element: &Element<'a>,
+        host: &HostConfig,
+    ) -> Result<(Cow<'a, str>, Option<Secret>), SaslCondition> {
+        self.inline = InlineLogin::default();
+        match self.profile {
+            SaslProfile::Sasl => match SaslElement::read(element)? {
+                SaslElement::Auth { mechanism, data } => Ok((mechanism, data)),
+                _ => Err(SaslCondition::MalformedRequest),
+            },
+            // RFC 6120 6.5.6: nothing is offered in this profile.
+            SaslProfile::Sasl2 if host.sasl2 == Sasl2Policy::Off => {
+                Err(SaslCondition::InvalidMechanism)
+            }
+            SaslProfile::Sasl2 => match Sasl2Element::read(element)? {
+                Sasl2Element::Authenticate(authenticate) => {
+                    let management = self.config.management.as_deref();
+                    let resumes = management.is_some_and(|sm| sm.resumption.is_some());
+                    self.inline =
+                        InlineLogin::read(&authenticate, host, management.is_some(), resumes);
+                    Ok((authenticate.mechanism, authenticate.initial_response))
+                }
+                _ => Err(SaslCondition::MalformedRequest),
+            },
         }
     }
 
@@ -201,20 +250,32 @@ impl ServerLogin {
     ) -> SaslResult {
         let account = host.and_then(|host| account(&identity, host));
         if self.is_other(&identity, account.as_ref(), from, host) {
+            self.condition = SaslCondition::InvalidAuthzid;
             return SaslResult::Mismatch;
         }
         self.exchange.set_reply(data);
         self.account = account;
         self.identity = Some(identity);
-        SaslResult::Done
+        match self.profile {
+            SaslProfile::Sasl => SaslResult::Done,
+            SaslProfile::Sasl2 => SaslResult::Inline(self.inline.requests()),
+        }
     }
 
     /// Ends the attempt with `<failure/>` (RFC 6120 6.4.5).
-    pub(super) fn refuse(&mut self, condition: SaslCondition, cx: &mut Context<'_>) {
+    pub(super) fn refuse(
+        &mut self,
+        profile: SaslProfile,
+        condition: SaslCondition,
+        cx: &mut Context<'_>,
+    ) {
         self.exchange.end();
         self.condition = condition;
-        cx.out
-            .push_control(|out| wire::write_failure(out, condition, None));
+        self.inline = InlineLogin::default();
+        cx.out.push_control(|out| match profile {
+            SaslProfile::Sasl => wire::write_failure(out, condition, None),
+            SaslProfile::Sasl2 => sasl2::write_failure(out, condition, None),
+        });
     }
 
     /// RFC 6120 4.7.1, 6.4.6: a client that is authenticated does not say that it is somebody else.
@@ -279,6 +340,20 @@ impl ServerLogin {
                 && address(&identity.authcid, host.domain()).is_some_and(|address| is(&address))
         };
         host.compares_from && !account.is_some_and(is) && !is_authenticated()
+    }
+}
+
+/// The data of a `<response/>`.
+fn read_response(profile: SaslProfile, element: &Element<'_>) -> Result<Secret, SaslCondition> {
+    match profile {
+        SaslProfile::Sasl => match SaslElement::read(element)? {
+            SaslElement::Response(data) => Ok(data),
+            _ => Err(SaslCondition::MalformedRequest),
+        },
+        SaslProfile::Sasl2 => match Sasl2Element::read(element)? {
+            Sasl2Element::Response(data) => Ok(data),
+            _ => Err(SaslCondition::MalformedRequest),
+        },
     }
 }
 

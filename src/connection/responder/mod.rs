@@ -3,6 +3,7 @@
 //! servers and of components in `s2s`.
 
 mod header;
+mod inline;
 mod login;
 mod s2s;
 
@@ -35,9 +36,9 @@ use crate::stream::header::CLOSING_TAG;
 use crate::stream::management::write_failed;
 use crate::stream::{
     Answer, Awaited, BindCondition, BindRefusal, Content, FirstLevelElement, HeaderClass, Input,
-    Kind, ManagementElement, ManagementRefusal, ManagementResult, Output, ParsedHeader, Receiving,
-    ReceivingCommand, ReceivingPhase, StartTls, StreamCondition, StreamError, StreamLevel, bind,
-    handshake, sasl, write_refusal,
+    Kind, LoginOutcome, ManagementElement, ManagementRefusal, ManagementResult, Output,
+    ParsedHeader, Receiving, ReceivingCommand, ReceivingPhase, StartTls, StreamCondition,
+    StreamError, StreamLevel, bind, handshake, sasl, sasl2, write_refusal,
 };
 use crate::tls;
 use crate::xml::{Header, Stanza};
@@ -200,26 +201,31 @@ impl Role for ResponderRole {
                 cx.reason = Some(CloseReason::StarttlsRefused);
                 write_tls_failure(cx);
             }
-            C::BeginMechanism(_) => {
+            C::BeginMechanism(profile) => {
                 let advertised = self.login.advertisement(
                     self.host.as_deref(),
                     self.peer_proof.is_certified(),
                     cx.tls,
                 );
-                let step = self
-                    .login
-                    .begin(element, &advertised, self.host.as_deref(), cx);
+                let step =
+                    self.login
+                        .begin(profile, element, &advertised, self.host.as_deref(), cx);
                 return self.stepped(step, cx);
             }
-            C::RequireEncryption(_) => self.login.refuse(SaslCondition::EncryptionRequired, cx),
+            C::RequireEncryption(profile) => {
+                self.login
+                    .refuse(profile, SaslCondition::EncryptionRequired, cx);
+            }
             C::RunResponse(_) => {
                 let step = self.login.respond(element, cx);
                 return self.stepped(step, cx);
             }
-            C::SendChallenge(_) => {
+            C::SendChallenge(profile) => {
                 let reply = self.login.take_reply().unwrap_or_default();
-                cx.out
-                    .push_control(|out| sasl::write_challenge(out, reply.as_bytes()));
+                cx.out.push_control(|out| match profile {
+                    SaslProfile::Sasl => sasl::write_challenge(out, reply.as_bytes()),
+                    SaslProfile::Sasl2 => sasl2::write_challenge(out, reply.as_bytes()),
+                });
             }
             C::SendSuccess => {
                 let reply = self.login.take_reply();
@@ -229,8 +235,8 @@ impl Role for ResponderRole {
                 self.header.forget_peer();
                 cx.restart(cx.limits.after_auth());
             }
-            C::SendFailure(_) => self.login.refuse(self.login.condition(), cx),
-            C::SendAborted(_) => self.login.refuse(SaslCondition::Aborted, cx),
+            C::SendFailure(profile) => self.login.refuse(profile, self.login.condition(), cx),
+            C::SendAborted(profile) => self.login.refuse(profile, SaslCondition::Aborted, cx),
             C::AskBind => return self.ask_bind(element, cx),
             C::SendBindResult => match (&self.bound, &self.bind) {
                 (Some(jid), BindState::Asked { id }) => {
@@ -271,13 +277,12 @@ impl Role for ResponderRole {
             C::RefuseManagement => cx.out.push_control(|out| {
                 write_failed(out, ManagementRefusal::UnexpectedRequest, None);
             }),
-            C::SendOutcome(_)
-            | C::SendContinue
-            | C::RunTask
-            | C::SendTaskData
-            | C::AskToken
-            | C::AskInlineBind
-            | C::AskInlineResumption => cx.defect("SASL2 is not configured"),
+            C::SendOutcome(outcome) => self.send_outcome(outcome, cx),
+            C::AskInlineBind => self.ask_inline_bind(cx),
+            C::AskInlineResumption => self.ask_inline_resumption(cx),
+            C::SendContinue | C::RunTask | C::SendTaskData | C::AskToken => {
+                cx.defect("SASL2 is not configured")
+            }
             C::AskPair => {
                 return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);
             }
@@ -332,13 +337,21 @@ impl Role for ResponderRole {
                 let step = self.login.provide(answer, cx);
                 self.stepped(step, cx)
             }
-            DecisionAnswer::Bind(jid) => {
+            DecisionAnswer::Bind(jid, results) => {
                 self.bound = Some(jid);
+                self.login.inline().set_results(results);
                 Some(Input::Answer(Answer::Accept))
             }
-            DecisionAnswer::Resume(state, h) => self.resume(*state, h, cx),
+            DecisionAnswer::Resume(state, h) => {
+                let input = self.resume(*state, h, cx);
+                if input == Some(Input::Answer(Answer::Refuse)) {
+                    self.login.inline().refuse_resumption(None);
+                }
+                input
+            }
             DecisionAnswer::RefuseResumption(handled) => {
                 self.handled = handled;
+                self.login.inline().refuse_resumption(handled);
                 Some(Input::Answer(Answer::Refuse))
             }
             DecisionAnswer::RefuseBind(condition) => {
@@ -367,7 +380,7 @@ impl Role for ResponderRole {
         Authenticated {
             mechanism: self.login.mechanism_name(),
             identity: identity.unwrap_or_default(),
-            profile: SaslProfile::Sasl,
+            profile: self.login.profile(),
             success: None,
         }
     }
@@ -567,6 +580,80 @@ impl ResponderRole {
         Some(Input::Answer(Answer::Accept))
     }
 
+    /// Asks the application for the session that the login is to resume.
+    fn ask_inline_resumption(&mut self, cx: &mut Context<'_>) {
+        let resume = self.login.inline().take_resume();
+        match (resume, self.login.identity()) {
+            (Some(resume), Some(identity)) => cx.ask(Question::Resume {
+                identity: identity.clone(),
+                previd: resume.previd,
+                h: resume.h,
+            }),
+            _ => cx.defect("a decision on resumption without its request or identity"),
+        }
+    }
+
+    /// Asks the application for the resource that the login is to bind.
+    fn ask_inline_bind(&mut self, cx: &mut Context<'_>) {
+        let Ok(generated) = random_hex(&self.config) else {
+            return cx.no_randomness();
+        };
+        let request = self.login.inline().take_bind();
+        match (request, self.login.identity()) {
+            (Some(request), Some(identity)) => cx.ask(Question::Bind {
+                identity: identity.clone(),
+                resource: None,
+                generated: match &request.tag {
+                    Some(tag) => [tag, "/", &generated].concat(),
+                    None => generated,
+                },
+                inline: Some(request),
+            }),
+            _ => cx.defect("a decision on binding without its request or identity"),
+        }
+    }
+
+    /// Writes the `<success/>` of SASL2, then our features (XEP-0388 2.6.1).
+    fn send_outcome(&mut self, outcome: LoginOutcome, cx: &mut Context<'_>) {
+        let data = self.login.take_reply();
+        let host = self.host.clone();
+        let domain = || Jid::parse(host.as_deref()?.domain()).ok();
+        let identifier = match outcome {
+            LoginOutcome::Bound => self.bound.clone(),
+            // A name that is no address still has a domain.
+            LoginOutcome::Authenticated | LoginOutcome::Resumed => {
+                self.login.account().cloned().or_else(domain)
+            }
+        };
+        let Some(identifier) = identifier else {
+            return cx.defect("a login without an address");
+        };
+        self.login
+            .inline()
+            .write_success(outcome, &identifier, data.as_ref(), cx);
+        let management = cx.management.as_deref_mut();
+        match (outcome, management) {
+            (LoginOutcome::Resumed, Some(management)) => management.retransmit(cx.out),
+            (LoginOutcome::Resumed, None) => cx.defect("a session that is not there goes on"),
+            (LoginOutcome::Bound, management) => {
+                let is_managed = management.is_some_and(|sm| sm.enabled_inline().is_some());
+                cx.out.push_control(|out| {
+                    let host = host.as_deref();
+                    header::write_features_after_bind(&self.config, host, is_managed, out);
+                });
+            }
+            (LoginOutcome::Authenticated, _) => {
+                let certified = self.peer_proof.is_certified();
+                let advertised = self.login.advertisement(host.as_deref(), certified, cx.tls);
+                cx.out.push_control(|out| {
+                    let level = StreamLevel::Authenticated;
+                    header::write_features(&self.config, host.as_deref(), level, &advertised, out);
+                });
+                cx.change = Change::SetLimits(cx.limits.after_auth());
+            }
+        }
+    }
+
     fn ask_bind(
         &mut self,
         element: Option<&FirstLevelElement<'_>>,
@@ -588,6 +675,7 @@ impl ResponderRole {
                     identity: identity.clone(),
                     resource: request.resource.as_deref().map(ToOwned::to_owned),
                     generated,
+                    inline: None,
                 });
                 None
             }

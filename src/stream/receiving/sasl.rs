@@ -67,8 +67,10 @@ pub(super) fn authenticating(
         (SaslTurn::Own, Input::Sasl(SaslResult::Task)) if profile == SaslProfile::Sasl2 => {
             (P::Task(TaskTurn::AwaitNext, used), order(C::SendContinue))
         }
-        // RFC 6120 6.4.6
-        (SaslTurn::Own, Input::Sasl(SaslResult::Mismatch)) => fail(StreamCondition::InvalidFrom),
+        // RFC 6120 6.4.6. In SASL2 it is a failure (XEP-0388 2.3).
+        (SaslTurn::Own, Input::Sasl(SaslResult::Mismatch)) if profile == SaslProfile::Sasl => {
+            fail(StreamCondition::InvalidFrom)
+        }
         (SaslTurn::Own, Input::Sasl(_)) => refused(level, used, C::SendFailure(profile)),
         (SaslTurn::Peer, Input::Element(E::Response)) => {
             (at(SaslTurn::Own), order(C::RunResponse(profile)))
