@@ -26,7 +26,7 @@ fn success(jid: &str, inline: &str) -> String {
     )
 }
 
-fn failure(condition: &str) -> String {
+pub(super) fn failure(condition: &str) -> String {
     format!(
         "<failure xmlns='{SASL2}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>\
          </failure>"
