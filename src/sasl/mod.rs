@@ -87,6 +87,7 @@ mod one_message;
 mod password;
 mod plain;
 mod policy;
+mod profile;
 mod scram;
 mod secret;
 mod select;
@@ -109,6 +110,7 @@ pub use password::{
 };
 pub use plain::{PlainAcceptor, PlainClient};
 pub use policy::{BindingUse, MechanismPolicy};
+pub use profile::SaslProfile;
 pub use scram::{
     AcceptorBinding, ClientBinding, IterationBounds, ScramAcceptor, ScramClient, ScramCredentials,
 };
