@@ -22,7 +22,10 @@ use subtle::ConstantTimeEq;
 use crate::config::HostConfig;
 use crate::event::{InlineBindRequest, Question};
 use crate::jid::Jid;
-use crate::sasl::{CredentialAnswer, CredentialQuery, Hash, Identity, SaslCondition, ScramKeys};
+use crate::sasl::{
+    CredentialAnswer, CredentialQuery, FastMechanism, Hash, Identity, SaslCondition, ScramKeys,
+    StoredTokens,
+};
 use crate::sm::SmState;
 use crate::stream::sasl2::InlineXml;
 use crate::stream::{BindCondition, StreamError};
@@ -119,6 +122,8 @@ pub enum Decision<'a> {
     Anonymous(AnonymousDecision<'a>),
     /// May this resource be bound ([`Question::Bind`])?
     Bind(BindDecision<'a>),
+    /// Which tokens does this client have (FAST)?
+    Token(TokenDecision<'a>),
     /// Which session is resumed ([`Question::Resume`])?
     Resume(ResumeDecision<'a>),
 }
@@ -189,6 +194,14 @@ impl<'a> Decision<'a> {
                 slot,
             }),
             Question::Sasl(Q::Anonymous { .. }) => Self::Anonymous(AnonymousDecision { slot }),
+            Question::Sasl(Q::Token {
+                username,
+                mechanism,
+            }) => Self::Token(TokenDecision {
+                username,
+                mechanism: *mechanism,
+                slot,
+            }),
             Question::Bind {
                 identity,
                 resource,
@@ -226,6 +239,7 @@ impl<'a> Decision<'a> {
             | Self::Scram(ScramDecision { slot, .. })
             | Self::External(ExternalDecision { slot, .. })
             | Self::Anonymous(AnonymousDecision { slot })
+            | Self::Token(TokenDecision { slot, .. })
             | Self::Bind(BindDecision { slot, .. })
             | Self::Resume(ResumeDecision { slot, .. }) => slot.question,
         }
@@ -402,6 +416,45 @@ impl ExternalDecision<'_> {
     /// Rejects the certificate.
     pub fn reject(self, condition: SaslCondition) {
         self.slot.sasl(CredentialAnswer::Reject(condition));
+    }
+}
+
+/// Asks for the tokens of this client (FAST, XEP-0484).
+#[derive(Debug)]
+pub struct TokenDecision<'a> {
+    username: &'a str,
+    mechanism: FastMechanism,
+    slot: Slot<'a>,
+}
+
+impl TokenDecision<'_> {
+    /// Returns the user name as sent: not prepared, not checked.
+    #[must_use]
+    pub const fn username(&self) -> &str {
+        self.username
+    }
+
+    /// Returns the mechanism that the client uses. A token for another one is not accepted.
+    #[must_use]
+    pub const fn mechanism(&self) -> FastMechanism {
+        self.mechanism
+    }
+
+    /// Answers with the tokens of this client. `authcid` is the prepared user name. A `from` sent
+    /// under TLS must match it, unless it [may differ](crate::config::HostBuilder::from_may_differ).
+    pub fn tokens(self, authcid: String, tokens: StoredTokens) {
+        self.slot.sasl(CredentialAnswer::tokens(authcid, tokens));
+    }
+
+    /// Answers with anything else that [`CredentialAnswer`] can say, such as tokens of an account
+    /// that may not log in.
+    pub fn answer(self, answer: CredentialAnswer) {
+        self.slot.sasl(answer);
+    }
+
+    /// Says that there is no such user. The peer gets the same answer as for a wrong token.
+    pub fn unknown_user(self, authcid: String) {
+        self.slot.sasl(CredentialAnswer::UnknownUser { authcid });
     }
 }
 

@@ -75,7 +75,7 @@ use alloc::sync::Arc;
 
 pub use decision::{
     AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFullJidError,
-    PasswordDecision, ResumeDecision, ResumeError, ScramDecision,
+    PasswordDecision, ResumeDecision, ResumeError, ScramDecision, TokenDecision,
 };
 pub use initiator::InitiatorRole;
 use machine::Machine;

@@ -2,15 +2,17 @@
 //!
 //! * The initiating entity runs a [`Mechanism`]: [`ScramClient`], [`PlainClient`],
 //!   [`ExternalClient`], [`AnonymousClient`], or one of the user. [`select`](select()) chooses
-//!   which.
+//!   which. With a token in place of the password, it runs an [`HtClient`]; [`select_fast`] and
+//!   [`check_token`] say with which.
 //! * The receiving entity runs an [`Acceptor`]: [`ScramAcceptor`], [`PlainAcceptor`],
-//!   [`ExternalAcceptor`], [`AnonymousAcceptor`]. [`Advertisement`] says what to offer, and starts
+//!   [`ExternalAcceptor`], [`AnonymousAcceptor`], [`HtAcceptor`]. [`Advertisement`] says what to offer, and starts
 //!   nothing that was not offered.
 //!
 //! Implemented are RFC 4422 (without security layers), RFC 4505, RFC 4616, RFC 5802, RFC 7677,
 //! SCRAM-SHA-512 (RFC 5802 with SHA-512), the choice of mechanism and the failure conditions of RFC
 //! 6120 6.3 to 6.5 and 13.8, channel bindings by name (RFC 5929, RFC 9266) and their announcement
-//! (XEP-0440).
+//! (XEP-0440), the proof of the offer in SCRAM (XEP-0474), and HT for tokens of FAST
+//! (draft-schmaus-kitten-sasl-ht-09, XEP-0484).
 //!
 //! Not part of this module are XML, the base64 of each message and the difference between `=` and
 //! absence (the stream layer passes `Some(empty)` or `None`), the form of an authorization
@@ -79,10 +81,13 @@ mod binding;
 mod condition;
 mod error;
 mod external;
+mod fast;
 mod hash;
+mod ht;
 mod keys;
 mod mechanism;
 mod name;
+mod offer;
 mod one_message;
 mod password;
 mod plain;
@@ -91,8 +96,10 @@ mod profile;
 mod scram;
 mod secret;
 mod select;
+mod select_fast;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use acceptor::{Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, Identity};
 pub use advertisement::{Advertisement, Channel};
@@ -101,10 +108,13 @@ pub use binding::{ChannelBindingData, ChannelBindingKind};
 pub use condition::SaslCondition;
 pub use error::{SaslError, ScramError};
 pub use external::{ExternalAcceptor, ExternalClient};
+pub use fast::{FastMechanism, FastSet};
 pub use hash::{Hash, SLICE};
+pub use ht::{HtAcceptor, HtClient};
 pub use keys::{ClientKeys, Decoy, KeysError, ScramKeys};
 pub use mechanism::{LoginResult, MAX_MESSAGE, Mechanism, MechanismStep, ServerProof};
 pub use name::{MechanismName, MechanismSet};
+pub use offer::{DowngradeProtection, OfferProof, OfferRecord};
 pub use password::{
     Authzid, MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME, Password, PrepareError, Username,
 };
@@ -117,4 +127,8 @@ pub use scram::{
 pub use secret::Secret;
 pub use select::{
     BindingFlag, Capabilities, Choice, Downgrade, MechanismOffer, SelectError, select,
+};
+pub use select_fast::{TokenUnusable, check_token, select_fast};
+pub use token::{
+    FastToken, MAX_TOKEN, MAX_TOKEN_EXPIRY, StoredToken, StoredTokens, TokenError, TokenSlot,
 };

@@ -273,6 +273,16 @@ impl Capabilities {
         }
     }
 
+    /// Returns whether the server was verified.
+    pub(super) const fn is_verified(self) -> bool {
+        self.verified
+    }
+
+    /// Returns whether the connection has this channel binding.
+    pub(super) const fn has_binding(self, kind: ChannelBindingKind) -> bool {
+        self.bindings.contains(kind)
+    }
+
     const fn mechanism(self, mechanism: MechanismName) -> Self {
         Self {
             mechanisms: self.mechanisms.with(mechanism),
@@ -378,9 +388,13 @@ impl BindingSet {
         Self(self.0 & other.0)
     }
 
+    const fn contains(self, kind: ChannelBindingKind) -> bool {
+        self.0 & 1 << kind as u8 != 0
+    }
+
     fn preferred(self) -> Option<ChannelBindingKind> {
         ChannelBindingKind::BY_PREFERENCE
             .into_iter()
-            .find(|kind| self.0 & 1 << *kind as u8 != 0)
+            .find(|kind| self.contains(*kind))
     }
 }

@@ -311,7 +311,7 @@ impl ServerLogin {
                 self.exchange.set_reply(Some(data));
                 Step::Result(SaslResult::Send)
             }
-            AcceptorStep::Success { identity, data } => Step::Success(identity, data),
+            AcceptorStep::Success { identity, data, .. } => Step::Success(identity, data),
             AcceptorStep::Failure(condition) => self.failed(condition),
         }
     }
