@@ -91,9 +91,9 @@ fn authentication(failure: &AuthenticationReason) -> Disconnect {
         }
         AuthenticationReason::Dialback(verdict) => dialback(*verdict),
         // Nothing was refused: the server offers nothing that we accept now.
-        AuthenticationReason::NoMechanism(_) | AuthenticationReason::ServerNotVerified => {
-            Disconnect::NegotiationFailed
-        }
+        AuthenticationReason::NoMechanism(_)
+        | AuthenticationReason::Token(_)
+        | AuthenticationReason::ServerNotVerified => Disconnect::NegotiationFailed,
     }
 }
 

@@ -316,6 +316,10 @@ pub enum AuthenticationReason {
     /// No offered mechanism is acceptable to our policy.
     #[error("{0}")]
     NoMechanism(sasl::SelectError),
+    /// The token of an earlier login cannot be used here, and the config says to end the attempt then
+    /// ([`TokenFallback::End`](crate::config::TokenFallback::End)).
+    #[error("the token cannot be used: {0}")]
+    Token(sasl::TokenUnusable),
     /// The domain was not verified (XEP-0220): the peer said so, or we did.
     #[error("dialback: {0}")]
     Dialback(DialbackVerdict),

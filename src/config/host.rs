@@ -17,7 +17,7 @@ use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
-use crate::sasl::{Decoy, MechanismName, MechanismSet};
+use crate::sasl::{Decoy, FastSet, MechanismName, MechanismSet};
 use crate::stream::{FeatureXml, Kind, Sasl2Policy};
 use crate::tls::ServerTls;
 use crate::tls::identity::Trust;
@@ -55,6 +55,10 @@ pub struct HostConfig {
     pub(crate) sasl2: Sasl2Policy,
     /// The features that are enabled together with a resource (XEP-0386).
     pub(crate) inline_features: Vec<String>,
+    /// The mechanisms that tokens are used with and given for.
+    pub(crate) fast: FastSet,
+    /// Whether SCRAM proves what was offered (XEP-0474).
+    pub(crate) proves_offer: bool,
 }
 
 /// Builds a [`HostConfig`]. `For` says who connects: [`Client`]s, [`Server`]s or a [`Component`].
@@ -134,6 +138,8 @@ impl HostConfig {
             compares_from: false,
             sasl2: Sasl2Policy::Off,
             inline_features: Vec::new(),
+            fast: FastSet::EMPTY,
+            proves_offer: true,
         }
     }
 }
@@ -179,6 +185,27 @@ impl HostBuilder<Client> {
     /// named here.
     pub fn inline_feature(mut self, namespace: &str) -> Self {
         self.host.inline_features.push(namespace.to_string());
+        self
+    }
+
+    /// Offers tokens for later logins (FAST, XEP-0484), with these mechanisms, in SASL2 and under TLS.
+    /// Each stream is offered those whose channel binding it has. Offer one without a binding too,
+    /// because not every client has one (XEP-0484 3.1).
+    ///
+    /// The application keeps the tokens: it is asked for those of a client
+    /// ([`Decision::Token`](crate::Decision::Token)), and what becomes of them
+    /// ([`Decision::IssueToken`](crate::Decision::IssueToken)). By default nothing is offered.
+    pub fn fast(mut self, mechanisms: FastSet) -> Self {
+        self.host.fast = mechanisms;
+        self
+    }
+
+    /// Leaves out of SCRAM the proof that the offer has arrived unchanged (XEP-0474), for clients that
+    /// do not ignore an attribute that they do not know, as RFC 5802 5.1 demands.
+    ///
+    /// It is dangerous because a man in the middle can then weaken the offer unnoticed.
+    pub fn dangerous_without_downgrade_protection(mut self) -> Self {
+        self.host.proves_offer = false;
         self
     }
 

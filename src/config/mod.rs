@@ -70,7 +70,10 @@ pub use host::{HostBuilder, HostConfig};
 pub use initiator::{InitiatorBuilder, InitiatorConfig, InitiatorSecurity};
 pub(crate) use proof::{KeySource, Proof, UnverifiedServer};
 pub use responder::{ResponderBuilder, ResponderConfig, ResponderSecurity};
-pub use sasl2::{KnownFeatures, KnownFeaturesError, Pipelining, Sasl2Options, Sasl2OptionsError};
+pub(crate) use sasl2::{AfterUse, TokenRequest, TokenUse};
+pub use sasl2::{
+    KnownFeatures, KnownFeaturesError, Pipelining, Sasl2Options, Sasl2OptionsError, TokenFallback,
+};
 
 /// Marks a builder for streams between a client and its server.
 #[derive(Clone, Copy, Debug)]

@@ -20,11 +20,11 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 
 use crate::config::HostConfig;
-use crate::event::{InlineBindRequest, Question};
+use crate::event::{InlineBindRequest, Question, TokenRequest};
 use crate::jid::Jid;
 use crate::sasl::{
-    CredentialAnswer, CredentialQuery, FastMechanism, Hash, Identity, SaslCondition, ScramKeys,
-    StoredTokens,
+    CredentialAnswer, CredentialQuery, FastMechanism, FastToken, Hash, Identity, SaslCondition,
+    ScramKeys, StoredTokens, TokenError,
 };
 use crate::sm::SmState;
 use crate::stream::sasl2::InlineXml;
@@ -54,6 +54,8 @@ pub enum DecisionAnswer {
     RefuseBind(BindCondition),
     Resume(Box<SmState>, u32),
     RefuseResumption(Option<u32>),
+    IssueToken(Box<FastToken>),
+    KeepToken,
 }
 
 /// How far the inbound direction may be read while a decision is pending.
@@ -126,6 +128,8 @@ pub enum Decision<'a> {
     Token(TokenDecision<'a>),
     /// Which session is resumed ([`Question::Resume`])?
     Resume(ResumeDecision<'a>),
+    /// What becomes of the client's tokens ([`Question::IssueToken`])?
+    IssueToken(IssueDecision<'a>),
 }
 
 /// Where the answer goes, and the question as a whole.
@@ -197,9 +201,11 @@ impl<'a> Decision<'a> {
             Question::Sasl(Q::Token {
                 username,
                 mechanism,
+                client,
             }) => Self::Token(TokenDecision {
                 username,
                 mechanism: *mechanism,
+                client: client.as_deref(),
                 slot,
             }),
             Question::Bind {
@@ -227,6 +233,7 @@ impl<'a> Decision<'a> {
                 h: *h,
                 slot,
             }),
+            Question::IssueToken(request) => Self::IssueToken(IssueDecision { request, slot }),
         })
     }
 
@@ -241,7 +248,8 @@ impl<'a> Decision<'a> {
             | Self::Anonymous(AnonymousDecision { slot })
             | Self::Token(TokenDecision { slot, .. })
             | Self::Bind(BindDecision { slot, .. })
-            | Self::Resume(ResumeDecision { slot, .. }) => slot.question,
+            | Self::Resume(ResumeDecision { slot, .. })
+            | Self::IssueToken(IssueDecision { slot, .. }) => slot.question,
         }
     }
 }
@@ -424,6 +432,7 @@ impl ExternalDecision<'_> {
 pub struct TokenDecision<'a> {
     username: &'a str,
     mechanism: FastMechanism,
+    client: Option<&'a str>,
     slot: Slot<'a>,
 }
 
@@ -438,6 +447,13 @@ impl TokenDecision<'_> {
     #[must_use]
     pub const fn mechanism(&self) -> FastMechanism {
         self.mechanism
+    }
+
+    /// Returns the id of the client's `<user-agent/>`. Tokens belong to one client of an account: one
+    /// without an id has none (XEP-0484 4.1).
+    #[must_use]
+    pub const fn client(&self) -> Option<&str> {
+        self.client
     }
 
     /// Answers with the tokens of this client. `authcid` is the prepared user name. A `from` sent
@@ -645,5 +661,46 @@ impl ResumeDecision<'_> {
     /// ended ([`SmState::handled`]). The client binds a resource then.
     pub fn refuse(self, handled: Option<u32>) {
         self.slot.answer(DecisionAnswer::RefuseResumption(handled));
+    }
+}
+
+/// Asks what becomes of a client's tokens, after it has logged in with one or asks for one (FAST,
+/// XEP-0484 3.3, 3.5, 3.6).
+///
+/// The application stores what
+/// [`StoredTokens::after_use`](crate::sasl::StoredTokens::after_use) returns for the token that was
+/// used, or nothing of it if it is to be [invalidated](TokenRequest::invalidate), before it answers.
+#[derive(Debug)]
+pub struct IssueDecision<'a> {
+    request: &'a TokenRequest,
+    slot: Slot<'a>,
+}
+
+impl IssueDecision<'_> {
+    /// Returns who has logged in, with which token, and what is asked for.
+    #[must_use]
+    pub const fn request(&self) -> &TokenRequest {
+        self.request
+    }
+
+    /// Gives the client a new token that expires at `expiry` (XEP-0082), and returns it for the store
+    /// ([`StoredTokens::after_issue`](crate::sasl::StoredTokens::after_issue)). Without being asked
+    /// for one, a server does so to replace a token that is about to expire (XEP-0484 3.5), not one
+    /// that is invalidated.
+    ///
+    /// # Errors
+    /// [`TokenError::Expiry`] if the time is empty, too long or not visible ASCII. The decision stays
+    /// pending.
+    pub fn issue(self, expiry: &str) -> Result<FastToken, TokenError> {
+        let secret = self.request.secret.clone();
+        let token = FastToken::from_parts(secret, self.request.mechanism, expiry)?;
+        self.slot
+            .answer(DecisionAnswer::IssueToken(Box::new(token.clone())));
+        Ok(token)
+    }
+
+    /// Gives no new token.
+    pub fn keep(self) {
+        self.slot.answer(DecisionAnswer::KeepToken);
     }
 }

@@ -117,6 +117,9 @@ pub enum CredentialQuery {
         username: String,
         /// The mechanism that the client uses. A token for another one is not accepted.
         mechanism: FastMechanism,
+        /// The id of the client's `<user-agent/>`, if it gave one. A client without one has no tokens
+        /// (XEP-0484 4.1).
+        client: Option<String>,
     },
 }
 

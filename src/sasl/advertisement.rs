@@ -129,16 +129,21 @@ impl Advertisement {
     }
 
     /// Starts the receiving side of a mechanism of FAST: of a request with `<fast/>` (XEP-0484 3.4).
+    /// `client` is the id of the client's `<user-agent/>`.
     ///
     /// # Errors
     ///
     /// `invalid-mechanism` unless `mechanism` is offered here in `<fast/>`.
-    pub fn accept_fast(&self, mechanism: &str) -> Result<Box<dyn Acceptor>, SaslCondition> {
+    pub fn accept_fast(
+        &self,
+        mechanism: &str,
+        client: Option<&str>,
+    ) -> Result<Box<dyn Acceptor>, SaslCondition> {
         let acceptor = FastMechanism::from_name(mechanism)
             .filter(|mechanism| self.fast.contains(*mechanism))
             .and_then(|mechanism| HtAcceptor::new(mechanism, &self.bindings))
             .ok_or(SaslCondition::InvalidMechanism)?;
-        Ok(Box::new(acceptor))
+        Ok(Box::new(acceptor.client(client)))
     }
 
     /// Starts the receiving side of `mechanism`. A SCRAM acceptor proves to the client what was

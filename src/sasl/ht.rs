@@ -134,6 +134,8 @@ impl fmt::Debug for HtClient {
 pub struct HtAcceptor {
     mechanism: FastMechanism,
     binding: Vec<u8>,
+    /// The id of the client's `<user-agent/>`.
+    client: Option<String>,
     state: AcceptorState,
 }
 
@@ -153,8 +155,16 @@ impl HtAcceptor {
         Some(Self {
             mechanism,
             binding,
+            client: None,
             state: AcceptorState::Start,
         })
+    }
+
+    /// Says which client of the user it is, by the id of its `<user-agent/>` (XEP-0484 4.1).
+    #[must_use]
+    pub fn client(mut self, id: Option<&str>) -> Self {
+        self.client = id.map(String::from);
+        self
     }
 
     fn read(&mut self, data: &[u8]) -> Result<AcceptorStep, SaslCondition> {
@@ -163,6 +173,7 @@ impl HtAcceptor {
         Ok(AcceptorStep::Ask(CredentialQuery::Token {
             username: message.username.into(),
             mechanism: self.mechanism,
+            client: self.client.take(),
         }))
     }
 

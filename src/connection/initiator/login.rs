@@ -3,18 +3,22 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::inline::{InlineRequests, Unexpected};
 use crate::close::AuthenticationReason;
-use crate::config::{Credentials, InitiatorConfig, KnownFeatures, Pipelining};
+use crate::config::{
+    Credentials, InitiatorConfig, KnownFeatures, Pipelining, TokenFallback, TokenRequest,
+};
 use crate::connection::context::Context;
-use crate::connection::login::Exchange;
+use crate::connection::login::{Exchange, ExchangeName};
 use crate::connection::role::NoRandomness;
 use crate::jid::Jid;
 use crate::sasl::{
-    self, AnonymousClient, BindingFlag, Capabilities, ClientKeys, ExternalClient, Mechanism,
-    MechanismName, MechanismOffer, MechanismSet, MechanismStep, PlainClient, SaslCondition,
-    SaslError, SaslProfile, ScramClient, ScramCredentials, Secret,
+    self, AnonymousClient, BindingFlag, Capabilities, ClientKeys, ExternalClient, FastMechanism,
+    FastToken, HtClient, Mechanism, MechanismName, MechanismOffer, MechanismSet, MechanismStep,
+    OfferRecord, PlainClient, SaslCondition, SaslError, SaslProfile, ScramClient, ScramCredentials,
+    Secret, TokenUnusable, Username,
 };
 use crate::stream::sasl2::Sasl2Element;
 use crate::stream::{
@@ -32,6 +36,10 @@ pub(super) struct ClientLogin {
     offer: Option<MechanismOffer>,
     /// Mechanisms that failed in a way that leaves the others open.
     failed: MechanismSet,
+    /// Whether the configured token may still be tried.
+    token: TokenState,
+    /// The names that the server offers in the profile that is spoken, for XEP-0474.
+    record: OfferRecord,
     /// Why the login failed, as far as it is known.
     reason: Option<AuthenticationReason>,
     /// The SCRAM keys of the login that just worked.
@@ -40,6 +48,20 @@ pub(super) struct ClientLogin {
     inline: InlineRequests,
     /// The features that a later login may go by.
     learned: Option<KnownFeatures>,
+}
+
+/// Whether the configured token has been tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TokenState {
+    Untried,
+    Refused,
+}
+
+/// How many messages the mechanisms that may be chosen take of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Messages {
+    One,
+    Any,
 }
 
 impl ClientLogin {
@@ -51,6 +73,8 @@ impl ClientLogin {
             profile: SaslProfile::Sasl,
             offer: None,
             failed: MechanismSet::EMPTY,
+            token: TokenState::Untried,
+            record: OfferRecord::new([]),
             reason: None,
             keys: None,
             learned: None,
@@ -65,6 +89,11 @@ impl ClientLogin {
     /// The name of the mechanism that runs, or ran last.
     pub(super) fn mechanism_name(&self) -> &str {
         self.exchange.name()
+    }
+
+    /// The token that a login by SASL2 brought, once.
+    pub(super) fn take_token(&mut self) -> Option<FastToken> {
+        self.inline.take_token()
     }
 
     /// The address that a login by SASL2 has bound, once.
@@ -108,7 +137,7 @@ impl ClientLogin {
         } else if !self.record_failure(refusal(element)) {
             return SaslResult::Exhausted;
         }
-        self.select(verified, cx)
+        self.select(Messages::Any, verified, cx)
     }
 
     /// Chooses by what was remembered of the server, before its features are read. `None` if there is
@@ -125,7 +154,7 @@ impl ClientLogin {
         let stanza = known.to_stanza()?;
         let features = Features::read(stanza.as_stanza().as_element())?;
         self.read_offer(SaslProfile::Sasl2, &features);
-        match self.select(verified, cx) {
+        match self.select(Messages::One, verified, cx) {
             SaslResult::Send => Some(SaslResult::Send),
             // The features themselves may say more.
             _ => {
@@ -150,6 +179,7 @@ impl ClientLogin {
     fn read_offer(&mut self, profile: SaslProfile, features: &Features<'_>) {
         self.profile = profile;
         self.offer = Some(offer(profile, features));
+        self.record = record(profile, features);
         if profile == SaslProfile::Sasl2 {
             self.inline.read_offer(features);
             self.learned = match self
@@ -164,7 +194,20 @@ impl ClientLogin {
         }
     }
 
-    fn select(&mut self, verified: Option<tls::Verified>, cx: &mut Context<'_>) -> SaslResult {
+    fn select(
+        &mut self,
+        messages: Messages,
+        verified: Option<tls::Verified>,
+        cx: &mut Context<'_>,
+    ) -> SaslResult {
+        match self.select_token(verified, cx) {
+            Ok(true) => return SaslResult::Send,
+            Ok(false) => {}
+            Err(reason) => {
+                self.reason.get_or_insert(reason);
+                return SaslResult::Exhausted;
+            }
+        }
         // What was refused leaves the offer and not the policy, so that a refused -PLUS mechanism is
         // never followed by its unbound form.
         let offer = self
@@ -173,6 +216,9 @@ impl ClientLogin {
             .fold(self.offer.unwrap_or_default(), MechanismOffer::refused);
         let capabilities = self.capabilities(verified, cx);
         let choice = match sasl::select(offer, capabilities, self.config.sasl) {
+            Ok(choice) if messages == Messages::One && is_scram(choice.mechanism()) => {
+                return SaslResult::Exhausted;
+            }
             Ok(choice) => choice,
             Err(error) => {
                 self.reason
@@ -182,7 +228,8 @@ impl ClientLogin {
         };
         match self.build(choice, cx) {
             Ok(Some(mechanism)) => {
-                self.exchange.begin(choice.mechanism(), mechanism);
+                let name = ExchangeName::Listed(choice.mechanism());
+                self.exchange.begin(name, mechanism);
                 // This attempt makes up for the failure before it.
                 self.reason = None;
                 SaslResult::Send
@@ -195,8 +242,96 @@ impl ClientLogin {
         }
     }
 
+    /// Chooses the configured token, if it can be used here (XEP-0484 3.4).
+    ///
+    /// # Errors
+    /// It cannot, and the configuration says that the login has failed then.
+    fn select_token(
+        &mut self,
+        verified: Option<tls::Verified>,
+        cx: &Context<'_>,
+    ) -> Result<bool, AuthenticationReason> {
+        let config = self.config.clone();
+        let used = config
+            .sasl2
+            .as_deref()
+            .and_then(|options| options.token.as_ref());
+        let (Some(used), SaslProfile::Sasl2) = (used, self.profile) else {
+            return match used {
+                Some(used) if used.fallback == TokenFallback::End => {
+                    Err(AuthenticationReason::Token(TokenUnusable::NotOffered))
+                }
+                _ => Ok(false),
+            };
+        };
+        let capabilities = self.capabilities(verified, cx);
+        let usable = match self.token {
+            TokenState::Refused => return Ok(false),
+            TokenState::Untried => {
+                sasl::check_token(&used.token, self.inline.fast(), capabilities, config.sasl)
+            }
+        };
+        match (usable, used.fallback) {
+            (Ok(()), _) => {}
+            (Err(_), TokenFallback::Credentials) => return Ok(false),
+            (Err(unusable), TokenFallback::End) => {
+                return Err(AuthenticationReason::Token(unusable));
+            }
+        }
+        let kind = used.token.mechanism().binding();
+        let binding = kind.and_then(|kind| cx.channel_binding(kind));
+        let username = self.token_username();
+        let client =
+            username.and_then(|username| HtClient::new(&username, &used.token, binding.as_slice()));
+        match client {
+            Some(client) => {
+                let name = ExchangeName::Token(used.token.mechanism());
+                self.exchange.begin(name, Box::new(client));
+                self.reason = None;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// The name that a token is used with: that of the credentials, or of the account.
+    fn token_username(&self) -> Option<Username> {
+        match self.config.credentials() {
+            Some(Credentials::Password { username, .. } | Credentials::Keys { username, .. }) => {
+                Some(username.clone())
+            }
+            _ => Username::prepared(self.config.account.local()?).ok(),
+        }
+    }
+
+    /// The mechanism to ask a token for, if one is to be asked for.
+    fn token_request(
+        &self,
+        verified: Option<tls::Verified>,
+        cx: &Context<'_>,
+    ) -> Option<FastMechanism> {
+        let options = self.config.sasl2.as_deref()?;
+        let is_asked = options.token_request == TokenRequest::On
+            && options
+                .user_agent
+                .as_ref()
+                .is_some_and(|agent| agent.id().is_some())
+            && !matches!(self.exchange.mechanism(), Some(ExchangeName::Token(_)));
+        is_asked
+            .then(|| {
+                let capabilities = self.capabilities(verified, cx);
+                sasl::select_fast(self.inline.fast(), capabilities, self.config.sasl)
+            })
+            .flatten()
+    }
+
     /// Writes `<auth/>` or `<authenticate/>`.
-    pub(super) fn send_auth(&mut self, profile: SaslProfile, cx: &mut Context<'_>) {
+    pub(super) fn send_auth(
+        &mut self,
+        profile: SaslProfile,
+        verified: Option<tls::Verified>,
+        cx: &mut Context<'_>,
+    ) {
         let Some(mut mechanism) = self.exchange.take() else {
             return cx.defect("no mechanism was chosen");
         };
@@ -210,7 +345,21 @@ impl ClientLogin {
                             wire::write_auth(out, name, data.as_ref().map(Secret::as_bytes));
                         });
                     }
-                    SaslProfile::Sasl2 => self.inline.write(name, data.as_ref(), cx),
+                    SaslProfile::Sasl2 => {
+                        let request = self.token_request(verified, cx);
+                        let config = self.config.clone();
+                        let options = config.sasl2.as_deref();
+                        let used =
+                            options
+                                .and_then(|options| options.token.as_ref())
+                                .filter(|_| {
+                                    matches!(
+                                        self.exchange.mechanism(),
+                                        Some(ExchangeName::Token(_))
+                                    )
+                                });
+                        self.inline.write(name, data.as_ref(), used, request, cx);
+                    }
                 }
                 self.exchange.wait(mechanism);
             }
@@ -338,10 +487,20 @@ impl ClientLogin {
     /// refusal of the credentials, because a password that the server did not accept for SCRAM must
     /// not be shown to it by PLAIN.
     fn record_failure(&mut self, condition: SaslCondition) -> bool {
-        if let Some(name) = self.exchange.mechanism() {
-            self.failed = self.failed.with(name);
-        }
+        let used = self.exchange.mechanism();
         self.exchange.end();
+        match used {
+            Some(ExchangeName::Listed(name)) => self.failed = self.failed.with(name),
+            // XEP-0484 4.1: a refused token says nothing of the other credentials.
+            Some(ExchangeName::Token(_)) => {
+                self.token = TokenState::Refused;
+                let options = self.config.sasl2.as_deref();
+                let used = options.and_then(|options| options.token.as_ref());
+                self.reason = Some(AuthenticationReason::Refused(condition));
+                return used.is_some_and(|used| used.fallback == TokenFallback::Credentials);
+            }
+            None => {}
+        }
         self.reason
             .get_or_insert(AuthenticationReason::Refused(condition));
         matches!(
@@ -406,7 +565,8 @@ impl ClientLogin {
                     .fill(&mut nonce)
                     .map_err(|_| NoRandomness)?;
                 let mut scram = ScramClient::new(hash, username.clone(), secret, binding, nonce)
-                    .iterations(self.config.iterations);
+                    .iterations(self.config.iterations)
+                    .offered(self.record.clone(), self.config.sasl.downgrade_protection());
                 if let Some(authzid) = authzid {
                     scram = scram.authzid(authzid.clone());
                 }
@@ -431,6 +591,30 @@ impl ClientLogin {
         };
         Ok(Some(built))
     }
+}
+
+/// Whether the client sends more than one message.
+const fn is_scram(mechanism: MechanismName) -> bool {
+    matches!(
+        mechanism,
+        MechanismName::Scram(_) | MechanismName::ScramPlus(_)
+    )
+}
+
+/// The names that are offered in this profile, and those of the channel bindings, as they arrived
+/// (XEP-0474 5.1).
+fn record(profile: SaslProfile, features: &Features<'_>) -> OfferRecord {
+    let names: Vec<_> = match profile {
+        SaslProfile::Sasl => features.mechanisms().collect(),
+        SaslProfile::Sasl2 => features
+            .authentication()
+            .into_iter()
+            .flat_map(|authentication| authentication.mechanisms())
+            .collect(),
+    };
+    let bindings: Vec<_> = features.channel_bindings().into_iter().flatten().collect();
+    OfferRecord::new(names.iter().map(|name| &**name))
+        .announcing(bindings.iter().map(|name| &**name))
 }
 
 /// The mechanisms that are offered in this profile, and the channel bindings.

@@ -25,7 +25,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::reset::UsagePolicy;
-use crate::sasl::{ClientKeys, SaslProfile};
+use crate::sasl::{ClientKeys, FastToken, SaslProfile};
 use crate::stream::bind::Recipient;
 use crate::stream::{
     Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
@@ -166,7 +166,10 @@ impl Role for InitiatorRole {
                 let result = self.choose_mechanism(profile, element, cx);
                 return Some(Input::Sasl(result));
             }
-            C::SendAuth(profile) => self.login.send_auth(profile, cx),
+            C::SendAuth(profile) => {
+                let verified = self.peer_proof.verified(cx.tls);
+                self.login.send_auth(profile, verified, cx);
+            }
             C::ConfirmOffer => return Some(Input::Sasl(self.login.confirm(element))),
             C::RunChallenge(profile) => return self.login.run_challenge(profile, element, cx),
             C::SendResponse(profile) => {
@@ -319,6 +322,11 @@ impl InitiatorRole {
         let mut policy = self.table.policy();
         policy.management = ManagementPolicy::Resume;
         self.table = Initiating::new(policy);
+    }
+
+    /// The token that the login brought, once.
+    pub(super) fn take_token(&mut self) -> Option<FastToken> {
+        self.login.take_token()
     }
 
     /// What a later login may go by, once this one has worked.

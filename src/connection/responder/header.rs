@@ -8,7 +8,7 @@ use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
 use crate::connection::role::NoRandomness;
 use crate::hex::hex;
 use crate::jid::Jid;
-use crate::sasl::{Advertisement, MechanismName};
+use crate::sasl::{Advertisement, FastMechanism, MechanismName};
 use crate::stream::features::AuthenticationOut;
 use crate::stream::{
     DialbackPolicy, FeatureOffer, FeatureXml, FeaturesOut, HeaderOut, Kind, ParsedHeader,
@@ -112,6 +112,11 @@ pub(super) fn write_features(
     let count = offered.count();
     let names = names.get(..count).unwrap_or_default();
     let kinds: Vec<_> = advertised.bindings().collect();
+    let fast: Vec<_> = advertised
+        .fast_mechanisms()
+        .iter()
+        .map(FastMechanism::as_str)
+        .collect();
     // XEP-0220 2.4
     let dialback = config.dialback == DialbackPolicy::Allowed;
     let extra = |features: fn(&HostConfig) -> &Vec<FeatureXml>| {
@@ -133,7 +138,7 @@ pub(super) fn write_features(
                 mechanisms: names,
                 management: can_resume(config),
                 bind: Some(bind),
-                fast: &[],
+                fast: &fast,
                 upgrades: &[],
             }),
             mechanisms: names,

@@ -9,12 +9,13 @@ use alloc::vec::Vec;
 use super::inline::InlineLogin;
 use crate::config::{HostConfig, ResponderConfig};
 use crate::connection::context::Context;
-use crate::connection::login::Exchange;
+use crate::connection::login::{Exchange, ExchangeName};
 use crate::connection::transport::channel_bindings;
 use crate::jid::Jid;
 use crate::sasl::{
-    Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
-    MechanismName, MechanismSet, SaslCondition, SaslProfile, Secret,
+    Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery,
+    FastMechanism, FastSet, Identity, MechanismName, MechanismSet, SaslCondition, SaslProfile,
+    Secret,
 };
 use crate::stream::sasl2::Sasl2Element;
 use crate::stream::{
@@ -124,11 +125,18 @@ impl ServerLogin {
             Some(session) if session.encrypted().is_some() => Channel::Encrypted,
             _ => Channel::Clear,
         };
+        let has_bound_tokens =
+            host.is_some_and(|host| !host.fast.intersection(FastSet::bound()).is_empty());
         let bindings = match session {
-            Some(session) if mechanisms.has_plus() => channel_bindings(session),
+            Some(session) if mechanisms.has_plus() || has_bound_tokens => channel_bindings(session),
             _ => Vec::new(),
         };
-        Advertisement::new(mechanisms, channel, bindings)
+        let fast = host.map_or(FastSet::EMPTY, |host| host.fast);
+        let advertisement = Advertisement::new(mechanisms, channel, bindings).fast(fast);
+        match host.is_some_and(|host| host.proves_offer) {
+            true => advertisement,
+            false => advertisement.dangerous_without_downgrade_protection(),
+        }
     }
 
     /// Starts the mechanism that `<auth/>` or `<authenticate/>` names. Only what was offered, now and here, is accepted
@@ -146,7 +154,8 @@ impl ServerLogin {
             return Step::Result(SaslResult::Failed);
         };
         self.profile = profile;
-        let (name, data) = match self.read_first(&element.element(), host) {
+        let offered = advertised.fast_mechanisms();
+        let (name, data) = match self.read_first(&element.element(), host, offered) {
             Ok(first) => first,
             Err(condition) => return self.failed(condition),
         };
@@ -154,10 +163,18 @@ impl ServerLogin {
         if self.config.random.fill(&mut nonce).is_err() {
             return self.failed(SaslCondition::TemporaryAuthFailure);
         }
-        match advertised.accept(&name, &host.decoy, nonce) {
+        let accepted = match self.inline.uses_token() {
+            true => advertised.accept_fast(&name, self.inline.client()),
+            false => advertised.accept(&name, &host.decoy, nonce),
+        };
+        match accepted {
             Ok(mut acceptor) => {
                 let step = acceptor.response(data.as_ref().map(Secret::as_bytes));
-                let Some(name) = MechanismName::from_name(&name) else {
+                let name = match self.inline.uses_token() {
+                    true => FastMechanism::from_name(&name).map(ExchangeName::Token),
+                    false => MechanismName::from_name(&name).map(ExchangeName::Listed),
+                };
+                let Some(name) = name else {
                     return self.failed(SaslCondition::InvalidMechanism);
                 };
                 self.exchange.begin(name, acceptor);
@@ -195,6 +212,7 @@ impl ServerLogin {
         &mut self,
         element: &Element<'a>,
         host: &HostConfig,
+        fast: FastSet,
     ) -> Result<(Cow<'a, str>, Option<Secret>), SaslCondition> {
         self.inline = InlineLogin::default();
         match self.profile {
@@ -211,7 +229,7 @@ impl ServerLogin {
                     let management = self.config.management.as_deref();
                     let resumes = management.is_some_and(|sm| sm.resumption.is_some());
                     self.inline =
-                        InlineLogin::read(&authenticate, host, management.is_some(), resumes);
+                        InlineLogin::read(&authenticate, host, management.is_some(), resumes, fast);
                     Ok((authenticate.mechanism, authenticate.initial_response))
                 }
                 _ => Err(SaslCondition::MalformedRequest),
@@ -311,7 +329,18 @@ impl ServerLogin {
                 self.exchange.set_reply(Some(data));
                 Step::Result(SaslResult::Send)
             }
-            AcceptorStep::Success { identity, data, .. } => Step::Success(identity, data),
+            AcceptorStep::Success {
+                identity,
+                data,
+                token,
+            } => {
+                let mechanism = match self.exchange.mechanism() {
+                    Some(ExchangeName::Token(mechanism)) => Some(mechanism),
+                    _ => None,
+                };
+                self.inline.set_used(token.zip(mechanism));
+                Step::Success(identity, data)
+            }
             AcceptorStep::Failure(condition) => self.failed(condition),
         }
     }

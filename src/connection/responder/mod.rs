@@ -8,6 +8,7 @@ mod login;
 mod s2s;
 
 use alloc::borrow::{Cow, ToOwned};
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
@@ -280,7 +281,8 @@ impl Role for ResponderRole {
             C::SendOutcome(outcome) => self.send_outcome(outcome, cx),
             C::AskInlineBind => self.ask_inline_bind(cx),
             C::AskInlineResumption => self.ask_inline_resumption(cx),
-            C::SendContinue | C::RunTask | C::SendTaskData | C::AskToken => {
+            C::AskToken => self.ask_token(cx),
+            C::SendContinue | C::RunTask | C::SendTaskData => {
                 cx.defect("SASL2 is not configured")
             }
             C::AskPair => {
@@ -354,6 +356,11 @@ impl Role for ResponderRole {
                 self.login.inline().refuse_resumption(handled);
                 Some(Input::Answer(Answer::Refuse))
             }
+            DecisionAnswer::IssueToken(token) => {
+                self.login.inline().issue(*token);
+                Some(Input::Answer(Answer::Accept))
+            }
+            DecisionAnswer::KeepToken => Some(Input::Answer(Answer::Refuse)),
             DecisionAnswer::RefuseBind(condition) => {
                 if let BindState::Asked { id } = core::mem::replace(&mut self.bind, BindState::None)
                 {
@@ -578,6 +585,19 @@ impl ResponderRole {
         }
         self.bound = management.jid().cloned();
         Some(Input::Answer(Answer::Accept))
+    }
+
+    /// Asks the application what becomes of the client's tokens.
+    fn ask_token(&mut self, cx: &mut Context<'_>) {
+        let Some(identity) = self.login.identity().cloned() else {
+            return cx.defect("a decision on tokens without an identity");
+        };
+        let random = self.config.random.clone();
+        match self.login.inline().token_request(&identity, &random) {
+            Ok(Some(request)) => cx.ask(Question::IssueToken(Box::new(request))),
+            Ok(None) => cx.defect("a decision on tokens without a request"),
+            Err(_) => cx.no_randomness(),
+        }
     }
 
     /// Asks the application for the session that the login is to resume.
