@@ -282,9 +282,7 @@ impl Role for ResponderRole {
             C::AskInlineBind => self.ask_inline_bind(cx),
             C::AskInlineResumption => self.ask_inline_resumption(cx),
             C::AskToken => self.ask_token(cx),
-            C::SendContinue | C::RunTask | C::SendTaskData => {
-                cx.defect("SASL2 is not configured")
-            }
+            C::SendContinue | C::RunTask | C::SendTaskData => cx.defect("SASL2 is not configured"),
             C::AskPair => {
                 return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);
             }

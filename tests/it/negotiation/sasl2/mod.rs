@@ -2,6 +2,7 @@
 //! server.
 
 mod client;
+mod fast;
 
 const SASL2: &str = "urn:xmpp:sasl:2";
 
