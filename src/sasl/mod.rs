@@ -90,6 +90,7 @@ mod name;
 mod offer;
 mod one_message;
 mod password;
+mod pin;
 mod plain;
 mod policy;
 mod profile;
@@ -100,6 +101,7 @@ mod select_fast;
 #[cfg(test)]
 mod tests;
 mod token;
+mod upgrade;
 
 pub use acceptor::{Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, Identity};
 pub use advertisement::{Advertisement, Channel};
@@ -118,6 +120,7 @@ pub use offer::{DowngradeProtection, OfferProof, OfferRecord};
 pub use password::{
     Authzid, MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME, Password, PrepareError, Username,
 };
+pub use pin::{LoginPin, PinBreach, PinFormatError, PinnedError, select_pinned};
 pub use plain::{PlainAcceptor, PlainClient};
 pub use policy::{BindingUse, MechanismPolicy};
 pub use profile::SaslProfile;
@@ -132,3 +135,4 @@ pub use select_fast::{TokenUnusable, check_token, select_fast};
 pub use token::{
     FastToken, MAX_TOKEN, MAX_TOKEN_EXPIRY, StoredToken, StoredTokens, TokenError, TokenSlot,
 };
+pub use upgrade::{UpgradeAcceptor, UpgradeClient, select_upgrade};

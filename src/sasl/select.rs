@@ -79,7 +79,7 @@ pub fn select(
             flag: BindingFlag::Unsupported,
         });
     }
-    let flag = if candidates.iter().any(needs_password) {
+    let flag = if candidates.iter().any(MechanismName::proves_password) {
         binding(offer, capabilities, policy, candidates)?
     } else {
         BindingFlag::Unsupported
@@ -134,13 +134,6 @@ fn binding(
         }
         (_, Ok(flag)) => Ok(flag),
         (_, Err(downgrade)) => Err(SelectError::Downgrade(downgrade)),
-    }
-}
-
-const fn needs_password(mechanism: MechanismName) -> bool {
-    match mechanism {
-        MechanismName::ScramPlus(_) | MechanismName::Scram(_) | MechanismName::Plain => true,
-        MechanismName::External | MechanismName::Anonymous => false,
     }
 }
 
@@ -276,6 +269,11 @@ impl Capabilities {
     /// Returns whether the server was verified.
     pub(super) const fn is_verified(self) -> bool {
         self.verified
+    }
+
+    /// Returns whether there is a password, and not only keys made from it.
+    pub(super) const fn has_password(self) -> bool {
+        self.mechanisms.contains(MechanismName::Plain)
     }
 
     /// Returns whether the connection has this channel binding.

@@ -118,7 +118,7 @@ impl IterationBounds {
         }
     }
 
-    const fn contains(self, count: u32) -> bool {
+    pub(in crate::sasl) const fn contains(self, count: u32) -> bool {
         self.min <= count && count <= self.max
     }
 }

@@ -6,8 +6,10 @@ mod fast;
 mod hostile_client;
 mod hostile_server;
 mod pairs;
+mod pin;
 mod random;
 mod secrecy;
+mod upgrade;
 mod vectors;
 mod work;
 
