@@ -93,6 +93,8 @@ fn authentication(failure: &AuthenticationReason) -> Disconnect {
         // Nothing was refused: the server offers nothing that we accept now.
         AuthenticationReason::NoMechanism(_)
         | AuthenticationReason::Token(_)
+        | AuthenticationReason::Pin(_)
+        | AuthenticationReason::Task
         | AuthenticationReason::ServerNotVerified => Disconnect::NegotiationFailed,
     }
 }

@@ -320,6 +320,13 @@ pub enum AuthenticationReason {
     /// ([`TokenFallback::End`](crate::config::TokenFallback::End)).
     #[error("the token cannot be used: {0}")]
     Token(sasl::TokenUnusable),
+    /// The server offers something weaker than at an earlier login, whose
+    /// [pin](crate::config::InitiatorBuilder::pin) forbids it.
+    #[error("weaker than before: {0}")]
+    Pin(sasl::PinBreach),
+    /// The server wants a task that is not known here, or was not asked for (XEP-0388 2.6.3).
+    #[error("the server wants a task that is not known")]
+    Task,
     /// The domain was not verified (XEP-0220): the peer said so, or we did.
     #[error("dialback: {0}")]
     Dialback(DialbackVerdict),

@@ -26,6 +26,15 @@ pub struct Sasl2Options {
     /// The token of an earlier login.
     pub(crate) token: Option<TokenUse>,
     pub(crate) token_request: TokenRequest,
+    pub(crate) upgrades: Upgrades,
+}
+
+/// Whether a server is given keys for further hashes (XEP-0480).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Upgrades {
+    #[default]
+    On,
+    Off,
 }
 
 /// How the token of an earlier login is used (XEP-0484 3.4).
@@ -204,6 +213,14 @@ impl Sasl2Options {
         if let Some(token) = &mut self.token {
             token.after = AfterUse::Invalidate;
         }
+        self
+    }
+
+    /// Does not give a server the keys of the password for a stronger hash. By default a client does,
+    /// where the server asks for them after a login with the password and the policy allows the hash
+    /// (XEP-0480 2.2).
+    pub fn without_upgrades(mut self) -> Self {
+        self.upgrades = Upgrades::Off;
         self
     }
 

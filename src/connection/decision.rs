@@ -56,6 +56,8 @@ pub enum DecisionAnswer {
     RefuseResumption(Option<u32>),
     IssueToken(Box<FastToken>),
     KeepToken,
+    KeysStored,
+    KeysRefused,
 }
 
 /// How far the inbound direction may be read while a decision is pending.
@@ -130,6 +132,8 @@ pub enum Decision<'a> {
     Resume(ResumeDecision<'a>),
     /// What becomes of the client's tokens ([`Question::IssueToken`])?
     IssueToken(IssueDecision<'a>),
+    /// Are these keys stored ([`Question::StoreKeys`])?
+    StoreKeys(StoreKeysDecision<'a>),
 }
 
 /// Where the answer goes, and the question as a whole.
@@ -234,6 +238,11 @@ impl<'a> Decision<'a> {
                 slot,
             }),
             Question::IssueToken(request) => Self::IssueToken(IssueDecision { request, slot }),
+            Question::StoreKeys { identity, keys } => Self::StoreKeys(StoreKeysDecision {
+                identity,
+                keys,
+                slot,
+            }),
         })
     }
 
@@ -249,7 +258,8 @@ impl<'a> Decision<'a> {
             | Self::Token(TokenDecision { slot, .. })
             | Self::Bind(BindDecision { slot, .. })
             | Self::Resume(ResumeDecision { slot, .. })
-            | Self::IssueToken(IssueDecision { slot, .. }) => slot.question,
+            | Self::IssueToken(IssueDecision { slot, .. })
+            | Self::StoreKeys(StoreKeysDecision { slot, .. }) => slot.question,
         }
     }
 }
@@ -702,5 +712,37 @@ impl IssueDecision<'_> {
     /// Gives no new token.
     pub fn keep(self) {
         self.slot.answer(DecisionAnswer::KeepToken);
+    }
+}
+
+/// Asks to store the keys that a client gives of its password for a further hash (XEP-0480).
+#[derive(Debug)]
+pub struct StoreKeysDecision<'a> {
+    identity: &'a Identity,
+    keys: &'a ScramKeys,
+    slot: Slot<'a>,
+}
+
+impl StoreKeysDecision<'_> {
+    /// Returns who was authenticated, with the password.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        self.identity
+    }
+
+    /// Returns the keys. Store them beside those of the other hashes (XEP-0480 4).
+    #[must_use]
+    pub const fn keys(&self) -> &ScramKeys {
+        self.keys
+    }
+
+    /// Says that they are stored, or not needed. The login goes on.
+    pub fn stored(self) {
+        self.slot.answer(DecisionAnswer::KeysStored);
+    }
+
+    /// Says that they could not be stored. The attempt ends with `temporary-auth-failure`.
+    pub fn failed(self) {
+        self.slot.answer(DecisionAnswer::KeysRefused);
     }
 }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::jid::Jid;
-use crate::sasl::{self, FastMechanism, Identity, Secret, TokenSlot};
+use crate::sasl::{self, FastMechanism, Identity, ScramKeys, Secret, TokenSlot};
 use crate::stream::sasl2::{InlineXml, UserAgent};
 
 /// A question that stops the stream until it is answered through
@@ -47,6 +47,13 @@ pub enum Question {
     },
     /// What becomes of a client's tokens (XEP-0484)?
     IssueToken(Box<TokenRequest>),
+    /// Are these keys of a client's password stored (XEP-0480)?
+    StoreKeys {
+        /// Who was authenticated.
+        identity: Identity,
+        /// The keys for a further hash.
+        keys: Box<ScramKeys>,
+    },
 }
 
 /// A request to bind a resource that travelled with a login (XEP-0386 3.2).

@@ -10,9 +10,9 @@ use alloc::vec::Vec;
 use crate::config::{AfterUse, InitiatorConfig, Sasl2Options, TokenUse};
 use crate::connection::context::Context;
 use crate::jid::Jid;
-use crate::sasl::{FastMechanism, FastSet, FastToken, Secret};
+use crate::sasl::{FastMechanism, FastSet, FastToken, Hash, Secret};
 use crate::stream::sasl2::{
-    AuthenticateOut, FastUse, InlineBindOut, InlineResumption, InlineXml, Success,
+    AuthenticateOut, FastUse, InlineBindOut, InlineResumption, InlineXml, Success, upgrade_hash,
     write_authenticate,
 };
 use crate::stream::{
@@ -40,6 +40,8 @@ struct InlineOffer {
     bind: Option<BindOffer>,
     /// To use tokens for these mechanisms, and to ask for them.
     fast: FastSet,
+    /// To be given the keys for these hashes.
+    upgrades: Vec<Hash>,
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +100,10 @@ impl InlineRequests {
             resume: authentication.inline_management(),
             bind,
             fast: fast.fold(FastSet::EMPTY, |set, name| set.with_name(&name)),
+            upgrades: authentication
+                .upgrades()
+                .filter_map(|name| upgrade_hash(&name))
+                .collect(),
         };
     }
 
@@ -106,14 +112,20 @@ impl InlineRequests {
         self.offer.fast
     }
 
+    /// The hashes that the server would like to have keys for.
+    pub(super) fn upgrades(&self) -> impl Iterator<Item = Hash> {
+        self.offer.upgrades.iter().copied()
+    }
+
     /// Writes `<authenticate/>`. `used` is the token that the login uses, `request` the mechanism to
-    /// ask for one.
+    /// ask for one, and `upgrade` the task that is asked for.
     pub(super) fn write(
         &mut self,
         mechanism: &str,
         data: Option<&Secret>,
         used: Option<&TokenUse>,
         request: Option<FastMechanism>,
+        upgrade: Option<&str>,
         cx: &mut Context<'_>,
     ) {
         let management = cx.management.as_deref();
@@ -148,6 +160,7 @@ impl InlineRequests {
                 invalidate: used.after == AfterUse::Invalidate,
             }),
             request_token: request.map(FastMechanism::as_str),
+            upgrades: upgrade.as_slice(),
             ..AuthenticateOut::default()
         };
         cx.out

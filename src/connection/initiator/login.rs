@@ -6,9 +6,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::inline::{InlineRequests, Unexpected};
+use super::task::Upgrade;
 use crate::close::AuthenticationReason;
 use crate::config::{
-    Credentials, InitiatorConfig, KnownFeatures, Pipelining, TokenFallback, TokenRequest,
+    Credentials, InitiatorConfig, KnownFeatures, Pipelining, TokenFallback, TokenRequest, Upgrades,
 };
 use crate::connection::context::Context;
 use crate::connection::login::{Exchange, ExchangeName};
@@ -16,9 +17,9 @@ use crate::connection::role::NoRandomness;
 use crate::jid::Jid;
 use crate::sasl::{
     self, AnonymousClient, BindingFlag, Capabilities, ClientKeys, ExternalClient, FastMechanism,
-    FastToken, HtClient, Mechanism, MechanismName, MechanismOffer, MechanismSet, MechanismStep,
-    OfferRecord, PlainClient, SaslCondition, SaslError, SaslProfile, ScramClient, ScramCredentials,
-    Secret, TokenUnusable, Username,
+    FastToken, Hash, HtClient, LoginPin, LoginResult, Mechanism, MechanismName, MechanismOffer,
+    MechanismSet, MechanismStep, OfferRecord, PinnedError, PlainClient, SaslCondition, SaslError,
+    SaslProfile, ScramClient, ScramCredentials, Secret, TokenUnusable, Username,
 };
 use crate::stream::sasl2::Sasl2Element;
 use crate::stream::{
@@ -46,6 +47,13 @@ pub(super) struct ClientLogin {
     keys: Option<ClientKeys>,
     /// What travels with a login by SASL2.
     inline: InlineRequests,
+    upgrade: Upgrade,
+    /// What the mechanism that runs was chosen as.
+    choice: Option<sasl::Choice>,
+    /// What the mechanism has proved, once it has verified the server.
+    verified: Option<LoginResult>,
+    /// What later logins must not fall below.
+    pin: Option<LoginPin>,
     /// The features that a later login may go by.
     learned: Option<KnownFeatures>,
 }
@@ -68,6 +76,10 @@ impl ClientLogin {
     pub(super) fn new(config: Arc<InitiatorConfig>) -> Self {
         Self {
             inline: InlineRequests::new(config.clone()),
+            upgrade: Upgrade::None,
+            choice: None,
+            verified: None,
+            pin: None,
             config,
             exchange: Exchange::new(),
             profile: SaslProfile::Sasl,
@@ -111,7 +123,12 @@ impl ClientLogin {
     }
 
     pub(super) const fn is_working(&self) -> bool {
-        self.exchange.is_working()
+        self.exchange.is_working() || self.upgrade.is_working()
+    }
+
+    /// What later logins must not fall below, once this one has worked.
+    pub(super) const fn pin(&self) -> Option<LoginPin> {
+        self.pin
     }
 
     /// The data of `<response/>`; a mechanism that has none sends an empty one.
@@ -215,14 +232,23 @@ impl ClientLogin {
             .iter()
             .fold(self.offer.unwrap_or_default(), MechanismOffer::refused);
         let capabilities = self.capabilities(verified, cx);
-        let choice = match sasl::select(offer, capabilities, self.config.sasl) {
+        self.choice = None;
+        let selected = match self.config.pin {
+            Some(pin) => {
+                sasl::select_pinned(offer, capabilities, self.config.sasl, self.profile, pin)
+            }
+            None => sasl::select(offer, capabilities, self.config.sasl).map_err(PinnedError::from),
+        };
+        let choice = match selected {
             Ok(choice) if messages == Messages::One && is_scram(choice.mechanism()) => {
                 return SaslResult::Exhausted;
             }
             Ok(choice) => choice,
             Err(error) => {
-                self.reason
-                    .get_or_insert(AuthenticationReason::NoMechanism(error));
+                self.reason.get_or_insert(match error {
+                    PinnedError::Select(error) => AuthenticationReason::NoMechanism(error),
+                    PinnedError::Pin(breach) => AuthenticationReason::Pin(breach),
+                });
                 return SaslResult::Exhausted;
             }
         };
@@ -230,6 +256,7 @@ impl ClientLogin {
             Ok(Some(mechanism)) => {
                 let name = ExchangeName::Listed(choice.mechanism());
                 self.exchange.begin(name, mechanism);
+                self.choice = Some(choice);
                 // This attempt makes up for the failure before it.
                 self.reason = None;
                 SaslResult::Send
@@ -325,6 +352,98 @@ impl ClientLogin {
             .flatten()
     }
 
+    /// The hash to give the server keys for, if it is to be given any.
+    fn upgrade_request(&self, verified: Option<tls::Verified>, cx: &Context<'_>) -> Option<Hash> {
+        let options = self.config.sasl2.as_deref()?;
+        let capabilities = self.capabilities(verified, cx);
+        let upgrades = self.inline.upgrades();
+        match options.upgrades {
+            Upgrades::On => {
+                sasl::select_upgrade(upgrades, self.choice?, capabilities, self.config.sasl)
+            }
+            Upgrades::Off => None,
+        }
+    }
+
+    /// Lets the mechanism verify `<continue/>`, and begins the task that was asked for.
+    pub(super) fn run_continue(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Input {
+        let Some(element) = element else {
+            cx.defect("tasks without their element");
+            return Input::Sasl(SaslResult::Failed);
+        };
+        let Ok(Sasl2Element::Continue(tasks)) = Sasl2Element::read(&element.element()) else {
+            return self.failed(SaslError::Malformed);
+        };
+        if let Err(error) = self.conclude(tasks.additional_data.as_ref()) {
+            return self.failed(error);
+        }
+        if self.upgrade.begin(tasks.tasks.iter().map(|task| &**task)) {
+            return Input::Sasl(SaslResult::Send);
+        }
+        self.reason = Some(AuthenticationReason::Task);
+        Input::Sasl(SaslResult::Failed)
+    }
+
+    /// Writes `<next/>`.
+    pub(super) fn send_next(&self, cx: &mut Context<'_>) {
+        self.upgrade.write_next(cx);
+    }
+
+    /// Begins to work on what the task asks for.
+    pub(super) fn run_task(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        let config = self.config.clone();
+        let (Some(element), Some(Credentials::Password { password, .. })) =
+            (element, config.credentials())
+        else {
+            cx.defect("a task without its element or password");
+            return None;
+        };
+        let salted = self.upgrade.salt(element, password, config.iterations);
+        salted.err().map(|error| self.failed(error))
+    }
+
+    /// Writes the task's answer.
+    pub(super) fn send_task_data(&mut self, cx: &mut Context<'_>) {
+        self.upgrade.write_data(cx);
+    }
+
+    /// Lets the mechanism verify the server, unless it has done that at a `<continue/>`.
+    fn conclude(&mut self, data: Option<&Secret>) -> Result<(), SaslError> {
+        if self.verified.is_some() {
+            return match data {
+                None => Ok(()),
+                Some(_) => Err(SaslError::Malformed),
+            };
+        }
+        let mut mechanism = self.exchange.take().ok_or(SaslError::OutOfSequence)?;
+        self.verified = Some(mechanism.success(data.map(Secret::as_bytes))?);
+        Ok(())
+    }
+
+    /// Keeps what the login that has worked is good for.
+    fn keep(&mut self) {
+        let Some(result) = self.verified.take() else {
+            return;
+        };
+        // A token has a pin of its own: its mechanism.
+        let found = self
+            .choice
+            .map(|choice| LoginPin::of(choice, self.profile, &result));
+        self.pin = match (self.config.pin, found) {
+            (Some(pin), Some(found)) => Some(pin.raised(found)),
+            (pin, found) => pin.or(found),
+        };
+        self.keys = result.into_client_keys();
+    }
+
     /// Writes `<auth/>` or `<authenticate/>`.
     pub(super) fn send_auth(
         &mut self,
@@ -358,7 +477,13 @@ impl ClientLogin {
                                         Some(ExchangeName::Token(_))
                                     )
                                 });
-                        self.inline.write(name, data.as_ref(), used, request, cx);
+                        self.upgrade = match self.upgrade_request(verified, cx) {
+                            Some(hash) => Upgrade::Asked(hash),
+                            None => Upgrade::None,
+                        };
+                        let upgrade = self.upgrade.asked();
+                        self.inline
+                            .write(name, data.as_ref(), used, request, upgrade, cx);
                     }
                 }
                 self.exchange.wait(mechanism);
@@ -389,6 +514,13 @@ impl ClientLogin {
 
     /// Does a slice of the mechanism's work.
     pub(super) fn work(&mut self, cx: &mut Context<'_>) -> Option<Input> {
+        if self.upgrade.is_working() {
+            return match self.upgrade.work() {
+                Ok(true) => Some(Input::Sasl(SaslResult::Send)),
+                Ok(false) => None,
+                Err(error) => Some(self.failed(error)),
+            };
+        }
         let Some(mut mechanism) = self.exchange.take() else {
             cx.defect("no mechanism has work left");
             return None;
@@ -403,23 +535,21 @@ impl ClientLogin {
         element: Option<&FirstLevelElement<'_>>,
         cx: &mut Context<'_>,
     ) -> SaslResult {
-        let (Some(element), Some(mut mechanism)) = (element, self.exchange.take()) else {
-            cx.defect("a success without its element or mechanism");
+        let Some(element) = element else {
+            cx.defect("a success without its element");
             return SaslResult::Failed;
         };
         let result = match SaslElement::read(&element.element()) {
-            Ok(SaslElement::Success(data)) => {
-                mechanism.success(data.as_ref().map(Secret::as_bytes))
-            }
+            Ok(SaslElement::Success(data)) => self.conclude(data.as_ref()),
             _ => Err(SaslError::Malformed),
         };
         match result {
-            Ok(result) => {
-                self.keys = result.into_client_keys();
+            Ok(()) => {
+                self.keep();
                 SaslResult::Done
             }
             Err(error) => {
-                self.reason = Some(AuthenticationReason::Mechanism(error));
+                self.record_error(error);
                 SaslResult::Failed
             }
         }
@@ -431,19 +561,21 @@ impl ClientLogin {
         element: Option<&FirstLevelElement<'_>>,
         cx: &mut Context<'_>,
     ) -> Input {
-        let (Some(element), Some(mut mechanism)) = (element, self.exchange.take()) else {
-            cx.defect("a success without its element or mechanism");
+        let Some(element) = element else {
+            cx.defect("a success without its element");
             return Input::Sasl(SaslResult::Failed);
         };
         let Ok(Sasl2Element::Success(success)) = Sasl2Element::read(&element.element()) else {
             return self.failed(SaslError::Malformed);
         };
-        match mechanism.success(success.additional_data.as_ref().map(Secret::as_bytes)) {
-            Ok(result) => self.keys = result.into_client_keys(),
-            Err(error) => return self.failed(error),
+        if let Err(error) = self.conclude(success.additional_data.as_ref()) {
+            return self.failed(error);
         }
         match self.inline.read_success(&success, cx) {
-            Ok(input) => input,
+            Ok(input) => {
+                self.keep();
+                input
+            }
             Err(Unexpected) => self.failed(SaslError::Malformed),
         }
     }
@@ -479,8 +611,18 @@ impl ClientLogin {
     }
 
     fn failed(&mut self, error: SaslError) -> Input {
-        self.reason = Some(AuthenticationReason::Mechanism(error));
+        self.record_error(error);
         Input::Sasl(SaslResult::Failed)
+    }
+
+    /// Records why the mechanism failed. A server that proved its offer before and does not now is
+    /// weaker than the pin.
+    fn record_error(&mut self, error: SaslError) {
+        let breach = self.config.pin.and_then(|pin| pin.broken_by(error));
+        self.reason = Some(match breach {
+            Some(breach) => AuthenticationReason::Pin(breach),
+            None => AuthenticationReason::Mechanism(error),
+        });
     }
 
     /// Records a refusal of the server. Returns whether another mechanism may be tried: not after a
@@ -559,6 +701,10 @@ impl ClientLogin {
                 let Some(binding) = choice.client_binding(binding.as_slice()) else {
                     return Ok(None);
                 };
+                let protection = match self.config.pin {
+                    Some(pin) => pin.downgrade_protection(self.config.sasl),
+                    None => self.config.sasl.downgrade_protection(),
+                };
                 let mut nonce = [0; 18];
                 self.config
                     .random
@@ -566,7 +712,7 @@ impl ClientLogin {
                     .map_err(|_| NoRandomness)?;
                 let mut scram = ScramClient::new(hash, username.clone(), secret, binding, nonce)
                     .iterations(self.config.iterations)
-                    .offered(self.record.clone(), self.config.sasl.downgrade_protection());
+                    .offered(self.record.clone(), protection);
                 if let Some(authzid) = authzid {
                     scram = scram.authzid(authzid.clone());
                 }

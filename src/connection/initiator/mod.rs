@@ -5,6 +5,7 @@
 mod inline;
 mod login;
 mod s2s;
+mod task;
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -25,7 +26,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::reset::UsagePolicy;
-use crate::sasl::{ClientKeys, FastToken, SaslProfile};
+use crate::sasl::{ClientKeys, FastToken, LoginPin, SaslProfile};
 use crate::stream::bind::Recipient;
 use crate::stream::{
     Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
@@ -187,9 +188,10 @@ impl Role for InitiatorRole {
                     SaslProfile::Sasl2 => sasl2::ABORT,
                 });
             }),
-            C::RunContinue | C::SendNext | C::RunTask | C::SendTaskData => {
-                cx.defect("SASL2 is not configured");
-            }
+            C::RunContinue => return Some(self.login.run_continue(element, cx)),
+            C::SendNext => self.login.send_next(cx),
+            C::RunTask => return self.login.run_task(element, cx),
+            C::SendTaskData => self.login.send_task_data(cx),
             C::RequestPair => self.peer_proof.request_pair(cx),
             C::CheckServer => return Some(Input::Answer(self.peer_proof.check_server(cx))),
             C::SendHandshake => self.peer_proof.send_handshake(cx),
@@ -322,6 +324,11 @@ impl InitiatorRole {
         let mut policy = self.table.policy();
         policy.management = ManagementPolicy::Resume;
         self.table = Initiating::new(policy);
+    }
+
+    /// What later logins must not fall below, once this one has worked.
+    pub(super) const fn login_pin(&self) -> Option<LoginPin> {
+        self.login.pin()
     }
 
     /// The token that the login brought, once.

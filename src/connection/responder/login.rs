@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::inline::InlineLogin;
+use super::task::{TaskStep, Upgrades};
 use crate::config::{HostConfig, ResponderConfig};
 use crate::connection::context::Context;
 use crate::connection::login::{Exchange, ExchangeName};
@@ -15,7 +16,7 @@ use crate::jid::Jid;
 use crate::sasl::{
     Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery,
     FastMechanism, FastSet, Identity, MechanismName, MechanismSet, SaslCondition, SaslProfile,
-    Secret,
+    ScramKeys, Secret,
 };
 use crate::stream::sasl2::Sasl2Element;
 use crate::stream::{
@@ -33,6 +34,8 @@ pub(super) struct ServerLogin {
     profile: SaslProfile,
     /// What travels with a login by SASL2.
     inline: InlineLogin,
+    /// The tasks that are left after the mechanism.
+    upgrades: Upgrades,
     /// The condition of the next `<failure/>`, and of the last one.
     condition: SaslCondition,
     identity: Option<Identity>,
@@ -59,6 +62,7 @@ impl ServerLogin {
             exchange: Exchange::new(),
             profile: SaslProfile::Sasl,
             inline: InlineLogin::default(),
+            upgrades: Upgrades::default(),
             condition: SaslCondition::NotAuthorized,
             identity: None,
             account: None,
@@ -215,6 +219,7 @@ impl ServerLogin {
         fast: FastSet,
     ) -> Result<(Cow<'a, str>, Option<Secret>), SaslCondition> {
         self.inline = InlineLogin::default();
+        self.upgrades = Upgrades::default();
         match self.profile {
             SaslProfile::Sasl => match SaslElement::read(element)? {
                 SaslElement::Auth { mechanism, data } => Ok((mechanism, data)),
@@ -230,6 +235,7 @@ impl ServerLogin {
                     let resumes = management.is_some_and(|sm| sm.resumption.is_some());
                     self.inline =
                         InlineLogin::read(&authenticate, host, management.is_some(), resumes, fast);
+                    self.upgrades = Upgrades::read(&authenticate, host.upgrades.as_ref());
                     Ok((authenticate.mechanism, authenticate.initial_response))
                 }
                 _ => Err(SaslCondition::MalformedRequest),
@@ -276,7 +282,76 @@ impl ServerLogin {
         self.identity = Some(identity);
         match self.profile {
             SaslProfile::Sasl => SaslResult::Done,
-            SaslProfile::Sasl2 => SaslResult::Inline(self.inline.requests()),
+            SaslProfile::Sasl2 => {
+                if !self.proves_password() {
+                    self.upgrades = Upgrades::default();
+                }
+                self.after_task()
+            }
+        }
+    }
+
+    /// What follows the mechanism, or a task: the next task, or what was asked for with the login.
+    fn after_task(&mut self) -> SaslResult {
+        match self.upgrades.advance() {
+            true => SaslResult::Task,
+            false => SaslResult::Inline(self.inline.requests()),
+        }
+    }
+
+    /// Whether the client has proved that it knows the password.
+    fn proves_password(&self) -> bool {
+        match self.exchange.mechanism() {
+            Some(ExchangeName::Listed(name)) => name.proves_password(),
+            Some(ExchangeName::Token(_)) | None => false,
+        }
+    }
+
+    /// Writes `<continue/>` with the next task.
+    pub(super) fn send_continue(&mut self, cx: &mut Context<'_>) {
+        let data = self.exchange.take_reply();
+        self.upgrades.write_continue(data.as_ref(), cx);
+    }
+
+    /// Takes the client's `<next/>` or `<task-data/>`. The keys that come of it are to be stored.
+    pub(super) fn run_task(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        host: Option<&HostConfig>,
+        cx: &mut Context<'_>,
+    ) -> Result<SaslResult, ScramKeys> {
+        let iterations = host.and_then(|host| host.upgrades.as_ref());
+        let (Some(element), Some(upgrades)) = (element, iterations) else {
+            cx.defect("a task without its element");
+            return Ok(SaslResult::Failed);
+        };
+        let random = &self.config.random;
+        match self
+            .upgrades
+            .run(&element.element(), upgrades.iterations, random)
+        {
+            Ok(TaskStep::Send) => Ok(SaslResult::Send),
+            Ok(TaskStep::Store(keys)) => Err(keys),
+            Err(condition) => {
+                self.condition = condition;
+                Ok(SaslResult::Failed)
+            }
+        }
+    }
+
+    /// Writes the task's salt.
+    pub(super) fn send_task_data(&self, cx: &mut Context<'_>) {
+        self.upgrades.write_salt(cx);
+    }
+
+    /// Goes on after the application has been asked to store keys.
+    pub(super) fn after_keys(&mut self, stored: Result<(), SaslCondition>) -> SaslResult {
+        match stored {
+            Ok(()) => self.after_task(),
+            Err(condition) => {
+                self.condition = condition;
+                SaslResult::Failed
+            }
         }
     }
 
@@ -290,6 +365,10 @@ impl ServerLogin {
         self.exchange.end();
         self.condition = condition;
         self.inline = InlineLogin::default();
+        self.upgrades = Upgrades::default();
+        // Nobody is authenticated, tasks that were left included.
+        self.identity = None;
+        self.account = None;
         cx.out.push_control(|out| match profile {
             SaslProfile::Sasl => wire::write_failure(out, condition, None),
             SaslProfile::Sasl2 => sasl2::write_failure(out, condition, None),

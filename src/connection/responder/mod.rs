@@ -6,6 +6,7 @@ mod header;
 mod inline;
 mod login;
 mod s2s;
+mod task;
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
@@ -282,7 +283,9 @@ impl Role for ResponderRole {
             C::AskInlineBind => self.ask_inline_bind(cx),
             C::AskInlineResumption => self.ask_inline_resumption(cx),
             C::AskToken => self.ask_token(cx),
-            C::SendContinue | C::RunTask | C::SendTaskData => cx.defect("SASL2 is not configured"),
+            C::SendContinue => self.login.send_continue(cx),
+            C::RunTask => return self.run_task(element, cx),
+            C::SendTaskData => self.login.send_task_data(cx),
             C::AskPair => {
                 return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);
             }
@@ -357,6 +360,11 @@ impl Role for ResponderRole {
             DecisionAnswer::IssueToken(token) => {
                 self.login.inline().issue(*token);
                 Some(Input::Answer(Answer::Accept))
+            }
+            DecisionAnswer::KeysStored => Some(Input::Sasl(self.login.after_keys(Ok(())))),
+            DecisionAnswer::KeysRefused => {
+                let condition = SaslCondition::TemporaryAuthFailure;
+                Some(Input::Sasl(self.login.after_keys(Err(condition))))
             }
             DecisionAnswer::KeepToken => Some(Input::Answer(Answer::Refuse)),
             DecisionAnswer::RefuseBind(condition) => {
@@ -583,6 +591,27 @@ impl ResponderRole {
         }
         self.bound = management.jid().cloned();
         Some(Input::Answer(Answer::Accept))
+    }
+
+    /// Takes a step of a task, and has the application store what comes of it.
+    fn run_task(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        let host = self.host.clone();
+        match self.login.run_task(element, host.as_deref(), cx) {
+            Ok(result) => Some(Input::Sasl(result)),
+            Err(keys) => {
+                let Some(identity) = self.login.identity().cloned() else {
+                    cx.defect("keys without an identity");
+                    return None;
+                };
+                let keys = Box::new(keys);
+                cx.ask(Question::StoreKeys { identity, keys });
+                None
+            }
+        }
     }
 
     /// Asks the application what becomes of the client's tokens.
