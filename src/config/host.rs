@@ -269,7 +269,7 @@ impl HostBuilder<Client> {
     ///
     /// # Errors
     /// Returns [`ConfigError::Domain`], [`ConfigError::NoMechanism`] or
-    /// [`ConfigError::ScramUpgrades`].
+    /// [`ConfigError::NoUpgrade`].
     pub fn build(mut self) -> Result<Arc<HostConfig>, ConfigError> {
         match Jid::parse(&self.host.domain) {
             Ok(jid) if jid.is_domain() => self.host.domain = jid.domain().to_string(),
@@ -284,7 +284,7 @@ impl HostBuilder<Client> {
             .as_ref()
             .is_some_and(|upgrades| !upgrades.is_possible())
         {
-            return Err(ConfigError::ScramUpgrades);
+            return Err(ConfigError::NoUpgrade);
         }
         Ok(Arc::new(self.host))
     }

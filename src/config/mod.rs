@@ -129,7 +129,7 @@ pub enum ConfigError {
     /// The upgrades of SCRAM name no hash, or SHA-1, which nothing is upgraded to; or fewer than 4096
     /// iterations (XEP-0480 3).
     #[error("no upgrade of SCRAM, or too few iterations")]
-    ScramUpgrades,
+    NoUpgrade,
     /// The single host was made for streams of another kind, for instance for a component and not
     /// for clients.
     #[error("the host is for streams of another kind")]

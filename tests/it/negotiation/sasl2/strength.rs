@@ -202,6 +202,6 @@ fn an_upgrade_that_is_none_is_refused_by_the_builder() {
         let built = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
             .scram_upgrades(hashes, iterations)
             .build();
-        assert_eq!(built.unwrap_err(), ConfigError::ScramUpgrades);
+        assert_eq!(built.unwrap_err(), ConfigError::NoUpgrade);
     }
 }
