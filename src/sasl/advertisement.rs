@@ -149,7 +149,7 @@ impl Advertisement {
     /// Starts the receiving side of `mechanism`. A SCRAM acceptor proves to the client what was
     /// offered here (XEP-0474).
     ///
-    /// The offer that counts is that of the SASL profile which the client uses (XEP-0474 5.1), so
+    /// The offer that counts is that of the SASL profile which the client uses (XEP-0474 6.1), so
     /// have an advertisement for each if they differ.
     ///
     /// `nonce` is 18 fresh random octets, which only SCRAM uses. `decoy` takes the place of unknown

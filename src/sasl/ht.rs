@@ -131,6 +131,49 @@ impl fmt::Debug for HtClient {
 ///
 /// Both slots are compared, in constant time, whether they are filled or not and whether the user
 /// exists or not.
+///
+/// ```
+/// use xmpp_stream::sasl::*;
+/// # use xmpp_stream::random::{Random, RandomError};
+/// # #[derive(Debug)]
+/// # struct Os;
+/// # impl Random for Os {
+/// #     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+/// #         bytes.fill(1);
+/// #         Ok(())
+/// #     }
+/// # }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // The server has given this token to the client when it logged in by its password.
+/// let mechanism = FastMechanism::HtSha256None;
+/// let token = FastToken::generate(mechanism, "2027-01-01T00:00:00Z", &Os)?;
+/// let stored = StoredTokens::none().after_issue(token.clone());
+///
+/// // The next login: one message each.
+/// let allowed = MechanismSet::scram();
+/// let offered = Advertisement::new(allowed, Channel::Encrypted, vec![]).fast(FastSet::all());
+/// let capabilities = Capabilities::new().verified();
+/// check_token(&token, offered.fast_mechanisms(), capabilities, MechanismPolicy::new())?;
+/// let mut client = HtClient::new(&Username::ascii("juliet")?, &token, &[]).ok_or("no binding")?;
+/// let mut server = offered.accept_fast(client.name()).map_err(|c| c.as_str())?;
+/// let message = client.initial()?;
+/// let AcceptorStep::Ask(CredentialQuery::Token { username, .. }) =
+///     server.response(message.as_ref().map(Secret::as_bytes))
+/// else {
+///     return Err("no question".into());
+/// };
+/// let step = server.provide(CredentialAnswer::tokens(username, stored.clone()));
+/// let AcceptorStep::Success { data, token: Some(used), .. } = step else {
+///     return Err("no success".into());
+/// };
+/// let stored = stored.after_use(used);
+/// let result = client.success(data.as_ref().map(Secret::as_bytes))?;
+/// assert_eq!(result.server(), ServerProof::Verified);
+/// assert!(stored.get(TokenSlot::Current).is_some());
+/// # Ok(())
+/// # }
+/// ```
 pub struct HtAcceptor {
     mechanism: FastMechanism,
     binding: Vec<u8>,

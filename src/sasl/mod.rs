@@ -11,8 +11,8 @@
 //! Implemented are RFC 4422 (without security layers), RFC 4505, RFC 4616, RFC 5802, RFC 7677,
 //! SCRAM-SHA-512 (RFC 5802 with SHA-512), the choice of mechanism and the failure conditions of RFC
 //! 6120 6.3 to 6.5 and 13.8, channel bindings by name (RFC 5929, RFC 9266) and their announcement
-//! (XEP-0440), the proof of the offer in SCRAM (XEP-0474), and HT for tokens of FAST
-//! (draft-schmaus-kitten-sasl-ht-09, XEP-0484).
+//! (XEP-0440), the proof of the offer in SCRAM (XEP-0474), upgrades of SCRAM (XEP-0480), pins
+//! (XEP-0438), and HT for tokens of FAST (draft-schmaus-kitten-sasl-ht-09, XEP-0484).
 //!
 //! Not part of this module are XML, the base64 of each message and the difference between `=` and
 //! absence (the stream layer passes `Some(empty)` or `None`), the form of an authorization
@@ -22,6 +22,27 @@
 //! nonces, salts and iteration counts have limits of their own. Key derivation is done in slices,
 //! one per `work` call. A new mechanism gets a file of its own, an entry in [`MechanismName`], and
 //! rows in [`select`](select()) and [`Advertisement`].
+//!
+//! # Tokens, upgrades and pins
+//!
+//! Mechanisms of FAST are a type of their own, [`FastMechanism`], because they are listed in
+//! `<fast/>` and used with a [`FastToken`] only. A client asks for a token by [`select_fast`] while it
+//! logs in by its password, and later logs in by [`check_token`] and [`HtClient`]. A server offers
+//! them by [`Advertisement::fast`], starts them by [`Advertisement::accept_fast`], and rotates
+//! [`StoredTokens`].
+//!
+//! After a login by password, [`UpgradeClient`] and [`UpgradeAcceptor`] make keys for a stronger hash.
+//! A [`LoginPin`] remembers how strong a login was, and [`select_pinned`] refuses a weaker one.
+//!
+//! # What to store
+//!
+//! * A server stores [`ScramKeys`] for each hash, [`StoredTokens`] for each client, and the secret of
+//!   its [`Decoy`]; never a password. Tokens are stored as they are, because HT is keyed with them.
+//! * A client stores [`ClientKeys`] in place of the password where SCRAM is all that it uses, its
+//!   [`FastToken`], and its [`LoginPin`].
+//!
+//! `docs/credentials.md` in the repository says what a thief could do with each, and when it changes
+//! (XEP-0438).
 //!
 //! # Example
 //!
@@ -63,7 +84,7 @@
 //!         }
 //!         AcceptorStep::Ask(_) => server.provide(CredentialAnswer::Reject(SaslCondition::NotAuthorized)),
 //!         AcceptorStep::Working => server.work(),
-//!         AcceptorStep::Success { identity, data } => break (identity, data),
+//!         AcceptorStep::Success { identity, data, .. } => break (identity, data),
 //!         AcceptorStep::Failure(condition) => return Err(condition.as_str().into()),
 //!     };
 //! };

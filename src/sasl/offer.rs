@@ -4,7 +4,7 @@
 //! offer on its way. This file has the text that both sides hash; [`ScramAcceptor`] sends the hash
 //! and [`ScramClient`] compares it, in `scram`.
 //!
-//! XEP-0474 9 would let a client that shares no channel binding with the server go on without one
+//! XEP-0474 7 would let a client that shares no channel binding with the server go on without one
 //! and trust this proof. [`select`](super::select()) does not: it refuses such an offer before
 //! anything is sent.
 //!
@@ -54,7 +54,7 @@ impl OfferRecord {
         self
     }
 
-    /// Returns the hash, with that of the SCRAM mechanism (XEP-0474 5.1).
+    /// Returns the hash, with that of the SCRAM mechanism (XEP-0474 6.1).
     pub(super) fn digest(&self, hash: Hash) -> Secret {
         hash.digest(self.text.as_bytes())
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn xep0474_5_1_lists_are_sorted_by_octets_and_joined() {
+    fn xep0474_6_1_lists_are_sorted_by_octets_and_joined() {
         let text = |mechanisms: &[&str], bindings: &[&str]| {
             OfferRecord::new(mechanisms.iter().copied())
                 .announcing(bindings.iter().copied())

@@ -5,7 +5,7 @@
 //! weaker login. A pin keeps how strong a login was, and [`select_pinned`] refuses a weaker one
 //! before anything is sent. These are the decisions:
 //!
-//! * The pinned mechanism is the one that was *used* (XEP-0438 4.2), not the best one offered. They
+//! * The pinned mechanism is the one that was *used* (XEP-0438 5.1), not the best one offered. They
 //!   differ only if this side could not use the best one, so its absence changes nothing.
 //! * Mechanisms are compared by [`MechanismName::BY_PREFERENCE`], the order of
 //!   [`select`](super::select()). A login may be stronger than its pin.

@@ -132,7 +132,7 @@ impl Default for IterationBounds {
     }
 }
 
-/// The check of the server's offer (XEP-0474 5.2).
+/// The check of the server's offer (XEP-0474 6.2).
 enum OfferCheck {
     /// The offer is not known, so the server's hash of it is ignored.
     Unknown,

@@ -80,7 +80,7 @@ pub(super) struct ServerFirst<'a> {
     pub(super) nonce: &'a str,
     pub(super) salt: Vec<u8>,
     pub(super) iterations: u32,
-    /// The hash of the offer, in base64 (XEP-0474 5.1).
+    /// The hash of the offer, in base64 (XEP-0474 6.1).
     pub(super) offer_hash: Option<&'a str>,
     pub(super) message: &'a str,
 }

@@ -22,7 +22,7 @@ pub struct ScramAcceptor {
     binding: AcceptorBinding,
     decoy: Decoy,
     nonce: String,
-    /// The hash of the offer, in base64 (XEP-0474 5.1).
+    /// The hash of the offer, in base64 (XEP-0474 6.1).
     offer_hash: Option<String>,
     phase: Phase,
 }

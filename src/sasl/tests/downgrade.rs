@@ -47,7 +47,7 @@ fn login(mut client: ScramClient, advertised: &Advertisement, form: Form) -> End
 /// The server's message and its answer to that of the client. The client's final message has an
 /// extension, which ours does not send.
 #[test]
-fn xep0474_6_example() {
+fn xep0474_6_3_example() {
     let binding =
         ChannelBindingData::example(ChannelBindingKind::TlsExporter, b"THIS IS FAKE CB DATA");
     let offer = OfferRecord::new(["SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"])
@@ -107,7 +107,7 @@ fn xep0474_6_example() {
 }
 
 #[test]
-fn xep0474_5_an_offer_that_arrived_unchanged_is_proved_to_the_client() {
+fn xep0474_6_an_offer_that_arrived_unchanged_is_proved_to_the_client() {
     let advertised = advertised();
     for hash in HASHES {
         for form in [Form::Short, Form::Long] {
@@ -133,7 +133,7 @@ fn xep0474_5_an_offer_that_arrived_unchanged_is_proved_to_the_client() {
 
 /// Somebody in between has removed or added names. The client notices before it proves anything.
 #[test]
-fn xep0474_5_2_an_offer_that_was_changed_on_its_way_ends_the_exchange_without_a_proof() {
+fn xep0474_6_2_an_offer_that_was_changed_on_its_way_ends_the_exchange_without_a_proof() {
     let advertised = advertised();
     let mechanisms = || advertised.mechanisms().iter().map(MechanismName::as_str);
     let weaker = |name: &'static str| mechanisms().filter(move |mechanism| *mechanism != name);
@@ -173,7 +173,7 @@ fn xep0474_5_2_an_offer_that_was_changed_on_its_way_ends_the_exchange_without_a_
 /// Somebody in between replaces the server's hash by the one of the offer that he made of it. The
 /// client's proof covers the hash, so the server refuses it.
 #[test]
-fn xep0474_5_2_a_forged_hash_of_the_offer_fails_at_the_server() {
+fn xep0474_6_2_a_forged_hash_of_the_offer_fails_at_the_server() {
     let advertised = advertised();
     let mut server = advertised
         .accept("SCRAM-SHA-256", &decoy(), [2; 18])
@@ -228,7 +228,7 @@ fn xep0474_a_server_without_the_proof_is_refused_only_where_it_is_required() {
 /// The hash may stand anywhere among the extensions, once. What is no hash of the offer is a changed
 /// offer, whatever it is.
 #[test]
-fn xep0474_5_1_malformed_and_doubled_hashes_are_refused() {
+fn xep0474_6_1_malformed_and_doubled_hashes_are_refused() {
     let offer = OfferRecord::new(["SCRAM-SHA-1"]);
     let hash = encode(offer.digest(Hash::Sha1).as_bytes());
     let answer = |extensions: &str| {

@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::*;
 use crate::hex::hex;
@@ -451,6 +452,11 @@ fn connections() -> [(Capabilities, &'static [ChannelBindingKind]); 4] {
 #[test]
 fn xep0484_6_the_best_bound_mechanism_that_both_sides_can_do_is_asked_for() {
     let policy = MechanismPolicy::new();
+    // Any binding before none, the better binding before the better hash.
+    let strength = |mechanism: &FastMechanism| {
+        let binding = mechanism.binding();
+        (binding.is_none(), binding, Reverse(mechanism.hash()))
+    };
     for bits in 0..64u32 {
         let offered: FastSet = FastMechanism::BY_PREFERENCE
             .into_iter()
@@ -463,7 +469,11 @@ fn xep0484_6_the_best_bound_mechanism_that_both_sides_can_do_is_asked_for() {
                 mechanism.binding().is_none_or(|kind| has.contains(&kind))
             };
             let chosen = select_fast(offered, capabilities, policy);
-            assert_eq!(chosen, offered.iter().find(can), "{offered:?} {has:?}");
+            assert_eq!(
+                chosen,
+                offered.iter().filter(can).min_by_key(strength),
+                "{offered:?} {has:?}"
+            );
             // With a token for it, this connection can log in; with any other one as that one says.
             for mechanism in FastMechanism::BY_PREFERENCE {
                 let token = token("a token", mechanism);
@@ -481,7 +491,7 @@ fn xep0484_6_the_best_bound_mechanism_that_both_sides_can_do_is_asked_for() {
             let bound = offered.intersection(FastSet::bound());
             assert_eq!(
                 select_fast(offered, capabilities, strict),
-                bound.iter().find(can)
+                bound.iter().filter(can).min_by_key(strength)
             );
         }
     }
@@ -524,6 +534,17 @@ fn a_server_offers_what_the_stream_can_carry_and_starts_nothing_else() {
     };
     let clear = offered(Channel::Clear, bindings().into());
     assert!(clear.fast_mechanisms().is_empty());
+    let invalid = Err(SaslCondition::InvalidMechanism);
+    for mechanism in FastMechanism::BY_PREFERENCE {
+        let started = clear.accept_fast(mechanism.as_str());
+        assert_eq!(started.map(|_| ()), invalid, "{mechanism}");
+        // Offered is what is allowed here, whatever the stream could carry.
+        let rest = FastSet::all().without(mechanism);
+        let narrow = offered(Channel::Encrypted, bindings().into()).fast(rest);
+        let started = narrow.accept_fast(mechanism.as_str());
+        assert_eq!(started.map(|_| ()), invalid, "{mechanism}");
+        assert_eq!(narrow.fast_mechanisms(), rest);
+    }
     for channel in [Channel::Encrypted, Channel::Certified] {
         for (bindings, expected) in [
             (vec![], "NONE"),
@@ -551,11 +572,11 @@ fn a_server_offers_what_the_stream_can_carry_and_starts_nothing_else() {
                 }
                 // Without `<fast/>`, there is no such mechanism.
                 let ordinary = offered.accept(name, &decoy(), [2; 18]);
-                assert_eq!(ordinary.map(|_| ()), Err(SaslCondition::InvalidMechanism));
+                assert_eq!(ordinary.map(|_| ()), invalid);
             }
             for name in ["SCRAM-SHA-256", "PLAIN", "HT-SHA-256-UNIQ", ""] {
                 let started = offered.accept_fast(name);
-                assert_eq!(started.map(|_| ()), Err(SaslCondition::InvalidMechanism));
+                assert_eq!(started.map(|_| ()), invalid);
             }
         }
     }

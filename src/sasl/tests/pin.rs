@@ -90,7 +90,7 @@ fn binding_of(choice: Choice) -> Option<ChannelBindingKind> {
 
 /// All pins, all offers, both profiles.
 #[test]
-fn xep0438_4_2_with_a_pin_nothing_below_it_is_chosen() {
+fn xep0438_5_1_with_a_pin_nothing_below_it_is_chosen() {
     let (mut chosen, mut refused) = (0u32, 0u32);
     for pin in pins() {
         for offer in offers() {
@@ -161,7 +161,7 @@ fn found(names: &[&str], announced: &[&str], pin: &str) -> Result<MechanismName,
 }
 
 #[test]
-fn xep0438_4_2_what_is_weaker_is_named() {
+fn xep0438_5_1_what_is_weaker_is_named() {
     use MechanismName::{External, Plain, Scram, ScramPlus};
     let [exporter, end_point] = ChannelBindingKind::BY_PREFERENCE;
     let mechanism = |pinned, found| Err(PinnedError::Pin(PinBreach::Mechanism { pinned, found }));
