@@ -137,6 +137,8 @@ pub mod component;
 pub mod config;
 pub mod connection;
 pub mod dialback;
+#[cfg(any(feature = "blocking", feature = "futures", feature = "tokio"))]
+pub mod driver;
 pub mod event;
 mod hex;
 pub mod jid;
