@@ -165,6 +165,19 @@ pub use connection::{
 pub use event::{Event, EventBuf, Question};
 pub use ticket::Ticket;
 
+/// What most programs name, for `use xmpp_stream::prelude::*`.
+pub mod prelude {
+    pub use crate::close::{CloseReason, CloseTcp};
+    pub use crate::config::{HostConfig, InitiatorConfig, ResponderConfig};
+    pub use crate::connection::{Decision, InitiatorRole, ResponderRole};
+    #[cfg(any(feature = "blocking", feature = "futures", feature = "tokio"))]
+    pub use crate::driver::Next;
+    pub use crate::event::{Event, EventBuf};
+    pub use crate::jid::Jid;
+    pub use crate::sasl::{Decoy, Password, ScramKeys, Username};
+    pub use crate::tls::{ClientTls, ServerTls};
+}
+
 /// The README's example is compiled, too.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

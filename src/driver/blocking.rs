@@ -15,14 +15,15 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 
 use super::driven::{Driven, Step};
-use super::{Next, NotSentError};
+use super::{ClosedError, Next, NotSentError, carries, establishes};
 use crate::action::Wait;
 use crate::close::{CloseTcp, Manner};
 use crate::config::{InitiatorConfig, ResponderConfig};
 use crate::connection::{Connection, InitiatorRole, Negotiation, ResponderRole};
 use crate::sm::Received;
 use crate::ticket::Ticket;
-use crate::time::StdClock;
+use crate::time::{Instant, StdClock};
+use crate::xml::StanzaBuf;
 
 /// How long one direction is tried while the other one is wanted, too.
 pub const TURN: Duration = Duration::from_millis(10);
@@ -33,6 +34,8 @@ pub struct Driver<R: Negotiation> {
     driven: Driven<R>,
     /// `None` once TCP is closed.
     tcp: Option<TcpStream>,
+    /// Until when a write that was blocked is not tried again, if there is something to read.
+    next_write: Instant,
 }
 
 impl Driver<InitiatorRole> {
@@ -62,6 +65,7 @@ impl<R: Negotiation> Driver<R> {
         Self {
             driven: Driven::new(machine, clock),
             tcp: Some(tcp),
+            next_write: Instant::default(),
         }
     }
 
@@ -82,6 +86,30 @@ impl<R: Negotiation> Driver<R> {
                     self.end(&close);
                     return Next::Closed(close);
                 }
+            }
+        }
+    }
+
+    /// Waits until the stream is established. Other events are dropped.
+    ///
+    /// # Errors
+    /// [`ClosedError`]
+    pub fn established(&mut self) -> Result<(), ClosedError> {
+        loop {
+            if let Some(result) = self.next().wanted(establishes) {
+                return result;
+            }
+        }
+    }
+
+    /// Waits for the next stanza. Other events are dropped.
+    ///
+    /// # Errors
+    /// [`ClosedError`]
+    pub fn stanza(&mut self) -> Result<StanzaBuf, ClosedError> {
+        loop {
+            if let Some(result) = self.next().wanted(carries) {
+                return result;
             }
         }
     }
@@ -152,12 +180,16 @@ impl<R: Negotiation> Driver<R> {
 
     /// Sleeps until one of the things waited for comes true, and does it.
     fn wait(&mut self, wait: Wait) {
-        let timeout = self.driven.timeout(wait);
+        let now = self.driven.clock.now();
+        let timeout = wait.timeout(now);
         let turn = Some(timeout.map_or(TURN, |timeout| timeout.min(TURN)));
         match (wait.write, wait.read) {
             (true, true) => {
-                if !self.write(turn) {
+                if now < self.next_write {
                     self.read(turn);
+                } else if !self.write(turn) {
+                    // Half of the time belongs to reading: a write that is blocked may stay so.
+                    self.next_write = self.driven.clock.now() + TURN;
                 }
             }
             (true, false) => {

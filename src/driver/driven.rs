@@ -2,7 +2,6 @@
 //! waited for room.
 
 use alloc::collections::VecDeque;
-use core::time::Duration;
 
 use super::NotSentError;
 use crate::action::{Action, Wait};
@@ -74,11 +73,6 @@ impl<R: Negotiation> Driven<R> {
                 is_redelivery: session.is_redelivery(),
             });
         Step::Event(Happened { event, delivery })
-    }
-
-    /// How long the machine may be left alone; `None` is for ever.
-    pub(super) fn timeout(&self, wait: Wait) -> Option<Duration> {
-        wait.timeout(self.clock.now())
     }
 
     /// Hands an event to the application.

@@ -20,7 +20,7 @@ use std::io::{self, ErrorKind};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::driven::{Driven, Step};
-use super::{Next, NotSentError};
+use super::{ClosedError, Next, NotSentError, carries, establishes};
 use crate::action::Wait;
 use crate::close::{CloseTcp, Manner};
 use crate::config::{InitiatorConfig, ResponderConfig};
@@ -28,6 +28,7 @@ use crate::connection::{Connection, InitiatorRole, Negotiation, ResponderRole};
 use crate::sm::Received;
 use crate::ticket::Ticket;
 use crate::time::{Instant, StdClock};
+use crate::xml::StanzaBuf;
 
 /// After how many events, and steps between them, a driver lets other tasks of its executor run, though
 /// it could go on.
@@ -120,6 +121,30 @@ where
     /// Waits for what happens next. Cancel-safe.
     pub async fn next(&mut self) -> Next {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Waits until the stream is established. Other events are dropped. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ClosedError`]
+    pub async fn established(&mut self) -> Result<(), ClosedError> {
+        loop {
+            if let Some(result) = self.next().await.wanted(establishes) {
+                return result;
+            }
+        }
+    }
+
+    /// Waits for the next stanza. Other events are dropped. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ClosedError`]
+    pub async fn stanza(&mut self) -> Result<StanzaBuf, ClosedError> {
+        loop {
+            if let Some(result) = self.next().await.wanted(carries) {
+                return result;
+            }
+        }
     }
 
     /// Sends one element, as [`Session::send`](crate::Session::send) does, and waits while there is no

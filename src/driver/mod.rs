@@ -11,7 +11,8 @@
 //! is no room for it. `close` closes the stream and gives the [`CloseTcp`]. `machine_mut` is the
 //! [`Connection`]: its [`session`](Connection::session) answers requests and resets, its
 //! [`decision`](Connection::decision) answers questions, and what is called there is carried out by
-//! the next `next`. To drop a driver is to drop the socket at once.
+//! the next `next`. `established` and `stanza` are `next` for programs without a loop. To drop a driver
+//! is to drop the socket at once.
 //!
 //! What each driver does, and a driver written by hand has to do:
 //!
@@ -54,6 +55,8 @@ pub mod futures;
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub mod tokio;
 
+use alloc::boxed::Box;
+
 #[cfg(doc)]
 use crate::action::Wait;
 use crate::close::CloseTcp;
@@ -61,6 +64,7 @@ use crate::close::CloseTcp;
 use crate::connection::Connection;
 use crate::connection::SendError;
 use crate::event::EventBuf;
+use crate::xml::StanzaBuf;
 
 /// What `next` of a driver gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,4 +87,40 @@ pub enum NotSentError {
     /// but the application can make room, by taking the events that wait.
     #[error(transparent)]
     Refused(#[from] SendError),
+}
+
+/// The connection has ended, and what was waited for cannot come.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection has ended: {}", .0.reason())]
+pub struct ClosedError(Box<CloseTcp>);
+
+impl ClosedError {
+    /// Returns the end of the connection.
+    pub const fn close(&self) -> &CloseTcp {
+        &self.0
+    }
+}
+
+impl Next {
+    /// What of the event is wanted, `None` if it is not.
+    fn wanted<T>(self, want: fn(EventBuf) -> Option<T>) -> Option<Result<T, ClosedError>> {
+        match self {
+            Self::Event(event) => want(event).map(Ok),
+            Self::Closed(close) => Some(Err(ClosedError(Box::new(close)))),
+        }
+    }
+}
+
+/// What `established` waits for.
+#[expect(clippy::needless_pass_by_value, reason = "as `carries` does")]
+fn establishes(event: EventBuf) -> Option<()> {
+    matches!(event, EventBuf::Established(_)).then_some(())
+}
+
+/// What `stanza` waits for.
+fn carries(event: EventBuf) -> Option<StanzaBuf> {
+    match event {
+        EventBuf::Stanza(stanza) => Some(stanza),
+        _ => None,
+    }
 }

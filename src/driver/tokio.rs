@@ -11,13 +11,14 @@ use std::io;
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::time::{Sleep, sleep};
 
-use super::{Next, NotSentError, futures};
+use super::{ClosedError, Next, NotSentError, futures};
 use crate::close::CloseTcp;
 use crate::config::{InitiatorConfig, ResponderConfig};
 use crate::connection::{Connection, InitiatorRole, Negotiation, ResponderRole};
 use crate::sm::Received;
 use crate::ticket::Ticket;
 use crate::time::StdClock;
+use crate::xml::StanzaBuf;
 
 /// A machine and its socket; see [`driver`](super).
 #[derive(Debug)]
@@ -51,6 +52,22 @@ impl<R: Negotiation, Io: AsyncRead + AsyncWrite + Unpin> Driver<R, Io> {
     /// Waits for what happens next. Cancel-safe.
     pub async fn next(&mut self) -> Next {
         self.0.next().await
+    }
+
+    /// Waits until the stream is established. Other events are dropped. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ClosedError`]
+    pub async fn established(&mut self) -> Result<(), ClosedError> {
+        self.0.established().await
+    }
+
+    /// Waits for the next stanza. Other events are dropped. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ClosedError`]
+    pub async fn stanza(&mut self) -> Result<StanzaBuf, ClosedError> {
+        self.0.stanza().await
     }
 
     /// Sends one element, as [`Session::send`](crate::Session::send) does, and waits while there is no

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::driver::{Next, NotSentError, blocking, futures, tokio as on_tokio};
-use xmpp_stream::{CloseTcp, Ticket};
+use xmpp_stream::{CloseTcp, Initiator, Ticket};
 
 /// A client's driver.
 pub(crate) trait Drive: Send {
@@ -18,6 +18,8 @@ pub(crate) trait Drive: Send {
     fn send(&mut self, element: &str) -> Result<Ticket, NotSentError>;
     fn close(&mut self) -> CloseTcp;
     fn abort(&mut self);
+    /// Sends the element as often as there is room, at most twice; how often.
+    fn fill(&mut self, element: &str) -> usize;
 }
 
 type New = fn(Arc<InitiatorConfig>, TcpStream) -> Box<dyn Drive>;
@@ -67,6 +69,15 @@ impl Drive for blocking::Driver<InitiatorRole> {
     fn abort(&mut self) {
         self.machine_mut().abort();
     }
+
+    fn fill(&mut self, element: &str) -> usize {
+        fill(self.machine_mut(), element)
+    }
+}
+
+fn fill(machine: &mut Initiator, element: &str) -> usize {
+    let mut session = machine.session().unwrap();
+    (0..2).take_while(|_| session.send(element).is_ok()).count()
 }
 
 /// The driver over `futures-io`, on smol.
@@ -131,6 +142,10 @@ impl Drive for Smol {
 
     fn abort(&mut self) {
         self.driver.machine_mut().abort();
+    }
+
+    fn fill(&mut self, element: &str) -> usize {
+        fill(self.driver.machine_mut(), element)
     }
 }
 
@@ -197,6 +212,10 @@ impl Drive for Tokio {
 
     fn abort(&mut self) {
         self.driver.machine_mut().abort();
+    }
+
+    fn fill(&mut self, element: &str) -> usize {
+        fill(self.driver.machine_mut(), element)
     }
 }
 

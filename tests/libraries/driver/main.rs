@@ -144,6 +144,46 @@ fn two_that_send_at_once_do_not_stop_each_other_while_one_takes_events() {
 }
 
 #[test]
+fn a_driver_reads_on_from_a_peer_that_does_not_read() {
+    const MESSAGES: usize = 800;
+    for (name, new) in DRIVERS {
+        let (address, peer) = accept(|mut tcp| {
+            let mut driver = Driver::responder(server(None), tcp.try_clone().unwrap());
+            while driver.machine_mut().session().is_none() {
+                if let Next::Event(EventBuf::Decision) = driver.next() {
+                    decide(driver.machine_mut());
+                }
+            }
+            // Once the answer to binding is out, the rest goes past the driver.
+            driver.send(&message(0, 10)).unwrap();
+            tcp.set_write_timeout(None).unwrap();
+            for n in 1..MESSAGES {
+                tcp.write_all(message(n, 20_000).as_bytes()).unwrap();
+            }
+            tcp.set_read_timeout(None).unwrap();
+            let mut heard = String::new();
+            tcp.read_to_string(&mut heard).unwrap();
+            heard.matches("</message>").count()
+        });
+        let stalls = Limits::client()
+            .with_write_stall_timeout(Duration::from_secs(10))
+            .and_then(|limits| limits.with_closing_timeout(Duration::from_millis(500)))
+            .unwrap();
+        let mut driver = new(alice(None, stalls), connect(&address));
+        establish(&mut *driver);
+        let mut sent = 0;
+        for n in 0..MESSAGES {
+            let bytes = if n == 0 { 10 } else { 20_000 };
+            assert_eq!(stanza(&mut *driver), message(n, bytes), "{name}");
+            sent += driver.fill(&message(n, 20_000));
+        }
+        assert!(sent < MESSAGES, "{name}: the peer's TCP took everything");
+        let _ = driver.close();
+        assert_eq!(peer.join().unwrap(), sent, "{name}");
+    }
+}
+
+#[test]
 fn a_stopped_peer_ends_a_blocked_write_at_its_deadline() {
     for (name, new) in DRIVERS {
         let stalls = Limits::client()
