@@ -1,23 +1,23 @@
-"""The crate's drivers: the README's client on Prosody, the server of `examples/hello` under slixmpp, and each driver on Prosody."""
+"""The crate's drivers: the README's client on Prosody, the server of `examples/hello` under libstrophe, and each driver on Prosody."""
 
 import os
-import pathlib
 import signal
-import sys
 import time
 
 import programs
+from check_clients import compile_strophe
 from debian_servers import Prosody
 from harness import Process, expect, expect_equal, free_port, wait_for_port
 
-HERE = pathlib.Path(__file__).parent
 DRIVERS = ["blocking", "futures", "tokio"]
 
 
 def run(suite, lab):
     """All checks of this module."""
     prosody = suite.setup("start prosody for the drivers", Prosody, lab.directory / "drivers", lab.pki, "ecdsa")
-    suite.check("hello_server-slixmpp: log in, two hundred messages and back, close", hello_server, lab)
+    strophe = lab.directory / "strophe_echo"
+    if suite.setup("compile the libstrophe client", compile_strophe, "strophe_login.c", strophe):
+        suite.check("hello_server-libstrophe: log in, messages and back, close", hello_server, lab, strophe)
     if prosody is None:
         return
     suite.check("hello_client-prosody: log in, ping, close", hello_client, lab, prosody)
@@ -46,13 +46,13 @@ def hello_client(lab, prosody):
     expect_equal(end, "we closed the stream", "the end")
 
 
-def hello_server(lab):
+def hello_server(lab, strophe):
     """Its server."""
     port = free_port()
     files = {"CERT": str(lab.pki.chain("ecdsa")), "KEY": str(lab.pki.key("ecdsa"))}
     server = program("hello_server", LISTEN=f"127.0.0.1:{port}", **files)
     wait_for_port(port, server)
-    peer = Process([sys.executable, "-B", HERE / "slixmpp_echo.py", port, lab.pki.ca, programs.PASSWORD, 200])
+    peer = Process([strophe, port, lab.pki.ca, programs.PASSWORD, "echo"])
     code = peer.finish(20)
     expect(code == 0 and "done" in peer.lines, f"{peer.tail()}; server {server.tail()}")
     expect(server.child.poll() is None, "the server ended")

@@ -39,7 +39,7 @@ struct Busy {
     /// Whether the next read, and the next write, is interrupted.
     interrupted: [bool; 2],
     /// Once our side has shut its direction down, it floods.
-    floods: bool,
+    floods: Rc<Cell<bool>>,
 }
 
 impl Busy {
@@ -49,7 +49,7 @@ impl Busy {
             machine: Responder::new(server(None), clock.now()),
             clock,
             interrupted: [true; 2],
-            floods: false,
+            floods: Rc::default(),
         }
     }
 
@@ -83,7 +83,7 @@ impl AsyncRead for Busy {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.interrupt(0)?;
-        if self.floods {
+        if self.floods.get() {
             return Poll::Ready(Ok(buf.len()));
         }
         self.work();
@@ -113,7 +113,7 @@ impl AsyncWrite for Busy {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.floods = true;
+        self.floods.set(true);
         Poll::Ready(self.interrupt(1))
     }
 }
@@ -183,4 +183,18 @@ fn a_peer_that_floods_at_the_end_starves_nobody_and_is_left_in_time() {
         "{code}: {} turns of the other task",
         turns.get()
     );
+}
+
+#[test]
+fn an_abort_does_not_shut_the_socket_down() {
+    let busy = Busy::new();
+    let is_shut_down = Rc::clone(&busy.floods);
+    let mut driver = Driver::initiator(alice(None, Limits::client()), busy, Timer::after);
+    let close = future::block_on(async {
+        establish_on(&mut driver).await;
+        driver.machine_mut().abort();
+        driver.close().await
+    });
+    assert_eq!(close.reason().code(), "local-abort");
+    assert!(!is_shut_down.get());
 }
