@@ -17,7 +17,7 @@ use super::key_meter::{Certificates, PeerCertificate};
 use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
 use super::s2s::AddressRule;
-use crate::close::{AuthenticationReason, Phase};
+use crate::close::{AuthenticationReason, CloseReason, Phase};
 use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity};
 use crate::event::Authenticated;
 use crate::jid::Jid;
@@ -27,9 +27,9 @@ use crate::reset::UsagePolicy;
 use crate::sasl::ClientKeys;
 use crate::stream::bind::Recipient;
 use crate::stream::{
-    Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
-    InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output, ParsedHeader,
-    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, sasl,
+    Awaited, Content, FeatureOffer, FirstLevelElement, HeaderClass, HeaderOut, Initiating,
+    InitiatingCommand, InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output,
+    ParsedHeader, ResourceChoice, SaslResult, StartTls, StreamLevel, bind, sasl,
 };
 use crate::tls;
 use crate::xml::Header;
@@ -42,6 +42,8 @@ pub struct InitiatorRole {
     /// What is known of the peer server; between servers only.
     peer_proof: PeerProof,
     request: IqRequest,
+    /// Whether the peer offered STARTTLS.
+    starttls: FeatureOffer,
     bound: Option<Jid>,
 }
 
@@ -83,6 +85,7 @@ impl Role for InitiatorRole {
             login: ClientLogin::new(config.clone()),
             peer_proof: PeerProof::new(config.clone()),
             request: IqRequest::None,
+            starttls: FeatureOffer::Absent,
             bound: None,
             config,
         };
@@ -151,9 +154,14 @@ impl Role for InitiatorRole {
         use InitiatingCommand as C;
         match command {
             C::OpenStream(level) => self.open_stream(level, cx),
-            C::RequestTls => cx
-                .out
-                .push_control(|out| out.push_str(StartTls::Request.as_xml())),
+            C::RequestTls => {
+                // It is requested in any case (RFC 7590 3.1).
+                if let Some(Content::Features(features)) = element.map(FirstLevelElement::content) {
+                    self.starttls = features.starttls();
+                }
+                cx.out
+                    .push_control(|out| out.push_str(StartTls::Request.as_xml()));
+            }
             C::ChooseMechanism => {
                 let result = self.choose_mechanism(element, cx);
                 return Some(Input::Sasl(result));
@@ -265,6 +273,13 @@ impl Role for InitiatorRole {
             // A component has no other login.
             None if self.config.kind == Kind::Component => AuthenticationReason::ServerNotVerified,
             None => self.login.reason(element),
+        }
+    }
+
+    fn starttls_reason(&self) -> CloseReason {
+        match self.starttls {
+            FeatureOffer::Absent => CloseReason::StarttlsNotOffered,
+            FeatureOffer::Offered | FeatureOffer::Required => CloseReason::StarttlsRefused,
         }
     }
 
