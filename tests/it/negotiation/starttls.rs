@@ -422,6 +422,24 @@ fn an_endless_handshake_message_ends_in_tls() {
 }
 
 #[test]
+fn direct_tls_of_the_peer_where_starttls_is_expected_is_named() {
+    for (first, expected) in [
+        (22, "TLS where XML was expected at byte 0 of the stream"),
+        (21, "TLS where XML was expected at byte 0 of the stream"),
+        (1, "character not allowed in XML at byte 0 of the stream"),
+    ] {
+        let mut harness = responder(Carrier::StartTls(TLS13));
+        let record = [first, 3, 1, 2, 0, 1, 0, 1, 252];
+        assert_ne!(harness.machine.receive(&record), 0);
+        harness.run();
+        harness.advance();
+        harness.run_until_closed();
+        let close = harness.machine.take_close().unwrap();
+        assert_eq!(close.reason().to_string(), expected);
+    }
+}
+
+#[test]
 fn direct_tls_at_a_port_for_starttls_is_named() {
     for answer in ["<?xml version='1.0'?>", SERVER_HEADER] {
         for chunk in [usize::MAX, 1] {
