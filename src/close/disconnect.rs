@@ -33,9 +33,9 @@ impl From<&CloseReason> for Disconnect {
             CloseReason::TlsRenegotiation(_) => Self::TlsRenegotiation,
             CloseReason::Tls(_) => Self::TlsFailed,
             CloseReason::AuthenticationFailed(failure) => authentication(failure),
-            CloseReason::NegotiationFailed(_) | CloseReason::StarttlsRefused => {
-                Self::NegotiationFailed
-            }
+            CloseReason::NegotiationFailed(_)
+            | CloseReason::StarttlsRefused
+            | CloseReason::StarttlsNotOffered => Self::NegotiationFailed,
             CloseReason::NotWellFormed(_)
             | CloseReason::Limit(_)
             | CloseReason::PlaintextAfterStarttls => Self::ProtocolViolation,

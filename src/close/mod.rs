@@ -16,6 +16,7 @@
 //! | [`Timeout`](CloseReason::Timeout) | `timeout` | connect again |
 //! | [`Transport`](CloseReason::Transport) | `transport` | connect again |
 //! | [`StarttlsRefused`](CloseReason::StarttlsRefused) | `starttls-refused` | received: the server has no TLS, never continue without; sent: the client asked out of turn |
+//! | [`StarttlsNotOffered`](CloseReason::StarttlsNotOffered) | `starttls-refused` | the server has no TLS here, or the offer was removed on the way: never continue without |
 //! | [`PlaintextAfterStarttls`](CloseReason::PlaintextAfterStarttls) | `plaintext-after-starttls` | an injection attempt; log it |
 //! | [`LocalAbort`](CloseReason::LocalAbort) | `local-abort` | the application aborted |
 //! | [`Internal`](CloseReason::Internal) | `internal` | our side: randomness, keys, configuration |
@@ -162,6 +163,9 @@ pub enum CloseReason {
     /// The receiving entity refused STARTTLS (RFC 6120 5.4.2.2). On its own side: it was requested
     /// where it had not been offered.
     StarttlsRefused,
+    /// The receiving entity did not offer STARTTLS, and refused it when it was requested all the same
+    /// (RFC 6120 5.4.2.2, RFC 7590 3.1): it has no TLS here, or somebody has removed the offer.
+    StarttlsNotOffered,
     /// Bytes arrived after `<starttls/>` before `<proceed/>` was sent, or what arrived then was not
     /// TLS (RFC 6120 5.4.3.1).
     PlaintextAfterStarttls,
@@ -209,7 +213,7 @@ impl CloseReason {
             Self::Limit(_) => "limit",
             Self::Timeout(_) => "timeout",
             Self::Transport(_) => "transport",
-            Self::StarttlsRefused => "starttls-refused",
+            Self::StarttlsRefused | Self::StarttlsNotOffered => "starttls-refused",
             Self::PlaintextAfterStarttls => "plaintext-after-starttls",
             Self::LocalAbort => "local-abort",
             Self::Internal(_) => "internal",
@@ -243,6 +247,7 @@ impl fmt::Display for CloseReason {
             Self::Timeout(phase) => write!(f, "timeout, {phase}"),
             Self::Transport(phase) => write!(f, "TCP ended, {phase}"),
             Self::StarttlsRefused => f.write_str("STARTTLS was refused"),
+            Self::StarttlsNotOffered => f.write_str("STARTTLS was not offered"),
             Self::PlaintextAfterStarttls => f.write_str("plaintext where TLS was to begin"),
             Self::LocalAbort => f.write_str("aborted by the application"),
             Self::Internal(error) => write!(f, "{error}"),

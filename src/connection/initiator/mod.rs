@@ -19,7 +19,7 @@ use super::key_meter::{Certificates, PeerCertificate};
 use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
 use super::s2s::AddressRule;
-use crate::close::{AuthenticationReason, Phase};
+use crate::close::{AuthenticationReason, CloseReason, Phase};
 use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity, KnownFeatures};
 use crate::event::Authenticated;
 use crate::jid::Jid;
@@ -29,9 +29,9 @@ use crate::reset::UsagePolicy;
 use crate::sasl::{ClientKeys, FastToken, LoginPin, SaslProfile};
 use crate::stream::bind::Recipient;
 use crate::stream::{
-    Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
-    InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output, ParsedHeader,
-    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, ns, sasl, sasl2,
+    Awaited, Content, FeatureOffer, FirstLevelElement, HeaderClass, HeaderOut, Initiating,
+    InitiatingCommand, InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output,
+    ParsedHeader, ResourceChoice, SaslResult, StartTls, StreamLevel, bind, ns, sasl, sasl2,
 };
 use crate::tls;
 use crate::xml::{Header, Stanza};
@@ -44,6 +44,8 @@ pub struct InitiatorRole {
     /// What is known of the peer server; between servers only.
     peer_proof: PeerProof,
     request: IqRequest,
+    /// Whether the peer offered STARTTLS.
+    starttls: FeatureOffer,
     bound: Option<Jid>,
 }
 
@@ -85,6 +87,7 @@ impl Role for InitiatorRole {
             login: ClientLogin::new(config.clone()),
             peer_proof: PeerProof::new(config.clone()),
             request: IqRequest::None,
+            starttls: FeatureOffer::Absent,
             bound: None,
             config,
         };
@@ -160,9 +163,14 @@ impl Role for InitiatorRole {
                 self.open_stream(level, cx);
                 return self.pipeline(level, cx);
             }
-            C::RequestTls => cx
-                .out
-                .push_control(|out| out.push_str(StartTls::Request.as_xml())),
+            C::RequestTls => {
+                // It is requested in any case (RFC 7590 3.1).
+                if let Some(Content::Features(features)) = element.map(FirstLevelElement::content) {
+                    self.starttls = features.starttls();
+                }
+                cx.out
+                    .push_control(|out| out.push_str(StartTls::Request.as_xml()));
+            }
             C::ChooseMechanism(profile) => {
                 let result = self.choose_mechanism(profile, element, cx);
                 return Some(Input::Sasl(result));
@@ -291,6 +299,13 @@ impl Role for InitiatorRole {
             // A component has no other login.
             None if self.config.kind == Kind::Component => AuthenticationReason::ServerNotVerified,
             None => self.login.reason(element),
+        }
+    }
+
+    fn starttls_reason(&self) -> CloseReason {
+        match self.starttls {
+            FeatureOffer::Absent => CloseReason::StarttlsNotOffered,
+            FeatureOffer::Offered | FeatureOffer::Required => CloseReason::StarttlsRefused,
         }
     }
 
