@@ -102,10 +102,6 @@ impl LoginOutcome {
 /// What `<authenticate/>` asks for beside the login, as far as it is not done yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each says whether one thing is asked for; no two of them are one state"
-)]
 pub struct InlineRequests {
     /// A token for later logins, or what becomes of the one that was used (XEP-0484).
     pub token: bool,

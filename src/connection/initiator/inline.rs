@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::config::{AfterUse, InitiatorConfig, Sasl2Options, TokenUse};
 use crate::connection::context::Context;
+use crate::connection::management::Management;
 use crate::jid::Jid;
 use crate::sasl::{FastMechanism, FastSet, FastToken, Hash, Secret};
 use crate::stream::sasl2::{
@@ -54,10 +55,6 @@ struct BindOffer {
 
 /// What the last `<authenticate/>` has asked for.
 #[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each says whether one thing was asked for; no two of them are one state"
-)]
 struct Asked {
     resume: bool,
     bind: bool,
@@ -134,7 +131,7 @@ impl InlineRequests {
             .and_then(|sm| sm.inline_resume());
         let enable = management
             .filter(|_| self.offer.bind.as_ref().is_some_and(|bind| bind.management))
-            .map(|sm| sm.inline_enable());
+            .map(Management::inline_enable);
         self.asked = Asked {
             resume: resume.is_some(),
             bind: self.offer.bind.is_some(),
@@ -161,7 +158,6 @@ impl InlineRequests {
             }),
             request_token: request.map(FastMechanism::as_str),
             upgrades: upgrade.as_slice(),
-            ..AuthenticateOut::default()
         };
         cx.out
             .push_secret_element(request.max_len(), |out| write_authenticate(out, &request));

@@ -171,14 +171,13 @@ impl ClientLogin {
         let stanza = known.to_stanza()?;
         let features = Features::read(stanza.as_stanza().as_element())?;
         self.read_offer(SaslProfile::Sasl2, &features);
-        match self.select(Messages::One, verified, cx) {
-            SaslResult::Send => Some(SaslResult::Send),
-            // The features themselves may say more.
-            _ => {
-                self.reason = None;
-                None
-            }
+        let result = self.select(Messages::One, verified, cx);
+        if result == SaslResult::Send {
+            return Some(result);
         }
+        // The features themselves may say more.
+        self.reason = None;
+        None
     }
 
     /// Compares a pipelined `<authenticate/>` with the features that it did not wait for.

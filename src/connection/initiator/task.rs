@@ -71,9 +71,8 @@ impl Upgrade {
         let Self::Begun(hash) = *self else {
             return Err(SaslError::OutOfSequence);
         };
-        let data = match Sasl2Element::read(&element.element()) {
-            Ok(Sasl2Element::TaskData(data)) => data,
-            _ => return Err(SaslError::Malformed),
+        let Ok(Sasl2Element::TaskData(data)) = Sasl2Element::read(&element.element()) else {
+            return Err(SaslError::Malformed);
         };
         let (salt, iterations) = read_salt(&data).map_err(|_| SaslError::Malformed)?;
         let work = UpgradeClient::new(hash, password, &salt, iterations, bounds)?;

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use crate::config::HostConfig;
 use crate::connection::context::Context;
+use crate::connection::management::Management;
 use crate::event::{InlineBindRequest, TokenRequest};
 use crate::jid::Jid;
 use crate::random::Random;
@@ -181,9 +182,9 @@ impl InlineLogin {
         data: Option<&Secret>,
         cx: &mut Context<'_>,
     ) {
-        let mut management = cx.management.as_deref_mut();
         if let (LoginOutcome::Bound, Some(enable)) = (outcome, self.enable.take()) {
-            let enabled = management
+            let enabled = cx
+                .management
                 .as_deref_mut()
                 .map(|management| management.enable_inline(enable.resume, enable.max));
             if let Some(Err(_)) = enabled {
@@ -203,7 +204,7 @@ impl InlineLogin {
             _ => ResumptionOut::Absent,
         };
         let bound = (outcome == LoginOutcome::Bound).then(|| BoundOut {
-            management: match management.and_then(|management| management.enabled_inline()) {
+            management: match management.and_then(Management::enabled_inline) {
                 Some((id, max, location)) => EnableOut::Enabled { id, max, location },
                 None => EnableOut::Absent,
             },

@@ -236,9 +236,9 @@ impl AuthenticateOut<'_> {
     /// writer, so that no copy of a secret is left behind.
     #[must_use]
     pub fn max_len(&self) -> usize {
+        const AROUND: usize = 128;
         let request = self;
         // What is around the texts of one element, with its namespace.
-        const AROUND: usize = 128;
         let response = request.initial_response.map_or(0, Secret::len);
         let bind = request.bind.map_or(0, |bind| {
             let features = bind.features.iter().map(|feature| feature.as_str().len());

@@ -225,9 +225,9 @@ impl<'a> SuccessOut<'a> {
     /// writer, so that no copy of a secret is left behind.
     #[must_use]
     pub fn max_len(&self) -> usize {
+        const AROUND: usize = 256;
         let success = self;
         // What is around the texts of one element, with its namespace.
-        const AROUND: usize = 256;
         let inline = |list: &[InlineXml]| list.iter().map(|xml| xml.as_str().len()).sum::<usize>();
         let resumption = match success.resumption {
             ResumptionOut::Resumed { previd, .. } => escaped_len(previd),
