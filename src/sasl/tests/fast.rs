@@ -42,6 +42,7 @@ fn attempt(token: &FastToken, answer: CredentialAnswer) -> Result<TokenSlot, Sas
     let AcceptorStep::Ask(CredentialQuery::Token {
         username,
         mechanism,
+        ..
     }) = server.response(Some(message.as_bytes()))
     else {
         panic!("no question");
@@ -536,12 +537,12 @@ fn a_server_offers_what_the_stream_can_carry_and_starts_nothing_else() {
     assert!(clear.fast_mechanisms().is_empty());
     let invalid = Err(SaslCondition::InvalidMechanism);
     for mechanism in FastMechanism::BY_PREFERENCE {
-        let started = clear.accept_fast(mechanism.as_str());
+        let started = clear.accept_fast(mechanism.as_str(), None);
         assert_eq!(started.map(|_| ()), invalid, "{mechanism}");
         // Offered is what is allowed here, whatever the stream could carry.
         let rest = FastSet::all().without(mechanism);
         let narrow = offered(Channel::Encrypted, bindings().into()).fast(rest);
-        let started = narrow.accept_fast(mechanism.as_str());
+        let started = narrow.accept_fast(mechanism.as_str(), None);
         assert_eq!(started.map(|_| ()), invalid, "{mechanism}");
         assert_eq!(narrow.fast_mechanisms(), rest);
     }
@@ -565,7 +566,7 @@ fn a_server_offers_what_the_stream_can_carry_and_starts_nothing_else() {
             assert_eq!(names, expected);
             for mechanism in FastMechanism::BY_PREFERENCE {
                 let name = mechanism.as_str();
-                let started = offered.accept_fast(name);
+                let started = offered.accept_fast(name, None);
                 assert_eq!(started.is_ok(), names.contains(&name), "{name}");
                 if let Ok(started) = started {
                     assert_eq!(started.name(), name);
@@ -575,7 +576,7 @@ fn a_server_offers_what_the_stream_can_carry_and_starts_nothing_else() {
                 assert_eq!(ordinary.map(|_| ()), invalid);
             }
             for name in ["SCRAM-SHA-256", "PLAIN", "HT-SHA-256-UNIQ", ""] {
-                let started = offered.accept_fast(name);
+                let started = offered.accept_fast(name, None);
                 assert_eq!(started.map(|_| ()), invalid);
             }
         }

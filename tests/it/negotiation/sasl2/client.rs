@@ -123,7 +123,7 @@ fn xep0388_2_6_1_without_bind_2_a_resource_is_bound_after_the_features() {
 
 #[test]
 fn sasl2_is_preferred_and_can_be_left_out() {
-    let machine = Initiator::new(config(|config| config.without_sasl2()), START);
+    let machine = Initiator::new(config(InitiatorBuilder::without_sasl2), START);
     let (_, said) = begun(machine, &offer(&["PLAIN"], BIND));
     assert!(said.starts_with("<auth "), "{said}");
     // Where it is not offered, the profile of RFC 6120 is spoken.

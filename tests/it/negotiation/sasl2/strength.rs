@@ -82,11 +82,7 @@ fn no_login_falls_below_a_pin() {
     assert!(pair.machine.session().is_some());
     assert_eq!(pair.machine.login_pin(), Some(pin));
 
-    let gone = login(
-        |host| host.without_sasl2(),
-        |client| client.pin(pin),
-        decide,
-    );
+    let gone = login(HostBuilder::without_sasl2, |client| client.pin(pin), decide);
     assert_eq!(breach(gone), PinBreach::Profile);
 
     let plain = MechanismSet::EMPTY.with(MechanismName::Plain);
@@ -110,7 +106,7 @@ fn no_login_falls_below_a_pin() {
     assert!(matches!(breach(unbound), PinBreach::Binding { .. }));
 
     let silent = login(
-        |host| host.dangerous_without_downgrade_protection(),
+        HostBuilder::dangerous_without_downgrade_protection,
         |client| client.pin(pin),
         decide,
     );
