@@ -11,7 +11,8 @@
 //!   [`select`](super::select()). A login may be stronger than its pin.
 //! * If the login proved the offer (XEP-0474), a weaker *hash* of SCRAM is no breach, because
 //!   clients should not pin a concrete one then (XEP-0474 7): the server may drop a hash, and proves
-//!   it. In return, the proof is required from then on.
+//!   it. In return, the proof is required from then on. An attacker who plays the server himself can
+//!   then ask for a proof with the weaker hash, from which weak passwords can be guessed offline.
 //! * A channel binding is compared among the logins with SCRAM, by
 //!   [`ChannelBindingKind::BY_PREFERENCE`]. EXTERNAL has none, and is stronger than all of them.
 //! * SASL2 is pinned, because FAST and the upgrades exist only there, and a server that had it has
