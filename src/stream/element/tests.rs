@@ -383,7 +383,7 @@ fn every_class_is_listed_once() {
     let all: Vec<_> = ElementClass::all().collect();
     let distinct: BTreeSet<String> = all.iter().map(|class| format!("{class:?}")).collect();
     assert_eq!(all.len(), distinct.len());
-    assert_eq!(all.len(), 32 + 5 + 6 + 8 + 288);
+    assert_eq!(all.len(), 32 + 5 + 6 + 8 + 297);
 }
 
 proptest! {
