@@ -24,68 +24,23 @@
 //!
 //! # A driver
 //!
-//! Sleep exactly as [`Wait`] tells, poll after every input, and carry out [`CloseTcp`] as its
-//! [`Manner`] says. That is all there is to a driver:
+//! The modules of `driver`, each behind a feature of its name, join a machine and a socket: `blocking`
+//! for the standard library, `futures` for `futures-io`, `tokio`. A client on tokio, complete
+//! (`examples/hello_client.rs`, beside `hello_server.rs`):
 //!
-//! ```
-//! use std::io::{self, ErrorKind, Read, Write};
-//! use std::net::{Shutdown, TcpStream};
-//! use std::time::Duration;
-//! use xmpp_stream::time::StdClock;
-//! use xmpp_stream::{Action, CloseTcp, Connection, EventBuf, Manner, Negotiation};
-//!
-//! /// Drives a machine over a blocking socket to its end. `on_event` may use the machine.
-//! fn run<N: Negotiation>(
-//!     machine: &mut Connection<N>,
-//!     mut tcp: TcpStream,
-//!     clock: &StdClock,
-//!     mut on_event: impl FnMut(&mut Connection<N>, EventBuf),
-//! ) -> io::Result<CloseTcp> {
-//!     let close = loop {
-//!         let wait = match machine.poll(clock.now()) {
-//!             Action::Event(event) => {
-//!                 let event = event.to_owned();
-//!                 on_event(machine, event); // e.g. machine.session().unwrap().send("<presence/>")
-//!                 continue;
-//!             }
-//!             Action::CloseTcp(close) => break close.clone(),
-//!             Action::Wait(wait) => wait,
-//!         };
-//!         // A socket refuses a timeout of zero, and takes none for "for ever".
-//!         let timeout = wait.timeout(clock.now()).map(|t| t.max(Duration::from_millis(1)));
-//!         let moved = if wait.write {
-//!             tcp.set_write_timeout(timeout)?; // a peer that reads nothing cannot hold up a deadline
-//!             tcp.write(machine.transmit()).map(|taken| machine.transmitted(taken))
-//!         } else if wait.read {
-//!             tcp.set_read_timeout(timeout)?;
-//!             match tcp.read(machine.receive_window()) {
-//!                 Ok(0) => Ok(machine.receive_eof()),
-//!                 read => read.map(|n| machine.received(n)),
-//!             }
-//!         } else {
-//!             Ok(std::thread::sleep(timeout.unwrap_or_default()))
-//!         };
-//!         if let Err(error) = moved {
-//!             use ErrorKind::{Interrupted, TimedOut, WouldBlock};
-//!             if !matches!(error.kind(), Interrupted | TimedOut | WouldBlock) {
-//!                 machine.transport_failed();
-//!             }
-//!         }
-//!     };
-//!     if close.manner() == Manner::Graceful {
-//!         // A plain drop with unread input would send RST, which destroys what was just written.
-//!         tcp.shutdown(Shutdown::Write).ok();
-//!         tcp.set_read_timeout(Some(close.linger().max(Duration::from_millis(1))))?;
-//!         let end = clock.now() + close.linger();
-//!         let mut discarded = [0; 4096];
-//!         while clock.now() < end && matches!(tcp.read(&mut discarded), Ok(1..)) {}
-//!     }
-//!     Ok(close)
-//! }
+//! ```no_run
+#![doc = include_str!("../examples/hello_client.rs")]
 //! ```
 //!
-//! The examples have drivers for a blocking socket that also writes while it waits, for mio, smol and
-//! tokio.
+//! A program may as well drive the machine itself. Sleep exactly as [`Wait`] tells, poll after every
+//! input, and carry out [`CloseTcp`] as its [`Manner`] says. That is all there is to a driver; this is
+//! the one of `examples/blocking.rs`:
+//!
+//! ```
+#![doc = include_str!("../examples/shared/by_hand.rs")]
+//! ```
+//!
+//! The other examples drive it on mio, smol and tokio.
 //!
 //! # TLS renegotiation
 //!
@@ -137,6 +92,8 @@ pub mod component;
 pub mod config;
 pub mod connection;
 pub mod dialback;
+#[cfg(any(feature = "blocking", feature = "futures", feature = "tokio"))]
+pub mod driver;
 pub mod event;
 mod hex;
 pub mod jid;
@@ -162,6 +119,19 @@ pub use connection::{
 };
 pub use event::{Event, EventBuf, Question};
 pub use ticket::Ticket;
+
+/// What most programs name, for `use xmpp_stream::prelude::*`.
+pub mod prelude {
+    pub use crate::close::{CloseReason, CloseTcp};
+    pub use crate::config::{HostConfig, InitiatorConfig, ResponderConfig};
+    pub use crate::connection::{Decision, InitiatorRole, ResponderRole};
+    #[cfg(any(feature = "blocking", feature = "futures", feature = "tokio"))]
+    pub use crate::driver::Next;
+    pub use crate::event::{Event, EventBuf};
+    pub use crate::jid::Jid;
+    pub use crate::sasl::{Decoy, Password, ScramKeys, Username};
+    pub use crate::tls::{ClientTls, ServerTls};
+}
 
 /// The README's example is compiled, too.
 #[cfg(doctest)]

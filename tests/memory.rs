@@ -187,7 +187,8 @@ fn what_an_authenticated_peer_sends() {
                 check(&format!("{name}, {attack}"), used, limits.memory_bound());
                 if attack == "attributes" && name == "small outbox" {
                     // A bound far above what can happen would prove nothing.
-                    assert!(used * 4 > limits.memory_bound(), "{used}");
+                    // Most of it is for a stanza of that size that is sent at the same time.
+                    assert!(used * 5 > limits.memory_bound(), "{used}");
                 }
             }
         }

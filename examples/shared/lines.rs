@@ -138,7 +138,10 @@ pub fn exit_code(reason: &CloseReason) -> u8 {
     use CloseReason as R;
     match reason {
         R::Closed { .. } => 0,
-        R::AuthenticationFailed(_) | R::NegotiationFailed(_) | R::StarttlsRefused => 2,
+        R::AuthenticationFailed(_)
+        | R::NegotiationFailed(_)
+        | R::StarttlsRefused
+        | R::StarttlsNotOffered => 2,
         R::TlsRenegotiation(_) => 3,
         R::Tls(_) | R::TlsTruncated | R::PlaintextAfterStarttls => 4,
         R::StreamError { .. } | R::Reset { .. } | R::NotWellFormed(_) | R::Limit(_) => 5,

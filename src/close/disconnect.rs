@@ -33,9 +33,9 @@ impl From<&CloseReason> for Disconnect {
             CloseReason::TlsRenegotiation(_) => Self::TlsRenegotiation,
             CloseReason::Tls(_) => Self::TlsFailed,
             CloseReason::AuthenticationFailed(failure) => authentication(failure),
-            CloseReason::NegotiationFailed(_) | CloseReason::StarttlsRefused => {
-                Self::NegotiationFailed
-            }
+            CloseReason::NegotiationFailed(_)
+            | CloseReason::StarttlsRefused
+            | CloseReason::StarttlsNotOffered => Self::NegotiationFailed,
             CloseReason::NotWellFormed(_)
             | CloseReason::Limit(_)
             | CloseReason::PlaintextAfterStarttls => Self::ProtocolViolation,
@@ -91,9 +91,11 @@ fn authentication(failure: &AuthenticationReason) -> Disconnect {
         }
         AuthenticationReason::Dialback(verdict) => dialback(*verdict),
         // Nothing was refused: the server offers nothing that we accept now.
-        AuthenticationReason::NoMechanism(_) | AuthenticationReason::ServerNotVerified => {
-            Disconnect::NegotiationFailed
-        }
+        AuthenticationReason::NoMechanism(_)
+        | AuthenticationReason::Token(_)
+        | AuthenticationReason::Pin(_)
+        | AuthenticationReason::Task
+        | AuthenticationReason::ServerNotVerified => Disconnect::NegotiationFailed,
     }
 }
 

@@ -16,6 +16,7 @@
 //! | [`Timeout`](CloseReason::Timeout) | `timeout` | connect again |
 //! | [`Transport`](CloseReason::Transport) | `transport` | connect again |
 //! | [`StarttlsRefused`](CloseReason::StarttlsRefused) | `starttls-refused` | received: the server has no TLS, never continue without; sent: the client asked out of turn |
+//! | [`StarttlsNotOffered`](CloseReason::StarttlsNotOffered) | `starttls-refused` | the server has no TLS here, or the offer was removed on the way: never continue without |
 //! | [`PlaintextAfterStarttls`](CloseReason::PlaintextAfterStarttls) | `plaintext-after-starttls` | an injection attempt; log it |
 //! | [`LocalAbort`](CloseReason::LocalAbort) | `local-abort` | the application aborted |
 //! | [`Internal`](CloseReason::Internal) | `internal` | our side: randomness, keys, configuration |
@@ -162,6 +163,9 @@ pub enum CloseReason {
     /// The receiving entity refused STARTTLS (RFC 6120 5.4.2.2). On its own side: it was requested
     /// where it had not been offered.
     StarttlsRefused,
+    /// The receiving entity did not offer STARTTLS, and refused it when it was requested all the same
+    /// (RFC 6120 5.4.2.2, RFC 7590 3.1): it has no TLS here, or somebody has removed the offer.
+    StarttlsNotOffered,
     /// Bytes arrived after `<starttls/>` before `<proceed/>` was sent, or what arrived then was not
     /// TLS (RFC 6120 5.4.3.1).
     PlaintextAfterStarttls,
@@ -209,7 +213,7 @@ impl CloseReason {
             Self::Limit(_) => "limit",
             Self::Timeout(_) => "timeout",
             Self::Transport(_) => "transport",
-            Self::StarttlsRefused => "starttls-refused",
+            Self::StarttlsRefused | Self::StarttlsNotOffered => "starttls-refused",
             Self::PlaintextAfterStarttls => "plaintext-after-starttls",
             Self::LocalAbort => "local-abort",
             Self::Internal(_) => "internal",
@@ -243,6 +247,7 @@ impl fmt::Display for CloseReason {
             Self::Timeout(phase) => write!(f, "timeout, {phase}"),
             Self::Transport(phase) => write!(f, "TCP ended, {phase}"),
             Self::StarttlsRefused => f.write_str("STARTTLS was refused"),
+            Self::StarttlsNotOffered => f.write_str("STARTTLS was not offered"),
             Self::PlaintextAfterStarttls => f.write_str("plaintext where TLS was to begin"),
             Self::LocalAbort => f.write_str("aborted by the application"),
             Self::Internal(error) => write!(f, "{error}"),
@@ -316,6 +321,17 @@ pub enum AuthenticationReason {
     /// No offered mechanism is acceptable to our policy.
     #[error("{0}")]
     NoMechanism(sasl::SelectError),
+    /// The token of an earlier login cannot be used here, and the config says to end the attempt then
+    /// ([`TokenFallback::End`](crate::config::TokenFallback::End)).
+    #[error("the token cannot be used: {0}")]
+    Token(sasl::TokenUnusable),
+    /// The server offers something weaker than at an earlier login, whose
+    /// [pin](crate::config::InitiatorBuilder::pin) forbids it.
+    #[error("weaker than before: {0}")]
+    Pin(sasl::PinBreach),
+    /// The server wants a task that is not known here, or was not asked for (XEP-0388 2.6.3).
+    #[error("the server wants a task that is not known")]
+    Task,
     /// The domain was not verified (XEP-0220): the peer said so, or we did.
     #[error("dialback: {0}")]
     Dialback(DialbackVerdict),

@@ -17,7 +17,7 @@ use crate::dialback::DialbackSecret;
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::reset::UsagePolicy;
-use crate::sasl::{Decoy, MechanismName, MechanismSet};
+use crate::sasl::{Decoy, FastSet, Hash, MechanismName, MechanismSet};
 use crate::stream::{FeatureXml, Kind, Sasl2Policy};
 use crate::tls::ServerTls;
 use crate::tls::identity::Trust;
@@ -55,6 +55,19 @@ pub struct HostConfig {
     pub(crate) sasl2: Sasl2Policy,
     /// The features that are enabled together with a resource (XEP-0386).
     pub(crate) inline_features: Vec<String>,
+    /// The mechanisms that tokens are used with and given for.
+    pub(crate) fast: FastSet,
+    /// Whether SCRAM proves what was offered (XEP-0474).
+    pub(crate) proves_offer: bool,
+    /// The hashes that clients are asked to give keys for.
+    pub(crate) upgrades: Option<ScramUpgrades>,
+}
+
+/// The upgrades of SCRAM that a host offers (XEP-0480).
+#[derive(Clone, Debug)]
+pub(crate) struct ScramUpgrades {
+    pub(crate) hashes: Vec<Hash>,
+    pub(crate) iterations: u32,
 }
 
 /// Builds a [`HostConfig`]. `For` says who connects: [`Client`]s, [`Server`]s or a [`Component`].
@@ -134,7 +147,17 @@ impl HostConfig {
             compares_from: false,
             sasl2: Sasl2Policy::Off,
             inline_features: Vec::new(),
+            fast: FastSet::EMPTY,
+            proves_offer: true,
+            upgrades: None,
         }
+    }
+}
+
+impl ScramUpgrades {
+    /// Whether each of them is an upgrade, and the count acceptable to clients (XEP-0480 3).
+    fn is_possible(&self) -> bool {
+        self.iterations >= 4096 && !self.hashes.is_empty() && !self.hashes.contains(&Hash::Sha1)
     }
 }
 
@@ -182,6 +205,41 @@ impl HostBuilder<Client> {
         self
     }
 
+    /// Offers tokens for later logins (FAST, XEP-0484), with these mechanisms, in SASL2 and under TLS.
+    /// Each stream is offered those whose channel binding it has. Offer one without a binding too,
+    /// because not every client has one (XEP-0484 3.1).
+    ///
+    /// The application keeps the tokens: it is asked for those of a client
+    /// ([`Decision::Token`](crate::Decision::Token)), and what becomes of them
+    /// ([`Decision::IssueToken`](crate::Decision::IssueToken)). By default nothing is offered.
+    pub fn fast(mut self, mechanisms: FastSet) -> Self {
+        self.host.fast = mechanisms;
+        self
+    }
+
+    /// Asks clients that log in with their password for the keys of these hashes too, in SASL2 (XEP-0480),
+    /// with this iteration count.
+    ///
+    /// The application is asked to store the keys ([`Decision::StoreKeys`](crate::Decision::StoreKeys)).
+    /// A client whose keys for a hash are stored need not be asked for them again; the offer is the same
+    /// for all, so that it does not say whose are.
+    pub fn scram_upgrades(mut self, hashes: &[Hash], iterations: u32) -> Self {
+        self.host.upgrades = Some(ScramUpgrades {
+            hashes: hashes.to_vec(),
+            iterations,
+        });
+        self
+    }
+
+    /// Leaves out of SCRAM the proof that the offer has arrived unchanged (XEP-0474), for clients that
+    /// do not ignore an attribute that they do not know, as RFC 5802 5.1 demands.
+    ///
+    /// It is dangerous because a man in the middle can then weaken the offer unnoticed.
+    pub fn dangerous_without_downgrade_protection(mut self) -> Self {
+        self.host.proves_offer = false;
+        self
+    }
+
     /// Sets the mechanisms to offer. Each stream is offered those that are possible on it: -PLUS
     /// where there is a channel binding, EXTERNAL where the client has shown a verified
     /// certificate, PLAIN under TLS.
@@ -210,7 +268,8 @@ impl HostBuilder<Client> {
     /// Checks the settings and builds the config.
     ///
     /// # Errors
-    /// Returns [`ConfigError::Domain`] or [`ConfigError::NoMechanism`].
+    /// Returns [`ConfigError::Domain`], [`ConfigError::NoMechanism`] or
+    /// [`ConfigError::NoUpgrade`].
     pub fn build(mut self) -> Result<Arc<HostConfig>, ConfigError> {
         match Jid::parse(&self.host.domain) {
             Ok(jid) if jid.is_domain() => self.host.domain = jid.domain().to_string(),
@@ -218,6 +277,14 @@ impl HostBuilder<Client> {
         }
         if self.host.mechanisms.is_empty() {
             return Err(ConfigError::NoMechanism);
+        }
+        if self
+            .host
+            .upgrades
+            .as_ref()
+            .is_some_and(|upgrades| !upgrades.is_possible())
+        {
+            return Err(ConfigError::NoUpgrade);
         }
         Ok(Arc::new(self.host))
     }

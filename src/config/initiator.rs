@@ -22,7 +22,7 @@ use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::reset::{Connect, TicketEpoch, TlsResumption, UsagePolicy};
-use crate::sasl::{self, Authzid, MechanismName, MechanismSet, Password, Username};
+use crate::sasl::{self, Authzid, LoginPin, MechanismName, MechanismSet, Password, Username};
 use crate::sm::SmPolicy;
 use crate::stream::lang::is_language_tag;
 use crate::stream::{
@@ -71,6 +71,8 @@ pub struct InitiatorConfig {
     pub(crate) usage: UsagePolicy,
     /// How stream management is used, if it is.
     pub(crate) management: Option<Arc<SmPolicy>>,
+    /// What this login must not fall below.
+    pub(crate) pin: Option<LoginPin>,
     /// How SASL2 is used, if it may be.
     pub(crate) sasl2: Option<Arc<Sasl2Options>>,
     /// The randomness for nonces.
@@ -120,6 +122,7 @@ struct Settings {
     limits: Limits,
     usage: Option<UsagePolicy>,
     management: Option<Arc<SmPolicy>>,
+    pin: Option<LoginPin>,
     sasl2: Option<Arc<Sasl2Options>>,
     /// `None` takes the randomness of the TLS config.
     random: Option<Arc<dyn Random>>,
@@ -234,6 +237,7 @@ impl<For> InitiatorBuilder<WantsSecurity, For> {
                 },
                 usage: None,
                 management: None,
+                pin: None,
                 sasl2: match kind {
                     Kind::ClientToServer => Some(Arc::new(Sasl2Options::new())),
                     Kind::ServerToServer | Kind::Component => None,
@@ -290,6 +294,16 @@ impl<State> InitiatorBuilder<State, Client> {
     /// [`Connection::resume`](crate::Connection::resume) resumes an earlier session.
     pub fn stream_management(mut self, policy: SmPolicy) -> Self {
         self.settings.management = Some(Arc::new(policy));
+        self
+    }
+
+    /// Sets what this login must not fall below: what
+    /// [`Initiator::login_pin`](crate::Initiator::login_pin) returned after an earlier login of this
+    /// account. A server that offers less ends the attempt with
+    /// [`AuthenticationReason::Pin`](crate::close::AuthenticationReason::Pin) before anything secret
+    /// leaves. Whether to forget the pin then is for a person to decide.
+    pub fn pin(mut self, pin: LoginPin) -> Self {
+        self.settings.pin = Some(pin);
         self
     }
 
@@ -515,6 +529,7 @@ impl Settings {
             scope: Arc::new(self.kind.scope()),
             limits: self.limits,
             management: self.management,
+            pin: self.pin,
             sasl2: self.sasl2,
             usage,
             random,

@@ -66,11 +66,15 @@ mod sasl2;
 mod tests;
 
 pub use credentials::Credentials;
+pub(crate) use host::ScramUpgrades;
 pub use host::{HostBuilder, HostConfig};
 pub use initiator::{InitiatorBuilder, InitiatorConfig, InitiatorSecurity};
 pub(crate) use proof::{KeySource, Proof, UnverifiedServer};
 pub use responder::{ResponderBuilder, ResponderConfig, ResponderSecurity};
-pub use sasl2::{KnownFeatures, KnownFeaturesError, Pipelining, Sasl2Options, Sasl2OptionsError};
+pub(crate) use sasl2::{AfterUse, TokenRequest, TokenUse, Upgrades};
+pub use sasl2::{
+    KnownFeatures, KnownFeaturesError, Pipelining, Sasl2Options, Sasl2OptionsError, TokenFallback,
+};
 
 /// Marks a builder for streams between a client and its server.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +126,10 @@ pub enum ConfigError {
     /// ([`HostBuilder::tls`]).
     #[error("STARTTLS is offered for a host without a TLS config")]
     HostWithoutTls,
+    /// The upgrades of SCRAM name no hash, or SHA-1, which nothing is upgraded to; or fewer than 4096
+    /// iterations (XEP-0480 3).
+    #[error("no upgrade of SCRAM, or too few iterations")]
+    NoUpgrade,
     /// The single host was made for streams of another kind, for instance for a component and not
     /// for clients.
     #[error("the host is for streams of another kind")]

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::sasl::FastToken;
 use crate::stream::Features;
 use crate::stream::sasl2::{InlineXml, MAX_BIND_FEATURES, MAX_TAG_BYTES, UserAgent};
 use crate::xml::StanzaBuf;
@@ -22,6 +23,53 @@ pub struct Sasl2Options {
     /// What is enabled together with the resource.
     pub(crate) features: Vec<InlineFeature>,
     pub(crate) pipelining: Pipelining,
+    /// The token of an earlier login.
+    pub(crate) token: Option<TokenUse>,
+    pub(crate) token_request: TokenRequest,
+    pub(crate) upgrades: Upgrades,
+}
+
+/// Whether a server is given keys for further hashes (XEP-0480).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Upgrades {
+    #[default]
+    On,
+    Off,
+}
+
+/// How the token of an earlier login is used (XEP-0484 3.4).
+#[derive(Clone, Debug)]
+pub(crate) struct TokenUse {
+    pub(crate) token: FastToken,
+    pub(crate) count: Option<u32>,
+    pub(crate) fallback: TokenFallback,
+    pub(crate) after: AfterUse,
+}
+
+/// What becomes of a token after its use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AfterUse {
+    #[default]
+    Keep,
+    Invalidate,
+}
+
+/// Whether a token is asked for (XEP-0484 3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TokenRequest {
+    #[default]
+    Off,
+    On,
+}
+
+/// What a client does where its token cannot be used, or is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenFallback {
+    /// It logs in with its other credentials (XEP-0484 4.1).
+    #[default]
+    Credentials,
+    /// The login has failed.
+    End,
 }
 
 /// A feature that is enabled together with the resource (XEP-0386 3.2).
@@ -35,7 +83,9 @@ pub(crate) struct InlineFeature {
 
 /// Whether a client writes `<authenticate/>` before it has read the server's features.
 ///
-/// It spares one round trip. XEP-0388 2.1 allows to remember the features for that, which do not
+/// It spares one round trip. Only mechanisms whose client sends one message are pipelined: PLAIN,
+/// EXTERNAL, ANONYMOUS and those of FAST. SCRAM waits, because it proves what the server offered on
+/// this very stream (XEP-0474). XEP-0388 2.1 allows to remember the features for that, which do not
 /// change between streams from and to the same addresses under the same protection. The client
 /// compares them with those that arrive, before it reads any answer; where a mechanism is gone, the
 /// server refuses the attempt and the client makes another one. What is remembered of a server must
@@ -123,6 +173,55 @@ impl Sasl2Options {
             xml: request,
         });
         Ok(self)
+    }
+
+    /// Asks for a token for later logins, where the server offers one (XEP-0484 3.2), unless this login
+    /// uses one itself. [`Initiator::take_token`](crate::Initiator::take_token) returns it. The
+    /// [user agent](Self::user_agent) needs an id; without one no token is asked for.
+    pub fn request_token(mut self) -> Self {
+        self.token_request = TokenRequest::On;
+        self
+    }
+
+    /// Logs in with the token of an earlier login, where the server offers its mechanism and the
+    /// connection has its channel binding (XEP-0484 3.4). Otherwise, and if the server refuses it,
+    /// `fallback` says what follows. A token that was refused is to be discarded.
+    ///
+    /// The application watches the [expiry](FastToken::expiry), because it has a clock.
+    pub fn token(mut self, token: FastToken, fallback: TokenFallback) -> Self {
+        self.token = Some(TokenUse {
+            token,
+            count: None,
+            fallback,
+            after: AfterUse::Keep,
+        });
+        self
+    }
+
+    /// Says how often the token was used, this time included, in `count` (XEP-0484 3.4). Servers need
+    /// it only for TLS 0-RTT, which this crate does not use. Without a token it does nothing.
+    pub fn token_count(mut self, count: u32) -> Self {
+        if let Some(token) = &mut self.token {
+            token.count = Some(count);
+        }
+        self
+    }
+
+    /// Has the server forget the token after this login (XEP-0484 3.6): to log out. Without a token it
+    /// does nothing.
+    pub fn invalidate_token(mut self) -> Self {
+        if let Some(token) = &mut self.token {
+            token.after = AfterUse::Invalidate;
+        }
+        self
+    }
+
+    /// Does not give a server the keys of the password for a stronger hash. By default a client does,
+    /// where the server asks for them after a login with the password and the policy allows the hash
+    /// (XEP-0480 2.2).
+    pub fn without_upgrades(mut self) -> Self {
+        self.upgrades = Upgrades::Off;
+        self
     }
 
     /// Sets whether `<authenticate/>` is written before the features are read. The default is

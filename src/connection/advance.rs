@@ -375,7 +375,7 @@ impl Advance<'_> {
             CloseCause::Closed | CloseCause::PeerError => CloseReason::Closed {
                 by: self.shutdown.closed_by(),
             },
-            CloseCause::StarttlsRefused => CloseReason::StarttlsRefused,
+            CloseCause::StarttlsRefused => role.starttls_reason(),
             CloseCause::Authentication => {
                 CloseReason::AuthenticationFailed(role.authentication_reason(element))
             }

@@ -20,9 +20,12 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 
 use crate::config::HostConfig;
-use crate::event::{InlineBindRequest, Question};
+use crate::event::{InlineBindRequest, Question, TokenRequest};
 use crate::jid::Jid;
-use crate::sasl::{CredentialAnswer, CredentialQuery, Hash, Identity, SaslCondition, ScramKeys};
+use crate::sasl::{
+    CredentialAnswer, CredentialQuery, FastMechanism, FastToken, Hash, Identity, SaslCondition,
+    ScramKeys, StoredTokens, TokenError,
+};
 use crate::sm::SmState;
 use crate::stream::sasl2::InlineXml;
 use crate::stream::{BindCondition, StreamError};
@@ -51,6 +54,10 @@ pub enum DecisionAnswer {
     RefuseBind(BindCondition),
     Resume(Box<SmState>, u32),
     RefuseResumption(Option<u32>),
+    IssueToken(Box<FastToken>),
+    KeepToken,
+    KeysStored,
+    KeysRefused,
 }
 
 /// How far the inbound direction may be read while a decision is pending.
@@ -119,8 +126,14 @@ pub enum Decision<'a> {
     Anonymous(AnonymousDecision<'a>),
     /// May this resource be bound ([`Question::Bind`])?
     Bind(BindDecision<'a>),
+    /// Which tokens does this client have (FAST)?
+    Token(TokenDecision<'a>),
     /// Which session is resumed ([`Question::Resume`])?
     Resume(ResumeDecision<'a>),
+    /// What becomes of the client's tokens ([`Question::IssueToken`])?
+    IssueToken(IssueDecision<'a>),
+    /// Are these keys stored ([`Question::StoreKeys`])?
+    StoreKeys(StoreKeysDecision<'a>),
 }
 
 /// Where the answer goes, and the question as a whole.
@@ -189,6 +202,16 @@ impl<'a> Decision<'a> {
                 slot,
             }),
             Question::Sasl(Q::Anonymous { .. }) => Self::Anonymous(AnonymousDecision { slot }),
+            Question::Sasl(Q::Token {
+                username,
+                mechanism,
+                client,
+            }) => Self::Token(TokenDecision {
+                username,
+                mechanism: *mechanism,
+                client: client.as_deref(),
+                slot,
+            }),
             Question::Bind {
                 identity,
                 resource,
@@ -214,6 +237,12 @@ impl<'a> Decision<'a> {
                 h: *h,
                 slot,
             }),
+            Question::IssueToken(request) => Self::IssueToken(IssueDecision { request, slot }),
+            Question::StoreKeys { identity, keys } => Self::StoreKeys(StoreKeysDecision {
+                identity,
+                keys,
+                slot,
+            }),
         })
     }
 
@@ -226,8 +255,11 @@ impl<'a> Decision<'a> {
             | Self::Scram(ScramDecision { slot, .. })
             | Self::External(ExternalDecision { slot, .. })
             | Self::Anonymous(AnonymousDecision { slot })
+            | Self::Token(TokenDecision { slot, .. })
             | Self::Bind(BindDecision { slot, .. })
-            | Self::Resume(ResumeDecision { slot, .. }) => slot.question,
+            | Self::Resume(ResumeDecision { slot, .. })
+            | Self::IssueToken(IssueDecision { slot, .. })
+            | Self::StoreKeys(StoreKeysDecision { slot, .. }) => slot.question,
         }
     }
 }
@@ -402,6 +434,53 @@ impl ExternalDecision<'_> {
     /// Rejects the certificate.
     pub fn reject(self, condition: SaslCondition) {
         self.slot.sasl(CredentialAnswer::Reject(condition));
+    }
+}
+
+/// Asks for the tokens of this client (FAST, XEP-0484).
+#[derive(Debug)]
+pub struct TokenDecision<'a> {
+    username: &'a str,
+    mechanism: FastMechanism,
+    client: Option<&'a str>,
+    slot: Slot<'a>,
+}
+
+impl TokenDecision<'_> {
+    /// Returns the user name as sent: not prepared, not checked.
+    #[must_use]
+    pub const fn username(&self) -> &str {
+        self.username
+    }
+
+    /// Returns the mechanism that the client uses. A token for another one is not accepted.
+    #[must_use]
+    pub const fn mechanism(&self) -> FastMechanism {
+        self.mechanism
+    }
+
+    /// Returns the id of the client's `<user-agent/>`. Tokens belong to one client of an account: one
+    /// without an id has none (XEP-0484 4.1).
+    #[must_use]
+    pub const fn client(&self) -> Option<&str> {
+        self.client
+    }
+
+    /// Answers with the tokens of this client. `authcid` is the prepared user name. A `from` sent
+    /// under TLS must match it, unless it [may differ](crate::config::HostBuilder::from_may_differ).
+    pub fn tokens(self, authcid: String, tokens: StoredTokens) {
+        self.slot.sasl(CredentialAnswer::tokens(authcid, tokens));
+    }
+
+    /// Answers with anything else that [`CredentialAnswer`] can say, such as tokens of an account
+    /// that may not log in.
+    pub fn answer(self, answer: CredentialAnswer) {
+        self.slot.sasl(answer);
+    }
+
+    /// Says that there is no such user. The peer gets the same answer as for a wrong token.
+    pub fn unknown_user(self, authcid: String) {
+        self.slot.sasl(CredentialAnswer::UnknownUser { authcid });
     }
 }
 
@@ -592,5 +671,78 @@ impl ResumeDecision<'_> {
     /// ended ([`SmState::handled`]). The client binds a resource then.
     pub fn refuse(self, handled: Option<u32>) {
         self.slot.answer(DecisionAnswer::RefuseResumption(handled));
+    }
+}
+
+/// Asks what becomes of a client's tokens, after it has logged in with one or asks for one (FAST,
+/// XEP-0484 3.3, 3.5, 3.6).
+///
+/// The application stores what
+/// [`StoredTokens::after_use`](crate::sasl::StoredTokens::after_use) returns for the token that was
+/// used, or nothing of it if it is to be [invalidated](TokenRequest::invalidate), before it answers.
+#[derive(Debug)]
+pub struct IssueDecision<'a> {
+    request: &'a TokenRequest,
+    slot: Slot<'a>,
+}
+
+impl IssueDecision<'_> {
+    /// Returns who has logged in, with which token, and what is asked for.
+    #[must_use]
+    pub const fn request(&self) -> &TokenRequest {
+        self.request
+    }
+
+    /// Gives the client a new token that expires at `expiry` (XEP-0082), and returns it for the store
+    /// ([`StoredTokens::after_issue`](crate::sasl::StoredTokens::after_issue)). Without being asked
+    /// for one, a server does so to replace a token that is about to expire (XEP-0484 3.5), not one
+    /// that is invalidated.
+    ///
+    /// # Errors
+    /// [`TokenError::Expiry`] if the time is empty, too long or not visible ASCII. The decision stays
+    /// pending.
+    pub fn issue(self, expiry: &str) -> Result<FastToken, TokenError> {
+        let secret = self.request.secret.clone();
+        let token = FastToken::from_parts(secret, self.request.mechanism, expiry)?;
+        self.slot
+            .answer(DecisionAnswer::IssueToken(Box::new(token.clone())));
+        Ok(token)
+    }
+
+    /// Gives no new token.
+    pub fn keep(self) {
+        self.slot.answer(DecisionAnswer::KeepToken);
+    }
+}
+
+/// Asks to store the keys that a client gives of its password for a further hash (XEP-0480).
+#[derive(Debug)]
+pub struct StoreKeysDecision<'a> {
+    identity: &'a Identity,
+    keys: &'a ScramKeys,
+    slot: Slot<'a>,
+}
+
+impl StoreKeysDecision<'_> {
+    /// Returns who was authenticated, with the password.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        self.identity
+    }
+
+    /// Returns the keys. Store them beside those of the other hashes (XEP-0480 4).
+    #[must_use]
+    pub const fn keys(&self) -> &ScramKeys {
+        self.keys
+    }
+
+    /// Says that they are stored, or not needed. The login goes on.
+    pub fn stored(self) {
+        self.slot.answer(DecisionAnswer::KeysStored);
+    }
+
+    /// Says that they could not be stored. The attempt ends with `temporary-auth-failure`.
+    pub fn failed(self) {
+        self.slot.answer(DecisionAnswer::KeysRefused);
     }
 }

@@ -4,14 +4,32 @@
 
 use alloc::boxed::Box;
 
-use crate::sasl::{MechanismName, Secret};
+use crate::sasl::{FastMechanism, MechanismName, Secret};
 
 /// A SASL exchange with a mechanism of the initiating or of the receiving side.
 pub(super) struct Exchange<M: ?Sized> {
     state: State<M>,
-    name: Option<MechanismName>,
+    name: Option<ExchangeName>,
     /// The data of the next `<response/>`, `<challenge/>` or `<success/>`.
     reply: Option<Secret>,
+}
+
+/// The mechanism of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ExchangeName {
+    /// One of those that are listed for everybody.
+    Listed(MechanismName),
+    /// One of FAST, with a token (XEP-0484).
+    Token(FastMechanism),
+}
+
+impl ExchangeName {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listed(name) => name.as_str(),
+            Self::Token(mechanism) => mechanism.as_str(),
+        }
+    }
 }
 
 enum State<M: ?Sized> {
@@ -33,7 +51,7 @@ impl<M: ?Sized> Exchange<M> {
     }
 
     /// Starts with this mechanism.
-    pub(super) fn begin(&mut self, name: MechanismName, mechanism: Box<M>) {
+    pub(super) fn begin(&mut self, name: ExchangeName, mechanism: Box<M>) {
         *self = Self {
             state: State::Waiting(mechanism),
             name: Some(name),
@@ -42,13 +60,13 @@ impl<M: ?Sized> Exchange<M> {
     }
 
     /// The mechanism that runs, or ran last.
-    pub(super) const fn mechanism(&self) -> Option<MechanismName> {
+    pub(super) const fn mechanism(&self) -> Option<ExchangeName> {
         self.name
     }
 
     /// The same as it is written; empty if there is none.
     pub(super) fn name(&self) -> &'static str {
-        self.name.map_or("", MechanismName::as_str)
+        self.name.map_or("", ExchangeName::as_str)
     }
 
     /// Takes the mechanism for one call, after which [`wait`](Self::wait) or [`work`](Self::work)

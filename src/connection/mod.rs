@@ -74,8 +74,9 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 pub use decision::{
-    AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, NotFullJidError,
-    PasswordDecision, ResumeDecision, ResumeError, ScramDecision,
+    AnonymousDecision, BindDecision, Decision, ExternalDecision, HostDecision, IssueDecision,
+    NotFullJidError, PasswordDecision, ResumeDecision, ResumeError, ScramDecision,
+    StoreKeysDecision, TokenDecision,
 };
 pub use initiator::InitiatorRole;
 use machine::Machine;
@@ -91,7 +92,7 @@ use crate::close::CloseTcp;
 use crate::config::{InitiatorConfig, KnownFeatures};
 use crate::jid::Jid;
 use crate::reset::ResetCause;
-use crate::sasl::ClientKeys;
+use crate::sasl::{ClientKeys, FastToken, LoginPin};
 use crate::sm::SmState;
 use crate::stream::StreamError;
 use crate::time::Instant;
@@ -259,6 +260,20 @@ impl Connection<InitiatorRole> {
         let mut connection = Self::new(config, now);
         connection.machine.resume(state);
         Ok(connection)
+    }
+
+    /// Returns what later logins of this account must not fall below, once this one has worked. Store it,
+    /// and give it to [`InitiatorBuilder::pin`](crate::config::InitiatorBuilder::pin).
+    #[must_use]
+    pub fn login_pin(&self) -> Option<LoginPin> {
+        self.machine.role().login_pin()
+    }
+
+    /// Returns the token that the login has brought (FAST, XEP-0484), once: because it was
+    /// [asked for](crate::config::Sasl2Options::request_token), or because the server replaces the one
+    /// that was used. Store it in the place of any other for this account, like a password.
+    pub fn take_token(&mut self) -> Option<FastToken> {
+        self.machine.role_mut().take_token()
     }
 
     /// Returns what a later login with the same server may go by, once SASL2 is chosen and if the

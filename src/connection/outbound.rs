@@ -36,12 +36,19 @@ pub(super) struct Sent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Too much waits for TCP or for the peer's acknowledgement already, or the TLS keys are used up but for the end of the stream.
-    /// `capacity` is what fits now, in bytes of stream text.
+    /// Too much waits for TCP or for the peer's acknowledgement already, or the TLS keys are used up but
+    /// for the end of the stream. There will be room, or the stream will end. `capacity` is what fits
+    /// now, in bytes of stream text.
     #[error("the outbox is full: {capacity} bytes fit")]
     Full {
         /// Bytes of text that fit now.
         capacity: usize,
+    },
+    /// The element is longer than [`Limits::stanza_bytes`]: it will never fit.
+    #[error("longer than an element may be: {most} bytes")]
+    TooLong {
+        /// Bytes of text that an element has at most.
+        most: usize,
     },
     /// The text is not exactly one acceptable element.
     #[error("not one element: {0}")]
@@ -115,12 +122,17 @@ impl Outbound {
         self.outbox.records(fragment)
     }
 
-    /// How many bytes of text the application may send now; `text` is how many its TLS keys may still
-    /// protect in one unit, `None` if there is no limit.
+    /// How many bytes of text the application may send now: while nothing waits, one element of any
+    /// length that is allowed. `text` is how many its TLS keys may still protect in one unit, `None` if
+    /// there is no limit.
     pub(super) fn capacity(&self, limits: &Limits, text: Option<usize>) -> usize {
         let free = limits
             .outbox_bytes()
             .saturating_sub(self.outbox.waiting() + UNIT_COST);
+        let free = match self.outbox.is_empty() {
+            true => free.max(limits.stanza_bytes()),
+            false => free,
+        };
         text.map_or(free, |text| free.min(text))
     }
 
@@ -130,14 +142,15 @@ impl Outbound {
         self.outbox.waiting() > limits.outbox_bytes() + limits.reserve_bytes()
     }
 
-    /// Queues one element of the application, all or nothing. `carries` says whether the stream
-    /// carries a stanza with the element's addresses.
+    /// Queues one element of the application, all or nothing: at most `capacity` bytes now, and `most`
+    /// at any time. `carries` says whether the stream carries a stanza with the element's addresses.
     ///
     /// # Errors
     /// [`SendError`]; nothing was queued.
     pub(super) fn send(
         &mut self,
         capacity: usize,
+        most: usize,
         carries: impl FnOnce(&Element<'_>) -> bool,
         write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result,
     ) -> Result<Sent, SendError> {
@@ -151,11 +164,15 @@ impl Outbound {
             let start = queue.len();
             let mut bounded = Bounded {
                 queue,
-                room: Some(capacity),
+                capacity,
+                most,
+                length: 0,
             };
             let written = write(&mut bounded);
-            if bounded.room.is_none() {
-                return Err(SendError::Full { capacity });
+            match bounded.length {
+                length if length > most => return Err(SendError::TooLong { most }),
+                length if length > capacity => return Err(SendError::Full { capacity }),
+                _ => {}
             }
             written.map_err(|fmt::Error| SendError::Write)?;
             let text = queue.get(start..).unwrap_or_default();
@@ -286,20 +303,24 @@ impl Outbound {
     }
 }
 
-/// A writer that accepts as much as fits.
+/// A writer that keeps as much as fits now, and counts the rest up to what could ever fit.
 struct Bounded<'a> {
     queue: &'a mut String,
-    /// How many bytes still fit; `None` once something did not.
-    room: Option<usize>,
+    capacity: usize,
+    most: usize,
+    /// How many bytes were written.
+    length: usize,
 }
 
 impl fmt::Write for Bounded<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.room = self.room.and_then(|room| room.checked_sub(text.len()));
-        if self.room.is_none() {
+        self.length = self.length.saturating_add(text.len());
+        if self.length > self.most {
             return Err(fmt::Error);
         }
-        self.queue.push_str(text);
+        if self.length <= self.capacity {
+            self.queue.push_str(text);
+        }
         Ok(())
     }
 }

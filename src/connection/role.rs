@@ -13,7 +13,7 @@ use super::decision::DecisionAnswer;
 use super::key_meter::Certificates;
 use super::management::Management;
 use super::s2s::AddressRule;
-use crate::close::{AuthenticationReason, Phase};
+use crate::close::{AuthenticationReason, CloseReason, Phase};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::limits::Limits;
@@ -102,6 +102,11 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
         &mut self,
         element: Option<&FirstLevelElement<'_>>,
     ) -> AuthenticationReason;
+    /// Why the peer's refusal of STARTTLS ends the connection.
+    #[doc(hidden)]
+    fn starttls_reason(&self) -> CloseReason {
+        CloseReason::StarttlsRefused
+    }
     /// When a stream wants a reset.
     #[doc(hidden)]
     fn usage(&self) -> UsagePolicy;

@@ -60,7 +60,9 @@ impl Session<'_> {
         let carries = |element: &crate::xml::Element<'_>| {
             s2s.is_none_or(|s2s| element.ns() != content_ns || s2s.carries(element))
         };
-        let sent = self.out.send(capacity, carries, write)?;
+        let sent = self
+            .out
+            .send(capacity, self.limits.stanza_bytes(), carries, write)?;
         if let Some(management) = self.management.as_deref_mut() {
             if sent.is_stanza && management.keeps() {
                 management.keep(sent.ticket, self.out, fragment(self.tls));
@@ -229,7 +231,12 @@ impl Negotiating<'_> {
     pub fn send(&mut self, element: &str) -> Result<Ticket, SendError> {
         let capacity = self.capacity();
         self.out
-            .send(capacity, |_| true, |out| out.write_str(element))
+            .send(
+                capacity,
+                self.limits.stanza_bytes(),
+                |_| true,
+                |out| out.write_str(element),
+            )
             .map(|sent| sent.ticket)
     }
 

@@ -33,7 +33,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 pub use management::{ManagementEnabled, ManagementRefused, Resumed};
-pub use question::{InlineBindRequest, Question};
+pub use question::{InlineBindRequest, Question, TokenRequest};
 pub use s2s::{
     DialbackAnswer, DialbackQuestion, DialbackRequest, KeyVerdict, PairVerified, Proven, RequestId,
 };

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::jid::Jid;
-use crate::sasl::{self, Identity};
+use crate::sasl::{self, FastMechanism, Identity, ScramKeys, Secret, TokenSlot};
 use crate::stream::sasl2::{InlineXml, UserAgent};
 
 /// A question that stops the stream until it is answered through
@@ -45,6 +45,15 @@ pub enum Question {
         /// How many stanzas the client has handled, modulo 2^32.
         h: u32,
     },
+    /// What becomes of a client's tokens (XEP-0484)?
+    IssueToken(Box<TokenRequest>),
+    /// Are these keys of a client's password stored (XEP-0480)?
+    StoreKeys {
+        /// Who was authenticated.
+        identity: Identity,
+        /// The keys for a further hash.
+        keys: Box<ScramKeys>,
+    },
 }
 
 /// A request to bind a resource that travelled with a login (XEP-0386 3.2).
@@ -58,4 +67,27 @@ pub struct InlineBindRequest {
     /// The features to enable together with the resource, of those that the host
     /// [offers](crate::config::HostBuilder::inline_feature).
     pub features: Vec<InlineXml>,
+}
+
+/// A login that used a token, or that asks for one (FAST, XEP-0484).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenRequest {
+    /// Who was authenticated.
+    pub identity: Identity,
+    /// The id of the client's `<user-agent/>`: tokens belong to it.
+    pub client: Option<String>,
+    /// The token that was used, if one was.
+    pub used: Option<TokenSlot>,
+    /// How often the client says that it has used the token. It matters for TLS 0-RTT alone, which
+    /// this crate does not offer.
+    pub count: Option<u32>,
+    /// Whether the client asks that the token be forgotten.
+    pub invalidate: bool,
+    /// Whether the client asks for a new token. It may be given one without asking.
+    pub requested: bool,
+    /// The mechanism that a new token is for.
+    pub mechanism: FastMechanism,
+    /// The text of the new token.
+    pub(crate) secret: Secret,
 }

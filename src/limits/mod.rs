@@ -374,8 +374,8 @@ impl Limits {
     /// Returns the most bytes sent by the application that may wait until TCP takes them. The
     /// default is 64 KiB.
     ///
-    /// A stanza that does not fit is refused as a whole, so this is also the largest stanza that
-    /// can be sent.
+    /// A stanza that does not fit is refused as a whole. While nothing waits, one of up to
+    /// [`stanza_bytes`](Self::stanza_bytes) fits, so that what may be received may be sent.
     #[must_use]
     pub const fn outbox_bytes(&self) -> usize {
         self.outbox_bytes
@@ -595,8 +595,8 @@ impl Limits {
     /// | the index of that XML | 28 for every 5 bytes (`\u{20}a=''`, the shortest attribute) and 80 per element |
     /// | the stream header | [`header_bytes`](Self::header_bytes), and the same for its index |
     /// | TLS being read | [`handshake_bytes`](Self::handshake_bytes) and two records |
-    /// | what waits to be sent | [`reserve_bytes`](Self::reserve_bytes) and two records; twice [`outbox_bytes`](Self::outbox_bytes), in which each unit is charged for its bookkeeping and its record |
-    /// | the index of a stanza to be sent | as above, for [`outbox_bytes`](Self::outbox_bytes) |
+    /// | what waits to be sent | [`reserve_bytes`](Self::reserve_bytes) and two records; twice [`outbox_bytes`](Self::outbox_bytes), in which each unit is charged for its bookkeeping and its record, or twice [`stanza_bytes`](Self::stanza_bytes), if that is more |
+    /// | the index of a stanza to be sent | as above, for [`stanza_bytes`](Self::stanza_bytes) |
     ///
     /// To this are added 3,300 for each of [`requests`](Self::requests), the most that a dialback
     /// request or a domain pair takes, and 96 KiB for the rest, most of it TLS state during the
@@ -606,7 +606,12 @@ impl Limits {
     /// application keeps.
     #[must_use]
     pub const fn memory_bound(&self) -> usize {
-        let sent = self.outbox_bytes * PER_OUTBOX_BYTE + self.index(self.outbox_bytes);
+        let waiting = if self.outbox_bytes > self.stanza_bytes {
+            self.outbox_bytes
+        } else {
+            self.stanza_bytes
+        };
+        let sent = waiting * PER_OUTBOX_BYTE + self.index(self.stanza_bytes);
         let asked = self.requests as usize * PER_REQUEST;
         3 * (self.xml(self.stanza_bytes) + self.common() + sent) + asked + FIXED
     }

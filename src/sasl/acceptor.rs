@@ -8,7 +8,10 @@ use alloc::string::String;
 use core::fmt;
 
 use super::password::check_prepared;
-use super::{Decoy, Hash, MAX_AUTHZID, SaslCondition, ScramKeys, Secret};
+use super::{
+    Decoy, FastMechanism, Hash, MAX_AUTHZID, SaslCondition, ScramKeys, Secret, StoredTokens,
+    TokenSlot,
+};
 
 /// The receiving side of one SASL exchange (RFC 4422 3).
 ///
@@ -49,6 +52,9 @@ pub enum AcceptorStep {
         identity: Identity,
         /// The additional data of `<success/>`.
         data: Option<Secret>,
+        /// The token that the peer logged in with, if the mechanism is one of FAST. The tokens are
+        /// rotated by it ([`StoredTokens::after_use`]).
+        token: Option<TokenSlot>,
     },
     /// Send `<failure/>` with this condition.
     Failure(SaslCondition),
@@ -104,6 +110,17 @@ pub enum CredentialQuery {
         /// The trace data, to be used only for tracing (XEP-0175).
         trace: Option<String>,
     },
+    /// A mechanism of FAST asks for the tokens of this client: of the user, and of the
+    /// `<user-agent/>` of its request (XEP-0484 4.1). Answer with [`CredentialAnswer::Tokens`].
+    Token {
+        /// The user.
+        username: String,
+        /// The mechanism that the client uses. A token for another one is not accepted.
+        mechanism: FastMechanism,
+        /// The id of the client's `<user-agent/>`, if it gave one. A client without one has no tokens
+        /// (XEP-0484 4.1).
+        client: Option<String>,
+    },
 }
 
 /// The application's answer to a [`CredentialQuery`].
@@ -125,8 +142,18 @@ pub enum CredentialAnswer {
         /// `authzid` is not open to this user. Only a peer that knows the password learns it.
         refuse: Option<SaslCondition>,
     },
-    /// SCRAM, PLAIN: there is no such user. The exchange continues as with a wrong password and
-    /// ends in `not-authorized`.
+    /// FAST: gives the tokens of this client. The peer still has to prove that it has one.
+    Tokens {
+        /// The user's name in the prepared form of the application.
+        authcid: String,
+        /// The tokens. A client that has none, or whose tokens were forgotten, gets
+        /// `not-authorized` and goes on with its password.
+        tokens: StoredTokens,
+        /// The condition to fail with even if the proof is right, as in [`CredentialAnswer::Keys`].
+        refuse: Option<SaslCondition>,
+    },
+    /// SCRAM, PLAIN, FAST: there is no such user. The exchange continues as with a wrong password or
+    /// token and ends in `not-authorized`.
     UnknownUser {
         /// The name in the prepared form of the application, so that all its spellings get the same
         /// salt.
@@ -144,6 +171,16 @@ impl CredentialAnswer {
         Self::Keys {
             authcid,
             keys,
+            refuse: None,
+        }
+    }
+
+    /// Returns [`CredentialAnswer::Tokens`] without `refuse`.
+    #[must_use]
+    pub const fn tokens(authcid: String, tokens: StoredTokens) -> Self {
+        Self::Tokens {
+            authcid,
+            tokens,
             refuse: None,
         }
     }
@@ -179,7 +216,9 @@ impl Account {
                 refuse: Some(SaslCondition::NotAuthorized),
             }),
             CredentialAnswer::Reject(condition) => Err(condition),
-            CredentialAnswer::Accept { .. } => Err(SaslCondition::TemporaryAuthFailure),
+            CredentialAnswer::Accept { .. } | CredentialAnswer::Tokens { .. } => {
+                Err(SaslCondition::TemporaryAuthFailure)
+            }
         }
     }
 
@@ -197,6 +236,7 @@ impl Account {
                     authzid,
                 },
                 data,
+                token: None,
             },
             (true, Some(condition)) => AcceptorStep::Failure(condition),
             (false, _) => AcceptorStep::Failure(SaslCondition::NotAuthorized),
@@ -210,10 +250,13 @@ pub(super) fn accept_or_fail(answer: CredentialAnswer, authzid: Option<String>) 
         CredentialAnswer::Accept { authcid } => AcceptorStep::Success {
             identity: Identity { authcid, authzid },
             data: None,
+            token: None,
         },
         CredentialAnswer::Reject(condition) => AcceptorStep::Failure(condition),
         CredentialAnswer::UnknownUser { .. } => AcceptorStep::Failure(SaslCondition::NotAuthorized),
-        CredentialAnswer::Keys { .. } => AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure),
+        CredentialAnswer::Keys { .. } | CredentialAnswer::Tokens { .. } => {
+            AcceptorStep::Failure(SaslCondition::TemporaryAuthFailure)
+        }
     }
 }
 

@@ -78,6 +78,15 @@ impl ChannelBindingData {
         })
     }
 
+    /// Takes any octets, as examples in documents have them.
+    #[cfg(test)]
+    pub(super) fn example(kind: ChannelBindingKind, data: &[u8]) -> Self {
+        Self {
+            kind,
+            data: data.to_vec(),
+        }
+    }
+
     /// Returns the kind.
     #[must_use]
     pub const fn kind(&self) -> ChannelBindingKind {

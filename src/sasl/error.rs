@@ -43,6 +43,15 @@ pub enum SaslError {
     /// The server's final message names an error (RFC 5802 7).
     #[error("the server reports: {0}")]
     Server(ScramError),
+    /// The server has offered something else than what arrived here: somebody changed the offer in
+    /// between (XEP-0474). No proof was sent.
+    #[error("the server's offer was changed on its way")]
+    OfferChanged,
+    /// The server does not prove what it has offered, and
+    /// [`DowngradeProtection::Required`](super::DowngradeProtection::Required) is set (XEP-0474). No
+    /// proof was sent.
+    #[error("the server does not prove what it has offered")]
+    NoDowngradeProtection,
     /// A reason of a mechanism outside this crate.
     #[error("{0}")]
     Other(&'static str),

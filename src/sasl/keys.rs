@@ -54,12 +54,7 @@ impl ScramKeys {
         }
         check_salt(salt)?;
         let salted = Derivation::new(hash, password.as_bytes(), salt, iterations).finish();
-        let (_, stored_key, server_key) = expand(hash, &salted);
-        Ok(Self {
-            hash,
-            iterations,
-            octets: KeyOctets::new(salt, stored_key.as_bytes(), server_key.as_bytes()),
-        })
+        Ok(Self::from_salted(hash, salt, iterations, &salted))
     }
 
     /// Derives the keys of a new password, with a fresh salt of 16 octets from `random`. **Blocks**
@@ -121,6 +116,15 @@ impl ScramKeys {
             iterations,
             octets: KeyOctets::new(salt, stored_key, server_key),
         })
+    }
+
+    pub(super) fn from_salted(hash: Hash, salt: &[u8], iterations: u32, salted: &Secret) -> Self {
+        let (_, stored_key, server_key) = expand(hash, salted);
+        Self {
+            hash,
+            iterations,
+            octets: KeyOctets::new(salt, stored_key.as_bytes(), server_key.as_bytes()),
+        }
     }
 
     /// Returns the hash.

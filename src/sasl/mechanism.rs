@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use super::{ClientKeys, SaslError, Secret};
+use super::{ClientKeys, OfferProof, SaslError, Secret};
 
 /// The longest message of a mechanism, in octets, sent or received.
 pub const MAX_MESSAGE: usize = 8192;
@@ -75,6 +75,7 @@ pub enum MechanismStep {
 #[derive(Clone, Debug)]
 pub struct LoginResult {
     server: ServerProof,
+    offer: OfferProof,
     keys: Option<ClientKeys>,
 }
 
@@ -94,6 +95,7 @@ impl LoginResult {
     pub const fn server_verified() -> Self {
         Self {
             server: ServerProof::Verified,
+            offer: OfferProof::None,
             keys: None,
         }
     }
@@ -102,6 +104,7 @@ impl LoginResult {
     pub const fn server_unproven() -> Self {
         Self {
             server: ServerProof::None,
+            offer: OfferProof::None,
             keys: None,
         }
     }
@@ -111,6 +114,16 @@ impl LoginResult {
             keys: Some(keys),
             ..self
         }
+    }
+
+    pub(super) fn with_offer(self, offer: OfferProof) -> Self {
+        Self { offer, ..self }
+    }
+
+    /// Returns whether the server's offer was proved to have arrived unchanged (XEP-0474).
+    #[must_use]
+    pub const fn offer(&self) -> OfferProof {
+        self.offer
     }
 
     /// Returns what was proved about the server.

@@ -2,15 +2,17 @@
 //!
 //! * The initiating entity runs a [`Mechanism`]: [`ScramClient`], [`PlainClient`],
 //!   [`ExternalClient`], [`AnonymousClient`], or one of the user. [`select`](select()) chooses
-//!   which.
+//!   which. With a token in place of the password, it runs an [`HtClient`]; [`select_fast`] and
+//!   [`check_token`] say with which.
 //! * The receiving entity runs an [`Acceptor`]: [`ScramAcceptor`], [`PlainAcceptor`],
-//!   [`ExternalAcceptor`], [`AnonymousAcceptor`]. [`Advertisement`] says what to offer, and starts
+//!   [`ExternalAcceptor`], [`AnonymousAcceptor`], [`HtAcceptor`]. [`Advertisement`] says what to offer, and starts
 //!   nothing that was not offered.
 //!
 //! Implemented are RFC 4422 (without security layers), RFC 4505, RFC 4616, RFC 5802, RFC 7677,
 //! SCRAM-SHA-512 (RFC 5802 with SHA-512), the choice of mechanism and the failure conditions of RFC
 //! 6120 6.3 to 6.5 and 13.8, channel bindings by name (RFC 5929, RFC 9266) and their announcement
-//! (XEP-0440).
+//! (XEP-0440), the proof of the offer in SCRAM (XEP-0474), upgrades of SCRAM (XEP-0480), pins
+//! (XEP-0438), and HT for tokens of FAST (draft-schmaus-kitten-sasl-ht-09, XEP-0484).
 //!
 //! Not part of this module are XML, the base64 of each message and the difference between `=` and
 //! absence (the stream layer passes `Some(empty)` or `None`), the form of an authorization
@@ -20,6 +22,27 @@
 //! nonces, salts and iteration counts have limits of their own. Key derivation is done in slices,
 //! one per `work` call. A new mechanism gets a file of its own, an entry in [`MechanismName`], and
 //! rows in [`select`](select()) and [`Advertisement`].
+//!
+//! # Tokens, upgrades and pins
+//!
+//! Mechanisms of FAST are a type of their own, [`FastMechanism`], because they are listed in
+//! `<fast/>` and used with a [`FastToken`] only. A client asks for a token by [`select_fast`] while it
+//! logs in by its password, and later logs in by [`check_token`] and [`HtClient`]. A server offers
+//! them by [`Advertisement::fast`], starts them by [`Advertisement::accept_fast`], and rotates
+//! [`StoredTokens`].
+//!
+//! After a login by password, [`UpgradeClient`] and [`UpgradeAcceptor`] make keys for a stronger hash.
+//! A [`LoginPin`] remembers how strong a login was, and [`select_pinned`] refuses a weaker one.
+//!
+//! # What to store
+//!
+//! * A server stores [`ScramKeys`] for each hash, [`StoredTokens`] for each client, and the secret of
+//!   its [`Decoy`]; never a password. Tokens are stored as they are, because HT is keyed with them.
+//! * A client stores [`ClientKeys`] in place of the password where SCRAM is all that it uses, its
+//!   [`FastToken`], and its [`LoginPin`].
+//!
+//! `docs/credentials.md` in the repository says what a thief could do with each, and when it changes
+//! (XEP-0438).
 //!
 //! # Example
 //!
@@ -61,7 +84,7 @@
 //!         }
 //!         AcceptorStep::Ask(_) => server.provide(CredentialAnswer::Reject(SaslCondition::NotAuthorized)),
 //!         AcceptorStep::Working => server.work(),
-//!         AcceptorStep::Success { identity, data } => break (identity, data),
+//!         AcceptorStep::Success { identity, data, .. } => break (identity, data),
 //!         AcceptorStep::Failure(condition) => return Err(condition.as_str().into()),
 //!     };
 //! };
@@ -79,20 +102,27 @@ mod binding;
 mod condition;
 mod error;
 mod external;
+mod fast;
 mod hash;
+mod ht;
 mod keys;
 mod mechanism;
 mod name;
+mod offer;
 mod one_message;
 mod password;
+mod pin;
 mod plain;
 mod policy;
 mod profile;
 mod scram;
 mod secret;
 mod select;
+mod select_fast;
 #[cfg(test)]
 mod tests;
+mod token;
+mod upgrade;
 
 pub use acceptor::{Acceptor, AcceptorStep, CredentialAnswer, CredentialQuery, Identity};
 pub use advertisement::{Advertisement, Channel};
@@ -101,13 +131,17 @@ pub use binding::{ChannelBindingData, ChannelBindingKind};
 pub use condition::SaslCondition;
 pub use error::{SaslError, ScramError};
 pub use external::{ExternalAcceptor, ExternalClient};
+pub use fast::{FastMechanism, FastSet};
 pub use hash::{Hash, SLICE};
+pub use ht::{HtAcceptor, HtClient};
 pub use keys::{ClientKeys, Decoy, KeysError, ScramKeys};
 pub use mechanism::{LoginResult, MAX_MESSAGE, Mechanism, MechanismStep, ServerProof};
 pub use name::{MechanismName, MechanismSet};
+pub use offer::{DowngradeProtection, OfferProof, OfferRecord};
 pub use password::{
     Authzid, MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME, Password, PrepareError, Username,
 };
+pub use pin::{LoginPin, PinBreach, PinFormatError, PinnedError, select_pinned};
 pub use plain::{PlainAcceptor, PlainClient};
 pub use policy::{BindingUse, MechanismPolicy};
 pub use profile::SaslProfile;
@@ -118,3 +152,8 @@ pub use secret::Secret;
 pub use select::{
     BindingFlag, Capabilities, Choice, Downgrade, MechanismOffer, SelectError, select,
 };
+pub use select_fast::{TokenUnusable, check_token, select_fast};
+pub use token::{
+    FastToken, MAX_TOKEN, MAX_TOKEN_EXPIRY, StoredToken, StoredTokens, TokenError, TokenSlot,
+};
+pub use upgrade::{UpgradeAcceptor, UpgradeClient, select_upgrade};

@@ -65,6 +65,16 @@ impl MechanismName {
             .find(|mechanism| mechanism.as_str() == name)
     }
 
+    /// Returns whether the mechanism is about a password or what was derived from one: SCRAM and
+    /// PLAIN.
+    #[must_use]
+    pub const fn proves_password(self) -> bool {
+        match self {
+            Self::ScramPlus(_) | Self::Scram(_) | Self::Plain => true,
+            Self::External | Self::Anonymous => false,
+        }
+    }
+
     const fn bit(self) -> u16 {
         1 << match self {
             Self::External => 0,

@@ -139,6 +139,7 @@ impl Acceptor for PlainAcceptor {
             return AcceptorStep::Success {
                 identity: Identity { authcid, authzid },
                 data: None,
+                token: None,
             };
         }
         match Account::from_answer(answer, &self.decoy, self.decoy.plain_hash()) {

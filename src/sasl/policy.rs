@@ -3,7 +3,7 @@
 //!
 //! This file holds settings and their defaults; what they lead to is decided in `select.rs`.
 
-use super::{Hash, MechanismName, MechanismSet};
+use super::{DowngradeProtection, FastSet, Hash, MechanismName, MechanismSet};
 
 /// Says which mechanisms may be used, and how much channel binding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,8 @@ pub struct MechanismPolicy {
     allowed: MechanismSet,
     pub(super) binding: BindingUse,
     unverified: Unverified,
+    fast: FastSet,
+    downgrade_protection: DowngradeProtection,
 }
 
 /// How much channel binding matters. The table of [`select`](super::select()) has every case.
@@ -32,8 +34,9 @@ pub enum BindingUse {
 }
 
 impl MechanismPolicy {
-    /// Allows EXTERNAL, SCRAM with all hashes, and ANONYMOUS, but not PLAIN. Which of them can be
-    /// used is up to the [`Capabilities`](super::Capabilities).
+    /// Allows EXTERNAL, SCRAM with all hashes, and ANONYMOUS, but not PLAIN; and tokens for every
+    /// mechanism of FAST. Which of them can be used is up to the
+    /// [`Capabilities`](super::Capabilities).
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -42,6 +45,8 @@ impl MechanismPolicy {
                 .with(MechanismName::Anonymous),
             binding: BindingUse::Preferred,
             unverified: Unverified::NothingSecret,
+            fast: FastSet::all(),
+            downgrade_protection: DowngradeProtection::IfPresent,
         }
     }
 
@@ -75,6 +80,41 @@ impl MechanismPolicy {
         self.allow(self.allowed.iter().filter(strong).collect())
     }
 
+    /// Sets for which mechanisms of FAST a token is requested and used. [`FastSet::EMPTY`] turns FAST
+    /// off.
+    #[must_use]
+    pub const fn fast(self, fast: FastSet) -> Self {
+        Self { fast, ..self }
+    }
+
+    /// Returns the mechanisms of FAST that may be used: only those with channel binding if it is
+    /// [required](Self::requires_binding).
+    #[must_use]
+    pub fn allowed_fast(&self) -> FastSet {
+        if self.requires_binding() {
+            self.fast.intersection(FastSet::bound())
+        } else {
+            self.fast
+        }
+    }
+
+    /// Logs in with a password only where SCRAM proves that the offer arrived unchanged (XEP-0474):
+    /// PLAIN is not chosen, and a SCRAM exchange without that proof ends in
+    /// [`SaslError::NoDowngradeProtection`](super::SaslError::NoDowngradeProtection).
+    #[must_use]
+    pub const fn require_downgrade_protection(self) -> Self {
+        Self {
+            downgrade_protection: DowngradeProtection::Required,
+            ..self
+        }
+    }
+
+    /// Returns what a [`ScramClient`](super::ScramClient) is told about the offer.
+    #[must_use]
+    pub const fn downgrade_protection(&self) -> DowngradeProtection {
+        self.downgrade_protection
+    }
+
     /// Sets how much channel binding matters.
     #[must_use]
     pub const fn binding(self, binding: BindingUse) -> Self {
@@ -102,10 +142,14 @@ impl MechanismPolicy {
     /// What the connection may carry.
     pub(super) fn carried(self, verified: bool) -> MechanismSet {
         let anonymous = MechanismSet::EMPTY.with(MechanismName::Anonymous);
-        match (verified, self.unverified) {
+        let carried = match (verified, self.unverified) {
             (true, _) => MechanismName::BY_PREFERENCE.into_iter().collect(),
             (false, Unverified::NothingSecret) => anonymous,
             (false, Unverified::Scram) => MechanismSet::scram().with(MechanismName::Anonymous),
+        };
+        match self.downgrade_protection {
+            DowngradeProtection::IfPresent => carried,
+            DowngradeProtection::Required => carried.without(MechanismName::Plain),
         }
     }
 }

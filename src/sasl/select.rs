@@ -79,7 +79,7 @@ pub fn select(
             flag: BindingFlag::Unsupported,
         });
     }
-    let flag = if candidates.iter().any(needs_password) {
+    let flag = if candidates.iter().any(MechanismName::proves_password) {
         binding(offer, capabilities, policy, candidates)?
     } else {
         BindingFlag::Unsupported
@@ -134,13 +134,6 @@ fn binding(
         }
         (_, Ok(flag)) => Ok(flag),
         (_, Err(downgrade)) => Err(SelectError::Downgrade(downgrade)),
-    }
-}
-
-const fn needs_password(mechanism: MechanismName) -> bool {
-    match mechanism {
-        MechanismName::ScramPlus(_) | MechanismName::Scram(_) | MechanismName::Plain => true,
-        MechanismName::External | MechanismName::Anonymous => false,
     }
 }
 
@@ -273,6 +266,21 @@ impl Capabilities {
         }
     }
 
+    /// Returns whether the server was verified.
+    pub(super) const fn is_verified(self) -> bool {
+        self.verified
+    }
+
+    /// Returns whether there is a password, and not only keys made from it.
+    pub(super) const fn has_password(self) -> bool {
+        self.mechanisms.contains(MechanismName::Plain)
+    }
+
+    /// Returns whether the connection has this channel binding.
+    pub(super) const fn has_binding(self, kind: ChannelBindingKind) -> bool {
+        self.bindings.contains(kind)
+    }
+
     const fn mechanism(self, mechanism: MechanismName) -> Self {
         Self {
             mechanisms: self.mechanisms.with(mechanism),
@@ -378,9 +386,13 @@ impl BindingSet {
         Self(self.0 & other.0)
     }
 
+    const fn contains(self, kind: ChannelBindingKind) -> bool {
+        self.0 & 1 << kind as u8 != 0
+    }
+
     fn preferred(self) -> Option<ChannelBindingKind> {
         ChannelBindingKind::BY_PREFERENCE
             .into_iter()
-            .find(|kind| self.0 & 1 << *kind as u8 != 0)
+            .find(|kind| self.contains(*kind))
     }
 }

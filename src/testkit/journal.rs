@@ -147,6 +147,7 @@ impl Page {
             | CloseReason::TlsRenegotiation(_)
             | CloseReason::AuthenticationFailed(_)
             | CloseReason::StarttlsRefused
+            | CloseReason::StarttlsNotOffered
             | CloseReason::Internal(_) => true,
             _ => false,
         }

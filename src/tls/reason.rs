@@ -61,6 +61,10 @@ pub enum TlsReasonKind {
         /// What is wrong with it.
         detail: String,
     },
+    /// Markup came where TLS was to begin: the port expects STARTTLS (RFC 6120 5), and not direct TLS
+    /// (XEP-0368).
+    #[error("XML where TLS was expected: the port is not for direct TLS")]
+    NotTls,
     /// An authentic record carries more than 2^14 bytes.
     #[error("a TLS record carries more than 16384 bytes")]
     OversizedRecord,
@@ -126,6 +130,7 @@ impl TlsReasonKind {
             Self::AlertReceived(_) => "alert-received",
             Self::BadRecord => "bad-record",
             Self::MalformedRecord { .. } => "malformed-record",
+            Self::NotTls => "not-tls",
             Self::OversizedRecord => "oversized-record",
             Self::MalformedMessage { .. } => "malformed-message",
             Self::UnexpectedMessage { .. } => "unexpected-message",

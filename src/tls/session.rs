@@ -510,6 +510,7 @@ impl TlsSession {
         if held > self.limits.handshake_bytes.saturating_add(MAX_WIRE) {
             return self.refuse(TlsReasonKind::HandshakeTooLarge, DECODE_ERROR, out);
         }
+        let is_markup = record.starts_with(b"<");
         let finding = match &mut self.progress {
             Progress::Handshaking(handshake) => handshake.hellos.inspect(record),
             Progress::Established(_) => None,
@@ -541,6 +542,9 @@ impl TlsSession {
         }
         let pumped = match result {
             Ok(pumped) => pumped,
+            Err(_) if is_markup && version.is_none() => {
+                return self.fail_as(TlsReasonKind::NotTls, out);
+            }
             Err(error) => return self.fail(&error, out),
         };
         if header.is_malformed() {
@@ -590,11 +594,14 @@ impl TlsSession {
 
     /// Fails with the library's error, and with the alert it wants sent or still owes the peer.
     fn fail(&mut self, error: &Error, out: &mut Vec<u8>) -> TlsStep {
+        self.fail_as(kind_of(error), out)
+    }
+
+    fn fail_as(&mut self, kind: TlsReasonKind, out: &mut Vec<u8>) -> TlsStep {
         let start = out.len();
         if let Some(engine) = &mut self.engine {
             engine.drain_alerts(out);
         }
-        let kind = kind_of(error);
         match kind {
             _ if out.len() > start => failed(kind, true),
             TlsReasonKind::AlertReceived(_) | TlsReasonKind::Internal { .. } => failed(kind, false),

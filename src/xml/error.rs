@@ -30,6 +30,10 @@ pub enum XmlErrorKind {
     /// A character is outside of XML's `Char` production (XML 1.0 2.2).
     #[error("character not allowed in XML")]
     InvalidCharacter,
+    /// A TLS alert or handshake begins where XML was expected: the peer takes the port for one of direct
+    /// TLS (XEP-0368), or is one.
+    #[error("TLS where XML was expected")]
+    TlsRecord,
     /// The XML declaration or the first bytes say that the stream is not UTF-8 (RFC 6120 11.6).
     #[error("encoding other than UTF-8")]
     UnsupportedEncoding,
@@ -178,6 +182,7 @@ impl XmlErrorKind {
             Self::Limit(_) => XmlErrorClass::PolicyViolation,
             Self::InvalidUtf8
             | Self::InvalidCharacter
+            | Self::TlsRecord
             | Self::Syntax
             | Self::MalformedDeclaration
             | Self::MisplacedDeclaration

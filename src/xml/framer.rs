@@ -403,6 +403,11 @@ impl Framer {
             {
                 XmlErrorKind::UnsupportedEncoding.at(0)
             }
+            StreamState::Start
+                if top_level::is_tls(self.input.text(), self.input.byte_after_text()) =>
+            {
+                XmlErrorKind::TlsRecord.at(0)
+            }
             _ => error,
         })
     }

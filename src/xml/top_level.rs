@@ -91,6 +91,12 @@ pub(crate) fn is_foreign_encoding(text: &str, next: Option<u8>) -> bool {
     matches!((text, next), ("", Some(0xFE | 0xFF | 0)) | ("<", Some(0)))
 }
 
+/// Returns whether a stream that begins with `text` and then the illegal byte `next` is TLS: the content
+/// type of an alert or of a handshake (RFC 8446 5.1).
+pub(crate) fn is_tls(text: &str, next: Option<u8>) -> bool {
+    matches!((text, next), ("", Some(21 | 22)))
+}
+
 /// Checks a complete XML declaration, from `<?xml` to `?>`.
 ///
 /// The version may be any 1.x (XML 1.0, fifth edition, 2.8); an encoding must be UTF-8, in upper or

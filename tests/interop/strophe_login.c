@@ -1,4 +1,5 @@
-/* A libstrophe client: log in, ping, send itself a message, disconnect. PORT CA PASSWORD starttls|direct */
+/* A libstrophe client: log in, ping, send itself a message, disconnect. PORT CA PASSWORD starttls|direct|echo
+   `echo`: STARTTLS, and a server that sends everything back, a ping too, so that none is sent. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 #include <strophe.h>
 
 static int done;
+static int is_echo;
 
 static int on_certificate(const xmpp_tlscert_t *certificate, const char *reason)
 {
@@ -23,6 +25,12 @@ static void send_message(xmpp_conn_t *connection, const char *to, const char *te
     xmpp_stanza_release(message);
 }
 
+static void send_messages(xmpp_conn_t *connection)
+{
+    send_message(connection, xmpp_conn_get_bound_jid(connection), "to myself <&>");
+    send_message(connection, "localhost", "to the domain");
+}
+
 static int on_pong(xmpp_conn_t *connection, xmpp_stanza_t *answer, void *data)
 {
     (void)data;
@@ -32,8 +40,7 @@ static int on_pong(xmpp_conn_t *connection, xmpp_stanza_t *answer, void *data)
         return 0;
     }
     printf("pong\n");
-    send_message(connection, xmpp_conn_get_bound_jid(connection), "to myself <&>");
-    send_message(connection, "localhost", "to the domain");
+    send_messages(connection);
     return 0;
 }
 
@@ -62,6 +69,10 @@ static void on_connection(xmpp_conn_t *connection, xmpp_conn_event_t event, int 
             return;
         }
         xmpp_handler_add(connection, on_message, NULL, "message", NULL, NULL);
+        if (is_echo) {
+            send_messages(connection);
+            return;
+        }
         xmpp_id_handler_add(connection, on_pong, "p1", NULL);
         xmpp_stanza_t *iq = xmpp_iq_new(context, "get", "p1");
         xmpp_stanza_t *ping = xmpp_stanza_new(context);
@@ -81,6 +92,7 @@ int main(int argc, char **argv)
 {
     if (argc != 5)
         return 64;
+    is_echo = strcmp(argv[4], "echo") == 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     xmpp_initialize();
     xmpp_ctx_t *context = xmpp_ctx_new(NULL, xmpp_get_default_logger(XMPP_LEVEL_WARN));

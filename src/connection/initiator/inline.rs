@@ -7,12 +7,13 @@ use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::config::{InitiatorConfig, Sasl2Options};
+use crate::config::{AfterUse, InitiatorConfig, Sasl2Options, TokenUse};
 use crate::connection::context::Context;
 use crate::jid::Jid;
-use crate::sasl::Secret;
+use crate::sasl::{FastMechanism, FastSet, FastToken, Hash, Secret};
 use crate::stream::sasl2::{
-    AuthenticateOut, InlineBindOut, InlineResumption, InlineXml, Success, write_authenticate,
+    AuthenticateOut, FastUse, InlineBindOut, InlineResumption, InlineXml, Success, upgrade_hash,
+    write_authenticate,
 };
 use crate::stream::{
     Features, Input, LoginOutcome, ManagementElement, ManagementResult, SaslResult, ns,
@@ -26,6 +27,8 @@ pub(super) struct InlineRequests {
     asked: Asked,
     /// The resource that the last login bound.
     bound: Option<Jid>,
+    /// The token that the last login brought.
+    token: Option<FastToken>,
 }
 
 /// What the server offers to do with the login.
@@ -35,6 +38,10 @@ struct InlineOffer {
     resume: bool,
     /// To bind a resource, and to enable these features with it.
     bind: Option<BindOffer>,
+    /// To use tokens for these mechanisms, and to ask for them.
+    fast: FastSet,
+    /// To be given the keys for these hashes.
+    upgrades: Vec<Hash>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +62,8 @@ struct Asked {
     resume: bool,
     bind: bool,
     enable: bool,
+    /// The mechanism that a token was asked for, or used with.
+    token: Option<FastMechanism>,
 }
 
 /// The server's `<success/>` brings what was not asked for, or not what was.
@@ -67,6 +76,7 @@ impl InlineRequests {
             offer: InlineOffer::default(),
             asked: Asked::default(),
             bound: None,
+            token: None,
         }
     }
 
@@ -85,14 +95,39 @@ impl InlineRequests {
                 .map(|feature| feature.xml.clone())
                 .collect(),
         });
+        let fast = authentication.fast_mechanisms().into_iter().flatten();
         self.offer = InlineOffer {
             resume: authentication.inline_management(),
             bind,
+            fast: fast.fold(FastSet::EMPTY, |set, name| set.with_name(&name)),
+            upgrades: authentication
+                .upgrades()
+                .filter_map(|name| upgrade_hash(&name))
+                .collect(),
         };
     }
 
-    /// Writes `<authenticate/>`.
-    pub(super) fn write(&mut self, mechanism: &str, data: Option<&Secret>, cx: &mut Context<'_>) {
+    /// The mechanisms of FAST that the server offers.
+    pub(super) const fn fast(&self) -> FastSet {
+        self.offer.fast
+    }
+
+    /// The hashes that the server would like to have keys for.
+    pub(super) fn upgrades(&self) -> impl Iterator<Item = Hash> {
+        self.offer.upgrades.iter().copied()
+    }
+
+    /// Writes `<authenticate/>`. `used` is the token that the login uses, `request` the mechanism to
+    /// ask for one, and `upgrade` the task that is asked for.
+    pub(super) fn write(
+        &mut self,
+        mechanism: &str,
+        data: Option<&Secret>,
+        used: Option<&TokenUse>,
+        request: Option<FastMechanism>,
+        upgrade: Option<&str>,
+        cx: &mut Context<'_>,
+    ) {
         let management = cx.management.as_deref();
         let resume = management
             .filter(|_| self.offer.resume)
@@ -104,6 +139,7 @@ impl InlineRequests {
             resume: resume.is_some(),
             bind: self.offer.bind.is_some(),
             enable: enable.is_some(),
+            token: request.or(used.map(|used| used.token.mechanism())),
         };
         let options = self.options();
         let wanted = self.config.account.resource();
@@ -119,6 +155,12 @@ impl InlineRequests {
                 features: &bind.features,
             }),
             resume,
+            fast: used.map(|used| FastUse {
+                count: used.count,
+                invalidate: used.after == AfterUse::Invalidate,
+            }),
+            request_token: request.map(FastMechanism::as_str),
+            upgrades: upgrade.as_slice(),
             ..AuthenticateOut::default()
         };
         cx.out
@@ -135,6 +177,15 @@ impl InlineRequests {
         cx: &mut Context<'_>,
     ) -> Result<Input, Unexpected> {
         let asked = core::mem::take(&mut self.asked);
+        // A server that rotates a token sends the new one without being asked (XEP-0484 3.5).
+        self.token = match (&success.token, asked.token) {
+            (Some(issued), Some(mechanism)) => {
+                let (secret, expiry) = (issued.token.clone(), &issued.expiry);
+                Some(FastToken::from_parts(secret, mechanism, expiry).map_err(|_| Unexpected)?)
+            }
+            (Some(_), None) => return Err(Unexpected),
+            (None, _) => None,
+        };
         let management = cx.management.as_deref_mut();
         match (&success.resumption, management) {
             (InlineResumption::Resumed { h, previd }, Some(management)) if asked.resume => {
@@ -174,6 +225,11 @@ impl InlineRequests {
         }
         self.bound = Some(success.authorization_identifier.clone());
         Ok(completed(LoginOutcome::Bound))
+    }
+
+    /// The token that the login brought, once.
+    pub(super) fn take_token(&mut self) -> Option<FastToken> {
+        self.token.take()
     }
 
     /// The address that the login has bound, once.

@@ -5,6 +5,7 @@
 mod inline;
 mod login;
 mod s2s;
+mod task;
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -18,19 +19,19 @@ use super::key_meter::{Certificates, PeerCertificate};
 use super::management::Management;
 use super::role::{Negotiation, NoRandomness, Position, Role, Setup, Stage};
 use super::s2s::AddressRule;
-use crate::close::{AuthenticationReason, Phase};
+use crate::close::{AuthenticationReason, CloseReason, Phase};
 use crate::config::{Credentials, InitiatorConfig, InitiatorSecurity, KnownFeatures};
 use crate::event::Authenticated;
 use crate::jid::Jid;
 use crate::limits::Limits;
 use crate::random::Random;
 use crate::reset::UsagePolicy;
-use crate::sasl::{ClientKeys, SaslProfile};
+use crate::sasl::{ClientKeys, FastToken, LoginPin, SaslProfile};
 use crate::stream::bind::Recipient;
 use crate::stream::{
-    Awaited, Content, FirstLevelElement, HeaderClass, HeaderOut, Initiating, InitiatingCommand,
-    InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output, ParsedHeader,
-    ResourceChoice, SaslResult, StartTls, StreamLevel, bind, ns, sasl, sasl2,
+    Awaited, Content, FeatureOffer, FirstLevelElement, HeaderClass, HeaderOut, Initiating,
+    InitiatingCommand, InitiatingPhase, Input, Kind, ManagementPolicy, ManagementResult, Output,
+    ParsedHeader, ResourceChoice, SaslResult, StartTls, StreamLevel, bind, ns, sasl, sasl2,
 };
 use crate::tls;
 use crate::xml::{Header, Stanza};
@@ -43,6 +44,8 @@ pub struct InitiatorRole {
     /// What is known of the peer server; between servers only.
     peer_proof: PeerProof,
     request: IqRequest,
+    /// Whether the peer offered STARTTLS.
+    starttls: FeatureOffer,
     bound: Option<Jid>,
 }
 
@@ -84,6 +87,7 @@ impl Role for InitiatorRole {
             login: ClientLogin::new(config.clone()),
             peer_proof: PeerProof::new(config.clone()),
             request: IqRequest::None,
+            starttls: FeatureOffer::Absent,
             bound: None,
             config,
         };
@@ -159,14 +163,22 @@ impl Role for InitiatorRole {
                 self.open_stream(level, cx);
                 return self.pipeline(level, cx);
             }
-            C::RequestTls => cx
-                .out
-                .push_control(|out| out.push_str(StartTls::Request.as_xml())),
+            C::RequestTls => {
+                // It is requested in any case (RFC 7590 3.1).
+                if let Some(Content::Features(features)) = element.map(FirstLevelElement::content) {
+                    self.starttls = features.starttls();
+                }
+                cx.out
+                    .push_control(|out| out.push_str(StartTls::Request.as_xml()));
+            }
             C::ChooseMechanism(profile) => {
                 let result = self.choose_mechanism(profile, element, cx);
                 return Some(Input::Sasl(result));
             }
-            C::SendAuth(profile) => self.login.send_auth(profile, cx),
+            C::SendAuth(profile) => {
+                let verified = self.peer_proof.verified(cx.tls);
+                self.login.send_auth(profile, verified, cx);
+            }
             C::ConfirmOffer => return Some(Input::Sasl(self.login.confirm(element))),
             C::RunChallenge(profile) => return self.login.run_challenge(profile, element, cx),
             C::SendResponse(profile) => {
@@ -184,9 +196,10 @@ impl Role for InitiatorRole {
                     SaslProfile::Sasl2 => sasl2::ABORT,
                 });
             }),
-            C::RunContinue | C::SendNext | C::RunTask | C::SendTaskData => {
-                cx.defect("SASL2 is not configured");
-            }
+            C::RunContinue => return Some(self.login.run_continue(element, cx)),
+            C::SendNext => self.login.send_next(cx),
+            C::RunTask => return self.login.run_task(element, cx),
+            C::SendTaskData => self.login.send_task_data(cx),
             C::RequestPair => self.peer_proof.request_pair(cx),
             C::CheckServer => return Some(Input::Answer(self.peer_proof.check_server(cx))),
             C::SendHandshake => self.peer_proof.send_handshake(cx),
@@ -289,6 +302,13 @@ impl Role for InitiatorRole {
         }
     }
 
+    fn starttls_reason(&self) -> CloseReason {
+        match self.starttls {
+            FeatureOffer::Absent => CloseReason::StarttlsNotOffered,
+            FeatureOffer::Offered | FeatureOffer::Required => CloseReason::StarttlsRefused,
+        }
+    }
+
     fn usage(&self) -> UsagePolicy {
         self.config.usage
     }
@@ -319,6 +339,16 @@ impl InitiatorRole {
         let mut policy = self.table.policy();
         policy.management = ManagementPolicy::Resume;
         self.table = Initiating::new(policy);
+    }
+
+    /// What later logins must not fall below, once this one has worked.
+    pub(super) const fn login_pin(&self) -> Option<LoginPin> {
+        self.login.pin()
+    }
+
+    /// The token that the login brought, once.
+    pub(super) fn take_token(&mut self) -> Option<FastToken> {
+        self.login.take_token()
     }
 
     /// What a later login may go by, once this one has worked.

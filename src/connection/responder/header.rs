@@ -8,8 +8,9 @@ use crate::config::{HostConfig, ResponderConfig, ResponderSecurity};
 use crate::connection::role::NoRandomness;
 use crate::hex::hex;
 use crate::jid::Jid;
-use crate::sasl::{Advertisement, MechanismName};
+use crate::sasl::{Advertisement, FastMechanism, MechanismName};
 use crate::stream::features::AuthenticationOut;
+use crate::stream::sasl2::upgrade_name;
 use crate::stream::{
     DialbackPolicy, FeatureOffer, FeatureXml, FeaturesOut, HeaderOut, Kind, ParsedHeader,
     PeerHeader, Sasl2Policy, StreamLevel, Version, features, lang, ns,
@@ -112,6 +113,17 @@ pub(super) fn write_features(
     let count = offered.count();
     let names = names.get(..count).unwrap_or_default();
     let kinds: Vec<_> = advertised.bindings().collect();
+    let offered_upgrades = host.and_then(|host| host.upgrades.as_ref());
+    let upgrades: Vec<_> = offered_upgrades
+        .into_iter()
+        .flat_map(|upgrades| &upgrades.hashes)
+        .filter_map(|hash| upgrade_name(*hash))
+        .collect();
+    let fast: Vec<_> = advertised
+        .fast_mechanisms()
+        .iter()
+        .map(FastMechanism::as_str)
+        .collect();
     // XEP-0220 2.4
     let dialback = config.dialback == DialbackPolicy::Allowed;
     let extra = |features: fn(&HostConfig) -> &Vec<FeatureXml>| {
@@ -133,8 +145,8 @@ pub(super) fn write_features(
                 mechanisms: names,
                 management: can_resume(config),
                 bind: Some(bind),
-                fast: &[],
-                upgrades: &[],
+                fast: &fast,
+                upgrades: &upgrades,
             }),
             mechanisms: names,
             channel_bindings: &kinds,

@@ -10,12 +10,13 @@ use alloc::vec::Vec;
 
 use crate::config::HostConfig;
 use crate::connection::context::Context;
-use crate::event::InlineBindRequest;
+use crate::event::{InlineBindRequest, TokenRequest};
 use crate::jid::Jid;
-use crate::sasl::Secret;
+use crate::random::Random;
+use crate::sasl::{FastMechanism, FastSet, FastToken, Identity, Secret, TokenError, TokenSlot};
 use crate::stream::sasl2::{
-    Authenticate, BoundOut, EnableOut, InlineEnable, InlineXml, ResumptionOut, SuccessOut,
-    UserAgent, write_success,
+    Authenticate, BoundOut, EnableOut, FastUse, InlineEnable, InlineXml, ResumptionOut, SuccessOut,
+    TokenOut, UserAgent, write_success,
 };
 use crate::stream::{InlineRequests, LoginOutcome, ManagementRefusal};
 
@@ -29,6 +30,11 @@ pub(super) struct InlineLogin {
     refused: Refused,
     /// What the application answers to the features that came with the resource.
     results: Vec<InlineXml>,
+    /// What concerns tokens.
+    fast: Option<FastUse>,
+    requested: Option<FastMechanism>,
+    used: Option<(TokenSlot, FastMechanism)>,
+    issued: Option<FastToken>,
 }
 
 /// The session that is to be resumed.
@@ -49,12 +55,13 @@ enum Refused {
 
 impl InlineLogin {
     /// Keeps what was asked for and is offered. `resumes` says whether sessions can be resumed,
-    /// `manages` whether stream management is configured.
+    /// `manages` whether stream management is configured, and `fast` which tokens are offered.
     pub(super) fn read(
         authenticate: &Authenticate<'_>,
         host: &HostConfig,
         manages: bool,
         resumes: bool,
+        fast: FastSet,
     ) -> Self {
         let user_agent = authenticate.user_agent.clone();
         let bind = authenticate.bind.as_ref();
@@ -82,17 +89,68 @@ impl InlineLogin {
                 }),
             refused: Refused::No,
             results: Vec::new(),
+            fast: authenticate.fast,
+            requested: authenticate
+                .request_token
+                .as_deref()
+                .and_then(FastMechanism::from_name)
+                .filter(|mechanism| fast.contains(*mechanism)),
+            used: None,
+            issued: None,
         }
     }
 
     /// What is left to be done once the client is authenticated.
     pub(super) const fn requests(&self) -> InlineRequests {
-        InlineRequests::new(false, self.resume.is_some(), self.bind.is_some())
+        let token = self.used.is_some() || self.requested.is_some();
+        InlineRequests::new(token, self.resume.is_some(), self.bind.is_some())
     }
 
-    /// What the client says of itself.
-    pub(super) const fn user_agent(&self) -> Option<&UserAgent> {
-        self.user_agent.as_ref()
+    /// The id of the client, if it gave one.
+    pub(super) fn client(&self) -> Option<&str> {
+        self.user_agent.as_ref().and_then(UserAgent::id)
+    }
+
+    /// Whether the client logs in with a token.
+    pub(super) const fn uses_token(&self) -> bool {
+        self.fast.is_some()
+    }
+
+    /// Records the token that the client has logged in with.
+    pub(super) fn set_used(&mut self, used: Option<(TokenSlot, FastMechanism)>) {
+        self.used = used;
+    }
+
+    /// The question what becomes of the client's tokens.
+    ///
+    /// # Errors
+    /// There is no randomness for a new one.
+    pub(super) fn token_request(
+        &self,
+        identity: &Identity,
+        random: &dyn Random,
+    ) -> Result<Option<TokenRequest>, TokenError> {
+        let mechanism = self.requested.or(self.used.map(|(_, mechanism)| mechanism));
+        let Some(mechanism) = mechanism else {
+            return Ok(None);
+        };
+        // The application says when it expires.
+        let fresh = FastToken::generate(mechanism, "-", random)?;
+        Ok(Some(TokenRequest {
+            identity: identity.clone(),
+            client: self.client().map(String::from),
+            used: self.used.map(|(slot, _)| slot),
+            count: self.fast.and_then(|fast| fast.count),
+            invalidate: self.fast.is_some_and(|fast| fast.invalidate),
+            requested: self.requested.is_some(),
+            mechanism,
+            secret: fresh.secret().clone(),
+        }))
+    }
+
+    /// Keeps the token that the client is given.
+    pub(super) fn issue(&mut self, token: FastToken) {
+        self.issued = Some(token);
     }
 
     /// The session to resume, once.
@@ -155,6 +213,10 @@ impl InlineLogin {
             additional_data: data,
             resumption,
             bound,
+            token: self.issued.as_ref().map(|token| TokenOut {
+                token: core::str::from_utf8(token.secret().as_bytes()).unwrap_or_default(),
+                expiry: token.expiry(),
+            }),
             ..SuccessOut::new(identifier)
         };
         cx.out

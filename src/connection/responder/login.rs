@@ -7,14 +7,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::inline::InlineLogin;
+use super::task::{TaskStep, Upgrades};
 use crate::config::{HostConfig, ResponderConfig};
 use crate::connection::context::Context;
-use crate::connection::login::Exchange;
+use crate::connection::login::{Exchange, ExchangeName};
 use crate::connection::transport::channel_bindings;
 use crate::jid::Jid;
 use crate::sasl::{
-    Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery, Identity,
-    MechanismName, MechanismSet, SaslCondition, SaslProfile, Secret,
+    Acceptor, AcceptorStep, Advertisement, Channel, CredentialAnswer, CredentialQuery,
+    FastMechanism, FastSet, Identity, MechanismName, MechanismSet, SaslCondition, SaslProfile,
+    ScramKeys, Secret,
 };
 use crate::stream::sasl2::Sasl2Element;
 use crate::stream::{
@@ -32,6 +34,8 @@ pub(super) struct ServerLogin {
     profile: SaslProfile,
     /// What travels with a login by SASL2.
     inline: InlineLogin,
+    /// The tasks that are left after the mechanism.
+    upgrades: Upgrades,
     /// The condition of the next `<failure/>`, and of the last one.
     condition: SaslCondition,
     identity: Option<Identity>,
@@ -58,6 +62,7 @@ impl ServerLogin {
             exchange: Exchange::new(),
             profile: SaslProfile::Sasl,
             inline: InlineLogin::default(),
+            upgrades: Upgrades::default(),
             condition: SaslCondition::NotAuthorized,
             identity: None,
             account: None,
@@ -124,11 +129,18 @@ impl ServerLogin {
             Some(session) if session.encrypted().is_some() => Channel::Encrypted,
             _ => Channel::Clear,
         };
+        let has_bound_tokens =
+            host.is_some_and(|host| !host.fast.intersection(FastSet::bound()).is_empty());
         let bindings = match session {
-            Some(session) if mechanisms.has_plus() => channel_bindings(session),
+            Some(session) if mechanisms.has_plus() || has_bound_tokens => channel_bindings(session),
             _ => Vec::new(),
         };
-        Advertisement::new(mechanisms, channel, bindings)
+        let fast = host.map_or(FastSet::EMPTY, |host| host.fast);
+        let advertisement = Advertisement::new(mechanisms, channel, bindings).fast(fast);
+        match host.is_some_and(|host| host.proves_offer) {
+            true => advertisement,
+            false => advertisement.dangerous_without_downgrade_protection(),
+        }
     }
 
     /// Starts the mechanism that `<auth/>` or `<authenticate/>` names. Only what was offered, now and here, is accepted
@@ -146,7 +158,8 @@ impl ServerLogin {
             return Step::Result(SaslResult::Failed);
         };
         self.profile = profile;
-        let (name, data) = match self.read_first(&element.element(), host) {
+        let offered = advertised.fast_mechanisms();
+        let (name, data) = match self.read_first(&element.element(), host, offered) {
             Ok(first) => first,
             Err(condition) => return self.failed(condition),
         };
@@ -154,10 +167,18 @@ impl ServerLogin {
         if self.config.random.fill(&mut nonce).is_err() {
             return self.failed(SaslCondition::TemporaryAuthFailure);
         }
-        match advertised.accept(&name, &host.decoy, nonce) {
+        let accepted = match self.inline.uses_token() {
+            true => advertised.accept_fast(&name, self.inline.client()),
+            false => advertised.accept(&name, &host.decoy, nonce),
+        };
+        match accepted {
             Ok(mut acceptor) => {
                 let step = acceptor.response(data.as_ref().map(Secret::as_bytes));
-                let Some(name) = MechanismName::from_name(&name) else {
+                let name = match self.inline.uses_token() {
+                    true => FastMechanism::from_name(&name).map(ExchangeName::Token),
+                    false => MechanismName::from_name(&name).map(ExchangeName::Listed),
+                };
+                let Some(name) = name else {
                     return self.failed(SaslCondition::InvalidMechanism);
                 };
                 self.exchange.begin(name, acceptor);
@@ -195,8 +216,10 @@ impl ServerLogin {
         &mut self,
         element: &Element<'a>,
         host: &HostConfig,
+        fast: FastSet,
     ) -> Result<(Cow<'a, str>, Option<Secret>), SaslCondition> {
         self.inline = InlineLogin::default();
+        self.upgrades = Upgrades::default();
         match self.profile {
             SaslProfile::Sasl => match SaslElement::read(element)? {
                 SaslElement::Auth { mechanism, data } => Ok((mechanism, data)),
@@ -211,7 +234,8 @@ impl ServerLogin {
                     let management = self.config.management.as_deref();
                     let resumes = management.is_some_and(|sm| sm.resumption.is_some());
                     self.inline =
-                        InlineLogin::read(&authenticate, host, management.is_some(), resumes);
+                        InlineLogin::read(&authenticate, host, management.is_some(), resumes, fast);
+                    self.upgrades = Upgrades::read(&authenticate, host.upgrades.as_ref());
                     Ok((authenticate.mechanism, authenticate.initial_response))
                 }
                 _ => Err(SaslCondition::MalformedRequest),
@@ -258,7 +282,76 @@ impl ServerLogin {
         self.identity = Some(identity);
         match self.profile {
             SaslProfile::Sasl => SaslResult::Done,
-            SaslProfile::Sasl2 => SaslResult::Inline(self.inline.requests()),
+            SaslProfile::Sasl2 => {
+                if !self.proves_password() {
+                    self.upgrades = Upgrades::default();
+                }
+                self.after_task()
+            }
+        }
+    }
+
+    /// What follows the mechanism, or a task: the next task, or what was asked for with the login.
+    fn after_task(&mut self) -> SaslResult {
+        match self.upgrades.advance() {
+            true => SaslResult::Task,
+            false => SaslResult::Inline(self.inline.requests()),
+        }
+    }
+
+    /// Whether the client has proved that it knows the password.
+    fn proves_password(&self) -> bool {
+        match self.exchange.mechanism() {
+            Some(ExchangeName::Listed(name)) => name.proves_password(),
+            Some(ExchangeName::Token(_)) | None => false,
+        }
+    }
+
+    /// Writes `<continue/>` with the next task.
+    pub(super) fn send_continue(&mut self, cx: &mut Context<'_>) {
+        let data = self.exchange.take_reply();
+        self.upgrades.write_continue(data.as_ref(), cx);
+    }
+
+    /// Takes the client's `<next/>` or `<task-data/>`. The keys that come of it are to be stored.
+    pub(super) fn run_task(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        host: Option<&HostConfig>,
+        cx: &mut Context<'_>,
+    ) -> Result<SaslResult, ScramKeys> {
+        let iterations = host.and_then(|host| host.upgrades.as_ref());
+        let (Some(element), Some(upgrades)) = (element, iterations) else {
+            cx.defect("a task without its element");
+            return Ok(SaslResult::Failed);
+        };
+        let random = &self.config.random;
+        match self
+            .upgrades
+            .run(&element.element(), upgrades.iterations, random)
+        {
+            Ok(TaskStep::Send) => Ok(SaslResult::Send),
+            Ok(TaskStep::Store(keys)) => Err(keys),
+            Err(condition) => {
+                self.condition = condition;
+                Ok(SaslResult::Failed)
+            }
+        }
+    }
+
+    /// Writes the task's salt.
+    pub(super) fn send_task_data(&self, cx: &mut Context<'_>) {
+        self.upgrades.write_salt(cx);
+    }
+
+    /// Goes on after the application has been asked to store keys.
+    pub(super) fn after_keys(&mut self, stored: Result<(), SaslCondition>) -> SaslResult {
+        match stored {
+            Ok(()) => self.after_task(),
+            Err(condition) => {
+                self.condition = condition;
+                SaslResult::Failed
+            }
         }
     }
 
@@ -272,6 +365,10 @@ impl ServerLogin {
         self.exchange.end();
         self.condition = condition;
         self.inline = InlineLogin::default();
+        self.upgrades = Upgrades::default();
+        // Nobody is authenticated, tasks that were left included.
+        self.identity = None;
+        self.account = None;
         cx.out.push_control(|out| match profile {
             SaslProfile::Sasl => wire::write_failure(out, condition, None),
             SaslProfile::Sasl2 => sasl2::write_failure(out, condition, None),
@@ -311,7 +408,18 @@ impl ServerLogin {
                 self.exchange.set_reply(Some(data));
                 Step::Result(SaslResult::Send)
             }
-            AcceptorStep::Success { identity, data } => Step::Success(identity, data),
+            AcceptorStep::Success {
+                identity,
+                data,
+                token,
+            } => {
+                let mechanism = match self.exchange.mechanism() {
+                    Some(ExchangeName::Token(mechanism)) => Some(mechanism),
+                    _ => None,
+                };
+                self.inline.set_used(token.zip(mechanism));
+                Step::Success(identity, data)
+            }
             AcceptorStep::Failure(condition) => self.failed(condition),
         }
     }

@@ -6,8 +6,10 @@ mod header;
 mod inline;
 mod login;
 mod s2s;
+mod task;
 
 use alloc::borrow::{Cow, ToOwned};
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
@@ -280,9 +282,10 @@ impl Role for ResponderRole {
             C::SendOutcome(outcome) => self.send_outcome(outcome, cx),
             C::AskInlineBind => self.ask_inline_bind(cx),
             C::AskInlineResumption => self.ask_inline_resumption(cx),
-            C::SendContinue | C::RunTask | C::SendTaskData | C::AskToken => {
-                cx.defect("SASL2 is not configured")
-            }
+            C::AskToken => self.ask_token(cx),
+            C::SendContinue => self.login.send_continue(cx),
+            C::RunTask => return self.run_task(element, cx),
+            C::SendTaskData => self.login.send_task_data(cx),
             C::AskPair => {
                 return s2s::ask_pair(element, self.header.stream_id(), &self.config, cx);
             }
@@ -354,6 +357,16 @@ impl Role for ResponderRole {
                 self.login.inline().refuse_resumption(handled);
                 Some(Input::Answer(Answer::Refuse))
             }
+            DecisionAnswer::IssueToken(token) => {
+                self.login.inline().issue(*token);
+                Some(Input::Answer(Answer::Accept))
+            }
+            DecisionAnswer::KeysStored => Some(Input::Sasl(self.login.after_keys(Ok(())))),
+            DecisionAnswer::KeysRefused => {
+                let condition = SaslCondition::TemporaryAuthFailure;
+                Some(Input::Sasl(self.login.after_keys(Err(condition))))
+            }
+            DecisionAnswer::KeepToken => Some(Input::Answer(Answer::Refuse)),
             DecisionAnswer::RefuseBind(condition) => {
                 if let BindState::Asked { id } = core::mem::replace(&mut self.bind, BindState::None)
                 {
@@ -580,6 +593,40 @@ impl ResponderRole {
         Some(Input::Answer(Answer::Accept))
     }
 
+    /// Takes a step of a task, and has the application store what comes of it.
+    fn run_task(
+        &mut self,
+        element: Option<&FirstLevelElement<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Input> {
+        let host = self.host.clone();
+        match self.login.run_task(element, host.as_deref(), cx) {
+            Ok(result) => Some(Input::Sasl(result)),
+            Err(keys) => {
+                let Some(identity) = self.login.identity().cloned() else {
+                    cx.defect("keys without an identity");
+                    return None;
+                };
+                let keys = Box::new(keys);
+                cx.ask(Question::StoreKeys { identity, keys });
+                None
+            }
+        }
+    }
+
+    /// Asks the application what becomes of the client's tokens.
+    fn ask_token(&mut self, cx: &mut Context<'_>) {
+        let Some(identity) = self.login.identity().cloned() else {
+            return cx.defect("a decision on tokens without an identity");
+        };
+        let random = self.config.random.clone();
+        match self.login.inline().token_request(&identity, &random) {
+            Ok(Some(request)) => cx.ask(Question::IssueToken(Box::new(request))),
+            Ok(None) => cx.defect("a decision on tokens without a request"),
+            Err(_) => cx.no_randomness(),
+        }
+    }
+
     /// Asks the application for the session that the login is to resume.
     fn ask_inline_resumption(&mut self, cx: &mut Context<'_>) {
         let resume = self.login.inline().take_resume();
@@ -619,11 +666,10 @@ impl ResponderRole {
         let host = self.host.clone();
         let domain = || Jid::parse(host.as_deref()?.domain()).ok();
         let identifier = match outcome {
-            LoginOutcome::Bound => self.bound.clone(),
+            // XEP-0388 2.6.1: the full address, if a resource was bound or a session resumed.
+            LoginOutcome::Bound | LoginOutcome::Resumed => self.bound.clone(),
             // A name that is no address still has a domain.
-            LoginOutcome::Authenticated | LoginOutcome::Resumed => {
-                self.login.account().cloned().or_else(domain)
-            }
+            LoginOutcome::Authenticated => self.login.account().cloned().or_else(domain),
         };
         let Some(identifier) = identifier else {
             return cx.defect("a login without an address");

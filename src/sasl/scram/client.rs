@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::message::{
@@ -15,8 +16,9 @@ use super::message::{
 use crate::sasl::hash::Derivation;
 use crate::sasl::keys::MIN_ITERATIONS;
 use crate::sasl::{
-    Authzid, ChannelBindingData, ClientKeys, Hash, LoginResult, MAX_MESSAGE, Mechanism,
-    MechanismName, MechanismStep, Password, SLICE, SaslError, Secret, Username,
+    Authzid, ChannelBindingData, ClientKeys, DowngradeProtection, Hash, LoginResult, MAX_MESSAGE,
+    Mechanism, MechanismName, MechanismStep, OfferProof, OfferRecord, Password, SLICE, SaslError,
+    Secret, Username,
 };
 
 /// The initiating side of one SCRAM exchange.
@@ -33,6 +35,8 @@ pub struct ScramClient {
     binding: ClientBinding,
     /// The iteration counts that are accepted.
     bounds: IterationBounds,
+    /// What the server has offered, if the caller says.
+    offer: OfferCheck,
     /// The client's part of the nonce.
     nonce: String,
     /// What has been sent and received.
@@ -114,7 +118,7 @@ impl IterationBounds {
         }
     }
 
-    const fn contains(self, count: u32) -> bool {
+    pub(in crate::sasl) const fn contains(self, count: u32) -> bool {
         self.min <= count && count <= self.max
     }
 }
@@ -124,6 +128,38 @@ impl Default for IterationBounds {
         Self {
             min: MIN_ITERATIONS,
             max: 600_000,
+        }
+    }
+}
+
+/// The check of the server's offer (XEP-0474 6.2).
+enum OfferCheck {
+    /// The offer is not known, so the server's hash of it is ignored.
+    Unknown,
+    Known(OfferRecord, DowngradeProtection),
+    /// The check is over: the server has proved the offer, or did not have to.
+    Done(OfferProof),
+}
+
+impl OfferCheck {
+    /// Compares the offer with what the server says in its first message, if it says it.
+    fn check(self, hash: Hash, sent: Option<&str>) -> Result<OfferProof, SaslError> {
+        let (offer, protection) = match self {
+            Self::Unknown => return Ok(OfferProof::None),
+            Self::Done(proof) => return Ok(proof),
+            Self::Known(offer, protection) => (offer, protection),
+        };
+        match (sent, protection) {
+            (Some(sent), _) => {
+                let expected = encode(offer.digest(hash).as_bytes());
+                if bool::from(expected.as_bytes().ct_eq(sent.as_bytes())) {
+                    Ok(OfferProof::Verified)
+                } else {
+                    Err(SaslError::OfferChanged)
+                }
+            }
+            (None, DowngradeProtection::IfPresent) => Ok(OfferProof::None),
+            (None, DowngradeProtection::Required) => Err(SaslError::NoDowngradeProtection),
         }
     }
 }
@@ -224,6 +260,21 @@ impl ScramClient {
         Self { bounds, ..self }
     }
 
+    /// Has the server prove that `offer` is what it offered (XEP-0474): the names in the list of the
+    /// SASL profile that is used, all of them and as they arrived, and those of the channel bindings
+    /// announced. `protection` says whether it must. If it proves something else, the exchange ends
+    /// in [`SaslError::OfferChanged`] before anything is derived or proved.
+    ///
+    /// The server's signature covers its proof, so it counts once the login has succeeded
+    /// ([`LoginResult::offer`]).
+    #[must_use]
+    pub fn offered(self, offer: OfferRecord, protection: DowngradeProtection) -> Self {
+        Self {
+            offer: OfferCheck::Known(offer, protection),
+            ..self
+        }
+    }
+
     pub(in crate::sasl) fn with_nonce(
         hash: Hash,
         username: Username,
@@ -237,6 +288,7 @@ impl ScramClient {
             authzid: None,
             binding,
             bounds: IterationBounds::default(),
+            offer: OfferCheck::Unknown,
             nonce,
             phase: Phase::Start(credentials),
         }
@@ -282,6 +334,8 @@ impl ScramClient {
                 count: first.iterations,
             });
         }
+        let offer = core::mem::replace(&mut self.offer, OfferCheck::Done(OfferProof::None));
+        self.offer = OfferCheck::Done(offer.check(self.hash, first.offer_hash)?);
         let header = client_first.header().as_bytes();
         let transcript = match &self.binding {
             ClientBinding::Bound(data) => {
@@ -324,6 +378,17 @@ impl ScramClient {
             keys,
         };
         MechanismStep::Respond(message.into_bytes().into())
+    }
+
+    /// The result, once the server's signature was verified, which covers the proof of its offer.
+    fn result(&self, keys: ClientKeys) -> LoginResult {
+        let offer = match self.offer {
+            OfferCheck::Done(proof) => proof,
+            OfferCheck::Unknown | OfferCheck::Known(..) => OfferProof::None,
+        };
+        LoginResult::server_verified()
+            .with_keys(keys)
+            .with_offer(offer)
     }
 
     /// Takes the phase and leaves `Over`, so that a call that does not set a new phase has failed.
@@ -404,11 +469,9 @@ impl Mechanism for ScramClient {
                 Some(data),
             ) => {
                 verify_server(data, &server_signature)?;
-                Ok(LoginResult::server_verified().with_keys(keys))
+                Ok(self.result(keys))
             }
-            (Phase::Verified(keys), None | Some([])) => {
-                Ok(LoginResult::server_verified().with_keys(keys))
-            }
+            (Phase::Verified(keys), None | Some([])) => Ok(self.result(keys)),
             (Phase::Verified(_), Some(_)) => Err(SaslError::Unexpected),
             // A success at this point proves nothing about the server.
             (Phase::FirstSent { .. } | Phase::Deriving { .. }, _)

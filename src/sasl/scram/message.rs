@@ -80,6 +80,8 @@ pub(super) struct ServerFirst<'a> {
     pub(super) nonce: &'a str,
     pub(super) salt: Vec<u8>,
     pub(super) iterations: u32,
+    /// The hash of the offer, in base64 (XEP-0474 6.1).
+    pub(super) offer_hash: Option<&'a str>,
     pub(super) message: &'a str,
 }
 
@@ -90,7 +92,7 @@ impl<'a> ServerFirst<'a> {
         let nonce = nonce(attributes.take(b'r')?)?;
         let salt = decode(attributes.take(b's')?)?;
         let iterations = positive(attributes.take(b'i')?)?;
-        attributes.extensions()?;
+        let offer_hash = attributes.extension(b'h')?;
         if salt.len() > MAX_SALT {
             return Err(SaslError::TooLong);
         }
@@ -98,6 +100,7 @@ impl<'a> ServerFirst<'a> {
             nonce,
             salt,
             iterations,
+            offer_hash,
             message,
         })
     }
@@ -211,12 +214,27 @@ impl<'a> Attributes<'a> {
 
     /// Reads the rest, which must be optional extensions. None of them is known here.
     fn extensions(mut self) -> Result<(), SaslError> {
-        while let Some((name, _)) = self.next()? {
-            if DEFINED.contains(&name) {
+        while self.next_extension()?.is_some() {}
+        Ok(())
+    }
+
+    /// Reads the rest, which must be optional extensions, and returns the value of one of them. It
+    /// may stand there once, so that nobody can choose which one counts.
+    fn extension(mut self, wanted: u8) -> Result<Option<&'a str>, SaslError> {
+        let mut found = None;
+        while let Some((name, value)) = self.next_extension()? {
+            if name == wanted && found.replace(value).is_some() {
                 return Err(SaslError::Malformed);
             }
         }
-        Ok(())
+        Ok(found)
+    }
+
+    fn next_extension(&mut self) -> Result<Option<(u8, &'a str)>, SaslError> {
+        match self.next()? {
+            Some((name, _)) if DEFINED.contains(&name) => Err(SaslError::Malformed),
+            attribute => Ok(attribute),
+        }
     }
 }
 

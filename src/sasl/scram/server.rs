@@ -13,7 +13,7 @@ use super::message::{ClientFinal, ClientFirst, Flag, encode, encoded_len, push_e
 use crate::sasl::acceptor::Account;
 use crate::sasl::{
     Acceptor, AcceptorStep, ChannelBindingData, CredentialAnswer, CredentialQuery, Decoy, Hash,
-    MechanismName, SaslCondition, Secret,
+    MechanismName, OfferRecord, SaslCondition, Secret,
 };
 
 /// The receiving side of one SCRAM exchange.
@@ -22,6 +22,8 @@ pub struct ScramAcceptor {
     binding: AcceptorBinding,
     decoy: Decoy,
     nonce: String,
+    /// The hash of the offer, in base64 (XEP-0474 6.1).
+    offer_hash: Option<String>,
     phase: Phase,
 }
 
@@ -79,7 +81,18 @@ impl ScramAcceptor {
             binding,
             decoy,
             nonce,
+            offer_hash: None,
             phase: Phase::Start,
+        }
+    }
+
+    /// Proves to the client what was offered on this stream (XEP-0474), by an attribute that other
+    /// clients ignore (RFC 5802 5.1).
+    #[must_use]
+    pub fn offered(self, offer: &OfferRecord) -> Self {
+        Self {
+            offer_hash: Some(encode(offer.digest(self.hash).as_bytes())),
+            ..self
         }
     }
 
@@ -131,13 +144,20 @@ impl ScramAcceptor {
             return Err(SaslCondition::TemporaryAuthFailure);
         }
         let (nonce, salt) = (&first.nonce, account.keys.salt());
-        let length = "r=,s=,i=4294967295".len() + nonce.len() + encoded_len(salt.len());
+        let offer_hash = self.offer_hash.as_deref();
+        let length = "r=,s=,i=4294967295,h=".len()
+            + nonce.len()
+            + encoded_len(salt.len())
+            + offer_hash.map_or(0, str::len);
         let mut server_first = String::with_capacity(length);
         server_first.extend(["r=", nonce, ",s="]);
         push_encoded(&mut server_first, salt);
         server_first.push_str(",i=");
         // Writing to a `String` cannot fail.
         let _ = write!(server_first, "{}", account.keys.iterations());
+        if let Some(hash) = offer_hash {
+            server_first.extend([",h=", hash]);
+        }
         let challenge = server_first.as_bytes().into();
         self.phase = Phase::Challenged {
             first,

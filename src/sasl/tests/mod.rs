@@ -1,11 +1,15 @@
 //! Tests of SASL exchanges, and the functions that they share.
 
 mod choice;
+mod downgrade;
+mod fast;
 mod hostile_client;
 mod hostile_server;
 mod pairs;
+mod pin;
 mod random;
 mod secrecy;
+mod upgrade;
 mod vectors;
 mod work;
 
@@ -112,7 +116,7 @@ fn run(
                 Err(error) => return End::ClientError(error),
             },
             AcceptorStep::Failure(condition) => return End::Failure(condition),
-            AcceptorStep::Success { identity, data } => {
+            AcceptorStep::Success { identity, data, .. } => {
                 let data = match (form, data) {
                     (Form::Long, Some(data)) => {
                         let step = client.challenge(data.as_bytes()).unwrap();

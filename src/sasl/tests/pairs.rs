@@ -353,6 +353,7 @@ fn rfc6120_13_8_4_external_passes_the_authorization_identity() {
                 AcceptorStep::Success {
                     identity,
                     data: None,
+                    token: None,
                 } => {
                     assert_eq!(identity.authcid, "certificate");
                     assert_eq!(identity.authzid.as_deref(), asked);

@@ -10,16 +10,18 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn clients() -> [Box<dyn Mechanism>; 5] {
+/// A token that no message of these tests has been made with.
+fn token(mechanism: FastMechanism) -> FastToken {
+    FastToken::from_parts(Secret::from(&b"a token"[..]), mechanism, "2020").unwrap()
+}
+
+fn clients() -> [Box<dyn Mechanism>; 7] {
     let scram = |binding| {
         let credentials = ScramCredentials::password(pencil());
-        Box::new(ScramClient::with_nonce(
-            Hash::Sha256,
-            user(),
-            credentials,
-            binding,
-            "abc".into(),
-        ))
+        let offer = OfferRecord::new(["SCRAM-SHA-256"]);
+        let client =
+            ScramClient::with_nonce(Hash::Sha256, user(), credentials, binding, "abc".into());
+        Box::new(client.offered(offer, DowngradeProtection::IfPresent))
     };
     [
         scram(ClientBinding::Unsupported),
@@ -27,10 +29,15 @@ fn clients() -> [Box<dyn Mechanism>; 5] {
         Box::new(PlainClient::new(user(), pencil())),
         Box::new(ExternalClient::new()),
         Box::new(AnonymousClient::new()),
+        Box::new(HtClient::new(&user(), &token(FastMechanism::HtSha256None), &[]).unwrap()),
+        Box::new({
+            let token = token(FastMechanism::HtSha512Expr);
+            HtClient::new(&user(), &token, &[exporter()]).unwrap()
+        }),
     ]
 }
 
-fn servers() -> [Box<dyn Acceptor>; 5] {
+fn servers() -> [Box<dyn Acceptor>; 7] {
     let scram = |binding| {
         Box::new(ScramAcceptor::with_nonce(
             Hash::Sha256,
@@ -45,6 +52,8 @@ fn servers() -> [Box<dyn Acceptor>; 5] {
         Box::new(PlainAcceptor::new(decoy())),
         Box::new(ExternalAcceptor::new()),
         Box::new(AnonymousAcceptor::new()),
+        Box::new(HtAcceptor::new(FastMechanism::HtSha256None, &[]).unwrap()),
+        Box::new(HtAcceptor::new(FastMechanism::HtSha512Expr, &[exporter()]).unwrap()),
     ]
 }
 
@@ -52,7 +61,7 @@ fn servers() -> [Box<dyn Acceptor>; 5] {
 fn near_scram() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => "[nyp]",
-        8 => "[anmrcsipvex]=[A-Za-z0-9+/=]{0,8}",
+        8 => "[anmrcsipvexh]=[A-Za-z0-9+/=]{0,8}",
         1 => Just("r=abcdef".into()),
         1 => Just("s=QSXC".into()),
         1 => Just("i=4096".into()),
@@ -65,21 +74,29 @@ fn near_scram() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..7).prop_map(|pieces| pieces.join(",").into_bytes())
 }
 
+/// Generates octets near the syntax of HT: a name, a zero, and a proof of about the right length.
+fn near_ht() -> impl Strategy<Value = Vec<u8>> {
+    let name = prop_oneof![Just("user".into()), ".{0,4}"];
+    let length = prop_oneof![31..34usize, 63..66usize, 0..4usize];
+    let proof = length.prop_flat_map(|length| vec(any::<u8>(), length));
+    (name, proof).prop_map(|(name, proof)| [name.as_bytes(), b"\0", &proof].concat())
+}
+
 fn messages() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    let message = prop_oneof![vec(any::<u8>(), 0..80), near_scram()];
+    let message = prop_oneof![vec(any::<u8>(), 0..80), near_scram(), near_ht()];
     vec(message, 1..5)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// No message of a server but the right signature satisfies a SCRAM client, and no order of
+    /// No message of a server but the right signature satisfies a client of SCRAM or HT, and no order of
     /// calls panics.
     #[test]
     fn clients_survive_anything(messages in messages(), calls in vec(0..3u8, 0..12)) {
         for mut client in clients() {
             let _ = client.initial();
-            let scram = client.name().starts_with("SCRAM");
+            let proves = ["SCRAM", "HT"].iter().any(|family| client.name().starts_with(family));
             let mut feed = messages.iter().cycle();
             for call in &calls {
                 let data = feed.next().unwrap();
@@ -88,7 +105,7 @@ proptest! {
                     1 => drop(client.work()),
                     _ => {
                         let success = client.success(Some(data));
-                        prop_assert!(!scram || success.is_err());
+                        prop_assert!(!proves || success.is_err());
                     }
                 }
             }
@@ -96,7 +113,7 @@ proptest! {
         }
     }
 
-    /// No message of a client authenticates an unknown user.
+    /// No message of a client authenticates an unknown user, or one without the token.
     #[test]
     fn servers_survive_anything(messages in messages(), prompted in any::<bool>()) {
         for mut server in servers() {
@@ -106,13 +123,35 @@ proptest! {
             for data in &messages {
                 let mut step = server.response(Some(data));
                 if matches!(step, AcceptorStep::Ask(_)) {
-                    step = server.provide(CredentialAnswer::UnknownUser { authcid: "user".into() });
+                    let tokens = StoredTokens::none()
+                        .after_issue(token(FastMechanism::HtSha256None))
+                        .with(TokenSlot::Current, StoredToken::valid(token(FastMechanism::HtSha512Expr)));
+                    step = if server.name().starts_with("HT") {
+                        server.provide(CredentialAnswer::tokens("user".into(), tokens))
+                    } else {
+                        server.provide(CredentialAnswer::UnknownUser { authcid: "user".into() })
+                    };
                 }
                 let step = work_off(server.as_mut(), step);
                 let success = matches!(step, AcceptorStep::Success { .. });
                 prop_assert!(!success, "{:?}", server);
             }
         }
+    }
+
+    /// No octets but those that were stored are a token, and no text but those that were stored is a
+    /// pin. What is read is the same when it is stored again.
+    #[test]
+    fn what_is_read_from_a_store_survives_anything(octets in vec(any::<u8>(), 0..60), text in ".{0,60}", cut in 0..40usize) {
+        let stored = token(FastMechanism::HtSha256None).to_bytes();
+        let near = [stored.as_bytes().get(..cut).unwrap_or_default(), &octets].concat();
+        for bytes in [&octets, &near] {
+            if let Ok(token) = FastToken::from_bytes(bytes) {
+                let again = token.to_bytes();
+                prop_assert_eq!(again.as_bytes(), bytes.as_slice());
+            }
+        }
+        prop_assert!(text.parse::<LoginPin>().is_err());
     }
 
     /// Whatever name is sent comes back the same.

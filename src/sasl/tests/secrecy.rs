@@ -5,6 +5,7 @@ use alloc::format;
 use core::fmt;
 
 use super::*;
+use crate::random::{Random, RandomError};
 
 /// A password that cannot be in a text by accident, and its base64.
 const PASSWORD: &str = "Tr0ub4dor";
@@ -17,6 +18,16 @@ const NOT_TO_BE_SEEN: [&str; 3] = [
 
 fn password() -> Password {
     Password::ascii(PASSWORD).unwrap()
+}
+
+#[derive(Debug)]
+struct Zeros;
+
+impl Random for Zeros {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(0);
+        Ok(())
+    }
 }
 
 fn check(what: &dyn fmt::Debug) {
@@ -77,6 +88,36 @@ fn secrets_are_absent_from_debug_in_every_phase() {
     check(&outcome);
     check(&outcome.into_client_keys());
     check(&client);
+
+    let mechanism = FastMechanism::HtSha256Expr;
+    let token = FastToken::from_parts(Secret::from(PASSWORD.as_bytes()), mechanism, "2020");
+    let token = token.unwrap();
+    check(&token);
+    check(&token.to_bytes());
+    let stored = StoredToken::expired(token.clone());
+    let tokens = StoredTokens::none().with(TokenSlot::New, stored);
+    let tokens = tokens.with(TokenSlot::Current, StoredToken::valid(token.clone()));
+    let given = CredentialAnswer::tokens("user".into(), tokens.clone());
+    check(&tokens);
+    check(&given);
+    let mut client = HtClient::new(&user(), &token, &[exporter()]).unwrap();
+    let mut server = HtAcceptor::new(mechanism, &[exporter()]).unwrap();
+    check(&client);
+    check(&server);
+    let first = client.initial().unwrap();
+    check(&first);
+    check(&client);
+    check(&server.response(first.as_ref().map(Secret::as_bytes)));
+    check(&server);
+    check(&server.provide(given));
+    check(&server);
+
+    let bounds = IterationBounds::default();
+    let mut upgrade = UpgradeClient::new(Hash::Sha256, &password(), b"salt", 4096, bounds).unwrap();
+    check(&upgrade);
+    while upgrade.work().unwrap() == MechanismStep::Working {}
+    check(&upgrade);
+    check(&UpgradeAcceptor::new(Hash::Sha256, 4096, &Zeros).unwrap());
 
     let mut client: Box<dyn Mechanism> = Box::new(PlainClient::new(user(), password()));
     let mut server: Box<dyn Acceptor> = Box::new(PlainAcceptor::new(decoy()));

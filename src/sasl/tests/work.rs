@@ -41,6 +41,32 @@ fn lists_of_mechanisms_and_bindings_are_read_once() {
     }
 }
 
+/// The names of an offer are read once each, and what is kept of them is as long as they are. Sorting
+/// them is the only step that costs more than their number; the features in which they arrive are
+/// bounded.
+#[test]
+fn the_names_of_an_offer_are_read_once() {
+    for n in [1_000, 2_000, 4_000] {
+        let names: Vec<String> = (0..n).map(|i| std::format!("X-{:04}", n - i)).collect();
+        let read = Cell::new(0);
+        let record = OfferRecord::new(counted(names.iter().map(String::as_str), &read));
+        let again = OfferRecord::new(names.iter().rev().map(String::as_str));
+        let announced = Cell::new(0);
+        let bindings = counted(names.iter().map(String::as_str), &announced);
+        let record = record.announcing(bindings);
+        std::println!(
+            "names of an offer, n = {n}: {} and {} steps",
+            read.get(),
+            announced.get()
+        );
+        assert_eq!((read.get(), announced.get()), (n, n));
+        assert_ne!(record, again);
+        let fast = Cell::new(0);
+        let offered = FastSet::from_names(counted(names.iter().map(String::as_str), &fast));
+        assert_eq!((fast.get(), offered), (n, FastSet::EMPTY));
+    }
+}
+
 /// A message that is too long is refused before anything in it is read. The client reports its
 /// length, although it is not UTF-8 either.
 #[test]
@@ -55,7 +81,7 @@ fn a_message_that_is_too_long_is_not_read() {
     );
     let _ = client.initial().unwrap();
     assert_eq!(client.challenge(&long), Err(SaslError::TooLong));
-    let servers: [alloc::boxed::Box<dyn Acceptor>; 4] = [
+    let servers: [alloc::boxed::Box<dyn Acceptor>; 5] = [
         alloc::boxed::Box::new(ScramAcceptor::new(
             Hash::Sha1,
             AcceptorBinding::Absent,
@@ -65,6 +91,7 @@ fn a_message_that_is_too_long_is_not_read() {
         alloc::boxed::Box::new(PlainAcceptor::new(decoy())),
         alloc::boxed::Box::new(ExternalAcceptor::new()),
         alloc::boxed::Box::new(AnonymousAcceptor::new()),
+        alloc::boxed::Box::new(HtAcceptor::new(FastMechanism::HtSha256None, &[]).unwrap()),
     ];
     for mut server in servers {
         let step = server.response(Some(&long));

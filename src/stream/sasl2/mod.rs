@@ -47,8 +47,8 @@ pub use success::{
     ResumptionOut, Success, SuccessOut, TokenOut, write_success,
 };
 pub use tasks::{
-    Continue, MAX_HASH_BYTES, MAX_SALT_BYTES, MAX_TASKS, Next, read_hash, read_salt,
-    write_continue, write_hash, write_next, write_salt, write_task_data,
+    Continue, MAX_HASH_BYTES, MAX_SALT_BYTES, MAX_TASKS, Next, read_hash, read_salt, upgrade_hash,
+    upgrade_name, write_continue, write_hash, write_next, write_salt, write_task_data,
 };
 pub use user_agent::{MAX_DESCRIPTION_BYTES, UserAgent, UserAgentError};
 

@@ -10,7 +10,7 @@ use super::encoding::{
     open, text_element,
 };
 use super::inline_xml::InlineXml;
-use crate::sasl::{SaslCondition, Secret};
+use crate::sasl::{Hash, SaslCondition, Secret};
 use crate::stream::sasl::MAX_TEXT_BYTES;
 use crate::stream::{ns, put};
 use crate::xml::Element;
@@ -147,6 +147,25 @@ pub fn write_task_data(out: &mut String, body: &InlineXml) {
     out.push('>');
     out.push_str(body.as_str());
     close(out, "task-data");
+}
+
+/// Returns the name of the task that upgrades to SCRAM with this hash (XEP-0480 2.1, 3). There is none
+/// for SHA-1, because nothing is weaker.
+#[must_use]
+pub const fn upgrade_name(hash: Hash) -> Option<&'static str> {
+    match hash {
+        Hash::Sha1 => None,
+        Hash::Sha256 => Some("UPGR-SCRAM-SHA-256"),
+        Hash::Sha512 => Some("UPGR-SCRAM-SHA-512"),
+    }
+}
+
+/// Returns the hash that the task of this name upgrades to.
+#[must_use]
+pub fn upgrade_hash(name: &str) -> Option<Hash> {
+    [Hash::Sha256, Hash::Sha512]
+        .into_iter()
+        .find(|hash| upgrade_name(*hash) == Some(name))
 }
 
 /// Appends the `<task-data/>` with which a server begins an upgrade of SCRAM (XEP-0480 3).

@@ -2,6 +2,7 @@
 //! the stream.
 
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
+use xmpp_stream::limits::Limits;
 use xmpp_stream::{Initiator, Responder, SendError, Ticket};
 
 use crate::harness::configs::{client, server};
@@ -119,6 +120,34 @@ fn transmit_all<N: Role>(machine: &mut xmpp_stream::Connection<N>) {
     assert!(n > 0);
     machine.transmitted(n);
     assert!(matches!(machine.poll(now), xmpp_stream::Action::Wait(_)));
+}
+
+#[test]
+fn what_may_be_received_may_be_sent_and_what_never_fits_is_told_apart() {
+    fn both<N: Role>() {
+        let tls = TlsPair::new(TLS13).without_tickets();
+        let mut stream = Harness::<N, Scripted>::established(
+            N::machine(Carrier::DirectTls(TLS13), &tls, None),
+            &tls,
+            4096,
+        );
+        stream.receive();
+        let mut session = stream.machine.session().unwrap();
+        let most = session.capacity();
+        assert!(most > Limits::server().outbox_bytes());
+        let longest = format!("<message>{}</message>", "x".repeat(most - 19));
+        let longer = format!("<message>{}</message>", "x".repeat(most - 18));
+        assert_eq!(session.send(&longer), Err(SendError::TooLong { most }));
+        session.send(&longest).unwrap();
+        // Now it has to wait for room, and the other one still never fits.
+        assert_eq!(session.send(&longest), Err(SendError::Full { capacity: 0 }));
+        assert_eq!(session.send(&longer), Err(SendError::TooLong { most }));
+        stream.exchange();
+        assert_eq!(stream.receive(), longest);
+        assert_eq!(stream.machine.session().unwrap().capacity(), most);
+    }
+    both::<InitiatorRole>();
+    both::<ResponderRole>();
 }
 
 #[test]

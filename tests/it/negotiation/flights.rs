@@ -374,3 +374,26 @@ fn over_direct_tls_1_3_a_pipelined_login_is_one_flight_after_the_client_hello_an
         assert_stanzas_flow(&mut pair);
     }
 }
+
+#[test]
+fn xep0388_2_6_1_the_success_names_the_full_address_that_was_bound_or_resumed() {
+    for then in [Then::Bind, Then::Resume] {
+        let way = Way::new(Carrier::DirectTls(TLS13), Profile::Sasl2, PLAIN, then);
+        let (pair, _) = way.measure();
+        let address = pair.events.iter().find_map(|event| match event {
+            EventBuf::Established(jid) => jid.clone(),
+            _ => None,
+        });
+        let named = pair.events.iter().find_map(|event| match event {
+            EventBuf::Authenticated { success, .. } => {
+                let success = success.as_ref().expect("SASL2").as_stanza();
+                let named = success.child("authorization-identifier", "urn:xmpp:sasl:2");
+                Some(named.expect("an address").text().into_owned())
+            }
+            _ => None,
+        });
+        let address = address.expect("established");
+        assert!(address.is_full(), "{address}");
+        assert_eq!(named.as_deref(), Some(address.as_str()), "{then:?}");
+    }
+}

@@ -7,11 +7,14 @@ use rustls::ServerConnection;
 use xmpp_stream::close::AuthenticationReason;
 use xmpp_stream::config::InitiatorConfig;
 use xmpp_stream::connection::{InitiatorRole, ResponderRole};
-use xmpp_stream::sasl::{BindingUse, MechanismPolicy, Password, SelectError, Username};
+use xmpp_stream::sasl::{
+    BindingUse, MechanismPolicy, Password, SaslProfile, SelectError, Username,
+};
 use xmpp_stream::tls::ClientTls;
 use xmpp_stream::{CloseReason, Initiator};
 
 use super::sasl::failure;
+use super::sasl2;
 use crate::harness::configs::{FIXED, alice};
 use crate::harness::phases::{Phase, responder_at};
 use crate::harness::pki::{Crypto, Leaf, Setup, TLS12, TLS13, Version, pki};
@@ -40,12 +43,20 @@ struct Middle {
     client: Harness<InitiatorRole, Scripted>,
     server: Harness<ResponderRole, Scripted>,
     attack: Attack,
+    /// The profile that the client is left with: he deletes the offer of SASL2, or leaves it.
+    profile: SaslProfile,
     /// How many times the client began a mechanism.
     attempts: usize,
 }
 
 impl Middle {
-    fn new(version: Version, leaf: Leaf, binding: BindingUse, attack: Attack) -> Self {
+    fn new(
+        profile: SaslProfile,
+        version: Version,
+        leaf: Leaf,
+        binding: BindingUse,
+        attack: Attack,
+    ) -> Self {
         let setup = Setup::new(Crypto::Ring, version);
         let config = InitiatorConfig::client(&alice())
             .direct_tls(ClientTls::new(Arc::new(pki().client(&setup))))
@@ -65,6 +76,7 @@ impl Middle {
             client,
             server,
             attack,
+            profile,
             attempts: 0,
         }
     }
@@ -73,10 +85,17 @@ impl Middle {
     fn relay(mut self) -> Self {
         loop {
             let sent = self.client.receive();
-            self.attempts += sent.matches("<auth ").count();
+            let begins = match self.profile {
+                SaslProfile::Sasl => "<auth ",
+                SaslProfile::Sasl2 => "<authenticate ",
+            };
+            self.attempts += sent.matches(begins).count();
             match (self.attack, sent.contains("-PLUS'")) {
                 (Attack::RefusePlus(condition) | Attack::RefuseAnnouncedPlus(condition), true) => {
-                    self.client.send(failure(condition));
+                    self.client.send(match self.profile {
+                        SaslProfile::Sasl => failure(condition),
+                        SaslProfile::Sasl2 => sasl2::failure(condition),
+                    });
                     continue;
                 }
                 _ => self.server.send(&sent),
@@ -95,10 +114,11 @@ impl Middle {
             self.attack,
             Attack::HideBindings | Attack::RefusePlus(_) | Attack::HideBoth
         );
-        if let (true, Some(start)) = (hides_bindings, text.find("<sasl-channel-binding")) {
-            let end = "</sasl-channel-binding>";
-            let length = text[start..].find(end).unwrap() + end.len();
-            text.replace_range(start..start + length, "");
+        if hides_bindings {
+            delete(&mut text, "sasl-channel-binding");
+        }
+        if self.profile == SaslProfile::Sasl {
+            delete(&mut text, "authentication");
         }
         if matches!(
             self.attack,
@@ -109,18 +129,28 @@ impl Middle {
             }
         }
         if self.attack == Attack::UnknownPlus {
-            let known = "<mechanism>";
-            text = text.replacen(
-                known,
-                "<mechanism>SCRAM-SHA3-512-PLUS</mechanism><mechanism>",
-                1,
-            );
+            for list in [
+                "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>",
+                "<authentication xmlns='urn:xmpp:sasl:2'>",
+            ] {
+                let unknown = format!("{list}<mechanism>SCRAM-SHA3-512-PLUS</mechanism>");
+                text = text.replace(list, &unknown);
+            }
         }
         text
     }
 
     fn is_established(&mut self) -> bool {
         self.client.machine.session().is_some() || self.server.machine.session().is_some()
+    }
+}
+
+/// Deletes an element from the text, if it is there.
+fn delete(text: &mut String, name: &str) {
+    if let Some(start) = text.find(&format!("<{name}")) {
+        let end = format!("</{name}>");
+        let length = text[start..].find(&end).unwrap() + end.len();
+        text.replace_range(start..start + length, "");
     }
 }
 
@@ -150,10 +180,15 @@ fn a_man_in_the_middle_is_not_authenticated_through_where_the_server_has_channel
         (TLS12, Leaf::SignedWithEd25519),
         (TLS13, Leaf::SignedWithEd25519),
     ] {
-        for binding in [BindingUse::Preferred, BindingUse::Required] {
+        for (profile, binding) in [
+            (SaslProfile::Sasl, BindingUse::Preferred),
+            (SaslProfile::Sasl, BindingUse::Required),
+            (SaslProfile::Sasl2, BindingUse::Preferred),
+            (SaslProfile::Sasl2, BindingUse::Required),
+        ] {
             for attack in ATTACKS {
-                let about = format!("{version:?} {leaf:?} {binding:?} {attack:?}");
-                let mut middle = Middle::new(version, leaf, binding, attack).relay();
+                let about = format!("{profile:?} {version:?} {leaf:?} {binding:?} {attack:?}");
+                let mut middle = Middle::new(profile, version, leaf, binding, attack).relay();
                 assert!(!middle.is_established(), "{about}");
                 for line in middle
                     .client
@@ -172,7 +207,12 @@ fn a_man_in_the_middle_is_not_authenticated_through_where_the_server_has_channel
 /// wrong password, costs one attempt.
 #[test]
 fn one_login_is_one_attempt() {
-    for version in [TLS12, TLS13] {
+    for (profile, version) in [
+        (SaslProfile::Sasl, TLS12),
+        (SaslProfile::Sasl, TLS13),
+        (SaslProfile::Sasl2, TLS12),
+        (SaslProfile::Sasl2, TLS13),
+    ] {
         for attack in [
             Attack::Relay,
             Attack::HideBindings,
@@ -180,13 +220,14 @@ fn one_login_is_one_attempt() {
             Attack::HideBoth,
         ] {
             let mut middle = Middle::new(
+                profile,
                 version,
                 Leaf::SignedWithSha384,
                 BindingUse::Preferred,
                 attack,
             )
             .relay();
-            assert_eq!(middle.attempts, 1, "{version:?} {attack:?}");
+            assert_eq!(middle.attempts, 1, "{profile:?} {version:?} {attack:?}");
             middle.client.finish();
             assert_eq!(middle.client.code(), "authentication-failed");
         }
@@ -197,8 +238,15 @@ fn one_login_is_one_attempt() {
 #[test]
 fn a_connection_without_a_binding_is_not_used_where_the_server_announces_some() {
     let leaf = Leaf::SignedWithEd25519;
-    for attack in [Attack::Relay, Attack::HideBindings, Attack::HidePlus] {
-        let mut middle = Middle::new(TLS12, leaf, BindingUse::Preferred, attack).relay();
+    for (profile, attack) in [
+        (SaslProfile::Sasl, Attack::Relay),
+        (SaslProfile::Sasl, Attack::HideBindings),
+        (SaslProfile::Sasl, Attack::HidePlus),
+        (SaslProfile::Sasl2, Attack::Relay),
+        (SaslProfile::Sasl2, Attack::HideBindings),
+        (SaslProfile::Sasl2, Attack::HidePlus),
+    ] {
+        let mut middle = Middle::new(profile, TLS12, leaf, BindingUse::Preferred, attack).relay();
         assert_eq!(middle.attempts, 0, "{attack:?}");
         middle.client.finish();
         match middle.client.closed().reason() {

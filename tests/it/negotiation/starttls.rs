@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use rustls::{ClientConnection, ServerConnection};
-use xmpp_stream::config::{Credentials, ResponderConfig};
+use xmpp_stream::config::{Credentials, InitiatorConfig, ResponderConfig};
 use xmpp_stream::limits::Limits;
-use xmpp_stream::{Manner, Responder};
+use xmpp_stream::sasl::{Password, Username};
+use xmpp_stream::tls::ClientTls;
+use xmpp_stream::{Action, Initiator, Manner, Responder};
 
-use crate::harness::configs::{FIXED, decide};
+use crate::harness::configs::{FIXED, alice, decide};
 use crate::harness::phases::{
     CLIENT_HEADER, FOOTER, OFFER_ANONYMOUS, OFFER_STARTTLS, PROCEED, Phase, SERVER_HEADER,
     STARTTLS, initiator, initiator_at, initiator_with, peer_server, responder, responder_at,
@@ -30,6 +32,12 @@ fn rfc7590_3_1_starttls_is_requested_even_if_it_is_not_offered() {
         assert_eq!(harness.receive(), FOOTER);
         harness.finish();
         assert_eq!(harness.end(), ("starttls-refused", Manner::Graceful));
+        let close = harness.machine.take_close().unwrap();
+        let expected = match offer {
+            OFFER_STARTTLS => "STARTTLS was refused",
+            _ => "STARTTLS was not offered",
+        };
+        assert_eq!(close.reason().to_string(), expected, "{offer}");
     }
 }
 
@@ -411,4 +419,56 @@ fn an_endless_handshake_message_ends_in_tls() {
         }
     }
     assert_eq!(harness.end().0, "tls");
+}
+
+#[test]
+fn direct_tls_of_the_peer_where_starttls_is_expected_is_named() {
+    for (first, expected) in [
+        (22, "TLS where XML was expected at byte 0 of the stream"),
+        (21, "TLS where XML was expected at byte 0 of the stream"),
+        (1, "character not allowed in XML at byte 0 of the stream"),
+    ] {
+        let mut harness = responder(Carrier::StartTls(TLS13));
+        let record = [first, 3, 1, 2, 0, 1, 0, 1, 252];
+        assert_ne!(harness.machine.receive(&record), 0);
+        harness.run();
+        harness.advance();
+        harness.run_until_closed();
+        let close = harness.machine.take_close().unwrap();
+        assert_eq!(close.reason().to_string(), expected);
+    }
+}
+
+#[test]
+fn direct_tls_at_a_port_for_starttls_is_named() {
+    for answer in ["<?xml version='1.0'?>", SERVER_HEADER] {
+        for chunk in [usize::MAX, 1] {
+            let setup = Setup::new(Crypto::Ring, TLS13);
+            let tls = ClientTls::new(Arc::new(pki().client(&setup)));
+            let config = InitiatorConfig::client(&alice())
+                .direct_tls(tls)
+                .password(
+                    Username::ascii("alice").unwrap(),
+                    Password::ascii("secret").unwrap(),
+                )
+                .build()
+                .unwrap();
+            let mut machine = Initiator::new(config, START);
+            let close = loop {
+                match machine.poll(START) {
+                    Action::Event(event) => panic!("{event:?}"),
+                    Action::CloseTcp(close) => break close.clone(),
+                    Action::Wait(_) => {}
+                }
+                machine.transmitted(machine.transmit().len());
+                for bytes in answer.as_bytes().chunks(chunk) {
+                    let _ = machine.receive(bytes);
+                }
+            };
+            assert_eq!(
+                close.reason().to_string(),
+                "XML where TLS was expected: the port is not for direct TLS"
+            );
+        }
+    }
 }

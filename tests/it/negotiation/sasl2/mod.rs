@@ -2,6 +2,8 @@
 //! server.
 
 mod client;
+mod fast;
+mod strength;
 
 const SASL2: &str = "urn:xmpp:sasl:2";
 
@@ -26,7 +28,7 @@ fn success(jid: &str, inline: &str) -> String {
     )
 }
 
-fn failure(condition: &str) -> String {
+pub(super) fn failure(condition: &str) -> String {
     format!(
         "<failure xmlns='{SASL2}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>\
          </failure>"
