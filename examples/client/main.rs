@@ -5,12 +5,17 @@
 //! client --jid alice@localhost --password secret --connect 127.0.0.1:5222 --ca ca.pem
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanism NAME] [--resource NAME]
 //!        [--send XML]... [--ping N] [--stay SECONDS] [--reconnect N] [--max-delay MS]
-//!        [--reset-after SECONDS] [--cert FILE --key FILE] [--anonymous] [--sm] [--trace]
+//!        [--reset-after SECONDS] [--cert FILE --key FILE] [--anonymous] [--sm]
+//!        [--no-sasl2] [--trace]
 //! ```
 //!
 //! One JSON object per line on stdout. The exit code says how the last
 //! connection ended: 0 closed in order, 2 refused, 3 TLS renegotiation, 4 TLS,
 //! 5 stream error, 6 lost, 70 internal, 64 bad usage.
+//!
+//! Where the server offers SASL2 (XEP-0388), the resource and stream management travel with the
+//! login; `--no-sasl2` logs in as RFC 6120 says. The line `login` tells which it was, and how many
+//! flights of the client it took.
 //!
 //! With `--reconnect` a reset or an ordinary loss is followed by up to N more
 //! connections, when and how [`Planner`] says. After a reset nothing of the

@@ -234,7 +234,8 @@ impl Client {
         }
     }
 
-    /// The resource asked for, or one of ours.
+    /// The resource asked for, or one of ours: with a login by SASL2 that is always so, and begins with
+    /// the tag that the client gave (XEP-0386 3.2.1).
     fn bind(&self, bind: BindDecision<'_>) {
         let resource = bind.resource().unwrap_or(bind.generated());
         let local = Some(bind.identity().authcid.as_str());

@@ -18,6 +18,10 @@
 //! resource of the addressed user, those to the domain come back. Runs until
 //! stdin closes, or SIGTERM.
 //!
+//! Clients may log in by SASL2 (XEP-0388) and bind their resource with it (XEP-0386); no further
+//! feature is offered there, because this server has none of them. The line `login` tells which way
+//! it was, and how many flights of the server it took before stanzas might flow.
+//!
 //! With `--sm` clients get stream management (XEP-0198). A session whose stream
 //! is lost or reset is kept in memory, for as long as the client was told, and
 //! messages for its user are kept for it. When it is over, a message that its

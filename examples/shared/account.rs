@@ -29,7 +29,7 @@ pub const VALUED: [&str; 9] = [
 ];
 
 /// The options that take none.
-pub const FLAGS: [&str; 2] = ["direct-tls", "anonymous"];
+pub const FLAGS: [&str; 3] = ["direct-tls", "anonymous", "no-sasl2"];
 
 /// The config the options describe.
 pub fn config(options: &Options) -> Result<Arc<InitiatorConfig>, Usage> {
@@ -48,6 +48,9 @@ pub fn config(options: &Options) -> Result<Arc<InitiatorConfig>, Usage> {
         .credentials(credentials(options, &jid)?)
         .sasl(policy(options)?)
         .limits(limits()?);
+    if options.has("no-sasl2") {
+        builder = builder.without_sasl2();
+    }
     if options.has("sm") {
         builder = builder.stream_management(SmPolicy::new());
     }

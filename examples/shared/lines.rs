@@ -154,6 +154,9 @@ pub fn exit_code(reason: &CloseReason) -> u8 {
 
 fn features(offered: &Features<'_>) -> Value {
     let bindings: Option<Vec<Cow<'_, str>>> = offered.channel_bindings().map(Iterator::collect);
+    let sasl2: Option<Vec<Cow<'_, str>>> = offered
+        .authentication()
+        .map(|offer| offer.mechanisms().collect());
     json!({
         "starttls": match offered.starttls() {
             FeatureOffer::Absent => "absent",
@@ -161,6 +164,7 @@ fn features(offered: &Features<'_>) -> Value {
             FeatureOffer::Required => "required",
         },
         "mechanisms": offered.mechanisms().collect::<Vec<_>>(),
+        "sasl2": sasl2,
         "channel_bindings": bindings,
         "bind": offered.bind(),
         "others": offered.unknown().map(|other| other.ns()).collect::<Vec<_>>(),

@@ -4,5 +4,6 @@
 
 pub mod account;
 pub mod lines;
+pub mod login;
 pub mod options;
 pub mod tls;

@@ -14,6 +14,7 @@ use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::{Action, CloseTcp, Connection, Event, Manner, Negotiation, Wait};
 
 use super::shared::lines::Lines;
+use super::shared::login::{Flights, Login};
 
 /// What a connection is for.
 pub trait App<N: Negotiation> {
@@ -51,11 +52,18 @@ pub async fn drive<N: Negotiation, A: App<N>>(
     clock: StdClock,
     lines: Lines,
 ) -> CloseTcp {
+    let mut login = Login::default();
     loop {
+        if let Some(decision) = machine.decision() {
+            login.asked(decision.question());
+        }
         let until = app.act(machine, clock.now());
         let now = clock.now();
         match machine.poll(now) {
-            Action::Event(event) => app.event(&event, now),
+            Action::Event(event) => {
+                app.event(&event, now);
+                login.event(&event, lines);
+            }
             Action::Wait(mut wait) => {
                 if let (Some(cause), Some(session)) = (app.take_reset(), machine.session()) {
                     session.reset(cause);
@@ -64,7 +72,7 @@ pub async fn drive<N: Negotiation, A: App<N>>(
                 wait.deadline = [wait.deadline, until].into_iter().flatten().min();
                 let mail_wanted = app.wants_mail();
                 tokio::select! {
-                    () = sleep_on(tcp, machine, wait, now, lines) => {}
+                    () = sleep_on(tcp, machine, wait, now, lines, &mut login.flights) => {}
                     Some(letter) = mail.recv(), if mail_wanted => app.mail(letter),
                 }
             }
@@ -85,6 +93,7 @@ async fn sleep_on<N: Negotiation>(
     wait: Wait,
     now: Instant,
     lines: Lines,
+    flights: &mut Flights,
 ) {
     let time = async {
         match wait.timeout(now) {
@@ -99,6 +108,7 @@ async fn sleep_on<N: Negotiation>(
             Ok(n) => {
                 lines.trace_bytes("->", &machine.transmit()[..n]);
                 machine.transmitted(n);
+                flights.sent();
             }
             Err(error) => failed(machine, &error),
         },
@@ -107,6 +117,7 @@ async fn sleep_on<N: Negotiation>(
             Ok(n) => {
                 lines.trace_bytes("<-", &machine.receive_window()[..n]);
                 machine.received(n);
+                flights.received();
             }
             Err(error) => failed(machine, &error),
         },

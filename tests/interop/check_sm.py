@@ -96,6 +96,7 @@ def pings_through_a_cut(lab, port, way):
     expect_equal(len(pinging.events("bound")), 1, "resource bindings")
     expect(any("acknowledged up to" in line for line in pinging.errors), "nothing was acknowledged")
     tap.close()
+    return pinging
 
 
 def unnoticed(lab, port):

@@ -666,11 +666,10 @@ impl ResponderRole {
         let host = self.host.clone();
         let domain = || Jid::parse(host.as_deref()?.domain()).ok();
         let identifier = match outcome {
-            LoginOutcome::Bound => self.bound.clone(),
+            // XEP-0388 2.6.1: the full address, if a resource was bound or a session resumed.
+            LoginOutcome::Bound | LoginOutcome::Resumed => self.bound.clone(),
             // A name that is no address still has a domain.
-            LoginOutcome::Authenticated | LoginOutcome::Resumed => {
-                self.login.account().cloned().or_else(domain)
-            }
+            LoginOutcome::Authenticated => self.login.account().cloned().or_else(domain),
         };
         let Some(identifier) = identifier else {
             return cx.defect("a login without an address");

@@ -8,6 +8,7 @@ mod early_requests;
 mod ends;
 mod errors;
 mod fixed_deadlines;
+mod flights;
 mod headers;
 mod keepalives;
 mod man_in_the_middle;
