@@ -157,6 +157,14 @@ impl Management {
         }
     }
 
+    /// Does the same with the features behind a login that has bound a resource. What the server
+    /// refused to do with the login is not asked for again.
+    pub(super) fn offer_behind_login(&mut self, is_offered: bool) {
+        if self.announcements == [Notice::Nothing; 2] {
+            self.offer(is_offered);
+        }
+    }
+
     /// Writes `<resume/>`.
     pub(super) fn write_resume(&mut self, out: &mut Outbound) {
         let h = self.session.handled;

@@ -2,7 +2,7 @@
 //! its heap.
 
 use crate::login::{Prepared, Way};
-use crate::machine::{Carrier, Login};
+use crate::machine::{Carrier, Login, Profile};
 use crate::meter::{self, Role};
 use crate::pki::{Pki, Version};
 use crate::stanza::{roster, stanza};
@@ -13,6 +13,7 @@ pub fn measure(pki: &Pki) {
         login: Login::Plain,
         carrier: Carrier::StartTls,
         version: Version::Tls13,
+        profile: Profile::Sasl,
     };
     let prepared = Prepared::new(pki, way);
     // What is made once per process is made here.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::bare::{BarePair, records};
-use crate::machine::{Carrier, Configs, Login};
+use crate::machine::{Carrier, Configs, Login, Profile};
 use crate::meter::{self, Role};
 use crate::pair::{Flight, Pair};
 use crate::pki::{Pki, Shown, Version};
@@ -17,17 +17,22 @@ pub struct Way {
     pub login: Login,
     pub carrier: Carrier,
     pub version: Version,
+    pub profile: Profile,
 }
 
 impl Way {
     pub fn name(self) -> String {
-        format!(
+        let name = format!(
             "{:?}/{:?}/{}",
             self.login,
             self.carrier,
             self.version.name()
-        )
-        .to_lowercase()
+        );
+        // The profile of RFC 6120 goes without saying.
+        match self.profile {
+            Profile::Sasl => name.to_lowercase(),
+            Profile::Sasl2 => format!("{}/sasl2", name.to_lowercase()),
+        }
     }
 
     /// Those that are measured when there is little time.
@@ -52,11 +57,14 @@ impl Way {
         ] {
             for carrier in [Carrier::StartTls, Carrier::DirectTls] {
                 for version in [Version::Tls13, Version::Tls12] {
-                    all.push(Self {
-                        login,
-                        carrier,
-                        version,
-                    });
+                    for profile in [Profile::Sasl, Profile::Sasl2] {
+                        all.push(Self {
+                            login,
+                            carrier,
+                            version,
+                            profile,
+                        });
+                    }
                 }
             }
         }
@@ -85,6 +93,7 @@ impl Prepared {
         let configs = Configs::new(
             way.login,
             way.carrier,
+            way.profile,
             &Arc::new(client.clone()),
             &Arc::new(server.clone()),
         );

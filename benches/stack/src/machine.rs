@@ -35,6 +35,15 @@ pub enum Carrier {
     DirectTls,
 }
 
+/// The profile of SASL, and how a resource is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// RFC 6120 6 and 7.
+    Sasl,
+    /// XEP-0388, with the resource in the same exchange (XEP-0386).
+    Sasl2,
+}
+
 /// What both machines of a pair are made from.
 pub struct Configs {
     client: Arc<InitiatorConfig>,
@@ -45,25 +54,29 @@ impl Configs {
     pub fn new(
         login: Login,
         carrier: Carrier,
+        profile: Profile,
         client: &Arc<ClientConfig>,
         server: &Arc<ServerConfig>,
     ) -> Self {
-        Self::with(login, carrier, client, server, None)
+        Self::with(login, carrier, profile, client, server, None)
     }
 
     /// The same, with stream management as its default is.
     pub fn managed(
         login: Login,
         carrier: Carrier,
+        profile: Profile,
         client: &Arc<ClientConfig>,
         server: &Arc<ServerConfig>,
     ) -> Self {
-        Self::with(login, carrier, client, server, Some(SmPolicy::new()))
+        let policy = SmPolicy::new();
+        Self::with(login, carrier, profile, client, server, Some(policy))
     }
 
     fn with(
         login: Login,
         carrier: Carrier,
+        profile: Profile,
         client: &Arc<ClientConfig>,
         server: &Arc<ServerConfig>,
         management: Option<SmPolicy>,
@@ -99,6 +112,10 @@ impl Configs {
             })
             .sasl(MechanismPolicy::new().allow(mechanisms))
             .random(RANDOM);
+        let client = match profile {
+            Profile::Sasl => client.without_sasl2(),
+            Profile::Sasl2 => client,
+        };
         let client = match management.clone() {
             Some(policy) => client.stream_management(policy),
             None => client,
@@ -111,6 +128,10 @@ impl Configs {
         let host = match carrier {
             Carrier::StartTls => host.tls(tls.clone()),
             Carrier::DirectTls => host,
+        };
+        let host = match profile {
+            Profile::Sasl => host.without_sasl2(),
+            Profile::Sasl2 => host,
         };
         let server = ResponderConfig::server(RANDOM).single_host(host.build().expect("a host"));
         let server = match carrier {
@@ -271,7 +292,8 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>) {
         Some(Decision::Anonymous(anonymous)) => anonymous.accept("guest".to_owned()),
         Some(Decision::Bind(bind)) => {
             let user = &bind.identity().authcid;
-            let resource = bind.resource().expect("a resource");
+            // Of a resource that comes with the login, the server chooses the end.
+            let resource = bind.resource().unwrap_or(bind.generated());
             let jid = Jid::from_parts(Some(user), "localhost", Some(resource)).expect("a JID");
             bind.accept(jid).expect("a full JID");
         }

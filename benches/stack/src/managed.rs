@@ -1,7 +1,7 @@
 //! What stream management costs: the same conversation with it and without, and what an idle
 //! connection holds.
 
-use crate::machine::{Carrier, Configs, Login};
+use crate::machine::{Carrier, Configs, Login, Profile};
 use crate::meter::{self, Role};
 use crate::pair::Pair;
 use crate::pki::{Pki, Shown, Version};
@@ -18,8 +18,8 @@ pub fn measure(pki: &Pki, size: usize) {
     server.alpn_protocols = vec![b"xmpp-client".to_vec()];
     let (client, server) = (client.into(), server.into());
     let (login, carrier) = (Login::Anonymous, Carrier::DirectTls);
-    let without = Configs::new(login, carrier, &client, &server);
-    let with = Configs::managed(login, carrier, &client, &server);
+    let without = Configs::new(login, carrier, Profile::Sasl, &client, &server);
+    let with = Configs::managed(login, carrier, Profile::Sasl, &client, &server);
     let text = stanza(size);
     for (name, configs) in [("without", without), ("with", with)] {
         for role in Role::BOTH {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::heap;
 use crate::login::{Prepared, Way};
-use crate::machine::{Carrier, Login};
+use crate::machine::{Carrier, Login, Profile};
 use crate::meter::{self, Role};
 use crate::pair::Pair;
 use crate::pki::{Pki, Version};
@@ -17,6 +17,7 @@ pub fn measure(pki: &Pki, count: usize) {
         login: Login::Plain,
         carrier: Carrier::StartTls,
         version: Version::Tls13,
+        profile: Profile::Sasl,
     };
     let prepared = Prepared::new(pki, way);
     let mut transit = Vec::with_capacity(1 << 16);

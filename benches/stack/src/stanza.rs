@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::bare::{Bare, BarePair, Wire};
-use crate::machine::{Carrier, Configs, HEADER, Initiating, Kind, Login, Machine, Receiving, Xml};
+use crate::machine::{
+    Carrier, Configs, HEADER, Initiating, Kind, Login, Machine, Profile, Receiving, Xml,
+};
 use crate::meter::{self, Role};
 use crate::pair::{give, send, take};
 use crate::pki::{Pki, Shown, Version};
@@ -135,7 +137,13 @@ impl Setup {
         server.alpn_protocols = vec![b"xmpp-client".to_vec()];
         let (client, server) = (Arc::new(client), Arc::new(server));
         Self {
-            configs: Configs::new(Login::Anonymous, Carrier::DirectTls, &client, &server),
+            configs: Configs::new(
+                Login::Anonymous,
+                Carrier::DirectTls,
+                Profile::Sasl,
+                &client,
+                &server,
+            ),
             bare: BarePair::handshake(&client, &server),
             client,
             server,

@@ -129,12 +129,17 @@ impl InlineRequests {
         let resume = management
             .filter(|_| self.offer.resume)
             .and_then(|sm| sm.inline_resume());
+        // A session that cannot be resumed with the login is resumed after it, in the place of binding
+        // (XEP-0198 5).
+        let resumes_later = resume.is_none()
+            && management.is_some_and(|management| management.inline_resume().is_some());
+        let bind = self.offer.bind.as_ref().filter(|_| !resumes_later);
         let enable = management
-            .filter(|_| self.offer.bind.as_ref().is_some_and(|bind| bind.management))
+            .filter(|_| bind.is_some_and(|bind| bind.management))
             .map(Management::inline_enable);
         self.asked = Asked {
             resume: resume.is_some(),
-            bind: self.offer.bind.is_some(),
+            bind: bind.is_some(),
             enable: enable.is_some(),
             token: request.or(used.map(|used| used.token.mechanism())),
         };
@@ -144,7 +149,7 @@ impl InlineRequests {
             mechanism,
             initial_response: data,
             user_agent: options.and_then(|options| options.user_agent.as_ref()),
-            bind: self.offer.bind.as_ref().map(|bind| InlineBindOut {
+            bind: bind.map(|bind| InlineBindOut {
                 tag: options
                     .and_then(|options| options.tag.as_deref())
                     .or(wanted),

@@ -370,6 +370,49 @@ fn xep0198_9_2_a_refused_resumption_is_followed_by_the_resource_of_the_same_logi
     );
 }
 
+const LEGACY_SM: &str = "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>\
+    <sm xmlns='urn:xmpp:sm:3'/></stream:features>";
+
+#[test]
+fn xep0198_3_stream_management_that_cannot_travel_with_the_login_is_enabled_behind_bind_2() {
+    let machine = Initiator::new(config(|config| config.stream_management(policy())), START);
+    let (mut client, said) = begun(machine, &offer(&["PLAIN"], BIND));
+    assert_eq!(said, plain(&tagged("")));
+    let bound = "<bound xmlns='urn:xmpp:bind:0'/>";
+    client.send(success("alice@localhost/desk", bound));
+    let features = "<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:features>";
+    let enable = "<enable xmlns='urn:xmpp:sm:3' resume='true' max='300'/>";
+    assert_eq!(client.answer_to(features), enable);
+    client.send("<enabled xmlns='urn:xmpp:sm:3' id='s1' resume='true'/>");
+    let last = client.event_lines().pop().unwrap();
+    assert!(last.starts_with("ManagementEnabled"), "{last}");
+}
+
+#[test]
+fn xep0198_9_1_what_was_refused_with_the_login_is_not_asked_for_again() {
+    let machine = Initiator::new(config(|config| config.stream_management(policy())), START);
+    let (mut client, _) = begun(machine, &offer(&["PLAIN"], BIND_SM));
+    let bound = "<bound xmlns='urn:xmpp:bind:0'><failed xmlns='urn:xmpp:sm:3'/></bound>";
+    client.send(success("alice@localhost/desk", bound));
+    assert_eq!(client.answer_to(LEGACY_SM), "");
+}
+
+#[test]
+fn xep0198_5_a_session_that_cannot_be_resumed_with_the_login_is_resumed_in_the_place_of_binding() {
+    let config = config(|config| config.stream_management(policy()));
+    let machine = Initiator::resume(config, broken(), START).unwrap();
+    let (mut client, said) = begun(machine, &offer(&["PLAIN"], BIND));
+    assert_eq!(said, plain(""), "no resource is asked for");
+    client.send(success("alice@localhost", ""));
+    let resume = "<resume xmlns='urn:xmpp:sm:3' h='1' previd='s1'/>";
+    assert_eq!(client.answer_to(LEGACY_SM), resume);
+    client.send("<resumed xmlns='urn:xmpp:sm:3' h='0' previd='s1'/>");
+    assert_eq!(
+        client.event_lines().pop().unwrap(),
+        "established alice@localhost/desk"
+    );
+}
+
 #[test]
 fn xep0198_9_2_too_high_a_count_ends_the_stream() {
     let mut client = resuming();
