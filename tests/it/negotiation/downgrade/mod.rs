@@ -23,7 +23,7 @@ use xmpp_stream::{Connection, Decision, Initiator, Responder};
 
 use self::middle::{Change, Middle};
 use crate::harness::configs::{FIXED, alice, decide, keys};
-use crate::harness::phases::{responder_config, server_tls};
+use crate::harness::phases::responder_config;
 use crate::harness::pki::{Crypto, Setup, TLS13, pki};
 use crate::harness::{App, Carrier, Harness, Pair, START};
 

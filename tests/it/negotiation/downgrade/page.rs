@@ -65,11 +65,13 @@ const EARLY_DATA: &str = "
 ## TLS 0-RTT
 
 Early data of TLS 1.3 is neither sent nor accepted, in either role, whatever the rustls config says
-(`tls`). It can be replayed by whoever records it, and is sent before the server has proved anything on
-this connection. XEP-0388 6 therefore forbids SASL2 in it by default, and XEP-0484 has a profile for
-tokens: the server must count the uses of each token, across all its nodes, to refuse what is replayed.
-RFC 9325 3.10 wants such a profile before early data is used. The round trip is spared in another way:
-a client can pipeline its login with the first flight after the handshake (`Pipelining`).
+(`tls` switches it off). Whoever records it can send it again, so that a login in it could be repeated
+with everything that travels with it. XEP-0388 3 therefore forbids logins in early data, unless another
+document says how that is prevented. XEP-0484 3.4 does so for tokens: the server offers it
+(`tls-0rtt`), and refuses a count of uses that it has seen before, which it has to keep on all its
+nodes. Servers of this crate do not offer it. RFC 9325 3.10 forbids early data without such a profile.
+The round trip is spared in another way: a client can send its login right after the handshake
+(`Pipelining`).
 ";
 
 pub fn render(cells: &[Cell], tokens: &[TokenCell]) -> String {
