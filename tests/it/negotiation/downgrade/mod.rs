@@ -170,7 +170,7 @@ fn cells(server: Server) -> Vec<Cell> {
                 let config = client(policy, used, kept.clone(), Sasl2Options::new());
                 let app = application(keys.clone(), StoredTokens::none());
                 let middle = Middle::new(config, host(server), app, changes).relay();
-                outcome(middle, pin)
+                outcome(&middle, pin)
             };
             cells.push(Cell {
                 server,
@@ -285,7 +285,7 @@ fn direct(
 }
 
 /// `direct` is the pin of a login with nobody in the middle.
-fn outcome(middle: Middle, direct: Option<LoginPin>) -> Outcome {
+fn outcome(middle: &Middle, direct: Option<LoginPin>) -> Outcome {
     let said = &middle.said;
     let is_in = [middle.client.event_lines(), middle.server.event_lines()]
         .iter()
@@ -359,7 +359,7 @@ static TOKEN_CELLS: LazyLock<Vec<TokenCell>> = LazyLock::new(|| {
                 let app = application(keys.clone(), tokens);
                 let middle = Middle::new(config, host(SERVERS[0]), app, changes).relay();
                 // No login with a token says anything for a pin.
-                outcome(middle, None)
+                outcome(&middle, None)
             };
             cells.push(TokenCell {
                 attack,
