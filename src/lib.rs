@@ -42,6 +42,12 @@
 //!
 //! The other examples drive it on mio, smol and tokio.
 //!
+//! # Logins
+//!
+//! A client logs in by SASL2 (XEP-0388) where the server offers it, and otherwise by the profile of RFC
+//! 6120 6. [`config::Sasl2Options`] says what travels with the login, and
+//! [`config`](config#later-logins) has an example with all that a client stores for later logins.
+//!
 //! # TLS renegotiation
 //!
 //! A peer that attempts a TLS renegotiation gets no answer (RFC 6120 5.3.5): everything received in
@@ -63,7 +69,7 @@
 //! # What is not here
 //!
 //! Stanza semantics (RFC 6121), DNS (RFC 6120 3.2), SASL security layers, compression (XEP-0138, on
-//! purpose: RFC 6120 13.11), SASL2 (XEP-0388), WebSocket (RFC 7395). Of streams between servers:
+//! purpose: RFC 6120 13.11), early data of TLS (0-RTT), WebSocket (RFC 7395). Of streams between servers:
 //! stream management (XEP-0198), bidirectional ones (XEP-0288), several domain pairs asked for by one
 //! initiating server, POSH and DANE (RFC 7712).
 #![no_std]

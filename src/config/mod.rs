@@ -47,6 +47,126 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Later logins
+//!
+//! A client can store three things of a login for the next one: a token in the place of the password
+//! (FAST, XEP-0484), a pin that no later login falls below (XEP-0438), and the features of the server,
+//! by which the next login is sent right after the TLS handshake.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use xmpp_stream::config::*;
+//! use xmpp_stream::sasl::{FastToken, LoginPin, Password, Username};
+//! use xmpp_stream::stream::sasl2::UserAgent;
+//! use xmpp_stream::{EventBuf, Initiator, jid::Jid, tls::ClientTls};
+//!
+//! /// What the application has on its disk, for one account: with the care that a password needs.
+//! #[derive(Default)]
+//! struct Stored {
+//!     token: Option<Vec<u8>>,
+//!     pin: Option<String>,
+//!     features: Option<String>,
+//! }
+//!
+//! fn config(
+//!     tls: ClientTls,
+//!     stored: &Stored,
+//! ) -> Result<Arc<InitiatorConfig>, Box<dyn std::error::Error>> {
+//!     // Made once, when the application is installed.
+//!     let agent = UserAgent::new(Some("d4565fa7-4d72-4749-b3d3-740edbf87770"), None, None)?;
+//!     let pipelining = match &stored.features {
+//!         Some(features) => Pipelining::Known(KnownFeatures::parse(features)?),
+//!         None => Pipelining::Learn,
+//!     };
+//!     let mut sasl2 = Sasl2Options::new()
+//!         .user_agent(agent)
+//!         .request_token()
+//!         .pipelining(pipelining);
+//!     if let Some(token) = &stored.token {
+//!         let token = FastToken::from_bytes(token)?;
+//!         sasl2 = sasl2.token(token, TokenFallback::Credentials);
+//!     }
+//!     let mut builder = InitiatorConfig::client(&Jid::parse("juliet@im.example.com/balcony")?)
+//!         .direct_tls(tls)
+//!         .password(Username::ascii("juliet")?, Password::ascii("r0m30")?)
+//!         .sasl2(sasl2);
+//!     if let Some(pin) = &stored.pin {
+//!         builder = builder.pin(pin.parse::<LoginPin>()?);
+//!     }
+//!     Ok(builder.build()?)
+//! }
+//!
+//! /// Called for every event.
+//! fn store(machine: &mut Initiator, event: &EventBuf, stored: &mut Stored) {
+//!     let EventBuf::Authenticated { .. } = event else {
+//!         return;
+//!     };
+//!     if let Some(token) = machine.take_token() {
+//!         stored.token = Some(token.to_bytes().as_bytes().to_vec());
+//!     }
+//!     if let Some(pin) = machine.login_pin() {
+//!         stored.pin = Some(pin.to_string());
+//!     }
+//!     stored.features = machine.known_features().map(|known| known.as_str().into());
+//! }
+//! ```
+//!
+//! A server offers tokens, keeps them for each client of each account, and follows their rotation:
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use std::sync::Arc;
+//! use xmpp_stream::config::{ConfigError, HostConfig};
+//! use xmpp_stream::sasl::{Decoy, FastSet, StoredTokens};
+//! use xmpp_stream::{Decision, Responder};
+//!
+//! fn host(decoy: Decoy) -> Result<Arc<HostConfig>, ConfigError> {
+//!     HostConfig::builder("im.example.com", decoy)
+//!         .fast(FastSet::all())
+//!         .build()
+//! }
+//!
+//! /// The tokens by account and client.
+//! type Store = HashMap<(String, String), StoredTokens>;
+//!
+//! /// Called at `Event::Decision`.
+//! fn decide(machine: &mut Responder, store: &mut Store, expiry: &str) {
+//!     match machine.decision() {
+//!         Some(Decision::Token(decision)) => {
+//!             let account = decision.username().to_string();
+//!             let client = decision.client().unwrap_or_default().to_string();
+//!             let tokens = store.get(&(account.clone(), client)).cloned();
+//!             decision.tokens(account, tokens.unwrap_or_default());
+//!         }
+//!         Some(Decision::IssueToken(decision)) => {
+//!             let request = decision.request();
+//!             let Some(client) = request.client.clone() else {
+//!                 return decision.keep();
+//!             };
+//!             let key = (request.identity.authcid.clone(), client);
+//!             let mut tokens = store.remove(&key).unwrap_or_default();
+//!             tokens = match (request.used, request.invalidate) {
+//!                 (Some(_), true) => StoredTokens::none(),
+//!                 (Some(slot), false) => tokens.after_use(slot),
+//!                 (None, _) => tokens,
+//!             };
+//!             if request.requested {
+//!                 match decision.issue(expiry) {
+//!                     Ok(token) => tokens = tokens.after_issue(token),
+//!                     Err(error) => eprintln!("{error}"),
+//!                 }
+//!             } else {
+//!                 decision.keep();
+//!             }
+//!             store.insert(key, tokens);
+//!         }
+//!         _ => {} // passwords, resources
+//!     }
+//! }
+//! ```
+//!
+//! # Rules
+//!
 //! Three rules hold for every setting:
 //! * A value that cannot be used is refused with an error, by the value's type or by `build`, and
 //!   never replaced or ignored.

@@ -157,7 +157,7 @@ impl Management {
         }
     }
 
-    /// Does the same with the features behind a login that has bound a resource. What the server
+    /// Does the same with the features after a login that has bound a resource. What the server
     /// refused to do with the login is not asked for again.
     pub(super) fn offer_behind_login(&mut self, is_offered: bool) {
         if self.announcements == [Notice::Nothing; 2] {

@@ -9,7 +9,7 @@
 //! A command is common to both roles or belongs to one of them ([`InitiatingCommand`],
 //! [`ReceivingCommand`]): no role can be given a command that it does not know.
 //!
-//! The enums here are `#[non_exhaustive]`: a further negotiation step (SASL2, XEP-0288) adds
+//! The enums here are `#[non_exhaustive]`: a further negotiation step (XEP-0288) adds
 //! variants, and must not be a breaking release for those who search the tables themselves.
 
 use super::{DialbackCondition, ElementClass, HeaderClass, StanzaRefusal, StreamCondition};

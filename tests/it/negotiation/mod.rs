@@ -4,6 +4,7 @@
 mod binding;
 mod closing;
 mod deadlines;
+mod downgrade;
 mod early_requests;
 mod ends;
 mod errors;

@@ -1,5 +1,7 @@
 //! The initiating entity.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -487,4 +489,36 @@ fn nothing_is_pipelined_that_the_policy_does_not_allow() {
     assert!(said.ends_with("version='1.0'>"), "{said}");
     client.send(SERVER_HEADER);
     assert_eq!(client.answer_to(&offer(&["PLAIN"], "")), plain(""));
+}
+
+/// The documentation of `config` stores them at that event.
+#[test]
+fn what_a_client_stores_is_there_once_it_is_authenticated() {
+    let agent = UserAgent::new(Some("d4565fa7-4d72-4749-b3d3-740edbf87770"), None, None).unwrap();
+    let options = Sasl2Options::new()
+        .user_agent(agent)
+        .request_token()
+        .pipelining(Pipelining::Learn);
+    let machine = Initiator::new(config(|config| config.sasl2(options)), START);
+    let stored = Rc::new(RefCell::new(None));
+    let kept = stored.clone();
+    let app = move |machine: &mut Initiator, event: &EventBuf| {
+        if let EventBuf::Authenticated { .. } = event {
+            let features = machine.known_features().cloned();
+            *kept.borrow_mut() = Some((machine.take_token(), machine.login_pin(), features));
+        }
+    };
+    let mut client = Harness::scripted(machine, Box::new(app));
+    client.start_tls(peer_server(TLS13));
+    client.send(SERVER_HEADER);
+    let fast = "<fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-NONE</mechanism></fast>";
+    client.send(offer(&["PLAIN"], fast));
+    assert!(stored.borrow().is_none());
+    let token = "<token xmlns='urn:xmpp:fast:0' token='t' expiry='2030-01-01T00:00:00Z'/>";
+    client.send(success("alice@localhost", token));
+    client.run();
+    let (token, pin, features) = stored.take().expect("authenticated");
+    assert_eq!(token.unwrap().secret().as_bytes(), b"t");
+    assert_eq!(pin.unwrap().mechanism(), sasl::MechanismName::Plain);
+    assert!(features.unwrap().as_str().contains("HT-SHA-256-NONE"));
 }
