@@ -14,12 +14,12 @@ use xmpp_stream::config::{
 use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::sasl::{
     BindingUse, ClientKeys, Decoy, FastMechanism, FastSet, FastToken, Hash, LoginPin,
-    MechanismName, MechanismPolicy, MechanismSet, OfferProof, Password, ScramKeys, StoredToken,
-    StoredTokens, TokenSlot, Username,
+    MechanismName, MechanismPolicy, MechanismSet, OfferProof, Password, SaslProfile, ScramKeys,
+    StoredToken, StoredTokens, TokenSlot, Username,
 };
 use xmpp_stream::stream::sasl2::UserAgent;
 use xmpp_stream::tls::ClientTls;
-use xmpp_stream::{Connection, Decision, Initiator, Responder};
+use xmpp_stream::{Connection, Decision, EventBuf, Initiator, Responder};
 
 use self::middle::{Change, Middle};
 use crate::harness::configs::{FIXED, alice, decide, keys};
@@ -164,13 +164,13 @@ fn cells(server: Server) -> Vec<Cell> {
     let keys = Arc::new(Keys::default());
     let mut cells = Vec::new();
     for (name, policy) in policies() {
-        let (pin, kept) = direct(server, policy, &keys);
+        let Direct { pin, login, kept } = direct(server, policy, &keys);
         for (attack, changes) in ATTACKS {
             let through = |used: Option<LoginPin>| {
                 let config = client(policy, used, kept.clone(), Sasl2Options::new());
                 let app = application(keys.clone(), StoredTokens::none());
                 let middle = Middle::new(config, host(server), app, changes).relay();
-                outcome(&middle, pin)
+                outcome(&middle, login.as_ref())
             };
             cells.push(Cell {
                 server,
@@ -264,12 +264,36 @@ fn client(
     .unwrap()
 }
 
-/// A login with nobody in the middle: its pin, and the keys that spare the derivation later.
-fn direct(
-    server: Server,
-    policy: MechanismPolicy,
-    keys: &Arc<Keys>,
-) -> (Option<LoginPin>, Option<ClientKeys>) {
+/// How a client was authenticated. A pin says less: it may be that of an earlier login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Login {
+    profile: SaslProfile,
+    mechanism: String,
+}
+
+impl Login {
+    fn of(events: &[EventBuf]) -> Option<Self> {
+        events.iter().find_map(|event| match event {
+            EventBuf::Authenticated {
+                profile, mechanism, ..
+            } => Some(Self {
+                profile: *profile,
+                mechanism: mechanism.clone(),
+            }),
+            _ => None,
+        })
+    }
+}
+
+/// What came of a login with nobody in the middle.
+struct Direct {
+    pin: Option<LoginPin>,
+    login: Option<Login>,
+    /// They spare the derivation later.
+    kept: Option<ClientKeys>,
+}
+
+fn direct(server: Server, policy: MechanismPolicy, keys: &Arc<Keys>) -> Direct {
     let config = responder_config(Carrier::DirectTls(TLS13), host(server));
     let app = application(keys.clone(), StoredTokens::none());
     let peer = Harness::new(Responder::new(config, START), app);
@@ -277,23 +301,21 @@ fn direct(
     let mut pair: Pair =
         Harness::with_peer(Initiator::new(client, START), Box::new(|_, _| {}), peer);
     pair.exchange();
-    let machine = &mut pair.machine;
-    match machine.session() {
-        Some(_) => (machine.login_pin(), machine.take_scram_keys()),
-        None => (None, None),
+    Direct {
+        pin: pair.machine.login_pin(),
+        login: Login::of(&pair.events),
+        kept: pair.machine.take_scram_keys(),
     }
 }
 
-/// `direct` is the pin of a login with nobody in the middle.
-fn outcome(middle: &Middle, direct: Option<LoginPin>) -> Outcome {
+/// `direct` is the login with nobody in the middle.
+fn outcome(middle: &Middle, direct: Option<&Login>) -> Outcome {
     let said = &middle.said;
-    let is_in = [middle.client.event_lines(), middle.server.event_lines()]
-        .iter()
-        .flatten()
-        .any(|line| line.starts_with("authenticated "));
+    let client = Login::of(&middle.client.events);
+    let is_in = client.is_some() || Login::of(&middle.server.events).is_some();
     if said.contains("mechanism='PLAIN'") {
         Outcome::Password
-    } else if is_in && middle.client.machine.login_pin() == direct {
+    } else if is_in && client.as_ref() == direct {
         Outcome::Through
     } else if is_in {
         Outcome::Weaker
@@ -358,8 +380,11 @@ static TOKEN_CELLS: LazyLock<Vec<TokenCell>> = LazyLock::new(|| {
                 let config = client(policy, None, None, options);
                 let app = application(keys.clone(), tokens);
                 let middle = Middle::new(config, host(SERVERS[0]), app, changes).relay();
-                // No login with a token says anything for a pin.
-                outcome(&middle, None)
+                let direct = Login {
+                    profile: SaslProfile::Sasl2,
+                    mechanism: mechanism.as_str().into(),
+                };
+                outcome(&middle, Some(&direct))
             };
             cells.push(TokenCell {
                 attack,

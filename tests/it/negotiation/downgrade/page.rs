@@ -25,8 +25,8 @@ From harmless to worst:
   one). He can guess at a weak password offline (RFC 5802 9).
 * **through**: the client logs in through him as strongly as it would without him. He reads and changes
   the stream, and does not get the password. He has the proof as well.
-* **weaker**: the client logs in through him, with a weaker mechanism, profile or proof of the offer
-  than without him.
+* **weaker**: the client logs in through him, with a weaker mechanism or profile of SASL than without
+  him.
 * **password**: he reads the password, and can log in by himself.
 
 Where a cell names two outcomes, the second one is that of a client with the pin (`LoginPin`) of an
