@@ -747,7 +747,7 @@ const fn is_scram(mechanism: MechanismName) -> bool {
 }
 
 /// The names that are offered in this profile, and those of the channel bindings, as they arrived
-/// (XEP-0474 5.1).
+/// (XEP-0474 6.1).
 fn record(profile: SaslProfile, features: &Features<'_>) -> OfferRecord {
     let names: Vec<_> = match profile {
         SaslProfile::Sasl => features.mechanisms().collect(),

@@ -376,7 +376,7 @@ const LEGACY_SM: &str = "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xm
     <sm xmlns='urn:xmpp:sm:3'/></stream:features>";
 
 #[test]
-fn xep0198_3_stream_management_that_cannot_travel_with_the_login_is_enabled_behind_bind_2() {
+fn xep0198_3_stream_management_that_cannot_travel_with_the_login_is_enabled_after_bind_2() {
     let machine = Initiator::new(config(|config| config.stream_management(policy())), START);
     let (mut client, said) = begun(machine, &offer(&["PLAIN"], BIND));
     assert_eq!(said, plain(&tagged("")));
