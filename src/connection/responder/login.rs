@@ -443,8 +443,10 @@ impl ServerLogin {
         };
         let is = |address: &Jid| address.as_str() == from.bare_str();
         // Without an identity to act for, the account is that of the authenticated one.
+        // XEP-0388 2.3: in SASL2 only that address counts.
         let is_authenticated = || {
-            identity.authzid.is_some()
+            self.profile == SaslProfile::Sasl
+                && identity.authzid.is_some()
                 && address(&identity.authcid, host.domain()).is_some_and(|address| is(&address))
         };
         host.compares_from && !account.is_some_and(is) && !is_authenticated()

@@ -3,6 +3,7 @@
 
 mod client;
 mod fast;
+mod server;
 mod strength;
 
 const SASL2: &str = "urn:xmpp:sasl:2";

@@ -1,0 +1,284 @@
+//! The receiving entity, against a scripted client.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use xmpp_stream::config::{HostBuilder, HostConfig, ResponderConfig};
+use xmpp_stream::connection::ResponderRole;
+use xmpp_stream::jid::Jid;
+use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
+use xmpp_stream::sm::{SmPolicy, SmState};
+use xmpp_stream::stream::BindCondition;
+use xmpp_stream::stream::sasl2::InlineXml;
+use xmpp_stream::{Decision, Responder};
+
+use super::{SASL2, failure};
+use crate::harness::configs::{FIXED, decide};
+use crate::harness::phases::{BIND, peer_client, server_tls};
+use crate::harness::pki::TLS13;
+use crate::harness::{Harness, START, Scripted};
+
+type Server = Harness<ResponderRole, Scripted>;
+
+const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+    xmlns:stream='http://etherx.jabber.org/streams' to='localhost' from='alice@localhost' \
+    version='1.0'>";
+/// The name that the tests' randomness makes.
+const NAME: &str = "0102030405060708090a0b0c0d0e0f10";
+
+/// What the application of the server does, and what it was asked.
+#[derive(Default)]
+struct Application {
+    /// The questions about resources: the suggested one, and how many features were asked for.
+    binds: Vec<(String, usize)>,
+    refuses: bool,
+    session: Option<SmState>,
+    resumes: usize,
+}
+
+type Shared = Rc<RefCell<Application>>;
+
+fn server(adjust: impl FnOnce(HostBuilder) -> HostBuilder, app: &Shared) -> (Server, String) {
+    let plain = MechanismSet::EMPTY.with(MechanismName::Plain);
+    let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096)).mechanisms(plain);
+    let config: Arc<ResponderConfig> = ResponderConfig::server(&FIXED)
+        .single_host(adjust(host).build().unwrap())
+        .stream_management(SmPolicy::new())
+        .direct_tls(server_tls(TLS13))
+        .build()
+        .unwrap();
+    let app = app.clone();
+    let mut server = Harness::scripted(
+        Responder::new(config, START),
+        Box::new(move |machine, _| {
+            let mut app = app.borrow_mut();
+            match machine.decision() {
+                Some(Decision::Bind(bind)) => {
+                    let features = bind.inline().map_or(0, |inline| inline.features.len());
+                    app.binds.push((bind.generated().to_string(), features));
+                    if app.refuses {
+                        return bind.refuse(BindCondition::NotAllowed);
+                    }
+                    let resource = bind.resource().unwrap_or(bind.generated()).to_string();
+                    let jid = Jid::parse(&format!("alice@localhost/{resource}")).unwrap();
+                    let result = InlineXml::new("<metadata xmlns='urn:xmpp:mam:2'/>").unwrap();
+                    bind.accept_with(jid, vec![result]).unwrap();
+                }
+                Some(Decision::Resume(resume)) => {
+                    app.resumes += 1;
+                    match app.session.take() {
+                        Some(session) => resume.resume(session).unwrap(),
+                        None => resume.refuse(Some(3)),
+                    }
+                }
+                _ => decide(machine),
+            }
+        }),
+    );
+    server.start_tls(peer_client(TLS13));
+    server.send(HEADER);
+    let features = server.receive();
+    (server, features)
+}
+
+fn authenticate(password: &str, inline: &str) -> String {
+    let data = STANDARD.encode(format!("\0alice\0{password}"));
+    format!(
+        "<authenticate xmlns='{SASL2}' mechanism='PLAIN'><initial-response>{data}\
+         </initial-response>{inline}</authenticate>"
+    )
+}
+
+const TAGGED: &str = "<bind xmlns='urn:xmpp:bind:0'><tag>Tests</tag></bind>";
+
+#[test]
+fn sasl2_is_offered_beside_the_profile_of_rfc_6120_and_can_be_left_out() {
+    let app = Shared::default();
+    let (_, features) = server(|host| host.inline_feature("urn:xmpp:carbons:2"), &app);
+    let expected = format!(
+        "<authentication xmlns='{SASL2}'><mechanism>PLAIN</mechanism><inline>\
+         <bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:sm:3'/>\
+         <feature var='urn:xmpp:carbons:2'/></inline></bind><sm xmlns='urn:xmpp:sm:3'/>\
+         </inline></authentication>"
+    );
+    let parts: Vec<_> = [
+        "<authentication ",
+        "<bind ",
+        "<sm ",
+        "<mechanisms ",
+        "'urn:xmpp:carbons:2'",
+    ]
+    .into_iter()
+    .filter(|part| !features.contains(part))
+    .collect();
+    assert!(parts.is_empty(), "{parts:?} of {expected} in {features}");
+
+    let (mut server, features) = server(HostBuilder::without_sasl2, &app);
+    assert!(!features.contains("<authentication "), "{features}");
+    let answer = server.answer_to(&authenticate("secret", ""));
+    assert_eq!(answer, failure("invalid-mechanism"));
+}
+
+#[test]
+fn xep0386_3_2_a_resource_is_bound_with_the_login_and_features_follow_at_once() {
+    let app = Shared::default();
+    let (mut server, _) = server(|host| host.inline_feature("urn:xmpp:carbons:2"), &app);
+    let bind = "<bind xmlns='urn:xmpp:bind:0'><tag>Tests</tag>\
+        <enable xmlns='urn:xmpp:carbons:2'/><active xmlns='urn:xmpp:csi:0'/>\
+        <enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
+    let said = server.answer_to(&authenticate("secret", bind));
+    // Only the feature that is offered was handed over.
+    assert_eq!(app.borrow().binds, [(format!("Tests/{NAME}"), 1)]);
+    assert!(
+        said.starts_with(&format!("<success xmlns='{SASL2}'>")),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!(">alice@localhost/Tests/{NAME}</")),
+        "{said}"
+    );
+    assert!(
+        said.contains("<metadata xmlns='urn:xmpp:mam:2'/>"),
+        "{said}"
+    );
+    assert!(
+        said.contains("<enabled xmlns='urn:xmpp:sm:3' id='"),
+        "{said}"
+    );
+    let (_, features) = said.split_once("</success>").expect("its end");
+    assert!(features.starts_with("<stream:features"), "{said}");
+    assert!(!features.contains("xmpp-bind"), "{features}");
+    let lines = server.event_lines();
+    let tail: Vec<_> = lines[lines.len() - 3..]
+        .iter()
+        .map(|line| line.split([' ', '(', '{']).next().unwrap())
+        .collect();
+    assert_eq!(tail, ["authenticated", "established", "ManagementEnabled"]);
+    server.send("<message to='alice@localhost'/>");
+    let answer = server.answer_to("<r xmlns='urn:xmpp:sm:3'/>");
+    assert_eq!(answer, "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+}
+
+#[test]
+fn xep0388_2_6_2_nothing_is_done_for_a_login_that_failed_and_another_may_follow() {
+    let app = Shared::default();
+    let (mut server, _) = server(|host| host, &app);
+    let answer = server.answer_to(&authenticate("wrong", TAGGED));
+    assert_eq!(answer, failure("not-authorized"));
+    assert!(app.borrow().binds.is_empty());
+    let answer = server.answer_to(&authenticate("secret", ""));
+    assert!(answer.contains(">alice@localhost</"), "{answer}");
+    assert!(
+        app.borrow().binds.is_empty(),
+        "nothing is left of the first"
+    );
+    // RFC 6120 7 is open to a client that asked for no resource.
+    assert!(answer.contains("xmpp-bind"), "{answer}");
+    let bound = server.answer_to(BIND);
+    assert!(bound.contains("<jid>alice@localhost/"), "{bound}");
+    assert!(server.machine.session().is_some());
+}
+
+#[test]
+fn a_resource_that_is_refused_leaves_a_login_without_one() {
+    let app = Shared::default();
+    app.borrow_mut().refuses = true;
+    let (mut server, _) = server(|host| host, &app);
+    let answer = server.answer_to(&authenticate("secret", TAGGED));
+    assert!(answer.contains(">alice@localhost</"), "{answer}");
+    assert!(!answer.contains("<bound "), "{answer}");
+    app.borrow_mut().refuses = false;
+    let bound = server.answer_to(BIND);
+    assert!(bound.contains("<jid>alice@localhost/"), "{bound}");
+}
+
+#[test]
+fn xep0388_2_3_a_client_that_is_somebody_else_gets_a_failure() {
+    let app = Shared::default();
+    let (mut server, _) = server(|host| host, &app);
+    let data = STANDARD.encode("bob@localhost\0alice\0secret");
+    let answer = server.answer_to(&format!(
+        "<authenticate xmlns='{SASL2}' mechanism='PLAIN'><initial-response>{data}\
+         </initial-response></authenticate>"
+    ));
+    assert!(answer.starts_with("<failure "), "{answer}");
+    assert!(
+        !server
+            .event_lines()
+            .iter()
+            .any(|line| line.starts_with("auth"))
+    );
+}
+
+#[test]
+fn xep0198_9_2_a_session_is_resumed_with_the_login_or_a_resource_bound() {
+    let app = Shared::default();
+    let (mut first, _) = server(|host| host, &app);
+    let bind = "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
+    first.answer_to(&authenticate("secret", bind));
+    first
+        .machine
+        .session()
+        .unwrap()
+        .send("<message id='1'/>")
+        .unwrap();
+    first.rst();
+    first.run_until_closed();
+    app.borrow_mut().session = first.machine.take_sm_state();
+
+    let inline = format!("<resume xmlns='urn:xmpp:sm:3' h='0' previd='{NAME}'/>{bind}");
+    let (mut second, _) = server(|host| host, &app);
+    let binds = app.borrow().binds.len();
+    let said = second.answer_to(&authenticate("secret", &inline));
+    let (success, rest) = said.split_once("</success>").expect("its end");
+    assert!(success.contains(&format!(
+        "<resumed xmlns='urn:xmpp:sm:3' h='0' previd='{NAME}'/>"
+    )));
+    assert!(rest.starts_with("<message id='1'/>"), "no features: {rest}");
+    assert_eq!(
+        app.borrow().binds.len(),
+        binds,
+        "a resumed session has a resource"
+    );
+    assert!(second.machine.session().is_some());
+
+    // The session is in use: a resource is bound in the same login.
+    let (mut third, _) = server(|host| host, &app);
+    let said = third.answer_to(&authenticate("secret", &inline));
+    assert!(
+        said.contains("<failed xmlns='urn:xmpp:sm:3' h='3'>"),
+        "{said}"
+    );
+    assert!(said.contains("<bound "), "{said}");
+    assert_eq!(app.borrow().resumes, 2);
+}
+
+#[test]
+fn what_is_out_of_its_turn_ends_the_stream() {
+    for late in [authenticate("secret", ""), "<message/>".into()] {
+        let app = Shared::default();
+        let (mut server, _) = server(|host| host, &app);
+        server.answer_to(&authenticate("secret", ""));
+        let said = server.answer_to(&late);
+        assert!(said.contains("<stream:error>"), "{said}");
+    }
+    let app = Shared::default();
+    let (mut server, _) = server(|host| host, &app);
+    let said = server.answer_to("<message to='alice@localhost'/>");
+    assert!(said.contains("<not-authorized "), "{said}");
+}
+
+#[test]
+fn a_login_that_comes_byte_by_byte_is_the_same() {
+    let whole = Shared::default();
+    let (mut at_once, _) = server(|host| host, &whole);
+    let expected = at_once.answer_to(&authenticate("secret", TAGGED));
+    let parts = Shared::default();
+    let (mut server, _) = server(|host| host, &parts);
+    server.chunk = 1;
+    assert_eq!(server.answer_to(&authenticate("secret", TAGGED)), expected);
+    assert_eq!(server.event_lines(), at_once.event_lines());
+}
