@@ -169,7 +169,7 @@ def odd_user_of_component(lab, prosody):
 def odd_user_between_servers(lab, dns, prosody):
     """Both messages are delivered over one stream, which stays open."""
     ours = server(lab, dns, prosody, "--dialback-secret", "a secret of ours")
-    alice = Client(ours.port, lab.pki.ca, *["--stay", "8", "--resource", "here"], jid=f"alice@{OURS}")
+    alice = Client(ours.port, lab.pki.ca, *["--stay", "8", "--resource", "here", "--no-sasl2"], jid=f"alice@{OURS}")
     alice.wait_event("bound")
     peer = odd_user(lab, prosody)
     for number in ("1", "2"):
