@@ -4,6 +4,7 @@
 
 mod inline;
 mod login;
+mod offer;
 mod s2s;
 mod task;
 
