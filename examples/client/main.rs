@@ -6,7 +6,7 @@
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanism NAME] [--resource NAME]
 //!        [--send XML]... [--ping N] [--stay SECONDS] [--reconnect N] [--max-delay MS]
 //!        [--reset-after SECONDS] [--cert FILE --key FILE] [--anonymous] [--sm]
-//!        [--no-sasl2] [--trace]
+//!        [--no-sasl2] [--fast FILE] [--pin FILE] [--trace]
 //! ```
 //!
 //! One JSON object per line on stdout. The exit code says how the last
@@ -16,6 +16,9 @@
 //! Where the server offers SASL2 (XEP-0388), the resource and stream management travel with the
 //! login; `--no-sasl2` logs in as RFC 6120 says. The line `login` tells which it was, and how many
 //! flights of the client it took.
+//!
+//! `--fast` keeps a token for the next login (XEP-0484) in a file, `--pin` what no later login may fall
+//! below.
 //!
 //! With `--reconnect` a reset or an ordinary loss is followed by up to N more
 //! connections, when and how [`Planner`] says. After a reset nothing of the
@@ -33,6 +36,7 @@
     reason = "a program: it has an operating system below it and no API"
 )]
 
+mod memory;
 #[path = "../shared/net.rs"]
 mod net;
 mod script;
@@ -43,6 +47,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use memory::Memory;
 use script::Script;
 use serde_json::json;
 use shared::lines::{Lines, exit_code};
@@ -52,20 +57,22 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use xmpp_stream::CloseTcp;
-use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::config::{InitiatorConfig, Sasl2Options};
 use xmpp_stream::reset::{
     Disconnect, Outcome, PeerError, Plan, Planner, PlannerConfig, Side, Target, TlsResumption,
 };
 use xmpp_stream::stream::OtherHost;
 use xmpp_stream::time::StdClock;
 
-const VALUED: [&str; 6] = [
+const VALUED: [&str; 8] = [
     "send",
     "ping",
     "stay",
     "reconnect",
     "max-delay",
     "reset-after",
+    "fast",
+    "pin",
 ];
 const FLAGS: [&str; 2] = ["sm", "trace"];
 
@@ -107,13 +114,15 @@ impl Client {
         };
         let stay = Duration::from_secs(options.parsed("stay")?.unwrap_or(0));
         let pings = options.parsed("ping")?.unwrap_or(0);
+        let (memory, sasl2) = Memory::read(&options, Sasl2Options::new())?;
         Ok(Self {
-            config: account::config(&options)?,
+            config: account::config(&options, sasl2, memory.pin())?,
             address: options.need("connect")?.to_owned(),
             other: None,
             script: Script::new(options.all("send"), pings, stay, lines)
                 .map_err(bad("send"))?
-                .resetting(options.has("reset-after")),
+                .resetting(options.has("reset-after"))
+                .remembering(memory),
             planner: Planner::new(delays, tls::random()),
             reconnects: options.parsed("reconnect")?.unwrap_or(0),
             clock: StdClock::new(),

@@ -16,6 +16,7 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::xml::{Stanza, StanzaBuf, XmlError, write};
 use xmpp_stream::{CloseReason, CloseTcp, Event, Initiator, SendError, Ticket};
 
+use crate::memory::Memory;
 use crate::net::App;
 use crate::shared::lines::Lines;
 
@@ -47,6 +48,7 @@ pub struct Script {
     /// are not acknowledged.
     resuming: Option<usize>,
     resets: Resets,
+    memory: Memory,
     lines: Lines,
 }
 
@@ -135,6 +137,7 @@ impl App<InitiatorRole> for Script {
     }
 
     fn act(&mut self, machine: &mut Initiator, now: Instant) -> Option<Instant> {
+        self.memory.keep(machine);
         if self.resuming.is_some() {
             match machine.take_sm_state() {
                 Some(session) if session.is_resumable() => self.session = Some(session),
@@ -204,6 +207,7 @@ impl Script {
             session: None,
             resuming: None,
             resets: Resets::Never,
+            memory: Memory::default(),
             lines,
         })
     }
@@ -213,6 +217,12 @@ impl Script {
         if resetting {
             self.resets = Resets::WhenAdvised;
         }
+        self
+    }
+
+    /// The same, with files for what logins bring.
+    pub fn remembering(mut self, memory: Memory) -> Self {
+        self.memory = memory;
         self
     }
 

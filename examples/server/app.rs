@@ -190,6 +190,11 @@ impl Client {
                 Some(name) => anonymous.accept(name),
                 None => anonymous.reject(sasl::SaslCondition::TemporaryAuthFailure),
             },
+            Decision::Token(token) => match Server::account(token.username()) {
+                Some(name) => self.server.tokens.find(name, token),
+                None => token.answer(CredentialAnswer::Reject(sasl::SaslCondition::NotAuthorized)),
+            },
+            Decision::IssueToken(issue) => self.server.tokens.renew(issue),
             Decision::Bind(bind) => self.bind(bind),
             Decision::Resume(resume) => self.resume(resume),
             // There is one host, so nobody asks; and nothing else is known.

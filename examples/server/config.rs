@@ -9,13 +9,16 @@ use rustls::crypto::SecureRandom;
 use xmpp_stream::config::{HostConfig, ResponderConfig};
 use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::UsagePolicy;
-use xmpp_stream::sasl::{Decoy, Hash, MechanismName, MechanismSet, Password, ScramKeys, Username};
+use xmpp_stream::sasl::{
+    Decoy, FastSet, Hash, MechanismName, MechanismSet, Password, ScramKeys, Username,
+};
 use xmpp_stream::sm::SmPolicy;
 
 use crate::federation::Federation;
 use crate::router::Router;
 use crate::shared::options::{Options, Usage, bad};
 use crate::shared::tls;
+use crate::tokens::Tokens;
 
 const VALUED: [&str; 16] = [
     "listen",
@@ -53,6 +56,7 @@ pub struct Server {
     /// How many connections there were.
     connections: AtomicU64,
     users: HashMap<String, Vec<ScramKeys>>,
+    pub tokens: Tokens,
 }
 
 impl Server {
@@ -65,7 +69,8 @@ impl Server {
         let mut builder = HostConfig::builder(&domain, Decoy::new(&fresh(random)?, ITERATIONS))
             .tls(tls.clone())
             .mechanisms(mechanisms(&options)?)
-            .limits(limits(&options)?);
+            .limits(limits(&options)?)
+            .fast(FastSet::all());
         if let Some(usage) = usage(&options)? {
             builder = builder.usage(usage);
         }
@@ -93,6 +98,7 @@ impl Server {
             random,
             connections: AtomicU64::new(0),
             users: users(&options, random)?,
+            tokens: Tokens::default(),
         };
         let listen = options.need("listen")?.to_owned();
         Ok((server, listen, options.get("s2s-listen").map(str::to_owned)))

@@ -48,6 +48,7 @@ mod router;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod stanzas;
+mod tokens;
 
 use std::process::ExitCode;
 use std::sync::Arc;

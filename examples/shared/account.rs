@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use xmpp_stream::config::{Credentials, InitiatorConfig};
+use xmpp_stream::config::{Credentials, InitiatorConfig, Sasl2Options};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::reset::UsagePolicy;
 use xmpp_stream::sasl::{
-    BindingUse, MechanismName, MechanismPolicy, MechanismSet, Password, Username,
+    BindingUse, LoginPin, MechanismName, MechanismPolicy, MechanismSet, Password, Username,
 };
 use xmpp_stream::sm::SmPolicy;
 
@@ -31,8 +31,12 @@ pub const VALUED: [&str; 9] = [
 /// The options that take none.
 pub const FLAGS: [&str; 3] = ["direct-tls", "anonymous", "no-sasl2"];
 
-/// The config the options describe.
-pub fn config(options: &Options) -> Result<Arc<InitiatorConfig>, Usage> {
+/// The config the options describe, with what is known of earlier logins.
+pub fn config(
+    options: &Options,
+    sasl2: Sasl2Options,
+    pin: Option<LoginPin>,
+) -> Result<Arc<InitiatorConfig>, Usage> {
     let mut jid: Jid = options.need("jid")?.parse().map_err(bad("jid"))?;
     if let Some(resource) = options.get("resource") {
         jid = jid.with_resource(resource).map_err(bad("resource"))?;
@@ -48,8 +52,12 @@ pub fn config(options: &Options) -> Result<Arc<InitiatorConfig>, Usage> {
         .credentials(credentials(options, &jid)?)
         .sasl(policy(options)?)
         .limits(limits()?);
-    if options.has("no-sasl2") {
-        builder = builder.without_sasl2();
+    builder = match options.has("no-sasl2") {
+        true => builder.without_sasl2(),
+        false => builder.sasl2(sasl2),
+    };
+    if let Some(pin) = pin {
+        builder = builder.pin(pin);
     }
     if options.has("sm") {
         builder = builder.stream_management(SmPolicy::new());

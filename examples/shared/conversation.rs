@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
-use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::config::{InitiatorConfig, Sasl2Options};
 use xmpp_stream::{CloseTcp, Event, Initiator};
 
 use super::shared::account;
@@ -88,7 +88,7 @@ pub fn main(run: impl FnOnce(&str, Arc<InitiatorConfig>) -> io::Result<CloseTcp>
     let options = || {
         let options = Options::read(&account::VALUED, &account::FLAGS)?;
         Ok((
-            account::config(&options)?,
+            account::config(&options, Sasl2Options::new(), None)?,
             options.need("connect")?.to_owned(),
         ))
     };

@@ -12,6 +12,16 @@ use super::lines::Lines;
 pub struct Login {
     pub flights: Flights,
     way: Way,
+    token: Token,
+}
+
+/// What became of tokens (XEP-0484).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Token {
+    #[default]
+    None,
+    Requested,
+    Used,
 }
 
 /// The profile of SASL, and where the resource was asked for.
@@ -38,6 +48,14 @@ impl Login {
                 if self.way == Way::Sasl {
                     self.way = Way::Sasl2;
                 }
+                let brings = |success: xmpp_stream::xml::Stanza<'_>| {
+                    success.child("token", "urn:xmpp:fast:0").is_some()
+                };
+                if done.mechanism().starts_with("HT-") {
+                    self.token = Token::Used;
+                } else if done.success().is_some_and(brings) {
+                    self.token = Token::Requested;
+                }
                 if done.success().is_some_and(bound) {
                     self.way = Way::Sasl2Bind2;
                 }
@@ -56,6 +74,12 @@ impl Login {
         {
             self.way = Way::Sasl2Bind2;
         }
+        if let Question::IssueToken(request) = question {
+            self.token = match request.used {
+                Some(_) => Token::Used,
+                None => Token::Requested,
+            };
+        }
     }
 
     fn say(&self, established: &Established<'_>, lines: Lines) {
@@ -69,9 +93,13 @@ impl Login {
             (None, Some(_)) => bind,
             (None, None) => return,
         };
-        // Tokens (XEP-0484) are not asked for.
+        let token = match self.token {
+            Token::None => "none",
+            Token::Requested => "requested",
+            Token::Used => "used",
+        };
         let fields = json!({
-            "way": way, "bind": bind, "token": "none", "flights": self.flights.count(),
+            "way": way, "bind": bind, "token": token, "flights": self.flights.count(),
         });
         lines.say("login", &fields);
     }

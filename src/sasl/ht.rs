@@ -156,7 +156,7 @@ impl fmt::Debug for HtClient {
 /// let capabilities = Capabilities::new().verified();
 /// check_token(&token, offered.fast_mechanisms(), capabilities, MechanismPolicy::new())?;
 /// let mut client = HtClient::new(&Username::ascii("juliet")?, &token, &[]).ok_or("no binding")?;
-/// let mut server = offered.accept_fast(client.name()).map_err(|c| c.as_str())?;
+/// let mut server = offered.accept_fast(client.name(), None).map_err(|c| c.as_str())?;
 /// let message = client.initial()?;
 /// let AcceptorStep::Ask(CredentialQuery::Token { username, .. }) =
 ///     server.response(message.as_ref().map(Secret::as_bytes))
