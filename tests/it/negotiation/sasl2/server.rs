@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use xmpp_stream::config::{HostBuilder, HostConfig, ResponderConfig};
 use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::jid::Jid;
-use xmpp_stream::sasl::{Decoy, MechanismName, MechanismSet};
+use xmpp_stream::sasl::{Decoy, FastSet, Hash, MechanismName, MechanismSet, StoredTokens};
 use xmpp_stream::sm::{SmPolicy, SmState};
 use xmpp_stream::stream::BindCondition;
 use xmpp_stream::stream::sasl2::InlineXml;
@@ -74,6 +74,13 @@ fn server(adjust: impl FnOnce(HostBuilder) -> HostBuilder, app: &Shared) -> (Ser
                         None => resume.refuse(Some(3)),
                     }
                 }
+                Some(Decision::Token(token)) => match token.username() {
+                    "alice" => token.tokens("alice".into(), StoredTokens::none()),
+                    other => {
+                        let name = other.to_string();
+                        token.unknown_user(name);
+                    }
+                },
                 _ => decide(machine),
             }
         }),
@@ -281,4 +288,128 @@ fn a_login_that_comes_byte_by_byte_is_the_same() {
     server.chunk = 1;
     assert_eq!(server.answer_to(&authenticate("secret", TAGGED)), expected);
     assert_eq!(server.event_lines(), at_once.event_lines());
+}
+
+/// A request for PLAIN without its data, which the server has to ask for.
+const EMPTY: &str = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>";
+
+/// What does not belong in an exchange of SASL2.
+const STRAY: [&str; 8] = [
+    " ",
+    "\n",
+    "<message to='alice@localhost'/>",
+    EMPTY,
+    "<r xmlns='urn:xmpp:sm:3'/>",
+    "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+    "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+    "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>",
+];
+
+#[track_caller]
+fn assert_ended(server: &mut Server, stray: &str) {
+    let said = server.answer_to(stray);
+    assert!(
+        said.starts_with("<stream:error>"),
+        "{stray:?} gets {said:?}"
+    );
+    let lines = server.event_lines();
+    let is_told = lines.iter().any(|line| line.starts_with("auth"));
+    assert!(!is_told, "{stray:?}: {lines:?}");
+    assert!(server.machine.session().is_none());
+}
+
+#[test]
+fn xep0388_2_4_whatever_does_not_belong_in_the_exchange_ends_the_stream() {
+    let app = Shared::default();
+    let challenge = format!("<challenge xmlns='{SASL2}'");
+    for stray in STRAY {
+        let (mut server, _) = server(|host| host, &app);
+        let said = server.answer_to(EMPTY);
+        assert!(said.starts_with(&challenge), "{said}");
+        assert_ended(&mut server, stray);
+    }
+    // What does belong there.
+    let (mut server, _) = server(|host| host, &app);
+    server.answer_to(EMPTY);
+    let said = server.answer_to(&format!("<abort xmlns='{SASL2}'/>"));
+    assert_eq!(said, failure("aborted"));
+    server.answer_to(EMPTY);
+    let data = STANDARD.encode("\0alice\0secret");
+    let said = server.answer_to(&format!("<response xmlns='{SASL2}'>{data}</response>"));
+    assert!(said.contains(">alice@localhost</"), "{said}");
+}
+
+#[test]
+fn xep0388_2_6_3_whatever_does_not_belong_in_a_task_ends_the_stream() {
+    let app = Shared::default();
+    let upgrade = "<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512</upgrade>";
+    let offering = |host: HostBuilder| host.scram_upgrades(&[Hash::Sha512], 4096);
+    let begin = |server: &mut Server| {
+        let said = server.answer_to(&authenticate("secret", &format!("{upgrade}{TAGGED}")));
+        assert!(
+            said.starts_with(&format!("<continue xmlns='{SASL2}'")),
+            "{said}"
+        );
+    };
+    for stray in STRAY {
+        let (mut server, _) = server(offering, &app);
+        begin(&mut server);
+        assert_ended(&mut server, stray);
+    }
+    // A client that turns to another task, or gives up, is not authenticated.
+    for (answer, condition) in [
+        (
+            format!("<next xmlns='{SASL2}' task='UPGR-SCRAM-SHA-256'/>"),
+            "malformed-request",
+        ),
+        (format!("<abort xmlns='{SASL2}'/>"), "aborted"),
+    ] {
+        let (mut server, _) = server(offering, &app);
+        begin(&mut server);
+        assert_eq!(server.answer_to(&answer), failure(condition));
+        let said = server.answer_to("<message to='alice@localhost'/>");
+        assert!(said.contains("<not-authorized "), "{said}");
+    }
+    assert!(app.borrow().binds.is_empty());
+}
+
+#[test]
+fn xep0484_3_4_tokens_and_passwords_do_not_pass_for_each_other() {
+    let app = Shared::default();
+    let offering = |host: HostBuilder| host.fast(FastSet::all());
+    let fast = "<fast xmlns='urn:xmpp:fast:0'/>";
+    let token = |name: &str, inline: &str| {
+        let data = STANDARD.encode([name.as_bytes(), &[0; 33]].concat());
+        format!(
+            "<authenticate xmlns='{SASL2}' mechanism='HT-SHA-256-NONE'><initial-response>{data}\
+             </initial-response>{inline}</authenticate>"
+        )
+    };
+    let (mut with, features) = server(offering, &app);
+    assert!(features.contains(">HT-SHA-256-NONE</"), "{features}");
+    // Without `<fast/>` it is a mechanism that is not offered, and with it PLAIN is none.
+    let answer = with.answer_to(&token("alice", ""));
+    assert_eq!(answer, failure("invalid-mechanism"));
+    let answer = with.answer_to(&authenticate("secret", fast));
+    assert_eq!(answer, failure("invalid-mechanism"));
+
+    // Nobody learns who has an account, and the password may follow.
+    for name in ["alice", "mallory"] {
+        let (mut server, _) = server(offering, &app);
+        let answer = server.answer_to(&token(name, &format!("{fast}{TAGGED}")));
+        assert_eq!(answer, failure("not-authorized"));
+        assert!(app.borrow().binds.is_empty());
+        let answer = server.answer_to(&authenticate("secret", ""));
+        assert!(answer.contains(">alice@localhost</"), "{answer}");
+    }
+
+    let (mut without, _) = server(|host| host, &app);
+    let answer = without.answer_to(&token("alice", fast));
+    assert_eq!(answer, failure("invalid-mechanism"));
+    // RFC 6120's profile has no tokens.
+    let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='HT-SHA-256-NONE'>\
+        YWxpY2UA</auth>";
+    let (mut server, _) = server(offering, &app);
+    let answer = server.answer_to(auth);
+    assert!(answer.contains("<invalid-mechanism/>"), "{answer}");
 }
