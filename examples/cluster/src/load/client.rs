@@ -168,6 +168,8 @@ impl Account {
             .direct_tls(self.tls.clone())
             .credentials(credentials)
             .stream_management(SmPolicy::new().ask(4, Duration::from_millis(50)))
+            // The load is addressed to resources of its own choice (RFC 6120 7.7).
+            .without_sasl2()
             .build()?;
         Ok(match state {
             Some(state) => Initiator::resume(config, state, clock.now())?,
