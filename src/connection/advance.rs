@@ -127,9 +127,10 @@ impl Advance<'_> {
     #[inline]
     fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
         if let Some(management) = self.cx.management.as_deref_mut() {
-            let is_delivered = notice == Notice::Stanza;
-            if is_delivered || role.position().stage == Stage::Established {
-                management.count_inbound(is_delivered);
+            if notice == Notice::Stanza {
+                management.count_delivered();
+            } else if role.position().stage == Stage::Established {
+                management.count_answered();
             }
         }
     }
@@ -208,7 +209,7 @@ impl Advance<'_> {
                 if let (Some(Content::Features(features)), Some(management)) =
                     (content, self.cx.management.as_deref_mut())
                 {
-                    management.offer_behind_login(features.management());
+                    management.offer_after_login(features.management());
                 }
                 role.established(element, &mut self.cx);
                 if let Some(session) = self.cx.tls {

@@ -159,7 +159,7 @@ impl Management {
 
     /// Does the same with the features after a login that has bound a resource. What the server
     /// refused to do with the login is not asked for again.
-    pub(super) fn offer_behind_login(&mut self, is_offered: bool) {
+    pub(super) fn offer_after_login(&mut self, is_offered: bool) {
         if self.announcements == [Notice::Nothing; 2] {
             self.offer(is_offered);
         }
@@ -452,24 +452,32 @@ impl Management {
             .map(|TooHigh { h, send_count }| handled_count_too_high(h, send_count))
     }
 
-    /// Records that a stanza was delivered, or answered here.
-    pub(super) fn count_inbound(&mut self, is_delivered: bool) {
-        if self.phase != Phase::Active {
-            return;
+    /// Counts a stanza that the application is handed.
+    pub(super) fn count_delivered(&mut self) {
+        if self.phase == Phase::Active {
+            self.count_inbound();
+            if self.policy.ack_mode == AckMode::Delivered {
+                self.session.handled = self.session.delivered;
+            }
         }
+    }
+
+    /// Counts a stanza that was answered here. The application has nothing to say about it, so it
+    /// counts as handled as soon as all that came before it do.
+    pub(super) fn count_answered(&mut self) {
+        if self.phase == Phase::Active {
+            let are_handled = self.session.handled == self.session.delivered;
+            self.count_inbound();
+            if are_handled || self.policy.ack_mode == AckMode::Delivered {
+                self.session.handled = self.session.delivered;
+            }
+        }
+    }
+
+    fn count_inbound(&mut self) {
         self.session.delivered = self.session.delivered.wrapping_add(1);
         self.is_redelivery = self.session.redeliveries > 0;
         self.session.redeliveries = self.session.redeliveries.saturating_sub(1);
-        match (self.policy.ack_mode, is_delivered) {
-            (AckMode::Delivered, _) => self.session.handled = self.session.delivered,
-            // What nobody was handed needs nobody's word, once all before it has it.
-            (AckMode::Handled, false)
-                if self.session.handled == self.session.delivered.wrapping_sub(1) =>
-            {
-                self.session.handled = self.session.delivered;
-            }
-            (AckMode::Handled, _) => {}
-        }
     }
 
     /// Names the last stanza that was delivered.
@@ -735,7 +743,7 @@ mod tests {
         management.session.delivered = u32::MAX - 1;
         management.session.handled = u32::MAX - 1;
         for handled in [u32::MAX, 0, 1] {
-            management.count_inbound(true);
+            management.count_delivered();
             assert_eq!(management.session.handled, handled);
         }
     }

@@ -112,19 +112,20 @@ pub struct InlineRequests {
 }
 
 impl InlineRequests {
-    /// Requests for a token, a resumption and a resource, as far as they are made.
-    #[must_use]
-    pub const fn new(token: bool, resume: bool, bind: bool) -> Self {
-        Self {
-            token,
-            resume,
-            bind,
-        }
-    }
+    /// Nothing is asked for.
+    pub const NONE: Self = Self {
+        token: false,
+        resume: false,
+        bind: false,
+    };
 
     /// Every combination, for exhaustive checks of state tables.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..8u8).map(|bits| Self::new(bits & 1 != 0, bits & 2 != 0, bits & 4 != 0))
+        (0..8u8).map(|bits| Self {
+            token: bits & 1 != 0,
+            resume: bits & 2 != 0,
+            bind: bits & 4 != 0,
+        })
     }
 }
 

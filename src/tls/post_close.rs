@@ -240,7 +240,7 @@ fn misbehaved(how: &str) -> TlsStep {
 }
 
 fn failed(kind: TlsReasonKind) -> TlsStep {
-    TlsStep::Failed(TlsReason::new(kind, false))
+    TlsStep::Failed(TlsReason::new(kind))
 }
 
 /// The receiving keys of a rustls connection that has ended.

@@ -22,8 +22,20 @@ pub struct TlsReason {
 }
 
 impl TlsReason {
-    pub(super) fn new(kind: TlsReasonKind, alert_sent: bool) -> Self {
-        Self { kind, alert_sent }
+    /// A failure of which the peer is told nothing.
+    pub(super) fn new(kind: TlsReasonKind) -> Self {
+        Self {
+            kind,
+            alert_sent: false,
+        }
+    }
+
+    /// The same with an alert that is in the output.
+    pub(super) fn with_alert(self) -> Self {
+        Self {
+            alert_sent: true,
+            ..self
+        }
     }
 
     /// Returns what happened.

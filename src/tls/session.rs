@@ -549,7 +549,7 @@ impl TlsSession {
         };
         if header.is_malformed() {
             // The library did not object to what it must object to.
-            return failed(malformed_header(), false);
+            return failed(malformed_header());
         }
         if finding == Some(HelloFinding::NotAcknowledged) && version == Some(TlsVersion::Tls12) {
             // Nothing is encrypted yet, and what the library would say is withdrawn.
@@ -578,7 +578,7 @@ impl TlsSession {
             return TlsStep::NeedMore;
         };
         if header.is_malformed() {
-            return failed(malformed_header(), false);
+            return failed(malformed_header());
         }
         if self.buffer.unread().len() < header.wire_len() {
             return TlsStep::NeedMore;
@@ -603,8 +603,8 @@ impl TlsSession {
             engine.drain_alerts(out);
         }
         match kind {
-            _ if out.len() > start => failed(kind, true),
-            TlsReasonKind::AlertReceived(_) | TlsReasonKind::Internal { .. } => failed(kind, false),
+            _ if out.len() > start => failed_with_alert(kind),
+            TlsReasonKind::AlertReceived(_) | TlsReasonKind::Internal { .. } => failed(kind),
             _ => self.refuse(kind, UNEXPECTED_MESSAGE, out),
         }
     }
@@ -620,7 +620,10 @@ impl TlsSession {
                 Some(_) => engine.provoke_alert(&mut self.buffer, out),
             }
         }
-        failed(kind, out.len() > start)
+        match out.len() > start {
+            true => failed_with_alert(kind),
+            false => failed(kind),
+        }
     }
 
     /// Gathers the facts once the handshake is complete, and drops what only the handshake needs.
@@ -725,7 +728,7 @@ fn refuse_hello(finding: HelloFinding, out: &mut Vec<u8>) -> TlsStep {
         HelloFinding::Version => (TlsReasonKind::ProtocolVersion, PROTOCOL_VERSION),
     };
     out.extend(plaintext_alert(description));
-    failed(kind, true)
+    failed_with_alert(kind)
 }
 
 /// Returns the record of a fatal alert in clear.
@@ -741,11 +744,17 @@ fn malformed_header() -> TlsReasonKind {
 
 fn internal(detail: &str) -> TlsStep {
     let detail = String::from(detail);
-    failed(TlsReasonKind::Internal { detail }, false)
+    failed(TlsReasonKind::Internal { detail })
 }
 
-fn failed(kind: TlsReasonKind, alert_sent: bool) -> TlsStep {
-    TlsStep::Failed(TlsReason::new(kind, alert_sent))
+/// A failure of which the peer is told nothing.
+fn failed(kind: TlsReasonKind) -> TlsStep {
+    TlsStep::Failed(TlsReason::new(kind))
+}
+
+/// A failure whose alert is in the output.
+fn failed_with_alert(kind: TlsReasonKind) -> TlsStep {
+    TlsStep::Failed(TlsReason::new(kind).with_alert())
 }
 
 fn name(suite: SupportedCipherSuite) -> (u16, &'static str) {

@@ -104,7 +104,11 @@ impl InlineLogin {
     /// What is left to be done once the client is authenticated.
     pub(super) const fn requests(&self) -> InlineRequests {
         let token = self.used.is_some() || self.requested.is_some();
-        InlineRequests::new(token, self.resume.is_some(), self.bind.is_some())
+        InlineRequests {
+            token,
+            resume: self.resume.is_some(),
+            bind: self.bind.is_some(),
+        }
     }
 
     /// The id of the client, if it gave one.
