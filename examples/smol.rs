@@ -53,7 +53,7 @@ enum Woken {
     Deadline,
 }
 
-/// Sleeps until one of the things waited for comes true. Bytes move behind the
+/// Sleeps until one of the things waited for comes true. Bytes move after the
 /// await, so a driver that has more to wait for may drop this future.
 async fn sleep(
     tcp: &Async<TcpStream>,

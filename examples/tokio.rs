@@ -45,7 +45,7 @@ async fn drive(
     }
 }
 
-/// Sleeps until one of the things waited for comes true. Bytes move behind the
+/// Sleeps until one of the things waited for comes true. Bytes move after the
 /// await, so a driver that has more to wait for may drop this future.
 async fn sleep(tcp: &TcpStream, machine: &mut Initiator, wait: Wait, now: Instant) {
     let time = async {

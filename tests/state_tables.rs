@@ -206,11 +206,11 @@ type Promise = fn(&StreamPolicy, &Step) -> bool;
 const PROMISES: [(&str, Promise); 40] = [
     // 6120-4.3.2-4, 6120-5.3.1-1, 6120-13.3-1
     (
-        "established only behind the TLS handshake",
+        "established only after the TLS handshake",
         |policy, step| !tells_established(step) || step.after.secured == has_tls(*policy),
     ),
     // 6120-6.3.1-1, 6120-15-sasl-mtn, XEP-0220-corr, XEP-0114-hs
-    ("established only behind a proof", |policy, step| {
+    ("established only after a proof", |policy, step| {
         !tells_established(step)
             || match policy.kind {
                 Kind::ServerToServer => {
@@ -239,7 +239,7 @@ const PROMISES: [(&str, Promise); 40] = [
         },
     ),
     (
-        "dialback between servers alone, behind TLS where the policy has it, and not before",
+        "dialback between servers alone, after TLS where the policy has it, and not before",
         |policy, step| {
             !step.orders_dialback()
                 || (policy.kind == Kind::ServerToServer
@@ -248,7 +248,7 @@ const PROMISES: [(&str, Promise); 40] = [
         },
     ),
     (
-        "no SASL behind a question of dialback, and no pair of a stream before a restart",
+        "no SASL after a question of dialback, and no pair of a stream before a restart",
         |_, step| {
             let federating = matches!(
                 step.phase_before,
@@ -347,7 +347,7 @@ const PROMISES: [(&str, Promise); 40] = [
         !(step.starts_tls() && step.before.tls_started)
     }),
     // 6120-4.4-3
-    ("silence behind the own closing tag", |_, step| {
+    ("silence after our closing tag", |_, step| {
         !(step.before.closing_tag && step.writes())
     }),
     // 6120-4.9.1.2-1

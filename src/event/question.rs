@@ -1,4 +1,4 @@
-//! What a gate asks of the application.
+//! Questions of a connection to the application, each of which stops the stream until it is answered.
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -58,7 +58,7 @@ pub enum XmlErrorKind {
     #[error("text between first-level elements")]
     TextBetweenStanzas,
     /// Something other than white space follows the closing stream tag.
-    #[error("data behind the closing stream tag")]
+    #[error("data after the closing stream tag")]
     AfterFooter,
     /// An end tag does not belong to the element that is open.
     #[error("end tag without matching start tag")]

@@ -54,7 +54,7 @@ fn of_role<C>(output: Output<C>, role: fn(C) -> RoleCommand) -> Output<RoleComma
 pub(crate) const KINDS: [Kind; 3] = [Kind::ClientToServer, Kind::ServerToServer, Kind::Component];
 
 /// Every policy there is; what only servers or only clients have is left alone
-/// elsewhere, and a component has no STARTTLS. Stream management stands behind
+/// elsewhere, and a component has no STARTTLS. Stream management comes after
 /// SASL, whose attempts do not change it: it is combined with one number of
 /// them.
 pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
@@ -422,7 +422,7 @@ impl History {
     }
 }
 
-/// One header for each (re)start of the stream (4.3.3): behind TLS, and behind
+/// One header for each (re)start of the stream (4.3.3): after TLS, and after
 /// SASL.
 pub(crate) fn headers_due(security: Security, history: History) -> u8 {
     let restarts = history.authenticated && !history.sasl2;
@@ -869,7 +869,7 @@ enum Waits {
     Verdict,
     Mechanism,
     Frame,
-    /// A header or what comes behind it.
+    /// A header or what comes after it.
     Anything,
     /// The event of the step before is being looked at.
     Application,

@@ -44,7 +44,7 @@ enum Profile {
     Pipelined,
 }
 
-/// What there is behind the login.
+/// What follows the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Bind,
@@ -242,7 +242,7 @@ impl Way {
         });
         let session = (self.then == Then::Resume).then(|| {
             let (mut first, _) = self.log_in(None, None);
-            // Stream management is enabled behind binding.
+            // Stream management is enabled after binding.
             first.exchange();
             first.machine.transport_failed();
             first.peer.machine.transport_failed();
