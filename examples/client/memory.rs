@@ -27,6 +27,11 @@ impl Memory {
     /// Reads the files that exist. What they say of the next login is added to `options` of SASL2.
     pub fn read(options: &Options, mut sasl2: Sasl2Options) -> Result<(Self, Sasl2Options), Usage> {
         let mut memory = Self::default();
+        let fallback = match options.has("fast-only") {
+            true => TokenFallback::End,
+            false => TokenFallback::Credentials,
+        };
+        let mut has_token = false;
         if let Some(path) = options.get("fast") {
             let text = fs::read_to_string(path).unwrap_or_default();
             let (id, token) = match text.split_once('\n') {
@@ -39,9 +44,13 @@ impl Memory {
             if !token.is_empty() {
                 let bytes = unhex(token).ok_or_else(|| Usage("--fast: no token".into()))?;
                 let token = FastToken::from_bytes(&bytes).map_err(bad("fast"))?;
-                sasl2 = sasl2.token(token, TokenFallback::Credentials);
+                sasl2 = sasl2.token(token, fallback);
+                has_token = true;
             }
             memory.fast = Some((path.to_owned(), id));
+        }
+        if fallback == TokenFallback::End && !has_token {
+            return Err(Usage("--fast-only: --fast has no token".into()));
         }
         if let Some(path) = options.get("pin") {
             let stored = fs::read_to_string(path).ok();
