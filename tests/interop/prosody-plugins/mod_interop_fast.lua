@@ -25,9 +25,3 @@ module:hook("stream-features", function (event)
 		event.stream = { from = "somebody@" .. module.host };
 	end
 end, 10001);
-
--- A client whose token was refused may go on with its password on the same stream (XEP-0484 section 4.1):
--- mod_sasl2 would still have the handler for tokens, which knows no other mechanism.
-module:hook("sasl2/c2s/failure", function (event)
-	event.session.sasl_handler = nil;
-end, 1);
