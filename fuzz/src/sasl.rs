@@ -226,6 +226,7 @@ impl<'a> Plan<'a> {
             Name::Listed(MechanismName::ScramPlus(hash)) => {
                 (hash, ClientBinding::Bound(bindings[0].clone()))
             }
+            Name::Listed(other) => unreachable!("a mechanism without a client: {other}"),
         };
         let credentials = ScramCredentials::keys(keys(hash)[guess].kept.clone());
         let seen = match self.has(ANOTHER_OFFER) {
