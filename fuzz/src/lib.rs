@@ -1,6 +1,7 @@
 //! What the fuzz targets share: feeding a framer, and a form in which results of different parsers can be compared.
 
 pub mod machines;
+pub mod sasl;
 
 use std::fmt::Write as _;
 
