@@ -10,7 +10,7 @@ use crate::hostile_tls::{DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, client_hell
 use crate::setup::{DOMAIN, Setup};
 use crate::show::Colour;
 use crate::side::{Detail, Side};
-use crate::{Failure, or_fail};
+use crate::{Failure, Outcome, or_fail};
 
 const NOW: Instant = Instant::from_millis(0);
 const EARLIER: &str = "<message id='before'/>";
@@ -22,7 +22,7 @@ const DETAIL: Detail = Detail {
 };
 
 /// A server sends HelloRequest.
-pub fn against_initiator(setup: &Setup) -> Result<String, Failure> {
+pub fn against_initiator(setup: &Setup, summary: &mut Vec<String>) -> Outcome {
     let machine = Initiator::new(setup.anonymous()?, NOW);
     let mut peer = Peer::of(Side::new("client", setup, DETAIL, machine));
     let header = format!(
@@ -55,11 +55,11 @@ pub fn against_initiator(setup: &Setup) -> Result<String, Failure> {
         "<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <jid>somebody@{DOMAIN}/orchard</jid></bind></iq>"
     ));
-    peer.attempt("HelloRequest", &HELLO_REQUEST)
+    peer.attempt("HelloRequest", &HELLO_REQUEST, summary)
 }
 
 /// A client sends ClientHello.
-pub fn against_responder(setup: &Setup) -> Result<String, Failure> {
+pub fn against_responder(setup: &Setup, summary: &mut Vec<String>) -> Outcome {
     let machine = Responder::new(setup.responder()?, NOW);
     let mut peer = Peer::of(Side::new("server", setup, DETAIL, machine));
     let header = format!(
@@ -80,7 +80,7 @@ pub fn against_responder(setup: &Setup) -> Result<String, Failure> {
     peer.hear("<bind")?;
     peer.say("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
     peer.hear("<jid>")?;
-    peer.attempt("ClientHello", &client_hello(false))
+    peer.attempt("ClientHello", &client_hello(false), summary)
 }
 
 /// The hostile peer, and the machine it talks to.
@@ -142,7 +142,7 @@ impl<'a, N: Negotiation> Peer<'a, N> {
 
     /// A stanza, the attempt and another stanza in one segment of TCP, while
     /// the machine has something to send itself.
-    fn attempt(self, what: &str, hello: &[u8]) -> Result<String, Failure> {
+    fn attempt(self, what: &str, hello: &[u8], summary: &mut Vec<String>) -> Outcome {
         let Self { mut side, tls } = self;
         let show = side.setup.show;
         let mut tls = tls.ok_or_else(|| Failure("TLS is established".into()))?;
@@ -170,6 +170,10 @@ impl<'a, N: Negotiation> Peer<'a, N> {
         ));
         side.give(&segment, NOW);
         let left = side.take().len();
+        summary.push(format!(
+            "renegotiation attempt against the {}: {left} bytes left after {what}, {waiting} had waited",
+            side.name
+        ));
 
         let close = side
             .close
@@ -189,10 +193,7 @@ impl<'a, N: Negotiation> Peer<'a, N> {
         show.check(
             side.stanzas == [EARLIER] && side.machine.receive(&segment) == 0,
             "nothing after the attempt is delivered, nothing more is taken",
-        )?;
-        Ok(format!(
-            "{left} bytes left after {what}, {waiting} had waited"
-        ))
+        )
     }
 
     fn trace(&self, what: &str) {

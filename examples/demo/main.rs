@@ -85,13 +85,10 @@ fn main() -> ExitCode {
 fn run(show: Show, summary: &mut Vec<String>) -> Outcome {
     let setup = Setup::new(show)?;
     show.chapter("1. an attack: a TLS 1.2 server attempts to renegotiate");
-    let result = attack::against_initiator(&setup)?;
-    summary.push(format!("attempt against the client: {result}"));
+    attack::against_initiator(&setup, summary)?;
     show.chapter("   the same attack by a TLS 1.2 client");
-    let result = attack::against_responder(&setup)?;
-    summary.push(format!("attempt against the server: {result}"));
-    let result = reset::login_and_reset(&setup)?;
-    summary.push(format!("stream reset: {result}"));
+    attack::against_responder(&setup, summary)?;
+    summary.push(reset::login_and_reset(&setup)?);
     Ok(())
 }
 

@@ -102,7 +102,7 @@ pub fn login_and_reset(setup: &Setup) -> Result<String, Failure> {
         third.ended("closed"),
         "both sides end with the reason `closed`",
     )?;
-    Ok(format!("full handshake, new stream, {keys}"))
+    Ok(format!("stream reset: full handshake, new stream, {keys}"))
 }
 
 /// A client and a server, and TCP between them.

@@ -18,7 +18,7 @@ pub struct Detail {
 }
 
 pub struct Side<'a, N: Negotiation> {
-    name: &'static str,
+    pub name: &'static str,
     pub setup: &'a Setup,
     detail: Detail,
     pub machine: Connection<N>,
