@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
     dead_code,
     reason = "it is made for the pictures of the state tables too"
 )]
-#[path = "../../../tests/state_tables/layers.rs"]
+#[path = "../../../tests/state_tables/layers/mod.rs"]
 mod layers;
 
 use layers::{Colour, Edge, Node, Picture, wrap_list};

@@ -8,10 +8,11 @@
 
 use std::borrow::ToOwned as _;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::string::String;
 use std::vec::Vec;
 use std::{format, vec};
+
+mod svg;
 
 /// A graph with the words around it. If an edge leads to every node, the first one is the beginning.
 #[derive(Debug)]
@@ -118,7 +119,7 @@ impl Picture<'_> {
         layout.order();
         layout.set_x();
         layout.set_y();
-        layout.draw()
+        svg::draw(&layout)
     }
 }
 
@@ -534,107 +535,6 @@ impl<'a> Layout<'a> {
         corners
     }
 
-    fn draw(&self) -> String {
-        let layers = self.layer_of();
-        let ports = self.ports();
-        let graph_right = self
-            .places
-            .iter()
-            .map(|place| place.x + place.width / 2)
-            .max();
-        let least = text_width(self.picture.title) * 4 / 3 + 2 * MARGIN;
-        let width = (graph_right.unwrap_or(0) / PX + MARGIN).max(least).max(640);
-        let mut y = self.bands.last().map_or(0, |band| band.1) / PX + 36;
-        let mut words = String::new();
-        legend(&mut words, self.picture.legend, &mut y, width);
-        for paragraph in self.picture.caption {
-            for line in wrap(paragraph, width - 2 * MARGIN) {
-                y += LINE_HEIGHT;
-                text(&mut words, (MARGIN, y), "start", "#404040", "", &line);
-            }
-            y += 6;
-        }
-        let height = y + MARGIN;
-
-        // Without empty lines and style sheets, so that it can stand in a page of documentation.
-        let mut out = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             width=\"{width}\" height=\"{height}\" style=\"max-width:100%;height:auto\" font-family=\"Helvetica, Arial, sans-serif\" \
-             font-size=\"12\">\n<title>{title}</title>\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"></rect>\n",
-            title = escape(self.picture.title),
-        );
-        let bold = " font-size=\"16\" font-weight=\"bold\"";
-        text(
-            &mut out,
-            (MARGIN, MARGIN + 10),
-            "start",
-            "#202020",
-            bold,
-            self.picture.title,
-        );
-        for edge in 0..self.chains.len() {
-            let corners = self.corners(edge, ports[edge], &layers);
-            self.check_line(edge, &corners, &layers);
-            self.draw_edge(&mut out, edge, corners);
-        }
-        self.check_boxes(&layers);
-        for (place, at) in &layers {
-            let (place, y) = (&self.places[*place], self.middle(*at));
-            match place.item {
-                Item::Node(node) => draw_node(&mut out, &self.picture.nodes[node], place, y),
-                Item::Label(edge) => draw_label(&mut out, &self.picture.edges[edge], place, y),
-                Item::Pass(_) => {}
-            }
-        }
-        out.push_str(&words);
-        out.push_str("</svg>\n");
-        out
-    }
-
-    fn draw_edge(&self, out: &mut String, edge: usize, mut corners: Vec<(i64, i64)>) {
-        let upwards = self.upwards[edge];
-        if upwards {
-            corners.reverse();
-        }
-        let tip = corners[corners.len() - 1];
-        // The line ends within the arrow's head.
-        let (back, last) = if upwards {
-            (ARROW, corners.len() - 1)
-        } else {
-            (-ARROW, corners.len() - 1)
-        };
-        corners[last].1 += back * PX / 2;
-        let mut path = format!("M{} {}", corners[0].0 / PX, corners[0].1 / PX);
-        for pair in corners.windows(2) {
-            let ((x1, y1), (x2, y2)) = (px(pair[0]), px(pair[1]));
-            if x1 == x2 {
-                write!(path, " V{y2}").unwrap();
-            } else {
-                let middle = i64::midpoint(y1, y2);
-                write!(path, " C{x1} {middle} {x2} {middle} {x2} {y2}").unwrap();
-            }
-        }
-        let (colour, dashes) = match upwards {
-            false => ("#555555", ""),
-            true => ("#8a5a2b", " stroke-dasharray=\"6 3\""),
-        };
-        writeln!(
-            out,
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.3\"{dashes}></path>"
-        )
-        .unwrap();
-        let (x, y) = px(tip);
-        let base = y + back;
-        writeln!(
-            out,
-            "<path d=\"M{x} {y} L{} {base} L{} {base} Z\" fill=\"{colour}\"></path>",
-            x - 4,
-            x + 4
-        )
-        .unwrap();
-    }
-
     /// The boxes of nodes and labels, with a name for messages.
     fn boxes(&self, layers: &BTreeMap<usize, usize>) -> Vec<(Item, [i64; 4])> {
         let mut boxes = Vec::new();
@@ -767,86 +667,6 @@ fn positions(layer: &[usize]) -> BTreeMap<usize, usize> {
         .enumerate()
         .map(|(at, place)| (*place, at))
         .collect()
-}
-
-fn px((x, y): (i64, i64)) -> (i64, i64) {
-    (x / PX, y / PX)
-}
-
-fn draw_node(out: &mut String, node: &Node, place: &Place, y: i64) {
-    let (fill, border) = node.colour.values();
-    let (left, top) = px((place.x - place.width / 2, y - place.height / 2));
-    let (width, height) = px((place.width, place.height));
-    writeln!(
-        out,
-        "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" rx=\"7\" \
-         fill=\"{fill}\" stroke=\"{border}\" stroke-width=\"1.5\"></rect>"
-    )
-    .unwrap();
-    let x = place.x / PX;
-    let bold = " font-size=\"13\" font-weight=\"bold\"";
-    text(out, (x, top + 19), "middle", "#1a1a1a", bold, &node.name);
-    for (at, line) in node.lines.iter().enumerate() {
-        let y = top + 19 + LINE_HEIGHT * int(at + 1);
-        text(out, (x, y), "middle", "#404040", "", line);
-    }
-}
-
-fn draw_label(out: &mut String, edge: &Edge, place: &Place, y: i64) {
-    let (left, top) = px((place.x - place.width / 2, y - place.height / 2));
-    let (width, height) = px((place.width, place.height));
-    writeln!(
-        out,
-        "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"></rect>"
-    )
-    .unwrap();
-    for (at, (line, is_order)) in edge.lines().enumerate() {
-        let y = top + 13 + (LINE_HEIGHT - 1) * int(at);
-        let (colour, style) = match is_order {
-            false => ("#1a1a1a", ""),
-            true => ("#2f65a0", " font-style=\"italic\""),
-        };
-        text(out, (place.x / PX, y), "middle", colour, style, line);
-    }
-}
-
-fn legend(out: &mut String, legend: &[(Colour, &str)], y: &mut i64, width: i64) {
-    let mut x = MARGIN;
-    for (colour, meaning) in legend {
-        let (fill, border) = colour.values();
-        let needed = text_width(meaning) + 40;
-        if x > MARGIN && x + needed > width - MARGIN {
-            x = MARGIN;
-            *y += LINE_HEIGHT + 6;
-        }
-        writeln!(
-            out,
-            "<rect x=\"{x}\" y=\"{}\" width=\"16\" height=\"12\" rx=\"3\" fill=\"{fill}\" \
-             stroke=\"{border}\"></rect>",
-            *y - 10
-        )
-        .unwrap();
-        text(out, (x + 22, *y), "start", "#404040", "", meaning);
-        x += needed;
-    }
-    if !legend.is_empty() {
-        *y += 10;
-    }
-}
-
-fn text(out: &mut String, (x, y): (i64, i64), anchor: &str, colour: &str, style: &str, line: &str) {
-    let line = escape(line);
-    writeln!(
-        out,
-        "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" fill=\"{colour}\"{style}>{line}</text>"
-    )
-    .unwrap();
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 /// Breaks a text into lines.
