@@ -144,7 +144,9 @@ impl Found {
             explore_phases::<T>(policy, &mut |step| {
                 let leads = step.phase_before != step.phase_after;
                 if leads && is_possible(policy, step.phase_before, step.input) {
-                    found.iter_mut().for_each(|found| found.note(at, step));
+                    for found in &mut found {
+                        found.note(at, step);
+                    }
                 }
             });
         }
@@ -239,11 +241,9 @@ impl Found {
         let holds = |policies: &BTreeSet<usize>, predicate: fn(&StreamPolicy) -> bool| {
             policies.iter().all(|at| predicate(&self.policies[*at]))
         };
-        let named = NAMED.into_iter();
-        named
-            .filter(|(_, predicate)| holds(way, *predicate) && !holds(all, *predicate))
-            .map(|(name, _)| name)
-            .next()
+        let mut named = NAMED.into_iter();
+        let found = named.find(|(_, predicate)| holds(way, *predicate) && !holds(all, *predicate));
+        found.map(|(name, _)| name)
     }
 }
 
@@ -254,10 +254,10 @@ const NAMED: [(&str, Predicate); 4] = [
     ("direct TLS", |policy| {
         policy.security == Security::DirectTls
     }),
-    ("session to resume", |policy| {
+    ("with a session", |policy| {
         policy.management == ManagementPolicy::Resume
     }),
-    ("no session to resume", |policy| {
+    ("without a session", |policy| {
         policy.management != ManagementPolicy::Resume
     }),
 ];
@@ -320,9 +320,9 @@ impl Way {
             words.push(results(&self.results));
         }
         if let Some(condition) = condition {
-            words
-                .iter_mut()
-                .for_each(|word| *word = format!("{word} ({condition})"));
+            for word in &mut words {
+                *word = format!("{word} ({condition})");
+            }
         }
         wrap_list(&words, LABEL)
     }
@@ -425,7 +425,7 @@ fn results(results: &[Input]) -> String {
                 words.push("server verified, logged in".into());
             }
             SaslResult::Completed(LoginOutcome::Bound) => {
-                words.push("server verified, resource bound".into())
+                words.push("server verified, resource bound".into());
             }
             SaslResult::Completed(LoginOutcome::Resumed) => {
                 words.push("server verified, session goes on".into());
@@ -507,6 +507,7 @@ fn closing(closing: Closing) -> Group {
 }
 
 /// The whole stream, each login in one box.
+#[allow(clippy::unnecessary_wraps, reason = "other groupings leave phases out")]
 fn overview(phase: Phase) -> Option<Group> {
     use InitiatingPhase as I;
     use ReceivingPhase as R;

@@ -68,7 +68,7 @@ fn word(input: &ShutdownInput, is_late: bool) -> &'static str {
         I::StreamOver(PeerNotify::Outstanding) if is_late => "streams are over, after the deadline",
         I::StreamOver(PeerNotify::Outstanding) => "streams are over, close_notify is due",
         I::StreamOver(_) => "streams are over, no close_notify is due",
-        I::LastBytes => "nothing is read any more",
+        I::LastBytes => "reading is over",
         I::CloseNotify => "close_notify",
         I::Fin => "TCP ends",
         I::Rst => "TCP fails",
@@ -81,8 +81,8 @@ fn word(input: &ShutdownInput, is_late: bool) -> &'static str {
 const CAPTION: [&str; 4] = [
     "How a connection ends, in both roles: drawn from every reachable step of connection::shutdown. Not \
      drawn: what leaves the state as it is.",
-    "Abort: a renegotiation attempt, a defect of the driver, or the application's own. It overrides every \
-     reason and every state, and no byte leaves after it.",
+    "Abort: a renegotiation attempt, the application's abort, or a transport that takes no bytes. It \
+     overrides every reason in every state, and no byte leaves after it.",
     "Which of two reasons wins: what either side has stated (a stream error of the peer, an error or a \
      reset of the application, a failed login or negotiation, a failure of TLS) before what this side \
      has observed (our complaint, a timeout, a lost transport), and that before an orderly close. Among \

@@ -127,6 +127,10 @@ fn int(n: usize) -> i64 {
     i64::try_from(n).expect("small")
 }
 
+fn middle(one: i64, other: i64) -> i64 {
+    one + (other - one) / 2
+}
+
 /// The width of a line in small letters.
 fn text_width(text: &str) -> i64 {
     int(text.chars().count()) * 70 / 10
@@ -349,7 +353,7 @@ impl<'a> Layout<'a> {
         for id in &self.layers[layer] {
             let place = &self.places[*id];
             if let Some(last) = last {
-                offset += i64::midpoint(last.width, place.width) + APART * PX;
+                offset += middle(last.width, place.width) + APART * PX;
             }
             last = Some(place);
             offsets.push(offset);
@@ -415,7 +419,9 @@ impl<'a> Layout<'a> {
             let mean = run.iter().map(|place| self.places[*place].x).sum::<i64>() / int(run.len());
             if count > 0 {
                 let x = mean.max(low).min(high);
-                run.iter().for_each(|place| self.places[*place].x = x);
+                for place in run {
+                    self.places[*place].x = x;
+                }
             }
             rest = after;
         }
@@ -427,9 +433,8 @@ impl<'a> Layout<'a> {
             .iter()
             .position(|known| *known == place)
             .expect("it is there");
-        let apart = |other: usize| {
-            i64::midpoint(self.places[other].width, self.places[place].width) + APART * PX
-        };
+        let apart =
+            |other: usize| middle(self.places[other].width, self.places[place].width) + APART * PX;
         let left = at.checked_sub(1).map(|at| layer[at]);
         let right = layer.get(at + 1).copied();
         (
@@ -502,8 +507,8 @@ impl<'a> Layout<'a> {
             .collect()
     }
 
-    fn middle(&self, layer: usize) -> i64 {
-        i64::midpoint(self.bands[layer].0, self.bands[layer].1)
+    fn height(&self, layer: usize) -> i64 {
+        middle(self.bands[layer].0, self.bands[layer].1)
     }
 
     /// The corners of an edge: it is vertical within a layer, and curved between two.
@@ -518,7 +523,7 @@ impl<'a> Layout<'a> {
         let mut corners = vec![
             (
                 top,
-                self.middle(layers[&first]) + self.places[first].height / 2,
+                self.height(layers[&first]) + self.places[first].height / 2,
             ),
             (top, self.bands[layers[&first]].1),
         ];
@@ -530,7 +535,7 @@ impl<'a> Layout<'a> {
         corners.push((bottom, self.bands[layers[&last]].0));
         corners.push((
             bottom,
-            self.middle(layers[&last]) - self.places[last].height / 2,
+            self.height(layers[&last]) - self.places[last].height / 2,
         ));
         corners
     }
@@ -541,7 +546,7 @@ impl<'a> Layout<'a> {
         for (id, at) in layers {
             let place = &self.places[*id];
             if !matches!(place.item, Item::Pass(_)) {
-                let (x, y) = (place.x, self.middle(*at));
+                let (x, y) = (place.x, self.height(*at));
                 let (width, height) = (place.width / 2, place.height / 2);
                 boxes.push((place.item, [x - width, y - height, x + width, y + height]));
             }
@@ -587,7 +592,7 @@ impl<'a> Layout<'a> {
 /// A point of the curve from one corner to the next, in sixteenths.
 fn on_curve(from: (i64, i64), to: (i64, i64), step: i64) -> (i64, i64) {
     let rest = 16 - step;
-    let middle = i64::midpoint(from.1, to.1);
+    let middle = middle(from.1, to.1);
     let x = from.0 * (rest.pow(3) + 3 * rest.pow(2) * step)
         + to.0 * (3 * rest * step.pow(2) + step.pow(3));
     let y = from.1 * rest.pow(3)
@@ -655,9 +660,7 @@ fn ranks(picture: &Picture<'_>, upwards: &[bool]) -> Vec<usize> {
             false => ranks[edge.from] < ranks[edge.to],
             true => ranks[edge.to] < ranks[edge.from],
         });
-    if !settled {
-        panic!("{}: a circle is left", picture.title);
-    }
+    assert!(settled, "{}: a circle is left", picture.title);
     ranks
 }
 

@@ -7,13 +7,13 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::{
-    ARROW, Colour, Edge, Item, LINE_HEIGHT, Layout, MARGIN, Node, PX, Place, int, text_width, wrap,
+    ARROW, Colour, Edge, Item, LINE_HEIGHT, Layout, MARGIN, Node, PX, Place, int, middle,
+    text_width, wrap,
 };
 
 /// The graph and the words around it.
 pub(super) fn draw(layout: &Layout<'_>) -> String {
     let layers = layout.layer_of();
-    let ports = layout.ports();
     let graph_right = layout
         .places
         .iter()
@@ -49,14 +49,14 @@ pub(super) fn draw(layout: &Layout<'_>) -> String {
         bold,
         layout.picture.title,
     );
-    for edge in 0..layout.chains.len() {
-        let corners = layout.corners(edge, ports[edge], &layers);
+    for (edge, port) in layout.ports().into_iter().enumerate() {
+        let corners = layout.corners(edge, port, &layers);
         layout.check_line(edge, &corners, &layers);
         draw_edge(&mut out, layout.upwards[edge], corners);
     }
     layout.check_boxes(&layers);
     for (place, at) in &layers {
-        let (place, y) = (&layout.places[*place], layout.middle(*at));
+        let (place, y) = (&layout.places[*place], layout.height(*at));
         match place.item {
             Item::Node(node) => draw_node(&mut out, &layout.picture.nodes[node], place, y),
             Item::Label(edge) => draw_label(&mut out, &layout.picture.edges[edge], place, y),
@@ -93,7 +93,7 @@ fn draw_edge(out: &mut String, upwards: bool, mut corners: Vec<(i64, i64)>) {
         if x1 == x2 {
             write!(path, " V{y2}").unwrap();
         } else {
-            let middle = i64::midpoint(y1, y2);
+            let middle = middle(y1, y2);
             write!(path, " C{x1} {middle} {x2} {middle} {x2} {y2}").unwrap();
         }
     }
