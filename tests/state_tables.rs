@@ -8,6 +8,8 @@
 mod state_tables {
     pub(super) mod describe;
     pub(super) mod diagram;
+    pub(super) mod layers;
+    pub(super) mod pictures;
     pub(super) mod search;
 }
 
@@ -17,7 +19,7 @@ use state_tables::search::{
     Count, I, Phase, R, Resumption, RoleCommand, Step, Table, alphabet, explore, explore_phases,
     has_management, has_sasl2, headers_due, is_possible, policies, rank, reach,
 };
-use state_tables::{describe, diagram};
+use state_tables::{describe, diagram, pictures};
 use xmpp_stream::sasl::SaslProfile;
 use xmpp_stream::stream::{
     AfterTls, Answer, AppRequest, CloseCause, Closing, Command, DialbackPolicy, EarlyElements,
@@ -347,12 +349,12 @@ const PROMISES: [(&str, Promise); 40] = [
         !(step.starts_tls() && step.before.tls_started)
     }),
     // 6120-4.4-3
-    ("silence after our closing tag", |_, step| {
+    ("nothing is written after our closing tag", |_, step| {
         !(step.before.closing_tag && step.writes())
     }),
     // 6120-4.9.1.2-1
     (
-        "a header before every word, and one for each stream",
+        "a header before everything else, and one for each stream",
         |_, step| {
             let restarts = step.output.notice == Notice::Authenticated;
             (step.before.own_header || !step.writes_bare())
@@ -835,6 +837,22 @@ fn the_documented_tables_are_up_to_date() {
         committed == fresh,
         "src/stream/tables.md is out of date: UPDATE_TABLES=1 cargo test --test state_tables"
     );
+}
+
+/// The pictures are of the real tables. They are written anew like the tables.
+#[test]
+fn the_pictures_of_the_tables_are_up_to_date() {
+    for (name, fresh) in pictures::render() {
+        let path = format!("{}/docs/diagrams/{name}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_TABLES").is_some() {
+            std::fs::write(&path, &fresh).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == fresh,
+            "docs/diagrams/{name} is out of date: UPDATE_TABLES=1 cargo test --test state_tables"
+        );
+    }
 }
 
 #[derive(Default)]

@@ -46,6 +46,7 @@
 //!
 //! A heavier reason replaces a lighter one; among equals the first counts. An abort overrides all: a
 //! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
+//! The module `diagram` of this documentation has a picture of the end.
 
 mod advance;
 mod buffers;
@@ -69,6 +70,12 @@ mod steps;
 mod timers;
 mod transport;
 mod waiting;
+
+/// The end of a connection, as a picture.
+///
+#[cfg(doc)]
+#[doc = include_str!("../../docs/diagrams/end.svg")]
+pub mod diagram {}
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -203,7 +203,7 @@ impl Phase {
         )
     }
 
-    fn closing(self) -> Option<Closing> {
+    pub(crate) fn closing(self) -> Option<Closing> {
         match self {
             Self::I(InitiatingPhase::Closing(closing))
             | Self::R(ReceivingPhase::Closing(closing)) => Some(closing),
@@ -253,9 +253,9 @@ pub(crate) struct History {
     pub(crate) established: bool,
     /// Acceptable headers of the peer.
     pub(crate) opened: u8,
-    /// The own header of this stream is written.
+    /// Our header of this stream is written.
     pub(crate) own_header: bool,
-    /// The own closing tag is written.
+    /// Our closing tag is written.
     pub(crate) closing_tag: bool,
     /// Mechanisms begun, not counting what was refused before TLS.
     pub(crate) sasl_attempts: u8,
@@ -422,8 +422,8 @@ impl History {
     }
 }
 
-/// One header for each (re)start of the stream (4.3.3): after TLS, and after
-/// SASL.
+/// One header for each (re)start of the stream (RFC 6120 4.3.3): after TLS, and
+/// after SASL.
 pub(crate) fn headers_due(security: Security, history: History) -> u8 {
     let restarts = history.authenticated && !history.sasl2;
     1 + u8::from(security == Security::StartTls) + u8::from(restarts)
@@ -552,7 +552,7 @@ impl Step {
         )
     }
 
-    /// Whether the own header is written.
+    /// Whether our header is written.
     pub(crate) fn writes_header(&self) -> bool {
         matches!(
             self.output.command,
