@@ -139,7 +139,24 @@ pub mod prelude {
     pub use crate::tls::{ClientTls, ServerTls};
 }
 
-/// The README's example is compiled, too.
+/// The examples of the README and of the guides are compiled, too; those of `docs/guide/elements.md`,
+/// which need other libraries, by `tests/libraries`.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/guide/client.md")]
+    struct Client;
+    #[doc = include_str!("../docs/guide/server.md")]
+    struct Server;
+    #[doc = include_str!("../docs/guide/federation.md")]
+    struct Federation;
+    #[doc = include_str!("../docs/guide/component.md")]
+    struct Component;
+    #[doc = include_str!("../docs/guide/driver.md")]
+    struct Driver;
+    #[doc = include_str!("../docs/guide/mechanism.md")]
+    struct Mechanism;
+    #[doc = include_str!("../docs/guide/testing.md")]
+    struct Testing;
+}
