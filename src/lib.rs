@@ -153,6 +153,8 @@ mod pages {
     struct Federation;
     #[doc = include_str!("../docs/guide/component.md")]
     struct Component;
+    #[doc = include_str!("../docs/guide/close-reasons.md")]
+    struct CloseReasons;
     #[doc = include_str!("../docs/guide/driver.md")]
     struct Driver;
     #[doc = include_str!("../docs/guide/mechanism.md")]
