@@ -66,6 +66,12 @@
 //! The module `testkit`, of the feature of that name, simulates pairs of machines and a faulty
 //! network between them, for tests of what is built on this crate.
 //!
+//! # Guides
+//!
+//! `docs/guide` in the repository has a page for each thing that one may want to do: log in as a client,
+//! accept clients, streams between servers, components, element libraries, drivers, tests; what to do on
+//! each close reason, which threats are whose to answer, and when to use something else.
+//!
 //! # What is not here
 //!
 //! Stanza semantics (RFC 6121), DNS (RFC 6120 3.2), SASL security layers, compression (XEP-0138, on

@@ -173,6 +173,7 @@ fn planned(reason: &CloseReason) -> &'static str {
 
 #[test]
 fn the_guide_says_of_each_condition_whether_the_planner_connects_again() {
+    use DialbackCondition as D;
     let title = |condition: &str| {
         let words = condition.split('-');
         let word = |word: &str| word[..1].to_uppercase() + &word[1..];
@@ -196,7 +197,6 @@ fn the_guide_says_of_each_condition_whether_the_planner_connects_again() {
         let planned = failed(AuthenticationReason::Refused(condition));
         assert_eq!(again("SaslCondition", &row), planned, "{row}");
     }
-    use DialbackCondition as D;
     for condition in [
         D::ItemNotFound,
         D::RemoteConnectionFailed,
