@@ -134,7 +134,12 @@
 //! each run: a signature algorithm of fixed length sees to that.
 
 mod application;
+pub mod attack;
+pub mod configs;
 mod coverage;
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub mod driver;
 mod endpoint;
 mod failure;
 mod fault;
@@ -144,13 +149,19 @@ mod link;
 mod log;
 mod outgoing;
 mod pair;
+mod peer;
 mod pipe;
 mod rng;
+pub mod samples;
 mod simulation;
+#[cfg(feature = "proptest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proptest")))]
+pub mod strategies;
 
 pub use application::{
     Application, At, InitiatingApplication, Protection, ReceivingApplication, Violation,
 };
+pub use attack::{Attack, Renegotiation};
 pub use coverage::Coverage;
 pub use failure::Failure;
 pub use fault::{Fault, FaultKind, FaultPlan};
@@ -158,5 +169,6 @@ pub use incoming::Incoming;
 pub use journal::{Journal, Tally};
 pub use link::{Entity, Link, Portion, Received, Traffic, Written};
 pub use outgoing::{Fates, Numbered, Outgoing};
+pub use peer::{Moment, Peer, PeerApplication, TcpState};
 pub use rng::{Rng, SeededRandom};
 pub use simulation::{Simulation, Weather};

@@ -26,6 +26,13 @@ impl TlsReason {
         Self { kind, alert_sent }
     }
 
+    /// Returns a reason for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn for_testing(kind: TlsReasonKind, alert_sent: bool) -> Self {
+        Self::new(kind, alert_sent)
+    }
+
     /// Returns what happened.
     #[must_use]
     pub fn kind(&self) -> &TlsReasonKind {
