@@ -91,7 +91,8 @@ pub enum Renegotiation {
     SplitClientHello,
     /// The first byte of HelloRequest; the rest never comes. A sign of an attempt in TLS 1.2 alone.
     Fragment,
-    /// A handshake record without content. TLS 1.2 alone.
+    /// A handshake record without content: a sign of an attempt in TLS 1.2. In TLS 1.3 rustls overlooks
+    /// it.
     EmptyRecord,
     /// A handshake message of a type that nobody knows. A sign of an attempt in TLS 1.2 alone.
     UnknownMessage,
@@ -110,8 +111,7 @@ impl Renegotiation {
         Self::UnknownMessage,
     ];
 
-    /// Returns whether a machine has to take it for an attempt under this version of TLS. What else
-    /// stands after a TLS 1.3 handshake is an ordinary failure of TLS.
+    /// Returns whether a machine has to take it for an attempt under this version of TLS.
     #[must_use]
     pub const fn is_attempt(self, version: TlsVersion) -> bool {
         match self {

@@ -565,7 +565,7 @@ mod tests {
                 .any(|options| options.stream_management && !options.sasl2)
         );
         assert!(drawn(&faults()).contains(&FaultPlan::NONE));
-        let uneven = |situation: &Situation| matches!(situation, Situation::Uneven(12..));
+        let uneven = |situation: &Situation| matches!(situation, Situation::Uneven(8..));
         assert!(drawn(&situations()).iter().any(uneven));
         assert!(drawn(&weather()).contains(&Weather::Fair));
         for traffic in drawn(&traffic()) {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::exchange::{Finale, Part};
-use crate::testkit::attack::{Attack, Renegotiation};
+use crate::testkit::attack::{Attack, Renegotiation, content_type};
 use crate::testkit::link::{Portion, Traffic};
 use crate::testkit::peer::Moment;
 
@@ -60,7 +60,7 @@ impl Situation {
             Self::Fin,
             Self::Rst,
         ];
-        all.extend((0..12).map(Self::Uneven));
+        all.extend((0..8).map(Self::Uneven));
         all
     }
 
@@ -156,7 +156,14 @@ impl Situation {
             ),
             Self::Fin => (Moment::Stanza(2), Attack::Fin),
             Self::Rst => (Moment::Stanza(2), Attack::Rst),
-            Self::Renegotiation(how) => (Moment::Stanza(2), Attack::Renegotiate(how)),
+            Self::Renegotiation(how) => {
+                // What TLS 1.3 does not take for an attempt ends with the record that follows.
+                let forged = Attack::Forged {
+                    content_type: content_type::DATA,
+                    payload: vec![7; 40],
+                };
+                return vec![(Moment::Stanza(2), vec![Attack::Renegotiate(how), forged])];
+            }
             Self::Fair
             | Self::Bytewise
             | Self::Uneven(_)

@@ -29,6 +29,7 @@ impl<N: Negotiation> Victim<N> {
                     self.events.push(event.to_owned());
                     decide_anonymous(&mut self.machine);
                 }
+                Action::Wait(wait) if wait.deadline == Some(now) => {}
                 Action::Wait(_) => return,
                 Action::CloseTcp(close) => {
                     self.close = Some(close.clone());
@@ -122,6 +123,11 @@ fn attempts<V: Role, P: Role>(version: Version, tls: &TlsPair, chunk: usize) {
                 );
                 meet(&mut victim, &mut peer, chunk);
                 assert!(peer.is_done() && peer.failure().is_none(), "{peer:?}");
+                if how == Renegotiation::EmptyRecord && known == TlsVersion::Tls13 {
+                    // It is overlooked, and asks for nothing.
+                    assert_eq!(victim.stanzas(), ["earlier", "later"]);
+                    return;
+                }
                 let close = victim.close.as_ref().expect("closed");
                 assert!(!victim.stanzas().contains(&"later"));
                 if how.is_attempt(known) {
@@ -193,7 +199,8 @@ fn each_moment_is_met_once_and_an_attack_before_tls_fails_in_the_open() {
     let hello = || [Attack::Renegotiate(Renegotiation::ClientHello)];
     for (moment, events) in [
         (Moment::TlsEstablished, 0),
-        (Moment::Authenticated, 0),
+        // The resource travels with the login (XEP-0386).
+        (Moment::Authenticated, 1),
         (Moment::Established, 1),
     ] {
         let mut victim = victim::<ResponderRole>(carrier, &tls);

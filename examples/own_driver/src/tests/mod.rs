@@ -61,7 +61,7 @@ fn own<N: Negotiation>(task: Task<N>) {
         ..
     } = task;
     let clock = socket.clock();
-    drive(machine, socket, &clock, &mut application).unwrap();
+    let _close = drive(machine, socket, &clock, &mut application).unwrap();
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) fn loses_bytes<N: Negotiation>(task: Task<N>) {
     drive(task, Mistake::LosesBytes);
 }
 
-/// It empties its own buffer when the machine has closed, whatever the manner is.
+/// It empties its own buffer when the machine has closed, also after an abort.
 pub(super) fn writes_after_an_abort<N: Negotiation>(task: Task<N>) {
     drive(task, Mistake::WritesAfterAnAbort);
 }
@@ -73,7 +73,8 @@ fn drive<N: Negotiation>(task: Task<N>, mistake: Mistake) {
         }
     };
     application.closed(&close);
-    if mistake == Mistake::WritesAfterAnAbort && !buffered.is_empty() {
+    let aborted = close.manner() == Manner::Abort;
+    if mistake == Mistake::WritesAfterAnAbort && aborted && !buffered.is_empty() {
         let _written = socket.write(&buffered);
     }
     if close.manner() == Manner::Graceful {

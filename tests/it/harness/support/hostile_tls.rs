@@ -12,7 +12,9 @@ use rustls::pki_types::ServerName;
 use rustls::{
     ClientConfig, ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection,
 };
+#[allow(unused_imports, reason = "each test uses a part")]
 pub use xmpp_stream::testkit::attack::content_type::{ALERT, CHANGE_CIPHER_SPEC, DATA, HANDSHAKE};
+#[allow(unused_imports, reason = "each test uses a part")]
 pub use xmpp_stream::testkit::attack::{
     CLOSE_NOTIFY, HELLO_REQUEST, KEY_UPDATE, KEY_UPDATE_REQUEST, client_hello,
     forged_record as forged, handshake_message as message, record_len,
