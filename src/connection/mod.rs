@@ -103,6 +103,8 @@ use crate::sasl::{ClientKeys, FastToken, LoginPin};
 use crate::sm::SmState;
 use crate::stream::StreamError;
 use crate::time::Instant;
+#[cfg(feature = "testkit")]
+use crate::tls::RecordKeys;
 use crate::tls::TlsInfo;
 
 /// A connection of the initiating entity: a client, or a server that opens a server-to-server
@@ -233,6 +235,14 @@ impl<R: Negotiation> Connection<R> {
     #[must_use = "a copy does nothing before it is stored"]
     pub fn sm_snapshot(&self) -> Option<SmState> {
         self.machine.sm_snapshot()
+    }
+
+    /// Takes the machine apart, and returns the record keys of its TLS session: whoever has them can put
+    /// any authentic record on the wire. `None` without an established TLS session, after the
+    /// machine's own close_notify, and if the crypto provider does not give its keys out.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn into_record_keys(self) -> Option<RecordKeys> {
+        self.machine.into_transport().into_record_keys()
     }
 
     /// Returns what TLS negotiated, once the handshake is complete.

@@ -310,7 +310,8 @@ impl RecordOpener {
     }
 }
 
-fn decrypter(
+/// Returns what opens the records of these secrets; `None` for a cipher suite that is not known here.
+pub(super) fn decrypter(
     suite: SupportedCipherSuite,
     secrets: ConnectionTrafficSecrets,
 ) -> Option<Box<dyn MessageDecrypter>> {

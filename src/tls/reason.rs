@@ -38,6 +38,13 @@ impl TlsReason {
         }
     }
 
+    /// Returns a reason for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn for_testing(kind: TlsReasonKind, alert_sent: bool) -> Self {
+        Self::new(kind, alert_sent)
+    }
+
     /// Returns what happened.
     #[must_use]
     pub fn kind(&self) -> &TlsReasonKind {

@@ -48,6 +48,8 @@ use super::proof::{Encrypted, Verified};
 use super::reason::{TlsReason, TlsReasonKind, kind_of};
 use super::receive_buffer::ReceiveBuffer;
 use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
+#[cfg(feature = "testkit")]
+use super::record_keys::RecordKeys;
 use super::renegotiation::{RecordContext, TlsRole, detect};
 use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
 use super::resumable::SessionMark;
@@ -329,6 +331,14 @@ impl TlsSession {
             let reader = PostCloseReader::new(self.role, version, opener, pending);
             self.reading = Reading::AfterClose(Box::new(reader));
         }
+    }
+
+    /// Ends the session and returns its record keys; `None` unless it is established, and open for
+    /// writing.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn into_record_keys(mut self) -> Option<RecordKeys> {
+        self.engine.take()?.into_record_keys()
     }
 
     /// Returns how many bytes the receive buffer has allocated.

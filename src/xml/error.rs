@@ -19,6 +19,15 @@ pub struct XmlError {
     pub position: u64,
 }
 
+impl XmlError {
+    /// Returns an error for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn for_testing(kind: XmlErrorKind, position: u64) -> Self {
+        Self { kind, position }
+    }
+}
+
 /// The kind of a violation. [`XmlErrorKind::class`] returns the stream error condition to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
