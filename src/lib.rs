@@ -37,7 +37,7 @@
 //! the one of `examples/blocking.rs`:
 //!
 //! ```
-#![doc = include_str!("../examples/shared/by_hand.rs")]
+#![doc = include_str!("../examples/by_hand.rs")]
 //! ```
 //!
 //! The other examples drive it on mio, smol and tokio.
