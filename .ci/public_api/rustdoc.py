@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,18 @@ def read():
     """The library as JSON."""
     folder = rustdoc("-Z", "unstable-options", "--output-format", "json")
     return json.loads((folder / "xmpp_stream.json").read_text())
+
+
+def pages():
+    """The documentation as HTML; the text of the page of an item by its kind and path."""
+    folder = rustdoc()
+
+    def page(kind, path):
+        *modules, name = path.split("::")
+        file = [name, "index.html"] if kind == "module" else [f"{kind}.{name}.html"]
+        return folder.joinpath(*modules, *file).read_text()
+
+    return page
 
 
 class Surface:
@@ -46,6 +59,14 @@ class Surface:
     def kind(self, number):
         """The kind of an item, and what rustdoc knows of that kind."""
         return next(iter(self.index[str(number)]["inner"].items()))
+
+    def owner(self, part):
+        """The kind and the path of the item that a method, field or variant belongs to."""
+        path = self.parts[part].rpartition("::")[0]
+        numbers = {path: number for number, path in self.items.items()}
+        while path not in numbers:
+            path = path.rpartition("::")[0]
+        return self.kind(numbers[path])[0], path
 
     def _visit(self, number, path):
         item = self.index.get(str(number))
@@ -139,3 +160,11 @@ def children(kind, inner):
     if kind == "trait":
         return inner["items"]
     return ()
+
+
+def features(item):
+    """The features that an item itself needs, as text, or nothing."""
+    traces = [other for attribute in item["attrs"] if isinstance(attribute, dict) for other in attribute.values()]
+    traces = [trace for trace in traces if isinstance(trace, str) and "CfgTrace" in trace]
+    names = [name for trace in traces for name in re.findall(r'name: "feature", value: Some\("(\w+)"\)', trace)]
+    return (" or " if any("Any(" in trace for trace in traces) else " and ").join(names)

@@ -1,4 +1,9 @@
-"""Public items as text: one line for each, as Rust would write it, with full paths."""
+"""Public items as text: one line for each, as Rust would write it, with full paths.
+
+An item of a feature ends with `// feature NAME`, unless it stands in a module or type which does.
+"""
+
+from rustdoc import features
 
 # The compiler's own, and what nobody asks of a connection.
 UNUSED = ("core::StructuralPartialEq", "core::UnwindSafe", "core::RefUnwindSafe")
@@ -16,7 +21,7 @@ class Signatures:
         for number, path in {**surface.items, **surface.parts}.items():
             # The fields of a tuple stand in the line of what they belong to.
             if not path.rpartition("::")[2].isdecimal():
-                lines.append((path, self._attributes(number) + self._member(number, path)))
+                lines.append((path, self._attributes(number) + self._member(number, path) + self._feature(number)))
         for path, source in surface.reexports.items():
             lines.append((path, f"pub use {path} = {source}"))
         lines += self._implementations()
@@ -33,6 +38,7 @@ class Signatures:
             words = "unsafe " * inner["is_unsafe"] + "impl" + self._generics(inner["generics"])
             trait = "!" * inner["is_negative"] + self._path(inner["trait"])
             subject = f"for {self._type(inner['for'])}{self._where(inner['generics'])}{self._associated(inner['items'])}"
+            subject += self._feature(number)
             if trait.lstrip("!") not in UNUSED:
                 together.setdefault((path, words, subject), []).append(trait)
         for (path, words, subject), traits in together.items():
@@ -50,6 +56,10 @@ class Signatures:
         if item["deprecation"]:
             words.add("deprecated")
         return "".join(f"#[{word}] " for word in sorted(words))
+
+    def _feature(self, number):
+        names = features(self.surface.index[str(number)])
+        return f"  // feature {names}" if names else ""
 
     def _member(self, number, path):
         """An item, or a method with the type and the bounds of its implementation."""
