@@ -1,45 +1,45 @@
-//! A driver for non-blocking sockets: mio's readiness, one thread, which could
-//! as well serve many connections.
+//! A client on mio, driven by hand: non-blocking sockets, one thread, which could as well serve many connections.
 //!
-//! Logs in, pings, closes:
+//! Logs in, pings the server, prints its answer, closes:
 //! `mio --jid alice@localhost --password secret --connect 127.0.0.1:5222 --ca ca.pem`
-#![allow(
-    unreachable_pub,
-    clippy::std_instead_of_core,
-    clippy::std_instead_of_alloc,
-    reason = "a program: it has an operating system below it and no API"
-)]
-
-#[path = "shared/conversation.rs"]
-mod conversation;
-mod shared;
+//!
+//! To copy the program, take this file and
+//!
+//! ```toml
+//! [dependencies]
+//! mio = { version = "1", features = ["net", "os-poll"] }
+//! rustls = { version = "0.23.46", default-features = false, features = ["ring", "std", "tls12"] }
+//! xmpp-stream = "0.1"
+//! ```
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conversation::Conversation;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use xmpp_stream::config::InitiatorConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use xmpp_stream::prelude::*;
 use xmpp_stream::time::{Instant, StdClock};
-use xmpp_stream::{Action, CloseTcp, Initiator, Manner, Wait};
+use xmpp_stream::{Action, Initiator, Manner, Wait};
 
 /// Drives the machine to its end.
 fn drive(
     socket: &mut Socket,
     machine: &mut Initiator,
-    talk: &mut Conversation,
+    conversation: &mut Conversation,
     clock: StdClock,
 ) -> io::Result<CloseTcp> {
     loop {
         // What the application wants to say; the machine acts on it below.
-        talk.act(machine);
+        conversation.act(machine);
         let now = clock.now();
         match machine.poll(now) {
-            Action::Event(event) => talk.event(&event),
+            Action::Event(event) => conversation.event(&event),
             Action::Wait(wait) => sleep(socket, machine, wait, now)?,
             Action::CloseTcp(close) => return Ok(close.clone()),
         }
@@ -101,17 +101,24 @@ fn end(mut socket: Socket, close: &CloseTcp, clock: StdClock) -> io::Result<()> 
     }
 }
 
-/// One connection, from TCP's beginning to its end.
-pub(crate) fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
-    let mut socket = Socket::connect(address)?;
+fn main() -> Result<(), Failure> {
+    let config = config()?;
+    let mut socket = Socket::connect(&option("--connect")?)?;
     let clock = StdClock::new();
     let mut machine = Initiator::new(config, clock.now());
-    let mut talk = Conversation::new();
-    let close = drive(&mut socket, &mut machine, &mut talk, clock)?;
-    talk.closed(&close);
+    let close = drive(
+        &mut socket,
+        &mut machine,
+        &mut Conversation::default(),
+        clock,
+    )?;
     // The peer may have gone first: the stream has ended either way.
     let _ = end(socket, &close, clock);
-    Ok(close)
+    println!("{}", close.reason());
+    match close.reason() {
+        CloseReason::Closed { .. } => Ok(()),
+        other => Err(other.code().into()),
+    }
 }
 
 /// A socket, and what is known of its readiness: mio tells of *changes*, so
@@ -160,6 +167,68 @@ impl Socket {
     }
 }
 
-fn main() -> ExitCode {
-    conversation::main(run)
+/// What this program says: a ping, and the end after the answer.
+#[derive(Default)]
+struct Conversation {
+    next: Option<Step>,
 }
+
+enum Step {
+    Ping,
+    Close,
+}
+
+impl Conversation {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Established(_) => self.next = Some(Step::Ping),
+            Event::Stanza(answer) if answer.attr("id").as_deref() == Some("ping") => {
+                println!("{}", answer.as_str());
+                self.next = Some(Step::Close);
+            }
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, machine: &mut Initiator) {
+        let Some(mut session) = machine.session() else {
+            return;
+        };
+        match self.next.take() {
+            Some(Step::Ping) => {
+                let ping = "<iq type='get' id='ping'><ping xmlns='urn:xmpp:ping'/></iq>";
+                if let Err(error) = session.send(ping) {
+                    eprintln!("not sent: {error}");
+                    session.close();
+                }
+            }
+            Some(Step::Close) => session.close(),
+            None => {}
+        }
+    }
+}
+
+/// The client that the command line describes.
+fn config() -> Result<Arc<InitiatorConfig>, Failure> {
+    let jid = Jid::parse(&option("--jid")?)?;
+    let username = Username::ascii(jid.local().ok_or("--jid has no local part")?)?;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(option("--ca")?)?)?;
+    let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let config = InitiatorConfig::client(&jid)
+        .starttls(ClientTls::new(tls.into()))
+        .password(username, Password::ascii(&option("--password")?)?)
+        .build()?;
+    Ok(config)
+}
+
+/// The word after `name` on the command line.
+fn option(name: &str) -> Result<String, String> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name);
+    arguments.nth(1).ok_or_else(|| format!("{name} is needed"))
+}
+
+type Failure = Box<dyn std::error::Error>;

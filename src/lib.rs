@@ -37,7 +37,7 @@
 //! the one of `examples/blocking.rs`:
 //!
 //! ```
-#![doc = include_str!("../examples/shared/by_hand.rs")]
+#![doc = include_str!("../examples/by_hand.rs")]
 //! ```
 //!
 //! The other examples drive it on mio, smol and tokio.
@@ -81,7 +81,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// The documentation says which feature an item needs.
+// The documentation says which feature an item needs, by itself (`doc(auto_cfg)`).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // For the library alone; tests have an operating system and may fail loudly.
 #![warn(
@@ -116,7 +116,6 @@ pub mod sasl;
 pub mod sm;
 pub mod stream;
 #[cfg(feature = "testkit")]
-#[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
 pub mod testkit;
 mod ticket;
 pub mod time;
@@ -130,6 +129,14 @@ pub use connection::{
     Session,
 };
 pub use event::{Event, EventBuf, Question};
+/// The TLS library whose configs this crate takes, in the version it takes them of; certificates and
+/// keys are those of `rustls::pki_types`.
+///
+/// To name its types through this path spares a dependency whose version must agree. A program still
+/// needs a dependency on rustls of its own to choose features, such as a crypto provider
+/// (`features = ["ring", "std", "tls12"]`): this crate enables none.
+#[doc(no_inline)]
+pub use rustls;
 pub use ticket::Ticket;
 
 /// What most programs name, for `use xmpp_stream::prelude::*`.

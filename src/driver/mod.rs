@@ -44,6 +44,7 @@
 //! `next` gives owned events, one copy for each. A program that looks at stanzas where they lie, and
 //! cannot afford the copy, calls [`Connection::poll`] in a loop of its own.
 
+// Without `doc(cfg)` the badge would say "(blocking or futures or tokio) and blocking".
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking;
