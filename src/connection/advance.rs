@@ -203,13 +203,7 @@ impl Advance<'_> {
                     management.resumption_refused(element);
                 }
             }
-            (Notice::Established, content) => {
-                // What a login by SASL2 that has bound a resource is followed by (XEP-0388 2.6.1).
-                if let (Some(Content::Features(features)), Some(management)) =
-                    (content, self.cx.management.as_deref_mut())
-                {
-                    management.offer_behind_login(features.management());
-                }
+            (Notice::Established, _) => {
                 role.established(element, &mut self.cx);
                 if let Some(session) = self.cx.tls {
                     let certificates = role.certificates(session);

@@ -69,6 +69,8 @@ enum Side {
 enum Phase {
     /// Nothing is counted.
     Off,
+    /// The server refused to enable it with the login. Nothing is counted.
+    Refused,
     /// It is offered; a client asks for it once the stream is established.
     Offered,
     /// `<enable/>` is written: what is sent is counted.
@@ -147,21 +149,14 @@ impl Management {
     }
 
     /// Records whether the server offers stream management: the last features count, because nothing
-    /// that came before TLS does (RFC 6120 5.4.3.3).
+    /// that came before TLS does (RFC 6120 5.4.3.3). What the server refused to do with the login is
+    /// not asked for again.
     pub(super) fn offer(&mut self, is_offered: bool) {
         if let Phase::Off | Phase::Offered = self.phase {
             self.phase = match is_offered {
                 true => Phase::Offered,
                 false => Phase::Off,
             };
-        }
-    }
-
-    /// Does the same with the features after a login that has bound a resource. What the server
-    /// refused to do with the login is not asked for again.
-    pub(super) fn offer_behind_login(&mut self, is_offered: bool) {
-        if self.announcements == [Notice::Nothing; 2] {
-            self.offer(is_offered);
         }
     }
 
@@ -313,7 +308,10 @@ impl Management {
                 self.enabled(id.as_deref(), *max, location.as_deref());
                 Notice::ManagementEnabled
             }
-            _ => Notice::ManagementRefused,
+            _ => {
+                self.phase = Phase::Refused;
+                Notice::ManagementRefused
+            }
         };
         self.announce(notice);
     }

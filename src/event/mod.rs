@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | [`StreamOpened`](Event::StreamOpened) | both | each stream header of the peer, restarts included |
 //! | [`Decision`](Event::Decision) | receiving | a question stops the stream: [`decision`](crate::Connection::decision) answers it |
-//! | [`Features`](Event::Features) | initiating | each `<features/>` |
+//! | [`Features`](Event::Features) | initiating | each `<features/>`, also those that follow a login by SASL2 without a new header |
 //! | [`TlsEstablished`](Event::TlsEstablished) | both | once, after the TLS handshake |
 //! | [`Authenticated`](Event::Authenticated) | both | once, after SASL |
 //! | [`Established`](Event::Established) | both | once: a client is bound, a server's first domain pair is verified, a component is accepted; [`session`](crate::Connection::session) exists from now on, with dialback already before |
@@ -56,8 +56,12 @@ pub enum Event<'a> {
     Decision(&'a Question),
     /// The peer's stream features (RFC 6120 4.3.2). The next step that they ask for is taken already,
     /// and nothing can be sent before [`Established`](Self::Established): no other protocol can be put
-    /// before SASL or before binding here, such as registration (XEP-0077), SASL2 (XEP-0388) or
-    /// resumption (XEP-0198 5).
+    /// before SASL or before binding here, such as registration (XEP-0077).
+    ///
+    /// The last features before `Established` come after [`Authenticated`](Self::Authenticated): they
+    /// say what the stream has. Where a login by SASL2 has bound a resource (XEP-0386) they follow
+    /// without a new header, and `Established` is the next event. Where it has resumed a session
+    /// (XEP-0198 9.2) no features follow.
     Features(Features<'a>),
     /// The TLS handshake is complete (RFC 6120 5.4.3.3).
     TlsEstablished(&'a TlsInfo),

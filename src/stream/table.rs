@@ -46,7 +46,8 @@ pub enum Input {
     /// [`InitiatingCommand::CheckResumption`], in the same step.
     Managed(ManagementResult),
     /// The application has seen the event of the step before. Only after [`Notice::PeerClosing`],
-    /// and after [`Notice::Authenticated`] where a session is resumed by the same element.
+    /// after [`Notice::Authenticated`] where a session is resumed by the same element, and after
+    /// [`Notice::Features`] where nothing is left to negotiate.
     Resume,
     /// The deadline of the phase has passed.
     Expired,

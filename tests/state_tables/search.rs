@@ -750,7 +750,7 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
             Waits::Mechanism
         }
         Phase::I(I::Pipelined(PipelinedStage::AwaitHeader)) => Waits::Header,
-        Phase::I(I::Resumed) => Waits::Application,
+        Phase::I(I::Resumed | I::Negotiated) => Waits::Application,
         Phase::I(I::Authenticating(_, exchange, _)) => {
             use SaslExchange as X;
             match exchange {

@@ -109,6 +109,10 @@ impl Role for InitiatorRole {
             P::TlsHandshake(_) => Position::negotiating(Phase::TlsHandshake),
             P::AwaitHeader(_) => Position::negotiating(Phase::Header),
             P::AwaitFeatures(_) => Position::negotiating(Phase::Features),
+            P::Negotiated => Position {
+                phase: Phase::Features,
+                stage: Stage::Reporting,
+            },
             P::AwaitProceed => Position::negotiating(Phase::StartTls),
             P::Authenticating(..) | P::Pipelined(_) | P::CheckingServer | P::AwaitHandshake => {
                 Position::negotiating(Phase::Authentication)

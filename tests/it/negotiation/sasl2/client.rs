@@ -98,15 +98,22 @@ fn xep0388_2_6_1_a_login_binds_its_resource_and_the_stream_goes_on_without_a_hea
     assert_eq!(client.answer_to(&answer), "");
     // Nothing may be sent before the features.
     assert!(client.machine.session().is_none());
-    assert_eq!(client.answer_to(FEATURES), "");
+    let features = "<stream:features><ver xmlns='urn:xmpp:features:rosterver'/></stream:features>";
+    assert_eq!(client.answer_to(features), "");
+    // The application learns of them as after a new header.
     let lines = client.event_lines();
     assert_eq!(
-        lines[lines.len() - 2..],
+        lines[lines.len() - 3..],
         [
             "authenticated PLAIN alice",
+            "features",
             "established alice@localhost/desk.1"
         ]
     );
+    let Some(EventBuf::Features(read)) = client.events.iter().rev().nth(1) else {
+        panic!("{lines:?}");
+    };
+    assert!(read.contains("<ver xmlns='urn:xmpp:features:rosterver'/>"), "{read}");
     let mut session = client.machine.session().expect("established");
     session.send("<presence/>").unwrap();
     client.run();
@@ -351,7 +358,7 @@ fn xep0198_9_2_a_refused_resumption_is_followed_by_the_resource_of_the_same_logi
     client.send(success("alice@localhost/desk", inline));
     assert_eq!(client.answer_to(FEATURES), "");
     let lines = client.event_lines();
-    let tail: Vec<_> = lines[lines.len() - 4..]
+    let tail: Vec<_> = lines[lines.len() - 5..]
         .iter()
         .map(|line| line.split([' ', '(', '{']).next().unwrap())
         .collect();
@@ -359,6 +366,7 @@ fn xep0198_9_2_a_refused_resumption_is_followed_by_the_resource_of_the_same_logi
         tail,
         [
             "authenticated",
+            "features",
             "established",
             "ManagementRefused",
             "ManagementEnabled"
