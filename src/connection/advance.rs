@@ -15,7 +15,7 @@ use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
     CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input, Kind,
-    ManagementResult, Notice, OwnHeader, StreamCondition, StreamError,
+    ManagementResult, NegotiationReason, Notice, OwnHeader, StreamCondition, StreamError,
 };
 use crate::xml::{Frame, XmlError, XmlErrorClass};
 
@@ -238,6 +238,11 @@ impl Advance<'_> {
                 }
             },
             Command::CloseStream(cause) => {
+                if cause == CloseCause::Negotiation(NegotiationReason::NoBind) {
+                    if let Some(management) = self.cx.management.as_deref_mut() {
+                        management.no_resumption();
+                    }
+                }
                 let reason = self.reason_for_cause(role, cause, before, element);
                 self.end_with(Reason::new(reason));
                 self.answer_last(before);

@@ -160,17 +160,16 @@ impl Management {
         }
     }
 
-    /// Writes `<resume/>`.
-    pub(super) fn write_resume(&mut self, out: &mut Outbound) {
-        let h = self.session.handled;
-        let Some(id) = self.session.id().map(String::from) else {
-            debug_assert!(false, "a session without a name is resumed");
-            return;
+    /// Writes `<resume/>`, unless the server has refused the session with the login.
+    pub(super) fn write_resume(&self, out: &mut Outbound) -> Option<ManagementResult> {
+        let Some((h, previd)) = self.resumption() else {
+            return Some(ManagementResult::Refused);
         };
-        out.push_secret(id.len(), |out| {
-            let previd = id.into();
+        out.push_secret(previd.len(), |out| {
+            let previd = previd.into();
             ManagementElement::Resume { h, previd }.write(out);
         });
+        None
     }
 
     /// Checks `<resumed/>`.
@@ -247,8 +246,8 @@ impl Management {
         self.park(Phase::Offered);
     }
 
-    /// The `<resume/>` that travels with the login (XEP-0198 9.2), if there is a session to resume.
-    pub(super) fn inline_resume(&self) -> Option<(u32, &str)> {
+    /// What `<resume/>` says, if there is a session to resume: the count, and the name.
+    pub(super) fn resumption(&self) -> Option<(u32, &str)> {
         let previd = self
             .session
             .id()
@@ -292,6 +291,14 @@ impl Management {
         (self.session.handled, self.session.id().unwrap_or_default())
     }
 
+    /// Records that the server has neither resumption nor a resource for a client that has logged in:
+    /// the next login must not wait for the session.
+    pub(super) fn no_resumption(&mut self) {
+        if self.phase == Phase::Resuming {
+            self.session.ending = Ending::Over;
+        }
+    }
+
     /// Records that a `<resume/>` that travelled with the login came to nothing, and what the server
     /// says of it.
     pub(super) fn inline_refused(&mut self, h: Option<u32>) {
@@ -303,17 +310,13 @@ impl Management {
 
     /// Takes the server's answer to an `<enable/>` that travelled with the login.
     pub(super) fn inline_enabled(&mut self, element: &ManagementElement<'_>) {
-        let notice = match element {
-            ManagementElement::Enabled { id, max, location } => {
-                self.enabled(id.as_deref(), *max, location.as_deref());
-                Notice::ManagementEnabled
-            }
-            _ => {
-                self.phase = Phase::Refused;
-                Notice::ManagementRefused
-            }
-        };
-        self.announce(notice);
+        if let ManagementElement::Enabled { id, max, location } = element {
+            self.enabled(id.as_deref(), *max, location.as_deref());
+            self.announce(Notice::ManagementEnabled);
+        } else {
+            self.phase = Phase::Refused;
+            self.announce(Notice::ManagementRefused);
+        }
     }
 
     /// Tells the application of this as soon as the stream is established.

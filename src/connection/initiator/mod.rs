@@ -209,8 +209,8 @@ impl Role for InitiatorRole {
             C::CheckServer => return Some(Input::Answer(self.peer_proof.check_server(cx))),
             C::SendHandshake => self.peer_proof.send_handshake(cx),
             C::RequestBind(resource) => self.request_bind(resource, cx),
-            C::RequestResumption => match cx.management.as_deref_mut() {
-                Some(management) => management.write_resume(cx.out),
+            C::RequestResumption => match cx.management.as_deref() {
+                Some(management) => return management.write_resume(cx.out).map(Input::Managed),
                 None => cx.defect("a session that is not there is resumed"),
             },
             C::CheckResumption => return self.check_resumption(element, cx),

@@ -207,6 +207,11 @@ impl Initiating {
             (P::Resuming(_), Input::Managed(ManagementResult::Unexpected)) => {
                 fail(StreamCondition::BadFormat)
             }
+            // It was refused with the login already (XEP-0198 9.2), so nothing was written.
+            (P::Resuming(session), Input::Managed(ManagementResult::Refused)) => (
+                P::Binding(ResourceChoice::Wanted, session),
+                order(C::RequestBind(ResourceChoice::Wanted)),
+            ),
             (P::Resuming(session), Input::Element(ElementClass::Management(M::Failed))) => (
                 P::Binding(ResourceChoice::Wanted, session),
                 notify(

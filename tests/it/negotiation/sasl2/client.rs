@@ -16,6 +16,7 @@ use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{self, MechanismPolicy, Password, SaslProfile, Username};
 use xmpp_stream::sm::{SmPolicy, SmState};
+use xmpp_stream::stream::NegotiationReason;
 use xmpp_stream::stream::sasl2::{InlineXml, UserAgent};
 use xmpp_stream::tls::ClientTls;
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner};
@@ -113,7 +114,10 @@ fn xep0388_2_6_1_a_login_binds_its_resource_and_the_stream_goes_on_without_a_hea
     let Some(EventBuf::Features(read)) = client.events.iter().rev().nth(1) else {
         panic!("{lines:?}");
     };
-    assert!(read.contains("<ver xmlns='urn:xmpp:features:rosterver'/>"), "{read}");
+    assert!(
+        read.contains("<ver xmlns='urn:xmpp:features:rosterver'/>"),
+        "{read}"
+    );
     let mut session = client.machine.session().expect("established");
     session.send("<presence/>").unwrap();
     client.run();
@@ -421,6 +425,48 @@ fn xep0198_5_a_session_that_cannot_be_resumed_with_the_login_is_resumed_in_the_p
         client.event_lines().pop().unwrap(),
         "established alice@localhost/desk"
     );
+}
+
+#[test]
+fn a_session_that_a_server_of_bind_2_alone_cannot_resume_is_over_and_the_next_login_binds() {
+    let config = config(|config| config.stream_management(policy()));
+    let machine = Initiator::resume(config.clone(), broken(), START).unwrap();
+    let (mut client, said) = begun(machine, &offer(&["PLAIN"], BIND));
+    assert_eq!(said, plain(""), "no resource is asked for");
+    client.send(success("alice@localhost", ""));
+    client.answer_to(FEATURES);
+    client.send(FOOTER);
+    client.run_until_closed();
+    let reason = client.closed().reason();
+    let no_bind = CloseReason::NegotiationFailed(NegotiationReason::NoBind);
+    assert_eq!(format!("{reason:?}"), format!("{no_bind:?}"));
+    let session = client.machine.take_sm_state().expect("the session");
+    assert!(!session.is_resumable());
+    // What was not acknowledged is the application's.
+    let left: Vec<_> = session.unacknowledged().map(|sent| sent.stanza).collect();
+    assert_eq!(left, ["<message id='1'/>"]);
+
+    let (mut client, said) = begun(Initiator::new(config, START), &offer(&["PLAIN"], BIND));
+    assert_eq!(said, plain(&tagged("")));
+    let bound = "<bound xmlns='urn:xmpp:bind:0'/>";
+    client.send(success("alice@localhost/desk", bound));
+    assert_eq!(client.answer_to(FEATURES), "");
+    assert!(client.machine.session().is_some());
+}
+
+#[test]
+fn xep0198_9_2_a_session_refused_with_the_login_is_not_asked_for_again_before_binding() {
+    let config = config(|config| config.stream_management(policy()));
+    let machine = Initiator::resume(config, broken(), START).unwrap();
+    // Resumption inline, and no Bind 2.
+    let (mut client, said) = begun(machine, &offer(&["PLAIN"], "<sm xmlns='urn:xmpp:sm:3'/>"));
+    let resume = "<resume xmlns='urn:xmpp:sm:3' h='1' previd='s1'/>";
+    assert_eq!(said, plain(resume));
+    let failed = "<failed xmlns='urn:xmpp:sm:3' h='0'/>";
+    client.send(success("alice@localhost", failed));
+    let said = client.answer_to(LEGACY_SM);
+    assert!(said.starts_with("<iq type='set' id='bind'>"), "{said}");
+    assert!(!said.contains("<resume"), "{said}");
 }
 
 #[test]
