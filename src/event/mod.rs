@@ -40,7 +40,7 @@ pub use s2s::{
 
 use crate::jid::Jid;
 use crate::reset::ResetCause;
-use crate::sasl::SaslProfile;
+use crate::sasl::{FastMechanism, SaslProfile};
 use crate::stream::{Features, PeerHeader, StanzaAddresses, StreamError, Version};
 use crate::ticket::Ticket;
 use crate::tls::TlsInfo;
@@ -142,6 +142,7 @@ pub struct Authenticated<'a> {
     pub(crate) profile: SaslProfile,
     pub(crate) mechanism: &'a str,
     pub(crate) identity: &'a str,
+    pub(crate) token: Option<FastMechanism>,
     pub(crate) success: Option<Stanza<'a>>,
 }
 
@@ -167,6 +168,13 @@ impl<'a> Authenticated<'a> {
     }
 
     /// Returns the identity: of an initiating entity, its user name; of a receiving entity, the name
+    /// Returns the mechanism of FAST, if the login was by a token in the place of other credentials
+    /// (XEP-0484 3.4).
+    #[must_use]
+    pub fn token(&self) -> Option<FastMechanism> {
+        self.token
+    }
+
     /// that the peer was authenticated as. It is empty for ANONYMOUS.
     #[must_use]
     pub fn identity(&self) -> &'a str {
@@ -235,6 +243,8 @@ pub enum EventBuf {
     Stanza(StanzaBuf),
     /// See [`Event::Element`].
     Element(StanzaBuf),
+        /// The mechanism of FAST, if the login was by a token.
+        token: Option<FastMechanism>,
     /// See [`Event::Keepalive`].
     Keepalive,
     /// See [`Event::ResetAdvised`].
@@ -308,6 +318,7 @@ impl<'a> Event<'a> {
             Self::PairVerified(pair) => EventBuf::PairVerified((*pair).clone()),
             Self::Request(request) => EventBuf::Request((*request).clone()),
             Self::KeyVerdict(verdict) => EventBuf::KeyVerdict((*verdict).clone()),
+                token: authenticated.token,
             Self::ManagementEnabled(enabled) => EventBuf::ManagementEnabled {
                 resumable: enabled.is_resumable(),
                 max: enabled.max(),

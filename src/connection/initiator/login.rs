@@ -103,6 +103,11 @@ impl ClientLogin {
         self.exchange.name()
     }
 
+    /// The mechanism of the token that the login uses, if it uses one.
+    pub(super) const fn used_token(&self) -> Option<FastMechanism> {
+        self.exchange.token()
+    }
+
     /// The token that a login by SASL2 brought, once.
     pub(super) fn take_token(&mut self) -> Option<FastToken> {
         self.inline.take_token()
@@ -342,7 +347,7 @@ impl ClientLogin {
                 .user_agent
                 .as_ref()
                 .is_some_and(|agent| agent.id().is_some())
-            && !matches!(self.exchange.mechanism(), Some(ExchangeName::Token(_)));
+            && self.exchange.token().is_none();
         is_asked
             .then(|| {
                 let capabilities = self.capabilities(verified, cx);
@@ -470,12 +475,7 @@ impl ClientLogin {
                         let used =
                             options
                                 .and_then(|options| options.token.as_ref())
-                                .filter(|_| {
-                                    matches!(
-                                        self.exchange.mechanism(),
-                                        Some(ExchangeName::Token(_))
-                                    )
-                                });
+                                .filter(|_| self.exchange.token().is_some());
                         self.upgrade = match self.upgrade_request(verified, cx) {
                             Some(hash) => Upgrade::Asked(hash),
                             None => Upgrade::None,

@@ -286,6 +286,7 @@ impl Role for InitiatorRole {
         Authenticated {
             profile: self.login.profile(),
             mechanism: self.login.mechanism_name(),
+            token: self.login.used_token(),
             identity,
             success: element.filter(|element| element.is("success", ns::SASL2)),
         }

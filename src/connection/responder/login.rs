@@ -94,6 +94,11 @@ impl ServerLogin {
         self.exchange.name()
     }
 
+    /// The mechanism of the token that the client uses, if it uses one.
+    pub(super) const fn used_token(&self) -> Option<FastMechanism> {
+        self.exchange.token()
+    }
+
     /// The condition of the next or of the last `<failure/>`.
     pub(super) const fn condition(&self) -> SaslCondition {
         self.condition

@@ -394,6 +394,7 @@ impl Role for ResponderRole {
             mechanism: self.login.mechanism_name(),
             identity: identity.unwrap_or_default(),
             profile: self.login.profile(),
+            token: self.login.used_token(),
             success: None,
         }
     }
