@@ -30,6 +30,7 @@ mod question;
 mod s2s;
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 
 pub use management::{ManagementEnabled, ManagementRefused, Resumed};
@@ -41,6 +42,7 @@ pub use s2s::{
 use crate::jid::Jid;
 use crate::reset::ResetCause;
 use crate::sasl::{FastMechanism, SaslProfile};
+use crate::sm::SmState;
 use crate::stream::{Features, PeerHeader, StanzaAddresses, StreamError, Version};
 use crate::ticket::Ticket;
 use crate::tls::TlsInfo;
@@ -141,8 +143,8 @@ impl<'a> StreamOpened<'a> {
 pub struct Authenticated<'a> {
     pub(crate) profile: SaslProfile,
     pub(crate) mechanism: &'a str,
-    pub(crate) identity: &'a str,
     pub(crate) token: Option<FastMechanism>,
+    pub(crate) identity: &'a str,
     pub(crate) success: Option<Stanza<'a>>,
 }
 
@@ -167,7 +169,6 @@ impl<'a> Authenticated<'a> {
         self.mechanism
     }
 
-    /// Returns the identity: of an initiating entity, its user name; of a receiving entity, the name
     /// Returns the mechanism of FAST, if the login was by a token in the place of other credentials
     /// (XEP-0484 3.4).
     #[must_use]
@@ -175,6 +176,7 @@ impl<'a> Authenticated<'a> {
         self.token
     }
 
+    /// Returns the identity: of an initiating entity, its user name; of a receiving entity, the name
     /// that the peer was authenticated as. It is empty for ANONYMOUS.
     #[must_use]
     pub fn identity(&self) -> &'a str {
@@ -201,6 +203,16 @@ impl<'a> Established<'a> {
     pub fn resumed(&self) -> Option<Resumed> {
         self.resumed
     }
+}
+
+/// The owned twin of [`Established`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EstablishedBuf {
+    /// The full JID that was bound; `None` for servers and components.
+    pub jid: Option<Jid>,
+    /// How an earlier session was resumed; `None` if this is a new one.
+    pub resumed: Option<Resumed>,
 }
 
 /// The owned twin of [`Event`].
@@ -232,19 +244,19 @@ pub enum EventBuf {
         profile: SaslProfile,
         /// The mechanism.
         mechanism: String,
+        /// The mechanism of FAST, if the login was by a token.
+        token: Option<FastMechanism>,
         /// The identity.
         identity: String,
         /// The `<success/>` of SASL2, of an initiating entity.
         success: Option<StanzaBuf>,
     },
     /// See [`Event::Established`].
-    Established(Option<Jid>),
+    Established(EstablishedBuf),
     /// See [`Event::Stanza`].
     Stanza(StanzaBuf),
     /// See [`Event::Element`].
     Element(StanzaBuf),
-        /// The mechanism of FAST, if the login was by a token.
-        token: Option<FastMechanism>,
     /// See [`Event::Keepalive`].
     Keepalive,
     /// See [`Event::ResetAdvised`].
@@ -266,8 +278,9 @@ pub enum EventBuf {
         /// Where.
         location: Option<String>,
     },
-    /// See [`Event::ManagementRefused`].
-    ManagementRefused,
+    /// See [`Event::ManagementRefused`]: a copy of the session that was not resumed. It is another one
+    /// than [`take_sm_state`](crate::Connection::take_sm_state) hands over, and as large.
+    ManagementRefused(Option<Box<SmState>>),
     /// See [`Event::Acknowledged`].
     Acknowledged(Ticket),
     /// See [`Event::PeerClosing`].
@@ -306,10 +319,14 @@ impl<'a> Event<'a> {
             Self::Authenticated(authenticated) => EventBuf::Authenticated {
                 profile: authenticated.profile,
                 mechanism: authenticated.mechanism.to_owned(),
+                token: authenticated.token,
                 identity: authenticated.identity.to_owned(),
                 success: authenticated.success.map(|success| success.to_owned()),
             },
-            Self::Established(established) => EventBuf::Established(established.jid().cloned()),
+            Self::Established(established) => EventBuf::Established(EstablishedBuf {
+                jid: established.jid().cloned(),
+                resumed: established.resumed(),
+            }),
             Self::Stanza(stanza) => EventBuf::Stanza(stanza.to_owned()),
             Self::Element(element) => EventBuf::Element(element.to_owned()),
             Self::Keepalive => EventBuf::Keepalive,
@@ -318,13 +335,14 @@ impl<'a> Event<'a> {
             Self::PairVerified(pair) => EventBuf::PairVerified((*pair).clone()),
             Self::Request(request) => EventBuf::Request((*request).clone()),
             Self::KeyVerdict(verdict) => EventBuf::KeyVerdict((*verdict).clone()),
-                token: authenticated.token,
             Self::ManagementEnabled(enabled) => EventBuf::ManagementEnabled {
                 resumable: enabled.is_resumable(),
                 max: enabled.max(),
                 location: enabled.location().map(ToOwned::to_owned),
             },
-            Self::ManagementRefused(_) => EventBuf::ManagementRefused,
+            Self::ManagementRefused(refused) => {
+                EventBuf::ManagementRefused(refused.session().cloned().map(Box::new))
+            }
             Self::Acknowledged(ticket) => EventBuf::Acknowledged(*ticket),
             Self::PeerClosing => EventBuf::PeerClosing,
         }

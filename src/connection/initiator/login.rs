@@ -472,10 +472,9 @@ impl ClientLogin {
                         let request = self.token_request(verified, cx);
                         let config = self.config.clone();
                         let options = config.sasl2.as_deref();
-                        let used =
-                            options
-                                .and_then(|options| options.token.as_ref())
-                                .filter(|_| self.exchange.token().is_some());
+                        let used = options
+                            .and_then(|options| options.token.as_ref())
+                            .filter(|_| self.exchange.token().is_some());
                         self.upgrade = match self.upgrade_request(verified, cx) {
                             Some(hash) => Upgrade::Asked(hash),
                             None => Upgrade::None,
