@@ -215,6 +215,14 @@ impl Management {
         self.session.jid()
     }
 
+    /// Why the session that a client asks for is not resumed.
+    pub(super) fn refusal(&self) -> ManagementRefusal {
+        match self.policy.resumption {
+            Some(_) => ManagementRefusal::ItemNotFound,
+            None => ManagementRefusal::FeatureNotImplemented,
+        }
+    }
+
     /// Writes `<resumed/>`.
     pub(super) fn write_resumed(&self, out: &mut Outbound) {
         let previd = self.session.id().unwrap_or_default().into();
