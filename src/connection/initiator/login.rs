@@ -298,6 +298,9 @@ impl ClientLogin {
         let capabilities = self.capabilities(verified, cx);
         let usable = match self.token {
             TokenState::Refused => return Ok(false),
+            TokenState::Untried if !config.sasl2.as_ref().is_some_and(|o| o.has_client_id()) => {
+                Err(TokenUnusable::NoClientId)
+            }
             TokenState::Untried => {
                 sasl::check_token(&used.token, self.inline.fast(), capabilities, config.sasl)
             }
@@ -343,10 +346,7 @@ impl ClientLogin {
     ) -> Option<FastMechanism> {
         let options = self.config.sasl2.as_deref()?;
         let is_asked = options.token_request == TokenRequest::On
-            && options
-                .user_agent
-                .as_ref()
-                .is_some_and(|agent| agent.id().is_some())
+            && options.has_client_id()
             && self.exchange.token().is_none();
         is_asked
             .then(|| {

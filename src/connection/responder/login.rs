@@ -173,7 +173,13 @@ impl ServerLogin {
             return self.failed(SaslCondition::TemporaryAuthFailure);
         }
         let accepted = match self.inline.uses_token() {
-            true => advertised.accept_fast(&name, self.inline.client()),
+            true => advertised
+                .accept_fast(&name, self.inline.client())
+                // XEP-0484 4.1: tokens are a client's, and the id names it.
+                .and_then(|acceptor| match self.inline.client() {
+                    Some(_) => Ok(acceptor),
+                    None => Err(SaslCondition::MalformedRequest),
+                }),
             false => advertised.accept(&name, &host.decoy, nonce),
         };
         match accepted {

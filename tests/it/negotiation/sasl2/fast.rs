@@ -76,7 +76,7 @@ fn answer(store: &mut Store, machine: &mut Connection<ResponderRole>) {
         Some(Decision::IssueToken(decision)) => {
             let request = decision.request();
             assert_eq!(request.identity.authcid, "alice");
-            assert_eq!(request.client.as_deref(), Some(CLIENT));
+            assert_eq!(request.client, CLIENT);
             let (used, requested) = (request.used, request.requested);
             store.last = Some((used, requested, request.invalidate, request.count));
             let tokens = std::mem::take(&mut store.tokens);
@@ -323,4 +323,17 @@ fn xep0484_4_1_a_client_without_an_id_asks_for_no_token() {
     assert!(pair.machine.session().is_some());
     assert!(pair.machine.take_token().is_none());
     assert_eq!(store.borrow().last, None);
+
+    // Nor does it use one.
+    let token = first(&store);
+    let using = |fallback| Sasl2Options::new().token(token.clone(), fallback);
+    let mut pair = login(&store, using(TokenFallback::End));
+    pair.finish();
+    let unusable = AuthenticationReason::Token(TokenUnusable::NoClientId);
+    match pair.closed().reason() {
+        CloseReason::AuthenticationFailed(reason) => assert_eq!(*reason, unusable),
+        other => panic!("{other:?}"),
+    }
+    let pair = login(&store, using(TokenFallback::Credentials));
+    assert!(mechanism(&pair).starts_with("SCRAM-"));
 }

@@ -11,10 +11,9 @@ use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{Decoy, FastSet, Hash, MechanismName, MechanismSet, StoredTokens};
 use xmpp_stream::sm::{SmPolicy, SmState};
-use xmpp_stream::stream::BindCondition;
+use xmpp_stream::stream::sasl2::InlineXml;
 use xmpp_stream::stream::{BindCondition, Features, ns};
 use xmpp_stream::xml::StanzaBuf;
-use xmpp_stream::stream::sasl2::InlineXml;
 use xmpp_stream::{Decision, Responder};
 
 use super::{SASL2, failure};
@@ -92,6 +91,7 @@ fn server(adjust: impl FnOnce(HostBuilder) -> HostBuilder, app: &Shared) -> (Ser
     let features = server.receive();
     (server, features)
 }
+
 /// Reads the features that follow our header.
 fn read(said: &str, check: impl FnOnce(Features<'_>)) {
     let (header, features) = said.split_once("<stream:features>").expect("features");
@@ -100,7 +100,6 @@ fn read(said: &str, check: impl FnOnce(Features<'_>)) {
     let element = StanzaBuf::parse(&xml).expect("one element");
     check(Features::read(element.as_stanza().as_element()).expect("features"));
 }
-
 
 fn authenticate(password: &str, inline: &str) -> String {
     let data = STANDARD.encode(format!("\0alice\0{password}"));
@@ -403,10 +402,11 @@ fn xep0484_3_4_tokens_and_passwords_do_not_pass_for_each_other() {
     let answer = with.answer_to(&authenticate("secret", fast));
     assert_eq!(answer, failure("invalid-mechanism"));
 
+    let id = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>";
     // Nobody learns who has an account, and the password may follow.
     for name in ["alice", "mallory"] {
         let (mut server, _) = server(offering, &app);
-        let answer = server.answer_to(&token(name, &format!("{fast}{TAGGED}")));
+        let answer = server.answer_to(&token(name, &format!("{id}{fast}{TAGGED}")));
         assert_eq!(answer, failure("not-authorized"));
         assert!(app.borrow().binds.is_empty());
         let answer = server.answer_to(&authenticate("secret", ""));
@@ -422,4 +422,28 @@ fn xep0484_3_4_tokens_and_passwords_do_not_pass_for_each_other() {
     let (mut server, _) = server(offering, &app);
     let answer = server.answer_to(auth);
     assert!(answer.contains("<invalid-mechanism/>"), "{answer}");
+}
+
+/// A client of another kind than ours may do it all the same.
+#[test]
+fn xep0484_4_1_a_client_without_an_id_is_given_no_token_and_cannot_use_one() {
+    let app = Shared::default();
+    let offering = |host: HostBuilder| host.fast(FastSet::all());
+    let request = "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>";
+    for agent in ["", "<user-agent><software>Tests</software></user-agent>"] {
+        // The login goes on, and the application is not asked: it would be `decide`'s to answer.
+        let (mut server, _) = server(offering, &app);
+        let answer = server.answer_to(&authenticate("secret", &format!("{agent}{request}")));
+        assert!(answer.contains("<success "), "{answer}");
+        assert!(!answer.contains("<token "), "{answer}");
+
+        let (mut server, _) = self::server(offering, &app);
+        let data = STANDARD.encode([&b"alice"[..], &[0; 33]].concat());
+        let answer = server.answer_to(&format!(
+            "<authenticate xmlns='{SASL2}' mechanism='HT-SHA-256-NONE'><initial-response>{data}\
+             </initial-response>{agent}<fast xmlns='urn:xmpp:fast:0'/></authenticate>"
+        ));
+        assert_eq!(answer, failure("malformed-request"));
+        assert!(!server.event_lines().contains(&"decision".to_string()));
+    }
 }
