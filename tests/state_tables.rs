@@ -30,7 +30,7 @@ use xmpp_stream::stream::{
 };
 
 /// Phases, and the inputs that end them with [`CloseCause::Internal`].
-const BLAMED: [(&str, &str); 42] = [
+const BLAMED: [(&str, &str); 43] = [
     (
         "Authenticating(Sasl, Aborting)",
         "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
@@ -170,6 +170,10 @@ const BLAMED: [(&str, &str); 42] = [
     (
         "Idle",
         "Answer Element Expired Fault Footer Header Keepalive KeyChecked Managed Pair Resume Sasl Secured",
+    ),
+    (
+        "Negotiated",
+        "Answer Begin KeyChecked Managed Pair Sasl Secured",
     ),
     (
         "Negotiating",

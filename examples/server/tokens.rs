@@ -54,11 +54,8 @@ impl Tokens {
     /// that it has used is old.
     pub fn renew(&self, decision: IssueDecision<'_>) {
         let request = decision.request();
-        let Some(client) = request.client.clone() else {
-            return decision.keep();
-        };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (request.identity.authcid.clone(), client);
+        let key = (request.identity.authcid.clone(), request.client.clone());
         let (tokens, given) = clients
             .remove(&key)
             .unwrap_or_else(|| (StoredTokens::none(), now()));

@@ -22,8 +22,6 @@
 //! | [`Internal`](CloseReason::Internal) | `internal` | our side: randomness, keys, configuration |
 
 mod disconnect;
-#[cfg(test)]
-mod guide;
 
 use core::fmt;
 use core::time::Duration;

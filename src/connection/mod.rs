@@ -257,6 +257,13 @@ impl Connection<InitiatorRole> {
     /// a resource (XEP-0198 5). If the server does not resume it, a resource is bound and the session is
     /// handed back by [`take_sm_state`](Self::take_sm_state).
     ///
+    /// A login by SASL2 resumes the session inline where the server offers that (XEP-0198 9.2), and binds
+    /// inline if the server refuses. Where it is not offered inline, no resource is asked for either,
+    /// because the session is resumed after the login. A server that then offers neither resumption nor
+    /// binding, because it has Bind 2 alone, ends the attempt with
+    /// [`NoBind`](crate::stream::NegotiationReason::NoBind): the session is over then, and the next
+    /// connection, made by `new`, binds inline.
+    ///
     /// # Errors
     /// [`ResumeError`] if the session cannot be resumed or is another account's, or if the config is
     /// without [stream management](crate::config::InitiatorBuilder::stream_management).

@@ -42,7 +42,7 @@ impl TlsReason {
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn for_testing(kind: TlsReasonKind, alert_sent: bool) -> Self {
-        Self::new(kind, alert_sent)
+        Self { kind, alert_sent }
     }
 
     /// Returns what happened.

@@ -17,6 +17,7 @@
 mod harness;
 
 mod bare_metal;
+mod close_reasons;
 mod components;
 mod conformance;
 mod invariants;

@@ -297,7 +297,11 @@ impl Resumption {
             {
                 Self::Accepted
             }
-            (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == refused => Self::Refused,
+            (_, Phase::I(InitiatingPhase::Resuming(_)), input)
+                if input == refused || input == Input::Managed(ManagementResult::Refused) =>
+            {
+                Self::Refused
+            }
             (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == accepted => {
                 Self::Accepted
             }
@@ -750,7 +754,7 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
             Waits::Mechanism
         }
         Phase::I(I::Pipelined(PipelinedStage::AwaitHeader)) => Waits::Header,
-        Phase::I(I::Resumed) => Waits::Application,
+        Phase::I(I::Resumed | I::Negotiated) => Waits::Application,
         Phase::I(I::Authenticating(_, exchange, _)) => {
             use SaslExchange as X;
             match exchange {
@@ -806,7 +810,10 @@ fn is_managed(phase: Phase, result: ManagementResult) -> bool {
     use ManagementResult as M;
     use ReceivingPhase as R;
     match phase {
-        Phase::I(I::Resuming(_)) => matches!(result, M::Resumed | M::TooHigh | M::Unexpected),
+        // A refusal came with the login by SASL2.
+        Phase::I(I::Resuming(_)) => {
+            matches!(result, M::Resumed | M::Refused | M::TooHigh | M::Unexpected)
+        }
         // The answer of the application names a session whose count does not fit.
         Phase::R(R::Resuming(_) | R::Completing(InlineStep::Resumption, _)) => result == M::TooHigh,
         // `<success/>` brings the answer to the client's `<resume/>`.

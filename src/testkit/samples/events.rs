@@ -9,12 +9,13 @@ use super::{Samples, each, samples, unit_samples};
 use crate::action::{Action, Wait};
 use crate::close::CloseTcp;
 use crate::event::{
-    Authenticated, DialbackQuestion, DialbackRequest, Established, Event, EventBuf, KeyVerdict,
-    ManagementEnabled, ManagementRefused, PairVerified, Proven, Question, Resumed, StreamOpened,
+    Authenticated, DialbackQuestion, DialbackRequest, Established, EstablishedBuf, Event, EventBuf,
+    KeyVerdict, ManagementEnabled, ManagementRefused, PairVerified, Proven, Question, Resumed,
+    StreamOpened,
 };
 use crate::jid::Jid;
 use crate::reset::ResetCause;
-use crate::sasl::{SaslProfile, Secret};
+use crate::sasl::{FastMechanism, SaslProfile, Secret};
 use crate::sm::SmState;
 use crate::stream::{DialbackVerdict, Features, PeerHeader, StreamError, Version};
 use crate::ticket::Ticket;
@@ -60,13 +61,14 @@ samples!(EventBuf {
     Authenticated => logins().map(|(profile, mechanism, identity)| Self::Authenticated {
         profile,
         mechanism: mechanism.to_owned(),
+        token: token(mechanism),
         identity: identity.to_owned(),
         success: match profile {
             SaslProfile::Sasl => None,
             SaslProfile::Sasl2 => StanzaBuf::parse(SUCCESS).ok(),
         },
     }),
-    Established => jids().map(Self::Established),
+    Established => established().into_iter().map(Self::Established),
     Stanza => elements(&STANZAS).into_iter().map(Self::Stanza),
     Element => elements(&ELEMENTS).into_iter().map(Self::Element),
     Keepalive => [Self::Keepalive],
@@ -78,7 +80,11 @@ samples!(EventBuf {
     ManagementEnabled => sessions().into_iter().map(|session| {
         Event::ManagementEnabled(ManagementEnabled { session: &session }).to_owned()
     }),
-    ManagementRefused => [Self::ManagementRefused],
+    ManagementRefused => sessions()
+        .into_iter()
+        .map(|session| Some(Box::new(session)))
+        .chain([None])
+        .map(Self::ManagementRefused),
     Acknowledged => [1, 2, u64::MAX].map(|number| Self::Acknowledged(Ticket::for_testing(number))),
     PeerClosing => [Self::PeerClosing],
 });
@@ -108,22 +114,17 @@ pub fn for_each_event(mut f: impl FnMut(Event<'_>)) {
             f(Event::Authenticated(Authenticated {
                 profile,
                 mechanism,
+                token: token(mechanism),
                 identity,
                 success,
             }));
         }
     }
-    for jid in jids() {
-        for retransmitted in [None, Some(0), Some(3)] {
-            let resumed = retransmitted.map(|retransmitted| Resumed {
-                h: u32::MAX,
-                retransmitted,
-            });
-            f(Event::Established(Established {
-                jid: jid.as_ref(),
-                resumed,
-            }));
-        }
+    for EstablishedBuf { jid, resumed } in established() {
+        f(Event::Established(Established {
+            jid: jid.as_ref(),
+            resumed,
+        }));
     }
     for stanza in elements(&STANZAS) {
         f(Event::Stanza(stanza.as_stanza()));
@@ -211,17 +212,34 @@ fn headers() -> [PeerHeader; 3] {
     ]
 }
 
-fn logins() -> [(SaslProfile, &'static str, &'static str); 4] {
+fn logins() -> [(SaslProfile, &'static str, &'static str); 5] {
     [
         (SaslProfile::Sasl, "SCRAM-SHA-256-PLUS", "juliet"),
         (SaslProfile::Sasl2, "SCRAM-SHA-1", "juliet"),
+        (SaslProfile::Sasl2, "HT-SHA-256-EXPR", "juliet"),
         (SaslProfile::Sasl, "EXTERNAL", "im.example.com"),
         (SaslProfile::Sasl, "ANONYMOUS", ""),
     ]
 }
 
-fn jids() -> [Option<Jid>; 2] {
-    [Jid::parse("juliet@im.example.com/balcony").ok(), None]
+fn token(mechanism: &str) -> Option<FastMechanism> {
+    FastMechanism::BY_PREFERENCE
+        .into_iter()
+        .find(|token| token.as_str() == mechanism)
+}
+
+fn established() -> Vec<EstablishedBuf> {
+    let jids = [Jid::parse("juliet@im.example.com/balcony").ok(), None];
+    let with = |jid: Option<Jid>| {
+        [None, Some(0), Some(3)].map(|retransmitted| EstablishedBuf {
+            jid: jid.clone(),
+            resumed: retransmitted.map(|retransmitted| Resumed {
+                h: u32::MAX,
+                retransmitted,
+            }),
+        })
+    };
+    jids.into_iter().flat_map(with).collect()
 }
 
 fn elements(texts: &[&str]) -> Vec<StanzaBuf> {

@@ -52,7 +52,7 @@ samples!(Question {
     IssueToken => {
         let request = |used, requested, invalidate| TokenRequest {
             identity: identity(),
-            client: Some(CLIENT.to_owned()),
+            client: CLIENT.to_owned(),
             used,
             count: used.map(|_| 7),
             invalidate,

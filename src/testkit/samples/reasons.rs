@@ -273,6 +273,7 @@ unit_samples!(TokenUnusable {
     NotOffered,
     NotAllowed,
     NoBinding,
+    NoClientId,
 });
 
 samples!(PinBreach {

@@ -372,7 +372,8 @@ fn mechanism(pair: &Pair) -> &str {
 }
 
 fn is_established<N: Negotiation, P>(side: &Harness<N, P>) -> bool {
-    let established = |event: &EventBuf| matches!(event, EventBuf::Established(Some(_)));
+    let established =
+        |event: &EventBuf| matches!(event, EventBuf::Established(done) if done.jid.is_some());
     side.events.iter().any(established)
 }
 
@@ -488,7 +489,7 @@ fn xep0388_2_6_1_the_success_names_the_full_address_that_was_bound_or_resumed() 
         let way = Way::new(Carrier::DirectTls(TLS13), Profile::Sasl2, PLAIN, then);
         let (pair, _) = way.measure();
         let address = pair.events.iter().find_map(|event| match event {
-            EventBuf::Established(jid) => jid.clone(),
+            EventBuf::Established(established) => established.jid.clone(),
             _ => None,
         });
         let named = pair.events.iter().find_map(|event| match event {
