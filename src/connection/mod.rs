@@ -51,6 +51,7 @@ mod advance;
 mod buffers;
 mod context;
 mod decision;
+mod events;
 mod inbound;
 mod initiator;
 mod key_meter;
@@ -67,6 +68,7 @@ mod session;
 mod shutdown;
 mod steps;
 mod timers;
+mod tracer;
 mod transport;
 mod waiting;
 
@@ -226,6 +228,12 @@ impl<R: Negotiation> Connection<R> {
     #[must_use = "a copy does nothing before it is stored"]
     pub fn sm_snapshot(&self) -> Option<SmState> {
         self.machine.sm_snapshot()
+    }
+
+    /// Sets the number by which the config's hook for [traces](crate::trace) knows this connection. It
+    /// is 0 otherwise. Call it before the first poll.
+    pub fn set_trace_id(&mut self, id: u64) {
+        self.machine.set_trace_id(id);
     }
 
     /// Returns what TLS negotiated, once the handshake is complete.

@@ -23,7 +23,7 @@
 //! | [`PeerClosing`](Event::PeerClosing) | both | established: the peer sent its closing tag; what is sent now still goes out before ours |
 //!
 //! An event borrows from the connection until the next call; [`Event::to_owned`] keeps one. A new
-//! event is added here, as a `Notice` of the state tables, and in `Machine::event`.
+//! event is added here, as a `Notice` of the state tables, and in `connection::events`.
 
 mod management;
 mod question;

@@ -47,7 +47,7 @@ use super::post_close::PostCloseReader;
 use super::proof::{Encrypted, Verified};
 use super::reason::{TlsReason, TlsReasonKind, kind_of};
 use super::receive_buffer::ReceiveBuffer;
-use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
+use super::record::{HEADER_LEN, Header, Kind, Kind as ContentType, MAX_PLAINTEXT, MAX_WIRE};
 use super::renegotiation::{RecordContext, TlsRole, detect};
 use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
 use super::resumable::SessionMark;
@@ -254,6 +254,14 @@ impl TlsSession {
             self.writing = Writing::Closed;
         }
         step
+    }
+
+    /// Returns the content type and the length of the record that the next poll works on, if a whole one
+    /// has arrived. Nothing of it is authentic.
+    pub(crate) fn pending_record(&self) -> Option<(ContentType, usize)> {
+        let unread = self.buffer.unread();
+        let header = Header::read(unread).filter(|header| unread.len() >= header.needed())?;
+        Some((header.kind, header.length()))
     }
 
     /// Returns whether a poll would do nothing and return [`TlsStep::NeedMore`].

@@ -1,0 +1,233 @@
+//! What a connection tells the application's hook for traces.
+//!
+//! Nothing is told, and nothing but an `Option` is looked at, unless the config has a hook. Text is
+//! shown only as elements that were parsed, by [`trace`](crate::trace), which knows what is secret. Our own
+//! text is parsed for that once more, where it lies: no copy of a secret is made.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+
+use super::role::{Role, Stage};
+use crate::close::CloseTcp;
+use crate::event::Event;
+use crate::limits::Limits;
+use crate::stream::header::CLOSING_TAG;
+use crate::stream::{Input, Output};
+use crate::time::Instant;
+use crate::tls::{ContentType, record_types};
+use crate::trace::{
+    Direction, EventSummary, Payload, Place, Record, Step, Text, Trace, Traced, show_element,
+    show_header, show_own_header,
+};
+use crate::xml::{Checker, Frame, Scope};
+
+/// The hook, if there is one, and what is needed to tell it.
+#[derive(Debug)]
+pub(super) struct Tracer(Option<Box<Active>>);
+
+struct Active {
+    hook: Arc<dyn Trace>,
+    payload: Payload,
+    id: u64,
+    now: Instant,
+    /// Where the stream stands, for what may be shown.
+    place: Place,
+    /// Reads our own text.
+    checker: Checker,
+    /// Whether the end was told.
+    is_closed: bool,
+}
+
+impl Tracer {
+    pub(super) fn new(hook: Option<Arc<dyn Trace>>, limits: &Limits, scope: &Arc<Scope>) -> Self {
+        Self(hook.map(|hook| {
+            Box::new(Active {
+                payload: hook.payload(),
+                hook,
+                id: 0,
+                now: Instant::default(),
+                place: Place::Negotiation,
+                checker: Checker::with_scope(limits.after_auth(), scope.clone()),
+                is_closed: false,
+            })
+        }))
+    }
+
+    /// Whether there is a hook.
+    #[inline]
+    pub(super) const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Sets the number of the connection.
+    pub(super) fn set_id(&mut self, id: u64) {
+        if let Some(active) = &mut self.0 {
+            active.id = id;
+        }
+    }
+
+    /// Moves the clock to that of a poll.
+    #[inline]
+    pub(super) fn advance(&mut self, now: Instant) {
+        if let Some(active) = &mut self.0 {
+            active.now = now;
+        }
+    }
+
+    /// Tells of a record.
+    pub(super) fn record(&self, direction: Direction, content_type: ContentType, length: usize) {
+        if let Some(active) = &self.0 {
+            active.tell(&Traced::Record(Record {
+                direction,
+                content_type,
+                length,
+            }));
+        }
+    }
+
+    /// Tells of the records among bytes that TLS has written.
+    #[inline]
+    pub(super) fn records_sent(&self, bytes: &[u8]) {
+        if self.is_on() {
+            for (content_type, length) in record_types(bytes) {
+                self.record(Direction::Out, content_type, length);
+            }
+        }
+    }
+
+    /// Tells of a frame of the peer.
+    #[inline]
+    pub(super) fn frame(&self, frame: Option<&Frame<'_>>) {
+        if let (Some(active), Some(frame)) = (&self.0, frame) {
+            active.frame(frame);
+        }
+    }
+
+    /// Tells of one unit of our own text.
+    #[inline]
+    pub(super) fn unit(&mut self, text: &[u8]) {
+        if let Some(active) = &mut self.0 {
+            active.unit(text);
+        }
+    }
+
+    /// The state of the table before a step; `None` without a hook.
+    #[inline]
+    pub(super) fn begin_step<R: Role>(&self, role: &R) -> Option<String> {
+        self.is_on().then(|| role.state())
+    }
+
+    /// Tells of a step of the table, now that it is done.
+    pub(super) fn step<R: Role>(
+        &mut self,
+        before: &str,
+        role: &R,
+        input: Input,
+        output: &Output<R::Command>,
+    ) {
+        if let Some(active) = &mut self.0 {
+            let position = role.position();
+            if position.stage == Stage::Established {
+                active.place = Place::Established(active.payload);
+            }
+            active.tell(&Traced::Step(Step {
+                before,
+                input,
+                after: &role.state(),
+                phase: position.phase,
+                command: &output.command,
+            }));
+        }
+    }
+
+    /// Tells of an event.
+    #[inline]
+    pub(super) fn event(&self, event: &Event<'_>) {
+        if let Some(active) = &self.0 {
+            active.tell(&Traced::Event(EventSummary::new(event)));
+        }
+    }
+
+    /// Tells of the end, once.
+    pub(super) fn close(&mut self, close: &CloseTcp) {
+        if let Some(active) = self.0.as_mut().filter(|active| !active.is_closed) {
+            active.is_closed = true;
+            active.tell(&Traced::CloseTcp(close));
+        }
+    }
+}
+
+impl Active {
+    fn tell(&self, what: &Traced<'_>) {
+        self.hook.trace(self.id, self.now, what);
+    }
+
+    fn text(&self, direction: Direction, shown: &str, length: usize) {
+        self.tell(&Traced::Text(Text {
+            direction,
+            shown,
+            length,
+        }));
+    }
+
+    fn frame(&self, frame: &Frame<'_>) {
+        match frame {
+            Frame::Header(header) => {
+                self.text(Direction::In, &show_header(header), header.as_str().len());
+            }
+            Frame::Element(element) => {
+                let shown = show_element(element.as_element(), self.place);
+                self.text(Direction::In, &shown, element.as_str().len());
+            }
+            Frame::Keepalive => self.text(Direction::In, " ", 1),
+            Frame::Footer => self.text(Direction::In, CLOSING_TAG, CLOSING_TAG.len()),
+        }
+    }
+
+    /// A unit is a header with what follows it, or elements, or a space, or the closing tag.
+    fn unit(&mut self, text: &[u8]) {
+        let Ok(mut rest) = core::str::from_utf8(text) else {
+            return;
+        };
+        if let Some((header, following)) = show_own_header(rest) {
+            self.text(Direction::Out, &header, rest.len() - following.len());
+            rest = following;
+        }
+        while !rest.is_empty() {
+            let length = rest.len();
+            let shown = if rest == " " || rest == CLOSING_TAG {
+                Some((String::from(rest), ""))
+            } else {
+                let first = self.checker.check_first(rest).ok();
+                first.map(|(element, following)| {
+                    (show_element(element.as_element(), self.place), following)
+                })
+            };
+            match shown {
+                Some((shown, following)) => {
+                    self.text(Direction::Out, &shown, length - following.len());
+                    rest = following;
+                }
+                // It is not known what this is, so it is not known whether it is secret.
+                None => {
+                    let shown = alloc::format!("[{length} bytes]");
+                    self.text(Direction::Out, &shown, length);
+                    break;
+                }
+            }
+        }
+        // The element may hold names of a long stanza.
+        self.checker.shrink();
+    }
+}
+
+impl fmt::Debug for Active {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Active")
+            .field("hook", &self.hook)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
