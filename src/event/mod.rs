@@ -31,6 +31,7 @@ mod s2s;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use core::fmt;
 
 pub use management::{ManagementEnabled, ManagementRefused, Resumed};
 pub use question::{InlineBindRequest, Question, TokenRequest};
@@ -191,8 +192,8 @@ impl<'a> Established<'a> {
     }
 }
 
-/// The owned twin of [`Event`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The owned twin of [`Event`]. `Debug` shows of features, and of elements, how long they are.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventBuf {
     /// See [`Event::StreamOpened`].
@@ -312,6 +313,64 @@ impl<'a> Event<'a> {
             Self::ManagementRefused(_) => EventBuf::ManagementRefused,
             Self::Acknowledged(ticket) => EventBuf::Acknowledged(*ticket),
             Self::PeerClosing => EventBuf::PeerClosing,
+        }
+    }
+}
+
+impl fmt::Debug for EventBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StreamOpened {
+                id,
+                from,
+                to,
+                lang,
+                version,
+            } => f
+                .debug_struct("StreamOpened")
+                .field("id", id)
+                .field("from", from)
+                .field("to", to)
+                .field("lang", lang)
+                .field("version", version)
+                .finish(),
+            Self::Decision => f.write_str("Decision"),
+            Self::Features(xml) => write!(f, "Features({} bytes)", xml.len()),
+            Self::TlsEstablished(info) => f.debug_tuple("TlsEstablished").field(info).finish(),
+            Self::Authenticated {
+                profile,
+                mechanism,
+                identity,
+                success,
+            } => f
+                .debug_struct("Authenticated")
+                .field("profile", profile)
+                .field("mechanism", mechanism)
+                .field("identity", identity)
+                .field("success", success)
+                .finish(),
+            Self::Established(jid) => f.debug_tuple("Established").field(jid).finish(),
+            Self::Stanza(stanza) => f.debug_tuple("Stanza").field(stanza).finish(),
+            Self::Element(element) => f.debug_tuple("Element").field(element).finish(),
+            Self::Keepalive => f.write_str("Keepalive"),
+            Self::ResetAdvised(cause) => f.debug_tuple("ResetAdvised").field(cause).finish(),
+            Self::StreamError(error) => f.debug_tuple("StreamError").field(error).finish(),
+            Self::PairVerified(pair) => f.debug_tuple("PairVerified").field(pair).finish(),
+            Self::Request(request) => f.debug_tuple("Request").field(request).finish(),
+            Self::KeyVerdict(verdict) => f.debug_tuple("KeyVerdict").field(verdict).finish(),
+            Self::ManagementEnabled {
+                resumable,
+                max,
+                location,
+            } => f
+                .debug_struct("ManagementEnabled")
+                .field("resumable", resumable)
+                .field("max", max)
+                .field("location", location)
+                .finish(),
+            Self::ManagementRefused => f.write_str("ManagementRefused"),
+            Self::Acknowledged(ticket) => f.debug_tuple("Acknowledged").field(ticket).finish(),
+            Self::PeerClosing => f.write_str("PeerClosing"),
         }
     }
 }

@@ -60,8 +60,9 @@
 //! # What is never shown
 //!
 //! Text is told one element at a time, when the whole element is there, and written anew from what was
-//! parsed; so how the bytes arrived makes no difference, and text that is not well-formed is not shown
-//! at all. Always replaced by its length is:
+//! parsed; so what is hidden does not depend on how the bytes arrived, and text that is not well-formed is
+//! not shown at all. (An element that is refused by its start tag is not shown unless its end had arrived
+//! by then.) Always replaced by its length is:
 //!
 //! * what SASL and SASL2 elements contain, but for the names of mechanisms, tasks and conditions: the
 //!   data of mechanisms, additional data, user agents, task data (RFC 6120 6.4, XEP-0388, XEP-0480);
@@ -92,14 +93,15 @@
 //! element is parsed once more on the way out, and written once more in both directions.
 
 mod shown;
+mod summary;
 
 use alloc::string::String;
 use core::fmt;
 
 pub(crate) use shown::{Place, show_element, show_header, show_own_header};
+pub use summary::EventSummary;
 
 use crate::close::{CloseTcp, Phase};
-use crate::event::Event;
 use crate::stream::Input;
 use crate::time::Instant;
 use crate::tls::ContentType;
@@ -203,17 +205,6 @@ pub struct Step<'a> {
     pub command: &'a dyn fmt::Debug,
 }
 
-/// An event, without what it lends: an application gets passwords, keys and stanzas by events, and a trace
-/// does not. `Display` and `Debug` write what is not secret.
-#[derive(Clone, Copy)]
-pub struct EventSummary<'a>(&'a Event<'a>);
-
-impl<'a> EventSummary<'a> {
-    pub(crate) const fn new(event: &'a Event<'a>) -> Self {
-        Self(event)
-    }
-}
-
 impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -233,7 +224,7 @@ impl fmt::Display for Traced<'_> {
             ),
             Self::Text(text) => write!(f, "{} {}", text.direction, text.shown),
             Self::Step(step) => write!(f, "-- {step:?}"),
-            Self::Event(event) => write!(f, "** {event}"),
+            Self::Event(event) => OneLine(f).write(format_args!("** {event}")),
             Self::CloseTcp(close) => {
                 let (reason, manner) = (close.reason(), close.manner().as_str());
                 write!(f, "** CloseTcp, {manner}: {} (", reason.code())?;
@@ -251,18 +242,6 @@ impl fmt::Debug for Step<'_> {
             "{} + {:?} = {}, {:?}",
             self.before, self.input, self.after, self.command
         )
-    }
-}
-
-impl fmt::Display for EventSummary<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        OneLine(f).write(format_args!("{:?}", self.0))
-    }
-}
-
-impl fmt::Debug for EventSummary<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

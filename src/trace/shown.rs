@@ -40,6 +40,8 @@ enum Characters {
     Shown,
     /// It is shown if it can be the name of a mechanism or of a task.
     Name,
+    /// It is shown where the payload is.
+    Payload,
     Hidden,
 }
 
@@ -74,6 +76,14 @@ const fn named(name: &'static str, attributes: &'static [&'static str]) -> Known
     }
 }
 
+const fn payload(name: &'static str, attributes: &'static [&'static str]) -> Known {
+    Known {
+        name,
+        attributes,
+        text: Characters::Payload,
+    }
+}
+
 const fn shown(name: &'static str, attributes: &'static [&'static str]) -> Known {
     Known {
         name,
@@ -91,7 +101,7 @@ const KNOWN: &[Namespace] = &[
     Namespace {
         uri: ns::STREAM_ERRORS,
         others: Unknown::Names,
-        known: &[hidden("text", &["lang"])],
+        known: &[payload("text", &["lang"]), payload("see-other-host", &[])],
     },
     Namespace {
         uri: ns::TLS,
@@ -247,7 +257,7 @@ const KNOWN: &[Namespace] = &[
     Namespace {
         uri: ns::STANZA_ERRORS,
         others: Unknown::Names,
-        known: &[hidden("text", &["lang"])],
+        known: &[payload("text", &["lang"])],
     },
     Namespace {
         uri: ns::COMPONENT,
@@ -261,7 +271,14 @@ const PRIVATE: [&str; 2] = ["jabber:iq:auth", "jabber:iq:register"];
 
 /// Parts of names whose values are hidden everywhere.
 const SECRET_NAMES: [&str; 8] = [
-    "password", "passwd", "pwd", "secret", "token", "previd", "digest", "handshake",
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "previd",
+    "digest",
+    "handshake",
 ];
 
 /// The addressing of a stanza.
@@ -395,7 +412,11 @@ impl Writer {
                     Unknown::Names if unknown == Unknown::Full => Unknown::Full,
                     others => others,
                 };
-                self.tags(element, parent, below, known.attributes, known.text);
+                let text = match known.text {
+                    Characters::Payload if unknown == Unknown::Full => Characters::Shown,
+                    text => text,
+                };
+                self.tags(element, parent, below, known.attributes, text);
             }
             (Some(namespace), None) if namespace.others == Unknown::Length => {
                 self.length(element.as_str().len());
@@ -440,13 +461,14 @@ impl Writer {
         self.push("<");
         self.push(prefix);
         self.push(element.name());
-        let declares = prefix.is_empty() && parent != Some(uri) && !(parent.is_none() && is_stanza(element));
+        let declares =
+            prefix.is_empty() && parent != Some(uri) && !(parent.is_none() && is_stanza(element));
         if declares {
             self.value("xmlns", uri);
         }
         let values = match text {
             Characters::Shown => below,
-            Characters::Name | Characters::Hidden => Unknown::Names,
+            _ => Unknown::Names,
         };
         self.attributes(element.attrs(), attributes, values);
         let mut nodes = element.nodes().peekable();
@@ -460,7 +482,7 @@ impl Writer {
                 Content::Text(run) => match text {
                     Characters::Shown => self.escaped(&run.value()),
                     Characters::Name if is_task_name(&run.value()) => self.push(&run.value()),
-                    Characters::Name | Characters::Hidden => self.length(run.raw_len()),
+                    _ => self.length(run.raw_len()),
                 },
             }
         }

@@ -65,8 +65,7 @@ impl Checker {
         &'a mut self,
         text: &'text str,
     ) -> Result<(Stanza<'a>, &'text str), XmlError> {
-        let end =
-            element_parser::first_element(&mut self.parser, text, &self.scope, &self.limits)?;
+        let end = element_parser::first_element(&mut self.parser, text, &self.scope, &self.limits)?;
         let (first, rest) = text.split_at_checked(end).unwrap_or((text, ""));
         let element = Element::new(first, &self.parser.tape, &self.scope, 0);
         Ok((Stanza::new(element), rest))

@@ -26,3 +26,4 @@ mod renegotiation;
 mod s2s;
 mod stream_management;
 mod stream_reset;
+mod traces;

@@ -137,6 +137,7 @@ impl Link {
         let peer = self.peer.as_str();
         self.lines.say("tcp-connected", &json!({"domain": peer}));
         let mut machine = Initiator::new(Arc::clone(config), clock.now());
+        machine.set_trace_id(self.lines.conn.unwrap_or_default());
         let lines = self.lines;
         let close = net::drive(&tcp, &mut machine, self, mailbox, clock, lines).await;
         net::end(tcp, &close).await;
