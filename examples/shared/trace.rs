@@ -12,7 +12,6 @@
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
-use xmpp_stream::CloseReason;
 use xmpp_stream::time::{Instant, StdClock};
 use xmpp_stream::trace::{Direction, Payload, Trace, Traced};
 
@@ -90,8 +89,8 @@ fn colour(what: &Traced<'_>) -> &'static str {
             Direction::Out => GREEN,
         },
         Traced::Event(_) => YELLOW,
-        Traced::CloseTcp(close) => match close.reason() {
-            CloseReason::Closed { .. } => YELLOW,
+        Traced::CloseTcp(close) => match close.code() {
+            "closed" => YELLOW,
             _ => RED,
         },
         // Records and steps are there to be looked up.

@@ -18,6 +18,7 @@ use crate::stream::{
     CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input, Kind,
     ManagementResult, Notice, OwnHeader, StreamCondition, StreamError,
 };
+use crate::trace::Step;
 use crate::xml::{Frame, XmlError, XmlErrorClass};
 
 /// The parts of a connection that a step of the table may change.
@@ -52,11 +53,17 @@ impl Advance<'_> {
         let mut next = Some(input);
         while let Some(input) = next.take() {
             let before = role.position();
-            let traced = self.trace.begin_step(role);
+            let traced = self.trace.is_on().then(|| role.state());
             let output = role.step(input);
             let after = role.position();
             if let Some(traced) = traced {
-                self.trace.step(&traced, role, input, &output);
+                self.trace.step(Step {
+                    before: &traced,
+                    input,
+                    after: &role.state(),
+                    phase: after.phase,
+                    command: &output.command,
+                });
             }
             if before != after {
                 self.enter(before, after);

@@ -9,17 +9,15 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::role::{Role, Stage};
-use crate::close::CloseTcp;
+use crate::close::{CloseTcp, Phase};
 use crate::event::Event;
 use crate::limits::Limits;
 use crate::stream::header::CLOSING_TAG;
-use crate::stream::{Input, Output};
 use crate::time::Instant;
 use crate::tls::{ContentType, record_types};
 use crate::trace::{
-    Direction, EventSummary, Payload, Place, Record, Step, Text, Trace, Traced, show_element,
-    show_header, show_own_header,
+    CloseSummary, Direction, EventSummary, Payload, Place, Record, Step, Text, Trace, Traced,
+    show_element, show_header, show_own_header,
 };
 use crate::xml::{Checker, Frame, Scope};
 
@@ -113,32 +111,13 @@ impl Tracer {
         }
     }
 
-    /// The state of the table before a step; `None` without a hook.
-    #[inline]
-    pub(super) fn begin_step<R: Role>(&self, role: &R) -> Option<String> {
-        self.is_on().then(|| role.state())
-    }
-
-    /// Tells of a step of the table, now that it is done.
-    pub(super) fn step<R: Role>(
-        &mut self,
-        before: &str,
-        role: &R,
-        input: Input,
-        output: &Output<R::Command>,
-    ) {
+    /// Tells of a step of the table.
+    pub(super) fn step(&mut self, step: Step<'_>) {
         if let Some(active) = &mut self.0 {
-            let position = role.position();
-            if position.stage == Stage::Established {
+            if step.phase == Phase::Established {
                 active.place = Place::Established(active.payload);
             }
-            active.tell(&Traced::Step(Step {
-                before,
-                input,
-                after: &role.state(),
-                phase: position.phase,
-                command: &output.command,
-            }));
+            active.tell(&Traced::Step(step));
         }
     }
 
@@ -154,7 +133,7 @@ impl Tracer {
     pub(super) fn close(&mut self, close: &CloseTcp) {
         if let Some(active) = self.0.as_mut().filter(|active| !active.is_closed) {
             active.is_closed = true;
-            active.tell(&Traced::CloseTcp(close));
+            active.tell(&Traced::CloseTcp(CloseSummary::new(close)));
         }
     }
 }
@@ -196,27 +175,17 @@ impl Active {
             rest = following;
         }
         while !rest.is_empty() {
-            let length = rest.len();
-            let shown = if rest == " " || rest == CLOSING_TAG {
-                Some((String::from(rest), ""))
+            let (shown, following) = if rest == " " || rest == CLOSING_TAG {
+                (String::from(rest), "")
+            } else if let Ok((element, following)) = self.checker.check_first(rest) {
+                (show_element(element.as_element(), self.place), following)
             } else {
-                let first = self.checker.check_first(rest).ok();
-                first.map(|(element, following)| {
-                    (show_element(element.as_element(), self.place), following)
-                })
-            };
-            match shown {
-                Some((shown, following)) => {
-                    self.text(Direction::Out, &shown, length - following.len());
-                    rest = following;
-                }
                 // It is not known what this is, so it is not known whether it is secret.
-                None => {
-                    let shown = alloc::format!("[{length} bytes]");
-                    self.text(Direction::Out, &shown, length);
-                    break;
-                }
-            }
+                (alloc::format!("[{} bytes]", rest.len()), "")
+            };
+            let length = rest.len() - following.len();
+            self.text(Direction::Out, &shown, length);
+            rest = following;
         }
         // The element may hold names of a long stanza.
         self.checker.shrink();

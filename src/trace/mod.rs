@@ -92,22 +92,20 @@
 //! Without a hook each of these places costs the check of an `Option`; with one, the text of each
 //! element is parsed once more on the way out, and written once more in both directions.
 
+mod escape;
+mod payload;
 mod shown;
 mod summary;
+mod traced;
 
-use alloc::string::String;
 use core::fmt;
 
+pub use payload::{MAX_TEXT, Payload};
 pub(crate) use shown::{Place, show_element, show_header, show_own_header};
-pub use summary::EventSummary;
+pub use summary::{CloseSummary, EventSummary};
+pub use traced::{Direction, Record, Step, Text, Traced};
 
-use crate::close::{CloseTcp, Phase};
-use crate::stream::Input;
 use crate::time::Instant;
-use crate::tls::ContentType;
-
-/// How many bytes of one element are shown at most. The rest is cut.
-pub const MAX_TEXT: usize = 65_536;
 
 /// A hook that is told of everything that connections do. See the [module](self).
 ///
@@ -120,144 +118,5 @@ pub trait Trace: fmt::Debug + Send + Sync {
     /// connection.
     fn payload(&self) -> Payload {
         Payload::Names
-    }
-}
-
-/// How much of stanzas, and of other elements on an established stream, is shown.
-///
-/// What has to do with logins is hidden with either; the [module](self) has the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Payload {
-    /// The names and namespaces of elements, the names of attributes, and of stanzas `from`, `to`, `id`,
-    /// `type` and `xml:lang`. Other values and all text are replaced by their lengths.
-    #[default]
-    Names,
-    /// Everything that is not known to be secret. What users write to each other is then in the trace, and
-    /// so are the secrets of protocols that this crate does not know.
-    Full,
-}
-
-/// What has happened. `Display` writes one line.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Traced<'a> {
-    /// A TLS record was taken from what was received, or is ready to be sent.
-    Record(Record),
-    /// A header, an element, white space or a closing tag was read, or is ready to be sent.
-    Text(Text<'a>),
-    /// The state table took a step.
-    Step(Step<'a>),
-    /// The application is told.
-    Event(EventSummary<'a>),
-    /// The connection has ended: what a driver carries out. It is told once, last but for events that
-    /// were due before it.
-    CloseTcp(&'a CloseTcp),
-}
-
-/// Where something went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From the peer.
-    In,
-    /// To the peer. It is ready for TCP; when TCP takes it is known to the driver alone.
-    Out,
-}
-
-/// A TLS record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Record {
-    /// Where it went.
-    pub direction: Direction,
-    /// What its header says. Of a record that was received it is not authentic.
-    pub content_type: ContentType,
-    /// How many bytes follow the header, as it says.
-    pub length: usize,
-}
-
-/// A piece of stream text, without its secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Text<'a> {
-    /// Where it went.
-    pub direction: Direction,
-    /// The text as it is shown: not always XML.
-    pub shown: &'a str,
-    /// How many bytes the original has.
-    pub length: usize,
-}
-
-/// A step of the [state table](crate::stream).
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct Step<'a> {
-    /// The state before, as [`InitiatingPhase`](crate::stream::InitiatingPhase) or
-    /// [`ReceivingPhase`](crate::stream::ReceivingPhase) shows itself.
-    pub before: &'a str,
-    /// What the table was told.
-    pub input: Input,
-    /// The state after.
-    pub after: &'a str,
-    /// The same, coarsely.
-    pub phase: Phase,
-    /// What the table commands: a [`Command`](crate::stream::Command) of the role.
-    pub command: &'a dyn fmt::Debug,
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::In => "<-",
-            Self::Out => "->",
-        })
-    }
-}
-
-impl fmt::Display for Traced<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Record(record) => write!(
-                f,
-                "{} TLS record: {}, {} bytes",
-                record.direction, record.content_type, record.length
-            ),
-            Self::Text(text) => write!(f, "{} {}", text.direction, text.shown),
-            Self::Step(step) => write!(f, "-- {step:?}"),
-            Self::Event(event) => OneLine(f).write(format_args!("** {event}")),
-            Self::CloseTcp(close) => {
-                let (reason, manner) = (close.reason(), close.manner().as_str());
-                write!(f, "** CloseTcp, {manner}: {} (", reason.code())?;
-                OneLine(f).write(format_args!("{reason}"))?;
-                f.write_str(")")
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Step<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} + {:?} = {}, {:?}",
-            self.before, self.input, self.after, self.command
-        )
-    }
-}
-
-/// Escapes what would break a line.
-struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
-
-impl OneLine<'_, '_> {
-    fn write(&mut self, arguments: fmt::Arguments<'_>) -> fmt::Result {
-        fmt::Write::write_fmt(self, arguments)
-    }
-}
-
-impl fmt::Write for OneLine<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut escaped = String::new();
-        shown::push_safely(&mut escaped, text);
-        self.0.write_str(&escaped)
     }
 }

@@ -9,7 +9,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 
-use super::{MAX_TEXT, Payload};
+use super::escape::push_safely;
+use super::payload::{MAX_TEXT, Payload};
 use crate::stream::ns;
 use crate::stream::sasl2::is_task_name;
 use crate::xml::{Attribute, Content, Element, Header};
@@ -324,26 +325,6 @@ pub(crate) fn show_own_header(text: &str) -> Option<(String, &str)> {
     let mut out = String::new();
     push_safely(&mut out, header);
     Some((out, rest))
-}
-
-/// Appends text, with characters that control a terminal or a line, or the direction of text, as
-/// references.
-pub(super) fn push_safely(out: &mut String, text: &str) {
-    for character in text.chars() {
-        match is_unsafe(character) {
-            // Writing to a `String` cannot fail.
-            true => drop(write!(out, "&#x{:x};", u32::from(character))),
-            false => out.push(character),
-        }
-    }
-}
-
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
 }
 
 fn is_stanza(element: Element<'_>) -> bool {

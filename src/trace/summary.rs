@@ -1,11 +1,14 @@
-//! What is shown of an event.
+//! What is shown of an event, and of the end.
 //!
 //! Written by hand, because an event lends what a trace must not show: passwords in questions, tokens in
-//! `<success/>`, names of sessions, stanzas.
+//! `<success/>`, names of sessions, stanzas. The reason of the end may hold what a peer has written.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
+use super::escape::OneLine;
+use crate::close::{CloseTcp, Manner};
 use crate::event::{DialbackQuestion, Event, Question};
+use crate::jid::Jid;
 use crate::sasl::{CredentialQuery, SaslProfile};
 
 /// An event, without what it lends: an application gets passwords, keys and stanzas by events, and a
@@ -46,13 +49,14 @@ impl<'a> EventSummary<'a> {
 
 impl fmt::Display for EventSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut OneLine(f);
         f.write_str(self.name())?;
         match self.0 {
             Event::StreamOpened(opened) => {
                 for (name, value) in [
                     ("id", opened.id()),
-                    ("from", opened.from().map(|jid| jid.as_str())),
-                    ("to", opened.to().map(|jid| jid.as_str())),
+                    ("from", opened.from().map(Jid::as_str)),
+                    ("to", opened.to().map(Jid::as_str)),
                 ] {
                     if let Some(value) = value {
                         write!(f, " {name}={value:?}")?;
@@ -121,6 +125,45 @@ impl fmt::Display for EventSummary<'_> {
 }
 
 impl fmt::Debug for EventSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The end, without what the peer has written about it. `Display` writes manner, code and detail.
+#[derive(Clone, Copy)]
+pub struct CloseSummary<'a>(&'a CloseTcp);
+
+impl<'a> CloseSummary<'a> {
+    pub(crate) const fn new(close: &'a CloseTcp) -> Self {
+        Self(close)
+    }
+
+    /// Returns the [code](crate::CloseReason::code) of the reason, for instance `tls-renegotiation`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.0.reason().code()
+    }
+
+    /// Returns how the connection ends.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        self.0.manner()
+    }
+}
+
+impl fmt::Display for CloseSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (reason, manner) = (self.0.reason(), self.manner().as_str());
+        write!(OneLine(f), "CloseTcp, {manner}: {} ({reason})", self.code())?;
+        match self.0.truncated() {
+            true => f.write_str(", without close_notify"),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for CloseSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
