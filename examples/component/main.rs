@@ -162,7 +162,7 @@ impl App<InitiatorRole> for Echo {
         let mut session = machine.session()?;
         while let Some(stanza) = self.outgoing.front() {
             match session.send(stanza) {
-                Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
+                Ok(_) => {}
                 Err(SendError::Full { .. }) => break,
                 Err(error) => eprintln!("not sent: {error}: {stanza}"),
             }

@@ -203,7 +203,7 @@ impl App<InitiatorRole> for Link {
                 break;
             }
             match session.send(&parcel.xml) {
-                Ok(_) => self.lines.trace(format_args!("sent {}", parcel.xml)),
+                Ok(_) => {}
                 Err(SendError::Full { .. }) => break,
                 Err(error) => eprintln!("not sent: {error}: {}", parcel.xml),
             }

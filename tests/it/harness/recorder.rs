@@ -124,7 +124,8 @@ pub fn contents(text: &str) -> Vec<String> {
 /// Returns the forms in which a secret could be read: as it is, in hex, and in base64 wherever it
 /// begins in what is encoded.
 fn forms(secret: &[u8]) -> Vec<String> {
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = secret.iter().map(|byte| format!("{byte:02x}"));
+    let hex = digits.collect::<Vec<_>>().concat();
     let mut forms = vec![hex.to_uppercase(), hex];
     forms.extend(String::from_utf8(secret.to_vec()));
     for (before, start) in [(0, 0), (1, 2), (2, 3)] {
