@@ -19,7 +19,7 @@ use crate::trace::{
     CloseSummary, Direction, EventSummary, Payload, Place, Record, Step, Text, Trace, Traced,
     show_element, show_header, show_own_header,
 };
-use crate::xml::{Checker, Frame, Scope};
+use crate::xml::{Checker, Frame, FrameLimits, Scope};
 
 /// The hook, if there is one, and what is needed to tell it.
 #[derive(Debug)]
@@ -34,12 +34,15 @@ struct Active {
     place: Place,
     /// Reads our own text.
     checker: Checker,
-    /// Whether the end was told.
-    is_closed: bool,
 }
 
 impl Tracer {
     pub(super) fn new(hook: Option<Arc<dyn Trace>>, limits: &Limits, scope: &Arc<Scope>) -> Self {
+        // What was queued is not refused here for its length.
+        let limits = FrameLimits {
+            frame_bytes: usize::MAX,
+            ..limits.after_auth()
+        };
         Self(hook.map(|hook| {
             Box::new(Active {
                 payload: hook.payload(),
@@ -47,8 +50,7 @@ impl Tracer {
                 id: 0,
                 now: Instant::default(),
                 place: Place::Negotiation,
-                checker: Checker::with_scope(limits.after_auth(), scope.clone()),
-                is_closed: false,
+                checker: Checker::with_scope(limits, scope.clone()),
             })
         }))
     }
@@ -129,10 +131,9 @@ impl Tracer {
         }
     }
 
-    /// Tells of the end, once.
-    pub(super) fn close(&mut self, close: &CloseTcp) {
-        if let Some(active) = self.0.as_mut().filter(|active| !active.is_closed) {
-            active.is_closed = true;
+    /// Tells of the end.
+    pub(super) fn close(&self, close: &CloseTcp) {
+        if let Some(active) = &self.0 {
             active.tell(&Traced::CloseTcp(CloseSummary::new(close)));
         }
     }
@@ -198,5 +199,63 @@ impl fmt::Debug for Active {
             .field("hook", &self.hook)
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use std::sync::Mutex;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::stream::Kind;
+
+    #[derive(Debug, Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl Trace for Lines {
+        fn trace(&self, _: u64, _: Instant, what: &Traced<'_>) {
+            self.0.lock().unwrap().push(alloc::format!("{what}"));
+        }
+    }
+
+    fn told(units: &[&str]) -> Vec<String> {
+        let lines = Arc::new(Lines::default());
+        let scope = Arc::new(Kind::ClientToServer.scope());
+        let mut tracer = Tracer::new(Some(lines.clone()), &Limits::client(), &scope);
+        for unit in units {
+            tracer.unit(unit.as_bytes());
+        }
+        let told = lines.0.lock().unwrap().clone();
+        told
+    }
+
+    #[test]
+    fn a_unit_is_told_as_its_parts() {
+        let header = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' to='h'>";
+        let error =
+            "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
+        let failed = [header, error, CLOSING_TAG].concat();
+        let acknowledged = "<presence/><r xmlns='urn:xmpp:sm:3'/>";
+        assert_eq!(
+            told(&[&failed, " ", acknowledged]),
+            [
+                &["-> ", header].concat(),
+                &["-> ", error].concat(),
+                "-> </stream:stream>",
+                "->  ",
+                "-> <presence/>",
+                "-> <r xmlns='urn:xmpp:sm:3'/>",
+            ]
+        );
+    }
+
+    /// Only a defect of this crate sends such text.
+    #[test]
+    fn text_that_cannot_be_read_is_hidden() {
+        let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>secret";
+        assert_eq!(told(&[auth]), ["-> [71 bytes]"]);
+        assert_eq!(told(&["secret"]), ["-> [6 bytes]"]);
+        assert_eq!(told(&["<a/>secret"])[1], "-> [6 bytes]");
     }
 }

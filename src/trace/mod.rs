@@ -54,8 +54,34 @@
 //! # example(Counting).unwrap();
 //! ```
 //!
-//! `docs/guide/tracing.md` shows a whole transcript, and how to go on to the crates `log` and
-//! `tracing`.
+//! `docs/guide/tracing.md` shows a transcript of a login and of a renegotiation attempt.
+//!
+//! # To the crates `log` and `tracing`
+//!
+//! This crate depends on neither. A hook that hands each line to `log`, which `tracing` can collect by its
+//! crate `tracing-log`:
+//!
+//! ```
+//! # mod log {
+//! #     macro_rules! debug {
+//! #         (target: $target:literal, $($line:tt)*) => { println!($($line)*) };
+//! #     }
+//! #     pub(crate) use debug;
+//! # }
+//! use xmpp_stream::time::Instant;
+//! use xmpp_stream::trace::{Trace, Traced};
+//!
+//! #[derive(Debug)]
+//! struct ToLog;
+//!
+//! impl Trace for ToLog {
+//!     fn trace(&self, id: u64, _: Instant, what: &Traced<'_>) {
+//!         log::debug!(target: "xmpp", "[{id}] {what}");
+//!     }
+//! }
+//! ```
+//!
+//! To `tracing` itself the line is `tracing::debug!(target: "xmpp", connection = id, "{what}")`.
 //!
 //! # What is never shown
 //!

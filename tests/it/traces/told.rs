@@ -173,3 +173,18 @@ fn a_renegotiation_attempt_is_a_record_and_the_end() {
         .unwrap();
     attempt(Responder::new(responder, START), &tls, &recorder);
 }
+
+/// The guide's lines are those that the documentation of the module compiles.
+#[test]
+fn the_hook_for_the_crate_log_in_the_guide_is_the_one_that_is_compiled() {
+    let documentation: String = include_str!("../../../src/trace/mod.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//!"))
+        .flat_map(|line| [line.strip_prefix(' ').unwrap_or(line), "\n"])
+        .collect();
+    let guide = include_str!("../../../docs/guide/tracing.md");
+    let (_, code) = guide.split_once("```rust\n").unwrap();
+    let (code, _) = code.split_once("```").unwrap();
+    assert!(code.contains("impl Trace for ToLog"));
+    assert!(documentation.contains(code), "{documentation}");
+}
