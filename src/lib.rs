@@ -120,6 +120,7 @@ pub mod testkit;
 mod ticket;
 pub mod time;
 pub mod tls;
+pub mod trace;
 pub mod xml;
 
 pub use action::{Action, Wait};

@@ -334,10 +334,7 @@ impl Script {
                 continue;
             }
             match session.send(&step.text) {
-                Ok(ticket) => {
-                    self.lines.trace(format_args!("sent {}", step.text));
-                    step.progress = Progress::Sent(ticket);
-                }
+                Ok(ticket) => step.progress = Progress::Sent(ticket),
                 Err(SendError::Full { .. }) => return false,
                 Err(error) => {
                     eprintln!("not sent: {error}: {}", step.text);
@@ -357,9 +354,8 @@ impl Script {
             return;
         };
         for reply in self.replies.drain(..) {
-            match session.send(&reply) {
-                Ok(_) => self.lines.trace(format_args!("sent {reply}")),
-                Err(error) => eprintln!("not sent: {error}: {reply}"),
+            if let Err(error) = session.send(&reply) {
+                eprintln!("not sent: {error}: {reply}");
             }
         }
     }

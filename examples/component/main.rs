@@ -31,6 +31,7 @@ use serde_json::json;
 use shared::lines::{Lines, exit_code};
 use shared::options::{Options, Usage, bad};
 use shared::tls;
+use shared::trace::Printer;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use xmpp_stream::component::ComponentSecret;
@@ -64,11 +65,13 @@ async fn run() -> Result<u8, Usage> {
     let options = Options::read(&VALUED, &["trace"])?;
     let domain = Jid::parse(options.need("domain")?).map_err(bad("domain"))?;
     let secret = ComponentSecret::new(options.need("secret")?.as_bytes());
-    let config = InitiatorConfig::component(&domain)
+    let mut builder = InitiatorConfig::component(&domain)
         .dangerous_plaintext(tls::random())
-        .secret(secret)
-        .build()
-        .map_err(bad("domain"))?;
+        .secret(secret);
+    if let Some(trace) = Printer::from_options(&options) {
+        builder = builder.trace(trace);
+    }
+    let config = builder.build().map_err(bad("domain"))?;
     let lines = Lines {
         conn: None,
         trace: options.has("trace"),
@@ -159,7 +162,7 @@ impl App<InitiatorRole> for Echo {
         let mut session = machine.session()?;
         while let Some(stanza) = self.outgoing.front() {
             match session.send(stanza) {
-                Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
+                Ok(_) => {}
                 Err(SendError::Full { .. }) => break,
                 Err(error) => eprintln!("not sent: {error}: {stanza}"),
             }

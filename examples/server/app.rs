@@ -144,7 +144,7 @@ impl Client {
         };
         while let Some(stanza) = self.outgoing.front() {
             match session.send(stanza) {
-                Ok(_) => self.lines.trace(format_args!("sent {stanza}")),
+                Ok(_) => {}
                 Err(SendError::Full { .. }) => return,
                 Err(error) => eprintln!("not sent: {error}: {stanza}"),
             }

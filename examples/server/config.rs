@@ -18,6 +18,7 @@ use crate::federation::Federation;
 use crate::router::Router;
 use crate::shared::options::{Options, Usage, bad};
 use crate::shared::tls;
+use crate::shared::trace::Printer;
 use crate::tokens::Tokens;
 
 const VALUED: [&str; 17] = [
@@ -77,6 +78,11 @@ impl Server {
         }
         let host = builder.build().map_err(bad("domain or mechanisms"))?;
         let builder = ResponderConfig::server(random).single_host(host);
+        let trace = Printer::from_options(&options);
+        let builder = match &trace {
+            Some(trace) => builder.trace(trace.clone()),
+            None => builder,
+        };
         let builder = match options.has("sm") {
             true => builder.stream_management(SmPolicy::new()),
             false => builder,
@@ -92,10 +98,14 @@ impl Server {
             domain,
             router: Router::default(),
             federation: match options.has("s2s-listen") {
-                true => Some(Federation::from_options(&options, usage(&options)?)?),
+                true => Some(Federation::from_options(
+                    &options,
+                    usage(&options)?,
+                    trace.clone(),
+                )?),
                 false => None,
             },
-            trace: options.has("trace"),
+            trace: trace.is_some(),
             random,
             connections: AtomicU64::new(0),
             users: users(&options, random)?,

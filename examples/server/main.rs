@@ -165,6 +165,7 @@ async fn connection(server: Arc<Server>, tcp: TcpStream) {
     let evicted = server.router.enter(number, sender);
     let clock = StdClock::new();
     let mut machine = Responder::new(Arc::clone(&server.config), clock.now());
+    machine.set_trace_id(number);
     let mut client = Client::new(Arc::clone(&server), number, lines);
     let close = tokio::select! {
         close = net::drive(&tcp, &mut machine, &mut client, &mut mailbox, clock, lines) => close,

@@ -14,6 +14,7 @@ use xmpp_stream::sm::SmPolicy;
 
 use super::options::{Options, Usage, bad};
 use super::tls;
+use super::trace::Printer;
 
 /// The options that take a value.
 pub const VALUED: [&str; 9] = [
@@ -58,6 +59,9 @@ pub fn config(
     };
     if let Some(pin) = pin {
         builder = builder.pin(pin);
+    }
+    if let Some(trace) = Printer::from_options(options) {
+        builder = builder.trace(trace);
     }
     if options.has("sm") {
         builder = builder.stream_management(SmPolicy::new());

@@ -16,7 +16,8 @@ use xmpp_stream::{CloseReason, CloseTcp, Event};
 pub struct Lines {
     /// The number of the connection, where there are several.
     pub conn: Option<u64>,
-    /// Whether to tell on stderr what has no line.
+    /// Whether to tell on stderr what the program does beside its connections, of which
+    /// [`trace`](super::trace) tells.
     pub trace: bool,
 }
 
@@ -79,7 +80,8 @@ impl Lines {
                 let by = pair.by().as_str();
                 self.say("pair-verified", &json!({"from": from, "to": to, "by": by}));
             }
-            other => self.trace(format_args!("event {other:?}")),
+            // `--trace` tells of the others.
+            _ => {}
         }
     }
 
@@ -115,20 +117,6 @@ impl Lines {
                 Some(conn) => eprintln!("[{conn}] {what}"),
                 None => eprintln!("{what}"),
             }
-        }
-    }
-
-    /// Bytes of TCP, for people: as text where they are text.
-    pub fn trace_bytes(&self, direction: &str, bytes: &[u8]) {
-        if !self.trace {
-            return;
-        }
-        let text = std::str::from_utf8(bytes)
-            .ok()
-            .filter(|text| !text.contains(|c: char| c.is_control() && !c.is_whitespace()));
-        match text {
-            Some(text) => self.trace(format_args!("{direction} {text}")),
-            None => self.trace(format_args!("{direction} {} bytes", bytes.len())),
         }
     }
 }

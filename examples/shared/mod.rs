@@ -7,3 +7,4 @@ pub mod lines;
 pub mod login;
 pub mod options;
 pub mod tls;
+pub mod trace;

@@ -72,7 +72,7 @@ pub async fn drive<N: Negotiation, A: App<N>>(
                 wait.deadline = [wait.deadline, until].into_iter().flatten().min();
                 let mail_wanted = app.wants_mail();
                 tokio::select! {
-                    () = sleep_on(tcp, machine, wait, now, lines, &mut login.flights) => {}
+                    () = sleep_on(tcp, machine, wait, now, &mut login.flights) => {}
                     Some(letter) = mail.recv(), if mail_wanted => app.mail(letter),
                 }
             }
@@ -92,7 +92,6 @@ async fn sleep_on<N: Negotiation>(
     machine: &mut Connection<N>,
     wait: Wait,
     now: Instant,
-    lines: Lines,
     flights: &mut Flights,
 ) {
     let time = async {
@@ -106,7 +105,6 @@ async fn sleep_on<N: Negotiation>(
         biased;
         ready = tcp.writable(), if wait.write => match ready.and_then(|()| tcp.try_write(machine.transmit())) {
             Ok(n) => {
-                lines.trace_bytes("->", &machine.transmit()[..n]);
                 machine.transmitted(n);
                 flights.sent();
             }
@@ -115,7 +113,6 @@ async fn sleep_on<N: Negotiation>(
         ready = tcp.readable(), if wait.read => match ready.and_then(|()| tcp.try_read(machine.receive_window())) {
             Ok(0) => machine.receive_eof(),
             Ok(n) => {
-                lines.trace_bytes("<-", &machine.receive_window()[..n]);
                 machine.received(n);
                 flights.received();
             }

@@ -30,6 +30,7 @@ use crate::stream::{
 };
 use crate::tls::identity::Trust;
 use crate::tls::{ClientTls, Resumption};
+use crate::trace::Trace;
 use crate::xml::Scope;
 
 /// Holds what an [`Initiator`](crate::Initiator) is made from.
@@ -77,6 +78,8 @@ pub struct InitiatorConfig {
     pub(crate) sasl2: Option<Arc<Sasl2Options>>,
     /// The randomness for nonces.
     pub(crate) random: Arc<dyn Random>,
+    /// The hook for traces.
+    pub(crate) trace: Option<Arc<dyn Trace>>,
 }
 
 /// Says where the protection of an initiating entity's stream comes from.
@@ -126,6 +129,7 @@ struct Settings {
     sasl2: Option<Arc<Sasl2Options>>,
     /// `None` takes the randomness of the TLS config.
     random: Option<Arc<dyn Random>>,
+    trace: Option<Arc<dyn Trace>>,
 }
 
 impl InitiatorConfig {
@@ -243,6 +247,7 @@ impl<For> InitiatorBuilder<WantsSecurity, For> {
                     Kind::ServerToServer | Kind::Component => None,
                 },
                 random: None,
+                trace: None,
             },
             typestate: PhantomData,
         }
@@ -452,6 +457,13 @@ impl<For> InitiatorBuilder<HasSecurity, For> {
         self
     }
 
+    /// Sets a hook that is told of everything that happens on the connection
+    /// ([`trace`](crate::trace)). By default there is none.
+    pub fn trace(mut self, trace: Arc<dyn Trace>) -> Self {
+        self.settings.trace = Some(trace);
+        self
+    }
+
     /// Sets what makes the TLS session store that takes the place of the old one after a reset. By
     /// default there is none, and no session is resumed again.
     pub fn session_store_after_reset(mut self, store: fn() -> SessionStore) -> Self {
@@ -533,6 +545,7 @@ impl Settings {
             sasl2: self.sasl2,
             usage,
             random,
+            trace: self.trace,
         })
     }
 }

@@ -20,6 +20,7 @@ use crate::stream::{
     StreamPolicy,
 };
 use crate::tls::ServerTls;
+use crate::trace::Trace;
 use crate::xml::Scope;
 
 /// Holds what a [`Responder`](crate::Responder) is made from.
@@ -45,6 +46,8 @@ pub struct ResponderConfig {
     pub(crate) management: Option<Arc<SmPolicy>>,
     /// The randomness for stream ids and nonces.
     pub(crate) random: Arc<dyn Random>,
+    /// The hook for traces.
+    pub(crate) trace: Option<Arc<dyn Trace>>,
 }
 
 /// Says where the protection of a receiving entity's stream comes from.
@@ -94,6 +97,7 @@ struct Settings {
     early_elements: EarlyElements,
     management: Option<Arc<SmPolicy>>,
     random: Arc<dyn Random>,
+    trace: Option<Arc<dyn Trace>>,
 }
 
 impl ResponderConfig {
@@ -151,6 +155,7 @@ impl<For> ResponderBuilder<WantsSecurity, For> {
                 early_elements: EarlyElements::Refused,
                 management: None,
                 random,
+                trace: None,
             },
             typestate: PhantomData,
         }
@@ -246,6 +251,13 @@ impl<State, For> ResponderBuilder<State, For> {
         self
     }
 
+    /// Sets a hook that is told of everything that happens on the connection
+    /// ([`trace`](crate::trace)). By default there is none.
+    pub fn trace(mut self, trace: Arc<dyn Trace>) -> Self {
+        self.settings.trace = Some(trace);
+        self
+    }
+
     /// Sets the limits until the host is known. The default is those of the single host; without
     /// one it is [`Limits::server`], for servers and components [`Limits::server_to_server`].
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -290,6 +302,7 @@ impl Settings {
             early_elements: self.early_elements,
             management: self.management,
             random: self.random,
+            trace: self.trace,
         })
     }
 

@@ -8,6 +8,7 @@ use super::management::Management;
 use super::role::{NoRandomness, Position, Role, Stage};
 use super::shutdown::{Reason, Shutdown, ShutdownClock, ShutdownInput};
 use super::timers::{Timer, Timers};
+use super::tracer::Tracer;
 use super::transport::FirstByte;
 use crate::close::{CloseReason, InternalReason};
 use crate::limits::Limits;
@@ -17,6 +18,7 @@ use crate::stream::{
     CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input, Kind,
     ManagementResult, NegotiationReason, Notice, OwnHeader, StreamCondition, StreamError,
 };
+use crate::trace::Step;
 use crate::xml::{Frame, XmlError, XmlErrorClass};
 
 /// The parts of a connection that a step of the table may change.
@@ -30,6 +32,7 @@ pub(super) struct Advance<'a> {
     pub(super) peer_error: &'a mut Option<StreamError>,
     /// Why the application, or the key meter, resets the stream.
     pub(super) reset_cause: Option<ResetCause>,
+    pub(super) trace: &'a mut Tracer,
 }
 
 /// How long closing tags and close_notify may take while the stream is not established, which
@@ -50,8 +53,18 @@ impl Advance<'_> {
         let mut next = Some(input);
         while let Some(input) = next.take() {
             let before = role.position();
+            let traced = self.trace.is_on().then(|| role.state());
             let output = role.step(input);
             let after = role.position();
+            if let Some(traced) = traced {
+                self.trace.step(Step {
+                    before: &traced,
+                    input,
+                    after: &role.state(),
+                    phase: after.phase,
+                    command: &output.command,
+                });
+            }
             if before != after {
                 self.enter(before, after);
             }
@@ -78,7 +91,9 @@ impl Advance<'_> {
     /// Takes the frame that was read.
     #[inline]
     pub(super) fn frame<R: Role>(&mut self, role: &mut R, kind: Kind) -> Notice {
-        match self.cx.inbound.frame() {
+        let frame = self.cx.inbound.frame();
+        self.trace.frame(frame.as_ref());
+        match frame {
             Some(Frame::Header(header)) => {
                 let class = role.read_header(&header, &mut self.cx);
                 self.run(role, Input::Header(class), None)

@@ -10,6 +10,7 @@ use super::advance::{Advance, shutdown_clock};
 use super::buffers::Buffers;
 use super::context::{Change, Context};
 use super::decision::{Decision, PendingDecision, ReadMode};
+use super::events::Events;
 use super::inbound::{Inbound, TcpInput};
 use super::initiator::InitiatorRole;
 use super::key_meter::KeyMeter;
@@ -23,15 +24,15 @@ use super::session::{Negotiating, Session};
 use super::shutdown::{Observed, Reason, Shutdown, ShutdownInput};
 use super::steps::{Budget, Progress, STEPS, Step};
 use super::timers::{Timer, Timers};
+use super::tracer::Tracer;
 use super::transport::{Opened, Transport};
 use super::waiting::Waiting;
 use crate::action::Action;
 use crate::close::{CloseReason, CloseTcp, InternalReason, Phase};
-use crate::event::{Established, Event, StreamOpened};
 use crate::limits::Limits;
 use crate::reset::ResetCause;
 use crate::sm::SmState;
-use crate::stream::{Features, Input, Kind, Notice, PeerHeader, StreamCondition, StreamError};
+use crate::stream::{Input, Kind, Notice, PeerHeader, StreamCondition, StreamError};
 use crate::time::Instant;
 use crate::tls::{self, TlsInfo};
 
@@ -63,6 +64,8 @@ pub(super) struct Machine<R: Negotiation> {
     /// The last stream error of the peer.
     peer_error: Option<StreamError>,
     shutdown: Shutdown,
+    /// What is told to the application's hook for traces, if there is one.
+    trace: Tracer,
 }
 
 impl<R: Negotiation> Machine<R> {
@@ -82,6 +85,7 @@ impl<R: Negotiation> Machine<R> {
             rule,
             management,
             scope,
+            trace,
         } = setup;
         let mut timers = Timers::new(now);
         timers.set(Timer::Phase, limits.phase_timeout());
@@ -92,6 +96,7 @@ impl<R: Negotiation> Machine<R> {
             kind,
             transport: Transport::Plain,
             inbound: Inbound::new(limits.before_auth()),
+            trace: Tracer::new(trace, &limits, &scope),
             outbound: Outbound::new(&limits, kind, scope),
             peer: PeerHeader::NONE,
             decision: None,
@@ -146,6 +151,7 @@ impl<R: Negotiation> Machine<R> {
 
     pub(super) fn poll(&mut self, now: Instant) -> Action<'_> {
         self.timers.advance(now);
+        self.trace.advance(self.timers.now());
         let mut budget = Budget {
             derivations: 1,
             handshake_records: 1,
@@ -170,12 +176,15 @@ impl<R: Negotiation> Machine<R> {
         if let Some(management) = &mut self.management {
             management.watch(self.timers.now());
         }
-        if notice.is_some_and(|notice| !self.has_content(notice)) {
+        if notice.is_some_and(|notice| !self.events().has_content(notice)) {
             debug_assert!(false, "a notice without its content");
             let _ = self.close(CloseReason::Internal(InternalReason::Table));
         }
-        match notice.and_then(|notice| self.event(notice)) {
-            Some(event) => Action::Event(event),
+        match notice.and_then(|notice| self.events().event(notice)) {
+            Some(event) => {
+                self.trace.event(&event);
+                Action::Event(event)
+            }
             None => match self.shutdown.close() {
                 Some(close) => Action::CloseTcp(close),
                 None => Action::Wait(self.waiting().wait(self.is_busy(&budget))),
@@ -232,6 +241,10 @@ impl<R: Negotiation> Machine<R> {
     #[cfg(feature = "testkit")]
     pub(super) fn into_transport(self) -> Transport {
         self.transport
+    }
+
+    pub(super) fn set_trace_id(&mut self, id: u64) {
+        self.trace.set_id(id);
     }
 
     /// One turn of the loop: the first step that has something to do does it.
@@ -461,9 +474,10 @@ impl<R: Negotiation> Machine<R> {
             return self.on_all_read();
         }
         let inbound = &mut self.inbound;
+        let wire = self.outbound.wire();
         let opened = self
             .transport
-            .open_record(self.outbound.wire(), &mut |text| inbound.push_text(text));
+            .open_record(wire, &mut self.trace, &mut |text| inbound.push_text(text));
         let step = match opened {
             Opened::NoTls => return self.on_all_read(),
             Opened::Plaintext => return self.close(CloseReason::PlaintextAfterStarttls),
@@ -561,6 +575,7 @@ impl<R: Negotiation> Machine<R> {
             keys: &mut self.keys,
             peer_error: &mut self.peer_error,
             reset_cause: self.reset_cause,
+            trace: &mut self.trace,
         };
         (&mut self.role, advance)
     }
@@ -605,7 +620,9 @@ impl<R: Negotiation> Machine<R> {
         }
         self.flush();
         if self.shutdown.is_open() {
-            let notify = self.outbound.close_tls(&mut self.transport);
+            let notify = self
+                .outbound
+                .close_tls(&mut self.transport, &mut self.trace);
             self.shut(ShutdownInput::StreamOver(notify));
         }
     }
@@ -617,7 +634,7 @@ impl<R: Negotiation> Machine<R> {
         let now = self.timers.now();
         match self
             .shutdown
-            .observe(now, tcp, &mut self.transport, is_drained)
+            .observe(now, tcp, &mut self.transport, &mut self.trace, is_drained)
         {
             Observed::Input(input) => {
                 self.shut(input);
@@ -644,6 +661,7 @@ impl<R: Negotiation> Machine<R> {
         let clock = shutdown_clock(&self.timers, &self.limits, self.role.position().stage);
         self.shutdown.step(input, clock);
         if let Some(close) = self.shutdown.close() {
+            self.trace.close(close);
             // What outlives the connection is complete.
             if let Some(management) = &mut self.management {
                 let survives = close.reason().session_survives();
@@ -663,7 +681,8 @@ impl<R: Negotiation> Machine<R> {
         if !self.outbound.has_units() {
             return;
         }
-        if self.shutdown.is_open() && self.outbound.flush(&mut self.transport).is_err() {
+        let (transport, trace) = (&mut self.transport, &mut self.trace);
+        if self.shutdown.is_open() && self.outbound.flush(transport, trace).is_err() {
             let _ = self.close(CloseReason::Internal(InternalReason::KeysExhausted));
         }
     }
@@ -700,43 +719,20 @@ impl<R: Negotiation> Machine<R> {
         }
     }
 
-    /// Whether what the notice tells of is there, which only a defect prevents. An event of a stanza
-    /// is not made twice for that.
-    fn has_content(&self, notice: Notice) -> bool {
-        match notice {
-            Notice::Stanza | Notice::Element => self.inbound.has_element(),
-            notice => self.event(notice).is_some(),
+    /// What an event of a notice may borrow.
+    #[inline]
+    fn events(&self) -> Events<'_, R> {
+        Events {
+            role: &self.role,
+            transport: &self.transport,
+            inbound: &self.inbound,
+            peer: &self.peer,
+            peer_error: self.peer_error.as_ref(),
+            decision: self.decision.as_deref(),
+            keys: &self.keys,
+            s2s: self.s2s.as_deref(),
+            management: self.management.as_deref(),
         }
-    }
-
-    /// The event of a notice; `None` only by a defect.
-    fn event(&self, notice: Notice) -> Option<Event<'_>> {
-        Some(match notice {
-            Notice::Nothing => return None,
-            Notice::TlsEstablished => Event::TlsEstablished(self.transport.tls_info()?),
-            Notice::StreamOpened => Event::StreamOpened(StreamOpened(&self.peer)),
-            Notice::Features => Event::Features(Features::read(*self.inbound.element()?)?),
-            Notice::Authenticated => {
-                Event::Authenticated(self.role.authenticated(self.inbound.element()))
-            }
-            Notice::Established => Event::Established(Established {
-                jid: self.role.bound(),
-                resumed: self.management.as_ref().and_then(|sm| sm.resumed()),
-            }),
-            Notice::Stanza => Event::Stanza(self.inbound.element()?),
-            Notice::Element => Event::Element(self.inbound.element()?),
-            Notice::Keepalive => Event::Keepalive,
-            Notice::StreamError => Event::StreamError(self.peer_error.as_ref()?),
-            Notice::ManagementEnabled | Notice::ManagementRefused | Notice::Acknowledged => {
-                self.management.as_ref()?.event(notice)?
-            }
-            Notice::PeerClosing => Event::PeerClosing,
-            Notice::Decision => Event::Decision(self.decision.as_ref()?.question()),
-            Notice::ResetAdvised => Event::ResetAdvised(self.keys.advised()?),
-            Notice::PairVerified => Event::PairVerified(self.s2s.as_ref()?.announced_pair()?),
-            Notice::Request => Event::Request(self.s2s.as_ref()?.announced_request()?),
-            Notice::KeyVerdict => Event::KeyVerdict(self.s2s.as_ref()?.key_verdict()?),
-        })
     }
 
     /// Gives back what only the negotiation needed when it ends, and watches the buffers whenever the

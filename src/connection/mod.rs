@@ -52,6 +52,7 @@ mod advance;
 mod buffers;
 mod context;
 mod decision;
+mod events;
 mod inbound;
 mod initiator;
 mod key_meter;
@@ -68,6 +69,7 @@ mod session;
 mod shutdown;
 mod steps;
 mod timers;
+mod tracer;
 mod transport;
 mod waiting;
 
@@ -243,6 +245,12 @@ impl<R: Negotiation> Connection<R> {
     #[cfg(feature = "testkit")]
     pub(crate) fn into_record_keys(self) -> Option<RecordKeys> {
         self.machine.into_transport().into_record_keys()
+    }
+
+    /// Sets the number by which the config's hook for [traces](crate::trace) knows this connection. It
+    /// is 0 otherwise. Call it before the first poll.
+    pub fn set_trace_id(&mut self, id: u64) {
+        self.machine.set_trace_id(id);
     }
 
     /// Returns what TLS negotiated, once the handshake is complete.

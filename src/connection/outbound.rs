@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::outbox::{Outbox, UNIT_COST};
+use super::tracer::Tracer;
 use super::transport::{PeerNotify, Transport};
 use crate::limits::Limits;
 use crate::stream::{Awaited, ElementClass, Kind, StreamCondition, classify, ns};
@@ -272,14 +273,22 @@ impl Outbound {
     ///
     /// # Errors
     /// TLS refuses to encrypt.
-    pub(super) fn flush(&mut self, transport: &mut Transport) -> Result<(), tls::SealError> {
+    pub(super) fn flush(
+        &mut self,
+        transport: &mut Transport,
+        trace: &mut Tracer,
+    ) -> Result<(), tls::SealError> {
         self.outbox
-            .encode(|text, wire| transport.encode(text, wire))
+            .encode(|text, wire| transport.encode(text, wire, trace))
     }
 
     /// Ends our direction of TLS with close_notify.
-    pub(super) fn close_tls(&mut self, transport: &mut Transport) -> PeerNotify {
-        transport.close(self.outbox.wire())
+    pub(super) fn close_tls(
+        &mut self,
+        transport: &mut Transport,
+        trace: &mut Tracer,
+    ) -> PeerNotify {
+        transport.close(self.outbox.wire(), trace)
     }
 
     /// The room for bytes that TLS itself sends.

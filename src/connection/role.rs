@@ -24,6 +24,7 @@ use crate::stream::{
     Awaited, Closing, FirstLevelElement, HeaderClass, Input, Kind, Output, Security,
 };
 use crate::tls;
+use crate::trace::Trace;
 use crate::xml::{Header, Scope, Stanza};
 
 /// A role of a [`Connection`](crate::Connection): the initiating or the receiving entity.
@@ -113,6 +114,9 @@ pub trait Role: fmt::Debug + Send + Sized + 'static {
     /// What is known of the certificates of the TLS session.
     #[doc(hidden)]
     fn certificates(&self, session: &tls::TlsSession) -> Certificates;
+    /// The state of the table, for traces.
+    #[doc(hidden)]
+    fn state(&self) -> String;
     /// The randomness of the config.
     #[doc(hidden)]
     fn random(&self) -> &dyn Random;
@@ -129,6 +133,8 @@ pub struct Setup {
     pub(super) management: Option<Management>,
     /// What our headers declare.
     pub(super) scope: Arc<Scope>,
+    /// The application's hook for traces, if it is configured.
+    pub(super) trace: Option<Arc<dyn Trace>>,
 }
 
 /// The random number generator failed.

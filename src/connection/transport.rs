@@ -6,8 +6,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::tracer::Tracer;
 use crate::sasl::{ChannelBindingData, ChannelBindingKind};
 use crate::tls::{self, TlsInfo};
+use crate::trace::Direction;
 
 /// What carries the stream.
 #[derive(Debug)]
@@ -131,6 +133,7 @@ impl Transport {
     pub(super) fn open_record(
         &mut self,
         wire: &mut Vec<u8>,
+        trace: &mut Tracer,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Opened {
         let Self::Tls(tls) = self else {
@@ -143,29 +146,50 @@ impl Transport {
             let taken = tls.session.push(&tls.pre_tls_bytes);
             tls.pre_tls_bytes.drain(..taken);
         }
-        Opened::Step(tls.session.poll(wire, sink))
+        if trace.is_on() {
+            if let Some((content_type, length)) = tls.session.pending_record() {
+                trace.record(Direction::In, content_type, length);
+            }
+        }
+        let written = wire.len();
+        let step = tls.session.poll(wire, sink);
+        trace.records_sent(wire.get(written..).unwrap_or_default());
+        Opened::Step(step)
     }
 
     /// Appends the bytes of one unit of stream text to `wire`.
     ///
     /// # Errors
     /// TLS refuses to encrypt.
-    pub(super) fn encode(&mut self, text: &[u8], wire: &mut Vec<u8>) -> Result<(), tls::SealError> {
+    pub(super) fn encode(
+        &mut self,
+        text: &[u8],
+        wire: &mut Vec<u8>,
+        trace: &mut Tracer,
+    ) -> Result<(), tls::SealError> {
         match self {
             Self::Plain => {
                 wire.extend_from_slice(text);
-                Ok(())
+                trace.unit(text);
             }
-            Self::Tls(tls) => tls.session.seal(text, wire),
+            Self::Tls(tls) => {
+                let written = wire.len();
+                tls.session.seal(text, wire)?;
+                trace.unit(text);
+                trace.records_sent(wire.get(written..).unwrap_or_default());
+            }
         }
+        Ok(())
     }
 
     /// Appends close_notify to `wire`, if TLS is established. Returns what is to be expected of the
     /// peer.
-    pub(super) fn close(&mut self, wire: &mut Vec<u8>) -> PeerNotify {
+    pub(super) fn close(&mut self, wire: &mut Vec<u8>, trace: &mut Tracer) -> PeerNotify {
         match self {
             Self::Tls(tls) if !tls.session.is_handshaking() => {
+                let written = wire.len();
                 tls.session.close(wire);
+                trace.records_sent(wire.get(written..).unwrap_or_default());
                 match tls.session.peer_closed() {
                     true => PeerNotify::Received,
                     false => PeerNotify::Outstanding,

@@ -23,7 +23,7 @@
 //! | [`PeerClosing`](Event::PeerClosing) | both | established: the peer sent its closing tag; what is sent now still goes out before ours |
 //!
 //! An event borrows from the connection until the next call; [`Event::to_owned`] keeps one. A new
-//! event is added here, as a `Notice` of the state tables, and in `Machine::event`.
+//! event is added here, as a `Notice` of the state tables, and in `connection::events`.
 
 mod management;
 mod question;
@@ -32,6 +32,7 @@ mod s2s;
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::fmt;
 
 pub use management::{ManagementEnabled, ManagementRefused, Resumed};
 pub use question::{InlineBindRequest, Question, TokenRequest};
@@ -215,8 +216,8 @@ pub struct EstablishedBuf {
     pub resumed: Option<Resumed>,
 }
 
-/// The owned twin of [`Event`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The owned twin of [`Event`]. `Debug` shows of features, and of elements, how long they are.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventBuf {
     /// See [`Event::StreamOpened`].
@@ -345,6 +346,70 @@ impl<'a> Event<'a> {
             }
             Self::Acknowledged(ticket) => EventBuf::Acknowledged(*ticket),
             Self::PeerClosing => EventBuf::PeerClosing,
+        }
+    }
+}
+
+impl fmt::Debug for EventBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StreamOpened {
+                id,
+                from,
+                to,
+                lang,
+                version,
+            } => f
+                .debug_struct("StreamOpened")
+                .field("id", id)
+                .field("from", from)
+                .field("to", to)
+                .field("lang", lang)
+                .field("version", version)
+                .finish(),
+            Self::Decision => f.write_str("Decision"),
+            Self::Features(xml) => write!(f, "Features({} bytes)", xml.len()),
+            Self::TlsEstablished(info) => f.debug_tuple("TlsEstablished").field(info).finish(),
+            Self::Authenticated {
+                profile,
+                mechanism,
+                token,
+                identity,
+                success,
+            } => f
+                .debug_struct("Authenticated")
+                .field("profile", profile)
+                .field("mechanism", mechanism)
+                .field("token", token)
+                .field("identity", identity)
+                .field("success", success)
+                .finish(),
+            Self::Established(established) => {
+                f.debug_tuple("Established").field(established).finish()
+            }
+            Self::Stanza(stanza) => f.debug_tuple("Stanza").field(stanza).finish(),
+            Self::Element(element) => f.debug_tuple("Element").field(element).finish(),
+            Self::Keepalive => f.write_str("Keepalive"),
+            Self::ResetAdvised(cause) => f.debug_tuple("ResetAdvised").field(cause).finish(),
+            Self::StreamError(error) => f.debug_tuple("StreamError").field(error).finish(),
+            Self::PairVerified(pair) => f.debug_tuple("PairVerified").field(pair).finish(),
+            Self::Request(request) => f.debug_tuple("Request").field(request).finish(),
+            Self::KeyVerdict(verdict) => f.debug_tuple("KeyVerdict").field(verdict).finish(),
+            Self::ManagementEnabled {
+                resumable,
+                max,
+                location,
+            } => f
+                .debug_struct("ManagementEnabled")
+                .field("resumable", resumable)
+                .field("max", max)
+                .field("location", location)
+                .finish(),
+            Self::ManagementRefused(session) => {
+                f.debug_tuple("ManagementRefused").field(session).finish()
+            }
+            Self::Acknowledged(ticket) => f.debug_tuple("Acknowledged").field(ticket).finish(),
+            Self::PeerClosing => f.write_str("PeerClosing"),
         }
     }
 }

@@ -63,8 +63,8 @@ impl fmt::Display for HandshakeKind {
     }
 }
 
-/// What was negotiated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What was negotiated. `Debug` shows of certificates how long they are.
+#[derive(Clone, PartialEq, Eq)]
 pub struct TlsInfo {
     /// The protocol version.
     pub(super) version: TlsVersion,
@@ -181,6 +181,38 @@ impl TlsInfo {
     #[must_use]
     pub fn peer_expires(&self) -> Option<UnixTime> {
         identity::expiry_of(&self.peer_certificates)
+    }
+}
+
+impl fmt::Debug for TlsInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsInfo")
+            .field("version", &self.version)
+            .field("suite", &self.suite.1)
+            .field("handshake", &self.handshake)
+            .field("alpn", &self.alpn.as_deref().map(String::from_utf8_lossy))
+            .field("server_name", &self.server_name)
+            .field("peer_certificates", &Certificates(&self.peer_certificates))
+            .field("peer_verified", &self.peer_verified)
+            .finish()
+    }
+}
+
+/// Writes `[Certificate(1043 bytes), ..]`: nobody reads DER in hex.
+struct Certificates<'a>(&'a [CertificateDer<'static>]);
+
+impl fmt::Debug for Certificates<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lengths = self.0.iter().map(|certificate| certificate.len());
+        f.debug_list().entries(lengths.map(Certificate)).finish()
+    }
+}
+
+struct Certificate(usize);
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({} bytes)", self.0)
     }
 }
 

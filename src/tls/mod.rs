@@ -78,6 +78,8 @@ pub use config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verifi
 pub use info::{Counters, HandshakeKind, TlsInfo, TlsVersion};
 pub use proof::{Encrypted, Verified};
 pub use reason::{Alert, CertificateReason, TlsReason, TlsReasonKind};
+pub use record::Kind as ContentType;
+pub(crate) use record::record_types;
 pub use record_guard::{RecordGuard, Scan};
 #[cfg(feature = "testkit")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]

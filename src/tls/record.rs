@@ -4,6 +4,8 @@
 //! Change here what counts as a well-formed header. What is made of the records is decided in
 //! [`session`](super::session) and [`record_guard`](super::record_guard).
 
+use core::fmt;
+
 /// Bytes of a record header.
 pub(super) const HEADER_LEN: usize = 5;
 
@@ -22,14 +24,22 @@ pub(super) struct Header {
     len: u16,
 }
 
-/// The content type a header claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+/// The content type that the header of a TLS record claims (RFC 8446 5.1). It is in clear, and from the
+/// keys on TLS 1.3 claims [`ApplicationData`](Self::ApplicationData) for all of them (RFC 8446 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `change_cipher_spec` (20).
     ChangeCipherSpec,
+    /// `alert` (21).
     Alert,
+    /// `handshake` (22).
     Handshake,
+    /// `application_data` (23).
     ApplicationData,
+    /// `heartbeat` (24, RFC 6520).
     Heartbeat,
+    /// A number that is no content type.
     Unknown,
 }
 
@@ -59,6 +69,11 @@ impl Header {
         HEADER_LEN + usize::from(self.len)
     }
 
+    /// Returns the bytes after the header, as it claims.
+    pub(super) fn length(self) -> usize {
+        usize::from(self.len)
+    }
+
     /// Returns the bytes needed before the record can be processed: all of it, or the header alone
     /// if it is malformed.
     pub(super) fn needed(self) -> usize {
@@ -67,6 +82,20 @@ impl Header {
         } else {
             self.wire_len()
         }
+    }
+}
+
+/// Writes the name of RFC 8446 5.1.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ChangeCipherSpec => "change_cipher_spec",
+            Self::Alert => "alert",
+            Self::Handshake => "handshake",
+            Self::ApplicationData => "application_data",
+            Self::Heartbeat => "heartbeat",
+            Self::Unknown => "unknown",
+        })
     }
 }
 
@@ -93,6 +122,11 @@ pub(super) fn records(bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
         rest = following;
         Some((header, record))
     })
+}
+
+/// Iterates over the records in `bytes`: the content type and the length of each, without its header.
+pub(crate) fn record_types(bytes: &[u8]) -> impl Iterator<Item = (Kind, usize)> + '_ {
+    records(bytes).map(|(header, _)| (header.kind, header.length()))
 }
 
 #[cfg(test)]

@@ -258,6 +258,14 @@ impl TlsSession {
         step
     }
 
+    /// Returns the content type and the length of the record that the next poll works on, if a whole one
+    /// has arrived. Nothing of it is authentic.
+    pub(crate) fn pending_record(&self) -> Option<(Kind, usize)> {
+        let unread = self.buffer.unread();
+        let header = Header::read(unread).filter(|header| unread.len() >= header.needed())?;
+        Some((header.kind, header.length()))
+    }
+
     /// Returns whether a poll would do nothing and return [`TlsStep::NeedMore`].
     pub(crate) fn is_at_rest(&self) -> bool {
         matches!(self.reading, Reading::Records) && self.buffer.is_at_rest()

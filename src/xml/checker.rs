@@ -56,6 +56,21 @@ impl Checker {
         )))
     }
 
+    /// Checks the element that `text` begins with. Returns it, and what follows it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    pub(crate) fn check_first<'a, 'text: 'a>(
+        &'a mut self,
+        text: &'text str,
+    ) -> Result<(Stanza<'a>, &'text str), XmlError> {
+        let end = element_parser::first_element(&mut self.parser, text, &self.scope, &self.limits)?;
+        let (first, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+        let element = Element::new(first, &self.parser.tape, &self.scope, 0);
+        Ok((Stanza::new(element), rest))
+    }
+
     /// Returns how many bytes are allocated for the element that was checked last.
     pub(crate) fn allocated(&self) -> usize {
         self.parser.allocated()

@@ -241,6 +241,11 @@ impl<'a> Attribute<'a> {
             values::attribute_value(raw)
         }
     }
+
+    /// Returns how many bytes the value has as it is written.
+    pub(crate) fn raw_len(&self) -> usize {
+        self.node.value.range().len()
+    }
 }
 
 impl<'a> Text<'a> {
@@ -253,6 +258,11 @@ impl<'a> Text<'a> {
             TextForm::Escaped => values::text_value(self.raw),
             TextForm::Lines => values::cdata_value(self.raw),
         }
+    }
+
+    /// Returns how many bytes the text has as it is written.
+    pub(crate) fn raw_len(&self) -> usize {
+        self.raw.len()
     }
 }
 
@@ -302,8 +312,7 @@ impl fmt::Debug for Element<'_> {
 impl fmt::Debug for Attribute<'_> {
     /// Shows name and length only, because the value may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = self.node.value.range().len();
-        describe(f, "Attribute", self.name(), length)
+        describe(f, "Attribute", self.name(), self.raw_len())
     }
 }
 

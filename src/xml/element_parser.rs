@@ -418,12 +418,34 @@ pub(crate) fn one_element(
     parse_one(parser, text, scope, limits).map_err(|error| error.from(0))
 }
 
+/// Reads the element that the text begins with. Returns its length.
+pub(crate) fn first_element(
+    parser: &mut ElementParser,
+    text: &str,
+    scope: &Scope,
+    limits: &FrameLimits,
+) -> Result<usize, XmlError> {
+    parse_first(parser, text, scope, limits).map_err(|error| error.from(0))
+}
+
 fn parse_one(
     parser: &mut ElementParser,
     text: &str,
     scope: &Scope,
     limits: &FrameLimits,
 ) -> Result<(), RelativeError> {
+    match parse_first(parser, text, scope, limits)? {
+        end if end == text.len() => Ok(()),
+        end => Err(XmlErrorKind::NotOneElement.at(end)),
+    }
+}
+
+fn parse_first(
+    parser: &mut ElementParser,
+    text: &str,
+    scope: &Scope,
+    limits: &FrameLimits,
+) -> Result<usize, RelativeError> {
     if text.len() > limits.frame_bytes {
         let kind = XmlErrorKind::Limit(LimitKind::FrameBytes);
         return Err(kind.at(limits.frame_bytes));
@@ -444,11 +466,9 @@ fn parse_one(
         controls,
         undeclared: XmlErrorKind::UndeclaredFirstLevelPrefix,
     };
-    match parser.element(text, &context)? {
-        Some(end) if end == text.len() => Ok(()),
-        Some(end) => Err(XmlErrorKind::NotOneElement.at(end)),
-        None => Err(XmlErrorKind::Incomplete.at(text.len())),
-    }
+    parser
+        .element(text, &context)?
+        .ok_or(XmlErrorKind::Incomplete.at(text.len()))
 }
 
 fn has_carriage_return(controls: Controls, bytes: &[u8], start: usize, end: usize) -> bool {

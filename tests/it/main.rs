@@ -28,3 +28,4 @@ mod s2s;
 mod stream_management;
 mod stream_reset;
 mod testkit;
+mod traces;

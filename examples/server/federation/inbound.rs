@@ -35,6 +35,7 @@ pub async fn accepted(server: Arc<Server>, tcp: TcpStream) {
     federation.links().inbound.insert(number, sender.clone());
     let clock = StdClock::new();
     let mut machine = Responder::new(Arc::clone(&federation.accepting), clock.now());
+    machine.set_trace_id(number);
     let mut peer = Peer {
         server: Arc::clone(&server),
         sender,

@@ -29,6 +29,7 @@ use xmpp_stream::xml::write::escape_attr;
 use crate::config::Server;
 use crate::shared::options::{Options, Usage, bad};
 use crate::shared::tls;
+use crate::shared::trace::Printer;
 
 /// What all streams with other servers share.
 pub struct Federation {
@@ -36,6 +37,7 @@ pub struct Federation {
     accepting: Arc<ResponderConfig>,
     tls: ClientTls,
     trust: Option<Trust>,
+    trace: Option<Arc<Printer>>,
     secret: Option<DialbackSecret>,
     /// Where to connect to, by domain.
     routes: HashMap<String, String>,
@@ -76,7 +78,11 @@ pub struct Parcel {
 }
 
 impl Federation {
-    pub fn from_options(options: &Options, usage: Option<UsagePolicy>) -> Result<Self, Usage> {
+    pub fn from_options(
+        options: &Options,
+        usage: Option<UsagePolicy>,
+        trace: Option<Arc<Printer>>,
+    ) -> Result<Self, Usage> {
         let domain = Jid::parse(options.need("domain")?).map_err(bad("domain"))?;
         let trust = match options.has("no-external") {
             true => None,
@@ -100,6 +106,9 @@ impl Federation {
         if secret.is_some() {
             accepting = accepting.dialback();
         }
+        if let Some(trace) = &trace {
+            accepting = accepting.trace(trace.clone());
+        }
         let routes = options.all("s2s-route").map(|route| {
             let (domain, address) = route
                 .split_once('=')
@@ -111,6 +120,7 @@ impl Federation {
             accepting: accepting.build().map_err(bad("no-external"))?,
             tls: tls::s2s_client(options)?,
             trust,
+            trace,
             secret,
             routes: routes.collect::<Result<_, Usage>>()?,
             links: Mutex::default(),
@@ -125,6 +135,9 @@ impl Federation {
         }
         if let Some(secret) = &self.secret {
             builder = builder.dialback(secret.clone());
+        }
+        if let Some(trace) = &self.trace {
+            builder = builder.trace(trace.clone());
         }
         builder.build().ok()
     }

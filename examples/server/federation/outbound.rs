@@ -137,6 +137,7 @@ impl Link {
         let peer = self.peer.as_str();
         self.lines.say("tcp-connected", &json!({"domain": peer}));
         let mut machine = Initiator::new(Arc::clone(config), clock.now());
+        machine.set_trace_id(self.lines.conn.unwrap_or_default());
         let lines = self.lines;
         let close = net::drive(&tcp, &mut machine, self, mailbox, clock, lines).await;
         net::end(tcp, &close).await;
@@ -202,7 +203,7 @@ impl App<InitiatorRole> for Link {
                 break;
             }
             match session.send(&parcel.xml) {
-                Ok(_) => self.lines.trace(format_args!("sent {}", parcel.xml)),
+                Ok(_) => {}
                 Err(SendError::Full { .. }) => break,
                 Err(error) => eprintln!("not sent: {error}: {}", parcel.xml),
             }

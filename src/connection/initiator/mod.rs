@@ -82,6 +82,7 @@ impl Role for InitiatorRole {
             rule,
             management: config.management.clone().map(Management::client),
             scope: config.scope.clone(),
+            trace: config.trace.clone(),
         };
         let role = Self {
             table: Initiating::new(config.policy()),
@@ -97,6 +98,10 @@ impl Role for InitiatorRole {
 
     fn step(&mut self, input: Input) -> Output<InitiatingCommand> {
         self.table.step(input)
+    }
+
+    fn state(&self) -> String {
+        alloc::format!("{:?}", self.table.phase())
     }
 
     fn position(&self) -> Position {

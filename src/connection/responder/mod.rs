@@ -104,6 +104,7 @@ impl Role for ResponderRole {
                 .clone()
                 .map(|policy| Management::server(policy, config.random.clone())),
             scope: config.scope.clone(),
+            trace: config.trace.clone(),
         };
         let role = Self {
             table: Receiving::new(config.policy()),
@@ -121,6 +122,10 @@ impl Role for ResponderRole {
 
     fn step(&mut self, input: Input) -> Output<ReceivingCommand> {
         self.table.step(input)
+    }
+
+    fn state(&self) -> String {
+        alloc::format!("{:?}", self.table.phase())
     }
 
     fn position(&self) -> Position {

@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::inbound::TcpInput;
+use super::tracer::Tracer;
 use super::transport::{Opened, PeerNotify, Transport};
 use crate::close::{CloseReason, CloseTcp, InternalReason, Manner};
 use crate::reset::Side;
@@ -209,6 +210,7 @@ impl Shutdown {
         now: Instant,
         tcp: TcpInput,
         transport: &mut Transport,
+        trace: &mut Tracer,
         is_drained: bool,
     ) -> Observed {
         let input = if tcp == TcpInput::Failed {
@@ -218,7 +220,7 @@ impl Shutdown {
         } else if self.reads() {
             // Our direction is closed: nothing that TLS may want to send goes out.
             let mut unsent = Vec::new();
-            match transport.open_record(&mut unsent, &mut |_| {}) {
+            match transport.open_record(&mut unsent, trace, &mut |_| {}) {
                 Opened::Step(TlsStep::Continue | TlsStep::Plaintext | TlsStep::Established) => {
                     return Observed::Record;
                 }

@@ -45,7 +45,7 @@ pub struct StreamError {
 }
 
 /// What may accompany the condition of a stream error.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Details {
     unknown_name: Option<String>,
     other_host: Option<OtherHost>,
@@ -53,10 +53,37 @@ struct Details {
     application: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Text {
     lang: Option<String>,
     text: String,
+}
+
+/// How many characters of the text `Debug` shows.
+const MAX_DEBUG_CHARACTERS: usize = 80;
+
+impl fmt::Debug for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Details")
+            .field("unknown_name", &self.unknown_name)
+            .field("other_host", &self.other_host)
+            .field("text", &self.text)
+            .field(
+                "application_bytes",
+                &self.application.as_ref().map(String::len),
+            )
+            .finish()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.text.char_indices().nth(MAX_DEBUG_CHARACTERS);
+        match shown.and_then(|(end, _)| self.text.get(..end)) {
+            Some(shown) => write!(f, "{shown:?} and more, {} bytes", self.text.len()),
+            None => fmt::Debug::fmt(&self.text, f),
+        }
+    }
 }
 
 impl StreamError {

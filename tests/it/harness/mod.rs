@@ -56,6 +56,7 @@ pub mod hostile;
 pub mod outcome;
 pub mod pair;
 pub mod phases;
+pub mod recorder;
 pub mod role;
 pub mod scenarios;
 pub mod schedule;
@@ -66,6 +67,7 @@ use xmpp_stream::time::Instant;
 use xmpp_stream::{Action, CloseTcp, Connection, EventBuf, Manner, Negotiation, Wait};
 
 pub use self::pair::Pair;
+pub use self::recorder::Recorder;
 pub use self::role::{Carrier, Role, TlsPair};
 pub use self::scenarios::Scenario;
 pub use self::schedule::{Schedule, Scheduled};

@@ -8,5 +8,6 @@ mod external;
 mod peer;
 mod servers;
 mod stanzas;
+mod traces;
 mod unanswered;
 mod unsolicited;
