@@ -71,10 +71,10 @@
 //!                 Action::CloseTcp(close) => break 'end close.reason().code(),
 //!             }
 //!         }
-//!         if peer.is_done() {
-//!             // Its answer has been written: it waits for the peer's closing tag.
-//!             client.receive_eof();
-//!         }
+//!     }
+//!     if peer.is_done() {
+//!         // Nobody answers the client's stream error.
+//!         client.receive_eof();
 //!     }
 //!     let _ = client.poll(now);
 //!     let written = client.transmit().len();
