@@ -63,8 +63,8 @@
 //! reset and to connect again). Imports point one way: the connection uses them all, none of them
 //! knows it, and only `stream` looks into `xml`. `docs/ARCHITECTURE.md` has the map.
 //!
-//! The module `testkit`, of the feature of that name, simulates pairs of machines and a faulty
-//! network between them, for tests of what is built on this crate.
+//! The module `testkit`, of the feature of that name, is for tests of what is built on this crate: every
+//! reason and event, peers that attack, a check of drivers, and simulations of pairs of machines.
 //!
 //! # Guides
 //!

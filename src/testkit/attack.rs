@@ -294,7 +294,10 @@ mod tests {
         let hello = client_hello(false);
         let len = u32::from_be_bytes([0, hello[1], hello[2], hello[3]]);
         assert_eq!(len as usize + 4, hello.len());
-        assert_eq!(record_len(&forged_record(DATA, &[0; 70_000])), Some(65_540));
+        assert_eq!(
+            record_len(&forged_record(DATA, &vec![0; 70_000])),
+            Some(65_540)
+        );
         for how in Renegotiation::ALL {
             assert!(!how.records().is_empty());
         }

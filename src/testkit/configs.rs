@@ -59,8 +59,8 @@ impl PairOptions {
         };
         let defaults = Self::default();
         Self {
-            client: tight(defaults.client.clone()).unwrap_or(defaults.client),
-            server: tight(defaults.server.clone()).unwrap_or(defaults.server),
+            client: tight(defaults.client).unwrap_or(defaults.client),
+            server: tight(defaults.server).unwrap_or(defaults.server),
             ..Self::default()
         }
     }
@@ -76,17 +76,17 @@ impl PairOptions {
         let mut client = InitiatorConfig::client(&account)
             .dangerous_plaintext(SeededRandom::new(self.seed))
             .credentials(Credentials::Anonymous)
-            .limits(self.client.clone());
+            .limits(self.client);
         let mut host = HostConfig::builder(DOMAIN, Decoy::new(&[7; 32], 4096))
             .mechanisms(MechanismSet::EMPTY.with(MechanismName::Anonymous))
-            .limits(self.server.clone());
+            .limits(self.server);
         if !self.sasl2 {
             client = client.without_sasl2();
             host = host.without_sasl2();
         }
         let mut server = ResponderConfig::server(SeededRandom::new(!self.seed))
             .single_host(host.build()?)
-            .limits(self.server.clone())
+            .limits(self.server)
             .dangerous_plaintext();
         if self.stream_management {
             client = client.stream_management(SmPolicy::default());

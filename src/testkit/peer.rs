@@ -59,6 +59,7 @@ pub type PeerApplication<N> = Box<dyn FnMut(&mut Connection<N>, &EventBuf) + Sen
 ///
 /// The caller carries the bytes: [`receive`](Self::receive), [`run`](Self::run),
 /// [`take_output`](Self::take_output).
+#[doc(alias = "HostilePeer")]
 pub struct Peer<N: Negotiation> {
     state: State<N>,
     application: PeerApplication<N>,

@@ -107,11 +107,11 @@ pub fn stanzas() -> impl Strategy<Value = String> {
             let mut text = format!("<{name} xmlns='jabber:client' type='{kind}'");
             for (attribute, jid) in [("from", from), ("to", to)] {
                 if let Some(jid) = jid {
-                    text += &format!(" {attribute}='{}'", escaped(&jid.to_string()));
+                    text += &attribute_of(attribute, &jid.to_string());
                 }
             }
             if !id.is_empty() || name == "iq" {
-                text += &format!(" id='{}'", escaped(&id));
+                text += &attribute_of("id", &id);
             }
             format!("{text}>{}</{name}>", content.concat())
         },
@@ -162,15 +162,16 @@ impl Hostile {
                 ["<a>".repeat(depth), "</a>".repeat(depth)].concat()
             }
             Self::Attributes => {
-                let attributes: String = (0..bytes / 9).map(|n| format!(" a{n}=''")).collect();
+                let attributes: Vec<_> = (0..bytes / 9).map(|n| format!(" a{n}=''")).collect();
+                let attributes = attributes.concat();
                 format!("<a{attributes}/>")
             }
             Self::Children => "<a/>".repeat(bytes / 4),
             Self::Name => format!("<{}/>", "n".repeat(bytes.max(1))),
             Self::Namespaces => {
-                let declared: String = (0..bytes / 18)
-                    .map(|n| format!(" xmlns:p{n}='urn:{n}'"))
-                    .collect();
+                let declaration = |n| format!(" xmlns:p{n}='urn:{n}'");
+                let declared: Vec<_> = (0..bytes / 18).map(declaration).collect();
+                let declared = declared.concat();
                 format!("<a{declared}/>")
             }
             Self::References => "&#x1F600;".repeat(bytes / 9),
@@ -417,9 +418,13 @@ type Tag = (String, Option<(String, String)>, String);
 
 fn element((name, attribute, space): &Tag, content: &str) -> String {
     let attribute = attribute.as_ref().filter(|(name, _)| name != "xmlns");
-    let attribute = attribute.map(|(name, value)| format!(" {name}='{}'", escaped(value)));
+    let attribute = attribute.map(|(name, value)| attribute_of(name, value));
     let attribute = attribute.unwrap_or_default();
     format!("<{name} xmlns='urn:example:{space}'{attribute}>{content}</{name}>")
+}
+
+fn attribute_of(name: &str, value: &str) -> String {
+    format!(" {name}='{}'", escaped(value))
 }
 
 fn escaped(text: &str) -> String {

@@ -2,16 +2,19 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::socket::Shared;
 use super::world::End;
 use crate::close::CloseTcp;
 use crate::connection::{Connection, Negotiation, SendError};
-use crate::event::Event;
+use crate::event::{Event, EventBuf};
 use crate::stream::{StreamCondition, StreamError};
+use crate::testkit::peer::PeerApplication;
 
 /// Answers the decisions of a machine.
 pub(super) type Answers<N> = Arc<dyn Fn(&mut Connection<N>) + Send + Sync>;
@@ -177,15 +180,11 @@ pub(super) struct Correspondent<N: Negotiation> {
     part: Part,
     established: bool,
     sent: usize,
-    heard: Arc<core::sync::atomic::AtomicUsize>,
+    heard: Arc<AtomicUsize>,
 }
 
 impl<N: Negotiation> Correspondent<N> {
-    pub(super) fn new(
-        answers: Answers<N>,
-        part: Part,
-        heard: Arc<core::sync::atomic::AtomicUsize>,
-    ) -> Self {
+    pub(super) fn new(answers: Answers<N>, part: Part, heard: Arc<AtomicUsize>) -> Self {
         Self {
             answers,
             part,
@@ -196,25 +195,20 @@ impl<N: Negotiation> Correspondent<N> {
     }
 
     /// Returns it as a closure.
-    pub(super) fn into_closure(
-        mut self,
-    ) -> Box<dyn FnMut(&mut Connection<N>, &crate::event::EventBuf) + Send>
+    pub(super) fn into_closure(mut self) -> PeerApplication<N>
     where
         N: 'static,
     {
         Box::new(move |machine, event| self.on(machine, event))
     }
 
-    fn on(&mut self, machine: &mut Connection<N>, event: &crate::event::EventBuf) {
-        use core::sync::atomic::Ordering::Relaxed;
-
-        use crate::event::EventBuf;
+    fn on(&mut self, machine: &mut Connection<N>, event: &EventBuf) {
         match event {
             EventBuf::Decision => (self.answers)(machine),
             EventBuf::Established(_) => self.established = true,
             EventBuf::Stanza(stanza) => {
                 let heard = self.heard.load(Relaxed);
-                if stanza.as_stanza().as_str() == self.part.stanza(heard).to_string() {
+                if stanza.as_stanza().as_str() == self.part.stanza(heard) {
                     self.heard.store(heard + 1, Relaxed);
                 }
             }

@@ -1,11 +1,11 @@
 //! Runs one future under the virtual clock: the clock moves while it is pending.
 
 use alloc::sync::Arc;
+use alloc::task::Wake;
 use core::future::Future;
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
-use std::task::Wake;
 
 use super::socket::Shared;
 

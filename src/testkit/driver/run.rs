@@ -98,14 +98,12 @@ impl Report {
                 "the machine ended {late:?} later than it asked for"
             ));
         }
-        if situation.part().finale == Finale::Close {
-            if self.heard != right.heard {
-                let [ours, theirs] = self.heard;
-                let [all, all_theirs] = right.heard;
-                return Err(format!(
-                    "lost stanzas: {ours} of {all} arrived here, {theirs} of {all_theirs} at the peer"
-                ));
-            }
+        if situation.part().finale == Finale::Close && self.heard != right.heard {
+            let [ours, theirs] = self.heard;
+            let [all, all_theirs] = right.heard;
+            return Err(format!(
+                "lost stanzas: {ours} of {all} arrived here, {theirs} of {all_theirs} at the peer"
+            ));
         }
         if self.peer != right.peer {
             return Err(format!(

@@ -1,10 +1,11 @@
 //! The socket that a driver under test is given.
 
+use alloc::sync::Arc;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::world::{Outcome, World};
 use crate::time::Instant;
@@ -164,6 +165,10 @@ impl MockSocket {
 
     /// Sleeps until the socket is readable or writable, as far as asked, or until `deadline`: what
     /// `poll`, `epoll` and mio do.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "it is called for the time that passes"
+    )]
     pub fn wait(&self, read: bool, write: bool, deadline: Option<Instant>) -> Readiness {
         self.world.with(|world| {
             loop {

@@ -1,5 +1,6 @@
 //! Drivers that are right in some form, and drivers that are wrong in one thing each.
 
+use alloc::vec;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 
@@ -47,7 +48,7 @@ fn drive<N: Negotiation>(mistake: Mistake, task: Task<N>) -> io::Result<()> {
         ErrorKind::Interrupted => mistake != Mistake::Interrupted,
         _ => false,
     };
-    let mut buffer = [0; 64 * 1024];
+    let mut buffer = vec![0; 64 * 1024];
     let close = loop {
         application.act(&mut machine);
         let wait = match machine.poll(socket.now()) {
@@ -233,7 +234,7 @@ fn each_mistake_is_found_and_named() {
 #[test]
 fn a_driver_that_leaves_early_or_keeps_the_socket_is_found() {
     let check = DriverCheck::plaintext().unwrap().only([Situation::Fair]);
-    let early = check.initiator(|task| drop(task)).unwrap_err();
+    let early = check.initiator(drop).unwrap_err();
     assert!(early.what().contains("has not closed"), "{early}");
     let mut kept = None;
     let fault = check

@@ -89,7 +89,7 @@ fn victim<N: Role>(carrier: Carrier, tls: &TlsPair) -> Victim<N> {
 
 fn peer_of<P: Role>(carrier: Carrier, tls: &TlsPair) -> Peer<P> {
     Peer::new(P::machine(carrier, tls, None), |machine, _| {
-        decide_anonymous(machine)
+        decide_anonymous(machine);
     })
 }
 
@@ -98,7 +98,7 @@ fn each_pair(check: impl Fn(Version, &TlsPair, usize)) {
         let tls = TlsPair::new(version).without_tickets();
         for chunk in [usize::MAX, 1] {
             naming(&format!("{version:?}, {chunk} at a time"), || {
-                check(version, &tls, chunk)
+                check(version, &tls, chunk);
             });
         }
     }
