@@ -66,6 +66,12 @@
 //! The module `testkit`, of the feature of that name, simulates pairs of machines and a faulty
 //! network between them, for tests of what is built on this crate.
 //!
+//! # Guides
+//!
+//! `docs/guide` in the repository has a page for each thing that one may want to do: log in as a client,
+//! accept clients, streams between servers, components, element libraries, drivers, tests; what to do on
+//! each close reason, which threats are whose to answer, and when to use something else.
+//!
 //! # What is not here
 //!
 //! Stanza semantics (RFC 6121), DNS (RFC 6120 3.2), SASL security layers, compression (XEP-0138, on
@@ -146,7 +152,26 @@ pub mod prelude {
     pub use crate::tls::{ClientTls, ServerTls};
 }
 
-/// The README's example is compiled, too.
+/// The examples of the README and of the guides are compiled, too; those of `docs/guide/elements.md`,
+/// which need other libraries, by `tests/libraries`.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/guide/client.md")]
+    struct Client;
+    #[doc = include_str!("../docs/guide/server.md")]
+    struct Server;
+    #[doc = include_str!("../docs/guide/federation.md")]
+    struct Federation;
+    #[doc = include_str!("../docs/guide/component.md")]
+    struct Component;
+    #[doc = include_str!("../docs/guide/close-reasons.md")]
+    struct CloseReasons;
+    #[doc = include_str!("../docs/guide/driver.md")]
+    struct Driver;
+    #[doc = include_str!("../docs/guide/mechanism.md")]
+    struct Mechanism;
+    #[doc = include_str!("../docs/guide/testing.md")]
+    struct Testing;
+}

@@ -13,6 +13,14 @@ impl Ticket {
         Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
     }
 
+    /// Returns the ticket of this number for tests of code that handles one. Numbers are counted from
+    /// 1, and 0 counts as 1.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn for_testing(number: u64) -> Self {
+        Self::nth(number)
+    }
+
     /// The number of the ticket.
     pub(crate) const fn number(self) -> u64 {
         self.0.get()

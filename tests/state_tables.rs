@@ -8,6 +8,8 @@
 mod state_tables {
     pub(super) mod describe;
     pub(super) mod diagram;
+    pub(super) mod layers;
+    pub(super) mod pictures;
     pub(super) mod search;
 }
 
@@ -17,7 +19,7 @@ use state_tables::search::{
     Count, I, Phase, R, Resumption, RoleCommand, Step, Table, alphabet, explore, explore_phases,
     has_management, has_sasl2, headers_due, is_possible, policies, rank, reach,
 };
-use state_tables::{describe, diagram};
+use state_tables::{describe, diagram, pictures};
 use xmpp_stream::sasl::SaslProfile;
 use xmpp_stream::stream::{
     AfterTls, Answer, AppRequest, CloseCause, Closing, Command, DialbackPolicy, EarlyElements,
@@ -28,7 +30,7 @@ use xmpp_stream::stream::{
 };
 
 /// Phases, and the inputs that end them with [`CloseCause::Internal`].
-const BLAMED: [(&str, &str); 42] = [
+const BLAMED: [(&str, &str); 43] = [
     (
         "Authenticating(Sasl, Aborting)",
         "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
@@ -170,6 +172,10 @@ const BLAMED: [(&str, &str); 42] = [
         "Answer Element Expired Fault Footer Header Keepalive KeyChecked Managed Pair Resume Sasl Secured",
     ),
     (
+        "Negotiated",
+        "Answer Begin KeyChecked Managed Pair Sasl Secured",
+    ),
+    (
         "Negotiating",
         "Answer Begin KeyChecked Managed Pair Resume Sasl Secured",
     ),
@@ -206,11 +212,11 @@ type Promise = fn(&StreamPolicy, &Step) -> bool;
 const PROMISES: [(&str, Promise); 40] = [
     // 6120-4.3.2-4, 6120-5.3.1-1, 6120-13.3-1
     (
-        "established only behind the TLS handshake",
+        "established only after the TLS handshake",
         |policy, step| !tells_established(step) || step.after.secured == has_tls(*policy),
     ),
     // 6120-6.3.1-1, 6120-15-sasl-mtn, XEP-0220-corr, XEP-0114-hs
-    ("established only behind a proof", |policy, step| {
+    ("established only after a proof", |policy, step| {
         !tells_established(step)
             || match policy.kind {
                 Kind::ServerToServer => {
@@ -239,7 +245,7 @@ const PROMISES: [(&str, Promise); 40] = [
         },
     ),
     (
-        "dialback between servers alone, behind TLS where the policy has it, and not before",
+        "dialback between servers alone, after TLS where the policy has it, and not before",
         |policy, step| {
             !step.orders_dialback()
                 || (policy.kind == Kind::ServerToServer
@@ -248,7 +254,7 @@ const PROMISES: [(&str, Promise); 40] = [
         },
     ),
     (
-        "no SASL behind a question of dialback, and no pair of a stream before a restart",
+        "no SASL after a question of dialback, and no pair of a stream before a restart",
         |_, step| {
             let federating = matches!(
                 step.phase_before,
@@ -347,12 +353,12 @@ const PROMISES: [(&str, Promise); 40] = [
         !(step.starts_tls() && step.before.tls_started)
     }),
     // 6120-4.4-3
-    ("silence behind the own closing tag", |_, step| {
+    ("nothing is written after our closing tag", |_, step| {
         !(step.before.closing_tag && step.writes())
     }),
     // 6120-4.9.1.2-1
     (
-        "a header before every word, and one for each stream",
+        "a header before everything else, and one for each stream",
         |_, step| {
             let restarts = step.output.notice == Notice::Authenticated;
             (step.before.own_header || !step.writes_bare())
@@ -835,6 +841,22 @@ fn the_documented_tables_are_up_to_date() {
         committed == fresh,
         "src/stream/tables.md is out of date: UPDATE_TABLES=1 cargo test --test state_tables"
     );
+}
+
+/// The pictures are of the real tables. They are written anew like the tables.
+#[test]
+fn the_pictures_of_the_tables_are_up_to_date() {
+    for (name, fresh) in pictures::render() {
+        let path = format!("{}/docs/diagrams/{name}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_TABLES").is_some() {
+            std::fs::write(&path, &fresh).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == fresh,
+            "docs/diagrams/{name} is out of date: UPDATE_TABLES=1 cargo test --test state_tables"
+        );
+    }
 }
 
 #[derive(Default)]

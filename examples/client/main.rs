@@ -6,7 +6,7 @@
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanism NAME] [--resource NAME]
 //!        [--send XML]... [--ping N] [--stay SECONDS] [--reconnect N] [--max-delay MS]
 //!        [--reset-after SECONDS] [--cert FILE --key FILE] [--anonymous] [--sm]
-//!        [--no-sasl2] [--fast FILE] [--pin FILE] [--trace]
+//!        [--no-sasl2] [--fast FILE] [--fast-only] [--pin FILE] [--trace]
 //! ```
 //!
 //! One JSON object per line on stdout. The exit code says how the last
@@ -18,7 +18,8 @@
 //! flights of the client it took.
 //!
 //! `--fast` keeps a token for the next login (XEP-0484) in a file, `--pin` what no later login may fall
-//! below.
+//! below. A token that the server does not take is followed by the password, and a new token; with
+//! `--fast-only` the login has failed then.
 //!
 //! With `--reconnect` a reset or an ordinary loss is followed by up to N more
 //! connections, when and how [`Planner`] says. After a reset nothing of the
@@ -74,7 +75,7 @@ const VALUED: [&str; 8] = [
     "fast",
     "pin",
 ];
-const FLAGS: [&str; 2] = ["sm", "trace"];
+const FLAGS: [&str; 3] = ["fast-only", "sm", "trace"];
 
 /// The exit code where not even TCP came about.
 const NO_TCP: u8 = 6;

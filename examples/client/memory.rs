@@ -1,17 +1,18 @@
 //! What the client remembers of its logins: `--fast FILE` (XEP-0484) and `--pin FILE`.
 //!
-//! The file of the token has two lines: the id of this client, a random UUID, and the token in hex. It
-//! is as secret as a password. The file of the pin has one line of text.
+//! The file of the token has two lines: the id of this client, a random UUID, and the token in hex,
+//! unless it was refused. It is as secret as a password. The file of the pin has one line of text.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use xmpp_stream::Initiator;
+use xmpp_stream::close::AuthenticationReason;
 use xmpp_stream::config::{Sasl2Options, TokenFallback};
-use xmpp_stream::sasl::{FastToken, LoginPin};
+use xmpp_stream::sasl::{FastToken, LoginPin, SaslCondition};
 use xmpp_stream::stream::sasl2::UserAgent;
+use xmpp_stream::{CloseReason, CloseTcp, Initiator};
 
 use crate::shared::options::{Options, Usage, bad};
 use crate::shared::tls;
@@ -19,14 +20,26 @@ use crate::shared::tls;
 /// Where the files are, and what is in them.
 #[derive(Default)]
 pub struct Memory {
-    fast: Option<(String, String)>,
+    fast: Option<Fast>,
     pin: Option<(String, Option<LoginPin>)>,
+}
+
+struct Fast {
+    path: String,
+    /// Of this client.
+    id: String,
+    /// Whether the token of the file is the one that is used.
+    is_used: bool,
 }
 
 impl Memory {
     /// Reads the files that exist. What they say of the next login is added to `options` of SASL2.
     pub fn read(options: &Options, mut sasl2: Sasl2Options) -> Result<(Self, Sasl2Options), Usage> {
         let mut memory = Self::default();
+        let fallback = match options.has("fast-only") {
+            true => TokenFallback::End,
+            false => TokenFallback::Credentials,
+        };
         if let Some(path) = options.get("fast") {
             let text = fs::read_to_string(path).unwrap_or_default();
             let (id, token) = match text.split_once('\n') {
@@ -39,9 +52,17 @@ impl Memory {
             if !token.is_empty() {
                 let bytes = unhex(token).ok_or_else(|| Usage("--fast: no token".into()))?;
                 let token = FastToken::from_bytes(&bytes).map_err(bad("fast"))?;
-                sasl2 = sasl2.token(token, TokenFallback::Credentials);
+                sasl2 = sasl2.token(token, fallback);
             }
-            memory.fast = Some((path.to_owned(), id));
+            memory.fast = Some(Fast {
+                path: path.to_owned(),
+                id,
+                is_used: !token.is_empty(),
+            });
+        }
+        let has_token = memory.fast.as_ref().is_some_and(|fast| fast.is_used);
+        if fallback == TokenFallback::End && !has_token {
+            return Err(Usage("--fast-only: --fast has no token".into()));
         }
         if let Some(path) = options.get("pin") {
             let stored = fs::read_to_string(path).ok();
@@ -58,13 +79,14 @@ impl Memory {
 
     /// Stores what the login has brought, as soon as it is there.
     pub fn keep(&mut self, machine: &mut Initiator) {
-        if let (Some((path, id)), Some(token)) = (&self.fast, machine.take_token()) {
-            let mut text = format!("{id}\n");
+        if let (Some(fast), Some(token)) = (&mut self.fast, machine.take_token()) {
+            let mut text = format!("{}\n", fast.id);
             for byte in token.to_bytes().as_bytes() {
                 let _ = write!(text, "{byte:02x}");
             }
             text.push('\n');
-            store(path, &text);
+            store(&fast.path, &text);
+            fast.is_used = false;
         }
         let found = machine.login_pin();
         if let Some((path, pin)) = &mut self.pin {
@@ -75,6 +97,21 @@ impl Memory {
                     &found.map_or_else(String::new, |pin| format!("{pin}\n")),
                 );
             }
+        }
+    }
+
+    /// Discards the token of a login that the server has refused (XEP-0484 4.1). The token may be the
+    /// reason although the password was tried too: Prosody's module takes no second attempt on a stream.
+    pub fn discard(&mut self, close: &CloseTcp) {
+        let refused = match close.reason() {
+            CloseReason::AuthenticationFailed(AuthenticationReason::Refused(condition)) => {
+                *condition != SaslCondition::TemporaryAuthFailure
+            }
+            _ => false,
+        };
+        if let Some(fast) = self.fast.as_mut().filter(|fast| fast.is_used && refused) {
+            store(&fast.path, &format!("{}\n", fast.id));
+            fast.is_used = false;
         }
     }
 }

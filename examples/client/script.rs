@@ -249,6 +249,7 @@ impl Script {
 
     /// The connection has ended. Since when it was bound, if it was.
     pub fn disconnected(&mut self, machine: &mut Initiator, close: &CloseTcp) -> Option<Instant> {
+        self.memory.discard(close);
         let in_order = !close.truncated()
             && matches!(
                 close.reason(),

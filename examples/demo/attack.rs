@@ -1,5 +1,5 @@
-//! The second part: a peer whose TLS is genuine up to the end of the
-//! handshake, and which then attempts a renegotiation.
+//! The first part: a peer whose TLS is genuine up to the end of the handshake,
+//! and which then attempts a renegotiation.
 
 use rustls::pki_types::ServerName;
 use rustls::version::TLS12;
@@ -8,17 +8,23 @@ use xmpp_stream::{CloseReason, Initiator, Manner, Negotiation, Responder};
 
 use crate::hostile_tls::{DATA, HANDSHAKE, HELLO_REQUEST, HostileTls, client_hello};
 use crate::setup::{DOMAIN, Setup};
-use crate::side::{Side, on_the_wire, trace};
-use crate::{Failure, Outcome, check, or_fail};
+use crate::show::Colour;
+use crate::side::{Detail, Side};
+use crate::{Failure, Outcome, or_fail};
 
 const NOW: Instant = Instant::from_millis(0);
-const EARLIER: &str = "<message id='earlier'><body>before the attempt</body></message>";
-const LATER: &str = "<message id='later'><body>behind the attempt</body></message>";
+const EARLIER: &str = "<message id='before'/>";
+const LATER: &str = "<message id='after'/>";
+const DETAIL: Detail = Detail {
+    login: false,
+    stanzas: true,
+    wire: false,
+};
 
 /// A server sends HelloRequest.
-pub fn against_initiator(setup: &Setup) -> Outcome {
+pub fn against_initiator(setup: &Setup, summary: &mut Vec<String>) -> Outcome {
     let machine = Initiator::new(setup.anonymous()?, NOW);
-    let mut peer = Peer::of(Side::new("client", setup, machine));
+    let mut peer = Peer::of(Side::new("client", setup, DETAIL, machine));
     let header = format!(
         "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
          id='1' from='{DOMAIN}' version='1.0'>"
@@ -49,13 +55,13 @@ pub fn against_initiator(setup: &Setup) -> Outcome {
         "<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <jid>somebody@{DOMAIN}/orchard</jid></bind></iq>"
     ));
-    peer.attempt("HelloRequest", &HELLO_REQUEST)
+    peer.attempt("HelloRequest", &HELLO_REQUEST, summary)
 }
 
 /// A client sends ClientHello.
-pub fn against_responder(setup: &Setup) -> Outcome {
+pub fn against_responder(setup: &Setup, summary: &mut Vec<String>) -> Outcome {
     let machine = Responder::new(setup.responder()?, NOW);
-    let mut peer = Peer::of(Side::new("server", setup, machine));
+    let mut peer = Peer::of(Side::new("server", setup, DETAIL, machine));
     let header = format!(
         "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
          to='{DOMAIN}' version='1.0'>"
@@ -74,7 +80,7 @@ pub fn against_responder(setup: &Setup) -> Outcome {
     peer.hear("<bind")?;
     peer.say("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
     peer.hear("<jid>")?;
-    peer.attempt("ClientHello", &client_hello(false))
+    peer.attempt("ClientHello", &client_hello(false), summary)
 }
 
 /// The hostile peer, and the machine it talks to.
@@ -91,7 +97,7 @@ impl<'a, N: Negotiation> Peer<'a, N> {
 
     /// Says something.
     fn say(&mut self, text: &str) {
-        trace("peer", &format!("says   {text}"));
+        self.trace(&format!("says   {text}"));
         let bytes = match &mut self.tls {
             None => text.as_bytes().to_vec(),
             Some(tls) => {
@@ -115,7 +121,7 @@ impl<'a, N: Negotiation> Peer<'a, N> {
         self.side.settle(NOW);
         let text = String::from_utf8(text).map_err(or_fail)?;
         if self.tls.is_some() {
-            trace("peer", &format!("hears  {text}"));
+            self.trace(&format!("hears  {text}"));
         }
         if text.contains(part) {
             Ok(text)
@@ -128,9 +134,6 @@ impl<'a, N: Negotiation> Peer<'a, N> {
     fn start_tls(&mut self, mut tls: HostileTls) {
         let side = &mut self.side;
         tls.handshake(&mut |bytes| {
-            if !bytes.is_empty() {
-                trace("peer", &format!("=====> {}", on_the_wire(bytes)));
-            }
             side.give(bytes, NOW);
             side.take()
         });
@@ -139,15 +142,16 @@ impl<'a, N: Negotiation> Peer<'a, N> {
 
     /// A stanza, the attempt and another stanza in one segment of TCP, while
     /// the machine has something to send itself.
-    fn attempt(self, name: &str, hello: &[u8]) -> Outcome {
+    fn attempt(self, what: &str, hello: &[u8], summary: &mut Vec<String>) -> Outcome {
         let Self { mut side, tls } = self;
-        let mut tls = tls.ok_or_else(|| Failure("no TLS".into()))?;
-        check(side.established, "the stream is established")?;
+        let show = side.setup.show;
+        let mut tls = tls.ok_or_else(|| Failure("TLS is established".into()))?;
         side.send("<presence/>")?;
         side.settle(NOW);
-        check(
-            !side.machine.transmit().is_empty(),
-            "the machine has bytes for TCP that were not taken yet",
+        let waiting = side.machine.transmit().len();
+        show.check(
+            side.established && waiting > 0,
+            &format!("the stream is established over TLS 1.2, {waiting} bytes wait for TCP"),
         )?;
 
         // The peer's keys, taken out of rustls: from here on it can put any
@@ -159,33 +163,44 @@ impl<'a, N: Negotiation> Peer<'a, N> {
             tls.seal(DATA, LATER.as_bytes()),
         ]
         .concat();
-        trace("peer", &format!("says   {EARLIER}"));
-        trace("peer", &format!("attempts to renegotiate: {name}"));
-        trace("peer", &format!("says   {LATER}"));
-        trace("peer", &format!("=====> {}", on_the_wire(&segment)));
+        let say = |text: &str| show.trace("peer", Colour::Red, text);
+        say("sends, with the right keys and in one segment of TCP:");
+        say(&format!(
+            "       {EARLIER}, {what} (to renegotiate TLS), {LATER}"
+        ));
         side.give(&segment, NOW);
+        let left = side.take().len();
+        summary.push(format!(
+            "renegotiation attempt against the {}: {left} bytes left after {what}, {waiting} had waited",
+            side.name
+        ));
 
         let close = side
             .close
             .take()
-            .ok_or_else(|| Failure("the attempt was not answered with CloseTcp".into()))?;
-        check(
-            matches!(close.reason(), CloseReason::TlsRenegotiation(_)),
-            "the reason is the renegotiation attempt",
+            .ok_or_else(|| Failure("the attempt is answered with CloseTcp".into()))?;
+        show.check(
+            matches!(close.reason(), CloseReason::TlsRenegotiation(_))
+                && close.manner() == Manner::Abort,
+            "TCP is to be closed at once, and the reason is typed",
         )?;
-        check(close.manner() == Manner::Abort, "the manner is Abort")?;
-        check(
-            side.machine.transmit().is_empty(),
-            "not one byte more can be had for TCP: no alert, no stream error, no backlog",
+        show.check(
+            left == 0,
+            &format!(
+                "0 bytes leave after the attempt: no alert, no stream error, none of those {waiting}"
+            ),
         )?;
-        check(
-            side.stanzas == [EARLIER],
-            "the earlier stanza was delivered, the later one was not",
-        )?;
-        check(
-            side.machine.receive(&segment) == 0 && side.machine.session().is_none(),
-            "the machine takes nothing more",
+        show.check(
+            side.stanzas == [EARLIER] && side.machine.receive(&segment) == 0,
+            "nothing after the attempt is delivered, nothing more is taken",
         )
+    }
+
+    fn trace(&self, what: &str) {
+        let show = self.side.setup.show;
+        if show.verbose {
+            show.trace("peer", Colour::Red, what);
+        }
     }
 }
 

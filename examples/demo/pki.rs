@@ -1,11 +1,11 @@
 //! A certificate authority for one run, and rustls configs on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, KeyLog, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use crate::setup::DOMAIN;
 use crate::{Failure, or_fail};
@@ -14,6 +14,36 @@ pub struct Pki {
     roots: Arc<RootCertStore>,
     certificate: CertificateDer<'static>,
     key: PrivatePkcs8KeyDer<'static>,
+    pub keys: Arc<Keys>,
+}
+
+/// The traffic secrets of clients, to see that a reset brings fresh ones. A program that does more
+/// than to demonstrate does not keep them.
+#[derive(Debug, Default)]
+pub struct Keys(Mutex<Vec<Vec<u8>>>);
+
+impl Keys {
+    /// How many bits differ between the last two secrets, and of how many.
+    pub fn difference(&self) -> Option<(u32, usize)> {
+        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let [.., before, after] = secrets.as_slice() else {
+            return None;
+        };
+        let bits = before
+            .iter()
+            .zip(after)
+            .map(|(one, other)| (one ^ other).count_ones());
+        Some((bits.sum(), 8 * before.len()))
+    }
+}
+
+impl KeyLog for Keys {
+    fn log(&self, label: &str, _client_random: &[u8], secret: &[u8]) {
+        if label == "CLIENT_TRAFFIC_SECRET_0" {
+            let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            secrets.push(secret.to_vec());
+        }
+    }
 }
 
 impl Pki {
@@ -34,6 +64,7 @@ impl Pki {
             roots: Arc::new(roots),
             certificate: certificate.der().clone(),
             key: key.serialize_der().into(),
+            keys: Arc::default(),
         })
     }
 
@@ -41,11 +72,13 @@ impl Pki {
         &self,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Result<ClientConfig, Failure> {
-        Ok(ClientConfig::builder_with_provider(provider())
+        let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .map_err(or_fail)?
             .with_root_certificates(Arc::clone(&self.roots))
-            .with_no_client_auth())
+            .with_no_client_auth();
+        config.key_log = Arc::clone(&self.keys) as Arc<dyn KeyLog>;
+        Ok(config)
     }
 
     pub fn server(

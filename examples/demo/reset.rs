@@ -1,4 +1,5 @@
-//! The first part: a stream, its reset, and what comes after it.
+//! The second and the third part: a login, the loss of a connection, the reset
+//! of a stream, and what comes after each.
 
 use std::sync::Arc;
 
@@ -12,69 +13,96 @@ use xmpp_stream::tls::{HandshakeKind, TlsInfo};
 use xmpp_stream::{CloseTcp, Initiator, Manner, Responder};
 
 use crate::setup::{DOMAIN, Setup};
-use crate::side::{Side, trace};
-use crate::{Failure, Outcome, check};
+use crate::show::Colour;
+use crate::side::{Detail, Side};
+use crate::{Failure, Outcome};
+
+const EVERYTHING: Detail = Detail {
+    login: true,
+    stanzas: true,
+    wire: true,
+};
+const LOGIN: Detail = Detail {
+    login: true,
+    stanzas: false,
+    wire: false,
+};
 
 /// Three connections of one client: lost, reset, closed.
-pub fn reset_and_return(setup: &Setup) -> Outcome {
+pub fn login_and_reset(setup: &Setup) -> Result<String, Failure> {
+    let show = setup.show;
     let mut planner = Planner::new(PlannerConfig::new(), setup.random);
     let (client, server) = (setup.initiator()?, setup.responder()?);
 
-    println!("-- the first connection");
+    show.chapter("2. a login: STARTTLS, TLS 1.3, SASL, a resource");
     let now = Instant::from_millis(0);
-    let mut first = Pipe::open(setup, &client, &server, now);
+    let mut first = Pipe::open(setup, &client, &server, now, EVERYTHING);
     first.expect(HandshakeKind::Full)?;
     first.message(1)?;
-    trace("network", "TCP breaks");
+
+    show.chapter("3. a loss: the TLS session is resumed");
+    show.trace("network", Colour::Red, "TCP breaks");
     first.client.machine.transport_failed();
     first.server.machine.transport_failed();
     first.settle();
-    check(first.ended("transport"), "both sides have lost TCP")?;
+    let lost = first.ended("transport");
     let plan = first.report(&mut planner)?;
-    check(
-        plan.resumption == TlsResumption::Allowed,
-        "the planner allows TLS resumption after a loss",
+    show.check(
+        lost && plan.resumption == TlsResumption::Allowed,
+        &format!(
+            "the planner: again in {} s, TLS may be resumed",
+            plan.delay.as_secs()
+        ),
     )?;
-
-    println!(
-        "-- the second connection, {} ms later",
-        plan.delay.as_millis()
-    );
     let client = client.for_reconnect(&plan);
-    let mut second = Pipe::open(setup, &client, &server, plan.at);
+    let mut second = Pipe::open(setup, &client, &server, plan.at, LOGIN);
     second.expect(HandshakeKind::Resumed)?;
     second.message(2)?;
-    trace("server", "resets the stream: fresh keys are wanted");
+
+    show.chapter("4. a stream reset: everything anew");
+    second
+        .server
+        .trace("resets the stream: fresh keys are wanted");
     if let Some(session) = second.server.machine.session() {
         session.reset(ResetCause::KeyRefresh);
     }
     second.settle();
-    check(
+    show.check(
         second.ended("reset"),
         "both sides end with the reason `reset`",
     )?;
+    let before = second.client.stream_id.clone();
     let plan = second.report(&mut planner)?;
-    check(
+    show.check(
         plan.resumption == TlsResumption::Forbidden,
-        "the planner forbids TLS resumption after a reset",
+        &format!(
+            "the planner: again in {} s, TLS must not be resumed",
+            plan.delay.as_secs()
+        ),
     )?;
-
-    println!(
-        "-- the third connection, {} ms later",
-        plan.delay.as_millis()
-    );
     let client = client.for_reconnect(&plan);
-    let mut third = Pipe::open(setup, &client, &server, plan.at);
+    let mut third = Pipe::open(setup, &client, &server, plan.at, LOGIN);
     third.expect(HandshakeKind::Full)?;
+    let (differ, bits) = setup.pki.keys.difference().unwrap_or_default();
+    let keys = format!("{differ} of {bits} bits of the client's traffic secret differ");
+    show.check(
+        differ as usize > bits / 4,
+        &format!("the keys are fresh: {keys}"),
+    )?;
+    show.check(
+        before.is_some() && third.client.stream_id != before,
+        "the stream is another one, with an identifier of its own",
+    )?;
     third.message(3)?;
     if let Some(session) = third.client.machine.session() {
         session.close();
     }
     third.settle();
-    check(
+    show.check(
         third.ended("closed"),
         "both sides end with the reason `closed`",
-    )
+    )?;
+    Ok(format!("stream reset: full handshake, new stream, {keys}"))
 }
 
 /// A client and a server, and TCP between them.
@@ -90,12 +118,18 @@ impl<'a> Pipe<'a> {
         client: &Arc<InitiatorConfig>,
         server: &Arc<ResponderConfig>,
         now: Instant,
+        detail: Detail,
     ) -> Self {
         let client = Initiator::new(Arc::clone(client), now);
         let server = Responder::new(Arc::clone(server), now);
+        // Once is enough for what both sides see.
+        let of_server = Detail {
+            login: detail.wire,
+            ..detail
+        };
         let mut pipe = Self {
-            client: Side::new("client", setup, client),
-            server: Side::new("server", setup, server),
+            client: Side::new("client", setup, detail, client),
+            server: Side::new("server", setup, of_server, server),
             now,
         };
         pipe.settle();
@@ -129,12 +163,11 @@ impl<'a> Pipe<'a> {
 
     /// The stream is established, over TLS that came about this way.
     fn expect(&self, kind: HandshakeKind) -> Outcome {
-        check(
-            self.client.established && self.server.established,
-            "the stream is established",
-        )?;
         let seen = self.client.machine.tls().map(TlsInfo::handshake);
-        check(seen == Some(kind), &format!("the TLS handshake was {kind}"))
+        self.client.setup.show.check(
+            self.client.established && self.server.established && seen == Some(kind),
+            &format!("the stream is established, after a {kind} TLS handshake"),
+        )
     }
 
     /// The client sends a message, the server gets it.
@@ -142,10 +175,9 @@ impl<'a> Pipe<'a> {
         let text = format!("<message to='{DOMAIN}' id='{n}'><body>number {n}</body></message>");
         self.client.send(&text)?;
         self.settle();
-        check(
-            self.server.stanzas == [text],
-            &format!("message {n} was delivered"),
-        )
+        let arrived = self.server.stanzas == [text];
+        let what = format!("message {n} was delivered");
+        self.client.setup.show.check(arrived, &what)
     }
 
     /// Both sides have ended in this way, and no byte is left over.

@@ -14,6 +14,7 @@ use xmpp_stream::stream::BindCondition;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 
 use crate::pki::{Pki, provider};
+use crate::show::Show;
 use crate::{Failure, or_fail};
 
 pub const DOMAIN: &str = "im.example.com";
@@ -22,6 +23,7 @@ const PASSWORD: &str = "r0m30myr0m30";
 const ITERATIONS: u32 = 4096;
 
 pub struct Setup {
+    pub show: Show,
     pub pki: Pki,
     pub random: &'static dyn SecureRandom,
     /// What the server keeps of the password.
@@ -29,10 +31,11 @@ pub struct Setup {
 }
 
 impl Setup {
-    pub fn new() -> Result<Self, Failure> {
+    pub fn new(show: Show) -> Result<Self, Failure> {
         let password = Password::ascii(PASSWORD).map_err(or_fail)?;
         let salt = b"not so random...";
         Ok(Self {
+            show,
             pki: Pki::new()?,
             random: provider().secure_random,
             keys: ScramKeys::derive(Hash::Sha256, &password, salt, ITERATIONS).map_err(or_fail)?,

@@ -5,28 +5,48 @@ use xmpp_stream::{Action, CloseTcp, Connection, Event, Negotiation, Wait};
 
 use crate::hostile_tls::record_len;
 use crate::setup::Setup;
+use crate::show::Colour;
 use crate::{Failure, or_fail};
 
+/// What of a machine is shown without `--verbose`, beside its end and what the
+/// program does itself.
+#[derive(Clone, Copy)]
+pub struct Detail {
+    pub login: bool,
+    pub stanzas: bool,
+    pub wire: bool,
+}
+
 pub struct Side<'a, N: Negotiation> {
-    name: &'static str,
-    setup: &'a Setup,
+    pub name: &'static str,
+    pub setup: &'a Setup,
+    detail: Detail,
     pub machine: Connection<N>,
     /// The stanzas that were delivered.
     pub stanzas: Vec<String>,
     /// Whether the stream is established.
     pub established: bool,
+    /// The identifier of the last stream that was opened.
+    pub stream_id: Option<String>,
     pub close: Option<CloseTcp>,
     asleep: Option<Wait>,
 }
 
 impl<'a, N: Negotiation> Side<'a, N> {
-    pub fn new(name: &'static str, setup: &'a Setup, machine: Connection<N>) -> Self {
+    pub fn new(
+        name: &'static str,
+        setup: &'a Setup,
+        detail: Detail,
+        machine: Connection<N>,
+    ) -> Self {
         Self {
             name,
             setup,
+            detail,
             machine,
             stanzas: Vec::new(),
             established: false,
+            stream_id: None,
             close: None,
             asleep: None,
         }
@@ -35,11 +55,17 @@ impl<'a, N: Negotiation> Side<'a, N> {
     /// The driver's loop, except that it does not sleep: polls until there is
     /// nothing to do but to wait, or to close.
     pub fn settle(&mut self, now: Instant) {
+        let (name, show) = (self.name, self.setup.show);
         loop {
             match self.machine.poll(now) {
                 Action::Event(event) => {
-                    trace(self.name, &format!("Event  {}", describe(&event)));
+                    if show.verbose || self.detail.shows(&event) {
+                        show.trace(name, Colour::None, &format!("Event  {}", describe(&event)));
+                    }
                     match event {
+                        Event::StreamOpened(opened) => {
+                            self.stream_id = opened.id().map(str::to_owned);
+                        }
                         Event::Stanza(stanza) => self.stanzas.push(stanza.as_str().to_owned()),
                         Event::Established(_) => self.established = true,
                         _ => {}
@@ -47,8 +73,9 @@ impl<'a, N: Negotiation> Side<'a, N> {
                 }
                 Action::Wait(wait) if wait.deadline.is_some_and(|at| at <= now) => {}
                 Action::Wait(wait) => {
-                    if self.asleep.replace(wait) != Some(wait) {
-                        trace(self.name, &format!("Wait   {}", describe_wait(wait, now)));
+                    if self.asleep.replace(wait) != Some(wait) && show.verbose {
+                        let wait = describe_wait(wait, now);
+                        show.trace(name, Colour::None, &format!("Wait   {wait}"));
                     }
                     return;
                 }
@@ -56,7 +83,8 @@ impl<'a, N: Negotiation> Side<'a, N> {
                     if self.close.is_none() {
                         let (manner, reason) = (close.manner().as_str(), close.reason());
                         let code = reason.code();
-                        trace(self.name, &format!("CloseTcp  {manner}: {code} ({reason})"));
+                        let text = format!("CloseTcp  {manner}: {code} ({reason})");
+                        show.trace(name, Colour::Bold, &text);
                         self.close = Some(close.clone());
                     }
                     return;
@@ -75,16 +103,20 @@ impl<'a, N: Negotiation> Side<'a, N> {
             .session()
             .ok_or_else(|| Failure(format!("{} has no session", self.name)))?;
         session.send(stanza).map_err(or_fail)?;
-        trace(self.name, &format!("sends  {stanza}"));
+        if self.setup.show.verbose || self.detail.wire {
+            self.trace(&format!("sends  {stanza}"));
+        }
         Ok(())
     }
 
     /// What TCP would take.
     pub fn take(&mut self) -> Vec<u8> {
+        let show = self.setup.show;
         let bytes = self.machine.transmit().to_vec();
         self.machine.transmitted(bytes.len());
-        if !bytes.is_empty() {
-            trace(self.name, &format!("=====> {}", on_the_wire(&bytes)));
+        if !bytes.is_empty() && (show.verbose || self.detail.wire) {
+            let text = format!("-----> {}", on_the_wire(&bytes, show.verbose));
+            show.trace(self.name, Colour::Blue, &text);
         }
         bytes
     }
@@ -101,11 +133,22 @@ impl<'a, N: Negotiation> Side<'a, N> {
             }
         }
     }
+
+    pub fn trace(&self, what: &str) {
+        self.setup.show.trace(self.name, Colour::None, what);
+    }
 }
 
-/// A line of the trace.
-pub fn trace(who: &str, what: &str) {
-    println!("  {who:<9} {what}");
+impl Detail {
+    fn shows(self, event: &Event<'_>) -> bool {
+        match event {
+            Event::StreamError(_) => true,
+            Event::Stanza(_) => self.stanzas,
+            Event::TlsEstablished(_) | Event::Established(_) => self.login,
+            Event::Features(_) | Event::Authenticated(_) => self.login && self.wire,
+            _ => false,
+        }
+    }
 }
 
 fn describe(event: &Event<'_>) -> String {
@@ -115,7 +158,11 @@ fn describe(event: &Event<'_>) -> String {
             format!("StreamOpened  from {from}")
         }
         Event::Decision(_) => "Decision".to_owned(),
-        Event::Features(features) => format!("Features  {}", features.element().as_str()),
+        Event::Features(features) => {
+            let children = features.element().children();
+            let names: Vec<_> = children.map(|child| child.name()).collect();
+            format!("Features  {}", names.join(", "))
+        }
         Event::TlsEstablished(info) => format!(
             "TlsEstablished  {}, {}, {} handshake",
             info.version(),
@@ -150,10 +197,14 @@ fn describe_wait(wait: Wait, now: Instant) -> String {
 }
 
 /// Text as text, TLS by its record types.
-pub fn on_the_wire(bytes: &[u8]) -> String {
+fn on_the_wire(bytes: &[u8], verbose: bool) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         if text.starts_with('<') {
-            return text.to_owned();
+            return if verbose {
+                text.to_owned()
+            } else {
+                without_namespaces(text)
+            };
         }
     }
     let mut types = Vec::new();
@@ -168,5 +219,17 @@ pub fn on_the_wire(bytes: &[u8]) -> String {
         });
         rest = &rest[len..];
     }
-    format!("TLS {types:?}, {} bytes", bytes.len())
+    format!("TLS, {} bytes: {}", bytes.len(), types.join(", "))
+}
+
+/// The text without what makes it long.
+fn without_namespaces(text: &str) -> String {
+    let text = text.replace("<?xml version='1.0'?>", "");
+    let mut parts = text.split(" xmlns");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // The namespace stands between the first two quotes.
+        short.push_str(part.splitn(3, '\'').nth(2).unwrap_or_default());
+    }
+    short
 }

@@ -171,7 +171,7 @@ fn is_reset(reason: &CloseReason) -> Result<bool, Failure> {
     }
 }
 
-/// What TCP does: bytes, as many as there is room for, and behind the last of them its end.
+/// What TCP does: bytes, as many as there is room for, and after the last of them its end.
 fn carry<A: Negotiation, B: Negotiation>(
     from: &mut Connection<A>,
     to: &mut Connection<B>,

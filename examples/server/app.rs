@@ -152,7 +152,7 @@ impl Client {
         }
     }
 
-    /// Answers a gate of the negotiation.
+    /// Answers a decision of the negotiation.
     fn decide(&mut self, decision: Decision<'_>) {
         let authzid = authzid(decision.question()).map(Jid::parse);
         // Nobody may act as somebody else.

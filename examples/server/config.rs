@@ -20,7 +20,7 @@ use crate::shared::options::{Options, Usage, bad};
 use crate::shared::tls;
 use crate::tokens::Tokens;
 
-const VALUED: [&str; 16] = [
+const VALUED: [&str; 17] = [
     "listen",
     "domain",
     "cert",
@@ -33,6 +33,7 @@ const VALUED: [&str; 16] = [
     "reset-after-records",
     "reset-after",
     "client-ca",
+    "token-lifetime",
     "s2s-listen",
     "s2s-ca",
     "dialback-secret",
@@ -98,7 +99,11 @@ impl Server {
             random,
             connections: AtomicU64::new(0),
             users: users(&options, random)?,
-            tokens: Tokens::default(),
+            tokens: options
+                .parsed("token-lifetime")?
+                .map_or_else(Tokens::default, |seconds| {
+                    Tokens::lasting(Duration::from_secs(seconds))
+                }),
         };
         let listen = options.need("listen")?.to_owned();
         Ok((server, listen, options.get("s2s-listen").map(str::to_owned)))

@@ -7,7 +7,7 @@
 //!        --user alice:secret [--user bob:secret]...
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanisms A,B] [--max-stanza BYTES]
 //!        [--negotiation-timeout SECONDS] [--reset-after-records N] [--reset-after SECONDS]
-//!        [--client-ca ca.pem] [--sm] [--trace]
+//!        [--client-ca ca.pem] [--token-lifetime SECONDS] [--sm] [--trace]
 //!        [--s2s-listen ADDR:PORT --s2s-ca ca.pem --dialback-secret S
 //!         [--s2s-route DOMAIN=HOST:PORT]... [--no-external]]
 //! ```
@@ -20,7 +20,8 @@
 //!
 //! Clients may log in by SASL2 (XEP-0388) and bind their resource with it (XEP-0386); no further
 //! feature is offered there, because this server has none of them. The line `login` tells which way
-//! it was, and how many flights of the server it took before stanzas might flow.
+//! it was, and how many flights of the server it took before stanzas might flow. Tokens for later
+//! logins (XEP-0484) are kept in memory, and last three weeks or `--token-lifetime`.
 //!
 //! With `--sm` clients get stream management (XEP-0198). A session whose stream
 //! is lost or reset is kept in memory, for as long as the client was told, and

@@ -5,11 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use xmpp_stream::connection::{IssueDecision, TokenDecision};
-use xmpp_stream::sasl::StoredTokens;
+use xmpp_stream::sasl::{StoredToken, StoredTokens, TokenSlot};
 
-/// How long a token is good, and when it is replaced.
+/// How long a token is good. It is replaced when it is used after a third of that.
 const LIFETIME: Duration = Duration::from_secs(21 * 24 * 3600);
-const REPLACED_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How many clients' tokens are kept. The oldest go first.
 const MOST: usize = 10_000;
@@ -18,18 +17,35 @@ const MOST: usize = 10_000;
 type Key = (String, String);
 
 /// The tokens of all clients, and when the last one was given.
-#[derive(Default)]
-pub struct Tokens(Mutex<HashMap<Key, (StoredTokens, SystemTime)>>);
+pub struct Tokens {
+    clients: Mutex<HashMap<Key, (StoredTokens, SystemTime)>>,
+    lifetime: Duration,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self::lasting(LIFETIME)
+    }
+}
 
 impl Tokens {
-    /// Answers with the tokens of a client that are still good.
+    /// No tokens yet; those to come are good for so long.
+    pub fn lasting(lifetime: Duration) -> Self {
+        Self {
+            clients: Mutex::default(),
+            lifetime,
+        }
+    }
+
+    /// Answers with the tokens of a client, and whether they are still good.
     pub fn find(&self, account: String, decision: TokenDecision<'_>) {
         let client = decision.client().unwrap_or_default().to_owned();
-        let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let found = clients.get(&(account.clone(), client));
         let tokens = match found {
-            Some((tokens, given)) if age(*given) < LIFETIME => tokens.clone(),
-            _ => StoredTokens::none(),
+            Some((tokens, given)) if age(*given) < self.lifetime => tokens.clone(),
+            Some((tokens, _)) => expired(tokens),
+            None => StoredTokens::none(),
         };
         decision.tokens(account, tokens);
     }
@@ -38,15 +54,12 @@ impl Tokens {
     /// that it has used is old.
     pub fn renew(&self, decision: IssueDecision<'_>) {
         let request = decision.request();
-        let Some(client) = request.client.clone() else {
-            return decision.keep();
-        };
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (request.identity.authcid.clone(), client);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (request.identity.authcid.clone(), request.client.clone());
         let (tokens, given) = clients
             .remove(&key)
             .unwrap_or_else(|| (StoredTokens::none(), now()));
-        let is_old = age(given) >= REPLACED_AFTER;
+        let is_old = age(given) >= self.lifetime / 3;
         let tokens = match (request.used, request.invalidate) {
             (Some(_), true) => StoredTokens::none(),
             (Some(slot), false) => tokens.after_use(slot),
@@ -57,7 +70,7 @@ impl Tokens {
             return decision.keep();
         }
         let given = now();
-        if let Ok(token) = decision.issue(&date_time(given + LIFETIME)) {
+        if let Ok(token) = decision.issue(&date_time(given + self.lifetime)) {
             clients.insert(key, (tokens.after_issue(token), given));
         }
         if clients.len() > MOST {
@@ -67,6 +80,16 @@ impl Tokens {
             }
         }
     }
+}
+
+/// The same tokens, which are no longer good: a client that has one is told so, and nobody else.
+fn expired(tokens: &StoredTokens) -> StoredTokens {
+    [TokenSlot::New, TokenSlot::Current]
+        .into_iter()
+        .filter_map(|slot| Some((slot, tokens.get(slot)?.token().clone())))
+        .fold(StoredTokens::none(), |tokens, (slot, token)| {
+            tokens.with(slot, StoredToken::expired(token))
+        })
 }
 
 #[expect(

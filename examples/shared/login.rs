@@ -51,7 +51,7 @@ impl Login {
                 let brings = |success: xmpp_stream::xml::Stanza<'_>| {
                     success.child("token", "urn:xmpp:fast:0").is_some()
                 };
-                if done.mechanism().starts_with("HT-") {
+                if done.token().is_some() {
                     self.token = Token::Used;
                 } else if done.success().is_some_and(brings) {
                     self.token = Token::Requested;

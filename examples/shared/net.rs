@@ -86,7 +86,7 @@ pub async fn drive<N: Negotiation, A: App<N>>(
 }
 
 /// Sleeps as told, and moves bytes when TCP is ready. May be cancelled at its
-/// only await: bytes move behind it.
+/// only await: bytes move after it.
 async fn sleep_on<N: Negotiation>(
     tcp: &TcpStream,
     machine: &mut Connection<N>,

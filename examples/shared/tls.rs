@@ -42,7 +42,7 @@ pub fn client(options: &Options) -> Result<ClientTls, Usage> {
 /// A server: `--cert`, `--key`, `--tls`; with `--client-ca` clients are asked
 /// for a certificate, and let in without one.
 ///
-/// Sessions may be resumed, but not by a server that resets streams: behind a
+/// Sessions may be resumed, but not by a server that resets streams: after a
 /// reset everything is negotiated anew (RFC 6120 4.9.3.16).
 pub fn server(options: &Options) -> Result<ServerTls, Usage> {
     let builder = ServerConfig::builder_with_provider(provider())

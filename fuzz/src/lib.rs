@@ -1,6 +1,7 @@
 //! What the fuzz targets share: feeding a framer, and a form in which results of different parsers can be compared.
 
 pub mod machines;
+pub mod sasl;
 
 use std::fmt::Write as _;
 
@@ -67,8 +68,8 @@ pub fn run(stream: &[u8], chunks: &[usize], limits: FrameLimits) -> Seen {
     let mut lengths = chunks.iter().copied();
     loop {
         let length = lengths.next().unwrap_or(rest.len()).min(rest.len());
-        let (mut chunk, behind) = rest.split_at(length);
-        rest = behind;
+        let (mut chunk, after) = rest.split_at(length);
+        rest = after;
         loop {
             let taken = framer.push(chunk);
             chunk = &chunk[taken..];
@@ -109,8 +110,8 @@ pub fn feed(stream: &[u8], chunks: &[usize], limits: FrameLimits) -> Seen {
             rest = &rest[framer.push(&rest[..1])..];
             continue;
         }
-        let (mut chunk, behind) = rest.split_at(length);
-        rest = behind;
+        let (mut chunk, after) = rest.split_at(length);
+        rest = after;
         loop {
             match framer.feed(&mut chunk) {
                 Ok(None) => break,

@@ -7,7 +7,7 @@
 //! * nothing panics, and the work has an end;
 //! * who waits, waits for something, and says rightly whether there is something to write;
 //! * no more waits for TCP, and no more is said in all, than the limits and the peer's bytes account for;
-//! * behind the close there is nothing.
+//! * nothing comes after the close.
 
 mod subjects;
 
@@ -84,7 +84,7 @@ pub fn check(bytes: &[u8]) {
     let whole = subjects::play(&plan, Pace::Whole);
     for pace in [Pace::Bytes, Pace::Pieces] {
         let other = subjects::play(&plan, pace);
-        // Bytes behind `<starttls/>` are TLS's only if they come behind `<proceed/>` (RFC 6120 5.4.3.3).
+        // Bytes after `<starttls/>` are TLS's only if they come after `<proceed/>` (RFC 6120 5.4.3.3).
         if [&whole, &other]
             .map(|outcome| outcome.close.reason())
             .contains(&&CloseReason::PlaintextAfterStarttls)
@@ -343,7 +343,7 @@ impl<N: Negotiation> Player<'_, N> {
         self.told.push(said);
     }
 
-    /// Behind the close.
+    /// After the close.
     fn assert_inert(&mut self, close: &CloseTcp) {
         let machine = &mut self.machine;
         assert_eq!(machine.take_close().as_ref(), Some(close));
@@ -354,7 +354,7 @@ impl<N: Negotiation> Player<'_, N> {
             assert!(machine.receive_window().is_empty());
             assert!(machine.session().is_none() && machine.decision().is_none());
             let Action::CloseTcp(again) = machine.poll(self.now) else {
-                panic!("something behind the last word");
+                panic!("something after CloseTcp");
             };
             assert_eq!(again, close);
             machine.receive_eof();
@@ -365,7 +365,7 @@ impl<N: Negotiation> Player<'_, N> {
     }
 }
 
-/// Answers a gate, or leaves it open.
+/// Answers a decision, or leaves it open.
 fn decide<N: Negotiation>(machine: &mut Connection<N>, subject: Subject, script: u8) {
     let choice = script % 4;
     let Some(decision) = machine.decision() else {

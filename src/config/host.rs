@@ -243,6 +243,9 @@ impl HostBuilder<Client> {
     /// Sets the mechanisms to offer. Each stream is offered those that are possible on it: -PLUS
     /// where there is a channel binding, EXTERNAL where the client has shown a verified
     /// certificate, PLAIN under TLS.
+    ///
+    /// Some clients (slixmpp 1.8) take every -PLUS mechanism for `tls-unique`, which is not used here,
+    /// and do not get in where one is offered.
     pub fn mechanisms(mut self, mechanisms: MechanismSet) -> Self {
         self.host.mechanisms = mechanisms;
         self

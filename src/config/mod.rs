@@ -140,10 +140,7 @@
 //!         }
 //!         Some(Decision::IssueToken(decision)) => {
 //!             let request = decision.request();
-//!             let Some(client) = request.client.clone() else {
-//!                 return decision.keep();
-//!             };
-//!             let key = (request.identity.authcid.clone(), client);
+//!             let key = (request.identity.authcid.clone(), request.client.clone());
 //!             let mut tokens = store.remove(&key).unwrap_or_default();
 //!             tokens = match (request.used, request.invalidate) {
 //!                 (Some(_), true) => StoredTokens::none(),

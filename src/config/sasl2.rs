@@ -185,7 +185,15 @@ impl Sasl2Options {
 
     /// Logs in with the token of an earlier login, where the server offers its mechanism and the
     /// connection has its channel binding (XEP-0484 3.4). Otherwise, and if the server refuses it,
-    /// `fallback` says what follows. A token that was refused is to be discarded.
+    /// `fallback` says what follows. A token that was refused is to be discarded (XEP-0484 4.1). The
+    /// [user agent](Self::user_agent) needs the id that the token was issued to (XEP-0484 4.1); without
+    /// one the token cannot be used.
+    ///
+    /// Discard it too where the login with it has failed by
+    /// [`Refused`](crate::close::AuthenticationReason::Refused), whatever the condition: the
+    /// `mod_sasl2_fast` of prosody-modules (2023-02) takes no other mechanism on a stream on which it
+    /// has refused a token. It answers `invalid-mechanism`, and the next connection needs the
+    /// credentials.
     ///
     /// The application watches the [expiry](FastToken::expiry), because it has a clock.
     pub fn token(mut self, token: FastToken, fallback: TokenFallback) -> Self {
@@ -222,6 +230,13 @@ impl Sasl2Options {
     pub fn without_upgrades(mut self) -> Self {
         self.upgrades = Upgrades::Off;
         self
+    }
+
+    /// Whether the client has an id, which tokens belong to.
+    pub(crate) fn has_client_id(&self) -> bool {
+        self.user_agent
+            .as_ref()
+            .is_some_and(|agent| agent.id().is_some())
     }
 
     /// Sets whether `<authenticate/>` is written before the features are read. The default is

@@ -15,7 +15,7 @@ use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
     CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input, Kind,
-    ManagementResult, Notice, OwnHeader, StreamCondition, StreamError,
+    ManagementResult, NegotiationReason, Notice, OwnHeader, StreamCondition, StreamError,
 };
 use crate::xml::{Frame, XmlError, XmlErrorClass};
 
@@ -127,9 +127,10 @@ impl Advance<'_> {
     #[inline]
     fn count_inbound<R: Role>(&mut self, role: &R, notice: Notice) {
         if let Some(management) = self.cx.management.as_deref_mut() {
-            let is_delivered = notice == Notice::Stanza;
-            if is_delivered || role.position().stage == Stage::Established {
-                management.count_inbound(is_delivered);
+            if notice == Notice::Stanza {
+                management.count_delivered();
+            } else if role.position().stage == Stage::Established {
+                management.count_answered();
             }
         }
     }
@@ -203,13 +204,7 @@ impl Advance<'_> {
                     management.resumption_refused(element);
                 }
             }
-            (Notice::Established, content) => {
-                // What a login by SASL2 that has bound a resource is followed by (XEP-0388 2.6.1).
-                if let (Some(Content::Features(features)), Some(management)) =
-                    (content, self.cx.management.as_deref_mut())
-                {
-                    management.offer_behind_login(features.management());
-                }
+            (Notice::Established, _) => {
                 role.established(element, &mut self.cx);
                 if let Some(session) = self.cx.tls {
                     let certificates = role.certificates(session);
@@ -244,6 +239,11 @@ impl Advance<'_> {
                 }
             },
             Command::CloseStream(cause) => {
+                if cause == CloseCause::Negotiation(NegotiationReason::NoBind) {
+                    if let Some(management) = self.cx.management.as_deref_mut() {
+                        management.no_resumption();
+                    }
+                }
                 let reason = self.reason_for_cause(role, cause, before, element);
                 self.end_with(Reason::new(reason));
                 self.answer_last(before);

@@ -460,7 +460,8 @@ impl TokenDecision<'_> {
     }
 
     /// Returns the id of the client's `<user-agent/>`. Tokens belong to one client of an account: one
-    /// without an id has none (XEP-0484 4.1).
+    /// without an id has none (XEP-0484 4.1), and a connection refuses its request as malformed before
+    /// anything is asked.
     #[must_use]
     pub const fn client(&self) -> Option<&str> {
         self.client

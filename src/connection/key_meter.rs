@@ -154,7 +154,10 @@ impl KeyMeter {
 
 fn key_usage(session: &tls::TlsSession, out: &Outbound) -> KeyUsage {
     let counters = session.counters();
-    let mut keys = KeyUsage::new(counters.limit, counters.rekeys_itself);
+    let mut keys = match counters.rekeys_itself {
+        true => KeyUsage::rekeying(counters.limit),
+        false => KeyUsage::new(counters.limit),
+    };
     keys.records_sent = counters.records_sent;
     keys.records_received = counters.records_received;
     keys.records_queued = out.records(session.max_fragment());

@@ -64,7 +64,15 @@ impl<M: ?Sized> Exchange<M> {
         self.name
     }
 
-    /// The same as it is written; empty if there is none.
+    /// The mechanism of the token that is used, if one is.
+    pub(super) const fn token(&self) -> Option<FastMechanism> {
+        match self.name {
+            Some(ExchangeName::Token(mechanism)) => Some(mechanism),
+            Some(ExchangeName::Listed(_)) | None => None,
+        }
+    }
+
+    /// The name as it is written; empty if there is none.
     pub(super) fn name(&self) -> &'static str {
         self.name.map_or("", ExchangeName::as_str)
     }

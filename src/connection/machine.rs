@@ -185,11 +185,7 @@ impl<R: Negotiation> Machine<R> {
 
     pub(super) fn session(&mut self) -> Option<Session<'_>> {
         let stage = self.role.position().stage;
-        let is_open = matches!(
-            stage,
-            Stage::Federating | Stage::Established | Stage::PeerClosing
-        ) && !self.shutdown.is_closed()
-            && self.request.is_none();
+        let is_open = stage.has_session() && !self.shutdown.is_closed() && self.request.is_none();
         is_open.then(|| Session {
             kind: self.kind,
             keys: &self.keys,
@@ -231,6 +227,11 @@ impl<R: Negotiation> Machine<R> {
 
     pub(super) fn tls(&self) -> Option<&TlsInfo> {
         self.transport.tls_info()
+    }
+
+    #[cfg(feature = "testkit")]
+    pub(super) fn into_transport(self) -> Transport {
+        self.transport
     }
 
     /// One turn of the loop: the first step that has something to do does it.

@@ -69,6 +69,8 @@ enum Side {
 enum Phase {
     /// Nothing is counted.
     Off,
+    /// The server refused to enable it with the login. Nothing is counted.
+    Refused,
     /// It is offered; a client asks for it once the stream is established.
     Offered,
     /// `<enable/>` is written: what is sent is counted.
@@ -147,7 +149,8 @@ impl Management {
     }
 
     /// Records whether the server offers stream management: the last features count, because nothing
-    /// that came before TLS does (RFC 6120 5.4.3.3).
+    /// that came before TLS does (RFC 6120 5.4.3.3). What the server refused to do with the login is
+    /// not asked for again.
     pub(super) fn offer(&mut self, is_offered: bool) {
         if let Phase::Off | Phase::Offered = self.phase {
             self.phase = match is_offered {
@@ -157,25 +160,16 @@ impl Management {
         }
     }
 
-    /// Does the same with the features after a login that has bound a resource. What the server
-    /// refused to do with the login is not asked for again.
-    pub(super) fn offer_behind_login(&mut self, is_offered: bool) {
-        if self.announcements == [Notice::Nothing; 2] {
-            self.offer(is_offered);
-        }
-    }
-
-    /// Writes `<resume/>`.
-    pub(super) fn write_resume(&mut self, out: &mut Outbound) {
-        let h = self.session.handled;
-        let Some(id) = self.session.id().map(String::from) else {
-            debug_assert!(false, "a session without a name is resumed");
-            return;
+    /// Writes `<resume/>`, unless the server has refused the session with the login.
+    pub(super) fn write_resume(&self, out: &mut Outbound) -> Option<ManagementResult> {
+        let Some((h, previd)) = self.resumption() else {
+            return Some(ManagementResult::Refused);
         };
-        out.push_secret(id.len(), |out| {
-            let previd = id.into();
+        out.push_secret(previd.len(), |out| {
+            let previd = previd.into();
             ManagementElement::Resume { h, previd }.write(out);
         });
+        None
     }
 
     /// Checks `<resumed/>`.
@@ -221,6 +215,14 @@ impl Management {
         self.session.jid()
     }
 
+    /// Why the session that a client asks for is not resumed.
+    pub(super) fn refusal(&self) -> ManagementRefusal {
+        match self.policy.resumption {
+            Some(_) => ManagementRefusal::ItemNotFound,
+            None => ManagementRefusal::FeatureNotImplemented,
+        }
+    }
+
     /// Writes `<resumed/>`.
     pub(super) fn write_resumed(&self, out: &mut Outbound) {
         let previd = self.session.id().unwrap_or_default().into();
@@ -252,8 +254,8 @@ impl Management {
         self.park(Phase::Offered);
     }
 
-    /// The `<resume/>` that travels with the login (XEP-0198 9.2), if there is a session to resume.
-    pub(super) fn inline_resume(&self) -> Option<(u32, &str)> {
+    /// What `<resume/>` says, if there is a session to resume: the count, and the name.
+    pub(super) fn resumption(&self) -> Option<(u32, &str)> {
         let previd = self
             .session
             .id()
@@ -297,6 +299,14 @@ impl Management {
         (self.session.handled, self.session.id().unwrap_or_default())
     }
 
+    /// Records that the server has neither resumption nor a resource for a client that has logged in:
+    /// the next login must not wait for the session.
+    pub(super) fn no_resumption(&mut self) {
+        if self.phase == Phase::Resuming {
+            self.session.ending = Ending::Over;
+        }
+    }
+
     /// Records that a `<resume/>` that travelled with the login came to nothing, and what the server
     /// says of it.
     pub(super) fn inline_refused(&mut self, h: Option<u32>) {
@@ -308,14 +318,13 @@ impl Management {
 
     /// Takes the server's answer to an `<enable/>` that travelled with the login.
     pub(super) fn inline_enabled(&mut self, element: &ManagementElement<'_>) {
-        let notice = match element {
-            ManagementElement::Enabled { id, max, location } => {
-                self.enabled(id.as_deref(), *max, location.as_deref());
-                Notice::ManagementEnabled
-            }
-            _ => Notice::ManagementRefused,
-        };
-        self.announce(notice);
+        if let ManagementElement::Enabled { id, max, location } = element {
+            self.enabled(id.as_deref(), *max, location.as_deref());
+            self.announce(Notice::ManagementEnabled);
+        } else {
+            self.phase = Phase::Refused;
+            self.announce(Notice::ManagementRefused);
+        }
     }
 
     /// Tells the application of this as soon as the stream is established.
@@ -452,24 +461,32 @@ impl Management {
             .map(|TooHigh { h, send_count }| handled_count_too_high(h, send_count))
     }
 
-    /// Records that a stanza was delivered, or answered here.
-    pub(super) fn count_inbound(&mut self, is_delivered: bool) {
-        if self.phase != Phase::Active {
-            return;
+    /// Counts a stanza that the application is handed.
+    pub(super) fn count_delivered(&mut self) {
+        if self.phase == Phase::Active {
+            self.count_inbound();
+            if self.policy.ack_mode == AckMode::Delivered {
+                self.session.handled = self.session.delivered;
+            }
         }
+    }
+
+    /// Counts a stanza that was answered here. The application has nothing to say about it, so it
+    /// counts as handled as soon as all that came before it do.
+    pub(super) fn count_answered(&mut self) {
+        if self.phase == Phase::Active {
+            let are_handled = self.session.handled == self.session.delivered;
+            self.count_inbound();
+            if are_handled || self.policy.ack_mode == AckMode::Delivered {
+                self.session.handled = self.session.delivered;
+            }
+        }
+    }
+
+    fn count_inbound(&mut self) {
         self.session.delivered = self.session.delivered.wrapping_add(1);
         self.is_redelivery = self.session.redeliveries > 0;
         self.session.redeliveries = self.session.redeliveries.saturating_sub(1);
-        match (self.policy.ack_mode, is_delivered) {
-            (AckMode::Delivered, _) => self.session.handled = self.session.delivered,
-            // What nobody was handed needs nobody's word, once all before it has it.
-            (AckMode::Handled, false)
-                if self.session.handled == self.session.delivered.wrapping_sub(1) =>
-            {
-                self.session.handled = self.session.delivered;
-            }
-            (AckMode::Handled, _) => {}
-        }
     }
 
     /// Names the last stanza that was delivered.
@@ -735,7 +752,7 @@ mod tests {
         management.session.delivered = u32::MAX - 1;
         management.session.handled = u32::MAX - 1;
         for handled in [u32::MAX, 0, 1] {
-            management.count_inbound(true);
+            management.count_delivered();
             assert_eq!(management.session.handled, handled);
         }
     }

@@ -46,6 +46,7 @@
 //!
 //! A heavier reason replaces a lighter one; among equals the first counts. An abort overrides all: a
 //! renegotiation attempt, [`abort`](Connection::abort), a transport that takes no bytes.
+//! The module `diagram` of this documentation has a picture of the end.
 
 mod advance;
 mod buffers;
@@ -69,6 +70,12 @@ mod steps;
 mod timers;
 mod transport;
 mod waiting;
+
+/// The end of a connection, as a picture.
+///
+#[cfg(doc)]
+#[doc = include_str!("../../docs/diagrams/end.svg")]
+pub mod diagram {}
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -96,6 +103,8 @@ use crate::sasl::{ClientKeys, FastToken, LoginPin};
 use crate::sm::SmState;
 use crate::stream::StreamError;
 use crate::time::Instant;
+#[cfg(feature = "testkit")]
+use crate::tls::RecordKeys;
 use crate::tls::TlsInfo;
 
 /// A connection of the initiating entity: a client, or a server that opens a server-to-server
@@ -228,6 +237,14 @@ impl<R: Negotiation> Connection<R> {
         self.machine.sm_snapshot()
     }
 
+    /// Takes the machine apart, and returns the record keys of its TLS session: whoever has them can put
+    /// any authentic record on the wire. `None` without an established TLS session, after the
+    /// machine's own close_notify, and if the crypto provider does not give its keys out.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn into_record_keys(self) -> Option<RecordKeys> {
+        self.machine.into_transport().into_record_keys()
+    }
+
     /// Returns what TLS negotiated, once the handshake is complete.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsInfo> {
@@ -239,6 +256,13 @@ impl Connection<InitiatorRole> {
     /// Returns a machine, as [`new`](Self::new) does, that resumes this session in the place of binding
     /// a resource (XEP-0198 5). If the server does not resume it, a resource is bound and the session is
     /// handed back by [`take_sm_state`](Self::take_sm_state).
+    ///
+    /// A login by SASL2 resumes the session inline where the server offers that (XEP-0198 9.2), and binds
+    /// inline if the server refuses. Where it is not offered inline, no resource is asked for either,
+    /// because the session is resumed after the login. A server that then offers neither resumption nor
+    /// binding, because it has Bind 2 alone, ends the attempt with
+    /// [`NoBind`](crate::stream::NegotiationReason::NoBind): the session is over then, and the next
+    /// connection, made by `new`, binds inline.
     ///
     /// # Errors
     /// [`ResumeError`] if the session cannot be resumed or is another account's, or if the config is

@@ -50,8 +50,9 @@ pub enum SendError {
         /// Bytes of text that an element has at most.
         most: usize,
     },
-    /// The text is not exactly one acceptable element.
-    #[error("not one element: {0}")]
+    /// The text is not exactly one acceptable element; white space around it counts, a line end after
+    /// it for example. The position is one in the text.
+    #[error("{}, at byte {} of the text", .0.kind, .0.position)]
     Element(xml::XmlError),
     /// The element is in a namespace by which streams are opened, secured, authenticated and ended
     /// (RFC 6120 4.8.1, 5.4, 6.4; XEP-0220), which only the connection sends. A `<stream:error/>` is

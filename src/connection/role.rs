@@ -171,6 +171,14 @@ impl Stage {
         matches!(self, Self::Negotiating | Self::Federating | Self::Reporting)
     }
 
+    /// Whether the application may send.
+    pub(super) const fn has_session(self) -> bool {
+        matches!(
+            self,
+            Self::Federating | Self::Established | Self::PeerClosing
+        )
+    }
+
     /// Whether the table goes on as soon as the application has seen the event.
     pub(super) const fn is_reporting(self) -> bool {
         matches!(self, Self::Reporting | Self::PeerClosing)

@@ -81,6 +81,15 @@ impl Transport {
         }
     }
 
+    /// Ends the transport and returns TLS's record keys; `None` unless it is established.
+    #[cfg(feature = "testkit")]
+    pub(super) fn into_record_keys(self) -> Option<tls::RecordKeys> {
+        match self {
+            Self::Plain => None,
+            Self::Tls(tls) => tls.session.into_record_keys(),
+        }
+    }
+
     /// What TLS negotiated, once the handshake is complete.
     pub(super) fn tls_info(&self) -> Option<&TlsInfo> {
         self.tls().and_then(tls::TlsSession::established)

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | [`StreamOpened`](Event::StreamOpened) | both | each stream header of the peer, restarts included |
 //! | [`Decision`](Event::Decision) | receiving | a question stops the stream: [`decision`](crate::Connection::decision) answers it |
-//! | [`Features`](Event::Features) | initiating | each `<features/>` |
+//! | [`Features`](Event::Features) | initiating | each `<features/>`, also those that follow a login by SASL2 without a new header |
 //! | [`TlsEstablished`](Event::TlsEstablished) | both | once, after the TLS handshake |
 //! | [`Authenticated`](Event::Authenticated) | both | once, after SASL |
 //! | [`Established`](Event::Established) | both | once: a client is bound, a server's first domain pair is verified, a component is accepted; [`session`](crate::Connection::session) exists from now on, with dialback already before |
@@ -30,6 +30,7 @@ mod question;
 mod s2s;
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 
 pub use management::{ManagementEnabled, ManagementRefused, Resumed};
@@ -40,7 +41,8 @@ pub use s2s::{
 
 use crate::jid::Jid;
 use crate::reset::ResetCause;
-use crate::sasl::SaslProfile;
+use crate::sasl::{FastMechanism, SaslProfile};
+use crate::sm::SmState;
 use crate::stream::{Features, PeerHeader, StanzaAddresses, StreamError, Version};
 use crate::ticket::Ticket;
 use crate::tls::TlsInfo;
@@ -56,8 +58,12 @@ pub enum Event<'a> {
     Decision(&'a Question),
     /// The peer's stream features (RFC 6120 4.3.2). The next step that they ask for is taken already,
     /// and nothing can be sent before [`Established`](Self::Established): no other protocol can be put
-    /// before SASL or before binding here, such as registration (XEP-0077), SASL2 (XEP-0388) or
-    /// resumption (XEP-0198 5).
+    /// before SASL or before binding here, such as registration (XEP-0077).
+    ///
+    /// The last features before `Established` come after [`Authenticated`](Self::Authenticated): they
+    /// say what the stream has. Where a login by SASL2 has bound a resource (XEP-0386) they follow
+    /// without a new header, and `Established` is the next event. Where it has resumed a session
+    /// (XEP-0198 9.2) no features follow.
     Features(Features<'a>),
     /// The TLS handshake is complete (RFC 6120 5.4.3.3).
     TlsEstablished(&'a TlsInfo),
@@ -137,6 +143,7 @@ impl<'a> StreamOpened<'a> {
 pub struct Authenticated<'a> {
     pub(crate) profile: SaslProfile,
     pub(crate) mechanism: &'a str,
+    pub(crate) token: Option<FastMechanism>,
     pub(crate) identity: &'a str,
     pub(crate) success: Option<Stanza<'a>>,
 }
@@ -160,6 +167,13 @@ impl<'a> Authenticated<'a> {
     #[must_use]
     pub fn mechanism(&self) -> &'a str {
         self.mechanism
+    }
+
+    /// Returns the mechanism of FAST, if the login was by a token in the place of other credentials
+    /// (XEP-0484 3.4).
+    #[must_use]
+    pub fn token(&self) -> Option<FastMechanism> {
+        self.token
     }
 
     /// Returns the identity: of an initiating entity, its user name; of a receiving entity, the name
@@ -191,6 +205,16 @@ impl<'a> Established<'a> {
     }
 }
 
+/// The owned twin of [`Established`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EstablishedBuf {
+    /// The full JID that was bound; `None` for servers and components.
+    pub jid: Option<Jid>,
+    /// How an earlier session was resumed; `None` if this is a new one.
+    pub resumed: Option<Resumed>,
+}
+
 /// The owned twin of [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -220,13 +244,15 @@ pub enum EventBuf {
         profile: SaslProfile,
         /// The mechanism.
         mechanism: String,
+        /// The mechanism of FAST, if the login was by a token.
+        token: Option<FastMechanism>,
         /// The identity.
         identity: String,
         /// The `<success/>` of SASL2, of an initiating entity.
         success: Option<StanzaBuf>,
     },
     /// See [`Event::Established`].
-    Established(Option<Jid>),
+    Established(EstablishedBuf),
     /// See [`Event::Stanza`].
     Stanza(StanzaBuf),
     /// See [`Event::Element`].
@@ -252,8 +278,9 @@ pub enum EventBuf {
         /// Where.
         location: Option<String>,
     },
-    /// See [`Event::ManagementRefused`].
-    ManagementRefused,
+    /// See [`Event::ManagementRefused`]: a copy of the session that was not resumed. It is another one
+    /// than [`take_sm_state`](crate::Connection::take_sm_state) hands over, and as large.
+    ManagementRefused(Option<Box<SmState>>),
     /// See [`Event::Acknowledged`].
     Acknowledged(Ticket),
     /// See [`Event::PeerClosing`].
@@ -292,10 +319,14 @@ impl<'a> Event<'a> {
             Self::Authenticated(authenticated) => EventBuf::Authenticated {
                 profile: authenticated.profile,
                 mechanism: authenticated.mechanism.to_owned(),
+                token: authenticated.token,
                 identity: authenticated.identity.to_owned(),
                 success: authenticated.success.map(|success| success.to_owned()),
             },
-            Self::Established(established) => EventBuf::Established(established.jid().cloned()),
+            Self::Established(established) => EventBuf::Established(EstablishedBuf {
+                jid: established.jid().cloned(),
+                resumed: established.resumed(),
+            }),
             Self::Stanza(stanza) => EventBuf::Stanza(stanza.to_owned()),
             Self::Element(element) => EventBuf::Element(element.to_owned()),
             Self::Keepalive => EventBuf::Keepalive,
@@ -309,7 +340,9 @@ impl<'a> Event<'a> {
                 max: enabled.max(),
                 location: enabled.location().map(ToOwned::to_owned),
             },
-            Self::ManagementRefused(_) => EventBuf::ManagementRefused,
+            Self::ManagementRefused(refused) => {
+                EventBuf::ManagementRefused(refused.session().cloned().map(Box::new))
+            }
             Self::Acknowledged(ticket) => EventBuf::Acknowledged(*ticket),
             Self::PeerClosing => EventBuf::PeerClosing,
         }

@@ -1,4 +1,4 @@
-//! What a gate asks of the application.
+//! Questions of a connection to the application, each of which stops the stream until it is answered.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -75,8 +75,9 @@ pub struct InlineBindRequest {
 pub struct TokenRequest {
     /// Who was authenticated.
     pub identity: Identity,
-    /// The id of the client's `<user-agent/>`: tokens belong to it.
-    pub client: Option<String>,
+    /// The id of the client's `<user-agent/>`: tokens belong to it. A client without one is given none,
+    /// and its request is not heard (XEP-0484 4.1).
+    pub client: String,
     /// The token that was used, if one was.
     pub used: Option<TokenSlot>,
     /// How often the client says that it has used the token. It matters for TLS 0-RTT alone, which

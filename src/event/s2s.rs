@@ -15,6 +15,13 @@ pub struct PairVerified {
 }
 
 impl PairVerified {
+    /// Returns a pair for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn for_testing(from: Jid, to: Jid, by: Proven) -> Self {
+        Self { from, to, by }
+    }
+
     /// Returns the domain of the initiating server.
     #[must_use]
     pub const fn from(&self) -> &Jid {
@@ -87,6 +94,25 @@ pub enum DialbackQuestion {
 }
 
 impl DialbackRequest {
+    /// Returns a request for tests of code that handles one. No machine waits for its answer.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn for_testing(
+        number: u32,
+        from: Jid,
+        to: Jid,
+        stream_id: String,
+        question: DialbackQuestion,
+    ) -> Self {
+        Self {
+            id: RequestId(number),
+            from,
+            to,
+            stream_id,
+            question,
+        }
+    }
+
     /// Returns what [`Session::answer`](crate::Session::answer) takes.
     #[must_use]
     pub const fn id(&self) -> RequestId {
@@ -152,6 +178,23 @@ pub struct KeyVerdict {
 }
 
 impl KeyVerdict {
+    /// Returns a verdict for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn for_testing(
+        from: Jid,
+        to: Jid,
+        stream_id: String,
+        verdict: DialbackVerdict,
+    ) -> Self {
+        Self {
+            from,
+            to,
+            stream_id,
+            verdict,
+        }
+    }
+
     /// Returns the domain that was asked for.
     #[must_use]
     pub const fn from(&self) -> &Jid {

@@ -27,6 +27,10 @@ const LIST: char = '\u{1f}';
 ///
 /// Unknown names count, too. Mechanisms of FAST do not, because they are in a list of their own. The
 /// order of a list has no influence.
+///
+/// A name with one of the two separators of XEP-0474, U+001E and U+001F, is left out: it would be
+/// hashed as two names, or as a name of the other list. XML cannot carry these characters (XML 1.0
+/// 2.2), so no peer has offered such a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferRecord {
     /// The text to be hashed.
@@ -42,11 +46,11 @@ impl OfferRecord {
         Self { text }
     }
 
-    /// Adds the names in `<sasl-channel-binding/>`, exactly as announced. An empty list counts as no
-    /// announcement, because XEP-0440 has none.
+    /// Adds the names in `<sasl-channel-binding/>`, exactly as announced. A list without any name counts
+    /// as no announcement, because XEP-0440 has none.
     #[must_use]
     pub fn announcing<'a>(mut self, bindings: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut bindings = bindings.into_iter().peekable();
+        let mut bindings = bindings.into_iter().filter(is_name).peekable();
         if bindings.peek().is_some() {
             self.text.push(LIST);
             push_sorted(&mut self.text, bindings);
@@ -60,9 +64,14 @@ impl OfferRecord {
     }
 }
 
+/// Whether the name stays one name among others.
+fn is_name(name: &&str) -> bool {
+    !name.contains([NAME, LIST])
+}
+
 /// Appends the names in the order of their octets (`i;octet`, RFC 4790 9.3).
 fn push_sorted<'a>(text: &mut String, names: impl IntoIterator<Item = &'a str>) {
-    let mut names: Vec<&str> = names.into_iter().collect();
+    let mut names: Vec<&str> = names.into_iter().filter(is_name).collect();
     names.sort_unstable();
     for (index, name) in names.into_iter().enumerate() {
         if index > 0 {
@@ -139,5 +148,21 @@ mod tests {
             }
         }
         assert_eq!(record(&["A", "B"], &[]), record(&["B", "A"], &[]));
+    }
+
+    #[test]
+    fn a_name_with_a_separator_is_left_out_and_not_taken_for_several() {
+        let record = |mechanisms: &[&str], bindings: &[&str]| {
+            OfferRecord::new(mechanisms.iter().copied()).announcing(bindings.iter().copied())
+        };
+        for separated in [
+            "A\u{1e}B", "A\u{1f}B", "\u{1e}", "\u{1f}", "A\u{1e}", "\u{1f}A",
+        ] {
+            assert_eq!(
+                record(&["X", separated], &["y", separated]),
+                record(&["X"], &["y"])
+            );
+            assert_eq!(record(&["X"], &[separated]), record(&["X"], &[]));
+        }
     }
 }

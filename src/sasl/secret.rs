@@ -48,7 +48,7 @@ impl Secret {
     /// Returns the first `length` octets.
     #[must_use]
     pub(super) fn truncated(mut self, length: usize) -> Self {
-        // The octets behind stay in the allocation, which is wiped as a whole.
+        // The octets that are cut off stay in the allocation, which is wiped as a whole.
         self.0.truncate(length);
         self
     }

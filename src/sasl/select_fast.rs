@@ -83,4 +83,7 @@ pub enum TokenUnusable {
     /// The connection does not have the token's channel binding.
     #[error("the connection does not have the token's channel binding")]
     NoBinding,
+    /// The client has no id to use the token with (XEP-0484 4.1).
+    #[error("a token needs a user agent with an id")]
+    NoClientId,
 }

@@ -43,6 +43,16 @@ pub(crate) struct Sent<'a> {
     pub(crate) retransmitted: bool,
 }
 
+/// Two queues are the same if the peer can acknowledge the same of them. What was acknowledged may
+/// still be in the buffer of one.
+impl PartialEq for SentQueue {
+    fn eq(&self, other: &Self) -> bool {
+        self.acknowledged == other.acknowledged && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for SentQueue {}
+
 impl SentQueue {
     /// An empty queue after so many stanzas.
     pub(crate) fn after(acknowledged: u32) -> Self {

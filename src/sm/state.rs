@@ -15,7 +15,7 @@ use crate::ticket::Ticket;
 /// It is a plain value. [`to_bytes`](Self::to_bytes) and [`from_bytes`](Self::from_bytes) (with the
 /// feature `serde`: `Serialize` and `Deserialize`) carry it to another process. The bytes hold
 /// stanzas and the name of the session, which both are private.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use = "it holds stanzas that were not acknowledged"]
 pub struct SmState {
     pub(crate) id: Option<Secret>,

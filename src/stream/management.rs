@@ -194,6 +194,10 @@ pub enum ManagementRefusal {
     UnexpectedRequest,
     /// `<item-not-found/>`: there is no such session.
     ItemNotFound,
+    /// `<feature-not-implemented/>`: sessions are not resumed here.
+    FeatureNotImplemented,
+    /// `<internal-server-error/>`: the server could not do it.
+    InternalServerError,
 }
 
 /// Appends `<failed/>` with a condition.
@@ -203,6 +207,8 @@ pub fn write_failed(out: &mut String, refusal: ManagementRefusal, h: Option<u32>
     out.push_str(match refusal {
         ManagementRefusal::UnexpectedRequest => "><unexpected-request",
         ManagementRefusal::ItemNotFound => "><item-not-found",
+        ManagementRefusal::FeatureNotImplemented => "><feature-not-implemented",
+        ManagementRefusal::InternalServerError => "><internal-server-error",
     });
     put::attribute(out, "xmlns", ns::STANZA_ERRORS);
     out.push_str("/></failed>");
@@ -275,6 +281,7 @@ fn number_attribute(out: &mut String, name: &str, value: Option<u32>) {
 #[cfg(test)]
 mod tests {
     use alloc::borrow::Cow;
+    use alloc::format;
     use alloc::string::String;
 
     use super::{
@@ -382,11 +389,28 @@ mod tests {
             "<failed xmlns='urn:xmpp:sm:3' h='3'>\
              <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
         );
-        assert_eq!(
-            written(|out| write_failed(out, ManagementRefusal::UnexpectedRequest, None)),
-            "<failed xmlns='urn:xmpp:sm:3'>\
-             <unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
-        );
+        for (refusal, name) in [
+            (ManagementRefusal::UnexpectedRequest, "unexpected-request"),
+            (ManagementRefusal::ItemNotFound, "item-not-found"),
+            (
+                ManagementRefusal::FeatureNotImplemented,
+                "feature-not-implemented",
+            ),
+            (
+                ManagementRefusal::InternalServerError,
+                "internal-server-error",
+            ),
+        ] {
+            let xml = written(|out| write_failed(out, refusal, None));
+            assert_eq!(
+                xml,
+                format!(
+                    "<failed xmlns='urn:xmpp:sm:3'>\
+                     <{name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+                )
+            );
+            assert_eq!(read(&xml), Some(Ok(M::Failed { h: None })), "{xml}");
+        }
         assert_eq!(
             handled_count_too_high(10, 8),
             "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='10' send-count='8'/>"

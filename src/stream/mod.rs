@@ -8,7 +8,7 @@
 //! The tables are [`Initiating`] and [`Receiving`]. They share the alphabet ([`Input`], [`Command`],
 //! [`Notice`]), the way to the first XML ([`AfterTls`]) and the exchange of closing tags
 //! ([`Closing`]). What they do, input by input, is written out in the module `tables` of this
-//! documentation.
+//! documentation; the module `diagrams` has pictures of them.
 
 mod addresses;
 pub mod bind;
@@ -43,6 +43,26 @@ mod tls_negotiation;
 #[cfg(doc)]
 #[doc = include_str!("tables.md")]
 pub mod tables {}
+
+/// The state tables on clients' streams, as pictures.
+///
+/// # Initiating entity
+///
+#[cfg(doc)]
+#[doc = include_str!("../../docs/diagrams/initiating.svg")]
+///
+#[doc = include_str!("../../docs/diagrams/initiating-login.svg")]
+///
+/// # Receiving entity
+///
+#[doc = include_str!("../../docs/diagrams/receiving.svg")]
+///
+#[doc = include_str!("../../docs/diagrams/receiving-login.svg")]
+///
+#[doc = include_str!("../../docs/diagrams/receiving-task.svg")]
+///
+#[doc = include_str!("../../docs/diagrams/receiving-inline.svg")]
+pub mod diagrams {}
 
 pub use addresses::{StanzaAddress, StanzaAddresses};
 pub use bind::{BindCondition, BindRequest, MalformedRequest, Recipient};

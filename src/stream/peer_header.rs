@@ -30,6 +30,26 @@ impl PeerHeader {
         version: Version::LEGACY,
     };
 
+    /// A header that nobody has sent.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn for_testing(
+        id: Option<&str>,
+        from: Option<Jid>,
+        to: Option<Jid>,
+        lang: Option<&str>,
+        version: Version,
+    ) -> Self {
+        let texts = [id, lang].map(Option::unwrap_or_default).concat();
+        Self {
+            texts,
+            id: id.map(str::len),
+            lang: lang.map(|_| id.map_or(0, str::len)),
+            from,
+            to,
+            version,
+        }
+    }
+
     /// Takes what the header says. An address that is no address counts as absent.
     pub(crate) fn record(&mut self, header: ParsedHeader<'_>) {
         self.forget();

@@ -42,11 +42,13 @@ pub enum Input {
     Pair(PairResult),
     /// The answer to [`ReceivingCommand::CheckKey`]. The stream goes on meanwhile.
     KeyChecked,
-    /// What an element of stream management comes to: the answer to [`Command::Manage`] and
-    /// [`InitiatingCommand::CheckResumption`], in the same step.
+    /// What an element of stream management comes to: the answer to [`Command::Manage`],
+    /// [`InitiatingCommand::CheckResumption`] and [`InitiatingCommand::RequestResumption`], in the same
+    /// step.
     Managed(ManagementResult),
     /// The application has seen the event of the step before. Only after [`Notice::PeerClosing`],
-    /// and after [`Notice::Authenticated`] where a session is resumed by the same element.
+    /// after [`Notice::Authenticated`] where a session is resumed by the same element, and after
+    /// [`Notice::Features`] where nothing is left to negotiate.
     Resume,
     /// The deadline of the phase has passed.
     Expired,
@@ -112,19 +114,20 @@ pub struct InlineRequests {
 }
 
 impl InlineRequests {
-    /// Requests for a token, a resumption and a resource, as far as they are made.
-    #[must_use]
-    pub const fn new(token: bool, resume: bool, bind: bool) -> Self {
-        Self {
-            token,
-            resume,
-            bind,
-        }
-    }
+    /// Nothing is asked for.
+    pub const NONE: Self = Self {
+        token: false,
+        resume: false,
+        bind: false,
+    };
 
     /// Every combination, for exhaustive checks of state tables.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..8u8).map(|bits| Self::new(bits & 1 != 0, bits & 2 != 0, bits & 4 != 0))
+        (0..8u8).map(|bits| Self {
+            token: bits & 1 != 0,
+            resume: bits & 2 != 0,
+            bind: bits & 4 != 0,
+        })
     }
 }
 
@@ -340,7 +343,9 @@ pub enum InitiatingCommand {
     SendAbort(SaslProfile),
     /// Writes the bind request, with the wanted resource or without.
     RequestBind(ResourceChoice),
-    /// Writes `<resume/>` (XEP-0198 5).
+    /// Writes `<resume/>` (XEP-0198 5). Answered by [`Input::Managed`] with
+    /// [`Refused`](ManagementResult::Refused), in the same step, if the server has refused it with the
+    /// login.
     RequestResumption,
     /// Checks `<resumed/>` and takes the session over. Answered by [`Input::Managed`] in the same
     /// step.

@@ -18,9 +18,6 @@ pub(super) fn element_of<T>(kind: Kind, xml: &str, read: impl FnOnce(Element<'_>
     element_after(&opening, xml, read)
 }
 
-/// The name of [`element_after`] in the tests of the tables.
-pub(super) use self::element_after as element_behind;
-
 /// Does the same after the header `opening`.
 pub(super) fn element_after<T>(opening: &str, xml: &str, read: impl FnOnce(Element<'_>) -> T) -> T {
     let bytes = format!("{opening}{xml}");

@@ -166,6 +166,17 @@ impl Link {
         Written::Taken(n)
     }
 
+    /// Returns whether a write of `from` would not block: there is room, or the connection has failed.
+    #[must_use]
+    pub fn has_room(&self, from: Entity, now: Instant) -> bool {
+        let [to_initiating, to_receiving] = &self.pipes;
+        let pipe = match from {
+            Entity::Initiating => to_receiving,
+            Entity::Receiving => to_initiating,
+        };
+        pipe.room(now).is_none_or(|room| room > 0)
+    }
+
     /// Returns whether bytes are on their way for a while.
     #[must_use]
     pub const fn is_delayed(&self) -> bool {

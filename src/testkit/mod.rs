@@ -1,4 +1,117 @@
-//! A deterministic simulation of pairs of machines, for tests of what is built on them.
+//! The test kit: what a program that is built on this crate can be tested with, without sockets, in
+//! virtual time, and the same in every run.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! proptest = { version = "1", default-features = false, features = ["std"] }
+//! xmpp-stream = { version = "0.1", features = ["testkit", "proptest"] }
+//! ```
+//!
+//! | you want to test | take |
+//! |---|---|
+//! | what your program does on each reason, event, question | [`samples`]: `CloseReason::samples()`, [`for_each_event`](samples::for_each_event) |
+//! | your driver | [`driver::DriverCheck`](driver) (with `std`) |
+//! | what comes of an attack: a renegotiation, malformed XML, silence | [`Peer`], [`Attack`] |
+//! | your application over a bad network, over many connections | [`Simulation`] |
+//! | any of it with proptest | [`strategies`] (feature `proptest`) |
+//! | one handler of a `CloseTcp` | `CloseTcp::for_testing`, of the feature `testing` alone |
+//!
+//! `examples/own_driver` is a crate that tests its own driver and its own table of reasons.
+//!
+//! # Getting started
+//!
+//! Every reason there is, in a table of your own. A reason that a later version adds comes along by
+//! itself:
+//!
+//! ```
+//! use xmpp_stream::CloseReason;
+//! use xmpp_stream::testkit::samples::Samples;
+//!
+//! fn is_an_attack(reason: &CloseReason) -> bool {
+//!     matches!(reason, CloseReason::TlsRenegotiation(_) | CloseReason::StarttlsNotOffered)
+//! }
+//!
+//! let attacks = CloseReason::samples().into_iter().filter(is_an_attack).count();
+//! assert!(attacks > 1);
+//! assert_eq!(CloseReason::samples()[0].variant(), CloseReason::VARIANTS[0]);
+//! ```
+//!
+//! A server that completes a login and then writes what is no XML. Under TLS it may as well
+//! [attempt a renegotiation](Renegotiation):
+//!
+//! ```
+//! use xmpp_stream::testkit::configs::PairOptions;
+//! use xmpp_stream::testkit::{Attack, Moment, Peer};
+//! use xmpp_stream::time::Instant;
+//! use xmpp_stream::{Action, Decision, Initiator, Responder};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (client, server) = PairOptions::default().plaintext()?;
+//! let now = Instant::from_millis(0);
+//! let mut client = Initiator::new(client, now);
+//! let mut peer = Peer::new(Responder::new(server, now), |machine, _| match machine.decision() {
+//!     Some(Decision::Anonymous(decision)) => decision.accept("guest".into()),
+//!     Some(Decision::Bind(decision)) => {
+//!         decision.accept("guest@localhost/desk".parse().expect("a JID")).expect("full");
+//!     }
+//!     _ => {}
+//! })
+//! .at(Moment::Established, [Attack::Text(b"<message></massage>".to_vec())]);
+//!
+//! // One byte at a time, for once.
+//! let reason = 'end: loop {
+//!     peer.run(now);
+//!     for byte in peer.take_output() {
+//!         assert_eq!(client.receive(&[byte]), 1);
+//!         loop {
+//!             match client.poll(now) {
+//!                 Action::Event(_) => {}
+//!                 Action::Wait(wait) if wait.deadline == Some(now) => {}
+//!                 Action::Wait(_) => break,
+//!                 Action::CloseTcp(close) => break 'end close.reason().code(),
+//!             }
+//!         }
+//!         if peer.is_done() {
+//!             // Its answer has been written: it waits for the peer's closing tag.
+//!             client.receive_eof();
+//!         }
+//!     }
+//!     let _ = client.poll(now);
+//!     let written = client.transmit().len();
+//!     assert_eq!(peer.receive(client.transmit()), written);
+//!     client.transmitted(written);
+//! };
+//! assert_eq!(reason, "not-well-formed");
+//! # Ok(()) }
+//! ```
+//!
+//! # Certificates and providers
+//!
+//! The kit has none: TLS configs, with their crypto provider and their certificates, come from the
+//! caller, as they do for a machine. A [`Peer`] takes its keys out of its own machine's session, and the
+//! ciphers out of its provider, so it works with any provider that gives its keys out (those of `ring`
+//! and `aws-lc-rs` do). What does not need TLS needs nothing: see [`configs`].
+//!
+//! # Decisions
+//!
+//! A [`Decision`](crate::Decision) borrows from its machine, so none is made without one.
+//! [`Question::samples`](samples::Samples) has what is asked. A machine asks, by its config:
+//!
+//! | decision | asked by a responder |
+//! |---|---|
+//! | `Host` | without [`single_host`](crate::config::ResponderBuilder::single_host) |
+//! | `Password`, `Scram`, `External`, `Anonymous` | when a peer logs in by PLAIN, SCRAM, EXTERNAL, ANONYMOUS |
+//! | `Bind` | after the login of a client |
+//! | `Token`, `IssueToken` | with [`fast`](crate::config::HostBuilder::fast) |
+//! | `Resume` | with [`stream_management`](crate::config::ResponderBuilder::stream_management) |
+//! | `StoreKeys` | with [`scram_upgrades`](crate::config::HostBuilder::scram_upgrades) |
+//!
+//! # Features
+//!
+//! `testing` has constructors alone. `testkit` includes it and has no dependency. `proptest` is a
+//! feature of its own, because it is the only part with one. None of them changes what a machine does.
+//!
+//! # Simulations
 //!
 //! Two applications, one of which opens connections that the other accepts, own the machines. The
 //! [`Simulation`] drives every machine as the contract of [`connection`](crate::connection) says,
@@ -20,8 +133,6 @@
 //! Of the machines themselves the simulation asserts that they wait for something, that they wait
 //! at all, and that they are inert after their end. What else must hold is the applications' to say:
 //! their calls return a [`Violation`].
-//!
-//! # Example
 //!
 //! A client greets a server once, however the bytes come and go:
 //!
@@ -127,14 +238,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # TLS
-//!
-//! The crate has no cryptographic provider, so TLS configs come from the application. Seeds whose
+//! Seeds whose
 //! connections use TLS can be had again as far as the provider's messages have the same lengths in
 //! each run: a signature algorithm of fixed length sees to that.
 
 mod application;
+pub mod attack;
+pub mod configs;
 mod coverage;
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub mod driver;
 mod endpoint;
 mod failure;
 mod fault;
@@ -144,13 +258,19 @@ mod link;
 mod log;
 mod outgoing;
 mod pair;
+mod peer;
 mod pipe;
 mod rng;
+pub mod samples;
 mod simulation;
+#[cfg(feature = "proptest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proptest")))]
+pub mod strategies;
 
 pub use application::{
     Application, At, InitiatingApplication, Protection, ReceivingApplication, Violation,
 };
+pub use attack::{Attack, Renegotiation};
 pub use coverage::Coverage;
 pub use failure::Failure;
 pub use fault::{Fault, FaultKind, FaultPlan};
@@ -158,5 +278,6 @@ pub use incoming::Incoming;
 pub use journal::{Journal, Tally};
 pub use link::{Entity, Link, Portion, Received, Traffic, Written};
 pub use outgoing::{Fates, Numbered, Outgoing};
+pub use peer::{Moment, Peer, PeerApplication, TcpState};
 pub use rng::{Rng, SeededRandom};
 pub use simulation::{Simulation, Weather};

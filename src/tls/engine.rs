@@ -31,6 +31,8 @@ use rustls::{ClientConfig, CommonState, Error, ServerConfig, SupportedCipherSuit
 use super::info::{HandshakeKind, TlsVersion};
 use super::post_close::RecordOpener;
 use super::receive_buffer::ReceiveBuffer;
+#[cfg(feature = "testkit")]
+use super::record_keys::RecordKeys;
 use super::renegotiation::TlsRole;
 
 /// Space for what the library puts before a record (a KeyUpdate, twice at most) beside the
@@ -157,6 +159,18 @@ impl Engine {
                 RecordOpener::server(kernel, secrets.rx)
             }
         }
+    }
+
+    /// Ends the connection and returns its keys. Returns `None` before the handshake is complete, and
+    /// if the crypto provider does not give its keys out.
+    #[cfg(feature = "testkit")]
+    pub(super) fn into_record_keys(self) -> Option<RecordKeys> {
+        let suite = self.suite()?;
+        let secrets = match self {
+            Self::Client(c) => c.dangerous_into_kernel_connection().ok()?.0,
+            Self::Server(s) => s.dangerous_into_kernel_connection().ok()?.0,
+        };
+        RecordKeys::new(suite, secrets)
     }
 
     pub(super) fn is_handshaking(&self) -> bool {

@@ -83,6 +83,30 @@ pub struct TlsInfo {
 }
 
 impl TlsInfo {
+    /// Returns the facts of a session for tests of code that handles them: without application
+    /// protocol and server name, with a suite that suits the version. The peer's chain, if there is
+    /// one, counts as verified.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn for_testing(
+        version: TlsVersion,
+        handshake: HandshakeKind,
+        peer_certificates: Vec<CertificateDer<'static>>,
+    ) -> Self {
+        Self {
+            version,
+            suite: match version {
+                TlsVersion::Tls12 => (0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+                TlsVersion::Tls13 => (0x1301, "TLS13_AES_128_GCM_SHA256"),
+            },
+            handshake,
+            alpn: None,
+            server_name: None,
+            peer_verified: !peer_certificates.is_empty(),
+            peer_certificates,
+        }
+    }
+
     /// Returns the protocol version.
     #[must_use]
     pub fn version(&self) -> TlsVersion {

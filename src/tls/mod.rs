@@ -64,6 +64,8 @@ mod reason;
 mod receive_buffer;
 mod record;
 mod record_guard;
+#[cfg(feature = "testkit")]
+mod record_keys;
 mod renegotiation;
 mod renegotiation_info;
 mod resumable;
@@ -77,6 +79,9 @@ pub use info::{Counters, HandshakeKind, TlsInfo, TlsVersion};
 pub use proof::{Encrypted, Verified};
 pub use reason::{Alert, CertificateReason, TlsReason, TlsReasonKind};
 pub use record_guard::{RecordGuard, Scan};
+#[cfg(feature = "testkit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
+pub use record_keys::RecordKeys;
 pub use renegotiation::{RenegotiationAttempt, RenegotiationEvidence};
 pub use resumable::ResumableSessions;
 pub use session::TlsSession;

@@ -240,7 +240,7 @@ fn misbehaved(how: &str) -> TlsStep {
 }
 
 fn failed(kind: TlsReasonKind) -> TlsStep {
-    TlsStep::Failed(TlsReason::new(kind, false))
+    TlsStep::Failed(TlsReason::new(kind))
 }
 
 /// The receiving keys of a rustls connection that has ended.
@@ -310,7 +310,8 @@ impl RecordOpener {
     }
 }
 
-fn decrypter(
+/// Returns what opens the records of these secrets; `None` for a cipher suite that is not known here.
+pub(super) fn decrypter(
     suite: SupportedCipherSuite,
     secrets: ConnectionTrafficSecrets,
 ) -> Option<Box<dyn MessageDecrypter>> {

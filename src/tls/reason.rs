@@ -22,7 +22,26 @@ pub struct TlsReason {
 }
 
 impl TlsReason {
-    pub(super) fn new(kind: TlsReasonKind, alert_sent: bool) -> Self {
+    /// A failure of which the peer is told nothing.
+    pub(super) fn new(kind: TlsReasonKind) -> Self {
+        Self {
+            kind,
+            alert_sent: false,
+        }
+    }
+
+    /// The same with an alert that is in the output.
+    pub(super) fn with_alert(self) -> Self {
+        Self {
+            alert_sent: true,
+            ..self
+        }
+    }
+
+    /// Returns a reason for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn for_testing(kind: TlsReasonKind, alert_sent: bool) -> Self {
         Self { kind, alert_sent }
     }
 

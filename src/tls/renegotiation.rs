@@ -44,6 +44,15 @@ pub struct RenegotiationAttempt {
     pub sign: RenegotiationEvidence,
 }
 
+impl RenegotiationAttempt {
+    /// Returns an attempt for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn for_testing(version: TlsVersion, sign: RenegotiationEvidence) -> Self {
+        Self { version, sign }
+    }
+}
+
 /// What a renegotiation attempt was detected by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -48,6 +48,8 @@ use super::proof::{Encrypted, Verified};
 use super::reason::{TlsReason, TlsReasonKind, kind_of};
 use super::receive_buffer::ReceiveBuffer;
 use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
+#[cfg(feature = "testkit")]
+use super::record_keys::RecordKeys;
 use super::renegotiation::{RecordContext, TlsRole, detect};
 use super::renegotiation_info::{Acknowledgement, ExpectedHello, HelloFinding, HelloInspector};
 use super::resumable::SessionMark;
@@ -331,6 +333,14 @@ impl TlsSession {
         }
     }
 
+    /// Ends the session and returns its record keys; `None` unless it is established, and open for
+    /// writing.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn into_record_keys(mut self) -> Option<RecordKeys> {
+        self.engine.take()?.into_record_keys()
+    }
+
     /// Returns how many bytes the receive buffer has allocated.
     pub(crate) fn allocated(&self) -> usize {
         self.buffer.allocated()
@@ -549,7 +559,7 @@ impl TlsSession {
         };
         if header.is_malformed() {
             // The library did not object to what it must object to.
-            return failed(malformed_header(), false);
+            return failed(malformed_header());
         }
         if finding == Some(HelloFinding::NotAcknowledged) && version == Some(TlsVersion::Tls12) {
             // Nothing is encrypted yet, and what the library would say is withdrawn.
@@ -578,7 +588,7 @@ impl TlsSession {
             return TlsStep::NeedMore;
         };
         if header.is_malformed() {
-            return failed(malformed_header(), false);
+            return failed(malformed_header());
         }
         if self.buffer.unread().len() < header.wire_len() {
             return TlsStep::NeedMore;
@@ -603,8 +613,8 @@ impl TlsSession {
             engine.drain_alerts(out);
         }
         match kind {
-            _ if out.len() > start => failed(kind, true),
-            TlsReasonKind::AlertReceived(_) | TlsReasonKind::Internal { .. } => failed(kind, false),
+            _ if out.len() > start => failed_with_alert(kind),
+            TlsReasonKind::AlertReceived(_) | TlsReasonKind::Internal { .. } => failed(kind),
             _ => self.refuse(kind, UNEXPECTED_MESSAGE, out),
         }
     }
@@ -620,7 +630,10 @@ impl TlsSession {
                 Some(_) => engine.provoke_alert(&mut self.buffer, out),
             }
         }
-        failed(kind, out.len() > start)
+        match out.len() > start {
+            true => failed_with_alert(kind),
+            false => failed(kind),
+        }
     }
 
     /// Gathers the facts once the handshake is complete, and drops what only the handshake needs.
@@ -725,7 +738,7 @@ fn refuse_hello(finding: HelloFinding, out: &mut Vec<u8>) -> TlsStep {
         HelloFinding::Version => (TlsReasonKind::ProtocolVersion, PROTOCOL_VERSION),
     };
     out.extend(plaintext_alert(description));
-    failed(kind, true)
+    failed_with_alert(kind)
 }
 
 /// Returns the record of a fatal alert in clear.
@@ -741,11 +754,17 @@ fn malformed_header() -> TlsReasonKind {
 
 fn internal(detail: &str) -> TlsStep {
     let detail = String::from(detail);
-    failed(TlsReasonKind::Internal { detail }, false)
+    failed(TlsReasonKind::Internal { detail })
 }
 
-fn failed(kind: TlsReasonKind, alert_sent: bool) -> TlsStep {
-    TlsStep::Failed(TlsReason::new(kind, alert_sent))
+/// A failure of which the peer is told nothing.
+fn failed(kind: TlsReasonKind) -> TlsStep {
+    TlsStep::Failed(TlsReason::new(kind))
+}
+
+/// A failure whose alert is in the output.
+fn failed_with_alert(kind: TlsReasonKind) -> TlsStep {
+    TlsStep::Failed(TlsReason::new(kind).with_alert())
 }
 
 fn name(suite: SupportedCipherSuite) -> (u16, &'static str) {

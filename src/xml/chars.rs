@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn control_characters_are_seen_at_every_place_in_text_of_every_length() {
         for context in ["x", "\u{e9}", "\u{FE0F}", " \u{20AC}"] {
-            for (before, behind) in (0..150).flat_map(|n| (0..n).map(move |i| (i, n - i))) {
+            for (before, after) in (0..150).flat_map(|n| (0..n).map(move |i| (i, n - i))) {
                 for (c, expected) in [
                     (' ', Ok(Controls::None)),
                     ('\t', Ok(Controls::Lines)),
@@ -297,7 +297,7 @@ mod tests {
                     ('\u{1F}', Err(before * context.len())),
                     ('\u{FFFF}', Err(before * context.len())),
                 ] {
-                    let text = [context.repeat(before), c.into(), context.repeat(behind)].concat();
+                    let text = [context.repeat(before), c.into(), context.repeat(after)].concat();
                     assert_eq!(
                         check_chars(&text),
                         expected,

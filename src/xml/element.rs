@@ -175,17 +175,17 @@ impl<'a> Element<'a> {
         let Some(node) = self.node().filter(|_| !missing.is_empty()) else {
             return Cow::Borrowed(self.as_str());
         };
-        let behind_name = 1 + usize::from(node.name.length);
+        let name_end = 1 + usize::from(node.name.length);
         let whole = self.as_str();
         let mut out = String::with_capacity(whole.len() + 64 * missing.len());
-        out.push_str(whole.get(..behind_name).unwrap_or_default());
+        out.push_str(whole.get(..name_end).unwrap_or_default());
         for namespace in missing {
             let prefix = namespaces::prefix_of(self.tape, namespace, self.text, self.scope);
             let uri = self.tape.uri(namespace, self.text, self.scope);
             // Writing to a `String` cannot fail.
             let _ = write::declaration(&mut out, prefix, uri);
         }
-        out.push_str(whole.get(behind_name..).unwrap_or_default());
+        out.push_str(whole.get(name_end..).unwrap_or_default());
         Cow::Owned(out)
     }
 

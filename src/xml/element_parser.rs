@@ -501,6 +501,6 @@ pub(crate) fn markup(bytes: &[u8], at: usize) -> Result<Markup, RelativeError> {
 pub(crate) fn is_declaration(bytes: &[u8]) -> bool {
     bytes
         .strip_prefix(DECLARATION)
-        .and_then(|behind| behind.first())
+        .and_then(|rest| rest.first())
         .is_some_and(|&b| chars::is_space(b) || b == b'?')
 }

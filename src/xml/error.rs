@@ -19,6 +19,15 @@ pub struct XmlError {
     pub position: u64,
 }
 
+impl XmlError {
+    /// Returns an error for tests of code that handles one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn for_testing(kind: XmlErrorKind, position: u64) -> Self {
+        Self { kind, position }
+    }
+}
+
 /// The kind of a violation. [`XmlErrorKind::class`] returns the stream error condition to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
@@ -58,7 +67,7 @@ pub enum XmlErrorKind {
     #[error("text between first-level elements")]
     TextBetweenStanzas,
     /// Something other than white space follows the closing stream tag.
-    #[error("data behind the closing stream tag")]
+    #[error("data after the closing stream tag")]
     AfterFooter,
     /// An end tag does not belong to the element that is open.
     #[error("end tag without matching start tag")]

@@ -345,8 +345,8 @@ mod tests {
     }
 
     #[test]
-    fn what_completes_nothing_is_quiet() {
-        for (state, bytes, behind) in [
+    fn what_completes_nothing_is_accepted() {
+        for (state, bytes, next) in [
             (FastState::BetweenElements, "<message", FastState::StartTag),
             (FastState::BetweenElements, "<_", FastState::StartTag),
             (
@@ -381,14 +381,14 @@ mod tests {
             let taken = bytes.bytes().all(|b| fast_path.accepts(b));
             assert_eq!(
                 (taken, fast_path.state),
-                (behind != FastState::Unknown, behind),
+                (next != FastState::Unknown, next),
                 "{bytes}"
             );
         }
     }
 
     #[test]
-    fn a_reference_is_quiet_for_fifteen_bytes() {
+    fn a_reference_is_accepted_for_fifteen_bytes() {
         let mut fast_path = FastPath::new(FastState::Text);
         for _ in 0..2 {
             fast_path.state = FastState::Text;
@@ -407,8 +407,8 @@ mod tests {
         assert!(few.resume() && few.accepts_all(b"12345678"));
         let mut many = fast_path;
         assert!(many.resume() && !many.accepts_all(b"123456789"));
-        let mut loud = fast_path;
-        assert!(loud.resume() && !loud.accepts_all(b"1>2"));
+        let mut resumed = fast_path;
+        assert!(resumed.resume() && !resumed.accepts_all(b"1>2"));
         let mut never = FastPath::default();
         never.suspend();
         assert!(!never.resume());

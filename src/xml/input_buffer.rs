@@ -85,7 +85,7 @@ impl InputBuffer {
     pub(crate) fn push(&mut self, frame: FrameLength, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(self.capacity(frame));
         let bytes = bytes.get(..taken).unwrap_or_default();
-        // Behind the start of a character bytes wait for the next refill, which validates both.
+        // Bytes after the start of a character wait for the next refill, which validates both.
         if self.has_unread(frame) || self.filled > 0 {
             self.store(bytes);
             return taken;

@@ -165,9 +165,12 @@ def under_xmppjs(suite, lab, command):
                 name = f"{who}: TLS {version}, {way}, {mechanism}: SASL2 with Bind 2, a message each way, close"
                 suite.check(name, theirs, lab, command, version, direct, mechanism)
     suite.check(f"{who}: wrong password", theirs_wrong_password, lab, command)
-    suite.check(f"{who}: stream management inline, resumed inline after a cut", theirs_managed, lab, command, True)
-    name = f"{who}: the server has not noticed the cut when the client resumes inline"
-    suite.check(name, theirs_managed, lab, command, False)
+    for token in (False, True):
+        how = "by a token" if token else "by the password"
+        name = f"{who}: stream management inline, resumed inline {how} after a cut"
+        suite.check(name, theirs_managed, lab, command, True, token)
+        name = f"{who}: the server has not noticed the cut when the client resumes inline {how}"
+        suite.check(name, theirs_managed, lab, command, False, token)
 
 
 def theirs(lab, command, version, direct, mechanism):
@@ -205,14 +208,16 @@ def theirs_wrong_password(lab, command):
     server.expect_alive()
 
 
-def theirs_managed(lab, command, server_too):
+def theirs_managed(lab, command, server_too, token):
     """A cut on which a message to the server is lost: the session is resumed with the login, the message sent again.
+
+    xmpp.js keeps the token of its first login in memory, unless it is told not to.
 
     Nothing waits for the client meanwhile: see README.md.
     """
     server = Server(lab.pki, "--sm", "--mechanisms", "SCRAM-SHA-256,PLAIN")
     tap = Tap(server.port)
-    client = Process([*command, tap.port, lab.pki.ca, PASSWORD, "starttls"])
+    client = Process([*command, tap.port, lab.pki.ca, PASSWORD, "starttls", *([] if token else ["-"])])
     jid = server.wait_event("bound")["jid"]
     server.wait_event("sm-enabled", resumable=True)
     say(client, "one")
@@ -235,6 +240,9 @@ def theirs_managed(lab, command, server_too):
     expect_equal(messages, ["one", "lost", "two", "end"], "messages")
     asked = [line.split() for line in client.lines if line.startswith("authenticate ")]
     granted = [line.split() for line in client.lines if line.startswith("success ")]
+    second = "HT-SHA-256-NONE" if token else "PLAIN"
+    expect_equal([words[1] for words in asked], ["PLAIN", second], "mechanisms")
+    expect_equal(["fast" in words for words in asked], [False, token], "use of a token")
     expect_equal(["enable" in words for words in asked], [True, True], "asked to enable")
     expect_equal(["resume" in words for words in asked], [False, True], "asked to resume")
     expect_equal([[word for word in words if word in RESULTS] for words in granted], [["bound", "enabled"], ["resumed"]], "granted")
@@ -243,8 +251,9 @@ def theirs_managed(lab, command, server_too):
     addresses = [words[1] for words in granted]
     expect_equal(addresses, [jid, jid], "addresses in the successes")
     # bob logs in behind it, in the old profile.
-    logins = [(login["way"], login["bind"]) for login in server.events("login")]
-    expect_equal(logins, [("sasl2", "bind2"), ("sasl2", "resumed"), ("sasl", "bind")], "ways to log in")
+    logins = [(login["way"], login["bind"], login["token"]) for login in server.events("login")]
+    again = ("sasl2", "resumed", "used" if token else "requested")
+    expect_equal(logins, [("sasl2", "bind2", "requested"), again, ("sasl", "bind", "none")], "ways to log in")
 
 
 def say(client, body):

@@ -12,20 +12,39 @@ USERS = ["alice", "bob"]
 HERE = pathlib.Path(__file__).resolve().parent
 # Of prosody-modules. `sasl2_sm` is not among them: it needs functions that mod_smacks of Prosody 0.12.3 does not have.
 SASL2_MODULES = ["interop_sasl2", "sasl2", "sasl2_bind2"]
+FAST_MODULES = [*SASL2_MODULES, "interop_fast", "sasl2_fast"]
 
 
 class Prosody:
-    """Hosts `localhost` (hashed passwords), `plain.localhost` and `anon.localhost`, one certificate; `modules` beside the usual ones."""
+    """Hosts `localhost`, `hashed.localhost` and `anon.localhost`, one certificate; `modules` beside the usual ones."""
 
     name = "prosody"
 
     def __init__(self, directory, pki, certificate, modules=()):
-        further = "".join(f'; "{module}"' for module in modules)
-        home = pathlib.Path(directory) / f"prosody-{certificate}"
-        home.mkdir(parents=True)
+        self.home = pathlib.Path(directory) / f"prosody-{certificate}"
+        self.home.mkdir(parents=True)
+        self.pki, self.certificate = pki, certificate
         self.starttls, self.direct = free_port(), free_port()
-        configuration = home / "prosody.cfg.lua"
-        configuration.write_text(
+        self.configuration = self.home / "prosody.cfg.lua"
+        self._configure(modules, "")
+        for host in ("localhost", "hashed.localhost"):
+            for user in USERS:
+                register = Process(["prosodyctl", "--config", self.configuration, "register", user, host, PASSWORD])
+                code = register.finish(20)
+                expect(code == 0, f"prosodyctl register {user} {host}: {register.tail()}")
+        self._start()
+
+    def restart(self, modules=(), settings=""):
+        """Again, with the same accounts and ports, other modules, and `settings` in Lua. Returns this server."""
+        self.process.stop()
+        self._configure(modules, settings)
+        self._start()
+        return self
+
+    def _configure(self, modules, settings):
+        further = "".join(f'; "{module}"' for module in modules)
+        home, pki, certificate = self.home, self.pki, self.certificate
+        self.configuration.write_text(
             f"""
 run_as_root = true
 daemonize = false
@@ -40,6 +59,7 @@ c2s_direct_tls_ports = {{ {self.direct} }}
 c2s_require_encryption = true
 ssl = {{ protocol = "tlsv1_2+"; certificate = "{pki.chain(certificate)}"; key = "{pki.key(certificate)}" }}
 log = {{ debug = "{home}/debug.log" }}
+{settings}
 VirtualHost "localhost"
   authentication = "internal_plain"
 VirtualHost "hashed.localhost"
@@ -49,12 +69,9 @@ VirtualHost "anon.localhost"
   authentication = "anonymous"
 """
         )
-        for host in ("localhost", "hashed.localhost"):
-            for user in USERS:
-                register = Process(["prosodyctl", "--config", configuration, "register", user, host, PASSWORD])
-                code = register.finish(20)
-                expect(code == 0, f"prosodyctl register {user} {host}: {register.tail()}")
-        self.process = Process(["prosody", "-F", "--config", configuration])
+
+    def _start(self):
+        self.process = Process(["prosody", "-F", "--config", self.configuration])
         wait_for_port(self.starttls, self.process)
         wait_for_port(self.direct, self.process)
 

@@ -17,6 +17,7 @@
 mod harness;
 
 mod bare_metal;
+mod close_reasons;
 mod components;
 mod conformance;
 mod invariants;
@@ -26,3 +27,4 @@ mod renegotiation;
 mod s2s;
 mod stream_management;
 mod stream_reset;
+mod testkit;

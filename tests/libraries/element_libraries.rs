@@ -390,7 +390,7 @@ fn quick_xml_resolves_the_same_names() {
     }
 }
 
-/// The stanza as a framer finds it behind this header, in chunks of several sizes.
+/// The stanza as a framer finds it after this header, in chunks of several sizes.
 fn each_way(header: &str, stanza: &str) -> impl Iterator<Item = StanzaBuf> {
     [1, 7, usize::MAX]
         .map(|chunk| one(header, stanza, chunk))

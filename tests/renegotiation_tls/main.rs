@@ -138,7 +138,7 @@ fn last_speakers() -> [(Version, Role, Kind); 3] {
 }
 
 #[test]
-fn rfc6120_5_3_5_5_a_hello_right_behind_finished_in_one_segment_is_seen() {
+fn rfc6120_5_3_5_5_a_hello_right_after_finished_in_one_segment_is_seen() {
     for (version, role, kind) in last_speakers() {
         for feed in Feed::ALL {
             let lab = Lab::new(role, version, Crypto::Ring, "AES_128", kind);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xmpp_stream::stream::{
     BindCondition, Command, ElementClass, ErrorSource, FeatureOffer, FeaturesClass, HeaderClass,
-    Input, ManagementClass, Notice, Output, Sasl2Class, VersionClass,
+    InlineRequests, Input, ManagementClass, Notice, Output, Sasl2Class, VersionClass,
 };
 
 use super::search::{Phase, RoleCommand};
@@ -21,6 +21,7 @@ pub(crate) fn counted(phase: Phase) -> (String, u8) {
         Phase::I(phase) => format!("{phase:?}"),
         Phase::R(phase) => format!("{phase:?}"),
     };
+    let name = plain(name);
     let digits = |c: char| c.is_ascii_digit();
     let Some((head, number)) = name
         .strip_suffix(')')
@@ -34,6 +35,28 @@ pub(crate) fn counted(phase: Phase) -> (String, u8) {
         Some(head) => (format!("{head})"), used),
         None => (head.trim_end_matches('(').to_string(), used),
     }
+}
+
+/// Inline requests as a list of those that are left.
+fn plain(mut text: String) -> String {
+    if !text.contains("InlineRequests") {
+        return text;
+    }
+    for requests in InlineRequests::all() {
+        let left = [
+            (requests.token, "token"),
+            (requests.resume, "resume"),
+            (requests.bind, "bind"),
+        ];
+        let left = left.iter().filter(|(is_left, _)| *is_left);
+        let left: Vec<_> = left.map(|(_, name)| *name).collect();
+        let left = match left.as_slice() {
+            [] => "nothing left".to_owned(),
+            left => format!("{} left", left.join(" and ")),
+        };
+        text = text.replace(&format!("{requests:?}"), &left);
+    }
+    text
 }
 
 /// The kind of input.
@@ -111,10 +134,16 @@ pub(crate) fn inputs(set: &[Input], possible: &[Input]) -> String {
                 .map(|input| member(**input))
                 .collect();
             match (members.as_slice(), missing.as_slice()) {
+                ([one], []) if *name == "mechanism" => member(*one),
                 (_, []) => (*name).to_string(),
                 _ if *name == "features" => features(members),
                 ([one], _) => member(*one),
-                (_, [one]) => format!("{name} but {one}"),
+                (members, missing)
+                    if missing.len() == 1 || (missing.len() <= 3 && members.len() >= 6) =>
+                {
+                    let missing = missing.join(", ").replace("mechanism: ", "");
+                    format!("{name} except {missing}")
+                }
                 _ => members
                     .iter()
                     .map(|input| member(*input))
@@ -127,7 +156,7 @@ pub(crate) fn inputs(set: &[Input], possible: &[Input]) -> String {
 }
 
 /// Inputs that are mostly treated alike, in the order they are shown.
-fn family(input: Input) -> (u8, &'static str) {
+pub(crate) fn family(input: Input) -> (u8, &'static str) {
     use ElementClass as E;
     match input {
         Input::Begin => (0, "the transport is connected"),
@@ -189,7 +218,7 @@ fn member(input: Input) -> String {
         Input::Header(HeaderClass::Valid(VersionClass::Legacy)) => {
             "header below version 1.0".into()
         }
-        Input::Sasl(sasl) => format!("mechanism: {sasl:?}"),
+        Input::Sasl(sasl) => plain(format!("mechanism: {sasl:?}")),
         Input::Answer(verdict) => format!("answer: {verdict:?}"),
         Input::Pair(pair) => format!("domain pair: {pair:?}"),
         Input::Element(ElementClass::DialbackResult(answer)) => {
@@ -204,7 +233,7 @@ fn member(input: Input) -> String {
     }
 }
 
-fn management(class: ManagementClass) -> &'static str {
+pub(crate) fn management(class: ManagementClass) -> &'static str {
     match class {
         ManagementClass::Enable => "`<enable/>`",
         ManagementClass::Enabled => "`<enabled/>`",
@@ -218,7 +247,7 @@ fn management(class: ManagementClass) -> &'static str {
     }
 }
 
-fn sasl2(class: Sasl2Class) -> &'static str {
+pub(crate) fn sasl2(class: Sasl2Class) -> &'static str {
     match class {
         Sasl2Class::Authenticate => "`<authenticate/>`",
         Sasl2Class::Challenge => "SASL2 `<challenge/>`",

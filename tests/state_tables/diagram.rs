@@ -35,14 +35,17 @@ fn receiving(whom: &str) -> String {
 const INTRODUCTION: &str = "\
 What the tables do, written by the test that searches them.
 
-Left out are inputs that a correct driver cannot give in a phase. `-`: nothing
-is done. An error is written behind the own header where that is missing, and
-with the closing tag. Counters of attempts are not shown; `Closing` is the same
-in both roles. Of servers and components those phases are shown that differ from
-a client's.
+Inputs that a correct driver cannot give in a phase are left out. `-` means that
+nothing is done. Our header is written before an error if it is still missing, and
+our closing tag is written after it. Counters of attempts are not shown. `Closing` is
+the same in both roles. For servers and components the phases are shown that differ
+from a client's.
+
+The same as pictures, of clients' streams: `docs/diagrams` of the repository, and the
+module `diagrams` of this documentation.
 ";
 
-/// What a step comes to: order and news, and the phase behind it.
+/// What a step comes to: its order and its notice, and the phase after it.
 type Outcome = (String, String);
 
 /// Under which policy, and after how many attempts.
@@ -341,7 +344,9 @@ const NAMED: [(&str, Predicate); 32] = [
 /// The ways forward, as a picture.
 fn mermaid(out: &mut String, found: &Found, inputs: &[Input]) {
     let mut edges: BTreeMap<(String, String), Vec<Input>> = BTreeMap::new();
+    let mut possible: BTreeMap<&str, Vec<Input>> = BTreeMap::new();
     for ((phase, input), outcomes) in &found.rows {
+        possible.entry(phase).or_default().push(inputs[*input]);
         for (_, next) in outcomes.keys() {
             // What ends the stream would be drawn from everywhere.
             let established = phase == "Established" && next == "Closing(PeerClosed)";
@@ -355,7 +360,7 @@ fn mermaid(out: &mut String, found: &Found, inputs: &[Input]) {
     for phase in &found.phases {
         for ((from, next), set) in &edges {
             if from == phase {
-                let set = describe::inputs(set, inputs).replace(['`', ';'], "");
+                let set = describe::inputs(set, &possible[from.as_str()]).replace(['`', ';'], "");
                 writeln!(out, "    {} --> {}: {set}", id(from), id(next)).unwrap();
             }
         }

@@ -54,7 +54,7 @@ fn of_role<C>(output: Output<C>, role: fn(C) -> RoleCommand) -> Output<RoleComma
 pub(crate) const KINDS: [Kind; 3] = [Kind::ClientToServer, Kind::ServerToServer, Kind::Component];
 
 /// Every policy there is; what only servers or only clients have is left alone
-/// elsewhere, and a component has no STARTTLS. Stream management stands behind
+/// elsewhere, and a component has no STARTTLS. Stream management comes after
 /// SASL, whose attempts do not change it: it is combined with one number of
 /// them.
 pub(crate) fn policies() -> impl Iterator<Item = StreamPolicy> {
@@ -203,7 +203,7 @@ impl Phase {
         )
     }
 
-    fn closing(self) -> Option<Closing> {
+    pub(crate) fn closing(self) -> Option<Closing> {
         match self {
             Self::I(InitiatingPhase::Closing(closing))
             | Self::R(ReceivingPhase::Closing(closing)) => Some(closing),
@@ -253,9 +253,9 @@ pub(crate) struct History {
     pub(crate) established: bool,
     /// Acceptable headers of the peer.
     pub(crate) opened: u8,
-    /// The own header of this stream is written.
+    /// Our header of this stream is written.
     pub(crate) own_header: bool,
-    /// The own closing tag is written.
+    /// Our closing tag is written.
     pub(crate) closing_tag: bool,
     /// Mechanisms begun, not counting what was refused before TLS.
     pub(crate) sasl_attempts: u8,
@@ -297,7 +297,11 @@ impl Resumption {
             {
                 Self::Accepted
             }
-            (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == refused => Self::Refused,
+            (_, Phase::I(InitiatingPhase::Resuming(_)), input)
+                if input == refused || input == Input::Managed(ManagementResult::Refused) =>
+            {
+                Self::Refused
+            }
             (_, Phase::I(InitiatingPhase::Resuming(_)), input) if input == accepted => {
                 Self::Accepted
             }
@@ -422,8 +426,8 @@ impl History {
     }
 }
 
-/// One header for each (re)start of the stream (4.3.3): behind TLS, and behind
-/// SASL.
+/// One header for each (re)start of the stream (RFC 6120 4.3.3): after TLS, and
+/// after SASL.
 pub(crate) fn headers_due(security: Security, history: History) -> u8 {
     let restarts = history.authenticated && !history.sasl2;
     1 + u8::from(security == Security::StartTls) + u8::from(restarts)
@@ -552,7 +556,7 @@ impl Step {
         )
     }
 
-    /// Whether the own header is written.
+    /// Whether our header is written.
     pub(crate) fn writes_header(&self) -> bool {
         matches!(
             self.output.command,
@@ -750,7 +754,7 @@ pub(crate) fn is_possible(policy: StreamPolicy, phase: Phase, input: Input) -> b
             Waits::Mechanism
         }
         Phase::I(I::Pipelined(PipelinedStage::AwaitHeader)) => Waits::Header,
-        Phase::I(I::Resumed) => Waits::Application,
+        Phase::I(I::Resumed | I::Negotiated) => Waits::Application,
         Phase::I(I::Authenticating(_, exchange, _)) => {
             use SaslExchange as X;
             match exchange {
@@ -806,7 +810,10 @@ fn is_managed(phase: Phase, result: ManagementResult) -> bool {
     use ManagementResult as M;
     use ReceivingPhase as R;
     match phase {
-        Phase::I(I::Resuming(_)) => matches!(result, M::Resumed | M::TooHigh | M::Unexpected),
+        // A refusal came with the login by SASL2.
+        Phase::I(I::Resuming(_)) => {
+            matches!(result, M::Resumed | M::Refused | M::TooHigh | M::Unexpected)
+        }
         // The answer of the application names a session whose count does not fit.
         Phase::R(R::Resuming(_) | R::Completing(InlineStep::Resumption, _)) => result == M::TooHigh,
         // `<success/>` brings the answer to the client's `<resume/>`.
@@ -869,7 +876,7 @@ enum Waits {
     Verdict,
     Mechanism,
     Frame,
-    /// A header or what comes behind it.
+    /// A header or what comes after it.
     Anything,
     /// The event of the step before is being looked at.
     Application,

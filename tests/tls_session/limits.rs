@@ -144,7 +144,7 @@ fn counters_start_where_the_keys_do() {
         let start = driver.session.counters();
         let expected = u64::from(setup.version == TLS12);
         assert_eq!(start.records_sent, expected);
-        // A server of rustls's sends its tickets behind the handshake.
+        // A server of rustls's sends its tickets after the handshake.
         let tickets = u64::from(setup.version == TLS13 && role == Role::Client);
         assert_eq!(start.records_received, expected + tickets);
         driver.seal(&vec![0; 20_000]).unwrap();

@@ -40,7 +40,7 @@ impl Way {
         Self::all()
             .into_iter()
             .filter(|way| {
-                matches!(way.login, Login::Plain | Login::Scram)
+                matches!(way.login, Login::Plain | Login::Scram | Login::Fast)
                     && way.carrier == Carrier::StartTls
                     && way.version == Version::Tls13
             })
@@ -54,6 +54,7 @@ impl Way {
             Login::External,
             Login::Scram,
             Login::ScramPlus,
+            Login::Fast,
         ] {
             for carrier in [Carrier::StartTls, Carrier::DirectTls] {
                 for version in [Version::Tls13, Version::Tls12] {
@@ -68,6 +69,11 @@ impl Way {
                 }
             }
         }
+        // There are tokens in SASL2 alone; this one is bound to the exporter, which TLS 1.3 has.
+        all.retain(|way| {
+            way.login != Login::Fast
+                || (way.profile, way.version) == (Profile::Sasl2, Version::Tls13)
+        });
         all
     }
 }

@@ -6,13 +6,16 @@ use std::hint::black_box;
 use std::sync::{Arc, LazyLock};
 
 use rustls::{ClientConfig, ServerConfig};
-use xmpp_stream::config::{Credentials, HostConfig, InitiatorConfig, ResponderConfig};
+use xmpp_stream::config::{
+    Credentials, HostConfig, InitiatorConfig, ResponderConfig, Sasl2Options, TokenFallback,
+};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{
-    ClientKeys, Decoy, Hash, MechanismName, MechanismPolicy, MechanismSet, Password, ScramKeys,
-    Username,
+    ClientKeys, Decoy, FastMechanism, FastSet, FastToken, Hash, MechanismName, MechanismPolicy,
+    MechanismSet, Password, ScramKeys, StoredTokens, Username,
 };
 use xmpp_stream::sm::SmPolicy;
+use xmpp_stream::stream::sasl2::UserAgent;
 use xmpp_stream::time::Instant;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::xml::{FrameLimits, Framer};
@@ -27,6 +30,8 @@ pub enum Login {
     Scram,
     ScramPlus,
     Anonymous,
+    /// With a token of an earlier login (XEP-0484), bound to the channel. SASL2 only.
+    Fast,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +87,7 @@ impl Configs {
         management: Option<SmPolicy>,
     ) -> Self {
         let mechanisms = MechanismSet::EMPTY.with(match login {
-            Login::Plain => MechanismName::Plain,
+            Login::Plain | Login::Fast => MechanismName::Plain,
             Login::External => MechanismName::External,
             Login::Scram => MechanismName::Scram(Hash::Sha256),
             Login::ScramPlus => MechanismName::ScramPlus(Hash::Sha256),
@@ -98,7 +103,7 @@ impl Configs {
             .credentials(match login {
                 Login::External => Credentials::External { authzid: None },
                 Login::Anonymous => Credentials::Anonymous,
-                Login::Plain => Credentials::Password {
+                Login::Plain | Login::Fast => Credentials::Password {
                     username: username(),
                     password: password(),
                     keys: None,
@@ -112,9 +117,14 @@ impl Configs {
             })
             .sasl(MechanismPolicy::new().allow(mechanisms))
             .random(RANDOM);
-        let client = match profile {
-            Profile::Sasl => client.without_sasl2(),
-            Profile::Sasl2 => client,
+        let client = match (profile, login) {
+            (Profile::Sasl, _) => client.without_sasl2(),
+            (Profile::Sasl2, Login::Fast) => {
+                let agent = UserAgent::new(Some(CLIENT), None, None).expect("an id");
+                let options = Sasl2Options::new().user_agent(agent);
+                client.sasl2(options.token(TOKEN.clone(), TokenFallback::End))
+            }
+            (Profile::Sasl2, _) => client,
         };
         let client = match management.clone() {
             Some(policy) => client.stream_management(policy),
@@ -129,9 +139,10 @@ impl Configs {
             Carrier::StartTls => host.tls(tls.clone()),
             Carrier::DirectTls => host,
         };
-        let host = match profile {
-            Profile::Sasl => host.without_sasl2(),
-            Profile::Sasl2 => host,
+        let host = match (profile, login) {
+            (Profile::Sasl, _) => host.without_sasl2(),
+            (Profile::Sasl2, Login::Fast) => host.fast(FastSet::all()),
+            (Profile::Sasl2, _) => host,
         };
         let server = ResponderConfig::server(RANDOM).single_host(host.build().expect("a host"));
         let server = match carrier {
@@ -162,6 +173,15 @@ fn username() -> Username {
 fn password() -> Password {
     Password::ascii("secret").expect("ASCII")
 }
+
+/// The id of the client that has the token.
+const CLIENT: &str = "d4565fa7-4d72-4749-b3d3-740edbf87770";
+
+/// The token of an earlier login, which both sides have stored.
+static TOKEN: LazyLock<FastToken> = LazyLock::new(|| {
+    FastToken::generate(FastMechanism::HtSha256Expr, "2030-01-01T00:00:00Z", RANDOM)
+        .expect("a token")
+});
 
 /// What the server has stored for its user.
 static STORED: LazyLock<ScramKeys> = LazyLock::new(|| {
@@ -288,6 +308,11 @@ fn decide<N: Negotiation>(machine: &mut Connection<N>) {
             let user = scram.username().to_owned();
             scram.keys(user, STORED.clone());
         }
+        Some(Decision::Token(token)) => {
+            let user = token.username().to_owned();
+            token.tokens(user, StoredTokens::none().after_issue(TOKEN.clone()));
+        }
+        Some(Decision::IssueToken(issue)) => issue.keep(),
         Some(Decision::External(external)) => external.accept("alice".to_owned()),
         Some(Decision::Anonymous(anonymous)) => anonymous.accept("guest".to_owned()),
         Some(Decision::Bind(bind)) => {

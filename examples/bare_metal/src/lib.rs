@@ -153,7 +153,7 @@ fn end(modem: &mut Modem<'_, impl Board>, close: &CloseTcp) {
         Manner::Abort => modem.abort(),
         Manner::Graceful => {
             modem.finish();
-            // The peer's FIN comes behind what is still under way.
+            // The peer's FIN comes after what is still under way.
             let until = modem.now() + close.linger();
             while modem.now() < until && modem.read(&mut [0; 64]).is_some() {}
             modem.abort();

@@ -128,11 +128,12 @@ impl InlineRequests {
         let management = cx.management.as_deref();
         let resume = management
             .filter(|_| self.offer.resume)
-            .and_then(|sm| sm.inline_resume());
+            .and_then(|sm| sm.resumption());
         // A session that cannot be resumed with the login is resumed after it, in the place of binding
-        // (XEP-0198 5).
+        // (XEP-0198 5). Whether the server has that is known only then: one that has neither gives up
+        // the session, and the next login binds.
         let resumes_later = resume.is_none()
-            && management.is_some_and(|management| management.inline_resume().is_some());
+            && management.is_some_and(|management| management.resumption().is_some());
         let bind = self.offer.bind.as_ref().filter(|_| !resumes_later);
         let enable = management
             .filter(|_| bind.is_some_and(|bind| bind.management))

@@ -103,6 +103,11 @@ impl ClientLogin {
         self.exchange.name()
     }
 
+    /// The mechanism of the token that the login uses, if it uses one.
+    pub(super) const fn used_token(&self) -> Option<FastMechanism> {
+        self.exchange.token()
+    }
+
     /// The token that a login by SASL2 brought, once.
     pub(super) fn take_token(&mut self) -> Option<FastToken> {
         self.inline.take_token()
@@ -293,6 +298,9 @@ impl ClientLogin {
         let capabilities = self.capabilities(verified, cx);
         let usable = match self.token {
             TokenState::Refused => return Ok(false),
+            TokenState::Untried if !config.sasl2.as_ref().is_some_and(|o| o.has_client_id()) => {
+                Err(TokenUnusable::NoClientId)
+            }
             TokenState::Untried => {
                 sasl::check_token(&used.token, self.inline.fast(), capabilities, config.sasl)
             }
@@ -338,11 +346,8 @@ impl ClientLogin {
     ) -> Option<FastMechanism> {
         let options = self.config.sasl2.as_deref()?;
         let is_asked = options.token_request == TokenRequest::On
-            && options
-                .user_agent
-                .as_ref()
-                .is_some_and(|agent| agent.id().is_some())
-            && !matches!(self.exchange.mechanism(), Some(ExchangeName::Token(_)));
+            && options.has_client_id()
+            && self.exchange.token().is_none();
         is_asked
             .then(|| {
                 let capabilities = self.capabilities(verified, cx);
@@ -467,15 +472,9 @@ impl ClientLogin {
                         let request = self.token_request(verified, cx);
                         let config = self.config.clone();
                         let options = config.sasl2.as_deref();
-                        let used =
-                            options
-                                .and_then(|options| options.token.as_ref())
-                                .filter(|_| {
-                                    matches!(
-                                        self.exchange.mechanism(),
-                                        Some(ExchangeName::Token(_))
-                                    )
-                                });
+                        let used = options
+                            .and_then(|options| options.token.as_ref())
+                            .filter(|_| self.exchange.token().is_some());
                         self.upgrade = match self.upgrade_request(verified, cx) {
                             Some(hash) => Upgrade::Asked(hash),
                             None => Upgrade::None,

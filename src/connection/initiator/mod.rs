@@ -109,6 +109,10 @@ impl Role for InitiatorRole {
             P::TlsHandshake(_) => Position::negotiating(Phase::TlsHandshake),
             P::AwaitHeader(_) => Position::negotiating(Phase::Header),
             P::AwaitFeatures(_) => Position::negotiating(Phase::Features),
+            P::Negotiated => Position {
+                phase: Phase::Features,
+                stage: Stage::Reporting,
+            },
             P::AwaitProceed => Position::negotiating(Phase::StartTls),
             P::Authenticating(..) | P::Pipelined(_) | P::CheckingServer | P::AwaitHandshake => {
                 Position::negotiating(Phase::Authentication)
@@ -205,8 +209,8 @@ impl Role for InitiatorRole {
             C::CheckServer => return Some(Input::Answer(self.peer_proof.check_server(cx))),
             C::SendHandshake => self.peer_proof.send_handshake(cx),
             C::RequestBind(resource) => self.request_bind(resource, cx),
-            C::RequestResumption => match cx.management.as_deref_mut() {
-                Some(management) => management.write_resume(cx.out),
+            C::RequestResumption => match cx.management.as_deref() {
+                Some(management) => return management.write_resume(cx.out).map(Input::Managed),
                 None => cx.defect("a session that is not there is resumed"),
             },
             C::CheckResumption => return self.check_resumption(element, cx),
@@ -282,6 +286,7 @@ impl Role for InitiatorRole {
         Authenticated {
             profile: self.login.profile(),
             mechanism: self.login.mechanism_name(),
+            token: self.login.used_token(),
             identity,
             success: element.filter(|element| element.is("success", ns::SASL2)),
         }

@@ -65,6 +65,9 @@ impl InlineLogin {
         fast: FastSet,
     ) -> Self {
         let user_agent = authenticate.user_agent.clone();
+        let is_named = user_agent
+            .as_ref()
+            .is_some_and(|agent| agent.id().is_some());
         let bind = authenticate.bind.as_ref();
         Self {
             bind: bind.map(|bind| {
@@ -91,11 +94,12 @@ impl InlineLogin {
             refused: Refused::No,
             results: Vec::new(),
             fast: authenticate.fast,
+            // XEP-0484 4.1: a token belongs to a client with an id.
             requested: authenticate
                 .request_token
                 .as_deref()
                 .and_then(FastMechanism::from_name)
-                .filter(|mechanism| fast.contains(*mechanism)),
+                .filter(|mechanism| is_named && fast.contains(*mechanism)),
             used: None,
             issued: None,
         }
@@ -104,7 +108,11 @@ impl InlineLogin {
     /// What is left to be done once the client is authenticated.
     pub(super) const fn requests(&self) -> InlineRequests {
         let token = self.used.is_some() || self.requested.is_some();
-        InlineRequests::new(token, self.resume.is_some(), self.bind.is_some())
+        InlineRequests {
+            token,
+            resume: self.resume.is_some(),
+            bind: self.bind.is_some(),
+        }
     }
 
     /// The id of the client, if it gave one.
@@ -132,14 +140,14 @@ impl InlineLogin {
         random: &dyn Random,
     ) -> Result<Option<TokenRequest>, TokenError> {
         let mechanism = self.requested.or(self.used.map(|(_, mechanism)| mechanism));
-        let Some(mechanism) = mechanism else {
+        let (Some(mechanism), Some(client)) = (mechanism, self.client()) else {
             return Ok(None);
         };
         // The application says when it expires.
         let fresh = FastToken::generate(mechanism, "-", random)?;
         Ok(Some(TokenRequest {
             identity: identity.clone(),
-            client: self.client().map(String::from),
+            client: client.into(),
             used: self.used.map(|(slot, _)| slot),
             count: self.fast.and_then(|fast| fast.count),
             invalidate: self.fast.is_some_and(|fast| fast.invalidate),

@@ -94,6 +94,11 @@ impl ServerLogin {
         self.exchange.name()
     }
 
+    /// The mechanism of the token that the client uses, if it uses one.
+    pub(super) const fn used_token(&self) -> Option<FastMechanism> {
+        self.exchange.token()
+    }
+
     /// The condition of the next or of the last `<failure/>`.
     pub(super) const fn condition(&self) -> SaslCondition {
         self.condition
@@ -168,7 +173,13 @@ impl ServerLogin {
             return self.failed(SaslCondition::TemporaryAuthFailure);
         }
         let accepted = match self.inline.uses_token() {
-            true => advertised.accept_fast(&name, self.inline.client()),
+            true => advertised
+                .accept_fast(&name, self.inline.client())
+                // XEP-0484 4.1: tokens are a client's, and the id names it.
+                .and_then(|acceptor| match self.inline.client() {
+                    Some(_) => Ok(acceptor),
+                    None => Err(SaslCondition::MalformedRequest),
+                }),
             false => advertised.accept(&name, &host.decoy, nonce),
         };
         match accepted {

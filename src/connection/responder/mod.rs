@@ -272,9 +272,12 @@ impl Role for ResponderRole {
             },
             C::RefuseResumption => {
                 let handled = self.handled.take();
-                cx.out.push_control(|out| {
-                    write_failed(out, ManagementRefusal::ItemNotFound, handled);
-                });
+                match cx.management.as_deref().map(Management::refusal) {
+                    Some(refusal) => cx
+                        .out
+                        .push_control(|out| write_failed(out, refusal, handled)),
+                    None => cx.defect("a session that cannot be is refused"),
+                }
             }
             C::RefuseManagement => cx.out.push_control(|out| {
                 write_failed(out, ManagementRefusal::UnexpectedRequest, None);
@@ -394,6 +397,7 @@ impl Role for ResponderRole {
             mechanism: self.login.mechanism_name(),
             identity: identity.unwrap_or_default(),
             profile: self.login.profile(),
+            token: self.login.used_token(),
             success: None,
         }
     }

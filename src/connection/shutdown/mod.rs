@@ -481,4 +481,6 @@ fn closed(reason: CloseReason, manner: Manner, tls_end: TlsEnd, clock: ShutdownC
 }
 
 #[cfg(test)]
+mod picture;
+#[cfg(test)]
 mod tests;

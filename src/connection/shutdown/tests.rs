@@ -16,7 +16,7 @@ use crate::stream::{
     StreamCondition, StreamError, StreamPolicy,
 };
 
-const CLOCK: ShutdownClock = ShutdownClock {
+pub(super) const CLOCK: ShutdownClock = ShutdownClock {
     now: Instant::from_millis(1_000),
     timeout: Duration::from_secs(5),
     linger: Duration::from_secs(2),
@@ -118,7 +118,7 @@ fn reason(state: &Shutdown) -> Option<&Reason> {
 }
 
 /// Every reachable state, and every step between them.
-fn explore(mut visit: impl FnMut(&Shutdown, &ShutdownInput, &Shutdown)) -> usize {
+pub(super) fn explore(mut visit: impl FnMut(&Shutdown, &ShutdownInput, &Shutdown)) -> usize {
     let mut seen = HashSet::from([key(&Shutdown::OPEN)]);
     let mut queue = VecDeque::from([Shutdown::OPEN]);
     while let Some(state) = queue.pop_front() {

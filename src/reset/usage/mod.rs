@@ -352,9 +352,9 @@ pub struct KeyUsage {
 
 impl KeyUsage {
     /// Returns unused keys of a suite that protects up to `limit` records per key (`u64::MAX`: no
-    /// limit). `rekeys_itself` is as the field says.
+    /// limit), and that the TLS layer does not change (TLS 1.2).
     #[must_use]
-    pub const fn new(limit: u64, rekeys_itself: bool) -> Self {
+    pub const fn new(limit: u64) -> Self {
         Self {
             records_sent: 0,
             records_queued: 0,
@@ -362,8 +362,16 @@ impl KeyUsage {
             bytes_sent: 0,
             bytes_received: 0,
             limit,
-            rekeys_itself,
+            rekeys_itself: false,
         }
+    }
+
+    /// Returns the same for keys that the TLS layer changes by itself (TLS 1.3).
+    #[must_use]
+    pub const fn rekeying(limit: u64) -> Self {
+        let mut keys = Self::new(limit);
+        keys.rekeys_itself = true;
+        keys
     }
 
     /// Returns whether no count of sent records ends the use of the keys.

@@ -12,7 +12,7 @@ fn at(seconds: u64) -> Instant {
 fn tls12(records_sent: u64) -> KeyUsage {
     KeyUsage {
         records_sent,
-        ..KeyUsage::new(AES_GCM, false)
+        ..KeyUsage::new(AES_GCM)
     }
 }
 
@@ -52,7 +52,7 @@ fn the_finished_record_is_counted_and_the_reserve_kept() {
     };
     let keys = |records_sent| KeyUsage {
         records_sent,
-        ..KeyUsage::new(20, false)
+        ..KeyUsage::new(20)
     };
     // 20 numbers, one for Finished, three reserved.
     assert_eq!(first_advice(policy, keys), 16);
@@ -97,7 +97,7 @@ fn keys_that_rekey_themselves_need_a_reset_only_for_a_peer_that_does_not() {
     let tls13 = |records_sent, records_received| KeyUsage {
         records_sent,
         records_received,
-        ..KeyUsage::new(AES_GCM, true)
+        ..KeyUsage::rekeying(AES_GCM)
     };
     assert_eq!(first_advice(policy, |n| tls13(n, 0)), u64::MAX);
     assert_eq!(first_advice(policy, |n| tls13(0, n)), AES_GCM + 1);
@@ -108,7 +108,7 @@ fn keys_that_rekey_themselves_need_a_reset_only_for_a_peer_that_does_not() {
 fn a_suite_without_a_limit_never_runs_out() {
     let endless = |records_sent| KeyUsage {
         records_sent,
-        ..KeyUsage::new(u64::MAX, false)
+        ..KeyUsage::new(u64::MAX)
     };
     let mut usage = Usage::new(UsagePolicy::default(), START);
     assert_eq!(usage.check(START, &endless(u64::MAX)), None);
@@ -123,7 +123,7 @@ fn bytes_and_records_of_either_direction_ask_for_fresh_keys() {
         records: Some(10),
         ..UsagePolicy::default()
     };
-    let keys = KeyUsage::new(u64::MAX, true);
+    let keys = KeyUsage::rekeying(u64::MAX);
     let advice = |keys| Usage::new(policy, START).check(START, &keys);
     assert_eq!(advice(keys), None);
     for used in [

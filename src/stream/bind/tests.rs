@@ -1,3 +1,5 @@
+//! Tests of resource binding and session establishment: the text as written, and what is read.
+
 use alloc::format;
 use alloc::string::{String, ToString};
 

@@ -1,3 +1,5 @@
+//! Tests of the elements of Server Dialback: the text as written, and what is read or refused.
+
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};

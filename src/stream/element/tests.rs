@@ -1,3 +1,5 @@
+//! Tests of what each first-level element is to a state table, and of what is refused.
+
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
@@ -7,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{Awaited, ElementClass, ErrorClass, PairAnswer, StanzaKind, classify};
-use crate::stream::testing::{element_behind, element_of};
+use crate::stream::testing::{element_after, element_of};
 use crate::stream::{BindCondition as BindError, Kind, StreamCondition as Condition};
 
 const C2S: Kind = Kind::ClientToServer;
@@ -152,14 +154,14 @@ fn rfc6120_4_8_5_5_stanzas_with_a_prefix_are_refused() {
     // Declared in the header it is no better.
     let opening = "<stream:stream xmlns='jabber:client' xmlns:foo='jabber:client' \
                    xmlns:stream='http://etherx.jabber.org/streams'>";
-    let behind = |xml| {
-        element_behind(opening, xml, |element| {
+    let read = |xml| {
+        element_after(opening, xml, |element| {
             classify(&element, C2S, Awaited::Nothing)
         })
     };
-    assert_eq!(behind("<foo:message/>"), refused);
+    assert_eq!(read("<foo:message/>"), refused);
     assert_eq!(
-        behind("<message/>"),
+        read("<message/>"),
         ElementClass::Stanza(StanzaKind::Message)
     );
 }
@@ -167,19 +169,19 @@ fn rfc6120_4_8_5_5_stanzas_with_a_prefix_are_refused() {
 #[test]
 fn rfc6120_4_8_2_3_elements_that_name_their_namespace_themselves() {
     let opening = "<stream xmlns='http://etherx.jabber.org/streams'>";
-    let behind = |xml| {
-        element_behind(opening, xml, |element| {
+    let read = |xml| {
+        element_after(opening, xml, |element| {
             classify(&element, C2S, Awaited::Nothing)
         })
     };
     assert_eq!(
-        behind("<message xmlns='jabber:client'><body>foo</body></message>"),
+        read("<message xmlns='jabber:client'><body>foo</body></message>"),
         ElementClass::Stanza(StanzaKind::Message)
     );
-    assert!(matches!(behind("<features/>"), ElementClass::Features(_)));
+    assert!(matches!(read("<features/>"), ElementClass::Features(_)));
     // 4.8.2: a stanza's name in the stream namespace makes no stanza.
     assert_eq!(
-        behind("<message/>"),
+        read("<message/>"),
         ElementClass::Bad(Condition::UnsupportedStanzaType)
     );
 }

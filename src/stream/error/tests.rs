@@ -1,3 +1,5 @@
+//! Tests of stream errors: the text as written, and what is read from a peer.
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;

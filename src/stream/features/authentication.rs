@@ -95,10 +95,11 @@ impl<'a> InlineBindFeature<'a> {
     }
 }
 
-/// Says what a receiving entity offers of SASL2. There is at least one mechanism (XEP-0388 2.1).
+/// Says what a receiving entity offers of SASL2. Without a mechanism nothing is written, whatever else
+/// is set, because such an offer is none (XEP-0388 2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuthenticationOut<'a> {
-    /// The mechanisms in order of preference.
+    /// The mechanisms in order of preference. An empty slice leaves the offer out.
     pub mechanisms: &'a [&'a str],
     /// Whether a session can be resumed inline.
     pub management: bool,
@@ -113,6 +114,9 @@ pub struct AuthenticationOut<'a> {
 
 impl AuthenticationOut<'_> {
     pub(super) fn write(&self, out: &mut String) {
+        if self.mechanisms.is_empty() {
+            return;
+        }
         out.push_str("<authentication");
         put::attribute(out, "xmlns", ns::SASL2);
         out.push('>');

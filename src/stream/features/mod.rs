@@ -103,9 +103,7 @@ impl<'a> Features<'a> {
         FeaturesClass {
             starttls: self.starttls(),
             sasl: self.mechanisms_element().is_some(),
-            sasl2: self
-                .authentication()
-                .is_some_and(|offer| offer.mechanisms().next().is_some()),
+            sasl2: self.authentication().is_some(),
             bind: self.bind(),
             session: self.session(),
             management: self.management(),
@@ -137,12 +135,14 @@ impl<'a> Features<'a> {
             .filter(|name| sasl::is_mechanism_name(name))
     }
 
-    /// Returns the offer of SASL2 (XEP-0388 2.1).
+    /// Returns the offer of SASL2. An `<authentication/>` without the name of a mechanism is none,
+    /// whatever it has inline: what is asked for there travels with a login (XEP-0388 2.1).
     #[must_use]
     pub fn authentication(&self) -> Option<Authentication<'a>> {
         self.0
             .child("authentication", ns::SASL2)
             .map(Authentication::new)
+            .filter(|offer| offer.mechanisms().next().is_some())
     }
 
     /// Returns the channel bindings that the peer supports (XEP-0440), or `None` if it does not

@@ -16,8 +16,12 @@ fn with<T>(children: &str, of: impl FnOnce(Option<Authentication<'_>>) -> T) -> 
     })
 }
 
+/// An offer with these children, and PLAIN after them.
 fn authentication<T>(children: &str, of: impl FnOnce(Authentication<'_>) -> T) -> T {
-    let xml = format!("<authentication xmlns='urn:xmpp:sasl:2'>{children}</authentication>");
+    let xml = format!(
+        "<authentication xmlns='urn:xmpp:sasl:2'>{children}<mechanism>PLAIN</mechanism>\
+         </authentication>"
+    );
     with(&xml, |authentication| of(authentication.unwrap()))
 }
 
@@ -67,7 +71,7 @@ fn xep0388_2_1_offer_of_the_examples_is_written_and_read() {
     authentication(EXAMPLE, |offer| {
         assert_eq!(
             list(offer.mechanisms()),
-            ["SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"]
+            ["SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "PLAIN"]
         );
         assert!(offer.inline_management());
         let bind = offer.inline_bind().unwrap();
@@ -107,7 +111,7 @@ fn what_is_offered_in_another_place_or_namespace_is_not_offered() {
             assert!(offer.inline_bind().is_none(), "{children}");
             assert!(offer.fast_mechanisms().is_none(), "{children}");
             assert_eq!(offer.upgrades().count(), 0, "{children}");
-            assert_eq!(offer.mechanisms().count(), 0, "{children}");
+            assert_eq!(list(offer.mechanisms()), ["PLAIN"], "{children}");
         });
     }
     for other in [
@@ -125,17 +129,59 @@ fn what_is_offered_in_another_place_or_namespace_is_not_offered() {
 /// XEP-0388 2.1: it cannot be used without a mechanism.
 #[test]
 fn xep0388_2_1_an_offer_without_a_mechanism_is_no_offer() {
+    const PLAIN: &str = "<mechanism>PLAIN</mechanism>";
+    const FAST: &str = "<inline><bind xmlns='urn:xmpp:bind:0'/>\
+        <fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-NONE</mechanism></fast></inline>";
+    // Both readers say the same.
     let class = |children: &str| {
         let xml = format!(
             "<stream:features><authentication xmlns='urn:xmpp:sasl:2'>{children}\
              </authentication></stream:features>"
         );
-        element(&xml, |element| Features::read(element).unwrap().class())
+        element(&xml, |element| {
+            let features = Features::read(element).unwrap();
+            let class = features.class();
+            assert_eq!(features.authentication().is_some(), class.sasl2, "{xml}");
+            class
+        })
     };
-    assert!(class("<mechanism>PLAIN</mechanism>").sasl2);
-    for without in ["", "<mechanism/>", "<mechanism>a</mechanism>", "<inline/>"] {
+    for with in [
+        PLAIN,
+        &format!("<mechanism/>{PLAIN}"),
+        &format!("{FAST}{PLAIN}"),
+        "<mechanism>X-OTHER</mechanism>",
+    ] {
+        assert!(class(with).sasl2, "{with}");
+    }
+    for without in [
+        "",
+        "<mechanism/>",
+        "<mechanism>a</mechanism>",
+        "<mechanism>A B</mechanism>",
+        "<mechanism xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>PLAIN</mechanism>",
+        "<mechanisms><mechanism>PLAIN</mechanism></mechanisms>",
+        "<inline/>",
+        FAST,
+        // The first one counts, and it is none.
+        &format!("</authentication><authentication xmlns='urn:xmpp:sasl:2'>{PLAIN}"),
+    ] {
         assert!(!class(without).sasl2, "{without}");
     }
+    // Nor is one written.
+    let mut written = String::new();
+    let authentication = Some(AuthenticationOut {
+        mechanisms: &[],
+        management: true,
+        bind: Some(&["urn:xmpp:sm:3"]),
+        fast: &["HT-SHA-256-NONE"],
+        upgrades: &["UPGR-SCRAM-SHA-256"],
+    });
+    let out = FeaturesOut {
+        authentication,
+        ..FeaturesOut::default()
+    };
+    write_features(&mut written, &out);
+    assert_eq!(written, "<stream:features></stream:features>");
     let class = class("<mechanism>PLAIN</mechanism><required/>");
     assert!(!class.sasl && !class.unknown_required);
     assert_eq!(class.starttls, FeatureOffer::Absent);

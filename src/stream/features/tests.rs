@@ -1,3 +1,5 @@
+//! Tests of stream features: the text as written, and what is read from an offer.
+
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;

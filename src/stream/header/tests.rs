@@ -1,3 +1,5 @@
+//! Tests of stream headers: the text as written, and how a received one is judged.
+
 use alloc::string::{String, ToString};
 use alloc::{format, vec};
 

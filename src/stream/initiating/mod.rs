@@ -11,7 +11,10 @@
 //! resumed a session (XEP-0198 9.2). Pipelined takes the place of AwaitHeader to Authenticating where
 //! the features were known before.
 //!
-//! Between servers, Established follows the features after SASL, or Federating, where Server
+//! Negotiated stands between the last features and Established, where nothing is left to negotiate:
+//! the application learns of both.
+//!
+//! Between servers, Negotiated follows the features after SASL, or Federating, where Server
 //! Dialback takes SASL's place. A component's stream goes from AwaitHeader to CheckingServer to
 //! AwaitHandshake to Established.
 //!
@@ -133,11 +136,7 @@ impl Initiating {
             }
             (P::AwaitFeatures(level), Input::Element(ElementClass::Features(features))) => {
                 let (phase, command) = after_features(policy, level, features);
-                let notice = match phase {
-                    P::Established => Notice::Established,
-                    _ => Notice::Features,
-                };
-                (phase, notify(notice, command))
+                (phase, notify(Notice::Features, command))
             }
 
             (P::AwaitProceed, Input::Element(ElementClass::Proceed)) => (
@@ -161,7 +160,10 @@ impl Initiating {
             (P::Authenticating(profile, exchange, used), input) => {
                 sasl::authenticating(policy, profile, exchange, used, input)
             }
-            (P::Bound, Input::Element(ElementClass::Features(_))) => established(),
+            (P::Bound, Input::Element(ElementClass::Features(_))) => {
+                (P::Negotiated, notify(Notice::Features, Command::Wait))
+            }
+            (P::Negotiated, Input::Resume) => established(),
             (P::Resumed, Input::Resume) => (
                 P::Established,
                 notify(Notice::Established, Command::Retransmit),
@@ -205,6 +207,11 @@ impl Initiating {
             (P::Resuming(_), Input::Managed(ManagementResult::Unexpected)) => {
                 fail(StreamCondition::BadFormat)
             }
+            // It was refused with the login already (XEP-0198 9.2), so nothing was written.
+            (P::Resuming(session), Input::Managed(ManagementResult::Refused)) => (
+                P::Binding(ResourceChoice::Wanted, session),
+                order(C::RequestBind(ResourceChoice::Wanted)),
+            ),
             (P::Resuming(session), Input::Element(ElementClass::Management(M::Failed))) => (
                 P::Binding(ResourceChoice::Wanted, session),
                 notify(
@@ -304,7 +311,7 @@ fn after_features(
             // RFC 6120 4.9.3.23: mandatory, not ours, and nothing else to choose.
             _ if features.unknown_required => closing(unsupported),
             (Kind::ClientToServer, false) => closing(missing(NegotiationReason::NoBind)),
-            (Kind::ServerToServer | Kind::Component, _) => (P::Established, Command::Wait),
+            (Kind::ServerToServer | Kind::Component, _) => (P::Negotiated, Command::Wait),
         },
     }
 }

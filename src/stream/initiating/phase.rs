@@ -35,6 +35,9 @@ pub enum InitiatingPhase {
     /// A session is resumed by `<success/>`. The application is being told of the login, which comes
     /// before the session.
     Resumed,
+    /// The last features are read. The application is being told of them, which comes before the
+    /// established stream.
+    Negotiated,
     /// `<resume/>` is written. What follows a refusal is kept.
     Resuming(LegacySession),
     /// The bind request is written.

@@ -172,24 +172,28 @@ const fn next_request(requests: InlineRequests, refused: u8) -> (ReceivingPhase,
             token: true,
             resume,
             bind,
-        } => (
-            P::Completing(InlineStep::Token, InlineRequests::new(false, resume, bind)),
-            C::AskToken,
-        ),
+        } => {
+            let left = InlineRequests {
+                token: false,
+                resume,
+                bind,
+            };
+            (P::Completing(InlineStep::Token, left), C::AskToken)
+        }
         InlineRequests {
             resume: true, bind, ..
-        } => (
-            P::Completing(
-                InlineStep::Resumption,
-                InlineRequests::new(false, false, bind),
-            ),
-            C::AskInlineResumption,
-        ),
+        } => {
+            let left = InlineRequests {
+                bind,
+                ..InlineRequests::NONE
+            };
+            (
+                P::Completing(InlineStep::Resumption, left),
+                C::AskInlineResumption,
+            )
+        }
         InlineRequests { bind: true, .. } => (
-            P::Completing(
-                InlineStep::Binding,
-                InlineRequests::new(false, false, false),
-            ),
+            P::Completing(InlineStep::Binding, InlineRequests::NONE),
             C::AskInlineBind,
         ),
         InlineRequests { .. } => (

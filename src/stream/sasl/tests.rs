@@ -1,3 +1,5 @@
+//! Tests of the elements of SASL (RFC 6120 6.4): the text as written, and what is read or refused.
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -265,7 +265,7 @@ pub fn line(event: &EventBuf) -> String {
             identity,
             ..
         } => format!("authenticated {mechanism} {identity}"),
-        EventBuf::Established(jid) => match jid {
+        EventBuf::Established(established) => match &established.jid {
             Some(jid) => format!("established {jid}"),
             None => "established".into(),
         },

@@ -184,11 +184,11 @@ fn through_tls(version: Version, leaf: Leaf, starttls: bool) -> (String, Pair) {
     // The server's application is asked for the password: it has it, then.
     pair.peer.app = Box::new(move |machine, _| {
         if let Some(decision) = machine.decision() {
-            if let xmpp_stream::Decision::Password(gate) = decision {
+            if let xmpp_stream::Decision::Password(password) = decision {
                 tap.lock()
                     .unwrap()
-                    .push_str(&String::from_utf8_lossy(gate.password()));
-                gate.accept("alice".into());
+                    .push_str(&String::from_utf8_lossy(password.password()));
+                password.accept("alice".into());
             } else {
                 crate::harness::configs::decide(machine);
             }

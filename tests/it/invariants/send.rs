@@ -113,6 +113,22 @@ fn what_is_no_single_element_is_refused_and_changes_nothing() {
     both::<ResponderRole>();
 }
 
+#[test]
+fn a_refusal_says_what_is_wrong_and_where_in_the_text() {
+    each::<InitiatorRole>(&|harness| {
+        let mut session = harness.machine.session().unwrap();
+        let mut said = |text| session.send(text).unwrap_err().to_string();
+        assert_eq!(
+            said("<message/>\n"),
+            "not exactly one element, at byte 10 of the text"
+        );
+        assert_eq!(
+            said("<message>a & b</message>"),
+            "bare ampersand, at byte 11 of the text"
+        );
+    });
+}
+
 fn transmit_all<N: Role>(machine: &mut xmpp_stream::Connection<N>) {
     let now = crate::harness::START;
     assert!(matches!(machine.poll(now), xmpp_stream::Action::Wait(_)));

@@ -63,7 +63,7 @@ fn ends_refused(mut harness: Harness<InitiatorRole, Scripted>) {
 
 // The client
 
-/// The caller's mistake changes nothing: the gate stays open.
+/// The caller's mistake changes nothing: the decision stays open.
 #[test]
 fn what_is_no_full_jid_is_not_bound() {
     let refused: Rc<RefCell<Vec<String>>> = Rc::default();

@@ -212,7 +212,7 @@ fn without_decisions(at: Phase) -> Harness<ResponderRole, Scripted> {
     harness
 }
 
-const GATES: [(Phase, &str, &str); 4] = [
+const DECISIONS: [(Phase, &str, &str); 4] = [
     (Phase::Start, CLIENT_HEADER, "waiting for the application"),
     (Phase::Opened, AUTH_SCRAM, "in SASL"),
     (Phase::Opened, AUTH_ANONYMOUS, "in SASL"),
@@ -222,7 +222,7 @@ const GATES: [(Phase, &str, &str); 4] = [
 /// The peer did its part, so it gets no connection-timeout.
 #[test]
 fn a_decision_that_is_never_made_ends_the_stream() {
-    for (at, opening, phase) in GATES {
+    for (at, opening, phase) in DECISIONS {
         let mut harness = without_decisions(at);
         harness.send(opening);
         assert_eq!(harness.event_lines().last().unwrap(), "decision", "{phase}");
@@ -260,7 +260,7 @@ fn a_decision_that_is_never_made_ends_the_stream() {
 
 #[test]
 fn the_end_of_the_transport_ends_a_pending_decision() {
-    for (at, opening, phase) in GATES {
+    for (at, opening, phase) in DECISIONS {
         let mut harness = without_decisions(at);
         harness.send(opening);
         harness.fin();

@@ -10,11 +10,14 @@ use std::sync::Arc;
 
 use xmpp_stream::config::{
     HostConfig, InitiatorConfig, KnownFeatures, Pipelining, ResponderConfig, Sasl2Options,
+    TokenFallback,
 };
 use xmpp_stream::sasl::{
-    Decoy, Hash, MechanismName, MechanismPolicy, MechanismSet, Password, Username,
+    Decoy, FastSet, FastToken, Hash, MechanismName, MechanismPolicy, MechanismSet, Password,
+    StoredTokens, Username,
 };
 use xmpp_stream::sm::{SmPolicy, SmState};
+use xmpp_stream::stream::sasl2::UserAgent;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{Decision, EventBuf, Initiator, Negotiation, Responder};
 
@@ -30,8 +33,20 @@ const CARRIERS: [(&str, Carrier); 4] = [
     ("direct TLS 1.3", Carrier::DirectTls(TLS13)),
 ];
 
-const PLAIN: MechanismName = MechanismName::Plain;
-const SCRAM: MechanismName = MechanismName::Scram(Hash::Sha256);
+const PLAIN: Mechanism = Mechanism::Password(MechanismName::Plain);
+const SCRAM: Mechanism = Mechanism::Password(MechanismName::Scram(Hash::Sha256));
+const FAST: Mechanism = Mechanism::Token;
+
+/// What the client proves itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mechanism {
+    Password(MechanismName),
+    /// The token of an earlier login by PLAIN (XEP-0484), with the channel binding that there is.
+    Token,
+}
+
+/// The id of the client that the token is for.
+const CLIENT: &str = "d4565fa7-4d72-4749-b3d3-740edbf87770";
 
 /// How the client logs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +59,7 @@ enum Profile {
     Pipelined,
 }
 
-/// What there is behind the login.
+/// What follows the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Bind,
@@ -53,9 +68,9 @@ enum Then {
 }
 
 /// A row of the table: the client's flights over each carrier.
-type Row = (&'static str, Profile, MechanismName, Then, [usize; 4]);
+type Row = (&'static str, Profile, Mechanism, Then, [usize; 4]);
 
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 14] = [
     (
         "SASL PLAIN, bind",
         Profile::Sasl,
@@ -126,6 +141,34 @@ const TABLE: [Row; 10] = [
         Then::Resume,
         [5, 4, 3, 2],
     ),
+    (
+        "SASL2 FAST, Bind 2",
+        Profile::Sasl2,
+        FAST,
+        Then::Bind,
+        [6, 5, 4, 3],
+    ),
+    (
+        "SASL2 FAST, inline resumption",
+        Profile::Sasl2,
+        FAST,
+        Then::Resume,
+        [6, 5, 4, 3],
+    ),
+    (
+        "SASL2 FAST, Bind 2, pipelined",
+        Profile::Pipelined,
+        FAST,
+        Then::Bind,
+        [5, 4, 3, 2],
+    ),
+    (
+        "SASL2 FAST, inline resumption, pipelined",
+        Profile::Pipelined,
+        FAST,
+        Then::Resume,
+        [5, 4, 3, 2],
+    ),
 ];
 
 /// A way to log in, with the configs of both sides.
@@ -133,8 +176,17 @@ struct Way {
     tls: TlsPair,
     carrier: Carrier,
     profile: Profile,
-    mechanism: MechanismName,
+    mechanism: Mechanism,
     then: Then,
+}
+
+/// What there is of an earlier login.
+#[derive(Debug, Default)]
+struct Earlier {
+    known: Option<KnownFeatures>,
+    /// The client's side of a session, and the server's.
+    session: Option<(SmState, SmState)>,
+    token: Option<FastToken>,
 }
 
 /// What a login took.
@@ -147,7 +199,7 @@ struct Flights {
 }
 
 impl Way {
-    fn new(carrier: Carrier, profile: Profile, mechanism: MechanismName, then: Then) -> Self {
+    fn new(carrier: Carrier, profile: Profile, mechanism: Mechanism, then: Then) -> Self {
         let version = carrier.version().expect("TLS");
         Self {
             // Every handshake is a full one.
@@ -159,7 +211,31 @@ impl Way {
         }
     }
 
-    fn client(&self, known: Option<KnownFeatures>) -> Arc<InitiatorConfig> {
+    /// The mechanisms that take a password.
+    fn listed(&self) -> MechanismSet {
+        MechanismSet::EMPTY.with(match self.mechanism {
+            Mechanism::Password(name) => name,
+            Mechanism::Token => MechanismName::Plain,
+        })
+    }
+
+    fn options(&self, earlier: &Earlier) -> Sasl2Options {
+        let mut options = Sasl2Options::new();
+        if self.profile == Profile::Pipelined {
+            let known = earlier.known.clone();
+            options = options.pipelining(known.map_or(Pipelining::Learn, Pipelining::Known));
+        }
+        if self.mechanism == Mechanism::Token {
+            let agent = UserAgent::new(Some(CLIENT), None, None).unwrap();
+            options = options.user_agent(agent).request_token();
+        }
+        match &earlier.token {
+            Some(token) => options.token(token.clone(), TokenFallback::End),
+            None => options,
+        }
+    }
+
+    fn client(&self, earlier: &Earlier) -> Arc<InitiatorConfig> {
         let tls = ClientTls::new(Arc::new(self.tls.client.clone()));
         let builder = InitiatorConfig::client(&alice());
         let builder = match self.carrier {
@@ -169,14 +245,11 @@ impl Way {
         let username = Username::ascii("alice").unwrap();
         let mut builder = builder
             .password(username, Password::ascii("secret").unwrap())
-            .sasl(MechanismPolicy::new().allow(MechanismSet::EMPTY.with(self.mechanism)))
+            .sasl(MechanismPolicy::new().allow(self.listed()))
             .random(&FIXED);
         builder = match self.profile {
             Profile::Sasl => builder.without_sasl2(),
-            Profile::Sasl2 => builder,
-            Profile::Pipelined => builder.sasl2(
-                Sasl2Options::new().pipelining(known.map_or(Pipelining::Learn, Pipelining::Known)),
-            ),
+            Profile::Sasl2 | Profile::Pipelined => builder.sasl2(self.options(earlier)),
         };
         if self.then == Then::Resume {
             builder = builder.stream_management(SmPolicy::new());
@@ -186,10 +259,12 @@ impl Way {
 
     fn server(&self) -> Arc<ResponderConfig> {
         let tls = ServerTls::new(Arc::new(self.tls.server.clone()));
-        let mechanisms = MechanismSet::EMPTY.with(self.mechanism);
-        let host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
-            .mechanisms(mechanisms)
+        let mut host = HostConfig::builder("localhost", Decoy::new(&[7; 32], 4096))
+            .mechanisms(self.listed())
             .tls(tls.clone());
+        if self.mechanism == Mechanism::Token {
+            host = host.fast(FastSet::all());
+        }
         let mut builder = ResponderConfig::server(&FIXED).single_host(host.build().unwrap());
         if self.then == Then::Resume {
             builder = builder.stream_management(SmPolicy::new());
@@ -201,19 +276,20 @@ impl Way {
         builder.build().unwrap()
     }
 
-    /// Logs in; a session of `session` is resumed.
-    fn log_in(
-        &self,
-        known: Option<KnownFeatures>,
-        session: Option<(SmState, SmState)>,
-    ) -> (Pair, Flights) {
-        let config = self.client(known);
-        let (ours, theirs) = session.unzip();
+    /// Logs in, with what there is of an earlier login.
+    fn log_in(&self, earlier: Earlier) -> (Pair, Flights) {
+        let config = self.client(&earlier);
+        let (ours, theirs) = earlier.session.unzip();
         let initiator = match ours {
             Some(state) => Initiator::resume(config, state, START).unwrap(),
             None => Initiator::new(config, START),
         };
         let store = Rc::new(RefCell::new(theirs));
+        let left = store.clone();
+        let tokens = earlier
+            .token
+            .into_iter()
+            .fold(StoredTokens::none(), StoredTokens::after_issue);
         let responder = Harness::new(
             Responder::new(self.server(), START),
             Box::new(move |machine, _| match machine.decision() {
@@ -225,24 +301,43 @@ impl Way {
                     let jid = alice().with_resource(bind.generated()).unwrap();
                     bind.accept(jid).unwrap();
                 }
+                Some(Decision::Token(decision)) => {
+                    decision.tokens("alice".into(), tokens.clone());
+                }
+                Some(Decision::IssueToken(decision)) if decision.request().requested => {
+                    decision.issue("2030-01-01T00:00:00Z").unwrap();
+                }
+                Some(Decision::IssueToken(decision)) => decision.keep(),
                 _ => decide(machine),
             }),
         );
         let mut pair = Pair::with_peer(initiator, Box::new(|_, _| {}), responder);
         let flights = count(&mut pair);
+        assert!(left.borrow().is_none(), "the session was not resumed");
         (pair, flights)
     }
 
-    /// The flights of this way; before it, what it needs of an earlier connection.
-    fn measure(&self) -> (Pair, Flights) {
-        let known = (self.profile == Profile::Pipelined).then(|| {
-            let (first, _) = self.log_in(None, None);
+    /// What this way needs of an earlier login.
+    fn earlier(&self) -> Earlier {
+        let (is_pipelined, has_token, has_session) = (
+            self.profile == Profile::Pipelined,
+            self.mechanism == Mechanism::Token,
+            self.then == Then::Resume,
+        );
+        let mut earlier = Earlier::default();
+        if !(is_pipelined || has_token || has_session) {
+            return earlier;
+        }
+        let (mut first, _) = self.log_in(Earlier::default());
+        if is_pipelined {
             let known = first.machine.known_features().expect("remembered");
-            KnownFeatures::parse(known.as_str()).unwrap()
-        });
-        let session = (self.then == Then::Resume).then(|| {
-            let (mut first, _) = self.log_in(None, None);
-            // Stream management is enabled behind binding.
+            earlier.known = Some(KnownFeatures::parse(known.as_str()).unwrap());
+        }
+        if has_token {
+            earlier.token = Some(first.machine.take_token().expect("a token"));
+        }
+        if has_session {
+            // Stream management is enabled after binding.
             first.exchange();
             first.machine.transport_failed();
             first.peer.machine.transport_failed();
@@ -250,14 +345,35 @@ impl Way {
             first.peer.run();
             let ours = first.machine.take_sm_state().expect("a session");
             let theirs = first.peer.machine.take_sm_state().expect("a session");
-            (ours, theirs)
-        });
-        self.log_in(known, session)
+            earlier.session = Some((ours, theirs));
+        }
+        earlier
+    }
+
+    /// The flights of this way; before it, what it needs of an earlier connection.
+    fn measure(&self) -> (Pair, Flights) {
+        let (pair, flights) = self.log_in(self.earlier());
+        // It went the way that was meant.
+        let used = mechanism(&pair);
+        match self.mechanism {
+            Mechanism::Password(name) => assert_eq!(used, name.as_str()),
+            Mechanism::Token => assert!(used.starts_with("HT-"), "{used}"),
+        }
+        (pair, flights)
     }
 }
 
+fn mechanism(pair: &Pair) -> &str {
+    let authenticated = pair.events.iter().find_map(|event| match event {
+        EventBuf::Authenticated { mechanism, .. } => Some(&**mechanism),
+        _ => None,
+    });
+    authenticated.expect("a login")
+}
+
 fn is_established<N: Negotiation, P>(side: &Harness<N, P>) -> bool {
-    let established = |event: &EventBuf| matches!(event, EventBuf::Established(Some(_)));
+    let established =
+        |event: &EventBuf| matches!(event, EventBuf::Established(done) if done.jid.is_some());
     side.events.iter().any(established)
 }
 
@@ -352,12 +468,18 @@ fn every_way_to_log_in_takes_as_many_flights_as_the_table_says() {
 /// The handshake's one round trip, and one for everything else.
 #[test]
 fn over_direct_tls_1_3_a_pipelined_login_is_one_flight_after_the_client_hello_and_one_answer() {
-    for then in [Then::Bind, Then::Resume] {
-        let carrier = Carrier::DirectTls(TLS13);
-        let way = Way::new(carrier, Profile::Pipelined, PLAIN, then);
-        let (mut pair, flights) = way.measure();
-        assert_eq!(flights, Flights { ours: 2, theirs: 2 }, "{then:?}");
-        assert_stanzas_flow(&mut pair);
+    for mechanism in [PLAIN, FAST] {
+        for then in [Then::Bind, Then::Resume] {
+            let carrier = Carrier::DirectTls(TLS13);
+            let way = Way::new(carrier, Profile::Pipelined, mechanism, then);
+            let (mut pair, flights) = way.measure();
+            assert_eq!(
+                flights,
+                Flights { ours: 2, theirs: 2 },
+                "{mechanism:?} {then:?}"
+            );
+            assert_stanzas_flow(&mut pair);
+        }
     }
 }
 
@@ -367,7 +489,7 @@ fn xep0388_2_6_1_the_success_names_the_full_address_that_was_bound_or_resumed() 
         let way = Way::new(Carrier::DirectTls(TLS13), Profile::Sasl2, PLAIN, then);
         let (pair, _) = way.measure();
         let address = pair.events.iter().find_map(|event| match event {
-            EventBuf::Established(jid) => jid.clone(),
+            EventBuf::Established(established) => established.jid.clone(),
             _ => None,
         });
         let named = pair.events.iter().find_map(|event| match event {

@@ -126,6 +126,11 @@ fn rfc6120_4_3_2_7_voluntary_features_do_not_hold_up_a_server() {
             harness.answer_to(text);
         }
         assert!(reported(&harness).contains(&established), "{features}");
+        // The application learns of what the stream has, and then that it has it.
+        let lines = harness.event_lines();
+        let at = lines.iter().position(|line| *line == established).unwrap();
+        assert_eq!(lines[at - 1], "features", "{features}: {lines:?}");
+        assert!(lines[at - 2].starts_with("stream-opened"), "{lines:?}");
         let stanza = "<message from='capulet.example' to='montague.example'/>";
         harness.machine.session().unwrap().send(stanza).unwrap();
         harness.run();

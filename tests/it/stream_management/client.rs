@@ -6,7 +6,7 @@ use xmpp_stream::close::Phase as ClosePhase;
 use xmpp_stream::connection::{InitiatorRole, ResumeError};
 use xmpp_stream::reset::ResetCause;
 use xmpp_stream::sm::{AckMode, Fate, SmPolicy, SmState};
-use xmpp_stream::{CloseReason, Initiator, Manner, SendError};
+use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner, SendError};
 
 use super::{R, a, message, policy, send};
 use crate::harness::configs::FIXED;
@@ -290,6 +290,11 @@ fn xep0198_5_a_lost_session_is_resumed_in_the_place_of_binding() {
         client.event_lines().last().unwrap(),
         "established alice@localhost/desk"
     );
+    let Some(EventBuf::Established(established)) = client.events.last() else {
+        panic!("{:?}", client.events);
+    };
+    let resumed = established.resumed.expect("an earlier session");
+    assert_eq!((resumed.h, resumed.retransmitted), (1, 2));
     let ticket = send(&mut client.machine, 4);
     assert!(ticket > last, "tickets go on");
     assert_eq!(client.receive(), message(4));
@@ -333,11 +338,12 @@ fn xep0198_5_a_refused_resumption_hands_the_session_back_and_binds() {
         let mut client = resuming(lost(client));
         client.receive();
         assert_eq!(client.answer_to(failed), BIND);
-        assert_eq!(
-            client.events.last(),
-            Some(&xmpp_stream::EventBuf::ManagementRefused)
-        );
+        let told = match client.events.last() {
+            Some(EventBuf::ManagementRefused(Some(session))) => session.clone(),
+            other => panic!("{other:?}"),
+        };
         let old = client.machine.take_sm_state().expect("handed back");
+        assert_eq!(*told, old);
         assert_eq!(fates(&old), expected, "{failed}");
         assert!(!old.is_resumable());
         assert!(client.machine.take_sm_state().is_none());
@@ -438,7 +444,7 @@ fn xep0198_3_a_refused_enable_leaves_an_ordinary_stream() {
     client.send("<failed xmlns='urn:xmpp:sm:3'/>");
     assert_eq!(
         client.events.last(),
-        Some(&xmpp_stream::EventBuf::ManagementRefused)
+        Some(&EventBuf::ManagementRefused(None))
     );
     client.receive();
     for number in 1..=8 {

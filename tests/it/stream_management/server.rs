@@ -216,6 +216,18 @@ fn xep0198_5_an_unknown_session_is_refused_and_the_client_binds() {
 }
 
 #[test]
+fn a_server_without_resumption_says_so() {
+    let policy = policy().resumption(None);
+    let mut server = authenticated(Some(policy), &Store::default());
+    server.receive();
+    assert_eq!(
+        server.answer_to(&resume(0)),
+        "<failed xmlns='urn:xmpp:sm:3' h='7'><feature-not-implemented \
+         xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+    );
+}
+
+#[test]
 fn xep0198_5_a_client_that_counts_too_high_is_not_resumed() {
     let store = Store::default();
     let mut server = enabled(&store);

@@ -71,7 +71,7 @@ impl Application<InitiatorRole> for Client {
             EventBuf::Established(_) => {
                 self.correspondent.begin(at);
             }
-            EventBuf::ManagementRefused => {
+            EventBuf::ManagementRefused(_) => {
                 if let Some(session) = machine.take_sm_state() {
                     self.refused += 1;
                     self.correspondent.outgoing.over(&session)?;

@@ -57,7 +57,7 @@ proptest! {
     fn bytes_that_are_no_state_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut bytes = bytes;
         prop_assert!(PlannerState::from_bytes(&bytes).is_err());
-        // Behind the right beginning, whatever is read is written the same way.
+        // After the right beginning, whatever is read is written the same way.
         bytes.splice(0..0, *b"XSPL\x01");
         if let Ok(state) = PlannerState::from_bytes(&bytes) {
             prop_assert_eq!(state.to_bytes(), bytes);

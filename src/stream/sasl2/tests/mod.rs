@@ -1,3 +1,5 @@
+//! Tests of the elements of SASL2, and the functions that they share.
+
 mod inline;
 mod malformed;
 mod written;

@@ -46,7 +46,7 @@ What the tables show:
 * A pin keeps every login as strong as the earlier ones were, PLAIN included.
 * PLAIN should not be allowed where a pin is not kept.
 
-He may also play the server himself, without one behind him, and can always prevent a login; both are
+He may also play the server himself without relaying, and can always prevent a login; both are
 outside of these tables. So is a man in the middle who has the key of the server's own certificate:
 `tls-exporter` keeps him out, `tls-server-end-point` does not.
 ";

@@ -16,6 +16,7 @@ use xmpp_stream::connection::InitiatorRole;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{self, MechanismPolicy, Password, SaslProfile, Username};
 use xmpp_stream::sm::{SmPolicy, SmState};
+use xmpp_stream::stream::NegotiationReason;
 use xmpp_stream::stream::sasl2::{InlineXml, UserAgent};
 use xmpp_stream::tls::ClientTls;
 use xmpp_stream::{CloseReason, EventBuf, Initiator, Manner};
@@ -98,14 +99,24 @@ fn xep0388_2_6_1_a_login_binds_its_resource_and_the_stream_goes_on_without_a_hea
     assert_eq!(client.answer_to(&answer), "");
     // Nothing may be sent before the features.
     assert!(client.machine.session().is_none());
-    assert_eq!(client.answer_to(FEATURES), "");
+    let features = "<stream:features><ver xmlns='urn:xmpp:features:rosterver'/></stream:features>";
+    assert_eq!(client.answer_to(features), "");
+    // The application learns of them as after a new header.
     let lines = client.event_lines();
     assert_eq!(
-        lines[lines.len() - 2..],
+        lines[lines.len() - 3..],
         [
             "authenticated PLAIN alice",
+            "features",
             "established alice@localhost/desk.1"
         ]
+    );
+    let Some(EventBuf::Features(read)) = client.events.iter().rev().nth(1) else {
+        panic!("{lines:?}");
+    };
+    assert!(
+        read.contains("<ver xmlns='urn:xmpp:features:rosterver'/>"),
+        "{read}"
     );
     let mut session = client.machine.session().expect("established");
     session.send("<presence/>").unwrap();
@@ -351,7 +362,7 @@ fn xep0198_9_2_a_refused_resumption_is_followed_by_the_resource_of_the_same_logi
     client.send(success("alice@localhost/desk", inline));
     assert_eq!(client.answer_to(FEATURES), "");
     let lines = client.event_lines();
-    let tail: Vec<_> = lines[lines.len() - 4..]
+    let tail: Vec<_> = lines[lines.len() - 5..]
         .iter()
         .map(|line| line.split([' ', '(', '{']).next().unwrap())
         .collect();
@@ -359,6 +370,7 @@ fn xep0198_9_2_a_refused_resumption_is_followed_by_the_resource_of_the_same_logi
         tail,
         [
             "authenticated",
+            "features",
             "established",
             "ManagementRefused",
             "ManagementEnabled"
@@ -413,6 +425,48 @@ fn xep0198_5_a_session_that_cannot_be_resumed_with_the_login_is_resumed_in_the_p
         client.event_lines().pop().unwrap(),
         "established alice@localhost/desk"
     );
+}
+
+#[test]
+fn a_session_that_a_server_of_bind_2_alone_cannot_resume_is_over_and_the_next_login_binds() {
+    let config = config(|config| config.stream_management(policy()));
+    let machine = Initiator::resume(config.clone(), broken(), START).unwrap();
+    let (mut client, said) = begun(machine, &offer(&["PLAIN"], BIND));
+    assert_eq!(said, plain(""), "no resource is asked for");
+    client.send(success("alice@localhost", ""));
+    client.answer_to(FEATURES);
+    client.send(FOOTER);
+    client.run_until_closed();
+    let reason = client.closed().reason();
+    let no_bind = CloseReason::NegotiationFailed(NegotiationReason::NoBind);
+    assert_eq!(format!("{reason:?}"), format!("{no_bind:?}"));
+    let session = client.machine.take_sm_state().expect("the session");
+    assert!(!session.is_resumable());
+    // What was not acknowledged is the application's.
+    let left: Vec<_> = session.unacknowledged().map(|sent| sent.stanza).collect();
+    assert_eq!(left, ["<message id='1'/>"]);
+
+    let (mut client, said) = begun(Initiator::new(config, START), &offer(&["PLAIN"], BIND));
+    assert_eq!(said, plain(&tagged("")));
+    let bound = "<bound xmlns='urn:xmpp:bind:0'/>";
+    client.send(success("alice@localhost/desk", bound));
+    assert_eq!(client.answer_to(FEATURES), "");
+    assert!(client.machine.session().is_some());
+}
+
+#[test]
+fn xep0198_9_2_a_session_refused_with_the_login_is_not_asked_for_again_before_binding() {
+    let config = config(|config| config.stream_management(policy()));
+    let machine = Initiator::resume(config, broken(), START).unwrap();
+    // Resumption inline, and no Bind 2.
+    let (mut client, said) = begun(machine, &offer(&["PLAIN"], "<sm xmlns='urn:xmpp:sm:3'/>"));
+    let resume = "<resume xmlns='urn:xmpp:sm:3' h='1' previd='s1'/>";
+    assert_eq!(said, plain(resume));
+    let failed = "<failed xmlns='urn:xmpp:sm:3' h='0'/>";
+    client.send(success("alice@localhost", failed));
+    let said = client.answer_to(LEGACY_SM);
+    assert!(said.starts_with("<iq type='set' id='bind'>"), "{said}");
+    assert!(!said.contains("<resume"), "{said}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use xmpp_stream::sasl::{
 };
 use xmpp_stream::stream::sasl2::UserAgent;
 use xmpp_stream::tls::ClientTls;
-use xmpp_stream::{CloseReason, Connection, Decision, Initiator, Responder};
+use xmpp_stream::{CloseReason, Connection, Decision, EventBuf, Initiator, Responder};
 
 use crate::harness::configs::{FIXED, decide, keys};
 use crate::harness::phases::server_tls;
@@ -76,7 +76,7 @@ fn answer(store: &mut Store, machine: &mut Connection<ResponderRole>) {
         Some(Decision::IssueToken(decision)) => {
             let request = decision.request();
             assert_eq!(request.identity.authcid, "alice");
-            assert_eq!(request.client.as_deref(), Some(CLIENT));
+            assert_eq!(request.client, CLIENT);
             let (used, requested) = (request.used, request.requested);
             store.last = Some((used, requested, request.invalidate, request.count));
             let tokens = std::mem::take(&mut store.tokens);
@@ -165,6 +165,7 @@ fn first(store: &Shared) -> FastToken {
         pair.event_lines()
     );
     assert!(pair.machine.session().is_some());
+    assert_eq!((used(&pair.events), used(&pair.peer.events)), (None, None));
     pair.machine.take_token().expect("a token")
 }
 
@@ -173,6 +174,15 @@ fn mechanism(pair: &Pair) -> String {
     let line = lines.iter().find(|line| line.starts_with("authenticated "));
     let line = line.unwrap_or_else(|| panic!("{lines:?}"));
     line.split(' ').nth(1).unwrap().to_string()
+}
+
+/// The mechanism of the token that a login used, as either side was told.
+fn used(events: &[EventBuf]) -> Option<FastMechanism> {
+    let used = events.iter().find_map(|event| match event {
+        EventBuf::Authenticated { token, .. } => Some(*token),
+        _ => None,
+    });
+    used.expect("authenticated")
 }
 
 #[test]
@@ -187,6 +197,9 @@ fn xep0484_3_4_a_token_takes_the_place_of_the_password() {
     let token = FastToken::from_bytes(token.to_bytes().as_bytes()).unwrap();
     let mut pair = login(&store, using(&token, TokenFallback::End));
     assert_eq!(mechanism(&pair), token.mechanism().as_str());
+    for events in [&pair.events, &pair.peer.events] {
+        assert_eq!(used(events), Some(token.mechanism()), "{events:?}");
+    }
     assert!(pair.machine.session().is_some());
     assert!(pair.peer.machine.session().is_some());
     assert!(pair.machine.take_token().is_none(), "it was not asked for");
@@ -310,4 +323,17 @@ fn xep0484_4_1_a_client_without_an_id_asks_for_no_token() {
     assert!(pair.machine.session().is_some());
     assert!(pair.machine.take_token().is_none());
     assert_eq!(store.borrow().last, None);
+
+    // Nor does it use one.
+    let token = first(&store);
+    let using = |fallback| Sasl2Options::new().token(token.clone(), fallback);
+    let mut pair = login(&store, using(TokenFallback::End));
+    pair.finish();
+    let unusable = AuthenticationReason::Token(TokenUnusable::NoClientId);
+    match pair.closed().reason() {
+        CloseReason::AuthenticationFailed(reason) => assert_eq!(*reason, unusable),
+        other => panic!("{other:?}"),
+    }
+    let pair = login(&store, using(TokenFallback::Credentials));
+    assert!(mechanism(&pair).starts_with("SCRAM-"));
 }

@@ -11,8 +11,9 @@ use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{Decoy, FastSet, Hash, MechanismName, MechanismSet, StoredTokens};
 use xmpp_stream::sm::{SmPolicy, SmState};
-use xmpp_stream::stream::BindCondition;
 use xmpp_stream::stream::sasl2::InlineXml;
+use xmpp_stream::stream::{BindCondition, Features, ns};
+use xmpp_stream::xml::StanzaBuf;
 use xmpp_stream::{Decision, Responder};
 
 use super::{SASL2, failure};
@@ -91,6 +92,15 @@ fn server(adjust: impl FnOnce(HostBuilder) -> HostBuilder, app: &Shared) -> (Ser
     (server, features)
 }
 
+/// Reads the features that follow our header.
+fn read(said: &str, check: impl FnOnce(Features<'_>)) {
+    let (header, features) = said.split_once("<stream:features>").expect("features");
+    assert!(header.contains("<stream:stream "), "{said}");
+    let xml = format!("<stream:features xmlns:stream='{}'>{features}", ns::STREAM);
+    let element = StanzaBuf::parse(&xml).expect("one element");
+    check(Features::read(element.as_stanza().as_element()).expect("features"));
+}
+
 fn authenticate(password: &str, inline: &str) -> String {
     let data = STANDARD.encode(format!("\0alice\0{password}"));
     format!(
@@ -105,26 +115,25 @@ const TAGGED: &str = "<bind xmlns='urn:xmpp:bind:0'><tag>Tests</tag></bind>";
 fn sasl2_is_offered_beside_the_profile_of_rfc_6120_and_can_be_left_out() {
     let app = Shared::default();
     let (_, features) = server(|host| host.inline_feature("urn:xmpp:carbons:2"), &app);
-    let expected = format!(
-        "<authentication xmlns='{SASL2}'><mechanism>PLAIN</mechanism><inline>\
-         <bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:sm:3'/>\
-         <feature var='urn:xmpp:carbons:2'/></inline></bind><sm xmlns='urn:xmpp:sm:3'/>\
-         </inline></authentication>"
-    );
-    let parts: Vec<_> = [
-        "<authentication ",
-        "<bind ",
-        "<sm ",
-        "<mechanisms ",
-        "'urn:xmpp:carbons:2'",
-    ]
-    .into_iter()
-    .filter(|part| !features.contains(part))
-    .collect();
-    assert!(parts.is_empty(), "{parts:?} of {expected} in {features}");
+    read(&features, |features| {
+        assert!(features.mechanisms().eq(["PLAIN"]));
+        let offer = features.authentication().expect("SASL2");
+        assert!(offer.mechanisms().eq(["PLAIN"]));
+        assert!(offer.inline_management());
+        let bind = offer.inline_bind().expect("Bind 2");
+        assert!(bind.features().eq(["urn:xmpp:sm:3", "urn:xmpp:carbons:2"]));
+        assert!(offer.fast_mechanisms().is_none());
+        assert_eq!(offer.upgrades().count(), 0);
+        // What is bound and managed inside the login is offered there alone.
+        assert!(!features.bind() && !features.management());
+        assert_eq!(features.unknown().count(), 0);
+    });
 
     let (mut server, features) = server(HostBuilder::without_sasl2, &app);
-    assert!(!features.contains("<authentication "), "{features}");
+    read(&features, |features| {
+        assert!(features.mechanisms().eq(["PLAIN"]));
+        assert!(features.authentication().is_none());
+    });
     let answer = server.answer_to(&authenticate("secret", ""));
     assert_eq!(answer, failure("invalid-mechanism"));
 }
@@ -393,10 +402,11 @@ fn xep0484_3_4_tokens_and_passwords_do_not_pass_for_each_other() {
     let answer = with.answer_to(&authenticate("secret", fast));
     assert_eq!(answer, failure("invalid-mechanism"));
 
+    let id = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>";
     // Nobody learns who has an account, and the password may follow.
     for name in ["alice", "mallory"] {
         let (mut server, _) = server(offering, &app);
-        let answer = server.answer_to(&token(name, &format!("{fast}{TAGGED}")));
+        let answer = server.answer_to(&token(name, &format!("{id}{fast}{TAGGED}")));
         assert_eq!(answer, failure("not-authorized"));
         assert!(app.borrow().binds.is_empty());
         let answer = server.answer_to(&authenticate("secret", ""));
@@ -412,4 +422,28 @@ fn xep0484_3_4_tokens_and_passwords_do_not_pass_for_each_other() {
     let (mut server, _) = server(offering, &app);
     let answer = server.answer_to(auth);
     assert!(answer.contains("<invalid-mechanism/>"), "{answer}");
+}
+
+/// A client of another kind than ours may do it all the same.
+#[test]
+fn xep0484_4_1_a_client_without_an_id_is_given_no_token_and_cannot_use_one() {
+    let app = Shared::default();
+    let offering = |host: HostBuilder| host.fast(FastSet::all());
+    let request = "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>";
+    for agent in ["", "<user-agent><software>Tests</software></user-agent>"] {
+        // The login goes on, and the application is not asked: it would be `decide`'s to answer.
+        let (mut server, _) = server(offering, &app);
+        let answer = server.answer_to(&authenticate("secret", &format!("{agent}{request}")));
+        assert!(answer.contains("<success "), "{answer}");
+        assert!(!answer.contains("<token "), "{answer}");
+
+        let (mut server, _) = self::server(offering, &app);
+        let data = STANDARD.encode([&b"alice"[..], &[0; 33]].concat());
+        let answer = server.answer_to(&format!(
+            "<authenticate xmlns='{SASL2}' mechanism='HT-SHA-256-NONE'><initial-response>{data}\
+             </initial-response>{agent}<fast xmlns='urn:xmpp:fast:0'/></authenticate>"
+        ));
+        assert_eq!(answer, failure("malformed-request"));
+        assert!(!server.event_lines().contains(&"decision".to_string()));
+    }
 }
