@@ -1,4 +1,5 @@
-"""The crate's drivers: the README's client on Prosody, the server of `examples/hello` under libstrophe, and each driver on Prosody."""
+"""The crate's drivers: the README's client on Prosody, the server of `examples/hello` under libstrophe; each driver, and each loop
+of `examples`, on Prosody."""
 
 import os
 import signal
@@ -10,6 +11,8 @@ from debian_servers import Prosody
 from harness import Process, expect, expect_equal, free_port, wait_for_port
 
 DRIVERS = ["blocking", "futures", "tokio"]
+# The clients of `examples` that are driven by hand.
+LOOPS = ["blocking", "mio", "smol", "tokio"]
 
 
 def run(suite, lab):
@@ -21,6 +24,9 @@ def run(suite, lab):
     if prosody is None:
         return
     suite.check("hello_client-prosody: log in, ping, close", hello_client, lab, prosody)
+    for loop in LOOPS:
+        suite.check(f"loop {loop}-prosody: log in, ping, close", by_hand, lab, prosody, loop, programs.PASSWORD)
+        suite.check(f"loop {loop}-prosody: a wrong password", by_hand, lab, prosody, loop, "wrong")
     for driver in DRIVERS:
         suite.check(f"driver {driver}-prosody: 4 MB to itself, no byte lost", soak, lab, prosody, driver)
     for driver in DRIVERS:
@@ -44,6 +50,21 @@ def hello_client(lab, prosody):
     answer, end = client.lines
     expect("type='result'" in answer and "id='1'" in answer, f"not the answer: {answer}")
     expect_equal(end, "we closed the stream", "the end")
+
+
+def by_hand(lab, prosody, loop, password):
+    """One of the loops: the answer and the end, or nothing but the end."""
+    options = ["--jid", "alice@localhost", "--password", password]
+    options += ["--connect", f"127.0.0.1:{prosody.starttls}", "--ca", lab.pki.ca]
+    client = Process([programs.EXAMPLES / loop, *options])
+    right = password == programs.PASSWORD
+    expect_equal(client.finish(15), 0 if right else 1, f"exit code; {client.tail()}")
+    if right:
+        answer, end = client.lines
+        expect("type='result'" in answer and "id='ping'" in answer, f"not the answer: {answer}")
+        expect_equal(end, "we closed the stream", "the end")
+    else:
+        expect(len(client.lines) == 1 and "not-authorized" in client.lines[0], f"not the end: {client.tail()}")
 
 
 def hello_server(lab, strophe):
