@@ -244,8 +244,13 @@ impl ServerLogin {
                 Sasl2Element::Authenticate(authenticate) => {
                     let management = self.config.management.as_deref();
                     let resumes = management.is_some_and(|sm| sm.resumption.is_some());
-                    self.inline =
-                        InlineLogin::read(&authenticate, host, management.is_some(), resumes, fast);
+                    self.inline = InlineLogin::read(
+                        &authenticate,
+                        host,
+                        management.is_some(),
+                        resumes,
+                        fast,
+                    )?;
                     self.upgrades = Upgrades::read(&authenticate, host.upgrades.as_ref());
                     Ok((authenticate.mechanism, authenticate.initial_response))
                 }

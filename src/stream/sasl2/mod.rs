@@ -38,7 +38,7 @@ use alloc::string::String;
 
 pub use authenticate::{
     Authenticate, AuthenticateOut, FastUse, InlineBind, InlineBindOut, InlineEnable, InlineResume,
-    MAX_BIND_FEATURES, MAX_TAG_BYTES, MAX_UPGRADES, write_authenticate,
+    MAX_BIND_FEATURE_BYTES, MAX_BIND_FEATURES, MAX_TAG_BYTES, MAX_UPGRADES, write_authenticate,
 };
 pub use encoding::is_task_name;
 pub use inline_xml::{InlineXml, InlineXmlError};
