@@ -15,7 +15,8 @@
 //!
 //! Where the server offers SASL2 (XEP-0388), the resource and stream management travel with the
 //! login; `--no-sasl2` logs in as RFC 6120 says. The line `login` tells which it was, and how many
-//! flights of the client it took.
+//! flights of the client it took until stanzas might flow: from its first bytes on TCP, how often it
+//! sent something after it had received something. Each has one answer, so these are round trips.
 //!
 //! `--fast` keeps a token for the next login (XEP-0484) in a file, `--pin` what no later login may fall
 //! below. A token that the server does not take is followed by the password, and a new token; with

@@ -20,8 +20,9 @@
 //!
 //! Clients may log in by SASL2 (XEP-0388) and bind their resource with it (XEP-0386); no further
 //! feature is offered there, because this server has none of them. The line `login` tells which way
-//! it was, and how many flights of the server it took before stanzas might flow. Tokens for later
-//! logins (XEP-0484) are kept in memory, and last three weeks or `--token-lifetime`.
+//! it was, and how many flights of the client it took until stanzas might flow: as many as the line of
+//! the `client` says. A flight is what one side sends until the other one answers, in TLS or in XML.
+//! Tokens for later logins (XEP-0484) are kept in memory, and last three weeks or `--token-lifetime`.
 //!
 //! With `--sm` clients get stream management (XEP-0198). A session whose stream
 //! is lost or reset is kept in memory, for as long as the client was told, and

@@ -105,43 +105,49 @@ impl Login {
     }
 }
 
-/// Counts the flights of one side: how often it began to send after it had received something, its
-/// first bytes included. Bytes of TLS count as those of XML do; TCP's own handshake does not.
+/// Counts the flights of the client: how often it began to send after it had received something, its
+/// first bytes included. Bytes of TLS count as those of XML do; TCP's own handshake does not. The side
+/// that sends first is the client, so that the server counts the same: what it received.
 ///
-/// A flight costs a client half a round trip, and the answer to it the other half.
+/// A flight costs half a round trip, and the answer to it the other half. When stanzas may flow, as
+/// either side sees it, the server has not sent its last answer yet, or the client has read it: both
+/// have counted the flight that it answers.
 #[derive(Debug, Default)]
 pub struct Flights {
     count: u32,
-    turn: Turn,
+    turn: Option<Side>,
+    client: Option<Side>,
 }
 
-/// What TCP carried last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Turn {
-    /// Bytes of the other side, or none yet.
-    #[default]
+/// Whose bytes TCP carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
     Theirs,
-    /// Bytes of this side.
     Ours,
 }
 
 impl Flights {
     /// This side has sent bytes.
     pub fn sent(&mut self) {
-        if self.turn == Turn::Theirs {
-            self.count += 1;
-        }
-        self.turn = Turn::Ours;
+        self.carried(Side::Ours);
     }
 
     /// This side has received bytes.
     pub fn received(&mut self) {
-        self.turn = Turn::Theirs;
+        self.carried(Side::Theirs);
     }
 
-    /// How many flights began so far.
+    /// How many flights of the client began so far.
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    fn carried(&mut self, side: Side) {
+        let client = *self.client.get_or_insert(side);
+        if side == client && self.turn != Some(side) {
+            self.count += 1;
+        }
+        self.turn = Some(side);
     }
 }
 
@@ -163,12 +169,20 @@ mod tests {
         assert_eq!(flights.count(), 2);
     }
 
+    /// The server tells of the login before its last answer is sent, the client after it has come.
     #[test]
-    fn who_is_spoken_to_first_has_sent_no_flight() {
-        let mut flights = Flights::default();
-        flights.received();
-        assert_eq!(flights.count(), 0);
-        flights.sent();
-        assert_eq!(flights.count(), 1);
+    fn both_sides_count_the_flights_of_the_client() {
+        for turns in 1..5 {
+            let (mut client, mut server) = (Flights::default(), Flights::default());
+            for turn in 0..turns {
+                client.sent();
+                server.received();
+                if turn + 1 < turns {
+                    server.sent();
+                }
+                client.received();
+            }
+            assert_eq!((client.count(), server.count()), (turns, turns));
+        }
     }
 }

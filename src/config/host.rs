@@ -49,18 +49,34 @@ pub struct HostConfig {
     pub(crate) dialback: Option<DialbackSecret>,
     /// The secret of a component.
     pub(crate) component: Option<ComponentSecret>,
-    /// Whether the `from` of a client's header has to be the address that SASL authenticated.
-    pub(crate) compares_from: bool,
+    pub(crate) from: HeaderFrom,
     /// Whether SASL2 is offered.
     pub(crate) sasl2: Sasl2Policy,
     /// The features that are enabled together with a resource (XEP-0386).
     pub(crate) inline_features: Vec<String>,
     /// The mechanisms that tokens are used with and given for.
     pub(crate) fast: FastSet,
-    /// Whether SCRAM proves what was offered (XEP-0474).
-    pub(crate) proves_offer: bool,
+    pub(crate) offer_proof: ProofOfOffer,
     /// The hashes that clients are asked to give keys for.
     pub(crate) upgrades: Option<ScramUpgrades>,
+}
+
+/// What the `from` of a client's header may be (RFC 6120 6.4.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderFrom {
+    /// The address that SASL authenticates, or nothing.
+    Authenticated,
+    /// Any address.
+    Any,
+}
+
+/// Whether SCRAM proves what was offered (XEP-0474).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProofOfOffer {
+    /// It does.
+    Sent,
+    /// It does not, for clients that stumble over it.
+    LeftOut,
 }
 
 /// The upgrades of SCRAM that a host offers (XEP-0480).
@@ -87,7 +103,7 @@ impl HostConfig {
         HostBuilder::new(Self {
             mechanisms: MechanismSet::scram(),
             limits: Limits::server(),
-            compares_from: true,
+            from: HeaderFrom::Authenticated,
             sasl2: Sasl2Policy::On,
             ..Self::offering_nothing(Kind::ClientToServer, domain, decoy)
         })
@@ -144,11 +160,11 @@ impl HostConfig {
             trust: None,
             dialback: None,
             component: None,
-            compares_from: false,
+            from: HeaderFrom::Any,
             sasl2: Sasl2Policy::Off,
             inline_features: Vec::new(),
             fast: FastSet::EMPTY,
-            proves_offer: true,
+            offer_proof: ProofOfOffer::Sent,
             upgrades: None,
         }
     }
@@ -236,7 +252,7 @@ impl HostBuilder<Client> {
     ///
     /// It is dangerous because a man in the middle can then weaken the offer unnoticed.
     pub fn dangerous_without_downgrade_protection(mut self) -> Self {
-        self.host.proves_offer = false;
+        self.host.offer_proof = ProofOfOffer::LeftOut;
         self
     }
 
@@ -264,7 +280,7 @@ impl HostBuilder<Client> {
     /// usernames are something else, or if the application assigns addresses: by the content of a
     /// certificate, or to ANONYMOUS clients that claim an address.
     pub fn from_may_differ(mut self) -> Self {
-        self.host.compares_from = false;
+        self.host.from = HeaderFrom::Any;
         self
     }
 

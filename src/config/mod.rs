@@ -183,7 +183,7 @@ mod sasl2;
 mod tests;
 
 pub use credentials::Credentials;
-pub(crate) use host::ScramUpgrades;
+pub(crate) use host::{HeaderFrom, ProofOfOffer, ScramUpgrades};
 pub use host::{HostBuilder, HostConfig};
 pub use initiator::{InitiatorBuilder, InitiatorConfig, InitiatorSecurity};
 pub(crate) use proof::{KeySource, Proof, UnverifiedServer};

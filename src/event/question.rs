@@ -65,7 +65,10 @@ pub struct InlineBindRequest {
     /// What the client says of itself (XEP-0388 2.3). Others must not be told.
     pub user_agent: Option<UserAgent>,
     /// The features to enable together with the resource, of those that the host
-    /// [offers](crate::config::HostBuilder::inline_feature).
+    /// [offers](crate::config::HostBuilder::inline_feature): at most
+    /// [`MAX_BIND_FEATURES`](crate::stream::sasl2::MAX_BIND_FEATURES), of
+    /// [`MAX_BIND_FEATURE_BYTES`](crate::stream::sasl2::MAX_BIND_FEATURE_BYTES) together. A request for
+    /// more is malformed.
     pub features: Vec<InlineXml>,
 }
 

@@ -12,6 +12,12 @@ use core::fmt;
 use super::{ChannelBindingKind, Hash};
 
 /// A mechanism of FAST: `HT-*` (draft-schmaus-kitten-sasl-ht-09 2).
+///
+/// That draft is implemented because XEP-0484 names it in this version, so that it is what both sides
+/// of FAST mean by these names. draft-ietf-kitten-sasl-ht-02, which continues it, has other messages
+/// under the same names: key/value pairs before the proof. An offer does not tell which is meant, so
+/// only one of the two can be spoken. A message of the later draft is malformed here; the client's other
+/// credentials can follow.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FastMechanism {

@@ -3,7 +3,8 @@
 //!
 //! The initiating entity sends its name and `HMAC(token, "Initiator" || cb-data)`, and the receiving
 //! entity answers with `HMAC(token, "Responder" || cb-data)`. Later drafts
-//! (draft-ietf-kitten-sasl-ht) have other messages under the same names; they are not spoken here.
+//! (draft-ietf-kitten-sasl-ht-02) have other messages under the same names; they are not spoken here,
+//! for the reason that [`FastMechanism`] gives.
 //!
 //! Without channel binding the first message is the same in every login, so whoever reads it can log
 //! in. HT is therefore used under TLS with a verified certificate only (XEP-0484 6): see
@@ -31,7 +32,7 @@ const RESPONDER: &[u8] = b"Responder";
 /// long as the tokens that this crate makes.
 const ABSENT: &[u8] = &[0; 43];
 
-/// The initiating side of HT.
+/// The initiating side of HT, as [`FastMechanism`] says by which draft.
 pub struct HtClient {
     mechanism: FastMechanism,
     state: ClientState,

@@ -16,8 +16,8 @@ use crate::random::{Random, RandomError};
 /// The fewest iterations, which RFC 5802 5.1 and RFC 7677 4 ask servers to announce at least.
 pub(super) const MIN_ITERATIONS: u32 = 4096;
 
-/// The most octets of a salt.
-pub(super) const MAX_SALT: usize = 256;
+/// The most octets of the salt of SCRAM.
+pub const MAX_SALT: usize = 256;
 
 /// The octets of the salts that are made here.
 const SALT_LENGTH: usize = 16;

@@ -134,7 +134,7 @@ pub use external::{ExternalAcceptor, ExternalClient};
 pub use fast::{FastMechanism, FastSet};
 pub use hash::{Hash, SLICE};
 pub use ht::{HtAcceptor, HtClient};
-pub use keys::{ClientKeys, Decoy, KeysError, ScramKeys};
+pub use keys::{ClientKeys, Decoy, KeysError, MAX_SALT, ScramKeys};
 pub use mechanism::{LoginResult, MAX_MESSAGE, Mechanism, MechanismStep, ServerProof};
 pub use name::{MechanismName, MechanismSet};
 pub use offer::{DowngradeProtection, OfferProof, OfferRecord};

@@ -14,10 +14,12 @@ use crate::connection::management::Management;
 use crate::event::{InlineBindRequest, TokenRequest};
 use crate::jid::Jid;
 use crate::random::Random;
-use crate::sasl::{FastMechanism, FastSet, FastToken, Identity, Secret, TokenError, TokenSlot};
+use crate::sasl::{
+    FastMechanism, FastSet, FastToken, Identity, SaslCondition, Secret, TokenError, TokenSlot,
+};
 use crate::stream::sasl2::{
-    Authenticate, BoundOut, EnableOut, FastUse, InlineEnable, InlineXml, ResumptionOut, SuccessOut,
-    TokenOut, UserAgent, write_success,
+    Authenticate, BoundOut, EnableOut, FastUse, InlineBind, InlineEnable, InlineXml,
+    MAX_BIND_FEATURE_BYTES, ResumptionOut, SuccessOut, TokenOut, UserAgent, write_success,
 };
 use crate::stream::{InlineRequests, LoginOutcome, ManagementRefusal};
 
@@ -55,32 +57,33 @@ enum Refused {
 }
 
 impl InlineLogin {
-    /// Keeps what was asked for and is offered. `resumes` says whether sessions can be resumed,
+    /// Keeps what was asked for and is offered, within [`MAX_BIND_FEATURE_BYTES`]. `resumes` says whether sessions can be resumed,
     /// `manages` whether stream management is configured, and `fast` which tokens are offered.
+    ///
+    /// # Errors
+    /// `malformed-request` for longer features.
     pub(super) fn read(
         authenticate: &Authenticate<'_>,
         host: &HostConfig,
         manages: bool,
         resumes: bool,
         fast: FastSet,
-    ) -> Self {
+    ) -> Result<Self, SaslCondition> {
         let user_agent = authenticate.user_agent.clone();
         let is_named = user_agent
             .as_ref()
             .is_some_and(|agent| agent.id().is_some());
         let bind = authenticate.bind.as_ref();
-        Self {
-            bind: bind.map(|bind| {
-                Box::new(InlineBindRequest {
-                    tag: bind.tag.as_deref().map(String::from),
-                    user_agent: user_agent.clone(),
-                    features: bind
-                        .features()
-                        .filter(|feature| host.offers_inline(feature.ns()))
-                        .filter_map(|feature| InlineXml::new(&feature.standalone()).ok())
-                        .collect(),
-                })
-            }),
+        let request = match bind {
+            Some(bind) => Some(Box::new(InlineBindRequest {
+                tag: bind.tag.as_deref().map(String::from),
+                user_agent: user_agent.clone(),
+                features: read_features(bind, host)?,
+            })),
+            None => None,
+        };
+        Ok(Self {
+            bind: request,
             user_agent,
             enable: bind.and_then(|bind| bind.enable).filter(|_| manages),
             resume: authenticate
@@ -102,7 +105,7 @@ impl InlineLogin {
                 .filter(|mechanism| is_named && fast.contains(*mechanism)),
             used: None,
             issued: None,
-        }
+        })
     }
 
     /// What is left to be done once the client is authenticated.
@@ -231,4 +234,28 @@ impl InlineLogin {
         cx.out
             .push_secret_element(success.max_len(), |out| write_success(out, &success));
     }
+}
+
+/// The features that are asked for and offered, each with the namespace declarations that it needs to
+/// stand alone.
+///
+/// # Errors
+/// `malformed-request` if they are longer together than [`MAX_BIND_FEATURE_BYTES`].
+fn read_features(
+    bind: &InlineBind<'_>,
+    host: &HostConfig,
+) -> Result<Vec<InlineXml>, SaslCondition> {
+    let mut room = MAX_BIND_FEATURE_BYTES;
+    let mut features = Vec::new();
+    let offered = bind
+        .features()
+        .filter(|feature| host.offers_inline(feature.ns()));
+    for feature in offered {
+        let xml = feature.standalone();
+        room = room
+            .checked_sub(xml.len())
+            .ok_or(SaslCondition::MalformedRequest)?;
+        features.extend(InlineXml::new(&xml).ok());
+    }
+    Ok(features)
 }

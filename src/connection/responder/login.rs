@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::inline::InlineLogin;
 use super::task::{TaskStep, Upgrades};
-use crate::config::{HostConfig, ResponderConfig};
+use crate::config::{HeaderFrom, HostConfig, ProofOfOffer, ResponderConfig};
 use crate::connection::context::Context;
 use crate::connection::login::{Exchange, ExchangeName};
 use crate::connection::transport::channel_bindings;
@@ -142,9 +142,11 @@ impl ServerLogin {
         };
         let fast = host.map_or(FastSet::EMPTY, |host| host.fast);
         let advertisement = Advertisement::new(mechanisms, channel, bindings).fast(fast);
-        match host.is_some_and(|host| host.proves_offer) {
-            true => advertisement,
-            false => advertisement.dangerous_without_downgrade_protection(),
+        match host.map(|host| host.offer_proof) {
+            Some(ProofOfOffer::Sent) => advertisement,
+            Some(ProofOfOffer::LeftOut) | None => {
+                advertisement.dangerous_without_downgrade_protection()
+            }
         }
     }
 
@@ -244,8 +246,13 @@ impl ServerLogin {
                 Sasl2Element::Authenticate(authenticate) => {
                     let management = self.config.management.as_deref();
                     let resumes = management.is_some_and(|sm| sm.resumption.is_some());
-                    self.inline =
-                        InlineLogin::read(&authenticate, host, management.is_some(), resumes, fast);
+                    self.inline = InlineLogin::read(
+                        &authenticate,
+                        host,
+                        management.is_some(),
+                        resumes,
+                        fast,
+                    )?;
                     self.upgrades = Upgrades::read(&authenticate, host.upgrades.as_ref());
                     Ok((authenticate.mechanism, authenticate.initial_response))
                 }
@@ -460,7 +467,7 @@ impl ServerLogin {
                 && identity.authzid.is_some()
                 && address(&identity.authcid, host.domain()).is_some_and(|address| is(&address))
         };
-        host.compares_from && !account.is_some_and(is) && !is_authenticated()
+        host.from == HeaderFrom::Authenticated && !account.is_some_and(is) && !is_authenticated()
     }
 }
 

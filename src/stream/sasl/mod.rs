@@ -26,7 +26,7 @@ use crate::xml::Element;
 pub const MAX_TEXT_BYTES: usize = 1024;
 
 /// The longest name of an unknown condition that is kept, in bytes.
-const MAX_NAME_BYTES: usize = 64;
+pub(super) const MAX_NAME_BYTES: usize = 64;
 
 /// `<abort/>` as it is sent (RFC 6120 6.4.4).
 pub const ABORT: &str = "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";

@@ -22,6 +22,11 @@ pub const MAX_TAG_BYTES: usize = 256;
 /// How many features a request to bind can ask for.
 pub const MAX_BIND_FEATURES: usize = 32;
 
+/// The most bytes of features that a server keeps of a request to bind: of all that it offers, each
+/// with the namespace declarations that it inherits. A declaration that stands once in the request
+/// would otherwise be kept with each feature that uses it.
+pub const MAX_BIND_FEATURE_BYTES: usize = 8192;
+
 /// How many upgrades a client can ask for.
 pub const MAX_UPGRADES: usize = 16;
 

@@ -38,27 +38,24 @@ use alloc::string::String;
 
 pub use authenticate::{
     Authenticate, AuthenticateOut, FastUse, InlineBind, InlineBindOut, InlineEnable, InlineResume,
-    MAX_BIND_FEATURES, MAX_TAG_BYTES, MAX_UPGRADES, write_authenticate,
+    MAX_BIND_FEATURE_BYTES, MAX_BIND_FEATURES, MAX_TAG_BYTES, MAX_UPGRADES, write_authenticate,
 };
 pub use encoding::is_task_name;
 pub use inline_xml::{InlineXml, InlineXmlError};
 pub use success::{
-    Bound, BoundOut, EnableOut, InlineResumption, IssuedToken, MAX_EXPIRY_BYTES, MAX_TOKEN_BYTES,
-    ResumptionOut, Success, SuccessOut, TokenOut, write_success,
+    Bound, BoundOut, EnableOut, InlineResumption, IssuedToken, ResumptionOut, Success, SuccessOut,
+    TokenOut, write_success,
 };
 pub use tasks::{
-    Continue, MAX_HASH_BYTES, MAX_SALT_BYTES, MAX_TASKS, Next, read_hash, read_salt, upgrade_hash,
-    upgrade_name, write_continue, write_hash, write_next, write_salt, write_task_data,
+    Continue, MAX_HASH_BYTES, MAX_TASKS, Next, read_hash, read_salt, upgrade_hash, upgrade_name,
+    write_continue, write_hash, write_next, write_salt, write_task_data,
 };
 pub use user_agent::{MAX_DESCRIPTION_BYTES, UserAgent, UserAgentError};
 
-use super::sasl::{MAX_TEXT_BYTES, SaslFailure};
+use super::sasl::{MAX_NAME_BYTES, MAX_TEXT_BYTES, SaslFailure};
 use super::{ns, put};
 use crate::sasl::{SaslCondition, Secret};
 use crate::xml::Element;
-
-/// The longest name of an unknown condition that is kept, in bytes.
-const MAX_NAME_BYTES: usize = 64;
 
 /// `<abort/>` as it is sent (XEP-0388 4.5).
 pub const ABORT: &str = "<abort xmlns='urn:xmpp:sasl:2'/>";

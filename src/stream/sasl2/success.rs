@@ -12,16 +12,10 @@ use super::encoding::{
 };
 use super::inline_xml::InlineXml;
 use crate::jid::Jid;
-use crate::sasl::{SaslCondition, Secret};
+use crate::sasl::{MAX_TOKEN, MAX_TOKEN_EXPIRY, SaslCondition, Secret};
 use crate::stream::management::{self, ManagementElement, ManagementRefusal};
 use crate::stream::{ns, put};
 use crate::xml::Element;
-
-/// The longest token that is read, in bytes.
-pub const MAX_TOKEN_BYTES: usize = 1024;
-
-/// The longest time of expiry that is read, in bytes.
-pub const MAX_EXPIRY_BYTES: usize = 64;
 
 /// Holds a received `<success/>`.
 #[derive(Clone, Debug)]
@@ -176,7 +170,7 @@ impl<'a> IssuedToken<'a> {
             Some(Cow::Owned(token)) => bounded_token(&Zeroizing::new(token)),
             None => None,
         };
-        let is_bounded = |expiry: &Cow<'_, str>| (1..=MAX_EXPIRY_BYTES).contains(&expiry.len());
+        let is_bounded = |expiry: &Cow<'_, str>| (1..=MAX_TOKEN_EXPIRY).contains(&expiry.len());
         token
             .zip(element.attr("expiry").filter(is_bounded))
             .map(|(token, expiry)| Self { token, expiry })
@@ -185,7 +179,7 @@ impl<'a> IssuedToken<'a> {
 }
 
 fn bounded_token(token: &str) -> Option<Secret> {
-    (1..=MAX_TOKEN_BYTES)
+    (1..=MAX_TOKEN)
         .contains(&token.len())
         .then(|| Secret::from(token.as_bytes()))
 }

@@ -10,16 +10,13 @@ use super::encoding::{
     open, text_element,
 };
 use super::inline_xml::InlineXml;
-use crate::sasl::{Hash, SaslCondition, Secret};
+use crate::sasl::{Hash, MAX_SALT, SaslCondition, Secret};
 use crate::stream::sasl::MAX_TEXT_BYTES;
 use crate::stream::{ns, put};
 use crate::xml::Element;
 
 /// How many tasks `<continue/>` can name.
 pub const MAX_TASKS: usize = 16;
-
-/// The longest salt that is read, in octets. It is the bound that SCRAM has in this crate.
-pub const MAX_SALT_BYTES: usize = 256;
 
 /// The longest `SaltedPassword` that is read, in octets: the output of SHA-512.
 pub const MAX_HASH_BYTES: usize = 64;
@@ -202,7 +199,7 @@ pub fn write_hash(out: &mut String, hash: &[u8]) {
 ///
 /// # Errors
 /// `malformed-request` if there is not exactly one `<salt/>`, it is empty or longer than
-/// [`MAX_SALT_BYTES`], or its count is no number above 0; `incorrect-encoding` if its base64 is
+/// [`MAX_SALT`], or its count is no number above 0; `incorrect-encoding` if its base64 is
 /// wrong.
 pub fn read_salt(task_data: &Element<'_>) -> Result<(Vec<u8>, u32), SaslCondition> {
     let salt = only_child(task_data, "salt")?;
@@ -211,7 +208,7 @@ pub fn read_salt(task_data: &Element<'_>) -> Result<(Vec<u8>, u32), SaslConditio
         .ok_or(SaslCondition::MalformedRequest)?;
     let iterations = number(&iterations)?;
     let octets = octets(&salt)?;
-    if iterations == 0 || !(1..=MAX_SALT_BYTES).contains(&octets.len()) {
+    if iterations == 0 || !(1..=MAX_SALT).contains(&octets.len()) {
         return Err(SaslCondition::MalformedRequest);
     }
     Ok((octets.as_bytes().to_vec(), iterations))

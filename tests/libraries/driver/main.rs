@@ -21,15 +21,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::configs::{FIXED, decide, server};
+use common::configs::{FIXED, decide, server, single_host};
 use common::pki::{Crypto, Leaf, Setup, TLS13, pki};
 use drive::{DRIVERS, Drive};
-use xmpp_stream::config::InitiatorConfig;
+use xmpp_stream::config::{HasSecurity, InitiatorBuilder, InitiatorConfig, ResponderConfig};
 use xmpp_stream::driver::blocking::Driver;
 use xmpp_stream::driver::{Next, NotSentError};
 use xmpp_stream::jid::Jid;
 use xmpp_stream::limits::Limits;
 use xmpp_stream::sasl::{Password, Username};
+use xmpp_stream::sm::SmPolicy;
 use xmpp_stream::tls::{ClientTls, ServerTls};
 use xmpp_stream::{EventBuf, Manner, SendError};
 
@@ -180,6 +181,61 @@ fn a_driver_reads_on_from_a_peer_that_does_not_read() {
         assert!(sent < MESSAGES, "{name}: the peer's TCP took everything");
         let _ = driver.close();
         assert_eq!(peer.join().unwrap(), sent, "{name}");
+    }
+}
+
+/// TCP takes everything here: what makes room is `<a/>`, which has to be read.
+#[test]
+fn a_send_that_waits_for_acknowledgements_reads_them_and_keeps_what_comes_between() {
+    const MESSAGES: usize = 100;
+    const WAITING: u32 = 4;
+    for (name, new) in DRIVERS {
+        let (address, peer) = accept(|tcp| {
+            let config = ResponderConfig::server(&FIXED)
+                .single_host(single_host(None))
+                .dangerous_plaintext()
+                .stream_management(SmPolicy::new())
+                .build()
+                .unwrap();
+            let mut driver = Driver::responder(config, tcp);
+            let mut received = 0;
+            loop {
+                match driver.next() {
+                    Next::Event(EventBuf::Decision) => decide(driver.machine_mut()),
+                    Next::Event(EventBuf::Stanza(stanza)) => {
+                        let stanza = stanza.as_stanza().as_str().to_owned();
+                        assert_eq!(stanza, message(received, 100));
+                        received += 1;
+                        if received % 10 == 0 {
+                            driver.send(&stanza).unwrap();
+                        }
+                    }
+                    Next::Event(_) => {}
+                    Next::Closed(_) => return received,
+                }
+            }
+        });
+        let policy = SmPolicy::new()
+            .queue(WAITING, 100_000)
+            .ack_timeout(Duration::from_secs(5));
+        let config = alice_with(None, |config| config.stream_management(policy));
+        let mut driver = new(config, connect(&address));
+        loop {
+            match driver.next() {
+                Next::Event(EventBuf::ManagementEnabled { .. }) => break,
+                Next::Event(_) => {}
+                Next::Closed(close) => panic!("{name}: {}", close.reason()),
+            }
+        }
+        // Nobody calls `next` meanwhile.
+        for n in 0..MESSAGES {
+            assert!(driver.send(&message(n, 100)).is_ok(), "{name}: {n}");
+        }
+        for n in 0..MESSAGES / 10 {
+            assert_eq!(stanza(&mut *driver), message(n * 10 + 9, 100), "{name}");
+        }
+        assert_eq!(driver.close().reason().code(), "closed", "{name}");
+        assert_eq!(peer.join().unwrap(), MESSAGES, "{name}");
     }
 }
 
@@ -442,17 +498,21 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
 
 /// alice's client.
 fn alice(tls: Option<ClientTls>, limits: Limits) -> Arc<InitiatorConfig> {
+    alice_with(tls, |config| config.limits(limits))
+}
+
+fn alice_with(
+    tls: Option<ClientTls>,
+    adjust: impl FnOnce(InitiatorBuilder<HasSecurity>) -> InitiatorBuilder<HasSecurity>,
+) -> Arc<InitiatorConfig> {
     let builder = InitiatorConfig::client(&Jid::parse("alice@localhost/desk").unwrap());
     let builder = match tls {
         Some(tls) => builder.starttls(tls),
         None => builder.dangerous_plaintext(&FIXED),
     };
     let username = Username::ascii("alice").unwrap();
-    builder
-        .password(username, Password::ascii("secret").unwrap())
-        .limits(limits)
-        .build()
-        .unwrap()
+    let builder = builder.password(username, Password::ascii("secret").unwrap());
+    adjust(builder).build().unwrap()
 }
 
 /// A peer in a process of its own (`peer.rs`).

@@ -5,9 +5,10 @@ use alloc::string::String;
 
 use super::{octets, read, refusal};
 use crate::sasl::SaslCondition::{self, IncorrectEncoding, InvalidMechanism, MalformedRequest};
+use crate::sasl::{MAX_SALT, MAX_TOKEN, MAX_TOKEN_EXPIRY};
 use crate::stream::sasl2::{
-    MAX_BIND_FEATURES, MAX_EXPIRY_BYTES, MAX_HASH_BYTES, MAX_SALT_BYTES, MAX_TAG_BYTES, MAX_TASKS,
-    MAX_TOKEN_BYTES, MAX_UPGRADES, Sasl2Element as E, is_task_name, read_hash, read_salt,
+    MAX_BIND_FEATURES, MAX_HASH_BYTES, MAX_TAG_BYTES, MAX_TASKS, MAX_UPGRADES, Sasl2Element as E,
+    is_task_name, read_hash, read_salt,
 };
 use crate::stream::testing::element;
 
@@ -257,12 +258,12 @@ fn xep0484_3_what_is_said_of_tokens_is_complete() {
             "<token xmlns='urn:xmpp:fast:0' token='{token}' expiry='{expiry}'/>"
         ))
     };
-    assert_eq!(token(MAX_TOKEN_BYTES, MAX_EXPIRY_BYTES), None);
+    assert_eq!(token(MAX_TOKEN, MAX_TOKEN_EXPIRY), None);
     for (of_token, of_expiry) in [
         (0, 1),
         (1, 0),
-        (MAX_TOKEN_BYTES + 1, 1),
-        (1, MAX_EXPIRY_BYTES + 1),
+        (MAX_TOKEN + 1, 1),
+        (1, MAX_TOKEN_EXPIRY + 1),
     ] {
         assert_eq!(token(of_token, of_expiry), Some(MalformedRequest));
     }
@@ -369,9 +370,9 @@ fn xep0480_3_salt_and_hash_are_there_once_and_bounded() {
     let hash = |base64: &str| format!("<hash xmlns='urn:xmpp:scram-upgrade:0'>{base64}</hash>");
     let count = "iterations='4096'";
     assert_eq!(of(&salt(count, "AAAA")).0, None);
-    assert_eq!(of(&salt(count, &"AAAA".repeat(MAX_SALT_BYTES / 3))).0, None);
+    assert_eq!(of(&salt(count, &"AAAA".repeat(MAX_SALT / 3))).0, None);
     assert_eq!(of(&hash(&"AAAA".repeat(MAX_HASH_BYTES / 3))).1, None);
-    let too_long = "AAAA".repeat(MAX_SALT_BYTES / 3 + 1);
+    let too_long = "AAAA".repeat(MAX_SALT / 3 + 1);
     for wrong in [
         String::new(),
         salt(count, ""),

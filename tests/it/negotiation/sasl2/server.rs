@@ -11,7 +11,7 @@ use xmpp_stream::connection::ResponderRole;
 use xmpp_stream::jid::Jid;
 use xmpp_stream::sasl::{Decoy, FastSet, Hash, MechanismName, MechanismSet, StoredTokens};
 use xmpp_stream::sm::{SmPolicy, SmState};
-use xmpp_stream::stream::sasl2::InlineXml;
+use xmpp_stream::stream::sasl2::{InlineXml, MAX_BIND_FEATURE_BYTES};
 use xmpp_stream::stream::{BindCondition, Features, ns};
 use xmpp_stream::xml::StanzaBuf;
 use xmpp_stream::{Decision, Responder};
@@ -446,4 +446,32 @@ fn xep0484_4_1_a_client_without_an_id_is_given_no_token_and_cannot_use_one() {
         assert_eq!(answer, failure("malformed-request"));
         assert!(!server.event_lines().contains(&"decision".to_string()));
     }
+}
+
+/// A declaration of 8 KB is within the frame once, and is not kept with each feature that uses it.
+#[test]
+fn what_is_kept_of_the_features_of_a_request_to_bind_is_bounded() {
+    let app = Shared::default();
+    let offering = |host: HostBuilder| host.inline_feature("urn:xmpp:carbons:2");
+    let request = |declared: usize, count: usize| {
+        let long = "x".repeat(declared);
+        let feature = "<enable xmlns='urn:xmpp:carbons:2'><a:x/></enable>".repeat(count);
+        format!("<bind xmlns='urn:xmpp:bind:0' xmlns:a='urn:{long}'>{feature}</bind>")
+    };
+    // Just below, and just above.
+    let one = 4000 + "<enable xmlns='urn:xmpp:carbons:2' xmlns:a='urn:'><a:x/></enable>".len();
+    assert!(2 * one <= MAX_BIND_FEATURE_BYTES && 3 * one > MAX_BIND_FEATURE_BYTES);
+    for (count, kept) in [(1, Some(1)), (2, Some(2)), (3, None), (32, None)] {
+        let (mut server, _) = server(offering, &app);
+        let answer = server.answer_to(&authenticate("secret", &request(4000, count)));
+        let bind = app.borrow_mut().binds.pop();
+        match kept {
+            Some(kept) => assert_eq!(bind.expect("asked").1, kept),
+            None => assert_eq!((answer, bind), (failure("malformed-request"), None)),
+        }
+    }
+    // What is not offered is not kept.
+    let (mut server, _) = server(|host| host, &app);
+    server.answer_to(&authenticate("secret", &request(4000, 32)));
+    assert_eq!(app.borrow().binds.last().expect("asked").1, 0);
 }
