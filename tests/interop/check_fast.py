@@ -5,9 +5,11 @@ import re
 
 from check_sasl2 import expect_login, xmppjs
 from check_servers import VERSIONS
+from check_sm import pings_through_a_cut
 from debian_servers import FAST_MODULES, SASL2_MODULES, Prosody
 from harness import Process, expect, expect_equal
 from programs import PASSWORD, Client, Server
+from tap import TO_SERVER
 
 # Debian's Prosody has no channel binding that is of use here; the only one that xmpp.js knows.
 HT = "HT-SHA-256-NONE"
@@ -28,6 +30,7 @@ def run(suite, lab):
     if command:
         under_xmppjs(suite, lab, command)
     suite.check("fast-both: tokens are bound to the channel", both, lab)
+    suite.check("fast-both: a session resumed inline by a token", both_resume, lab, seconds=60)
 
 
 # ---- our client, and Prosody
@@ -409,3 +412,14 @@ def both(lab):
         files.by_password(server, mechanism="SCRAM-SHA-512-PLUS")
         files.by_token(server, "--fast-only", mechanism=mechanism, password="guess")
         expect_equal([login["token"] for login in server.wait_events("login", 2)], ["requested", "used"], "tokens")
+
+
+def both_resume(lab):
+    """The token of an earlier process, at the login and after a cut."""
+    server = Server(lab.pki, "--sm")
+    server.starttls = server.port
+    files = Files(lab)
+    files.by_password(server, mechanism="SCRAM-SHA-512-PLUS")
+    client = pings_through_a_cut(lab, server.port, TO_SERVER, "--fast", files.token, "--fast-only")
+    logins = [(login["way"], login["bind"], login["token"]) for login in client.events("login")]
+    expect_equal(logins, [("sasl2", "bind2", "used"), ("sasl2", "resumed", "used")], "ways to log in")

@@ -79,10 +79,10 @@ def stalled(program, event, seconds=0.5):
     return count
 
 
-def pings_through_a_cut(lab, port, way):
+def pings_through_a_cut(lab, port, way, *options):
     """Pings, of which one or its answer is lost: it, and only it, is sent again by who has to."""
     tap = Tap(port)
-    pinging = client(lab, tap.port, "--resource", "here", "--ping", PINGS)
+    pinging = client(lab, tap.port, "--resource", "here", "--ping", PINGS, *options)
     pinging.wait_event("sm-enabled", resumable=True)
     pinging.wait_events("pong", 20)
     tap.discard(way)

@@ -34,7 +34,7 @@ def expect_equal(got, wanted, what):
 class Suite:
     """Runs checks one after the other and counts them."""
 
-    def __init__(self, only=None, seconds=470, verbose=False):
+    def __init__(self, only=None, seconds=600, verbose=False):
         self.only = only
         self.verbose = verbose
         self.started = time.monotonic()
