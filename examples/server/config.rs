@@ -38,7 +38,7 @@ const VALUED: [&str; 16] = [
     "dialback-secret",
     "s2s-route",
 ];
-const FLAGS: [&str; 4] = ["direct-tls", "no-external", "sm", "trace"];
+const FLAGS: [&str; 5] = ["direct-tls", "no-external", "quiet", "sm", "trace"];
 
 /// SCRAM's iteration count. Few, so that starting is quick; keys that are
 /// kept want more.
@@ -52,6 +52,7 @@ pub struct Server {
     /// Streams with other servers, if there are any.
     pub federation: Option<Federation>,
     pub trace: bool,
+    pub quiet: bool,
     pub random: &'static dyn SecureRandom,
     /// How many connections there were.
     connections: AtomicU64,
@@ -95,6 +96,7 @@ impl Server {
                 false => None,
             },
             trace: options.has("trace"),
+            quiet: options.has("quiet"),
             random,
             connections: AtomicU64::new(0),
             users: users(&options, random)?,

@@ -60,8 +60,8 @@ const FLAGS: [&str; 1] = ["direct-tls"];
 /// How long the server gets to come to rest before its memory is read.
 const REST: Duration = Duration::from_secs(1);
 
-/// How long it gets when all streams are there.
-const LONG_REST: Duration = Duration::from_secs(5);
+/// How long it gets when all streams are there: its timers run out.
+const LONG_REST: Duration = Duration::from_secs(15);
 
 /// How long it may take until all streams have closed.
 const CLOSING: Duration = Duration::from_secs(30);
@@ -100,7 +100,12 @@ impl Task {
         let rates: Result<Vec<u32>, _> = rates.split(',').map(str::parse).collect();
         let task = Self {
             address: options.need("connect")?.parse().map_err(bad("connect"))?,
-            server: Process(options.need("server-pid")?.parse().map_err(bad("server-pid"))?),
+            server: Process(
+                options
+                    .need("server-pid")?
+                    .parse()
+                    .map_err(bad("server-pid"))?,
+            ),
             accounts: Accounts::from_options(&options)?,
             streams: options.parsed("streams")?.unwrap_or(1000),
             step: options.parsed("step")?.unwrap_or(1000),
@@ -109,7 +114,13 @@ impl Task {
             window: options.parsed("window")?.unwrap_or(128),
             time: Duration::from_secs(options.parsed("seconds")?.unwrap_or(10)),
         };
-        let numbers = [task.accounts.count(), task.streams, task.step, task.concurrency, task.window];
+        let numbers = [
+            task.accounts.count(),
+            task.streams,
+            task.step,
+            task.concurrency,
+            task.window,
+        ];
         match numbers.contains(&0) || task.time.is_zero() || task.rates.contains(&0) {
             true => Err(Usage("a number is zero".into())),
             false => Ok(task),
@@ -124,14 +135,22 @@ impl Task {
         let all = self.log_in_by_steps(&mut fleet)?;
         fleet.rest(LONG_REST)?;
         let idle = self.server.rss()?;
-        say("idle_bytes_per_stream", all, per(idle.saturating_sub(before) * 1024, all));
+        say(
+            "idle_bytes_per_stream",
+            all,
+            per(idle.saturating_sub(before) * 1024, all),
+        );
         let addresses: Vec<_> = (0..all).map(|stream| self.accounts.jid(stream)).collect();
         let mut traffic = Traffic::new(&mut fleet, &addresses);
         self.at_rates(&mut traffic)?;
         self.saturate(&mut traffic)?;
         fleet.rest(LONG_REST)?;
         let after = self.server.rss()?;
-        say("busy_bytes_per_stream", all, per(after.saturating_sub(before) * 1024, all));
+        say(
+            "busy_bytes_per_stream",
+            all,
+            per(after.saturating_sub(before) * 1024, all),
+        );
         Ok(())
     }
 
@@ -158,7 +177,10 @@ impl Task {
                 return Err("the streams did not close".into());
             }
             fleet.turn(Duration::from_millis(100))?;
-            let ends = fleet.news.drain(..).filter(|news| matches!(news, News::Ended(_)));
+            let ends = fleet
+                .news
+                .drain(..)
+                .filter(|news| matches!(news, News::Ended(_)));
             ended += ends.count();
         }
         fleet.rest(REST)?;
@@ -174,7 +196,11 @@ impl Task {
             let meter = Meter::start(&self.server)?;
             self.log_in(fleet, there, next)?;
             let spent = meter.stop(&self.server)?;
-            say("logins_per_s_step", next, (next - there) as f64 / spent.time.as_secs_f64());
+            say(
+                "logins_per_s_step",
+                next,
+                (next - there) as f64 / spent.time.as_secs_f64(),
+            );
             (server, own, time) = (server + spent.server, own + spent.own, time + spent.time);
             there = next;
             fleet.rest(REST)?;
@@ -183,7 +209,11 @@ impl Task {
         say("logins_per_s", there, there as f64 / time.as_secs_f64());
         say("login_server_cpu_us", there, micros(server) / there as f64);
         say("login_load_cpu_us", there, micros(own) / there as f64);
-        say("login_server_busy", there, server.as_secs_f64() / time.as_secs_f64());
+        say(
+            "login_server_busy",
+            there,
+            server.as_secs_f64() / time.as_secs_f64(),
+        );
         Ok(there)
     }
 
@@ -220,7 +250,11 @@ impl Task {
                 break;
             }
             for (name, share) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
-                say(&format!("latency_us_{name}"), rate, micros(latencies.at(share)));
+                say(
+                    &format!("latency_us_{name}"),
+                    rate,
+                    micros(latencies.at(share)),
+                );
             }
             let count = latencies.count() as f64;
             say("rate_server_cpu_us", rate, micros(spent.server) / count);
@@ -234,8 +268,16 @@ impl Task {
         let spent = meter.stop(&self.server)?;
         let (count, time) = (arrived as f64, self.time.as_secs_f64());
         say("messages_per_s", self.window, count / time);
-        say("message_server_cpu_us", self.window, micros(spent.server) / count);
-        say("message_load_cpu_us", self.window, micros(spent.own) / count);
+        say(
+            "message_server_cpu_us",
+            self.window,
+            micros(spent.server) / count,
+        );
+        say(
+            "message_load_cpu_us",
+            self.window,
+            micros(spent.own) / count,
+        );
         let busy = spent.server.as_secs_f64() / spent.time.as_secs_f64();
         say("message_server_busy", self.window, busy);
         Ok(())
