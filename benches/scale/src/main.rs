@@ -4,11 +4,17 @@
 //! ```text
 //! scale --connect 127.0.0.1:5222 --server-pid PID --ca ca.pem --domain localhost --password secret
 //!       [--users 100] [--streams 1000] [--step 1000] [--concurrency 32] [--direct-tls] [--tls 1.2|1.3]
-//!       [--rates 500,1000] [--window 128] [--seconds 10]
+//!       [--rates 500,1000] [--window 128] [--seconds 10] [--rest 15]
 //! ```
 //!
 //! The accounts are `user0` to `user99`, one password. Everything is in one thread. Fails if a login
 //! fails, a stream ends, or a message is lost, doubled, returned or delivered to somebody else.
+#![allow(
+    unreachable_pub,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a program: it has an operating system below it and no API"
+)]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -40,7 +46,7 @@ use server::{Meter, Process};
 /// What went wrong.
 pub type Failure = Box<dyn std::error::Error>;
 
-const VALUED: [&str; 13] = [
+const VALUED: [&str; 14] = [
     "connect",
     "server-pid",
     "ca",
@@ -54,14 +60,12 @@ const VALUED: [&str; 13] = [
     "rates",
     "window",
     "seconds",
+    "rest",
 ];
 const FLAGS: [&str; 1] = ["direct-tls"];
 
 /// How long the server gets to come to rest before its memory is read.
 const REST: Duration = Duration::from_secs(1);
-
-/// How long it gets when all streams are there: its timers run out.
-const LONG_REST: Duration = Duration::from_secs(15);
 
 /// How long it may take until all streams have closed.
 const CLOSING: Duration = Duration::from_secs(30);
@@ -91,6 +95,8 @@ struct Task {
     rates: Vec<u32>,
     window: usize,
     time: Duration,
+    /// How long the server gets when all streams are there: longer than its timers.
+    rest: Duration,
 }
 
 impl Task {
@@ -113,6 +119,7 @@ impl Task {
             rates: rates.map_err(bad("rates"))?,
             window: options.parsed("window")?.unwrap_or(128),
             time: Duration::from_secs(options.parsed("seconds")?.unwrap_or(10)),
+            rest: Duration::from_secs(options.parsed("rest")?.unwrap_or(15)),
         };
         let numbers = [
             task.accounts.count(),
@@ -133,7 +140,7 @@ impl Task {
         say("rss_kib", 0, before);
         let mut fleet = Fleet::new(self.address)?;
         let all = self.log_in_by_steps(&mut fleet)?;
-        fleet.rest(LONG_REST)?;
+        fleet.rest(self.rest)?;
         let idle = self.server.rss()?;
         say(
             "idle_bytes_per_stream",
@@ -144,7 +151,7 @@ impl Task {
         let mut traffic = Traffic::new(&mut fleet, &addresses);
         self.at_rates(&mut traffic)?;
         self.saturate(&mut traffic)?;
-        fleet.rest(LONG_REST)?;
+        fleet.rest(self.rest)?;
         let after = self.server.rss()?;
         say(
             "busy_bytes_per_stream",
