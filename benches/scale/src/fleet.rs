@@ -37,16 +37,20 @@ pub struct Fleet {
 }
 
 struct Stream {
-    tcp: TcpStream,
+    socket: Socket,
     machine: Initiator,
+    /// The machine has ended; it is polled no more.
+    has_ended: bool,
+    deadline: Option<time::Instant>,
+}
+
+struct Socket {
+    tcp: TcpStream,
     /// mio tells of changes: what it told counts until the socket has no more.
     readable: bool,
     writable: bool,
     /// The server has closed its direction: its end comes after what is left to read.
     is_closed: bool,
-    /// The machine has ended; it is polled no more.
-    has_ended: bool,
-    deadline: Option<time::Instant>,
 }
 
 impl Fleet {
@@ -69,12 +73,15 @@ impl Fleet {
         let token = Token(self.streams.len());
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut tcp, token, both)?;
-        self.streams.push(Stream {
+        let socket = Socket {
             tcp,
-            machine: Initiator::new(config, self.clock.now()),
             readable: false,
             writable: false,
             is_closed: false,
+        };
+        self.streams.push(Stream {
+            socket,
+            machine: Initiator::new(config, self.clock.now()),
             has_ended: false,
             deadline: None,
         });
@@ -114,12 +121,12 @@ impl Fleet {
         }
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
-            let stream = &mut self.streams[event.token().0];
+            let socket = &mut self.streams[event.token().0].socket;
             // An end is there to be found by reading or writing.
             let is_over = event.is_error();
-            stream.is_closed |= event.is_read_closed() || is_over;
-            stream.readable |= event.is_readable() || stream.is_closed;
-            stream.writable |= event.is_writable() || event.is_write_closed() || is_over;
+            socket.is_closed |= event.is_read_closed() || is_over;
+            socket.readable |= event.is_readable() || socket.is_closed;
+            socket.writable |= event.is_writable() || event.is_write_closed() || is_over;
             self.advance(event.token().0);
         }
         self.events = events;
@@ -171,31 +178,31 @@ impl Stream {
                 Action::CloseTcp(close) => {
                     news.push(News::Ended(close.reason().to_string()));
                     // What the server has still to say comes before its own end.
-                    let _ = self.tcp.shutdown(std::net::Shutdown::Write);
+                    let _ = self.socket.tcp.shutdown(std::net::Shutdown::Write);
                     self.has_ended = true;
                     self.deadline = None;
                 }
-                Action::Wait(wait) if wait.write && self.writable => {
-                    match self.tcp.write(self.machine.transmit()) {
+                Action::Wait(wait) if wait.write && self.socket.writable => {
+                    match self.socket.tcp.write(self.machine.transmit()) {
                         Ok(n) => self.machine.transmitted(n),
                         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                            self.writable = false;
+                            self.socket.writable = false;
                         }
                         Err(error) => self.failed(&error),
                     }
                 }
-                Action::Wait(wait) if wait.read && self.readable => {
+                Action::Wait(wait) if wait.read && self.socket.readable => {
                     let window = self.machine.receive_window();
                     let room = window.len();
-                    match self.tcp.read(window) {
+                    match self.socket.tcp.read(window) {
                         Ok(0) => self.machine.receive_eof(),
                         Ok(n) => {
                             // Less than there was room for is all there was.
-                            self.readable = n == room || self.is_closed;
+                            self.socket.readable = n == room || self.socket.is_closed;
                             self.machine.received(n);
                         }
                         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                            self.readable = false;
+                            self.socket.readable = false;
                         }
                         Err(error) => self.failed(&error),
                     }
