@@ -32,7 +32,7 @@ impl Accounts {
             // Every handshake is a whole one.
             tls: tls::client(options)?.session_store(Resumption::disabled()),
             is_direct: options.has("direct-tls"),
-            keys: vec![None; options.parsed("users")?.unwrap_or(100)],
+            keys: vec![None; options.parsed("users")?.unwrap_or(1000)],
         })
     }
 
@@ -40,12 +40,8 @@ impl Accounts {
         self.keys.len()
     }
 
-    pub fn keep(&mut self, user: usize, keys: Option<ClientKeys>) {
-        self.keys[user] = keys;
-    }
-
-    pub fn has_all_keys(&self) -> bool {
-        self.keys.iter().all(Option::is_some)
+    pub fn keep(&mut self, user: usize, keys: ClientKeys) {
+        self.keys[user] = Some(keys);
     }
 
     /// The address of a stream: the users take turns.

@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! scale --connect 127.0.0.1:5222 --server-pid PID --ca ca.pem --domain localhost --password secret
-//!       [--users 100] [--streams 1000] [--step 1000] [--concurrency 32] [--direct-tls] [--tls 1.2|1.3]
+//!       [--users 1000] [--streams 1000] [--step 1000] [--concurrency 32] [--direct-tls] [--tls 1.2|1.3]
 //!       [--rates 500,1000] [--window 128] [--seconds 10] [--rest 15]
 //! ```
 //!
-//! The accounts are `user0` to `user99`, one password. Everything is in one thread. Fails if a login
+//! The accounts are `user0`, `user1` and so on, with one password. Everything is in one thread. Fails if a login
 //! fails, a stream ends, or a message is lost, doubled, returned or delivered to somebody else.
 #![allow(
     unreachable_pub,
@@ -63,6 +63,9 @@ const VALUED: [&str; 14] = [
     "rest",
 ];
 const FLAGS: [&str; 1] = ["direct-tls"];
+
+/// How many users log in together before anything is measured.
+const SOME: usize = 50;
 
 /// How long the server gets to come to rest before its memory is read.
 const REST: Duration = Duration::from_secs(1);
@@ -136,6 +139,7 @@ impl Task {
 
     fn run(mut self) -> Result<(), Failure> {
         self.warm_up()?;
+        std::thread::sleep(self.rest);
         let before = self.server.rss()?;
         say("rss_kib", 0, before);
         let mut fleet = Fleet::new(self.address)?;
@@ -161,36 +165,27 @@ impl Task {
         Ok(())
     }
 
-    /// Logs every user in and out, so that the keys are known and the server's code has run.
+    /// Logs every user in and out, so that the keys are known and the server's code has run. Some at a
+    /// time, so that the server's memory does not grow by it.
     fn warm_up(&mut self) -> Result<(), Failure> {
-        let mut fleet = Fleet::new(self.address)?;
         let users = self.accounts.count();
-        let tls = self.log_in(&mut fleet, 0, users)?;
-        println!("# {tls}");
-        for user in 0..users {
-            let keys = fleet.machine(user).take_scram_keys();
-            self.accounts.keep(user, keys);
-        }
-        if !self.accounts.has_all_keys() {
-            return Err("a login without SCRAM's keys".into());
-        }
-        let addresses: Vec<_> = (0..users).map(|user| self.accounts.jid(user)).collect();
-        Traffic::new(&mut fleet, &addresses).saturate(self.window, Duration::from_secs(1))?;
-        fleet.close();
-        let begin = std::time::Instant::now();
-        let mut ended = 0;
-        while ended < users {
-            if begin.elapsed() > CLOSING {
-                return Err("the streams did not close".into());
+        for first in (0..users).step_by(SOME) {
+            let mut fleet = Fleet::new(self.address)?;
+            let next = (first + SOME).min(users);
+            let tls = self.log_in(&mut fleet, first, next)?;
+            for user in first..next {
+                let keys = fleet.machine(user - first).take_scram_keys();
+                let keys = keys.ok_or("a login without SCRAM's keys")?;
+                self.accounts.keep(user, keys);
             }
-            fleet.turn(Duration::from_millis(100))?;
-            let ends = fleet
-                .news
-                .drain(..)
-                .filter(|news| matches!(news, News::Ended(_)));
-            ended += ends.count();
+            if first == 0 {
+                println!("# {tls}");
+                let addresses: Vec<_> = (0..next).map(|user| self.accounts.jid(user)).collect();
+                let mut traffic = Traffic::new(&mut fleet, &addresses);
+                traffic.saturate(self.window, Duration::from_secs(1))?;
+            }
+            log_out(&mut fleet, next - first)?;
         }
-        fleet.rest(REST)?;
         Ok(())
     }
 
@@ -289,6 +284,22 @@ impl Task {
         say("message_server_busy", self.window, busy);
         Ok(())
     }
+}
+
+/// Closes all streams.
+fn log_out(fleet: &mut Fleet, count: usize) -> Result<(), Failure> {
+    fleet.close();
+    let begin = std::time::Instant::now();
+    let mut ended = 0;
+    while ended < count {
+        if begin.elapsed() > CLOSING {
+            return Err("the streams did not close".into());
+        }
+        fleet.turn(Duration::from_millis(100))?;
+        let news = fleet.news.drain(..);
+        ended += news.filter(|news| matches!(news, News::Ended(_))).count();
+    }
+    Ok(())
 }
 
 fn say(metric: &str, of: impl Display, value: impl Display) {
