@@ -171,7 +171,7 @@ impl Client {
     /// One connection; `None`: TCP did not come about.
     async fn connection(&mut self) -> Option<CloseTcp> {
         let address = self.other.as_ref().unwrap_or(&self.address);
-        let tcp = match net::prompt(TcpStream::connect(address).await) {
+        let mut tcp = match net::prompt(TcpStream::connect(address).await) {
             Ok(tcp) => tcp,
             Err(error) => {
                 eprintln!("{address}: {error}");
@@ -184,7 +184,7 @@ impl Client {
         let mut machine = script.begin(&self.config, clock.now());
         // Nobody writes to a client but its server.
         let (_, mut mailbox) = mpsc::channel(1);
-        let close = net::drive(&tcp, &mut machine, script, &mut mailbox, clock, lines).await;
+        let close = net::drive(&mut tcp, &mut machine, script, &mut mailbox, clock, lines).await;
         net::end(tcp, &close).await;
         if let Some(since) = script.disconnected(&mut machine, &close) {
             self.planner.set_location(script.location());

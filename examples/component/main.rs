@@ -122,7 +122,7 @@ enum State {
 struct Enough;
 
 impl Echo {
-    async fn connection(&mut self, tcp: TcpStream, config: Arc<InitiatorConfig>) -> CloseTcp {
+    async fn connection(&mut self, mut tcp: TcpStream, config: Arc<InitiatorConfig>) -> CloseTcp {
         let clock = StdClock::new();
         let mut machine = Initiator::new(config, clock.now());
         let (sender, mut mailbox) = mpsc::channel(1);
@@ -131,7 +131,7 @@ impl Echo {
             let _ = sender.blocking_send(Enough);
         });
         let lines = self.lines;
-        let close = net::drive(&tcp, &mut machine, self, &mut mailbox, clock, lines).await;
+        let close = net::drive(&mut tcp, &mut machine, self, &mut mailbox, clock, lines).await;
         net::end(tcp, &close).await;
         close
     }

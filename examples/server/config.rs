@@ -40,7 +40,7 @@ const VALUED: [&str; 17] = [
     "dialback-secret",
     "s2s-route",
 ];
-const FLAGS: [&str; 4] = ["direct-tls", "no-external", "sm", "trace"];
+const FLAGS: [&str; 5] = ["direct-tls", "no-external", "quiet", "sm", "trace"];
 
 /// SCRAM's iteration count. Few, so that starting is quick; keys that are
 /// kept want more.
@@ -54,6 +54,7 @@ pub struct Server {
     /// Streams with other servers, if there are any.
     pub federation: Option<Federation>,
     pub trace: bool,
+    pub quiet: bool,
     pub random: &'static dyn SecureRandom,
     /// How many connections there were.
     connections: AtomicU64,
@@ -106,6 +107,7 @@ impl Server {
                 false => None,
             },
             trace: trace.is_some(),
+            quiet: options.has("quiet"),
             random,
             connections: AtomicU64::new(0),
             users: users(&options, random)?,

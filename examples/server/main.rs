@@ -7,16 +7,16 @@
 //!        --user alice:secret [--user bob:secret]...
 //!        [--direct-tls] [--tls 1.2|1.3] [--mechanisms A,B] [--max-stanza BYTES]
 //!        [--negotiation-timeout SECONDS] [--reset-after-records N] [--reset-after SECONDS]
-//!        [--client-ca ca.pem] [--token-lifetime SECONDS] [--sm] [--trace]
+//!        [--client-ca ca.pem] [--token-lifetime SECONDS] [--sm] [--trace] [--quiet]
 //!        [--s2s-listen ADDR:PORT --s2s-ca ca.pem --dialback-secret S
 //!         [--s2s-route DOMAIN=HOST:PORT]... [--no-external]]
 //! ```
 //!
-//! One JSON object per line on stdout; the first one names the port. Once
-//! bound, a client gets answers to pings, roster gets and session requests,
-//! and `service-unavailable` to any other request; messages go to the bound
-//! resource of the addressed user, those to the domain come back. Runs until
-//! stdin closes, or SIGTERM.
+//! One JSON object per line on stdout; the first one names the port, and with
+//! `--quiet` only ports are named. Once bound, a client gets answers to pings,
+//! roster gets and session requests, and `service-unavailable` to any other
+//! request; messages go to the bound resource of the addressed user, those to
+//! the domain come back. Runs until stdin closes, or SIGTERM.
 //!
 //! Clients may log in by SASL2 (XEP-0388) and bind their resource with it (XEP-0386); no further
 //! feature is offered there, because this server has none of them. The line `login` tells which way
@@ -60,7 +60,7 @@ use app::Client;
 use config::Server;
 use router::{MAILBOX, Wait};
 use serde_json::json;
-use shared::lines::Lines;
+use shared::lines::{Lines, be_quiet};
 use shared::options::Usage;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -95,6 +95,9 @@ async fn start() -> Result<(Server, TcpListener, Option<TcpListener>), Usage> {
         Some(address) => Some(bind(&address, "s2s-listening").await?),
         None => None,
     };
+    if server.quiet {
+        be_quiet();
+    }
     Ok((server, clients, servers))
 }
 
@@ -155,7 +158,7 @@ async fn accept_any(listener: Option<&TcpListener>) -> TcpStream {
 }
 
 /// One connection, from its first byte to its last.
-async fn connection(server: Arc<Server>, tcp: TcpStream) {
+async fn connection(server: Arc<Server>, mut tcp: TcpStream) {
     let number = server.number();
     let lines = Lines {
         conn: Some(number),
@@ -169,7 +172,7 @@ async fn connection(server: Arc<Server>, tcp: TcpStream) {
     machine.set_trace_id(number);
     let mut client = Client::new(Arc::clone(&server), number, lines);
     let close = tokio::select! {
-        close = net::drive(&tcp, &mut machine, &mut client, &mut mailbox, clock, lines) => close,
+        close = net::drive(&mut tcp, &mut machine, &mut client, &mut mailbox, clock, lines) => close,
         // Another connection resumes the session.
         () = evicted.notified() => abort(&mut machine, clock.now(), lines),
     };

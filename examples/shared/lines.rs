@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use xmpp_stream::event::Resumed;
@@ -10,6 +11,14 @@ use xmpp_stream::jid::Jid;
 use xmpp_stream::stream::{FeatureOffer, Features};
 use xmpp_stream::tls::TlsInfo;
 use xmpp_stream::{CloseReason, CloseTcp, Event};
+
+/// Whether no line is written any more. Standard output is the process's, and so is this.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Writes no further line.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
 /// Writes the lines of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +33,9 @@ pub struct Lines {
 impl Lines {
     /// One line, flushed: the event's name, then `fields`, an object.
     pub fn say(&self, event: &str, fields: &Value) {
+        if QUIET.load(Ordering::Relaxed) {
+            return;
+        }
         let mut line = format!("{{\"event\":{}", json!(event));
         let conn = self.conn.map(|conn| ("conn", json!(conn)));
         let fields = fields.as_object().into_iter().flatten();
@@ -47,6 +59,10 @@ impl Lines {
 
     /// The line of an event, if it has one.
     pub fn event(&self, event: &Event<'_>) {
+        // A line costs something before it is written.
+        if QUIET.load(Ordering::Relaxed) && !self.trace {
+            return;
+        }
         match event {
             Event::StreamOpened(opened) => {
                 let from = opened.from().map(Jid::as_str);

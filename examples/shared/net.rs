@@ -3,9 +3,12 @@
 //!
 //! `tokio.rs` is the same loop with nothing around it.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -45,7 +48,7 @@ pub trait App<N: Negotiation> {
 /// It may be cancelled: no byte and no event is lost, and the machine can be
 /// aborted then.
 pub async fn drive<N: Negotiation, A: App<N>>(
-    tcp: &TcpStream,
+    tcp: &mut TcpStream,
     machine: &mut Connection<N>,
     app: &mut A,
     mail: &mut mpsc::Receiver<A::Mail>,
@@ -85,48 +88,57 @@ pub async fn drive<N: Negotiation, A: App<N>>(
     }
 }
 
-/// Sleeps as told, and moves bytes when TCP is ready. May be cancelled at its
-/// only await: bytes move after it.
+/// Sleeps as told, and moves bytes when TCP is ready. May be cancelled: bytes move in the poll that ends
+/// it.
 async fn sleep_on<N: Negotiation>(
-    tcp: &TcpStream,
+    tcp: &mut TcpStream,
     machine: &mut Connection<N>,
     wait: Wait,
     now: Instant,
     flights: &mut Flights,
 ) {
-    let time = async {
+    let mut time = pin!(async {
         match wait.timeout(now) {
             Some(duration) => sleep(duration).await,
             None => std::future::pending().await,
         }
-    };
-    tokio::select! {
+    });
+    poll_fn(|cx| {
+        let mut tcp = Pin::new(&mut *tcp);
         // What waits goes out before more comes in.
-        biased;
-        ready = tcp.writable(), if wait.write => match ready.and_then(|()| tcp.try_write(machine.transmit())) {
-            Ok(n) => {
-                machine.transmitted(n);
-                flights.sent();
+        if wait.write {
+            if let Poll::Ready(written) = tcp.as_mut().poll_write(cx, machine.transmit()) {
+                match written {
+                    Ok(n) => {
+                        machine.transmitted(n);
+                        flights.sent();
+                    }
+                    Err(_) => machine.transport_failed(),
+                }
+                return Poll::Ready(());
             }
-            Err(error) => failed(machine, &error),
-        },
-        ready = tcp.readable(), if wait.read => match ready.and_then(|()| tcp.try_read(machine.receive_window())) {
-            Ok(0) => machine.receive_eof(),
-            Ok(n) => {
-                machine.received(n);
-                flights.received();
+        }
+        // The window takes memory, which an idle connection can do without: it is asked for when there
+        // is something to read. `poll_read` knows that a window which is not filled was enough, so
+        // that the next sleep does not begin with an attempt.
+        if wait.read && tcp.poll_read_ready(cx).is_ready() {
+            let mut window = ReadBuf::new(machine.receive_window());
+            if let Poll::Ready(read) = tcp.as_mut().poll_read(cx, &mut window) {
+                let n = window.filled().len();
+                match read {
+                    Ok(()) if n == 0 => machine.receive_eof(),
+                    Ok(()) => {
+                        machine.received(n);
+                        flights.received();
+                    }
+                    Err(_) => machine.transport_failed(),
+                }
+                return Poll::Ready(());
             }
-            Err(error) => failed(machine, &error),
-        },
-        () = time => {}
-    }
-}
-
-/// A socket that was not ready after all is no failure.
-fn failed<N: Negotiation>(machine: &mut Connection<N>, error: &io::Error) {
-    if error.kind() != io::ErrorKind::WouldBlock {
-        machine.transport_failed();
-    }
+        }
+        time.as_mut().poll(cx)
+    })
+    .await;
 }
 
 /// Ends TCP as the machine says.
@@ -139,12 +151,23 @@ pub async fn end(mut tcp: TcpStream, close: &CloseTcp) {
         Manner::Graceful => {
             let drain = async {
                 tcp.shutdown().await?;
-                let mut sink = [0; 4096];
-                while tcp.read(&mut sink).await? != 0 {}
+                while discard(&tcp)? {
+                    tcp.readable().await?;
+                }
                 io::Result::Ok(())
             };
             let _ = timeout(close.linger(), drain).await;
         }
+    }
+}
+
+/// Reads what is there; whether there may be more. The buffer is not in the future, which is as large
+/// as it ever gets from the connection's first byte on.
+fn discard(tcp: &TcpStream) -> io::Result<bool> {
+    match tcp.try_read(&mut [0; 4096]) {
+        Ok(n) => Ok(n != 0),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

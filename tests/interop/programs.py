@@ -77,14 +77,14 @@ class Component(Program):
 class Server(Program):
     """The `server` example; `port` is where it listens."""
 
-    def __init__(self, pki, *options, certificate="ecdsa", domain="localhost"):
+    def __init__(self, pki, *options, certificate="ecdsa", domain="localhost", timeout=15):
         super().__init__(
             "server",
             ["--listen", "127.0.0.1:0", "--domain", domain]
             + ["--cert", pki.chain(certificate), "--key", pki.key(certificate)]
             + ["--user", f"alice:{PASSWORD}", "--user", f"bob:{PASSWORD}", *options],
         )
-        first = self.wait_line(lambda _: True)
+        first = self.wait_line(lambda _: True, timeout)
         listening = json.loads(self.lines[first])
         expect_equal(listening["event"], "listening", "first line of the server")
         self.port = listening["port"]

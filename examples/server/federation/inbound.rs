@@ -21,7 +21,7 @@ use crate::shared::lines::Lines;
 use crate::stanzas;
 
 /// One connection that was accepted, from its first byte to its last.
-pub async fn accepted(server: Arc<Server>, tcp: TcpStream) {
+pub async fn accepted(server: Arc<Server>, mut tcp: TcpStream) {
     let number = server.number();
     let Some(federation) = &server.federation else {
         return;
@@ -44,7 +44,15 @@ pub async fn accepted(server: Arc<Server>, tcp: TcpStream) {
         reset: None,
         lines,
     };
-    let close = net::drive(&tcp, &mut machine, &mut peer, &mut mailbox, clock, lines).await;
+    let close = net::drive(
+        &mut tcp,
+        &mut machine,
+        &mut peer,
+        &mut mailbox,
+        clock,
+        lines,
+    )
+    .await;
     net::end(tcp, &close).await;
     federation.links().inbound.remove(&number);
 }

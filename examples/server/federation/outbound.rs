@@ -127,7 +127,7 @@ impl Link {
             Ok(connected) => net::prompt(connected),
             Err(late) => Err(late.into()),
         };
-        let tcp = match tcp {
+        let mut tcp = match tcp {
             Ok(tcp) => tcp,
             Err(error) => {
                 eprintln!("{address}: {error}");
@@ -139,7 +139,7 @@ impl Link {
         let mut machine = Initiator::new(Arc::clone(config), clock.now());
         machine.set_trace_id(self.lines.conn.unwrap_or_default());
         let lines = self.lines;
-        let close = net::drive(&tcp, &mut machine, self, mailbox, clock, lines).await;
+        let close = net::drive(&mut tcp, &mut machine, self, mailbox, clock, lines).await;
         net::end(tcp, &close).await;
         Some(close)
     }
