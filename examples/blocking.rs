@@ -17,6 +17,7 @@
 #[allow(unreachable_pub, reason = "it is a file to copy")]
 mod by_hand;
 
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -30,17 +31,22 @@ use xmpp_stream::prelude::*;
 use xmpp_stream::time::StdClock;
 
 fn main() -> Result<(), Failure> {
-    let config = config()?;
-    let tcp = TcpStream::connect(option("--connect")?)?;
-    tcp.set_nodelay(true)?;
-    let clock = StdClock::new();
-    let mut machine = Initiator::new(config, clock.now());
-    let close = by_hand::run(&mut machine, tcp, clock, &mut Conversation::default())?;
+    let close = run(&option("--connect")?, config()?)?;
     println!("{}", close.reason());
     match close.reason() {
         CloseReason::Closed { .. } => Ok(()),
         other => Err(other.code().into()),
     }
+}
+
+/// One connection, from TCP's beginning to its end.
+#[allow(unreachable_pub, reason = "tests run it, too")]
+pub fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    let tcp = TcpStream::connect(address)?;
+    tcp.set_nodelay(true)?;
+    let clock = StdClock::new();
+    let mut machine = Initiator::new(config, clock.now());
+    by_hand::run(&mut machine, tcp, clock, &mut Conversation::default())
 }
 
 /// What this program says: a ping, and the end after the answer.

@@ -102,8 +102,18 @@ fn end(mut socket: Socket, close: &CloseTcp, clock: StdClock) -> io::Result<()> 
 }
 
 fn main() -> Result<(), Failure> {
-    let config = config()?;
-    let mut socket = Socket::connect(&option("--connect")?)?;
+    let close = run(&option("--connect")?, config()?)?;
+    println!("{}", close.reason());
+    match close.reason() {
+        CloseReason::Closed { .. } => Ok(()),
+        other => Err(other.code().into()),
+    }
+}
+
+/// One connection, from TCP's beginning to its end.
+#[allow(unreachable_pub, reason = "tests run it, too")]
+pub fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    let mut socket = Socket::connect(address)?;
     let clock = StdClock::new();
     let mut machine = Initiator::new(config, clock.now());
     let close = drive(
@@ -114,11 +124,7 @@ fn main() -> Result<(), Failure> {
     )?;
     // The peer may have gone first: the stream has ended either way.
     let _ = end(socket, &close, clock);
-    println!("{}", close.reason());
-    match close.reason() {
-        CloseReason::Closed { .. } => Ok(()),
-        other => Err(other.code().into()),
-    }
+    Ok(close)
 }
 
 /// A socket, and what is known of its readiness: mio tells of *changes*, so

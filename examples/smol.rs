@@ -128,23 +128,26 @@ async fn end(tcp: Async<TcpStream>, close: &CloseTcp) -> io::Result<()> {
 }
 
 fn main() -> Result<(), Failure> {
-    smol::block_on(run())
-}
-
-/// One connection, from TCP's beginning to its end.
-async fn run() -> Result<(), Failure> {
-    let config = config()?;
-    let tcp = connect(&option("--connect")?).await?;
-    let clock = StdClock::new();
-    let mut machine = Initiator::new(config, clock.now());
-    let close = drive(&tcp, &mut machine, &mut Conversation::default(), clock).await?;
-    // The peer may have gone first: the stream has ended either way.
-    let _ = end(tcp, &close).await;
+    let close = run(&option("--connect")?, config()?)?;
     println!("{}", close.reason());
     match close.reason() {
         CloseReason::Closed { .. } => Ok(()),
         other => Err(other.code().into()),
     }
+}
+
+/// One connection, from TCP's beginning to its end.
+#[allow(unreachable_pub, reason = "tests run it, too")]
+pub fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    smol::block_on(async {
+        let tcp = connect(address).await?;
+        let clock = StdClock::new();
+        let mut machine = Initiator::new(config, clock.now());
+        let close = drive(&tcp, &mut machine, &mut Conversation::default(), clock).await?;
+        // The peer may have gone first: the stream has ended either way.
+        let _ = end(tcp, &close).await;
+        Ok(close)
+    })
 }
 
 /// The socket was not ready after all.

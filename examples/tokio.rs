@@ -95,21 +95,27 @@ async fn end(mut tcp: TcpStream, close: &CloseTcp) -> io::Result<()> {
     timeout(close.linger(), drain).await.unwrap_or(Ok(()))
 }
 
+fn main() -> Result<(), Failure> {
+    let close = run(&option("--connect")?, config()?)?;
+    println!("{}", close.reason());
+    match close.reason() {
+        CloseReason::Closed { .. } => Ok(()),
+        other => Err(other.code().into()),
+    }
+}
+
+/// One connection, from TCP's beginning to its end.
+#[allow(unreachable_pub, reason = "tests run it, too")]
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Failure> {
-    let config = config()?;
-    let tcp = TcpStream::connect(option("--connect")?).await?;
+pub async fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+    let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     let clock = StdClock::new();
     let mut machine = Initiator::new(config, clock.now());
     let close = drive(&tcp, &mut machine, &mut Conversation::default(), clock).await;
     // The peer may have gone first: the stream has ended either way.
     let _ = end(tcp, &close).await;
-    println!("{}", close.reason());
-    match close.reason() {
-        CloseReason::Closed { .. } => Ok(()),
-        other => Err(other.code().into()),
-    }
+    Ok(close)
 }
 
 /// What this program says: a ping, and the end after the answer.

@@ -85,7 +85,7 @@ fn the_sequences_do_not_depend_on_how_long_a_password_is_compared() {
             let mut harness = Harness::<ResponderRole, HostileTls>::over_tls(machine, &tls, 4096);
             harness.app = Box::new(|machine, _| match machine.decision() {
                 Some(Decision::Password(password)) => {
-                    password.keys("alice".into(), keys(Hash::Sha256))
+                    password.keys("alice".into(), keys(Hash::Sha256));
                 }
                 _ => decide(machine),
             });
