@@ -204,8 +204,8 @@ impl fmt::Debug for Active {
 
 #[cfg(all(test, feature = "std"))]
 mod tests {
+    use alloc::vec::Vec;
     use std::sync::Mutex;
-    use std::vec::Vec;
 
     use super::*;
     use crate::stream::Kind;
@@ -226,8 +226,7 @@ mod tests {
         for unit in units {
             tracer.unit(unit.as_bytes());
         }
-        let told = lines.0.lock().unwrap().clone();
-        told
+        lines.0.lock().unwrap().clone()
     }
 
     #[test]
