@@ -16,7 +16,7 @@ use crate::reset::{ResetCause, Side};
 use crate::stream::header::CLOSING_TAG;
 use crate::stream::{
     CloseCause, Command, Content, ElementClass, ErrorSource, FirstLevelElement, Input, Kind,
-    ManagementResult, NegotiationReason, Notice, OwnHeader, StreamCondition, StreamError,
+    ManagementResult, NegotiationReason, Notice, Output, OwnHeader, StreamCondition, StreamError,
 };
 use crate::trace::Step;
 use crate::xml::{Frame, XmlError, XmlErrorClass};
@@ -53,18 +53,11 @@ impl Advance<'_> {
         let mut next = Some(input);
         while let Some(input) = next.take() {
             let before = role.position();
-            let traced = self.trace.is_on().then(|| role.state());
-            let output = role.step(input);
+            let output = match self.trace.is_on() {
+                false => role.step(input),
+                true => self.traced_step(role, input),
+            };
             let after = role.position();
-            if let Some(traced) = traced {
-                self.trace.step(Step {
-                    before: &traced,
-                    input,
-                    after: &role.state(),
-                    phase: after.phase,
-                    command: &output.command,
-                });
-            }
             if before != after {
                 self.enter(before, after);
             }
@@ -91,9 +84,10 @@ impl Advance<'_> {
     /// Takes the frame that was read.
     #[inline]
     pub(super) fn frame<R: Role>(&mut self, role: &mut R, kind: Kind) -> Notice {
-        let frame = self.cx.inbound.frame();
-        self.trace.frame(frame.as_ref());
-        match frame {
+        if self.trace.is_on() {
+            self.trace_frame();
+        }
+        match self.cx.inbound.frame() {
             Some(Frame::Header(header)) => {
                 let class = role.read_header(&header, &mut self.cx);
                 self.run(role, Input::Header(class), None)
@@ -119,6 +113,29 @@ impl Advance<'_> {
                 self.cx.defect("a frame was found and is not there");
                 Notice::Nothing
             }
+        }
+    }
+
+    /// Steps the table, and tells the hook for traces.
+    #[cold]
+    fn traced_step<R: Role>(&mut self, role: &mut R, input: Input) -> Output<R::Command> {
+        let before = role.state();
+        let output = role.step(input);
+        self.trace.step(Step {
+            before: &before,
+            input,
+            after: &role.state(),
+            phase: role.position().phase,
+            command: &output.command,
+        });
+        output
+    }
+
+    /// Tells the hook for traces of the frame that was read.
+    #[cold]
+    fn trace_frame(&self) {
+        if let Some(frame) = self.cx.inbound.frame() {
+            self.trace.frame(&frame);
         }
     }
 

@@ -29,7 +29,11 @@ pub(super) struct Events<'a, R> {
 impl<'a, R: Role> Events<'a, R> {
     /// Whether what the notice tells of is there, which only a defect prevents. An event of a stanza
     /// is not made twice for that.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "so that for a stanza the parts are not gathered"
+    )]
+    #[inline(always)]
     pub(super) fn has_content(&self, notice: Notice) -> bool {
         match notice {
             Notice::Stanza | Notice::Element => self.inbound.has_element(),

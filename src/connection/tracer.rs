@@ -76,11 +76,11 @@ impl Tracer {
         }
     }
 
-    /// Tells of a record.
-    pub(super) fn record(&self, direction: Direction, content_type: ContentType, length: usize) {
+    /// Tells of a record that is about to be opened.
+    pub(super) fn record_received(&self, content_type: ContentType, length: usize) {
         if let Some(active) = &self.0 {
             active.tell(&Traced::Record(Record {
-                direction,
+                direction: Direction::In,
                 content_type,
                 length,
             }));
@@ -90,17 +90,14 @@ impl Tracer {
     /// Tells of the records among bytes that TLS has written.
     #[inline]
     pub(super) fn records_sent(&self, bytes: &[u8]) {
-        if self.is_on() {
-            for (content_type, length) in record_types(bytes) {
-                self.record(Direction::Out, content_type, length);
-            }
+        if let Some(active) = &self.0 {
+            active.records_sent(bytes);
         }
     }
 
     /// Tells of a frame of the peer.
-    #[inline]
-    pub(super) fn frame(&self, frame: Option<&Frame<'_>>) {
-        if let (Some(active), Some(frame)) = (&self.0, frame) {
+    pub(super) fn frame(&self, frame: &Frame<'_>) {
+        if let Some(active) = &self.0 {
             active.frame(frame);
         }
     }
@@ -127,7 +124,7 @@ impl Tracer {
     #[inline]
     pub(super) fn event(&self, event: &Event<'_>) {
         if let Some(active) = &self.0 {
-            active.tell(&Traced::Event(EventSummary::new(event)));
+            active.event(event);
         }
     }
 
@@ -152,6 +149,11 @@ impl Active {
         }));
     }
 
+    #[cold]
+    fn event(&self, event: &Event<'_>) {
+        self.tell(&Traced::Event(EventSummary::new(event)));
+    }
+
     fn frame(&self, frame: &Frame<'_>) {
         match frame {
             Frame::Header(header) => {
@@ -166,7 +168,19 @@ impl Active {
         }
     }
 
+    #[cold]
+    fn records_sent(&self, bytes: &[u8]) {
+        for (content_type, length) in record_types(bytes) {
+            self.tell(&Traced::Record(Record {
+                direction: Direction::Out,
+                content_type,
+                length,
+            }));
+        }
+    }
+
     /// A unit is a header with what follows it, or elements, or a space, or the closing tag.
+    #[cold]
     fn unit(&mut self, text: &[u8]) {
         let Ok(mut rest) = core::str::from_utf8(text) else {
             return;
@@ -204,8 +218,8 @@ impl fmt::Debug for Active {
 
 #[cfg(all(test, feature = "std"))]
 mod tests {
+    use alloc::vec::Vec;
     use std::sync::Mutex;
-    use std::vec::Vec;
 
     use super::*;
     use crate::stream::Kind;
@@ -226,8 +240,7 @@ mod tests {
         for unit in units {
             tracer.unit(unit.as_bytes());
         }
-        let told = lines.0.lock().unwrap().clone();
-        told
+        lines.0.lock().unwrap().clone()
     }
 
     #[test]

@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use super::tracer::Tracer;
 use crate::sasl::{ChannelBindingData, ChannelBindingKind};
 use crate::tls::{self, TlsInfo};
-use crate::trace::Direction;
 
 /// What carries the stream.
 #[derive(Debug)]
@@ -146,15 +145,10 @@ impl Transport {
             let taken = tls.session.push(&tls.pre_tls_bytes);
             tls.pre_tls_bytes.drain(..taken);
         }
-        if trace.is_on() {
-            if let Some((content_type, length)) = tls.session.pending_record() {
-                trace.record(Direction::In, content_type, length);
-            }
-        }
-        let written = wire.len();
-        let step = tls.session.poll(wire, sink);
-        trace.records_sent(wire.get(written..).unwrap_or_default());
-        Opened::Step(step)
+        Opened::Step(match trace.is_on() {
+            false => tls.session.poll(wire, sink),
+            true => tls.open_traced(wire, trace, sink),
+        })
     }
 
     /// Appends the bytes of one unit of stream text to `wire`.
@@ -249,6 +243,23 @@ impl TlsTransport {
             pre_tls_bytes: Vec::new(),
             first_byte,
         }
+    }
+
+    /// Opens one record, and tells the hook for traces of it and of those that it causes.
+    #[cold]
+    fn open_traced(
+        &mut self,
+        wire: &mut Vec<u8>,
+        trace: &Tracer,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> tls::TlsStep {
+        if let Some((content_type, length)) = self.session.pending_record() {
+            trace.record_received(content_type, length);
+        }
+        let written = wire.len();
+        let step = self.session.poll(wire, sink);
+        trace.records_sent(wire.get(written..).unwrap_or_default());
+        step
     }
 
     /// Stores bytes from TCP; returns how many.

@@ -44,6 +44,7 @@
 //!     ]
 //! );
 //! # Ok(()) }
+//! # #[derive(Debug)]
 //! # struct Counting;
 //! # impl Random for Counting {
 //! #     fn fill(&self, buf: &mut [u8]) -> Result<(), xmpp_stream::random::RandomError> {

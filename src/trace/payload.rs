@@ -5,7 +5,7 @@ pub const MAX_TEXT: usize = 65_536;
 
 /// How much of stanzas, and of other elements on an established stream, is shown.
 ///
-/// What has to do with logins is hidden with either; the [module](self) has the list.
+/// What has to do with logins is hidden with either; the [module](super) has the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Payload {
