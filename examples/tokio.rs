@@ -1,6 +1,6 @@
 //! A client on tokio, driven by hand.
 //!
-//! Logs in, pings the server, prints its answer, closes:
+//! Logs in, pings the server, closes, and prints a line of JSON for each:
 //! `tokio --jid alice@localhost --password secret --connect 127.0.0.1:5222 --ca ca.pem`
 //!
 //! `xmpp_stream::driver::tokio` is a ready driver. To copy this program, take this file and
@@ -97,17 +97,18 @@ async fn end(mut tcp: TcpStream, close: &CloseTcp) -> io::Result<()> {
 
 fn main() -> Result<(), Failure> {
     let close = run(&option("--connect")?, config()?)?;
-    println!("{}", close.reason());
-    match close.reason() {
+    let (reason, manner) = (close.reason(), close.manner().as_str());
+    let (code, detail) = (reason.code(), json(&reason.to_string()));
+    println!(r#"{{"event":"close-tcp","reason":"{code}","manner":"{manner}","detail":{detail}}}"#);
+    match reason {
         CloseReason::Closed { .. } => Ok(()),
         other => Err(other.code().into()),
     }
 }
 
 /// One connection, from TCP's beginning to its end.
-#[allow(unreachable_pub, reason = "tests run it, too")]
 #[tokio::main(flavor = "current_thread")]
-pub async fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
+pub(crate) async fn run(address: &str, config: Arc<InitiatorConfig>) -> io::Result<CloseTcp> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     let clock = StdClock::new();
@@ -132,9 +133,13 @@ enum Step {
 impl Conversation {
     fn event(&mut self, event: &Event<'_>) {
         match event {
-            Event::Established(_) => self.next = Some(Step::Ping),
+            Event::Established(stream) => {
+                let jid = stream.jid().map(Jid::to_string).unwrap_or_default();
+                println!(r#"{{"event":"bound","jid":{}}}"#, json(&jid));
+                self.next = Some(Step::Ping);
+            }
             Event::Stanza(answer) if answer.attr("id").as_deref() == Some("ping") => {
-                println!("{}", answer.as_str());
+                println!(r#"{{"event":"pong","n":1}}"#);
                 self.next = Some(Step::Close);
             }
             _ => {}
@@ -174,6 +179,12 @@ fn config() -> Result<Arc<InitiatorConfig>, Failure> {
         .password(username, Password::ascii(&option("--password")?)?)
         .build()?;
     Ok(config)
+}
+
+/// A JSON string. Control characters become spaces.
+fn json(text: &str) -> String {
+    let text = text.replace(char::is_control, " ");
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 /// The word after `name` on the command line.

@@ -1,6 +1,7 @@
 """The crate's drivers: the README's client on Prosody, the server of `examples/hello` under libstrophe; each driver, and each loop
 of `examples`, on Prosody."""
 
+import json
 import os
 import signal
 import time
@@ -59,12 +60,15 @@ def by_hand(lab, prosody, loop, password):
     client = Process([programs.EXAMPLES / loop, *options])
     right = password == programs.PASSWORD
     expect_equal(client.finish(15), 0 if right else 1, f"exit code; {client.tail()}")
+    lines = [json.loads(line) for line in client.lines]
+    names = [line["event"] for line in lines]
     if right:
-        answer, end = client.lines
-        expect("type='result'" in answer and "id='ping'" in answer, f"not the answer: {answer}")
-        expect_equal(end, "we closed the stream", "the end")
+        expect_equal(names, ["bound", "pong", "close-tcp"], "the lines")
+        expect(lines[0]["jid"].startswith("alice@localhost/"), f"not the address: {lines[0]}")
+        expect_equal(lines[2]["reason"], "closed", "the end")
     else:
-        expect(len(client.lines) == 1 and "not-authorized" in client.lines[0], f"not the end: {client.tail()}")
+        expect_equal(names, ["close-tcp"], "the lines")
+        expect("not-authorized" in lines[0]["detail"], f"not the end: {client.tail()}")
 
 
 def hello_server(lab, strophe):

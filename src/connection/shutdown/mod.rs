@@ -483,6 +483,11 @@ fn closed(reason: CloseReason, manner: Manner, tls_end: TlsEnd, clock: ShutdownC
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "it shares files with the tests of the state tables"
+)]
 mod picture;
 #[cfg(test)]
 mod tests;
