@@ -4,7 +4,7 @@
 //! A [`DriverCheck`] brings a driver into one [`Situation`] after the other. For each it hands over a
 //! [`Task`]: a machine, a [`MockSocket`] that has the interface of a `TcpStream` (and, with the feature
 //! `futures`, that of `AsyncRead` and `AsyncWrite`), and an [`Exchange`], the application that sends,
-//! hears and ends. On the other side of the socket is a [`Peer`](super::Peer). Afterwards the run is
+//! hears and ends. On the other side of the socket is a [`Peer`]. Afterwards the run is
 //! compared with that of a driver of the kit's own in the same situation.
 //!
 //! What is found, among others:
