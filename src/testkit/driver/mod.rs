@@ -80,7 +80,7 @@
 //! let check = DriverCheck::plaintext()?;
 //! check.initiator(drive)?;
 //! check.responder(drive)?;
-//! // One that does not wait for the peer's end is caught.
+//! // One that leaves after a single poll is caught.
 //! let fault = check.initiator(|mut task| {
 //!     let now = task.socket.now();
 //!     task.socket.set_nonblocking(true).unwrap();
