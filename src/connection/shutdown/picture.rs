@@ -1,12 +1,14 @@
 //! The end as a picture, made from its steps.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use std::collections::{BTreeMap, BTreeSet};
 
 #[allow(
     dead_code,
-    reason = "it is made for the pictures of the state tables too"
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "it is made for the pictures of the state tables, in a test with `std`"
 )]
 #[path = "../../../tests/state_tables/layers/mod.rs"]
 mod layers;
