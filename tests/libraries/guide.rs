@@ -3,3 +3,7 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide/elements.md")]
 struct Elements;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/tracing.md")]
+struct Tracing;
