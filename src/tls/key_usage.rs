@@ -9,7 +9,7 @@
 //! [`Counters`].
 
 use super::info::{Counters, TlsVersion};
-use super::record::{Kind, records};
+use super::record::{ContentType, records};
 use super::renegotiation::TlsRole;
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl KeyUsage {
     }
 
     /// Counts a record of the handshake and `written`, the answer to it.
-    pub(super) fn handshake(&mut self, received: Kind, written: &[u8]) {
+    pub(super) fn handshake(&mut self, received: ContentType, written: &[u8]) {
         count(&mut self.0.records_received, received);
         for (header, _) in records(written) {
             count(&mut self.0.records_sent, header.kind);
@@ -100,9 +100,9 @@ impl KeyUsage {
 }
 
 /// Counts one record. In TLS 1.2, ChangeCipherSpec is the last record before the new keys.
-fn count(counter: &mut u64, kind: Kind) {
+fn count(counter: &mut u64, kind: ContentType) {
     *counter = match kind {
-        Kind::ChangeCipherSpec => 0,
+        ContentType::ChangeCipherSpec => 0,
         _ => counter.saturating_add(1),
     };
 }

@@ -78,7 +78,7 @@ pub use config::{ClientTls, Resumption, ServerTls, SetupError, TlsLimits, Verifi
 pub use info::{Counters, HandshakeKind, TlsInfo, TlsVersion};
 pub use proof::{Encrypted, Verified};
 pub use reason::{Alert, CertificateReason, TlsReason, TlsReasonKind};
-pub use record::Kind as ContentType;
+pub use record::ContentType;
 pub(crate) use record::record_types;
 pub use record_guard::{RecordGuard, Scan};
 #[cfg(feature = "testkit")]

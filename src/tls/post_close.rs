@@ -24,11 +24,11 @@ use rustls::client::ClientConnectionData;
 use rustls::crypto::cipher::{InboundOpaqueMessage, MessageDecrypter};
 use rustls::kernel::KernelConnection;
 use rustls::server::ServerConnectionData;
-use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion, SupportedCipherSuite};
+use rustls::{ConnectionTrafficSecrets, Error, ProtocolVersion, SupportedCipherSuite};
 
 use super::info::TlsVersion;
 use super::reason::{Alert, TlsReason, TlsReasonKind, kind_of};
-use super::record::{HEADER_LEN, Header, Kind};
+use super::record::{ContentType, HEADER_LEN, Header};
 use super::renegotiation::{
     CLIENT_HELLO, HELLO_REQUEST, RenegotiationAttempt, RenegotiationEvidence, TlsRole,
     evidence_in_content,
@@ -92,14 +92,14 @@ impl PostCloseReader {
         };
         let Some(opener) = &mut self.opener else {
             return match (version, header.kind) {
-                (TlsVersion::Tls12, Kind::Handshake) => {
+                (TlsVersion::Tls12, ContentType::Handshake) => {
                     attempt(version, RenegotiationEvidence::HandshakeRecord)
                 }
                 _ => TlsStep::Continue,
             };
         };
         // ChangeCipherSpec is never protected, so rustls does not decrypt it either.
-        if header.kind == Kind::ChangeCipherSpec {
+        if header.kind == ContentType::ChangeCipherSpec {
             return unexpected(&header.kind);
         }
         let (kind, content) = match opener.open(record) {
@@ -107,16 +107,18 @@ impl PostCloseReader {
             Err(error) => return failed(kind_of(&error)),
         };
         match (kind, version) {
-            (Kind::Alert, _) => alert(version, content),
-            (Kind::Handshake, TlsVersion::Tls12) => {
+            (ContentType::Alert, _) => alert(version, content),
+            (ContentType::Handshake, TlsVersion::Tls12) => {
                 attempt(version, evidence_in_content(self.role, content))
             }
-            (Kind::Handshake, TlsVersion::Tls13) => match self.messages.read(self.role, content) {
-                Ok(Handshake::Nothing) => TlsStep::Continue,
-                Ok(Handshake::KeyUpdate) => self.update_keys(),
-                Err(step) => step,
-            },
-            (Kind::ApplicationData, _) => match self.messages {
+            (ContentType::Handshake, TlsVersion::Tls13) => {
+                match self.messages.read(self.role, content) {
+                    Ok(Handshake::Nothing) => TlsStep::Continue,
+                    Ok(Handshake::KeyUpdate) => self.update_keys(),
+                    Err(step) => step,
+                }
+            }
+            (ContentType::ApplicationData, _) => match self.messages {
                 Messages::Header { len: 0, .. } => TlsStep::Continue,
                 _ => misbehaved("MessageInterleavedWithHandshakeMessage"),
             },
@@ -154,7 +156,7 @@ impl Messages {
         let mut rest = content;
         loop {
             match self {
-                Self::Unknown => return Err(unexpected(&Kind::Handshake)),
+                Self::Unknown => return Err(unexpected(&ContentType::Handshake)),
                 Self::Header { bytes, len } => {
                     let Some((byte, following)) = rest.split_first() else {
                         return Ok(Handshake::Nothing);
@@ -286,16 +288,16 @@ impl RecordOpener {
     }
 
     /// Decrypts a record in place. Returns its content type and content.
-    fn open<'a>(&mut self, record: &'a mut [u8]) -> Result<(Kind, &'a [u8]), Error> {
+    fn open<'a>(&mut self, record: &'a mut [u8]) -> Result<(ContentType, &'a [u8]), Error> {
         let Some((header, payload)) = record.split_first_chunk_mut::<HEADER_LEN>() else {
             return Err(Error::DecryptError);
         };
         let [kind, major, minor, ..] = *header;
         let version = ProtocolVersion::from(u16::from_be_bytes([major, minor]));
-        let sealed = InboundOpaqueMessage::new(ContentType::from(kind), version, payload);
+        let sealed = InboundOpaqueMessage::new(rustls::ContentType::from(kind), version, payload);
         let opened = self.decrypter.decrypt(sealed, self.sequence)?;
         self.sequence += 1;
-        Ok((Kind::from(u8::from(opened.typ)), opened.payload))
+        Ok((ContentType::from(u8::from(opened.typ)), opened.payload))
     }
 
     /// Follows the peer's KeyUpdate (RFC 8446 4.6.3).

@@ -19,7 +19,7 @@ pub(super) const MAX_PLAINTEXT: usize = 16_384;
 /// A record header. It is not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) kind: Kind,
+    pub(super) kind: ContentType,
     major: u8,
     len: u16,
 }
@@ -28,7 +28,7 @@ pub(super) struct Header {
 /// keys on TLS 1.3 claims [`ApplicationData`](Self::ApplicationData) for all of them (RFC 8446 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ContentType {
     /// `change_cipher_spec` (20).
     ChangeCipherSpec,
     /// `alert` (21).
@@ -49,7 +49,7 @@ impl Header {
         let (header, _) = bytes.split_first_chunk::<HEADER_LEN>()?;
         let [kind, major, _, high, low] = *header;
         Some(Self {
-            kind: Kind::from(kind),
+            kind: ContentType::from(kind),
             major,
             len: u16::from_be_bytes([high, low]),
         })
@@ -58,9 +58,9 @@ impl Header {
     /// Returns whether every TLS library refuses this header: its type is unknown, its version is
     /// none of TLS, it is empty where it must not be, or too long.
     pub(super) fn is_malformed(self) -> bool {
-        self.kind == Kind::Unknown
+        self.kind == ContentType::Unknown
             || self.major != 3
-            || (self.len == 0 && self.kind != Kind::ApplicationData)
+            || (self.len == 0 && self.kind != ContentType::ApplicationData)
             || self.wire_len() >= MAX_WIRE
     }
 
@@ -86,7 +86,7 @@ impl Header {
 }
 
 /// Writes the name of RFC 8446 5.1.
-impl fmt::Display for Kind {
+impl fmt::Display for ContentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ChangeCipherSpec => "change_cipher_spec",
@@ -99,7 +99,7 @@ impl fmt::Display for Kind {
     }
 }
 
-impl From<u8> for Kind {
+impl From<u8> for ContentType {
     fn from(value: u8) -> Self {
         match value {
             20 => Self::ChangeCipherSpec,
@@ -125,7 +125,7 @@ pub(super) fn records(bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
 }
 
 /// Iterates over the records in `bytes`: the content type and the length of each, without its header.
-pub(crate) fn record_types(bytes: &[u8]) -> impl Iterator<Item = (Kind, usize)> + '_ {
+pub(crate) fn record_types(bytes: &[u8]) -> impl Iterator<Item = (ContentType, usize)> + '_ {
     records(bytes).map(|(header, _)| (header.kind, header.length()))
 }
 
@@ -158,6 +158,9 @@ mod tests {
     fn records_are_walked_and_a_rest_is_left_out() {
         let bytes = [21, 3, 3, 0, 2, 2, 40, 23, 3, 3, 0, 1, 9, 22, 3, 3, 0, 9, 1];
         let found: alloc::vec::Vec<_> = records(&bytes).map(|(h, r)| (h.kind, r.len())).collect();
-        assert_eq!(found, [(Kind::Alert, 7), (Kind::ApplicationData, 6)]);
+        assert_eq!(
+            found,
+            [(ContentType::Alert, 7), (ContentType::ApplicationData, 6)]
+        );
     }
 }

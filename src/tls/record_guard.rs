@@ -26,7 +26,7 @@
 //! [`renegotiation`](super::renegotiation).
 
 use super::info::TlsVersion;
-use super::record::{HEADER_LEN, Header, Kind};
+use super::record::{ContentType, HEADER_LEN, Header};
 
 /// Watches the record headers of the receiving direction of a connection.
 ///
@@ -167,8 +167,8 @@ impl RecordGuard {
         }
         if let Phase::Handshaking { protected } = &mut self.phase {
             match (header.kind, &mut *protected) {
-                (Kind::ChangeCipherSpec, None) => *protected = Some(0),
-                (Kind::Handshake, Some(count)) => *count = count.saturating_add(1),
+                (ContentType::ChangeCipherSpec, None) => *protected = Some(0),
+                (ContentType::Handshake, Some(count)) => *count = count.saturating_add(1),
                 _ => {}
             }
         }
@@ -196,7 +196,7 @@ impl Phase {
 /// Applies clause 1 of the rule: a handshake record, and the TLS 1.2 handshake was complete before
 /// it. `established` is the version of a finished handshake.
 pub(super) fn is_suspect(header: Header, established: Option<TlsVersion>) -> bool {
-    established == Some(TlsVersion::Tls12) && header.kind == Kind::Handshake
+    established == Some(TlsVersion::Tls12) && header.kind == ContentType::Handshake
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use rustls::crypto::cipher::{
     InboundOpaqueMessage, MessageDecrypter, MessageEncrypter, OutboundPlainMessage,
 };
 use rustls::{
-    ConnectionTrafficSecrets, ContentType, Error, ExtractedSecrets, ProtocolVersion,
-    SupportedCipherSuite,
+    ConnectionTrafficSecrets, Error, ExtractedSecrets, ProtocolVersion, SupportedCipherSuite,
 };
 
 use super::post_close::decrypter;
@@ -71,7 +70,7 @@ impl RecordKeys {
             return Err(Error::General("too much content for one record".into()));
         }
         let message = OutboundPlainMessage {
-            typ: ContentType::from(content_type),
+            typ: rustls::ContentType::from(content_type),
             version: ProtocolVersion::TLSv1_2,
             payload: content.into(),
         };
@@ -89,7 +88,7 @@ impl RecordKeys {
         };
         let [kind, major, minor, ..] = *header;
         let version = ProtocolVersion::from(u16::from_be_bytes([major, minor]));
-        let sealed = InboundOpaqueMessage::new(ContentType::from(kind), version, payload);
+        let sealed = InboundOpaqueMessage::new(rustls::ContentType::from(kind), version, payload);
         let opened = self.decrypter.decrypt(sealed, self.received)?;
         self.received += 1;
         Ok((u8::from(opened.typ), opened.payload.to_vec()))

@@ -31,7 +31,7 @@ use core::fmt;
 use rustls::{Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
 use super::info::TlsVersion;
-use super::record::{Header, Kind, records};
+use super::record::{ContentType, Header, records};
 use super::record_guard::is_suspect;
 
 /// A renegotiation attempt of the peer.
@@ -124,7 +124,7 @@ pub(super) fn detect(
     let sign = match after {
         Err(error) => evidence_in_error(context.role, error, suspect)?,
         Ok(written) => {
-            let alert = || records(written).any(|(h, _)| h.kind == Kind::Alert);
+            let alert = || records(written).any(|(h, _)| h.kind == ContentType::Alert);
             if version == TlsVersion::Tls12 && alert() {
                 context.role.peer_hello()
             } else if suspect {

@@ -20,7 +20,7 @@
 
 use alloc::vec::Vec;
 
-use super::record::{HEADER_LEN, Kind, records};
+use super::record::{ContentType, HEADER_LEN, records};
 use super::renegotiation::CLIENT_HELLO;
 
 /// Which hellos the peer sends.
@@ -88,7 +88,7 @@ impl HelloInspector {
         };
         let (header, record) = records(record).next()?;
         let fragment = match header.kind {
-            Kind::Handshake => record.get(HEADER_LEN..).unwrap_or_default(),
+            ContentType::Handshake => record.get(HEADER_LEN..).unwrap_or_default(),
             _ => &[],
         };
         // Nearly always the record holds the whole message, which then is not copied.

@@ -47,7 +47,7 @@ use super::post_close::PostCloseReader;
 use super::proof::{Encrypted, Verified};
 use super::reason::{TlsReason, TlsReasonKind, kind_of};
 use super::receive_buffer::ReceiveBuffer;
-use super::record::{HEADER_LEN, Header, Kind, MAX_PLAINTEXT, MAX_WIRE};
+use super::record::{ContentType, HEADER_LEN, Header, MAX_PLAINTEXT, MAX_WIRE};
 #[cfg(feature = "testkit")]
 use super::record_keys::RecordKeys;
 use super::renegotiation::{RecordContext, TlsRole, detect};
@@ -260,7 +260,7 @@ impl TlsSession {
 
     /// Returns the content type and the length of the record that the next poll works on, if a whole one
     /// has arrived. Nothing of it is authentic.
-    pub(crate) fn pending_record(&self) -> Option<(Kind, usize)> {
+    pub(crate) fn pending_record(&self) -> Option<(ContentType, usize)> {
         let unread = self.buffer.unread();
         let header = Header::read(unread).filter(|header| unread.len() >= header.needed())?;
         Some((header.kind, header.length()))
@@ -711,7 +711,7 @@ impl TlsSession {
     fn is_key_update(&self, exposed: Range<usize>) -> bool {
         self.version() == Some(TlsVersion::Tls13)
             && self.buffer.exposed() == 0
-            && inner_type(self.buffer.decrypted_in_place(exposed)) == Some(Kind::Handshake)
+            && inner_type(self.buffer.decrypted_in_place(exposed)) == Some(ContentType::Handshake)
     }
 }
 
@@ -732,10 +732,10 @@ fn max_fragment(max_fragment_size: Option<usize>) -> usize {
     })
 }
 
-fn inner_type(record: &[u8]) -> Option<Kind> {
+fn inner_type(record: &[u8]) -> Option<ContentType> {
     let inner = record.get(HEADER_LEN..record.len().checked_sub(TAG_LEN)?)?;
     let last = inner.iter().rev().find(|byte| **byte != 0)?;
-    Some(Kind::from(*last))
+    Some(ContentType::from(*last))
 }
 
 /// Refuses a hello. The hellos are in clear, and so is the alert.
