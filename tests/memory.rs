@@ -84,6 +84,12 @@ fn what_an_idle_stream_keeps() {
             let later = now + Duration::from_secs(280);
             assert!(wait(&mut client, now).deadline.is_none_or(|at| at > later));
             assert!(wait(&mut server, now).deadline.is_none_or(|at| at > later));
+            if version.is_some() {
+                // A driver that has to ask for a window before it knows that there is nothing to read.
+                assert!(!client.receive_window().is_empty() && !server.receive_window().is_empty());
+                client.received(0);
+                server.received(0);
+            }
             let left = HEAP.current_usage().saturating_sub(idle);
             assert!(left < 1_000, "{version:?}: {used} -> {left}");
             now = now + Duration::from_secs(100);

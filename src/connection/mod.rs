@@ -147,7 +147,9 @@ impl<R: Negotiation> Connection<R> {
         self.machine.receive_window()
     }
 
-    /// Takes the first `n` bytes of [`receive_window`](Self::receive_window).
+    /// Takes the first `n` bytes of [`receive_window`](Self::receive_window). A driver that has asked for
+    /// a window and found nothing to read should say so by 0: under TLS an idle connection then gives
+    /// the memory of the window back.
     pub fn received(&mut self, n: usize) {
         self.machine.received(n);
     }

@@ -303,10 +303,15 @@ where
         if !wait.read {
             return Poll::Pending;
         }
-        match ready!(Pin::new(io).poll_read(cx, machine.receive_window())) {
-            Ok(0) => machine.receive_eof(),
-            Ok(n) => machine.received(n),
-            Err(error) => fail(machine, &error),
+        match Pin::new(io).poll_read(cx, machine.receive_window()) {
+            Poll::Ready(Ok(0)) => machine.receive_eof(),
+            Poll::Ready(Ok(n)) => machine.received(n),
+            Poll::Ready(Err(error)) => fail(machine, &error),
+            Poll::Pending => {
+                // An idle connection does without the window.
+                machine.received(0);
+                return Poll::Pending;
+            }
         }
         Poll::Ready(())
     }

@@ -72,8 +72,12 @@ impl ReceiveBuffer {
         self.free(n).unwrap_or_default()
     }
 
-    /// Takes `n` bytes that were written into the last [`window`](Self::window).
+    /// Takes `n` bytes that were written into the last [`window`](Self::window). If nothing was, and
+    /// nothing has ever been in this memory, it is given back.
     pub(super) fn pushed(&mut self, n: usize) {
+        if n == 0 && self.end == 0 && self.decrypted == 0 {
+            self.bytes = Vec::new();
+        }
         self.end += n.min(self.bytes.len() - self.end).min(self.room());
     }
 
@@ -236,6 +240,21 @@ mod tests {
     fn consume(buffer: &mut ReceiveBuffer, n: usize) {
         buffer.expose(n);
         buffer.drop_exposed();
+    }
+
+    #[test]
+    fn an_unused_window_is_given_back_and_a_used_one_is_kept() {
+        let mut buffer = ReceiveBuffer::default();
+        assert!(!buffer.window().is_empty());
+        buffer.pushed(0);
+        assert_eq!(buffer.allocated(), 0);
+        let record = record(100);
+        buffer.window()[..record.len()].copy_from_slice(&record);
+        buffer.pushed(record.len());
+        consume(&mut buffer, record.len());
+        assert!(!buffer.window().is_empty());
+        buffer.pushed(0);
+        assert_eq!(buffer.allocated(), WINDOW);
     }
 
     #[test]

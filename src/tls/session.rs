@@ -228,7 +228,7 @@ impl TlsSession {
     }
 
     /// Takes `n` bytes that were read into the last [`window`](Self::window), with no other call in
-    /// between.
+    /// between. After 0 a window that no byte has used takes no memory any more.
     pub fn pushed(&mut self, n: usize) {
         match self.reading {
             Reading::Ended(_) => {}
