@@ -6,7 +6,7 @@ use std::alloc::System;
 use std::hint::black_box;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use xmpp_stream::xml::{Checker, Content, Element, Frame, FrameKind, FrameLimits, Framer};
+use xmpp_stream::xml::{Checker, Element, Frame, FrameKind, FrameLimits, Framer, Node};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -73,8 +73,8 @@ fn visit(element: Element<'_>) -> usize {
     let mut attributes = element.attrs().filter(|a| !a.value().is_empty()).count();
     for node in element.nodes() {
         match node {
-            Content::Element(child) => attributes += visit(child),
-            Content::Text(text) => assert!(!text.value().is_empty()),
+            Node::Element(child) => attributes += visit(child),
+            Node::Text(text) => assert!(!text.value().is_empty()),
             _ => {}
         }
     }

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use xml::{HEADER, tree};
 use xmpp_stream::xml::write::{escape_attr, escape_text};
 use xmpp_stream::xml::{
-    Checker, Content, Frame, FrameKind, FrameLimits, Framer, LimitKind, RewriteError, Scope,
+    Checker, Frame, FrameKind, FrameLimits, Framer, LimitKind, Node, RewriteError, Scope,
     StanzaBuf, XML_NS, XmlErrorKind as K,
 };
 
@@ -219,7 +219,7 @@ fn values_are_borrowed_where_nothing_has_to_be_changed() {
 fn debug_shows_no_content() {
     let secret = parse("<auth mechanism='PLAIN'>c2VjcmV0</auth>");
     let stanza = secret.as_stanza();
-    let texts: Vec<Content<'_>> = stanza.nodes().collect();
+    let texts: Vec<Node<'_>> = stanza.nodes().collect();
     let attributes: Vec<_> = stanza.attrs().collect();
     let shown = format!(
         "{secret:?}{stanza:?}{:?}{texts:?}{attributes:?}{:?}",

@@ -7,7 +7,7 @@ use core::fmt::Write as _;
 use core::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use xmpp_stream::xml::{Checker, Content, Element, Frame, FrameLimits, Framer};
+use xmpp_stream::xml::{Checker, Element, Frame, FrameLimits, Framer, Node};
 
 const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -42,8 +42,8 @@ fn feed(stream: &[u8], chunk: usize, mut each: impl FnMut(Element<'_>)) {
 fn visit(element: Element<'_>) -> usize {
     let attributes = element.attrs().map(|a| a.name().len() + a.value().len());
     let nodes = element.nodes().map(|node| match node {
-        Content::Element(child) => visit(child),
-        Content::Text(text) => text.value().len(),
+        Node::Element(child) => visit(child),
+        Node::Text(text) => text.value().len(),
         _ => 0,
     });
     element.name().len() + element.ns().len() + attributes.sum::<usize>() + nodes.sum::<usize>()

@@ -5,7 +5,7 @@ pub mod sasl;
 
 use std::fmt::Write as _;
 
-use xmpp_stream::xml::{Content, Element, Frame, FrameLimits, Framer, XmlError};
+use xmpp_stream::xml::{Element, Frame, FrameLimits, Framer, Node, XmlError};
 
 pub const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -170,8 +170,8 @@ fn visit(element: Element<'_>, tree: &mut Tree) {
     tree.start(element.ns(), element.name(), attributes.collect());
     for node in element.nodes() {
         match node {
-            Content::Element(child) => visit(child, tree),
-            Content::Text(text) => tree.text(&text.value()),
+            Node::Element(child) => visit(child, tree),
+            Node::Text(text) => tree.text(&text.value()),
             _ => unreachable!("no other content"),
         }
     }

@@ -16,7 +16,7 @@ use crate::stream::header::CLOSING_TAG;
 use crate::time::Instant;
 use crate::tls::{ContentType, record_types};
 use crate::trace::{
-    CloseSummary, Direction, EventSummary, Payload, Place, Record, Step, Text, Trace, Traced,
+    CloseSummary, Direction, EventSummary, Payload, Place, Record, Step, Trace, Traced, TracedText,
     show_element, show_header, show_own_header,
 };
 use crate::xml::{Checker, Frame, FrameLimits, Scope};
@@ -142,7 +142,7 @@ impl Active {
     }
 
     fn text(&self, direction: Direction, shown: &str, length: usize) {
-        self.tell(&Traced::Text(Text {
+        self.tell(&Traced::Text(TracedText {
             direction,
             shown,
             length,

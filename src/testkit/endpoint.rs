@@ -4,7 +4,7 @@ use super::application::{Application, At, Protection};
 use super::coverage::Coverage;
 use super::failure::Failure;
 use super::fault::FaultKind;
-use super::link::{Entity, Link, Received, Written};
+use super::link::{Entity, Link, ReadResult, Written};
 use super::log::Log;
 use super::rng::Rng;
 use crate::action::{Action, Wait};
@@ -134,7 +134,7 @@ impl<N: Negotiation> Endpoint<N> {
         // A driver may read several times before it polls.
         for _ in 0..=rng.below(3) {
             match link.read(self.who, now) {
-                Received::Bytes(bytes) => {
+                ReadResult::Bytes(bytes) => {
                     let taken = match rng.once_in(2) {
                         true => self.machine.receive(bytes),
                         false => receive_in_window(&mut self.machine, bytes),
@@ -146,17 +146,17 @@ impl<N: Negotiation> Endpoint<N> {
                         coverage.count(FaultKind::Split, self.phase);
                     }
                 }
-                Received::Fin => {
+                ReadResult::Fin => {
                     self.machine.receive_eof();
                     self.wait = None;
                     return true;
                 }
-                Received::Failed => {
+                ReadResult::Failed => {
                     self.machine.transport_failed();
                     self.wait = None;
                     return true;
                 }
-                Received::Nothing => break,
+                ReadResult::Nothing => break,
             }
             moved = true;
             self.wait = None;
@@ -166,9 +166,9 @@ impl<N: Negotiation> Endpoint<N> {
 
     fn linger(&mut self, link: &mut Link, until: Instant, now: Instant) -> bool {
         let n = match link.read(self.who, now) {
-            Received::Bytes(bytes) => bytes.len(),
-            Received::Nothing if now < until => return false,
-            Received::Nothing | Received::Fin | Received::Failed => {
+            ReadResult::Bytes(bytes) => bytes.len(),
+            ReadResult::Nothing if now < until => return false,
+            ReadResult::Nothing | ReadResult::Fin | ReadResult::Failed => {
                 link.close(self.who, now);
                 self.socket = Socket::Closed;
                 return true;

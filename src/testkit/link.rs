@@ -114,7 +114,7 @@ pub enum Written {
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received<'a> {
+pub enum ReadResult<'a> {
     /// Bytes, at least one. [`Link::consume`] takes them out.
     Bytes(&'a [u8]),
     /// The orderly end (FIN).
@@ -184,7 +184,7 @@ impl Link {
     }
 
     /// Returns what `to` can read now.
-    pub fn read(&mut self, to: Entity, now: Instant) -> Received<'_> {
+    pub fn read(&mut self, to: Entity, now: Instant) -> ReadResult<'_> {
         let [to_initiating, to_receiving] = &self.pipes;
         let pipe = match to {
             Entity::Initiating => to_initiating,
@@ -193,11 +193,11 @@ impl Link {
         match pipe.readable(now) {
             Readable::Bytes(bytes) => {
                 let n = self.traffic.read.of(bytes.len(), &mut self.rng);
-                Received::Bytes(bytes.get(..n).unwrap_or(bytes))
+                ReadResult::Bytes(bytes.get(..n).unwrap_or(bytes))
             }
-            Readable::Fin => Received::Fin,
-            Readable::Rst => Received::Failed,
-            Readable::Nothing => Received::Nothing,
+            Readable::Fin => ReadResult::Fin,
+            Readable::Rst => ReadResult::Failed,
+            Readable::Nothing => ReadResult::Nothing,
         }
     }
 
@@ -323,17 +323,17 @@ mod tests {
     }
 
     /// Reads until there is nothing more, and returns it with how it ended.
-    fn read_all(link: &mut Link, to: Entity, now: Instant) -> (Vec<u8>, Received<'static>) {
+    fn read_all(link: &mut Link, to: Entity, now: Instant) -> (Vec<u8>, ReadResult<'static>) {
         let mut all = Vec::new();
         loop {
             let n = match link.read(to, now) {
-                Received::Bytes(bytes) => {
+                ReadResult::Bytes(bytes) => {
                     all.extend_from_slice(bytes);
                     bytes.len()
                 }
-                Received::Fin => return (all, Received::Fin),
-                Received::Failed => return (all, Received::Failed),
-                Received::Nothing => return (all, Received::Nothing),
+                ReadResult::Fin => return (all, ReadResult::Fin),
+                ReadResult::Failed => return (all, ReadResult::Failed),
+                ReadResult::Nothing => return (all, ReadResult::Nothing),
             };
             link.consume(to, n);
         }
@@ -388,10 +388,10 @@ mod tests {
             link.hold_at(Receiving, None);
             let expected = if fin {
                 link.cut_with_fin(Receiving, NOW);
-                Received::Fin
+                ReadResult::Fin
             } else {
                 link.cut_with_rst(Receiving, NOW);
-                Received::Failed
+                ReadResult::Failed
             };
             // What is written until the writer hears of it vanishes.
             assert_eq!(link.write(Initiating, b"gh", NOW), Written::Taken(2));
@@ -400,7 +400,10 @@ mod tests {
                 (Vec::new(), expected)
             );
             assert_eq!(link.write(Initiating, b"i", later), Written::Failed);
-            assert_ne!(read_all(&mut link, Initiating, later).1, Received::Nothing);
+            assert_ne!(
+                read_all(&mut link, Initiating, later).1,
+                ReadResult::Nothing
+            );
         }
     }
 
@@ -408,10 +411,10 @@ mod tests {
     fn a_half_close_ends_one_direction_alone() {
         let mut link = link(Traffic::INSTANT);
         link.half_close(Receiving, NOW);
-        assert_eq!(read_all(&mut link, Receiving, NOW).1, Received::Fin);
+        assert_eq!(read_all(&mut link, Receiving, NOW).1, ReadResult::Fin);
         assert_eq!(link.write(Receiving, b"abc", NOW), Written::Taken(3));
         let read = read_all(&mut link, Initiating, NOW);
-        assert_eq!(read, (b"abc".to_vec(), Received::Nothing));
+        assert_eq!(read, (b"abc".to_vec(), ReadResult::Nothing));
     }
 
     #[test]
@@ -432,7 +435,7 @@ mod tests {
         link.write(Initiating, b"abc", NOW);
         link.shutdown(Initiating, NOW);
         let read = read_all(&mut link, Receiving, NOW);
-        assert_eq!(read, (b"abc".to_vec(), Received::Fin));
+        assert_eq!(read, (b"abc".to_vec(), ReadResult::Fin));
         link.close(Initiating, NOW);
         assert_eq!(link.write(Receiving, b"d", NOW), Written::Failed);
     }

@@ -271,7 +271,7 @@ pub use failure::Failure;
 pub use fault::{Fault, FaultKind, FaultPlan};
 pub use incoming::Incoming;
 pub use journal::{Journal, Tally};
-pub use link::{Entity, Link, Portion, Received, Traffic, Written};
+pub use link::{Entity, Link, Portion, ReadResult, Traffic, Written};
 pub use outgoing::{Fates, Numbered, Outgoing};
 pub use peer::{Moment, Peer, PeerApplication, TcpState};
 pub use rng::{Rng, SeededRandom};

@@ -130,7 +130,7 @@ use core::fmt;
 pub use payload::{MAX_TEXT, Payload};
 pub(crate) use shown::{Place, show_element, show_header, show_own_header};
 pub use summary::{CloseSummary, EventSummary};
-pub use traced::{Direction, Record, Step, Text, Traced};
+pub use traced::{Direction, Record, Step, Traced, TracedText};
 
 use crate::time::Instant;
 

@@ -13,7 +13,7 @@ use super::escape::push_safely;
 use super::payload::{MAX_TEXT, Payload};
 use crate::stream::ns;
 use crate::stream::sasl2::is_task_name;
-use crate::xml::{Attribute, Content, Element, Header};
+use crate::xml::{Attribute, Element, Header, Node};
 
 /// Where a stream stands, for what may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -459,8 +459,8 @@ impl Writer {
         self.push(">");
         for node in nodes {
             match node {
-                Content::Element(child) => self.element(child, Some(uri), below, &[]),
-                Content::Text(run) => match text {
+                Node::Element(child) => self.element(child, Some(uri), below, &[]),
+                Node::Text(run) => match text {
                     Characters::Shown => self.escaped(&run.value()),
                     Characters::Name if is_task_name(&run.value()) => self.push(&run.value()),
                     _ => self.length(run.raw_len()),

@@ -14,7 +14,7 @@ pub enum Traced<'a> {
     /// A TLS record was taken from what was received, or is ready to be sent.
     Record(Record),
     /// A header, an element, white space or a closing tag was read, or is ready to be sent.
-    Text(Text<'a>),
+    Text(TracedText<'a>),
     /// The state table took a step.
     Step(Step<'a>),
     /// The application is told.
@@ -48,7 +48,7 @@ pub struct Record {
 /// A piece of stream text, without its secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Text<'a> {
+pub struct TracedText<'a> {
     /// Where it went.
     pub direction: Direction,
     /// The text as it is shown: not always XML.

@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::scope::Scope;
-use super::tape::{AttributeNode, AttributeRole, ElementNode, Node, Tape, TextForm};
+use super::tape::{AttributeNode, AttributeRole, ElementNode, Tape, TapeNode, TextForm};
 use super::{namespaces, values, work, write};
 
 /// A view of one element, on any level. It is cheap to copy.
@@ -31,7 +31,7 @@ pub struct Attribute<'a> {
 /// A child of an element.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Content<'a> {
+pub enum Node<'a> {
     /// An element.
     Element(Element<'a>),
     /// A run of character data or a CDATA section.
@@ -114,8 +114,8 @@ impl<'a> Element<'a> {
     /// Returns the child elements, in document order.
     pub fn children(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
         self.nodes().filter_map(|node| match node {
-            Content::Element(element) => Some(element),
-            Content::Text(_) => None,
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
         })
     }
 
@@ -141,8 +141,8 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn text(&self) -> Cow<'a, str> {
         let mut texts = self.nodes().filter_map(|node| match node {
-            Content::Text(text) => Some(text),
-            Content::Element(_) => None,
+            Node::Text(text) => Some(text),
+            Node::Element(_) => None,
         });
         let Some(first) = texts.next() else {
             return Cow::Borrowed("");
@@ -275,9 +275,9 @@ pub struct Nodes<'a> {
 }
 
 impl<'a> Iterator for Nodes<'a> {
-    type Item = Content<'a>;
+    type Item = Node<'a>;
 
-    fn next(&mut self) -> Option<Content<'a>> {
+    fn next(&mut self) -> Option<Node<'a>> {
         if self.next >= self.end {
             return None;
         }
@@ -287,13 +287,13 @@ impl<'a> Iterator for Nodes<'a> {
         let index = self.next;
         work::count(1);
         Some(match tape.nodes.get(index as usize)? {
-            Node::Element(node) => {
+            TapeNode::Element(node) => {
                 self.next = node.next;
-                Content::Element(Element::new(text, tape, scope, index))
+                Node::Element(Element::new(text, tape, scope, index))
             }
-            Node::Text(node) => {
+            TapeNode::Text(node) => {
                 self.next += 1;
-                Content::Text(Text {
+                Node::Text(Text {
                     raw: node.span.of(text),
                     form: node.form,
                 })

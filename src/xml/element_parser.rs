@@ -17,7 +17,7 @@ use super::namespaces::{Checkpoint, Resolver, StartedElement};
 use super::scope::Scope;
 use super::span::{Span, offset};
 use super::tag::{self, EndTagScan, ParsedStartTag, StartTagScan, TagForm};
-use super::tape::{ElementNode, Node, Tape, TextForm, TextNode};
+use super::tape::{ElementNode, Tape, TapeNode, TextForm, TextNode};
 use super::values::{self, Reference};
 
 /// The parser of one first-level element, or of a stream header. All offsets are relative to the
@@ -259,7 +259,7 @@ impl ElementParser {
         };
         let namespace = self.resolver.resolve(&starting, &mut self.tape)?;
         let end = offset(tag.end);
-        self.tape.nodes.push(Node::Element(ElementNode {
+        self.tape.nodes.push(TapeNode::Element(ElementNode {
             name: tag.name,
             namespace,
             attributes: tag.attributes,
@@ -395,7 +395,9 @@ impl ElementParser {
     fn push_text(&mut self, start: usize, end: usize, form: TextForm) {
         if start < end {
             let span = Span::new(start, end);
-            self.tape.nodes.push(Node::Text(TextNode { span, form }));
+            self.tape
+                .nodes
+                .push(TapeNode::Text(TextNode { span, form }));
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) mod work;
 pub mod write;
 
 pub use checker::Checker;
-pub use element::{Attribute, Content, Element, Nodes, Text};
+pub use element::{Attribute, Element, Node, Nodes, Text};
 pub use error::{LimitKind, XmlError, XmlErrorClass, XmlErrorKind};
 pub use frame::{Frame, FrameKind};
 pub use framer::Framer;

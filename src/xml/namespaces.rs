@@ -14,7 +14,7 @@ use super::limits::FrameLimits;
 use super::scope::{LINEAR_SEARCH_MAX, Namespace, Scope};
 use super::span::{Span, append, offset};
 use super::tag::{AttributeNames, ParsedStartTag};
-use super::tape::{AttributeNode, AttributeRole, Binding, Node, Tape, Uri, XML};
+use super::tape::{AttributeNode, AttributeRole, Binding, Tape, TapeNode, Uri, XML};
 use super::values;
 
 /// The namespace of `xmlns` attributes, which may be neither declared nor used.
@@ -489,7 +489,7 @@ pub(crate) fn borrowed_declarations(tape: &Tape, node: u32) -> Vec<Namespace> {
     };
     let nodes = tape.nodes.get(node as usize..root.next as usize);
     for node in nodes.unwrap_or_default() {
-        if let Node::Element(element) = node {
+        if let TapeNode::Element(element) = node {
             add(element.namespace);
             for attribute in tape.attributes_of(element) {
                 add(attribute.namespace);

@@ -17,7 +17,7 @@ use super::element::Element;
 use super::namespaces;
 use super::scope::Namespace;
 use super::span::Name;
-use super::tape::{AttributeNode, AttributeRole, ElementNode, Node};
+use super::tape::{AttributeNode, AttributeRole, ElementNode, TapeNode};
 use super::write::{self, Escaped, Unwritable};
 
 /// A stanza that is about to be written with changes; made by
@@ -239,7 +239,7 @@ impl<'a> RewritePass<'a> {
         // Everything before this offset is written.
         let mut done = root.name.start.saturating_sub(1);
         for node in nodes.unwrap_or_default() {
-            let Node::Element(element) = node else {
+            let TapeNode::Element(element) = node else {
                 continue;
             };
             let start = element.name.start;

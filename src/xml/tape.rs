@@ -3,7 +3,7 @@
 //! Nodes stand in document order. An element knows the index after its last descendant, so siblings
 //! are found without a tree. All offsets are relative to the `<` of the first-level element. The
 //! vectors are cleared, not dropped, between elements, so in steady state nothing is allocated.
-//! Node sizes are part of the memory bound in the module documentation.
+//! TapeNode sizes are part of the memory bound in the module documentation.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use super::span::{Name, Span};
 /// What was read of one element.
 #[derive(Clone, Default)]
 pub(crate) struct Tape {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<TapeNode>,
     pub(crate) attributes: Vec<AttributeNode>,
     pub(crate) bindings: Vec<Binding>,
     /// Namespace names that hold references, so that they do not stand in the text as they are.
@@ -22,7 +22,7 @@ pub(crate) struct Tape {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Node {
+pub(crate) enum TapeNode {
     Element(ElementNode),
     Text(TextNode),
 }
@@ -117,7 +117,7 @@ impl Tape {
 
     /// Returns how many bytes are allocated.
     pub(crate) fn allocated(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>()
+        self.nodes.capacity() * size_of::<TapeNode>()
             + self.attributes.capacity() * size_of::<AttributeNode>()
             + self.bindings.capacity() * size_of::<Binding>()
             + self.arena.capacity()
@@ -179,15 +179,15 @@ impl Tape {
     #[inline]
     pub(crate) fn element(&self, index: u32) -> Option<&ElementNode> {
         match self.nodes.get(index as usize) {
-            Some(Node::Element(element)) => Some(element),
-            Some(Node::Text(_)) | None => None,
+            Some(TapeNode::Element(element)) => Some(element),
+            Some(TapeNode::Text(_)) | None => None,
         }
     }
 
     pub(crate) fn element_mut(&mut self, index: u32) -> Option<&mut ElementNode> {
         match self.nodes.get_mut(index as usize) {
-            Some(Node::Element(element)) => Some(element),
-            Some(Node::Text(_)) | None => None,
+            Some(TapeNode::Element(element)) => Some(element),
+            Some(TapeNode::Text(_)) | None => None,
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_tape_takes_what_the_documentation_says() {
-        assert!(size_of::<Node>() <= 40);
+        assert!(size_of::<TapeNode>() <= 40);
         assert!(size_of::<AttributeNode>() <= 32);
         assert!(size_of::<Binding>() <= 24);
     }

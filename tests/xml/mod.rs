@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use xmpp_stream::xml::{Content, Element, Frame, FrameLimits, Framer, XmlError, XmlErrorKind};
+use xmpp_stream::xml::{Element, Frame, FrameLimits, Framer, Node, XmlError, XmlErrorKind};
 
 pub(crate) const HEADER: &str =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -118,8 +118,8 @@ pub(crate) fn tree(element: Element<'_>) -> String {
     let mut text = String::new();
     for node in element.nodes() {
         match node {
-            Content::Text(t) => text.push_str(&t.value()),
-            Content::Element(child) => {
+            Node::Text(t) => text.push_str(&t.value()),
+            Node::Element(child) => {
                 if !text.is_empty() {
                     let _ = write!(out, " {text:?}");
                     text.clear();

@@ -1,6 +1,6 @@
 //! Visits a stream with `xmpp_stream::xml::Framer`.
 
-use xmpp_stream::xml::{Attribute, Content, Element, Frame, FrameLimits, Framer};
+use xmpp_stream::xml::{Attribute, Element, Frame, FrameLimits, Framer, Node};
 
 use crate::visit::Visited;
 
@@ -60,8 +60,8 @@ fn element(element: Element<'_>, visited: &mut Visited) {
     }
     for node in element.nodes() {
         match node {
-            Content::Element(child) => self::element(child, visited),
-            Content::Text(text) => visited.text += text.value().len(),
+            Node::Element(child) => self::element(child, visited),
+            Node::Text(text) => visited.text += text.value().len(),
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::close::{CloseTcp, Manner};
 use crate::connection::Negotiation;
-use crate::testkit::link::{Entity, Link, Received, Traffic, Written};
+use crate::testkit::link::{Entity, Link, ReadResult, Traffic, Written};
 use crate::testkit::peer::{Peer, TcpState};
 use crate::testkit::rng::Rng;
 use crate::time::Instant;
@@ -218,22 +218,22 @@ impl World {
         }
         self.settle();
         let n = match self.link.read(self.me, self.now) {
-            Received::Bytes(bytes) => {
+            ReadResult::Bytes(bytes) => {
                 let n = bytes.len().min(into.len());
                 if let (Some(into), Some(bytes)) = (into.get_mut(..n), bytes.get(..n)) {
                     into.copy_from_slice(bytes);
                 }
                 n
             }
-            Received::Fin => {
+            ReadResult::Fin => {
                 self.read_end.get_or_insert(self.now);
                 return Outcome::Moved(0);
             }
-            Received::Failed => {
+            ReadResult::Failed => {
                 self.read_end.get_or_insert(self.now);
                 return Outcome::Failed;
             }
-            Received::Nothing => return Outcome::Blocked,
+            ReadResult::Nothing => return Outcome::Blocked,
         };
         self.link.consume(self.me, n);
         self.progress();
@@ -267,7 +267,7 @@ impl World {
     /// Whether there is something to read, the end included.
     pub(super) fn is_readable(&mut self) -> bool {
         self.settle();
-        !matches!(self.link.read(self.me, self.now), Received::Nothing)
+        !matches!(self.link.read(self.me, self.now), ReadResult::Nothing)
     }
 
     /// Whether TCP takes a byte, or says that it has failed.
@@ -410,18 +410,18 @@ impl World {
         }
         let peer = self.me.peer();
         let taken = match self.link.read(peer, self.now) {
-            Received::Bytes(bytes) => self.remote.receive(bytes),
-            Received::Fin if !self.peer_heard_end => {
+            ReadResult::Bytes(bytes) => self.remote.receive(bytes),
+            ReadResult::Fin if !self.peer_heard_end => {
                 self.peer_heard_end = true;
                 self.remote.receive_eof();
                 return true;
             }
-            Received::Failed if !self.peer_heard_end => {
+            ReadResult::Failed if !self.peer_heard_end => {
                 self.peer_heard_end = true;
                 self.remote.transport_failed();
                 return true;
             }
-            Received::Fin | Received::Failed | Received::Nothing => return false,
+            ReadResult::Fin | ReadResult::Failed | ReadResult::Nothing => return false,
         };
         self.link.consume(peer, taken);
         taken > 0

@@ -109,7 +109,7 @@ fn a_right_driver_passes_under_both_versions_of_tls() {
 }
 
 #[test]
-fn rfc6120_5_3_5_a_driver_that_writes_after_an_attempt_is_found() {
+fn a_driver_that_writes_after_an_attempt_is_found() {
     let attempts = Situation::tls()
         .into_iter()
         .filter(|situation| matches!(situation, Situation::Renegotiation(_)));

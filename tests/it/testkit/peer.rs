@@ -144,7 +144,7 @@ fn attempts<V: Role, P: Role>(version: Version, tls: &TlsPair, chunk: usize) {
 }
 
 #[test]
-fn rfc6120_5_3_5_every_renegotiation_of_the_kit_is_what_it_says_in_either_role() {
+fn every_renegotiation_of_the_kit_is_what_it_says_in_either_role() {
     each_pair(|version, tls, chunk| {
         attempts::<InitiatorRole, ResponderRole>(version, tls, chunk);
         attempts::<ResponderRole, InitiatorRole>(version, tls, chunk);
