@@ -366,6 +366,7 @@ fn word(input: Input) -> String {
         Input::Resume => "application has seen it".into(),
         Input::AppRequest(_) => "application ends the stream".into(),
         Input::Managed(ManagementResult::Resumed) => "session goes on".into(),
+        Input::Managed(ManagementResult::Refused) => "session is over".into(),
         Input::Element(ElementClass::BindError(BindCondition::Conflict)) => "conflict".into(),
         Input::Element(ElementClass::Management(class)) => {
             describe::management(class).replace('`', "")
@@ -531,9 +532,8 @@ fn overview(phase: Phase) -> Option<Group> {
         Phase::R(R::Task(..)) => merged("Task", &["XEP-0388 2.6.3"], Colour::Violet),
         Phase::I(I::Resuming(_)) => merged("Resuming", &["<resume/> is written"], Colour::Amber),
         Phase::I(I::Binding(..)) => merged("Binding", &["bind request is written"], Colour::Amber),
-        Phase::I(I::Bound | I::Resumed | I::StartingSession) | Phase::R(R::AwaitBind(_)) => {
-            named(phase, &[], Colour::Amber)
-        }
+        Phase::I(I::Bound | I::Negotiated | I::Resumed | I::StartingSession)
+        | Phase::R(R::AwaitBind(_)) => named(phase, &[], Colour::Amber),
         Phase::R(R::Resuming(_) | R::Binding(_)) => {
             named(phase, &["application is asked"], Colour::Amber)
         }
