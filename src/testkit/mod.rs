@@ -84,8 +84,9 @@
 //!
 //! The kit has none: TLS configs, with their crypto provider and their certificates, come from the
 //! caller, as they do for a machine. A [`Peer`] takes its keys out of its own machine's session, and the
-//! ciphers out of its provider, so it works with any provider that gives its keys out (those of `ring`
-//! and `aws-lc-rs` do). What does not need TLS needs nothing: see [`configs`].
+//! ciphers out of its provider, which has to give its keys out and to seal any record: give the peer's
+//! config the one of `ring`, whatever the machine under test has (`aws-lc-rs` seals with a key only from
+//! record 0 on). What does not need TLS needs nothing: see [`configs`].
 //!
 //! # Decisions
 //!

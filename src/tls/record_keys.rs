@@ -21,7 +21,9 @@ const MAX_CONTENT: usize = (1 << 16) - 257;
 
 /// Seals and opens the records of one side of an established TLS session.
 ///
-/// The keys come out of a rustls connection, and the ciphers from its crypto provider.
+/// The keys come out of a rustls connection, and the ciphers from a crypto provider: its own, or another
+/// one with the same cipher suite. Those of `aws-lc-rs` refuse to seal where the first record has another
+/// number than 0; those of `ring` do as they are told.
 pub struct RecordKeys {
     encrypter: Box<dyn MessageEncrypter>,
     decrypter: Box<dyn MessageDecrypter>,
@@ -31,8 +33,8 @@ pub struct RecordKeys {
 }
 
 impl RecordKeys {
-    /// Takes the secrets of a connection whose handshake is complete. `None` if they are of a cipher
-    /// suite that is not known here.
+    /// Takes the secrets of a connection whose handshake is complete, and the cipher suite that it has
+    /// negotiated. `None` if the secrets are of a suite that is not known here.
     #[must_use]
     pub fn new(suite: SupportedCipherSuite, secrets: ExtractedSecrets) -> Option<Self> {
         let (sent, tx) = secrets.tx;

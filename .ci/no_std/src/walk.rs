@@ -36,7 +36,7 @@ fn limits() -> Option<()> {
 
 fn usage() -> Option<()> {
     let now = Instant::from_millis(0);
-    let mut keys = KeyUsage::new(1 << 24, false);
+    let mut keys = KeyUsage::new(1 << 24);
     let mut usage = Usage::new(UsagePolicy::default(), now);
     keys.records_sent = usage.room(&keys);
     (usage.check(now, &keys) == Some(ResetCause::SequenceLimit)).then_some(())

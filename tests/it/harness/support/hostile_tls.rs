@@ -8,6 +8,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::{
     ClientConfig, ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection,
@@ -141,7 +142,11 @@ impl HostileTls {
         let Mode::Honest(connection) = std::mem::replace(&mut self.mode, Mode::Turning) else {
             panic!("no longer honest");
         };
-        let suite = connection.negotiated_cipher_suite().unwrap();
+        // aws-lc-rs seals with a key only from record 0 on, so the cipher is always ring's.
+        let name = connection.negotiated_cipher_suite().unwrap().suite();
+        let suites = ring::default_provider().cipher_suites;
+        let suite = suites.into_iter().find(|suite| suite.suite() == name);
+        let suite = suite.unwrap();
         let secrets = connection.dangerous_extract_secrets().unwrap();
         self.mode = Mode::Hostile(Box::new(RecordKeys::new(suite, secrets).unwrap()));
     }
