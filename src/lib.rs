@@ -24,7 +24,7 @@
 //!
 //! # A driver
 //!
-//! The modules of `driver`, each behind a feature of its name, join a machine and a socket: `blocking`
+//! The modules of `driver`, each enabled by the feature of its name, join a machine and a socket: `blocking`
 //! for the standard library, `futures` for `futures-io`, `tokio`. A client on tokio, complete
 //! (`examples/hello_client.rs`, beside `hello_server.rs`):
 //!

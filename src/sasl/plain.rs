@@ -77,7 +77,7 @@ fn message(authzid: &str, username: &str, password: &[u8]) -> Result<Secret, Sas
     if length > MAX_MESSAGE {
         return Err(SaslError::TooLong);
     }
-    // Because a vector that grows would leave the password behind, it gets its final capacity.
+    // Because a vector that grows would leave copies of the password, it gets its final capacity.
     let mut message = Vec::with_capacity(length);
     message.extend_from_slice(authzid.as_bytes());
     message.push(0);

@@ -124,7 +124,7 @@ impl FastToken {
     pub fn to_bytes(&self) -> Secret {
         let name = self.mechanism.as_str();
         let length = MAGIC.len() + name.len() + 1 + self.expiry.len() + 1 + self.secret.len();
-        // A vector that grows would leave the secret behind.
+        // A vector that grows would leave copies of the secret.
         let mut out = Vec::with_capacity(length);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(name.as_bytes());

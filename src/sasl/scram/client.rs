@@ -371,7 +371,7 @@ impl ScramClient {
     fn client_final(&mut self, keys: ClientKeys, transcript: &Transcript) -> MechanismStep {
         let auth_message = &[transcript.auth_message.as_bytes()];
         let proof = Zeroizing::new(encode(keys.proof(auth_message).as_bytes()));
-        // Built in one piece, because a string that grows would leave the proof behind.
+        // Built in one piece, because a string that grows would leave copies of the proof.
         let message = [transcript.without_proof(), ",p=", &proof].concat();
         self.phase = Phase::FinalSent {
             server_signature: keys.server_signature(auth_message),

@@ -238,7 +238,7 @@ pub struct AuthenticateOut<'a> {
 
 impl AuthenticateOut<'_> {
     /// Returns the most bytes that it is written with. A buffer with that room is not grown by the
-    /// writer, so that no copy of a secret is left behind.
+    /// writer, so that no copy of a secret remains.
     #[must_use]
     pub fn max_len(&self) -> usize {
         const AROUND: usize = 128;

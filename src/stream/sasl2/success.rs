@@ -216,7 +216,7 @@ impl<'a> SuccessOut<'a> {
     }
 
     /// Returns the most bytes that it is written with. A buffer with that room is not grown by the
-    /// writer, so that no copy of a secret is left behind.
+    /// writer, so that no copy of a secret remains.
     #[must_use]
     pub fn max_len(&self) -> usize {
         const AROUND: usize = 256;

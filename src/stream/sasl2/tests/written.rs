@@ -457,7 +457,7 @@ fn xep0480_3_salt_and_hash_are_written_as_the_example_and_read_back() {
     assert_eq!(length, Ok(32));
 }
 
-/// A buffer that grew would leave a piece of the secret behind.
+/// A buffer that grew would leave a copy of a piece of the secret.
 #[test]
 fn what_carries_a_secret_is_written_without_growing_the_buffer_in_between() {
     let awkward = "'\"&<>".repeat(50);
